@@ -1,0 +1,100 @@
+import { SynclineError } from '@syncline/contract';
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type RequestHandler,
+  type Response,
+} from 'express';
+import { refuseControl } from './control-policy.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { errorBody, toHttpError } from './http/errors.ts';
+import {
+  allowAnyOrigin,
+  countAs,
+  observeRequests,
+  readJsonBody,
+  refuseNul,
+  securityHeaders,
+} from './http/middleware.ts';
+import type { Answer, Route } from './http/route.ts';
+import { ROUTES } from './routes.ts';
+
+/** The api as an Express app. It does not listen. */
+export function createApp(dependencies: ApiDependencies): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.enable('case sensitive routing');
+  // Handlers read the query themselves, as it was sent.
+  app.set('query parser', false);
+
+  app.use(observeRequests(dependencies), securityHeaders);
+  app.use('/registry', allowAnyOrigin);
+  app.use(refuseNul);
+  for (const route of ROUTES) mount(app, route, dependencies);
+  if (dependencies.queueBoard !== undefined) {
+    app.use('/queues', countAs('/queues'), serveQueueBoard(dependencies));
+  }
+  app.use((request, _response, next) => {
+    next(new SynclineError('unknown-route', `there is no ${request.method} ${request.path}`));
+  });
+  app.use(answerError(dependencies));
+  return app;
+}
+
+function mount(app: Express, route: Route, dependencies: ApiDependencies): void {
+  const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+  const answer: RequestHandler = async (request, response) => {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const params: Record<string, string> = {};
+    for (const [name, value] of Object.entries(request.params)) params[name] = String(value);
+    send(
+      response,
+      await route.handle(dependencies, {
+        params,
+        query: new URLSearchParams(request.originalUrl.split('?').slice(1).join('?')),
+        body: request.body ?? {},
+        signal: AbortSignal.any([gone.signal, dependencies.stopping]),
+      }),
+    );
+  };
+  if (route.method === 'GET') app.get(path, countAs(route.path), answer);
+  else app.post(path, countAs(route.path), requireControl(dependencies), ...readJsonBody, answer);
+}
+
+function send(response: Response, { status, headers = {}, body }: Answer): void {
+  response.status(status).set(headers);
+  if (typeof body === 'string') response.send(body);
+  else response.json(body);
+}
+
+function requireControl({ controlPolicy }: ApiDependencies): RequestHandler {
+  return (request, _response, next) => next(refuseControl(controlPolicy, request.headers));
+}
+
+/** Bull Board can act for those who have control; all others look on. */
+function serveQueueBoard({ controlPolicy, queueBoard }: ApiDependencies): RequestHandler {
+  return (request, response, next) => {
+    const refusal = refuseControl(controlPolicy, request.headers);
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (refusal !== undefined && !isRead) return next(refusal);
+    const board = refusal === undefined ? queueBoard?.acting : queueBoard?.readOnly;
+    if (board === undefined) next();
+    else board(request, response, next);
+  };
+}
+
+/** Every error as JSON of one shape. What is our own fault goes to the log, with its stack. */
+function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
+  return (thrown: unknown, request, response, next) => {
+    // Too late to say anything: Express cuts the connection.
+    if (response.headersSent) return next(thrown);
+    const error = toHttpError(thrown);
+    const body = errorBody(error);
+    if (body.status >= 500) {
+      logger.error({ err: error, method: request.method, path: request.path }, 'request failed');
+    }
+    if (error.code === 'unauthorized') response.set('www-authenticate', 'Bearer');
+    response.status(body.status).json(body);
+  };
+}

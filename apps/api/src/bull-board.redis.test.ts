@@ -1,0 +1,116 @@
+import { JOB_NAME, QUEUE_NAME, redisKeys } from '@syncline/contract';
+import { testRedis } from '@syncline/test/support';
+import { Queue } from 'bullmq';
+import { expect, onTestFinished, test } from 'vitest';
+import { createQueueBoard } from './bull-board.ts';
+import { createControlPolicy } from './control-policy.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { MemoryWorld, serveApi } from './testing/memory-api.ts';
+import { rawRequest } from './testing/request.ts';
+
+const SCHEDULERS = '/queues/api/job-schedulers';
+const PAUSE = `/queues/api/queues/${QUEUE_NAME}/pause`;
+
+async function serveBoard(options: Partial<ApiDependencies> & { schedulerCount?: number } = {}) {
+  const { prefix, client } = testRedis();
+  const queue = new Queue(QUEUE_NAME, {
+    connection: client,
+    prefix: redisKeys(prefix).queuePrefix,
+    skipVersionCheck: true,
+  });
+  await queue.upsertJobScheduler('official', { every: 3_600_000, offset: 5 }, { name: JOB_NAME });
+  const { schedulerCount, ...overrides } = options;
+  const api = await serveApi(
+    new MemoryWorld().dependencies({
+      queueBoard: createQueueBoard({
+        queue,
+        basePath: '/queues',
+        countSchedulers: async () => schedulerCount ?? queue.getJobSchedulersCount(),
+      }),
+      ...overrides,
+    }),
+  );
+  onTestFinished(async () => {
+    await api[Symbol.asyncDispose]();
+    await queue.close();
+  });
+  return { queue, ...api };
+}
+
+const READ_ONLY = { controlPolicy: createControlPolicy({ host: '0.0.0.0' }) };
+
+async function isReadOnly(url: string, headers: Record<string, string> = {}): Promise<boolean> {
+  const response = await fetch(`${url}/queues/api/queues`, { headers });
+  // As Bull Board's own page reads it.
+  const { queues } = (await response.json()) as { queues: { readOnlyMode: boolean }[] };
+  return queues.every(({ readOnlyMode }) => readOnlyMode);
+}
+
+test('shows its page and what the page loads, from here alone', async () => {
+  const { url } = await serveBoard();
+  for (const path of ['/queues', '/queues/', `/queues/queue/${QUEUE_NAME}`]) {
+    const page = await fetch(`${url}${path}`);
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'self'");
+    expect(page.headers.has('x-powered-by')).toBe(false);
+    const html = await page.text();
+    expect(html).toContain('<base href="/queues/"');
+    const [script] = /static\/js\/main[^"]+/.exec(html) ?? [];
+    expect((await fetch(`${url}/queues/${script}`)).status).toBe(200);
+  }
+});
+
+test('acts for those who have control', async () => {
+  const { url, queue } = await serveBoard();
+  expect(await isReadOnly(url)).toBe(false);
+  expect((await fetch(`${url}${PAUSE}`, { method: 'PUT' })).status).toBe(200);
+  expect(await queue.isPaused()).toBe(true);
+});
+
+test('a page of another origin cannot act', async () => {
+  const { port, queue } = await serveBoard();
+  const { status, text } = await rawRequest(port, {
+    method: 'PUT',
+    path: PAUSE,
+    headers: { origin: 'https://evil.example' },
+  });
+  expect(status).toBe(403);
+  expect(JSON.parse(text).code).toBe('cross-origin-refused');
+  expect(await queue.isPaused()).toBe(false);
+});
+
+test('all others look on', async () => {
+  const { url, queue } = await serveBoard(READ_ONLY);
+  expect(await isReadOnly(url)).toBe(true);
+  for (const [method, path] of [
+    ['PUT', PAUSE],
+    ['PUT', '/queues/api/queues/pause'],
+    ['POST', `/queues/api/queues/${QUEUE_NAME}/add`],
+    ['PUT', `/queues/api/queues/${QUEUE_NAME}/job-schedulers/official/remove`],
+  ]) {
+    const response = await fetch(`${url}${path}`, { method: method ?? '' });
+    expect(response.status).toBe(403);
+    expect(await response.json()).toMatchObject({ code: 'control-disabled' });
+  }
+  expect(await queue.isPaused()).toBe(false);
+  expect(await queue.getJobSchedulersCount()).toBe(1);
+});
+
+test('with a token, it decides', async () => {
+  const { url } = await serveBoard({
+    controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'sesame' }),
+  });
+  expect(await isReadOnly(url)).toBe(true);
+  expect(await isReadOnly(url, { authorization: 'Bearer sesame' })).toBe(false);
+});
+
+test('does not load thousands of schedulers at once', async () => {
+  const few = await serveBoard();
+  const shown = await fetch(`${few.url}${SCHEDULERS}`);
+  expect(await shown.json()).toMatchObject({ schedulers: [{ id: 'official' }] });
+
+  const many = await serveBoard({ schedulerCount: 501 });
+  const refused = await fetch(`${many.url}${SCHEDULERS}`);
+  expect(refused.status).toBe(413);
+  expect(await refused.json()).toMatchObject({ schedulers: [], message: expect.any(String) });
+});

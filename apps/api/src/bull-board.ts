@@ -1,0 +1,79 @@
+import { createBullBoard } from '@bull-board/api';
+import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
+import { ExpressAdapter } from '@bull-board/express';
+import type { Queue } from 'bullmq';
+import express, { type Express, type RequestHandler } from 'express';
+
+/** Bull Board twice, to be mounted at the same path: for those with control, and for those without. */
+export interface QueueBoard {
+  readonly acting: RequestHandler;
+  readonly readOnly: RequestHandler;
+}
+
+export interface QueueBoardOptions {
+  readonly queue: Queue;
+  /** Where it is mounted, for its links. */
+  readonly basePath: string;
+  /** How many Job Schedulers there are, cheaply. */
+  readonly countSchedulers: () => Promise<number>;
+}
+
+/** Bull Board loads all Job Schedulers at once: at 10,000 that takes a second of this process. */
+const MAX_SCHEDULERS = 500;
+
+// Its page has an inline style; it would load fonts from elsewhere, which it can do without.
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "base-uri 'self'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** A dashboard of the queue. */
+export function createQueueBoard(options: QueueBoardOptions): QueueBoard {
+  return {
+    acting: board(options, { readOnly: false }),
+    readOnly: board(options, { readOnly: true }),
+  };
+}
+
+function board(
+  { queue, basePath, countSchedulers }: QueueBoardOptions,
+  { readOnly }: { readOnly: boolean },
+): RequestHandler {
+  const adapter = new ExpressAdapter().setBasePath(basePath);
+  createBullBoard({
+    queues: [new BullMQAdapter(queue, { readOnlyMode: readOnly })],
+    serverAdapter: adapter,
+    options: { uiConfig: { boardTitle: 'Syncline' } },
+  });
+  const dashboard: Express = adapter.getRouter();
+  dashboard.disable('x-powered-by');
+  const router = express.Router();
+  router.use((_request, response, next) => {
+    response.set('content-security-policy', CONTENT_SECURITY_POLICY);
+    next();
+  });
+  router.get('/api/job-schedulers', limitSchedulers(countSchedulers));
+  router.use(dashboard);
+  return router;
+}
+
+function limitSchedulers(countSchedulers: () => Promise<number>): RequestHandler {
+  return async (_request, response, next) => {
+    const count = await countSchedulers();
+    if (count <= MAX_SCHEDULERS) return next();
+    const detail = `there are ${count} Job Schedulers, too many to show at once; see GET /v1/registries`;
+    // `schedulers` and `message` are for Bull Board's page: it shows the one and survives by the other.
+    response.status(413).json({
+      error: 'Too many Job Schedulers',
+      title: 'Payload Too Large',
+      status: 413,
+      detail,
+      code: 'body-too-large',
+      message: detail,
+      schedulers: [],
+    });
+  };
+}

@@ -1,0 +1,323 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createControlPolicy } from './control-policy.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { MemoryWorld, NOW, serveApi, testRun } from './testing/memory-api.ts';
+import { rawRequest } from './testing/request.ts';
+
+const CONFIG = {
+  registries: [
+    { name: 'official', api: { endpoint: 'https://registry.example.com' } },
+    { name: 'frozen', file: { path: '/registry.json' }, suspended: true },
+  ],
+  catalogs: [{ name: 'default', registries: ['official'] }],
+};
+
+let world: MemoryWorld;
+let api: Awaited<ReturnType<typeof serveApi>>;
+
+async function serve(overrides: Partial<ApiDependencies> = {}) {
+  await api?.[Symbol.asyncDispose]();
+  api = await serveApi(world.dependencies(overrides));
+}
+
+beforeEach(async () => {
+  world = new MemoryWorld(CONFIG);
+  await serve();
+});
+afterEach(() => api[Symbol.asyncDispose]());
+
+async function call(method: 'GET' | 'POST', path: string, body?: unknown, headers = {}) {
+  const response = await fetch(`${api.url}${path}`, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  return { status: response.status, headers: response.headers, body: await response.json() };
+}
+
+/** Resolves when a request is waiting for a run. */
+async function someoneWaits() {
+  while (world.waitingCount === 0) await new Promise(setImmediate);
+}
+
+describe('registries', () => {
+  test('are listed in the order of the config, without credentials', async () => {
+    world.setStatus('official', { lastSuccessAt: NOW, phase: 'Complete', snapshot: 'abc' });
+    const { status, body } = await call('GET', '/v1/registries');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      registries: [
+        { name: 'official', snapshot: 'abc', stale: false, status: { phase: 'Complete' } },
+        { name: 'frozen', snapshot: null, stale: true, control: { suspendedBy: 'config' } },
+      ],
+    });
+  });
+
+  test('are shown one by one', async () => {
+    expect(await call('GET', '/v1/registries/official')).toMatchObject({
+      status: 200,
+      body: {
+        name: 'official',
+        source: { kind: 'api', location: 'https://registry.example.com' },
+        schedule: { interval: '1h' },
+        held: null,
+      },
+    });
+    expect(await call('GET', '/v1/registries/nobody')).toMatchObject({
+      status: 404,
+      body: { code: 'unknown-registry', title: 'Not Found', error: 'there is no registry nobody' },
+    });
+  });
+
+  test('a config that came a moment ago is looked for before saying no', async () => {
+    world.nextConfig = new MemoryWorld({
+      registries: [{ name: 'brand-new', file: { path: '/x.json' } }],
+    }).config;
+    expect((await call('GET', '/v1/registries/brand-new')).status).toBe(200);
+    expect((await call('GET', '/v1/registries/official')).status).toBe(404);
+  });
+
+  test('before there is any config, 503', async () => {
+    world = new MemoryWorld();
+    await serve();
+    for (const path of ['/v1/registries', '/v1/registries/official', '/registry/x/v0.1/servers']) {
+      expect(await call('GET', path)).toMatchObject({
+        status: 503,
+        body: { code: 'config-unreadable' },
+      });
+    }
+  });
+
+  test('catalogs are those of the config, then each registry by itself', async () => {
+    expect((await call('GET', '/v1/catalogs')).body).toEqual({
+      catalogs: [
+        { name: 'default', registries: ['official'], path: '/registry/default' },
+        { name: 'official', registries: ['official'], path: '/registry/official' },
+        { name: 'frozen', registries: ['frozen'], path: '/registry/frozen' },
+      ],
+    });
+  });
+});
+
+describe('asking for a sync', () => {
+  const SYNC = '/v1/registries/official/sync';
+
+  test('is counted, and answered with its number', async () => {
+    const first = await call('POST', SYNC);
+    expect(first).toMatchObject({ status: 202, body: { request: 1, state: 'queued' } });
+    const location = first.headers.get('location') ?? '';
+    expect(location).toBe('/v1/registries/official/requests/1');
+    expect((await call('POST', SYNC, { force: true })).body).toEqual({
+      request: 2,
+      state: 'joined',
+    });
+    expect(world.state('official').control.force).toBe(true);
+
+    expect((await call('GET', location)).body).toMatchObject({ state: 'open', run: null });
+    const run = world.finishRun('official');
+    expect((await call('GET', location)).body).toEqual({
+      registry: 'official',
+      request: 1,
+      state: 'answered',
+      run,
+    });
+  });
+
+  test('with wait it answers with the run, whatever became of it', async () => {
+    const asked = call('POST', SYNC, { wait: 30 });
+    await someoneWaits();
+    const run = world.finishRun('official', { outcome: 'failed' });
+    expect(await asked).toMatchObject({ status: 200, body: run });
+  });
+
+  test('where the time runs out first, 202', async () => {
+    expect(await call('POST', SYNC, { wait: 0.01 })).toMatchObject({
+      status: 202,
+      body: { request: 1, state: 'queued' },
+    });
+  });
+
+  test('when we stop, those who wait are answered at once', async () => {
+    const asked = call('POST', SYNC, { wait: 600 });
+    await someoneWaits();
+    world.stop.abort();
+    expect((await asked).status).toBe(202);
+  });
+
+  test('a suspended registry is not synced, whoever suspended it', async () => {
+    expect(await call('POST', '/v1/registries/frozen/sync')).toMatchObject({
+      status: 409,
+      body: { code: 'registry-suspended', title: 'Conflict' },
+    });
+    await call('POST', '/v1/registries/official/suspend');
+    expect((await call('POST', SYNC)).status).toBe(409);
+    expect(world.state('official').control.requested).toBe(0);
+  });
+
+  test.each([
+    ['wait', { wait: -1 }],
+    ['wait', { wait: 601 }],
+    ['wait', { wait: '10' }],
+    ['force', { force: 'yes' }],
+    ['forse', { forse: true }],
+    ['object', []],
+  ])('a body that is wrong is refused, naming %s', async (field, body) => {
+    const { status, body: error } = await call('POST', SYNC, body);
+    expect(status).toBe(400);
+    expect(error).toMatchObject({ code: 'bad-request', detail: expect.stringContaining(field) });
+    expect(world.state('official').control.requested).toBe(0);
+  });
+
+  test('of all: each that is not stopped', async () => {
+    world.nextConfig = new MemoryWorld({
+      registries: [...CONFIG.registries, { name: 'pinned', file: { path: '/x.json' } }],
+    }).config;
+    await call('GET', '/v1/registries/pinned');
+    world.state('pinned').control.pinned = 'abc';
+    expect(await call('POST', '/v1/sync')).toMatchObject({
+      status: 202,
+      body: {
+        requests: [{ registry: 'official', request: 1, state: 'queued' }],
+        suspended: ['frozen', 'pinned'],
+      },
+    });
+  });
+
+  test.each(['0', '1', '99', '-1', 'x', '1e3'])('there is no request %s', async (number) => {
+    expect(await call('GET', `/v1/registries/official/requests/${number}`)).toMatchObject({
+      status: 404,
+      body: { code: 'unknown-request' },
+    });
+  });
+});
+
+describe('runs', () => {
+  test('are listed newest first, page by page', async () => {
+    for (let count = 0; count < 5; count += 1) world.finishRun('official');
+    const terms: string[] = [];
+    let path = '/v1/registries/official/runs?limit=2';
+    for (;;) {
+      const { body } = await call('GET', path);
+      const page = body as { runs: { term: string }[]; nextCursor?: string };
+      terms.push(page.runs.map(({ term }) => term).join());
+      if (page.nextCursor === undefined) break;
+      path = `/v1/registries/official/runs?limit=2&cursor=${page.nextCursor}`;
+    }
+    expect(terms).toEqual(['5,4', '3,2', '1']);
+  });
+
+  test('a run is found by its id, colon and all', async () => {
+    world.state('official').runs.push(testRun('official', '1764000000000000'));
+    for (const id of ['official:1764000000000000', 'official%3A1764000000000000']) {
+      expect(await call('GET', `/v1/runs/${id}`)).toMatchObject({
+        status: 200,
+        body: { id: 'official:1764000000000000' },
+      });
+    }
+    for (const id of ['official:1', 'official', 'official:x', ':1', 'nobody:1']) {
+      expect(await call('GET', `/v1/runs/${id}`)).toMatchObject({
+        status: 404,
+        body: { code: 'unknown-run' },
+      });
+    }
+  });
+
+  test('a wrong cursor or limit is named', async () => {
+    for (const field of ['cursor', 'limit']) {
+      expect(await call('GET', `/v1/registries/official/runs?${field}=x`)).toMatchObject({
+        status: 400,
+        body: { detail: expect.stringContaining(field) },
+      });
+    }
+  });
+});
+
+describe('what an operator can do', () => {
+  test('suspend, with a note, and resume', async () => {
+    const suspended = await call('POST', '/v1/registries/official/suspend', { note: 'moving' });
+    expect(suspended).toMatchObject({
+      status: 200,
+      body: { control: { suspended: true, suspendedBy: 'control', note: 'moving' } },
+    });
+    expect(await call('POST', '/v1/registries/official/resume')).toMatchObject({
+      status: 200,
+      body: { control: { suspended: false, suspendedBy: null, note: null } },
+    });
+  });
+
+  test('resume takes back what operators did, and says when the config suspends too', async () => {
+    await call('POST', '/v1/registries/frozen/suspend', { note: 'twice' });
+    expect(await call('POST', '/v1/registries/frozen/resume')).toMatchObject({
+      status: 409,
+      body: { code: 'suspended-by-config' },
+    });
+    expect(world.state('frozen').control).toMatchObject({ suspended: false });
+  });
+
+  test.each(['rollback', 'approve'])('%s serves the snapshot that is named', async (operation) => {
+    world.snapshotsKept.add('abc');
+    const path = `/v1/registries/official/${operation}`;
+    expect(await call('POST', path, { snapshot: 'abc' })).toMatchObject({
+      status: 200,
+      body: { snapshot: 'abc' },
+    });
+    expect(await call('POST', path, { snapshot: 'nope' })).toMatchObject({
+      status: 404,
+      body: { code: 'unknown-snapshot' },
+    });
+    expect(await call('POST', path)).toMatchObject({ status: 400, body: { code: 'bad-request' } });
+  });
+});
+
+describe('who may', () => {
+  const ALL_POSTS = [
+    '/v1/sync',
+    ...['sync', 'suspend', 'resume', 'rollback', 'approve'].map(
+      (operation) => `/v1/registries/official/${operation}`,
+    ),
+  ];
+
+  test('with a token, whoever has it', async () => {
+    await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'sesame' }) });
+    for (const path of ALL_POSTS) {
+      const { status, headers, body } = await call('POST', path);
+      expect(status).toBe(401);
+      expect(body).toMatchObject({ code: 'unauthorized' });
+      expect(headers.get('www-authenticate')).toBe('Bearer');
+    }
+    const authorization = 'Bearer sesame';
+    expect((await call('POST', '/v1/sync', {}, { authorization })).status).toBe(202);
+    expect((await call('GET', '/v1/registries')).status).toBe(200);
+  });
+
+  test('without a token and reachable from elsewhere, nobody', async () => {
+    await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0' }) });
+    for (const path of ALL_POSTS) {
+      expect(await call('POST', path)).toMatchObject({
+        status: 403,
+        body: { code: 'control-disabled' },
+      });
+    }
+    expect((await call('GET', '/v1/registries')).status).toBe(200);
+  });
+
+  test('without a token on loopback, programs of this machine and not the web', async () => {
+    for (const headers of [
+      { host: `127.0.0.1:${api.port}`, origin: 'https://evil.example' },
+      { host: 'evil.example' },
+    ]) {
+      for (const path of ALL_POSTS) {
+        const { status, text } = await rawRequest(api.port, { method: 'POST', path, headers });
+        expect(status).toBe(403);
+        expect(JSON.parse(text).code).toBe('cross-origin-refused');
+      }
+    }
+    expect(world.state('official').control.requested).toBe(0);
+    const { status } = await rawRequest(api.port, {
+      method: 'POST',
+      path: '/v1/sync',
+      headers: { host: `localhost:${api.port}`, origin: `http://localhost:${api.port}` },
+    });
+    expect(status).toBe(202);
+  });
+});

@@ -1,0 +1,96 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { SynclineError } from '@syncline/contract';
+
+/** Who may change something: suspend, sync, roll back, act in Bull Board. */
+export type ControlPolicy =
+  /** Whoever sends the token. */
+  | { readonly kind: 'token'; readonly tokenDigest: Buffer }
+  /** Whoever is on this machine, but no web page that is open on it. */
+  | { readonly kind: 'loopback' }
+  | { readonly kind: 'off' };
+
+/** The headers of a request that decide. */
+export interface ControlHeaders {
+  readonly authorization?: string | undefined;
+  readonly host?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly 'sec-fetch-site'?: string | string[] | undefined;
+  readonly forwarded?: string | undefined;
+  readonly 'x-forwarded-for'?: string | string[] | undefined;
+}
+
+const LOOPBACK_ADDRESS = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
+const LOOPBACK_HOST_HEADER = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+
+/** With a token, the token decides; without one, control works where only this machine can reach us. */
+export function createControlPolicy({
+  host,
+  token,
+}: {
+  host: string;
+  token?: string | undefined;
+}): ControlPolicy {
+  if (token !== undefined) return { kind: 'token', tokenDigest: digest(token) };
+  return LOOPBACK_ADDRESS.test(host) ? { kind: 'loopback' } : { kind: 'off' };
+}
+
+/** Why a request may not change anything; `undefined` where it may. */
+export function refuseControl(
+  policy: ControlPolicy,
+  headers: ControlHeaders,
+): SynclineError | undefined {
+  switch (policy.kind) {
+    case 'token':
+      return refuseToken(policy.tokenDigest, headers);
+    case 'loopback':
+      return refuseRemote(headers);
+    case 'off':
+      return new SynclineError('control-disabled', 'control is off', {
+        expected: 'SYNCLINE_ADMIN_TOKEN_FILE to be set, since this is reachable from elsewhere',
+      });
+  }
+}
+
+function refuseToken(tokenDigest: Buffer, { authorization = '' }: ControlHeaders) {
+  const [, token] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
+  if (token !== undefined && timingSafeEqual(digest(token), tokenDigest)) return undefined;
+  return new SynclineError('unauthorized', 'no valid token was sent', {
+    expected: 'Authorization: Bearer with the admin token',
+  });
+}
+
+/**
+ * A page in a browser on this machine can send requests here too. Its origin gives it away; and where
+ * its own name was made to resolve to us (DNS rebinding), the Host header does.
+ */
+function refuseRemote(headers: ControlHeaders): SynclineError | undefined {
+  const { host = '', origin } = headers;
+  if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) {
+    return new SynclineError('control-disabled', 'the request came through a proxy', {
+      expected: 'SYNCLINE_ADMIN_TOKEN_FILE to be set, or a direct request from this machine',
+    });
+  }
+  if (!LOOPBACK_HOST_HEADER.test(host)) {
+    return crossOrigin('the Host header names another machine');
+  }
+  const ownOrigins = [`http://${host}`, `https://${host}`];
+  if (origin !== undefined && !ownOrigins.includes(origin)) {
+    return crossOrigin('the request was made by a page of another origin');
+  }
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') {
+    return crossOrigin('the request was made by a page of another site');
+  }
+  return undefined;
+}
+
+function crossOrigin(message: string): SynclineError {
+  return new SynclineError('cross-origin-refused', message, {
+    expected: 'a request to localhost, 127.0.0.1 or [::1] from a program or from our own pages',
+  });
+}
+
+/** Digests have one length, so that comparing them tells nothing of the token's. */
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

@@ -1,0 +1,42 @@
+import type { SynclineClient } from '@syncline/client';
+import type { Run } from '@syncline/contract';
+import type { Operations, RegistryReader, RunLog } from '@syncline/redis';
+import type { ConfigSource, Logger, SnapshotReader } from '@syncline/sync';
+import type { QueueBoard } from './bull-board.ts';
+import type { ControlPolicy } from './control-policy.ts';
+
+/** Everything that the api needs from the world. */
+export interface ApiDependencies {
+  readonly config: ConfigSource;
+  readonly registries: RegistryReader;
+  readonly snapshots: SnapshotReader;
+  readonly runs: RunLog;
+  /** The run that answered a request; `undefined` where none has, or the log has forgotten it. */
+  readonly findAnswer: (registry: string, request: number) => Promise<Run | undefined>;
+  readonly operations: Operations;
+  readonly requester: Pick<SynclineClient, 'requestSync' | 'waitForRun'>;
+  readonly metrics: ApiMetrics;
+  readonly logger: Logger;
+  /** Whether the process can do its work, and if not, why. */
+  readonly readiness: () => Promise<{ ready: boolean; problems: string[] }>;
+  readonly controlPolicy: ControlPolicy;
+  readonly version: string;
+  /** The text of `openapi.yaml`. */
+  readonly openApiDocument: string;
+  /** Served under `/queues`; nothing is there where absent. */
+  readonly queueBoard?: QueueBoard;
+  /** Aborted when the process stops: requests that wait for a run are then answered at once. */
+  readonly stopping: AbortSignal;
+}
+
+export interface ApiMetrics {
+  httpRequest(observation: {
+    method: string;
+    /** The route's pattern, never the path that was asked for. */
+    route: string;
+    status: number;
+    durationMs: number;
+  }): void;
+  /** All metrics, in the text format of Prometheus. */
+  expose(): Promise<{ contentType: string; body: string }>;
+}

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import type { ApiDependencies } from '../dependencies.ts';
+import { parseBody } from '../http/body.ts';
+import { type Answer, type ApiRequest, ok } from '../http/route.ts';
+import { findRegistry, viewRegistry } from '../registries.ts';
+
+const bodySchema = z.strictObject({ note: z.string().max(500).optional() });
+
+/** `POST /v1/registries/{name}/suspend`: keeps serving what is there, and syncs no more. */
+export async function postSuspend(
+  dependencies: ApiDependencies,
+  { params, body }: ApiRequest<'name'>,
+): Promise<Answer> {
+  const { note } = parseBody(bodySchema, body);
+  const registry = await findRegistry(dependencies, params.name);
+  await dependencies.operations.suspend(registry.name, note === undefined ? {} : { note });
+  return ok(await viewRegistry(dependencies, registry));
+}

@@ -1,0 +1,58 @@
+import { STATUS_CODES } from 'node:http';
+import { SynclineError, toSynclineError } from '@syncline/contract';
+import { httpStatus } from './status.ts';
+import { isStoreUnavailable } from './store-errors.ts';
+
+/**
+ * The body of every error. `error` is what the MCP Registry API's document asks for, the rest what the
+ * official registry sends; `code` is stable.
+ */
+export interface ErrorBody {
+  readonly error: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: string;
+}
+
+/** The body that tells of an error. What went wrong inside of us stays there: it is in the log. */
+export function errorBody(error: SynclineError): ErrorBody {
+  const status = httpStatus(error.code);
+  const title = STATUS_CODES[status] ?? 'Error';
+  const detail = error.code === 'internal' ? 'something went wrong on our side' : error.message;
+  return { error: detail, title, status, detail, code: error.code };
+}
+
+/** Any error as one of ours: those of Express, of its parsers and of the store among them. */
+export function toHttpError(error: unknown): SynclineError {
+  if (error instanceof SynclineError) return error;
+  if (isStoreUnavailable(error)) {
+    return new SynclineError('store-unavailable', 'Redis cannot be reached', { cause: error });
+  }
+  return fromParser(error) ?? toSynclineError(error);
+}
+
+/** Errors of `express.json` have a `type`; those of the router for a path that cannot be decoded, a status. */
+function fromParser(error: unknown): SynclineError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const type = 'type' in error ? error.type : undefined;
+  const status = 'status' in error ? error.status : undefined;
+  const options = { cause: error };
+  if (type === 'entity.too.large') {
+    return new SynclineError('body-too-large', 'the body is too large', options);
+  }
+  if (type === 'entity.parse.failed') {
+    return new SynclineError('bad-request', 'the body is not a JSON object', options);
+  }
+  if (status === 415) {
+    return new SynclineError('unsupported-media-type', 'the body cannot be read', {
+      ...options,
+      expected: 'plain UTF-8 application/json',
+    });
+  }
+  if (error instanceof URIError) {
+    return new SynclineError('bad-request', 'the path is not validly encoded', options);
+  }
+  if (status === 400) return new SynclineError('bad-request', 'the request is not valid', options);
+  return undefined;
+}

@@ -1,0 +1,85 @@
+import { SynclineError } from '@syncline/contract';
+import express, { type RequestHandler } from 'express';
+import type { ApiDependencies } from '../dependencies.ts';
+
+const MAX_BODY = '16kb';
+const PREFLIGHT_MAX_AGE_SECONDS = 86_400;
+
+/** Says what came in and how it went: to the metrics, and to the log at level debug. */
+export function observeRequests({ metrics, logger }: ApiDependencies): RequestHandler {
+  return (request, response, next) => {
+    const startedAtMs = performance.now();
+    response.once('close', () => {
+      const observation = {
+        method: request.method,
+        route: routeOf(response.locals),
+        status: response.statusCode,
+        durationMs: performance.now() - startedAtMs,
+      };
+      metrics.httpRequest(observation);
+      logger.debug({ ...observation, path: request.originalUrl }, 'request answered');
+    });
+    next();
+  };
+}
+
+/** Under which route a request is counted. */
+export function countAs(route: string): RequestHandler {
+  return (_request, response, next) => {
+    response.locals['route'] = route;
+    next();
+  };
+}
+
+function routeOf(locals: Readonly<Record<string, unknown>>): string {
+  const route = locals['route'];
+  return typeof route === 'string' ? route : 'unmatched';
+}
+
+/** Headers that keep browsers from doing anything else with our answers than reading them. */
+export const securityHeaders: RequestHandler = (_request, response, next) => {
+  response.set({
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'no-referrer',
+    'cache-control': 'no-cache',
+  });
+  next();
+};
+
+/** Lets pages of any origin read the registry, errors included; answers their preflight requests. */
+export const allowAnyOrigin: RequestHandler = (request, response, next) => {
+  response.set({
+    'access-control-allow-origin': '*',
+    'access-control-allow-methods': 'GET, OPTIONS',
+    'access-control-allow-headers': 'Authorization, Content-Type',
+  });
+  if (request.method !== 'OPTIONS') return next();
+  response.set('access-control-max-age', String(PREFLIGHT_MAX_AGE_SECONDS)).status(204).end();
+};
+
+/** No name, version or search has a NUL in it; stores and logs may take one for an end. */
+export const refuseNul: RequestHandler = (request, _response, next) => {
+  next(
+    request.originalUrl.includes('%00')
+      ? new SynclineError('bad-request', 'the URL has a NUL byte in it')
+      : undefined,
+  );
+};
+
+/** Reads a JSON body, of which there may be none. Other content types are refused, not ignored. */
+export const readJsonBody: RequestHandler[] = [
+  (request, _response, next) => {
+    const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+    const hasBody = length !== '0' || encoding !== undefined;
+    next(
+      hasBody && request.is('application/json') === false
+        ? new SynclineError('unsupported-media-type', 'the body cannot be read', {
+            expected: 'Content-Type: application/json',
+          })
+        : undefined,
+    );
+  },
+  express.json({ limit: MAX_BODY, inflate: false }),
+];

@@ -1,0 +1,59 @@
+import type { ApiDependencies } from '../dependencies.ts';
+
+/** A request as handlers see it. */
+export interface ApiRequest<Param extends string = never> {
+  /** Decoded; each that the route's path names is there. */
+  readonly params: Readonly<Record<Param, string>>;
+  readonly query: URLSearchParams;
+  /** The parsed JSON body; an empty object where there was none. */
+  readonly body: unknown;
+  /** Aborted when the client is gone, or the process stops. */
+  readonly signal: AbortSignal;
+}
+
+/** What a handler answers. A string is sent as it is, under its `content-type`; all else as JSON. */
+export interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export type Handler<Param extends string = never> = (
+  dependencies: ApiDependencies,
+  request: ApiRequest<Param>,
+) => Promise<Answer>;
+
+/** An entry of the table of routes. */
+export interface Route {
+  readonly method: 'GET' | 'POST';
+  /** As OpenAPI writes it: `/v1/registries/{name}`. A parameter is one segment of the raw path. */
+  readonly path: string;
+  readonly handle: Handler<string>;
+}
+
+type ParamsOf<Path extends string> = Path extends `${string}{${infer Param}}${infer Rest}`
+  ? Param | ParamsOf<Rest>
+  : never;
+
+/** A route that reads. */
+export function get<const Path extends string>(path: Path, handle: Handler<ParamsOf<Path>>): Route {
+  return { method: 'GET', path, handle: withParams(handle) };
+}
+
+/** A route that changes something: it needs control, see `control-policy.ts`. */
+export function post<const Path extends string>(
+  path: Path,
+  handle: Handler<ParamsOf<Path>>,
+): Route {
+  return { method: 'POST', path, handle: withParams(handle) };
+}
+
+function withParams<Param extends string>(handle: Handler<Param>): Handler<string> {
+  // The router fills in every parameter that the path names, and `ParamsOf` has read that same path.
+  return (dependencies, request) => handle(dependencies, request as ApiRequest<Param>);
+}
+
+/** An answer of status 200, or another. */
+export function ok(body: unknown, { status = 200 }: { status?: number } = {}): Answer {
+  return { status, body };
+}

@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { ROUTES } from './routes.ts';
+import { OPENAPI_PATH } from './testing/memory-api.ts';
+
+interface OpenApiDocument {
+  readonly info: { readonly version: string; readonly description: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+const document: OpenApiDocument = parse(readFileSync(OPENAPI_PATH, 'utf8'));
+
+function operationsOf(path: string): string[] {
+  const item = document.paths[path] ?? {};
+  const reference = item['$ref'];
+  if (typeof reference === 'string') {
+    return operationsOf(reference.replace('#/paths/', '').replaceAll('~1', '/'));
+  }
+  return Object.keys(item).filter((key) => ['get', 'post', 'put', 'patch', 'delete'].includes(key));
+}
+
+test('every route is described, and every description is of a route', () => {
+  const described = Object.keys(document.paths).flatMap((path) =>
+    operationsOf(path).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const served = ROUTES.map(({ method, path }) => `${method} ${path}`);
+  expect(described.toSorted()).toEqual(served.toSorted());
+});
+
+test('says what clients of a registry look for', () => {
+  expect(document.info.version).toBe('1.0.0');
+  expect(document.info.description).toContain('https://github.com/modelcontextprotocol/registry');
+});

@@ -1,0 +1,90 @@
+import {
+  type Config,
+  catalogRegistry,
+  controlSchema,
+  PENDING_STATUS,
+  type RegistryConfig,
+  type RegistryView,
+  registryView,
+  SynclineError,
+} from '@syncline/contract';
+import type { ApiDependencies } from './dependencies.ts';
+
+type ConfigDependency = Pick<ApiDependencies, 'config'>;
+
+/**
+ * The config in force.
+ *
+ * @throws {SynclineError} `config-unreadable` as long as there is none
+ */
+export async function currentConfig({ config }: ConfigDependency): Promise<Config> {
+  if (config.current() === undefined) await config.refresh();
+  const current = config.current();
+  if (current !== undefined) return current;
+  throw new SynclineError('config-unreadable', 'there is no config yet', {
+    expected: 'a scheduler to have stored one',
+  });
+}
+
+/** @throws {SynclineError} `unknown-registry` */
+export async function findRegistry(
+  { config }: ConfigDependency,
+  name: string,
+): Promise<RegistryConfig> {
+  const registry = await lookUp(config, () => config.registry(name));
+  if (registry === undefined) {
+    throw new SynclineError('unknown-registry', `there is no registry ${name}`);
+  }
+  return registry;
+}
+
+/** The registry that a catalog serves. @throws {SynclineError} `unknown-catalog` */
+export async function findCatalog(
+  { config }: ConfigDependency,
+  catalog: string,
+): Promise<RegistryConfig> {
+  const registry = await lookUp(config, (current) => {
+    const name = catalogRegistry(current, catalog);
+    return name === undefined ? undefined : config.registry(name);
+  });
+  if (registry === undefined) {
+    throw new SynclineError('unknown-catalog', `there is no catalog ${catalog}`);
+  }
+  return registry;
+}
+
+/** What is asked for may have come with a config that we have not seen yet: look again before saying no. */
+async function lookUp(
+  config: ConfigDependency['config'],
+  find: (current: Config) => RegistryConfig | undefined,
+): Promise<RegistryConfig | undefined> {
+  const known = find(await currentConfig({ config }));
+  if (known !== undefined) return known;
+  await config.refresh();
+  return find(await currentConfig({ config }));
+}
+
+/** Each registry as it stands, in the order given, in one round trip. */
+export async function viewRegistries(
+  { registries }: Pick<ApiDependencies, 'registries'>,
+  configs: readonly RegistryConfig[],
+): Promise<RegistryView[]> {
+  const stored = await registries.readMany(configs.map(({ name }) => name));
+  return configs.map((config) => toView(config, stored));
+}
+
+/** One registry as it stands. */
+export async function viewRegistry(
+  { registries }: Pick<ApiDependencies, 'registries'>,
+  config: RegistryConfig,
+): Promise<RegistryView> {
+  return toView(config, await registries.readMany([config.name]));
+}
+
+type Stored = Awaited<ReturnType<ApiDependencies['registries']['readMany']>>;
+
+const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}) };
+
+function toView(config: RegistryConfig, { nowMs, registries }: Stored): RegistryView {
+  return registryView(config, registries.get(config.name) ?? NEVER_RAN, nowMs);
+}

@@ -1,0 +1,52 @@
+import { getCatalogs } from './handlers/get-catalogs.ts';
+import { getRegistries } from './handlers/get-registries.ts';
+import { getRegistry } from './handlers/get-registry.ts';
+import { getRequest } from './handlers/get-request.ts';
+import { getRun } from './handlers/get-run.ts';
+import { getRuns } from './handlers/get-runs.ts';
+import { postResume } from './handlers/post-resume.ts';
+import { postApprove, postRollback } from './handlers/post-snapshot.ts';
+import { postSuspend } from './handlers/post-suspend.ts';
+import { postSync } from './handlers/post-sync.ts';
+import { postSyncAll } from './handlers/post-sync-all.ts';
+import {
+  getHealth,
+  getMetrics,
+  getOpenApi,
+  getReadiness,
+  getVersionOfSyncline,
+} from './handlers/process.ts';
+import { getServers, getServerVersion, getServerVersions } from './handlers/registry-api.ts';
+import { get, post, type Route } from './http/route.ts';
+
+/** Every route there is, but for Bull Board's. Each is described in `openapi.yaml`. */
+export const ROUTES: readonly Route[] = [
+  // The MCP Registry API: v0.1 is the stable version, v0 the same for older clients.
+  get('/registry/{catalog}/v0.1/servers', getServers),
+  get('/registry/{catalog}/v0.1/servers/{serverName}/versions', getServerVersions),
+  get('/registry/{catalog}/v0.1/servers/{serverName}/versions/{version}', getServerVersion),
+  get('/registry/{catalog}/v0/servers', getServers),
+  get('/registry/{catalog}/v0/servers/{serverName}/versions', getServerVersions),
+  get('/registry/{catalog}/v0/servers/{serverName}/versions/{version}', getServerVersion),
+  // Some clients look here to find out what kind of registry this is.
+  get('/registry/{catalog}/openapi.yaml', getOpenApi),
+
+  get('/v1/registries', getRegistries),
+  get('/v1/registries/{name}', getRegistry),
+  get('/v1/registries/{name}/runs', getRuns),
+  get('/v1/registries/{name}/requests/{request}', getRequest),
+  post('/v1/registries/{name}/sync', postSync),
+  post('/v1/registries/{name}/suspend', postSuspend),
+  post('/v1/registries/{name}/resume', postResume),
+  post('/v1/registries/{name}/rollback', postRollback),
+  post('/v1/registries/{name}/approve', postApprove),
+  post('/v1/sync', postSyncAll),
+  get('/v1/runs/{id}', getRun),
+  get('/v1/catalogs', getCatalogs),
+
+  get('/health', getHealth),
+  get('/readiness', getReadiness),
+  get('/version', getVersionOfSyncline),
+  get('/metrics', getMetrics),
+  get('/openapi.yaml', getOpenApi),
+];

@@ -1,0 +1,87 @@
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
+import { Agent, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { readAdminToken } from './admin-token.ts';
+import { listen } from './server.ts';
+
+describe('closing', () => {
+  test('lets a request under way end, and takes no more', async () => {
+    const { promise: taken, resolve: take } = Promise.withResolvers<ServerResponse>();
+    const server = await listen((_request, response) => take(response), {
+      host: '127.0.0.1',
+      port: 0,
+    });
+    const url = `http://127.0.0.1:${server.port}`;
+    const asked = fetch(url);
+    const response = await taken;
+    const closed = server.close({ graceMs: 60_000 });
+    await expect(fetch(url)).rejects.toThrow();
+    response.end('done');
+    expect(await (await asked).text()).toBe('done');
+    const endedAtMs = performance.now();
+    await closed;
+    // The connection is kept alive for five seconds by default.
+    expect(performance.now() - endedAtMs).toBeLessThan(2_000);
+  });
+
+  test('cuts off what does not end in time', async () => {
+    const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+    const server = await listen(() => take(), { host: '127.0.0.1', port: 0 });
+    const asked = fetch(`http://127.0.0.1:${server.port}`);
+    await taken;
+    await Promise.all([server.close({ graceMs: 1 }), expect(asked).rejects.toThrow()]);
+  });
+
+  test('does not wait for connections that are only kept alive', async () => {
+    const server = await listen((_request, response) => response.end('ok'), {
+      host: '127.0.0.1',
+      port: 0,
+    });
+    const agent = new Agent({ keepAlive: true });
+    onTestFinished(() => agent.destroy());
+    const outgoing = request({ host: '127.0.0.1', port: server.port, agent }).end();
+    const [response] = await once(outgoing, 'response');
+    response.resume();
+    await once(response, 'end');
+    await server.close({ graceMs: 60_000 });
+  });
+});
+
+test('a port that is taken is an error', async () => {
+  const server = await listen(() => {}, { host: '127.0.0.1', port: 0 });
+  onTestFinished(() => server.close({ graceMs: 0 }));
+  await expect(listen(() => {}, { host: '127.0.0.1', port: server.port })).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
+});
+
+describe('the admin token', () => {
+  async function file(content: string) {
+    const directory = await mkdtemp(join(tmpdir(), 'syncline-token-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const path = join(directory, 'token');
+    await writeFile(path, content);
+    return path;
+  }
+
+  test('is the one word of the file', async () => {
+    expect(await readAdminToken(await file('sesame\n'))).toBe('sesame');
+  });
+
+  test.each(['', ' \n', 'two words', 'two\nlines'])('is not %j', async (content) => {
+    await expect(readAdminToken(await file(content))).rejects.toMatchObject({
+      code: 'config-invalid',
+      message: expect.not.stringContaining('words'),
+    });
+  });
+
+  test('cannot come from a file that is not there', async () => {
+    await expect(readAdminToken('/nonexistent/token')).rejects.toMatchObject({
+      code: 'config-invalid',
+    });
+  });
+});

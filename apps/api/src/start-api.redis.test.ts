@@ -1,0 +1,141 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { QUEUE_NAME, redisKeys } from '@syncline/contract';
+import { publishConfig } from '@syncline/redis';
+import { createLogger, createMetrics, type ProcessContext } from '@syncline/runtime';
+import { startRedisServer, temporaryDirectory, testRedis, until } from '@syncline/test/support';
+import { Queue } from 'bullmq';
+import { expect, onTestFinished, test } from 'vitest';
+import { startApi } from './start-api.ts';
+
+const INPUT = { registries: [{ name: 'local', file: { path: '/registry.json' } }] };
+
+async function start(env: { redisUrl: string } & Partial<ProcessContext['env']>) {
+  const metrics = createMetrics();
+  const api = await startApi({
+    env: {
+      prefix: 'syncline',
+      configPath: '/none',
+      host: '127.0.0.1',
+      port: 0,
+      logLevel: 'silent',
+      concurrency: 1,
+      heavyRuns: 1,
+      dataDir: '/none',
+      ...env,
+    },
+    logger: createLogger({ name: 'api', level: 'silent', pretty: false }),
+    metrics,
+  });
+  onTestFinished(() => api.stop());
+  const url = `http://127.0.0.1:${api.port}`;
+  const get = async (route: string, init: RequestInit = {}) => {
+    const response = await fetch(`${url}${route}`, init);
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  };
+  return { api, url, get, metrics };
+}
+
+test('serves what Redis has, from the moment that it has it', async () => {
+  const { url, prefix, client } = testRedis();
+  const keys = redisKeys(prefix);
+  const { get, metrics } = await start({ redisUrl: url, prefix });
+
+  expect(await get('/health')).toMatchObject({ status: 200 });
+  expect(await get('/readiness')).toMatchObject({ status: 503, body: { ready: false } });
+  expect(await get('/v1/registries')).toMatchObject({ status: 503 });
+
+  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  await until(async () => (await get('/readiness')).status === 200, { what: 'readiness' });
+  expect(await get('/v1/registries')).toMatchObject({
+    status: 200,
+    body: { registries: [{ name: 'local', status: { phase: 'Pending' } }] },
+  });
+  expect(await get('/registry/local/v0.1/servers')).toMatchObject({
+    status: 200,
+    body: { servers: [], metadata: { count: 0 } },
+  });
+
+  const checkedAt = new Date(Date.now() - 5_000).toISOString();
+  await client.hset(keys.status('local'), { phase: 'Complete', lastSuccessAt: checkedAt });
+  const { body } = await metrics.expose();
+  expect(body).toMatch(/syncline_registry_age_seconds\{registry="local"\} ([5-9]|\d\d)/);
+});
+
+test('a request is counted, a hint is queued, and Bull Board shows it', async () => {
+  const { url: redisUrl, prefix, client } = testRedis();
+  const keys = redisKeys(prefix);
+  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  const { get } = await start({ redisUrl, prefix });
+
+  expect(await get('/v1/registries/local/sync', { method: 'POST' })).toEqual({
+    status: 202,
+    body: { request: 1, state: 'queued' },
+  });
+  expect(await get('/v1/registries/local/requests/1')).toMatchObject({
+    status: 200,
+    body: { state: 'open' },
+  });
+  const queue = new Queue(QUEUE_NAME, { connection: client, prefix: keys.queuePrefix });
+  onTestFinished(() => queue.close());
+  const [job] = await queue.getJobs(['waiting']);
+  expect(job?.data).toMatchObject({ v: 1, registry: 'local', request: 1 });
+  expect(await get('/queues/api/queues')).toMatchObject({
+    body: { queues: [{ name: QUEUE_NAME, readOnlyMode: false }] },
+  });
+
+  expect(await get('/v1/registries/local/suspend', { method: 'POST' })).toMatchObject({
+    body: { control: { suspended: true } },
+  });
+  expect(await get('/v1/registries/local/sync', { method: 'POST' })).toMatchObject({
+    status: 409,
+    body: { code: 'registry-suspended' },
+  });
+});
+
+test('without Redis it starts, says so, and goes on when Redis is there', async () => {
+  const redis = await startRedisServer();
+  await redis.stop();
+  const { api, get } = await start({ redisUrl: redis.url });
+  expect(await get('/health')).toMatchObject({ status: 200 });
+  expect(await get('/readiness')).toMatchObject({ status: 503 });
+  expect(await get('/v1/registries')).toMatchObject({
+    status: 503,
+    body: { code: 'store-unavailable' },
+  });
+  await redis.start();
+  await until(async () => (await get('/v1/registries')).body['code'] === 'config-unreadable', {
+    what: 'Redis to be used again',
+  });
+  await redis.kill();
+  await until(async () => (await get('/v1/registries')).body['code'] === 'store-unavailable', {
+    what: 'Redis to be missed',
+  });
+  await api.stop();
+});
+
+test('stops within moments, also while someone waits for a run', async () => {
+  const { url: redisUrl, prefix, client } = testRedis();
+  const keys = redisKeys(prefix);
+  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  const { api, get } = await start({ redisUrl, prefix });
+  const asked = get('/v1/registries/local/sync', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ wait: 600 }),
+  });
+  await until(() => client.hget(keys.control('local'), 'requested'), { what: 'the request' });
+  const stoppedAtMs = performance.now();
+  await api.stop();
+  expect(performance.now() - stoppedAtMs).toBeLessThan(3_000);
+  expect(await asked).toMatchObject({ status: 202 });
+});
+
+test('a token file that is not there is no way to be without a token', async () => {
+  const directory = await temporaryDirectory();
+  const { url: redisUrl, prefix } = testRedis();
+  await rm(directory, { recursive: true });
+  await expect(
+    start({ redisUrl, prefix, adminTokenFile: path.join(directory, 'token') }),
+  ).rejects.toMatchObject({ code: 'config-invalid' });
+});

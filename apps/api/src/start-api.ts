@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { createSynclineClient, findAnswer } from '@syncline/client';
+import { redisKeys } from '@syncline/contract';
+import {
+  connectRedis,
+  createConfigFollower,
+  createOperations,
+  createRedisRunStore,
+  createRedisSnapshotStore,
+  createRegistryReader,
+  createRunLog,
+  createSyncQueue,
+  type RegistryReader,
+} from '@syncline/redis';
+import {
+  type ProcessContext,
+  readinessOf,
+  requireRedisUrl,
+  type Service,
+  startLoop,
+  VERSION,
+} from '@syncline/runtime';
+import { type ConfigSource, createSnapshotReader } from '@syncline/sync';
+import { readAdminToken } from './admin-token.ts';
+import { createApp } from './app.ts';
+import { createQueueBoard } from './bull-board.ts';
+import { type ControlPolicy, createControlPolicy } from './control-policy.ts';
+import { listen } from './server.ts';
+
+/** How soon a new config is followed. */
+const REFRESH_EVERY_MS = 1_000;
+const STOP_GRACE_MS = 5_000;
+
+export interface ApiService extends Service {
+  /** Where it listens; it may have been told to take any free port. */
+  readonly port: number;
+}
+
+/**
+ * An api: serves the copies, and lets others see and steer. Any number of them may run. It answers as
+ * soon as this resolves, and says `store-unavailable` for as long as Redis is away.
+ *
+ * @throws SynclineError `config-invalid` for an unusable token file; the system's error for a taken port
+ */
+export async function startApi({ env, logger, metrics }: ProcessContext): Promise<ApiService> {
+  const url = requireRedisUrl(env);
+  const controlPolicy = await readControlPolicy(env);
+  const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
+  const keys = redisKeys(env.prefix);
+  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const redis = connectRedis({ url, manner: 'prompt', onError });
+  const queue = createSyncQueue({ redis, keys, onError });
+  const config = createConfigFollower({ redis, keys, logger });
+  const registries = createRegistryReader({ redis, keys });
+  const snapshots = createRedisSnapshotStore({ redis, keys });
+  const runStore = createRedisRunStore({ redis, keys });
+  const requester = createSynclineClient({ redis, prefix: env.prefix });
+  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const stopping = new AbortController();
+
+  const readiness: Service['readiness'] = async () =>
+    readinessOf([
+      ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
+      ...(config.current() === undefined ? ['no config has been published'] : []),
+    ]);
+  const app = createApp({
+    config,
+    registries,
+    snapshots: createSnapshotReader({ store: snapshots }),
+    runs: createRunLog({ redis, keys }),
+    findAnswer: (registry, request) => findAnswer({ redis, keys }, { registry, request }),
+    operations: createOperations({ redis, keys, queue, runStore, snapshots, owner }),
+    requester,
+    metrics,
+    logger,
+    readiness,
+    controlPolicy,
+    version: VERSION,
+    openApiDocument,
+    queueBoard: createQueueBoard({
+      queue,
+      basePath: '/queues',
+      countSchedulers: () => queue.getJobSchedulersCount(),
+    }),
+    stopping: stopping.signal,
+  });
+
+  const refresher = startLoop({
+    everyMs: REFRESH_EVERY_MS,
+    pass: () => config.refresh(),
+    onError: (error) => logger.debug({ err: error }, 'could not look for a new config'),
+  });
+  const forgetAges = metrics.onScrape(() => readAges({ config, registries }));
+  const close = async () => {
+    forgetAges();
+    const refreshed = refresher.stop();
+    await Promise.all([requester.close(), queue.close()]);
+    redis.disconnect();
+    await refreshed;
+  };
+  const server = await listen(app, env).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  logger.info({ url: urlOf(env.host, server.port) }, 'listening');
+  if (controlPolicy.kind === 'off') {
+    logger.warn(
+      { host: env.host },
+      'control is off and Bull Board read-only: set SYNCLINE_ADMIN_TOKEN_FILE, or HOST to loopback',
+    );
+  }
+  return {
+    name: 'api',
+    port: server.port,
+    readiness,
+    stop: async () => {
+      stopping.abort();
+      await server.close({ graceMs: STOP_GRACE_MS });
+      await close();
+    },
+  };
+}
+
+async function readControlPolicy({
+  host,
+  adminTokenFile,
+}: ProcessContext['env']): Promise<ControlPolicy> {
+  const token = adminTokenFile === undefined ? undefined : await readAdminToken(adminTokenFile);
+  return createControlPolicy({ host, token });
+}
+
+/** Seconds since each registry was last checked with success; those that never were are left out. */
+async function readAges({
+  config,
+  registries,
+}: {
+  config: Pick<ConfigSource, 'current'>;
+  registries: RegistryReader;
+}) {
+  const names = config.current()?.registries.map(({ name }) => name) ?? [];
+  const stored = await registries.readMany(names);
+  const ages = new Map<string, number>();
+  for (const [name, { status }] of stored.registries) {
+    if (status.lastSuccessAt === undefined) continue;
+    ages.set(name, (stored.nowMs - Date.parse(status.lastSuccessAt)) / 1_000);
+  }
+  return ages;
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

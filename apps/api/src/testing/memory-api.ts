@@ -1,0 +1,256 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  type Config,
+  type ConfigInput,
+  type Control,
+  configSchema,
+  controlSchema,
+  type Run,
+  runId,
+  type ServedRow,
+  SynclineError,
+  type SyncStatus,
+  statusSchema,
+} from '@syncline/contract';
+import { createApp } from '../app.ts';
+import { createControlPolicy } from '../control-policy.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+
+/** Redis's clock, as the tests have it. */
+export const NOW = '2026-02-01T12:00:00.000Z';
+
+export const OPENAPI_PATH = new URL('../../openapi.yaml', import.meta.url);
+
+/** A run for tests. */
+export function testRun(registry: string, term: string, changes: Partial<Run> = {}): Run {
+  return {
+    id: runId(registry, term),
+    registry,
+    term,
+    owner: 'test',
+    trigger: 'manual',
+    outcome: 'unchanged',
+    startedAt: NOW,
+    finishedAt: NOW,
+    durationMs: 0,
+    handledRequest: 0,
+    upstream: { requests: 1, bytes: 2 },
+    ...changes,
+  };
+}
+
+interface RegistryState {
+  status: SyncStatus;
+  control: Control;
+  /** Newest first. */
+  runs: Run[];
+  rows: ServedRow[] | undefined;
+}
+
+/** Everything that the api needs, in memory: what a test puts in here, the api shows. */
+export class MemoryWorld {
+  config: Config | undefined;
+  /** Put in force by the next refresh. */
+  nextConfig: Config | undefined;
+  readonly states = new Map<string, RegistryState>();
+  readonly observed: Parameters<ApiDependencies['metrics']['httpRequest']>[0][] = [];
+  readonly logged: { level: string; fields: object; message: string }[] = [];
+  readonly stop = new AbortController();
+  readonly snapshotsKept = new Set<string>();
+  readiness = { ready: true, problems: [] as string[] };
+  /** Thrown by whatever asks the store, while it is set. */
+  outage: Error | undefined;
+
+  constructor(config?: ConfigInput) {
+    if (config !== undefined) this.config = configSchema.parse(config);
+  }
+
+  state(registry: string): RegistryState {
+    if (this.outage !== undefined) throw this.outage;
+    let state = this.states.get(registry);
+    if (state === undefined) {
+      state = {
+        status: statusSchema.parse({}),
+        control: controlSchema.parse({}),
+        runs: [],
+        rows: undefined,
+      };
+      this.states.set(registry, state);
+    }
+    return state;
+  }
+
+  setStatus(registry: string, status: Partial<SyncStatus>): void {
+    const state = this.state(registry);
+    state.status = { ...state.status, ...status };
+  }
+
+  /** What a worker does when a run ends: it answers every request there is. */
+  finishRun(registry: string, changes: Partial<Run> = {}): Run {
+    const state = this.state(registry);
+    const handledRequest = state.control.requested;
+    state.control = { ...state.control, handled: handledRequest };
+    const term = String(state.runs.length + 1);
+    const run = testRun(registry, term, { handledRequest, ...changes });
+    state.runs.unshift(run);
+    this.#wakeWaiting();
+    return run;
+  }
+
+  readonly #waiting: (() => void)[] = [];
+  /** How many are waiting for a run right now. */
+  get waitingCount(): number {
+    return this.#waiting.length;
+  }
+
+  #wakeWaiting(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  dependencies(overrides: Partial<ApiDependencies> = {}): ApiDependencies {
+    const log = (level: string) => (fields: object, message: string) => {
+      this.logged.push({ level, fields, message });
+    };
+    return {
+      config: {
+        current: () => this.config,
+        registry: (name) => this.config?.registries.find((registry) => registry.name === name),
+        refresh: async () => {
+          this.config = this.nextConfig ?? this.config;
+        },
+      },
+      registries: {
+        readMany: async (names) => ({
+          nowMs: Date.parse(NOW),
+          registries: new Map(names.map((name) => [name, this.state(name)])),
+        }),
+      },
+      snapshots: { open: async (registry) => openRows(this.state(registry).rows) },
+      runs: this.#runLog(),
+      findAnswer: async (registry, request) => this.#answerOf(registry, request),
+      operations: this.#operations(),
+      requester: this.#requester(),
+      metrics: {
+        httpRequest: (observation) => this.observed.push(observation),
+        expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
+      },
+      logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      readiness: async () => this.readiness,
+      controlPolicy: createControlPolicy({ host: '127.0.0.1' }),
+      version: '1.2.3',
+      openApiDocument: readFileSync(OPENAPI_PATH, 'utf8'),
+      stopping: this.stop.signal,
+      ...overrides,
+    };
+  }
+
+  #answerOf(registry: string, request: number): Run | undefined {
+    return this.state(registry).runs.findLast((run) => run.handledRequest >= request);
+  }
+
+  #runLog(): ApiDependencies['runs'] {
+    return {
+      list: async (registry, { before, limit }) => {
+        const older = this.state(registry).runs.filter(
+          ({ term }) => before === undefined || Number(term) < Number(before),
+        );
+        const runs = older.slice(0, limit);
+        const last = runs.at(-1);
+        return older.length > limit && last !== undefined ? { runs, next: last.term } : { runs };
+      },
+      get: async (registry, term) => this.state(registry).runs.find((run) => run.term === term),
+    };
+  }
+
+  #operations(): ApiDependencies['operations'] {
+    const publish = async (registry: string, snapshot: string) => {
+      if (!this.snapshotsKept.has(snapshot)) {
+        throw new SynclineError('unknown-snapshot', `${registry} has no snapshot ${snapshot}`);
+      }
+      this.setStatus(registry, { snapshot });
+      return { snapshot };
+    };
+    return {
+      suspend: async (registry, options) => {
+        const state = this.state(registry);
+        state.control = { ...state.control, suspended: true, ...options };
+      },
+      resume: async (registry) => {
+        const { note: _note, pinned: _pinned, ...control } = this.state(registry).control;
+        this.state(registry).control = { ...control, suspended: false };
+      },
+      rollback: (registry, { snapshot }) => publish(registry, snapshot),
+      approve: (registry, { snapshot }) => publish(registry, snapshot),
+    };
+  }
+
+  #requester(): ApiDependencies['requester'] {
+    return {
+      requestSync: async (registry, { force = false } = {}) => {
+        const state = this.state(registry);
+        if (this.config?.registries.find(({ name }) => name === registry)?.suspended === true) {
+          throw new SynclineError('registry-suspended', `${registry} is suspended`);
+        }
+        if (state.control.suspended || state.control.pinned !== undefined) {
+          throw new SynclineError('registry-suspended', `${registry} is suspended or pinned`);
+        }
+        const joined = state.control.requested > state.control.handled;
+        const requested = state.control.requested + 1;
+        state.control = { ...state.control, requested, force: state.control.force || force };
+        return { request: requested, state: joined ? 'joined' : 'queued' };
+      },
+      waitForRun: async (registry, request, { timeoutMs, signal }) => {
+        const ended = AbortSignal.any([AbortSignal.timeout(timeoutMs), signal ?? this.stop.signal]);
+        while (!ended.aborted) {
+          const answer = this.#answerOf(registry, request);
+          if (answer !== undefined) return answer;
+          await new Promise<void>((resolve) => {
+            this.#waiting.push(resolve);
+            ended.addEventListener('abort', () => resolve(), { once: true });
+          });
+        }
+        signal?.throwIfAborted();
+        return undefined;
+      },
+    };
+  }
+}
+
+function openRows(rows: ServedRow[] | undefined) {
+  if (rows === undefined) return undefined;
+  return {
+    digest: 'test',
+    rowCount: rows.length,
+    async *rows({ after }: { after?: { name: string; version: string } } = {}) {
+      for (const row of rows) {
+        const { name, version } = row.server;
+        const isAfter =
+          after === undefined ||
+          name > after.name ||
+          (name === after.name && version > after.version);
+        if (isAfter) yield row;
+      }
+    },
+    versions: async (name: string) => rows.filter(({ server }) => server.name === name),
+  };
+}
+
+/** The api, listening on loopback until it goes out of scope. */
+export async function serveApi(dependencies: ApiDependencies) {
+  const server = createServer(createApp(dependencies)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A server that listens on TCP has an address of this kind.
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

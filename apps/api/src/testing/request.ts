@@ -1,0 +1,30 @@
+import { request } from 'node:http';
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** A request with exactly this path and these headers; `fetch` would change them. */
+export async function rawRequest(
+  port: number,
+  options: { method?: string; path: string; headers?: Record<string, string>; body?: string },
+): Promise<RawAnswer> {
+  const { method = 'GET', path, headers = {}, body } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>();
+  const outgoing = request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
+    let text = '';
+    response
+      .setEncoding('utf8')
+      .on('data', (part: string) => {
+        text += part;
+      })
+      .on('end', () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text });
+      })
+      .on('error', reject);
+  });
+  outgoing.on('error', reject).end(body);
+  return promise;
+}

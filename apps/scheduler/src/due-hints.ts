@@ -1,0 +1,67 @@
+import type { Config, Control, RegistryConfig, SyncStatus } from '@syncline/contract';
+import { addHint, type RegistryReader, type SyncQueue } from '@syncline/redis';
+import { filterHash, fnv1a, sourceHash } from '@syncline/sync';
+
+/** So many registries a second begin at most, when a whole config has to. */
+const STARTS_PER_SECOND = 50;
+/** Below this many, all begin at once. */
+const SPREAD_FROM = 50;
+
+export interface DueHintOptions {
+  readonly queue: SyncQueue;
+  readonly reader: RegistryReader;
+  readonly config: Config;
+  /** Of the config: tells hints for one config from those for another. */
+  readonly digest: string;
+}
+
+/**
+ * Has every registry run that should not wait for its next tick: those that were never synced or are
+ * overdue, and those whose source or filter the config has changed.
+ *
+ * @returns how many hints were added
+ */
+export async function addDueHints({
+  queue,
+  reader,
+  config,
+  digest,
+}: DueHintOptions): Promise<number> {
+  const { registries } = config;
+  const stored = await reader.readMany(registries.map(({ name }) => name));
+  let hints = 0;
+  for (const registry of registries) {
+    const known = stored.registries.get(registry.name);
+    const kind = known === undefined ? undefined : whyDue(registry, known, stored.nowMs);
+    if (known === undefined || kind === undefined) continue;
+    await addHint(queue, {
+      kind,
+      registry: registry.name,
+      since: `${known.status.term ?? 0}-${digest.slice(0, 12)}`,
+      delayMs: spreadDelayMs(registry, registries.length),
+    });
+    hints += 1;
+  }
+  return hints;
+}
+
+function whyDue(
+  registry: RegistryConfig,
+  { status, control }: { status: SyncStatus; control: Control },
+  nowMs: number,
+): 'startup' | 'config' | undefined {
+  if (registry.suspended || control.suspended || control.pinned !== undefined) return undefined;
+  const isConfiguredAnew =
+    status.snapshot !== undefined &&
+    (status.sourceHash !== sourceHash(registry) || status.filterHash !== filterHash(registry));
+  if (isConfiguredAnew) return 'config';
+  if (Date.parse(status.nextDueAt ?? '') > nowMs) return undefined;
+  const ageMs = nowMs - Date.parse(status.lastSuccessAt ?? '');
+  return ageMs < registry.syncPolicy.interval ? undefined : 'startup';
+}
+
+function spreadDelayMs({ name, syncPolicy }: RegistryConfig, registryCount: number): number {
+  if (registryCount < SPREAD_FROM) return 0;
+  const spreadMs = Math.min(syncPolicy.interval, (registryCount / STARTS_PER_SECOND) * 1_000);
+  return fnv1a(name) % Math.max(1, Math.round(spreadMs));
+}

@@ -1,0 +1,103 @@
+import type { Config, RedisKeys } from '@syncline/contract';
+import {
+  type ConfigDocument,
+  claimEpoch,
+  createRegistryReader,
+  publishConfig,
+  type Redis,
+  redisNowMs,
+  type ScheduleReconciler,
+  type SyncQueue,
+  trackRegistries,
+} from '@syncline/redis';
+import type { ConfigSource, Logger } from '@syncline/sync';
+import { addDueHints } from './due-hints.ts';
+
+/** How long the data of a registry outlives its entry in the config. */
+const REMOVAL_GRACE_MS = 10 * 60_000;
+
+export interface ReconcileDependencies {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly queue: SyncQueue;
+  readonly schedules: ScheduleReconciler;
+  readonly follower: ConfigSource & { digest(): string | undefined };
+  readonly logger: Logger;
+  readonly metrics: { reconcileRepaired(kind: string, count: number): void };
+}
+
+export interface Reconcile {
+  /** Has the next pass put this config in force. */
+  adopt(document: ConfigDocument): void;
+  /** Holds what the config in force wants against what Redis has, and mends the difference. */
+  pass(): Promise<void>;
+}
+
+export function createReconcile(deps: ReconcileDependencies): Reconcile {
+  const { redis, keys, queue, schedules, follower, logger, metrics } = deps;
+  const reader = createRegistryReader({ redis, keys });
+  /** What our own file has, and whether Redis is to be told. */
+  let own: ConfigDocument | undefined;
+  let isNews = false;
+  /** The config whose due registries have been hinted at. */
+  let hintedDigest: string | undefined;
+
+  return {
+    adopt(document) {
+      own = document;
+      isNews = true;
+    },
+
+    async pass() {
+      const isEmptyRedis = await claimEpoch({ redis, keys });
+      if (isEmptyRedis) logger.info({}, 'this Redis has no data of ours: scheduling everything');
+      await publish();
+      await follower.refresh();
+      const config = follower.current();
+      const digest = follower.digest();
+      if (config === undefined || digest === undefined) return;
+      await mendSchedules(config);
+      await forgetDropped(config);
+      if (isEmptyRedis || hintedDigest !== digest) {
+        await addDueHints({ queue, reader, config, digest });
+        hintedDigest = digest;
+      }
+    },
+  };
+
+  /**
+   * At start, and when our own file has changed; and where Redis has lost what was in force. Never
+   * otherwise: replicas with different files must not undo each other.
+   */
+  async function publish(): Promise<void> {
+    if (own === undefined) return;
+    const inForce = await redis.get(keys.config);
+    if (!isNews && inForce !== null) return;
+    await publishConfig({ redis, keys }, own);
+    isNews = false;
+  }
+
+  async function mendSchedules(config: Config): Promise<void> {
+    const wanted = config.registries.map(({ name, syncPolicy }) => ({
+      registry: name,
+      intervalMs: syncPolicy.interval,
+    }));
+    const changes = await schedules.reconcile(wanted);
+    for (const [kind, count] of Object.entries(changes)) {
+      if (count > 0) metrics.reconcileRepaired(kind, count);
+    }
+    if (changes.added + changes.retimed + changes.removed + changes.healed === 0) return;
+    logger.info({ ...changes, registries: wanted.length }, 'mended the schedules');
+  }
+
+  async function forgetDropped(config: Config): Promise<void> {
+    const removed = await trackRegistries({
+      redis,
+      keys,
+      names: config.registries.map(({ name }) => name),
+      nowMs: await redisNowMs(redis),
+      graceMs: REMOVAL_GRACE_MS,
+    });
+    if (removed.length > 0) logger.info({ removed }, 'removed the data of dropped registries');
+  }
+}

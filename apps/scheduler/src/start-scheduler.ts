@@ -1,0 +1,83 @@
+import { redisKeys } from '@syncline/contract';
+import {
+  connectRedis,
+  createConfigFollower,
+  createSyncQueue,
+  ScheduleReconciler,
+} from '@syncline/redis';
+import {
+  loadConfig,
+  type ProcessContext,
+  readinessOf,
+  requireRedisUrl,
+  type Service,
+  startLoop,
+  watchConfig,
+} from '@syncline/runtime';
+import { createReconcile } from './reconcile.ts';
+
+/** How often what the config wants is held against what Redis has. */
+const RECONCILE_EVERY_MS = 30_000;
+
+/**
+ * A scheduler: puts the config in force and keeps one repeatable job a registry. Any number of them may
+ * run; each does the same. It never runs a registry itself.
+ *
+ * @throws ConfigError for a config file that does not parse, before anything is changed
+ */
+export async function startScheduler({ env, logger, metrics }: ProcessContext): Promise<Service> {
+  const url = requireRedisUrl(env);
+  const loaded = await loadConfig(env.configPath);
+  const keys = redisKeys(env.prefix);
+  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const redis = connectRedis({ url, manner: 'patient', onError });
+  const queue = createSyncQueue({ redis, keys, onError });
+  const follower = createConfigFollower({ redis, keys, logger });
+  const schedules = new ScheduleReconciler({ redis, queue });
+  const reconcile = createReconcile({ redis, keys, queue, schedules, follower, logger, metrics });
+  reconcile.adopt(loaded);
+
+  let reconciled = false;
+  const loop = startLoop({
+    everyMs: RECONCILE_EVERY_MS,
+    pass: async () => {
+      await reconcile.pass();
+      reconciled = true;
+    },
+    onError: (error) => logger.warn({ err: error }, 'could not reconcile the schedules'),
+  });
+  // A Redis that comes back may have lost everything: waiting for the next pass would cost 30 s.
+  redis.on('ready', () => loop.wake());
+
+  const watching = new AbortController();
+  const watched = watchConfig({
+    path: env.configPath,
+    knownDigest: loaded.digest,
+    signal: watching.signal,
+    onChange: (changed) => {
+      logger.info({ digest: changed.digest }, 'the config file has changed');
+      reconcile.adopt(changed);
+      loop.wake();
+    },
+    onError: (error) =>
+      logger.error({ err: error }, 'the config file has changed and is refused; nothing else has'),
+  });
+
+  return {
+    name: 'scheduler',
+    readiness: async () =>
+      readinessOf([
+        ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
+        ...(reconciled ? [] : ['the schedules have not been reconciled yet']),
+      ]),
+    stop: async () => {
+      watching.abort();
+      await watched;
+      // A pass that waits for a Redis that is away ends with its connection.
+      const ended = loop.stop();
+      await queue.close();
+      redis.disconnect();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { runProcess } from '@syncline/runtime';
+import { startWorker } from './start-worker.ts';
+
+await runProcess('worker', startWorker);

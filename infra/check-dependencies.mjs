@@ -1,0 +1,48 @@
+// Which of our packages may depend on which: what keeps the domain free of Redis, and the apps apart.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const PACKAGES = ['contract', 'sync', 'redis', 'runtime', 'client'];
+const APPS = ['scheduler', 'worker', 'api'];
+const MAY_DEPEND_ON = {
+  contract: [],
+  sync: ['contract'],
+  redis: ['contract', 'sync'],
+  runtime: ['contract'],
+  client: ['contract'],
+  scheduler: PACKAGES,
+  worker: PACKAGES,
+  api: PACKAGES,
+  cli: [...PACKAGES, ...APPS],
+  test: PACKAGES,
+};
+const SCOPE = '@syncline/';
+
+const problems = findManifests().flatMap((file) => {
+  const manifest = JSON.parse(readFileSync(file, 'utf8'));
+  const name = manifest.name.slice(SCOPE.length);
+  const allowed = MAY_DEPEND_ON[name];
+  if (allowed === undefined) return [`${file}: ${manifest.name} is missing in the table`];
+  // Tests of an app may use the support of the tests; those of a package cannot, for that uses packages.
+  const allowedForTests = [...allowed, ...(file.startsWith('apps/') ? ['test'] : [])];
+  return [
+    ...forbidden(manifest.dependencies, allowed),
+    ...forbidden(manifest.devDependencies, allowedForTests),
+  ].map((dependency) => `${file}: ${name} may not depend on ${dependency}`);
+});
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length === 0 ? 0 : 1;
+
+function forbidden(dependencies, allowed) {
+  return Object.keys(dependencies ?? {})
+    .filter((dependency) => dependency.startsWith(SCOPE))
+    .map((dependency) => dependency.slice(SCOPE.length))
+    .filter((dependency) => !allowed.includes(dependency));
+}
+
+function findManifests() {
+  const folders = ['packages', 'apps'].flatMap((parent) =>
+    readdirSync(parent).map((folder) => join(parent, folder)),
+  );
+  return [...folders, 'test'].map((folder) => join(folder, 'package.json')).filter(existsSync);
+}

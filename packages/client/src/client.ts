@@ -1,0 +1,191 @@
+import {
+  configSchema,
+  controlSchema,
+  JOB_NAME,
+  type JobPayloadInput,
+  QUEUE_NAME,
+  type Run,
+  readStatus,
+  redisKeys,
+  SynclineError,
+  type SyncStatus,
+  statusSchema,
+} from '@syncline/contract';
+import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
+import { findAnswer } from './find-answer.ts';
+
+export interface SynclineClientOptions {
+  /** Where Redis is, or a connection that the client may use and will not close. */
+  readonly redis: string | Redis;
+  /** What Syncline's keys begin with. Default `syncline`. */
+  readonly prefix?: string;
+}
+
+/** What other services need of Syncline: to have a registry synced, to wait for it, to see how it is. */
+export interface SynclineClient {
+  /**
+   * Asks for a run of `registry` that starts after this call. The wish is counted in Redis before the
+   * call returns: it is fulfilled whatever becomes of the job in the queue.
+   *
+   * @param options.force fetch even where nothing seems to have changed
+   * @returns the request's number, and whether it waits for a run that is under way (`joined`)
+   * @throws SynclineError `unknown-registry`, `registry-suspended`, `store-unavailable`
+   */
+  requestSync(
+    registry: string,
+    options?: { force?: boolean },
+  ): Promise<{ request: number; state: 'queued' | 'joined' }>;
+  /**
+   * The run that answers a request.
+   *
+   * @returns undefined where none has, after `timeoutMs`
+   */
+  waitForRun(
+    registry: string,
+    request: number,
+    options: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<Run | undefined>;
+  /** How a registry is: what its runs have left. @throws SynclineError `unknown-registry` */
+  getStatus(registry: string): Promise<SyncStatus>;
+  close(): Promise<void>;
+}
+
+const FIRST_POLL_MS = 25;
+const LONGEST_POLL_MS = 500;
+const COMMAND_TIMEOUT_MS = 5_000;
+
+/** A client of a Syncline that shares its Redis. */
+export function createSynclineClient({
+  redis: target,
+  prefix = 'syncline',
+}: SynclineClientOptions): SynclineClient {
+  const keys = redisKeys(prefix);
+  const redis = typeof target === 'string' ? connect(target) : target;
+  const queue = new Queue<JobPayloadInput>(QUEUE_NAME, {
+    connection: redis,
+    prefix: keys.queuePrefix,
+    skipVersionCheck: true,
+  });
+  // Commands reject with what has gone wrong; the event besides would end the process.
+  queue.on('error', () => {});
+
+  return {
+    async requestSync(registry, { force = false } = {}) {
+      await requireActive(registry);
+      const [count, status] = await guard(() => countRequest(registry, { force }));
+      const request = count;
+      // Only a hint, so that a worker looks at once; without it the sweep finds the request.
+      await guard(() =>
+        queue.add(
+          JOB_NAME,
+          { v: 1, registry, trigger: 'manual', force, request },
+          {
+            jobId: `request-${registry}-${request}`,
+            attempts: 1,
+            removeOnComplete: true,
+            removeOnFail: true,
+          },
+        ),
+      );
+      return { request, state: status.phase === 'Syncing' ? 'joined' : 'queued' };
+    },
+
+    async waitForRun(registry, request, { timeoutMs, signal }) {
+      const untilMs = Date.now() + timeoutMs;
+      for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
+        signal?.throwIfAborted();
+        const handled = await guard(() => redis.hget(keys.control(registry), 'handled'));
+        if (Number(handled ?? 0) >= request)
+          return findAnswer({ redis, keys }, { registry, request });
+        const leftMs = untilMs - Date.now();
+        if (leftMs <= 0) return undefined;
+        await pause(Math.min(pollMs, leftMs), signal);
+      }
+    },
+
+    async getStatus(registry) {
+      await requireKnown(registry);
+      return guard(() => readRegistryStatus(registry));
+    },
+
+    async close() {
+      await queue.close();
+      if (typeof target === 'string') redis.disconnect();
+    },
+  };
+
+  async function countRequest(
+    registry: string,
+    { force }: { force: boolean },
+  ): Promise<[number, SyncStatus]> {
+    const change = redis.multi();
+    if (force) change.hset(keys.control(registry), 'force', '1');
+    change.hincrby(keys.control(registry), 'requested', 1);
+    const replies = await change.exec();
+    const [error, count] = replies?.at(-1) ?? [new Error('Redis gave no answer'), 0];
+    if (error !== null) throw error;
+    return [Number(count), await readRegistryStatus(registry)];
+  }
+
+  async function readRegistryStatus(registry: string): Promise<SyncStatus> {
+    const [fields, [seconds, microseconds]] = await Promise.all([
+      redis.hgetall(keys.status(registry)),
+      redis.time(),
+    ]);
+    const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+    return readStatus(statusSchema.parse(fields), nowMs);
+  }
+
+  async function requireActive(registry: string): Promise<void> {
+    const config = await requireKnown(registry);
+    const control = controlSchema.parse(await guard(() => redis.hgetall(keys.control(registry))));
+    if (!config.suspended && !control.suspended && control.pinned === undefined) return;
+    const why = control.pinned === undefined ? 'suspended' : `pinned to ${control.pinned}`;
+    throw new SynclineError('registry-suspended', `${registry} is ${why}`, {
+      expected: 'a registry that is not; resume it first',
+    });
+  }
+
+  async function requireKnown(registry: string) {
+    const digest = await guard(() => redis.get(keys.config));
+    const text = digest === null ? null : await guard(() => redis.get(keys.configDocument(digest)));
+    const config = text === null ? undefined : configSchema.parse(JSON.parse(text));
+    const found = config?.registries.find(({ name }) => name === registry);
+    if (found !== undefined) return found;
+    throw new SynclineError('unknown-registry', `the config names no registry ${registry}`);
+  }
+}
+
+function connect(url: string): Redis {
+  const redis = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS });
+  redis.on('error', () => {});
+  return redis;
+}
+
+/** Says what it means that Redis does not answer; errors of ours pass. */
+async function guard<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof SynclineError) throw cause;
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    throw new SynclineError('store-unavailable', `Redis does not do its part: ${detail}`, {
+      cause,
+    });
+  }
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

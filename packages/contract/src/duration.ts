@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/;
+
+/**
+ * Milliseconds of a duration as Go writes it (`90s`, `1h30m`, `1.5h`), with days besides (`7d`);
+ * `undefined` where the text is no duration. Signs are refused: no setting of ours can be negative.
+ */
+export function parseDuration(text: string): number | undefined {
+  if (!DURATION.test(text)) return undefined;
+  let totalMs = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)) {
+    totalMs += Number(amount) * (UNIT_MS[unit ?? ''] ?? Number.NaN);
+  }
+  return Number.isSafeInteger(Math.round(totalMs)) ? Math.round(totalMs) : undefined;
+}
+
+/** The shortest form that {@link parseDuration} reads back as the same number of milliseconds: `5400000` is `1h30m`. */
+export function formatDuration(durationMs: number): string {
+  let rest = Math.round(durationMs);
+  let text = '';
+  for (const unit of ['d', 'h', 'm', 's', 'ms']) {
+    const unitMs = UNIT_MS[unit] ?? 1;
+    const count = Math.floor(rest / unitMs);
+    if (count > 0) text += `${count}${unit}`;
+    rest -= count * unitMs;
+  }
+  return text === '' ? '0s' : text;
+}
+
+/** A duration in the config: text in, milliseconds out. */
+export function durationSchema({ leastMs }: { leastMs: number }) {
+  return z
+    .string()
+    .meta({ pattern: DURATION.source, examples: ['30s', '1h30m', '7d'] })
+    .transform((text, context) => {
+      const durationMs = parseDuration(text);
+      if (durationMs === undefined) {
+        context.addIssue({
+          code: 'custom',
+          message: 'expected a duration such as 30s, 1h30m or 7d',
+        });
+        return z.NEVER;
+      }
+      if (durationMs < leastMs) {
+        context.addIssue({
+          code: 'custom',
+          message: `expected a duration of at least ${formatDuration(leastMs)}`,
+        });
+        return z.NEVER;
+      }
+      return durationMs;
+    });
+}

@@ -1,0 +1,42 @@
+/** The queue's name. Fixed: other services add jobs to it with any BullMQ library. */
+export const QUEUE_NAME = 'registry-sync';
+/** The name of each job in the queue. Fixed, like the queue's. */
+export const JOB_NAME = 'sync';
+
+/**
+ * Every Redis key name, made here and nowhere else. The braces are Redis Cluster hash tags: all keys of
+ * one registry lie in one slot, so that one script can use them together.
+ */
+export function redisKeys(prefix: string) {
+  const registryKey = (registry: string, suffix: string) => `${prefix}:{${registry}}:${suffix}`;
+  return {
+    /** BullMQ's own prefix. */
+    queuePrefix: `{${prefix}:queue}`,
+    /** String: digest of the config in force. */
+    config: `${prefix}:config`,
+    /** String: the config of that digest, JSON. */
+    configDocument: (digest: string) => `${prefix}:config:${digest}`,
+    /** String: present as long as this Redis has kept its data; missing means that it came up empty. */
+    epoch: `${prefix}:epoch`,
+    /** Sorted set: registries that have data here, scored with when the config dropped them (ms), 0 while it names them. */
+    registries: `${prefix}:registries`,
+    /** String with expiry: the worker whose turn it is to sweep. */
+    sweepTurn: `${prefix}:sweep`,
+    /** Hash: status, and the lease within it. */
+    status: (registry: string) => registryKey(registry, 'status'),
+    /** Hash: what operators and requesters want. */
+    control: (registry: string) => registryKey(registry, 'control'),
+    /** Stream: one entry a run, its id the run's term. */
+    runs: (registry: string) => registryKey(registry, 'runs'),
+    /** String: digest of the manifest that is served. */
+    snapshot: (registry: string) => registryKey(registry, 'snapshot'),
+    /** Hash: digest to manifest bytes. */
+    snapshotManifests: (registry: string) => registryKey(registry, 'snapshot:manifests'),
+    /** Hash: digest to chunk bytes. */
+    snapshotChunks: (registry: string) => registryKey(registry, 'snapshot:chunks'),
+    /** Sorted set: manifest digests, scored with when each was superseded (ms), +inf while served. */
+    snapshotHistory: (registry: string) => registryKey(registry, 'snapshot:history'),
+  } as const;
+}
+
+export type RedisKeys = ReturnType<typeof redisKeys>;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** Why a job exists. */
+export const triggerSchema = z.enum([
+  'schedule',
+  'startup',
+  'config',
+  'manual',
+  'webhook',
+  'retry',
+]);
+export type Trigger = z.infer<typeof triggerSchema>;
+
+/**
+ * Why a run did, or did not, fetch. The names of the first two groups are those of the Go package that
+ * Syncline descends from; `should-sync.ts` says when each is given.
+ */
+export const reasonSchema = z.enum([
+  // to sync
+  'registry-not-ready',
+  'filter-changed',
+  'source-data-changed',
+  'error-checking-data-changes',
+  'manual-sync-with-data-changes',
+  'config-changed',
+  'reconcile-due',
+  // not to sync
+  'sync-already-in-progress',
+  'manual-sync-no-data-changes',
+  'error-checking-sync-need',
+  'up-to-date-with-policy',
+  'up-to-date-no-policy',
+  'suspended',
+  'backing-off',
+  'over-budget',
+]);
+export type Reason = z.infer<typeof reasonSchema>;
+
+/** How a run ended. `joined` and `busy` are no runs: they took no lease. */
+export const outcomeSchema = z.enum([
+  'published',
+  'unchanged',
+  'held',
+  'skipped',
+  'failed',
+  'interrupted',
+]);
+export type Outcome = z.infer<typeof outcomeSchema>;

@@ -1,0 +1,62 @@
+import { describeSource, type RegistryConfig, type SourceKind, sourceKind } from './config.ts';
+import type { Control } from './control.ts';
+import { formatDuration } from './duration.ts';
+import { type Held, readStatus, type SyncStatus } from './status.ts';
+
+/** A registry as `GET /v1/registries/{name}` and `syncline status --json` show it. */
+export interface RegistryView {
+  readonly name: string;
+  readonly source: { readonly kind: SourceKind; readonly location: string };
+  readonly schedule: { readonly interval: string };
+  readonly status: Omit<SyncStatus, 'snapshot' | 'held' | 'leaseUntil'>;
+  readonly snapshot: string | null;
+  readonly control: {
+    readonly suspended: boolean;
+    readonly suspendedBy: 'config' | 'control' | null;
+    readonly note: string | null;
+    readonly pinned: string | null;
+    readonly requested: number;
+    readonly handled: number;
+  };
+  /** Whether no check has succeeded for three intervals. */
+  readonly stale: boolean;
+  readonly held: Held | null;
+}
+
+/** How many intervals without a successful check make a registry stale. */
+const STALE_AFTER_INTERVALS = 3;
+
+/**
+ * Joins what the config wants, what operators want and what the runs have left into one view.
+ *
+ * @param nowMs epoch milliseconds by Redis's clock
+ */
+export function registryView(
+  registry: RegistryConfig,
+  stored: { status: SyncStatus; control: Control },
+  nowMs: number,
+): RegistryView {
+  const { snapshot, held, leaseUntil: _lease, ...status } = readStatus(stored.status, nowMs);
+  const { control } = stored;
+  const ageMs =
+    status.lastSuccessAt === undefined
+      ? Number.POSITIVE_INFINITY
+      : nowMs - Date.parse(status.lastSuccessAt);
+  return {
+    name: registry.name,
+    source: { kind: sourceKind(registry), location: describeSource(registry) },
+    schedule: { interval: formatDuration(registry.syncPolicy.interval) },
+    status,
+    snapshot: snapshot ?? null,
+    control: {
+      suspended: registry.suspended || control.suspended,
+      suspendedBy: registry.suspended ? 'config' : control.suspended ? 'control' : null,
+      note: control.note ?? null,
+      pinned: control.pinned ?? null,
+      requested: control.requested,
+      handled: control.handled,
+    },
+    stale: ageMs > STALE_AFTER_INTERVALS * registry.syncPolicy.interval,
+    held: held ?? null,
+  };
+}

@@ -1,0 +1,87 @@
+import { type Config, type ConfigInput, configSchema, type RedisKeys } from '@syncline/contract';
+import type { ConfigSource, Logger } from '@syncline/sync';
+import type { Redis } from 'ioredis';
+
+/** A config that was replaced is kept for this long, for processes that are about to read it. */
+const REPLACED_CONFIG_TTL_S = 3_600;
+
+/** A config in the form that people write, and the digest that it is stored under. */
+export interface ConfigDocument {
+  readonly input: ConfigInput;
+  readonly digest: string;
+}
+
+/** Puts a config in force: every process follows the pointer. */
+export async function publishConfig(
+  { redis, keys }: { redis: Redis; keys: RedisKeys },
+  { input, digest }: ConfigDocument,
+): Promise<void> {
+  const before = await redis.get(keys.config);
+  const change = redis
+    .multi()
+    .set(keys.configDocument(digest), JSON.stringify(input))
+    .set(keys.config, digest);
+  if (before !== null && before !== digest) {
+    change.expire(keys.configDocument(before), REPLACED_CONFIG_TTL_S);
+  }
+  await change.exec();
+}
+
+/**
+ * The config in force, as Redis has it. Where Redis has none, or one that cannot be read, the last good
+ * one stays: a Redis that lost its data must not make anyone drop registries.
+ */
+export function createConfigFollower({
+  redis,
+  keys,
+  logger,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+  logger: Logger;
+}): ConfigSource & { digest(): string | undefined } {
+  let followed:
+    | { digest: string; config: Config; registries: Map<string, Config['registries'][number]> }
+    | undefined;
+  let refused: string | undefined;
+  let refreshedAtMs = Number.NEGATIVE_INFINITY;
+
+  return {
+    current: () => followed?.config,
+    registry: (name) => followed?.registries.get(name),
+    digest: () => followed?.digest,
+    async refresh({ maxAgeMs = 0 } = {}) {
+      const nowMs = performance.now();
+      if (nowMs - refreshedAtMs < maxAgeMs) return;
+      refreshedAtMs = nowMs;
+      const digest = await redis.get(keys.config);
+      if (digest === null || digest === followed?.digest || digest === refused) return;
+      const document = await redis.get(keys.configDocument(digest));
+      if (document === null) return;
+      const parsed = configSchema.safeParse(parseJson(document));
+      if (parsed.success) {
+        const { registries } = parsed.data;
+        followed = {
+          digest,
+          config: parsed.data,
+          registries: new Map(registries.map((registry) => [registry.name, registry])),
+        };
+        logger.info({ digest, registries: registries.length }, 'following a new config');
+        return;
+      }
+      refused = digest;
+      logger.error(
+        { digest, err: parsed.error },
+        'the config in Redis is not one this build knows',
+      );
+    },
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,15 @@
+export type { Redis } from 'ioredis';
+export { type ConfigDocument, createConfigFollower, publishConfig } from './config-store.ts';
+export { connectRedis, untilReady } from './connection.ts';
+export { claimEpoch } from './epoch.ts';
+export { createOperations, type Operations } from './operations.ts';
+export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
+export { trackRegistries } from './registry-index.ts';
+export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';
+export { createRunLog, type RunLog } from './run-log.ts';
+export { createRedisRunStore } from './run-store.ts';
+export { type ScheduleChanges, ScheduleReconciler, type WantedSchedule } from './schedules.ts';
+export { createRedisSnapshotStore } from './snapshot-store.ts';
+export { createRedisStatusPersistence } from './status-store.ts';
+export { sweep } from './sweep.ts';
+export { createBullTickSource } from './tick-source.ts';

@@ -1,0 +1,62 @@
+--[[
+Ends a run: flips the pointer where there is something to publish, saves status, appends the run to the
+log, notes which request it answers, frees the lease. All of it, or nothing.
+
+KEYS  1 status hash   2 control hash   3 runs stream
+      and where there is something to publish   4 snapshot pointer   5 manifests hash   6 chunks hash
+      7 snapshot history sorted set
+ARGV  1 term   2 owner
+      3 last request answered, 0 for none
+      4 the run as JSON, '' for none   5 how many runs the log keeps
+      6 manifest to publish, '' for none   7 '1' if it is to be pinned
+      8 digests of its chunks, one after the other, 64 characters each
+      9 number of status fields to set   then name, value, …   then names of fields to remove
+Returns
+  {'finished', request}   request: the number of one that is still open, 0 for none
+  {'refused'}             the lease is not held: nothing was written
+  {'incomplete', digest}  a chunk or the manifest is missing: nothing was written
+A second call with the same term finds the lease freed, and answers as the first did: a caller that never
+heard the first answer may ask again.
+]]
+local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
+local function openRequest()
+  local control = redis.call('HMGET', KEYS[2], 'requested', 'handled')
+  local requested = tonumber(control[1] or '0')
+  if requested > tonumber(control[2] or '0') then return requested end
+  return 0
+end
+if stored[1] == ARGV[1] and not stored[2] then return {'finished', openRequest()} end
+if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return {'refused'} end
+
+local manifest = ARGV[6]
+if manifest ~= '' then
+  if redis.call('HEXISTS', KEYS[5], manifest) == 0 then return {'incomplete', manifest} end
+  for start = 1, #ARGV[8], 64 do
+    local digest = string.sub(ARGV[8], start, start + 63)
+    if redis.call('HEXISTS', KEYS[6], digest) == 0 then return {'incomplete', digest} end
+  end
+  local time = redis.call('TIME')
+  local nowMs = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+  local before = redis.call('GET', KEYS[4])
+  if before and before ~= manifest then redis.call('ZADD', KEYS[7], nowMs, before) end
+  redis.call('ZADD', KEYS[7], '+inf', manifest)
+  redis.call('SET', KEYS[4], manifest)
+  if ARGV[7] == '1' then redis.call('HSET', KEYS[2], 'pinned', manifest) end
+end
+
+local setEnd = 9 + 2 * tonumber(ARGV[9])
+if setEnd > 9 then redis.call('HSET', KEYS[1], unpack(ARGV, 10, setEnd)) end
+redis.call('HDEL', KEYS[1], 'owner', 'leaseUntil', unpack(ARGV, setEnd + 1))
+
+if ARGV[4] ~= '' then
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], ARGV[1] .. '-0', 'run', ARGV[4])
+end
+
+local answered = tonumber(ARGV[3])
+if answered > 0 then
+  local handled = tonumber(redis.call('HGET', KEYS[2], 'handled') or '0')
+  if answered > handled then redis.call('HSET', KEYS[2], 'handled', ARGV[3]) end
+  -- A newer request may be a forced one: the flag stays until none is open.
+  if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end
+end
+return {'finished', openRequest()}

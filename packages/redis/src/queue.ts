@@ -1,0 +1,91 @@
+import { JOB_NAME, type JobPayloadInput, QUEUE_NAME, type RedisKeys } from '@syncline/contract';
+import { type JobsOptions, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+
+/** Ticks and what stands in for them. Requests have none, and so run first. */
+export const TICK_PRIORITY = 10;
+
+export type SyncQueue = Queue<JobPayloadInput>;
+
+/** The queue that workers take from. Jobs in it are hints: what must not be lost is in control hashes. */
+export function createSyncQueue({
+  redis,
+  keys,
+  onError,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+  onError: (error: Error) => void;
+}): SyncQueue {
+  const queue: SyncQueue = new Queue(QUEUE_NAME, {
+    connection: redis,
+    prefix: keys.queuePrefix,
+    skipVersionCheck: true,
+  });
+  queue.on('error', onError);
+  return queue;
+}
+
+/** A job beside the schedule. */
+export type Hint =
+  /** Request `request` is open. */
+  | { readonly kind: 'request'; readonly registry: string; readonly request: number }
+  /** The run of `term` has ended without a word. */
+  | { readonly kind: 'interrupted'; readonly registry: string; readonly term: string }
+  /** The run of `term` has failed; the next try is due in `delayMs`. */
+  | {
+      readonly kind: 'retry';
+      readonly registry: string;
+      readonly term: string;
+      readonly delayMs: number;
+    }
+  /** The registry was never synced, is overdue, or is configured anew; `since` tells occasions apart. */
+  | {
+      readonly kind: 'startup' | 'config';
+      readonly registry: string;
+      readonly since: string;
+      readonly delayMs: number;
+    };
+
+/** Adds a hint. Its id says what it hints at, so that the same hint is never in the queue twice. */
+export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
+  const { registry } = hint;
+  const options: JobsOptions = {
+    attempts: 1,
+    removeOnComplete: true,
+    removeOnFail: { count: 1_000 },
+  };
+  switch (hint.kind) {
+    case 'request': {
+      const payload = { v: 1, registry, trigger: 'manual', request: hint.request } as const;
+      // Without its failed self in the way: the sweep may have to add it again.
+      const jobId = `request-${registry}-${hint.request}`;
+      await queue.add(JOB_NAME, payload, { ...options, jobId, removeOnFail: true });
+      return;
+    }
+    case 'interrupted': {
+      const jobId = `interrupted-${registry}-${hint.term}`;
+      await queue.add(JOB_NAME, { v: 1, registry, trigger: 'retry' }, { ...options, jobId });
+      return;
+    }
+    case 'retry': {
+      const jobId = `retry-${registry}-${hint.term}`;
+      await queue.add(
+        JOB_NAME,
+        { v: 1, registry, trigger: 'retry' },
+        { ...options, jobId, priority: TICK_PRIORITY, delay: hint.delayMs },
+      );
+      return;
+    }
+    case 'startup':
+    case 'config': {
+      const jobId = `${hint.kind}-${registry}-${hint.since}`;
+      await queue.add(
+        JOB_NAME,
+        { v: 1, registry, trigger: hint.kind },
+        { ...options, jobId, priority: TICK_PRIORITY, delay: hint.delayMs },
+      );
+      return;
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import type { RedisKeys } from '@syncline/contract';
+import type { Redis } from 'ioredis';
+
+const BATCH_SIZE = 1_000;
+
+export interface TrackOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  /** The registries of the config in force. */
+  readonly names: readonly string[];
+  /** Epoch milliseconds by Redis's clock. */
+  readonly nowMs: number;
+  /** How long the data of a registry stays after the config dropped it. */
+  readonly graceMs: number;
+}
+
+/**
+ * Notes which registries have data, and removes the data of those that the config dropped long enough
+ * ago. A registry that comes back in time finds everything as it was.
+ *
+ * @returns the registries whose data was removed
+ */
+export async function trackRegistries(options: TrackOptions): Promise<string[]> {
+  const { redis, keys, names, nowMs, graceMs } = options;
+  for (let start = 0; start < names.length; start += BATCH_SIZE) {
+    const batch = names.slice(start, start + BATCH_SIZE);
+    await redis.zadd(keys.registries, ...batch.flatMap((name) => [0, name]));
+  }
+  const wanted = new Set(names);
+  const known = await redis.zrange(keys.registries, '0', '-1');
+  const dropped = known.filter((name) => !wanted.has(name));
+  const removed: string[] = [];
+  for (const name of dropped) {
+    const droppedAtMs = Number(await redis.zscore(keys.registries, name));
+    if (droppedAtMs === 0) await redis.zadd(keys.registries, nowMs, name);
+    else if (nowMs - droppedAtMs >= graceMs) {
+      await forgetRegistry({ redis, keys }, name);
+      removed.push(name);
+    }
+  }
+  return removed;
+}
+
+async function forgetRegistry(
+  { redis, keys }: { redis: Redis; keys: RedisKeys },
+  registry: string,
+): Promise<void> {
+  await redis.unlink(
+    keys.status(registry),
+    keys.control(registry),
+    keys.runs(registry),
+    keys.snapshot(registry),
+    keys.snapshotManifests(registry),
+    keys.snapshotChunks(registry),
+    keys.snapshotHistory(registry),
+  );
+  await redis.zrem(keys.registries, registry);
+}

@@ -1,0 +1,153 @@
+import {
+  type JobPayload,
+  type JobPayloadInput,
+  jobPayloadSchema,
+  QUEUE_NAME,
+  type RedisKeys,
+  type Run,
+} from '@syncline/contract';
+import type { Logger, Tick, TickHandler, TickSource, Wish } from '@syncline/sync';
+import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { addHint, type SyncQueue } from './queue.ts';
+
+/** Longer than any pause of a healthy event loop: a lost lock costs a stalled check. */
+const LOCK_DURATION_MS = 60_000;
+/** After its due time, so that no clock's haste makes a retry come too early and go unheard. */
+const RETRY_SLACK_MS = 250;
+/** What foreign producers leave behind, since they set no limit of their own. */
+const COMPLETED_KEPT = 200;
+const FAILED_KEPT = 1_000;
+
+export interface BullTickSourceOptions {
+  /** Of the worker alone: it blocks on it. */
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly queue: SyncQueue;
+  readonly concurrency: number;
+  readonly logger: Logger;
+}
+
+type SyncWorker = Worker<JobPayloadInput, string, string>;
+
+/** Ticks from the BullMQ queue: scheduled ones, hints, and jobs of foreign producers alike. */
+export function createBullTickSource(options: BullTickSourceOptions): TickSource {
+  const { redis, keys, queue, concurrency, logger } = options;
+  let worker: SyncWorker | undefined;
+
+  return {
+    async start(handle) {
+      const started: SyncWorker = new Worker(
+        QUEUE_NAME,
+        // BullMQ makes the signal only for a processor that declares all three parameters.
+        (job, token, signal) => processJob({ queue, logger, handle }, { job, token, signal }),
+        {
+          connection: redis,
+          prefix: keys.queuePrefix,
+          concurrency,
+          lockDuration: LOCK_DURATION_MS,
+          removeOnComplete: { count: COMPLETED_KEPT },
+          removeOnFail: { count: FAILED_KEPT },
+          skipVersionCheck: true,
+        },
+      );
+      worker = started;
+      started.on('error', (error) => logger.warn({ err: error }, 'the queue worker has trouble'));
+      // The signal does not fire by itself when a lock is lost.
+      started.on('lockRenewalFailed', (jobIds) => {
+        for (const jobId of jobIds) started.cancelJob(jobId, 'the lock of the job is lost');
+      });
+      await started.waitUntilReady();
+    },
+
+    async stop({ graceMs }) {
+      const stopping = worker;
+      if (stopping === undefined) return;
+      const grace = setTimeout(() => stopping.cancelAllJobs('stopping'), graceMs);
+      try {
+        await stopping.close();
+      } finally {
+        clearTimeout(grace);
+      }
+    },
+  };
+}
+
+interface Processing {
+  readonly queue: SyncQueue;
+  readonly logger: Logger;
+  readonly handle: TickHandler;
+}
+
+/** One job, from its payload to the verb that BullMQ is told. What it returns is shown in Bull Board. */
+async function processJob(
+  { queue, logger, handle }: Processing,
+  {
+    job,
+    token,
+    signal = new AbortController().signal,
+  }: { job: Job<JobPayloadInput>; token: string | undefined; signal: AbortSignal | undefined },
+): Promise<string> {
+  const parsed = jobPayloadSchema.safeParse(job.data);
+  if (!parsed.success) {
+    throw new UnrecoverableError(`the payload is not known:\n${z.prettifyError(parsed.error)}`);
+  }
+  const result = await handle(tickOf(job, parsed.data), signal);
+  switch (result.state) {
+    case 'busy':
+      return 'joined: another run is under way';
+    case 'answered':
+      return 'answered by an earlier run';
+    case 'unknown-registry':
+      throw new UnrecoverableError(`the config names no registry ${parsed.data.registry}`);
+    case 'ran':
+      break;
+  }
+  const { run, openRequest } = result;
+  await addFollowUps({ queue, logger }, { run, openRequest });
+  if (run.outcome === 'failed') throw new Error(run.error?.message ?? 'failed');
+  if (run.outcome === 'interrupted' && signal.aborted) {
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+  return run.outcome;
+}
+
+/** A hint that cannot be added is made good by the sweep, or by the next tick. */
+async function addFollowUps(
+  { queue, logger }: Pick<Processing, 'queue' | 'logger'>,
+  { run, openRequest }: { run: Run; openRequest: number | undefined },
+): Promise<void> {
+  const { registry, term } = run;
+  try {
+    if (openRequest !== undefined) {
+      await addHint(queue, { kind: 'request', registry, request: openRequest });
+    }
+    if (run.error?.nextTryAt !== undefined) {
+      const waitMs = Date.parse(run.error.nextTryAt) - Date.parse(run.finishedAt);
+      const delayMs = Math.max(0, waitMs) + RETRY_SLACK_MS;
+      await addHint(queue, { kind: 'retry', registry, term, delayMs });
+    }
+  } catch (error) {
+    logger.warn({ err: error, registry }, 'could not add a hint');
+  }
+}
+
+function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
+  const wish = wishOf({ trigger, force, request });
+  // `repeat:<scheduler>:<due ms>`: BullMQ names a scheduled job after its time.
+  const due = /^repeat:.+:(\d+)$/.exec(job.id ?? '')?.[1];
+  return { registry, trigger, force, wish, ...(due === undefined ? {} : { dueAtMs: Number(due) }) };
+}
+
+function wishOf({
+  trigger,
+  force,
+  request,
+}: Pick<JobPayload, 'trigger' | 'force' | 'request'>): Wish {
+  if (request !== undefined) return { kind: 'hint', request };
+  return trigger === 'manual' || trigger === 'webhook'
+    ? { kind: 'request', force }
+    : { kind: 'tick' };
+}

@@ -1,0 +1,82 @@
+import { configSchema } from '@syncline/contract';
+import type { z } from 'zod';
+import { configJsonSchema } from './json-schema.ts';
+import { formatPath } from './problem.ts';
+import { suggestKey } from './suggest.ts';
+
+export type Issue = z.core.$ZodIssue;
+
+/**
+ * Everything that the schema has against `data`. A value of a wrong type keeps it from checking what
+ * several values say together, so what is left without such values is checked once more.
+ */
+export function allIssues(data: unknown): Issue[] {
+  const issues = check(data);
+  if (issues.length === 0) return [];
+  const misspelt = misspeltPlaces(data, issues);
+  const { rest, stripped } = stripWrongValues(data, issues);
+  const seen = new Set(issues.map((issue) => `${placeOf(issue)} ${issue.message}`));
+  const further = check(rest).filter(
+    (issue) => !seen.has(`${placeOf(issue)} ${issue.message}`) && !stripped.has(placeOf(issue)),
+  );
+  return [...issues, ...further].filter(
+    (issue) => issue.code === 'unrecognized_keys' || !misspelt.has(placeOf(issue)),
+  );
+}
+
+/** What stands at `path` in plain data. */
+export function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
+  let value = data;
+  for (const segment of path) {
+    if (!isObject(value)) return undefined;
+    value = Reflect.get(value, segment);
+  }
+  return value;
+}
+
+function check(data: unknown): Issue[] {
+  return configSchema.safeParse(data).error?.issues ?? [];
+}
+
+function placeOf({ path }: Issue): string {
+  return formatPath(path);
+}
+
+/**
+ * Where something seems to be missing, or wrong with a map as a whole, only because a key of it is
+ * misspelt.
+ */
+function misspeltPlaces(data: unknown, issues: readonly Issue[]): ReadonlySet<string> {
+  const schema = configJsonSchema();
+  const places = new Set<string>();
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    for (const key of issue.keys) {
+      const suggestion = suggestKey(schema, issue.path, key);
+      if (suggestion === undefined) continue;
+      places.add(placeOf(issue));
+      const meant = [...issue.path, suggestion];
+      if (valueAt(data, meant) === undefined) places.add(formatPath(meant));
+    }
+  }
+  return places;
+}
+
+/** `stripped` has the places that miss something only because it was stripped. */
+function stripWrongValues(data: unknown, issues: readonly Issue[]) {
+  const rest: unknown = structuredClone(data);
+  const stripped = new Set<string>();
+  for (const { code, path } of issues) {
+    const key = path.at(-1);
+    const parent = valueAt(rest, path.slice(0, -1));
+    // Taking an item out of a list would shift the places of the others.
+    if (code === 'unrecognized_keys' || typeof key !== 'string' || !isObject(parent)) continue;
+    Reflect.deleteProperty(parent, key);
+    stripped.add(formatPath(path)).add(formatPath(path.slice(0, -1)));
+  }
+  return { rest, stripped };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

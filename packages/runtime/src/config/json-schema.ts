@@ -1,0 +1,47 @@
+import { configSchema, durationSchema } from '@syncline/contract';
+import { z } from 'zod';
+
+export type JsonSchema = z.core.JSONSchema.JSONSchema;
+
+/** JSON Schema of the config as people write it: durations are text, what has a default may be absent. */
+export function configJsonSchema(): JsonSchema {
+  const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Syncline config',
+    description: 'The registries that Syncline keeps copies of, and how it serves them.',
+    ...schema,
+  };
+}
+
+/** Whether a schema is that of a duration: `30s`, `1h30m`. */
+export function isDuration(schema: JsonSchema): boolean {
+  return schema.pattern !== undefined && schema.pattern === DURATION_PATTERN;
+}
+
+const DURATION_PATTERN = z.toJSONSchema(durationSchema({ leastMs: 0 }), { io: 'input' }).pattern;
+
+/** The schema of what stands at `path`; none where nothing may stand there. */
+export function schemaAt(root: JsonSchema, path: readonly PropertyKey[]): JsonSchema | undefined {
+  return path.reduce<JsonSchema | undefined>(childSchema, root);
+}
+
+/** The schemas of the keys of a map, in the order in which they were declared. */
+export function propertiesOf(schema: JsonSchema | undefined): ReadonlyMap<string, JsonSchema> {
+  const properties = new Map<string, JsonSchema>();
+  for (const [key, value] of Object.entries(schema?.properties ?? {})) {
+    if (typeof value !== 'boolean') properties.set(key, value);
+  }
+  return properties;
+}
+
+/** The schema of each item of a list. */
+export function itemSchema(schema: JsonSchema | undefined): JsonSchema | undefined {
+  const items = schema?.items;
+  return typeof items === 'object' && !Array.isArray(items) ? items : undefined;
+}
+
+function childSchema(schema: JsonSchema | undefined, segment: PropertyKey): JsonSchema | undefined {
+  if (typeof segment === 'number') return itemSchema(schema);
+  return propertiesOf(schema).get(String(segment));
+}

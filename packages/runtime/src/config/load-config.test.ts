@@ -1,0 +1,251 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig, parseConfig } from './load-config.ts';
+import { ConfigError } from './problem.ts';
+import { CONFIG_MAX_BYTES } from './read-document.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'syncline-config-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const VALID = `
+registries:
+  - name: local
+    file: { path: ./registry.json }
+`;
+
+async function write(name: string, text: string): Promise<string> {
+  const path = join(directory, name);
+  await writeFile(path, text);
+  return path;
+}
+
+/** The error's lines; each must begin with the file's name. */
+function mistakesIn(text: string, file = 'syncline.yaml'): string[] {
+  try {
+    parseConfig(join(directory, file), text);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    expect(error.code).toBe('config-invalid');
+    expect(error.problems.length).toBe(error.message.split('\n').length);
+    return error.message.split('\n').map((line) => {
+      expect(line.startsWith(`${file}:`)).toBe(true);
+      return line.slice(file.length + 1);
+    });
+  }
+  return [];
+}
+
+describe('a config that holds', () => {
+  test('is given parsed, as it was written, and under its digest', async () => {
+    const path = await write('syncline.yaml', VALID);
+    const loaded = await loadConfig(path);
+    expect(loaded.path).toBe(path);
+    expect(loaded.config.registries[0]).toMatchObject({
+      name: 'local',
+      file: { path: join(directory, 'registry.json') },
+      syncPolicy: { interval: 3_600_000 },
+    });
+    expect(loaded.input).toEqual({
+      registries: [{ name: 'local', file: { path: join(directory, 'registry.json') } }],
+    });
+    expect(loaded.digest).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('has the digest of its contents, not of its spelling', async () => {
+    const yaml = parseConfig(join(directory, 'a.yaml'), VALID);
+    const json = parseConfig(
+      join(directory, 'a.json'),
+      '{\n\t"registries": [{"file": {"path": "registry.json"}, "name": "local"}]\n}',
+    );
+    const other = parseConfig(join(directory, 'a.yaml'), VALID.replace('local', 'other'));
+    expect(json.digest).toBe(yaml.digest);
+    expect(other.digest).not.toBe(yaml.digest);
+  });
+
+  test('keeps absolute paths, and takes relative ones from where a link to it lies', async () => {
+    await mkdir(join(directory, 'data'));
+    await write('data/syncline.yaml', `${VALID}  - { name: far, file: { path: /srv/far.json } }\n`);
+    await symlink(join(directory, 'data/syncline.yaml'), join(directory, 'link.yaml'));
+    const { input } = await loadConfig(join(directory, 'link.yaml'));
+    expect(input.registries.map(({ file }) => file?.path)).toEqual([
+      join(directory, 'registry.json'),
+      '/srv/far.json',
+    ]);
+  });
+
+  test('may use anchors, aliases and merge keys', () => {
+    const { config } = parseConfig(
+      'syncline.yaml',
+      `
+registries:
+  - &one { name: one, syncPolicy: &often { interval: 5s }, file: { path: one.json } }
+  - { <<: *one, name: two }
+  - { name: three, syncPolicy: *often, file: { path: three.json } }
+`,
+    );
+    expect(config.registries.map(({ name, syncPolicy }) => [name, syncPolicy.interval])).toEqual([
+      ['one', 5_000],
+      ['two', 5_000],
+      ['three', 5_000],
+    ]);
+  });
+});
+
+describe('a mistake', () => {
+  test('is shown with all others, each in its place, in the order of the file', () => {
+    expect(
+      mistakesIn(`registries:
+  - name: Official
+    api:
+      endpoint: ftp://user:hunter2@example.com
+      timeout: 5
+    syncPolicy:
+      intervall: 1h
+      interval: 1 hour
+    guard:
+    snapshots: 500
+    surprise: 1
+  - file: { path: ./x.json }
+  - just text
+catalogs:
+  - { name: default, registries: [one, two] }
+`),
+    ).toEqual([
+      '2:11 registries[0].name: expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, found "Official"',
+      '4:17 registries[0].api.endpoint: expected an http or https URL, found "ftp://…@example.com"',
+      '5:16 registries[0].api.timeout: expected a duration such as 30s, 1h30m or 7d, found the number 5',
+      '7:7 registries[0].syncPolicy.intervall: unknown key; did you mean interval?',
+      '8:17 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "1 hour"',
+      '9:11 registries[0].guard: expected a map, found an empty value',
+      '10:16 registries[0].snapshots: expected a number of at most 100, found the number 500',
+      '11:5 registries[0].surprise: unknown key; expected one of name, file, api, syncPolicy, filter, guard, snapshots, suspended',
+      '12:5 registries[1].name: expected text, found nothing',
+      '13:5 registries[2]: expected a map, found "just text"',
+      '15:34 catalogs[0].registries: expected the name of one registry, found a list of 2 items',
+    ]);
+  });
+
+  test('between several values is shown also where one of them is of a wrong type', () => {
+    expect(
+      mistakesIn(`registries:
+  - { name: one, file: { path: one.json }, snapshots: many }
+  - { name: one, file: { path: two.json } }
+catalogs:
+  - { name: default, registries: [three] }
+`),
+    ).toEqual([
+      '2:55 registries[0].snapshots: expected a number, found "many"',
+      '3:13 registries[1].name: expected a unique name, but registries[0] is called one too',
+      '5:35 catalogs[0].registries[0]: expected the name of a registry in this config (one), found three',
+    ]);
+  });
+
+  test('of a misspelt key is not followed by what it seems to leave out', () => {
+    expect(mistakesIn('registries:\n  - { name: one, fil: { path: one.json } }\n')).toEqual([
+      '2:18 registries[0].fil: unknown key; did you mean file?',
+    ]);
+  });
+
+  test('of a key in the wrong block is told the right one', () => {
+    expect(mistakesIn('registries:\n  - { name: one, file: { path: x }, interval: 5m }\n')).toEqual(
+      ['2:37 registries[0].interval: unknown key; did you mean syncPolicy.interval?'],
+    );
+  });
+
+  test('behind an alias is shown where it stands in what the alias names', () => {
+    expect(
+      mistakesIn(`registries:
+  - { name: one, file: &file { pth: x } }
+  - { name: two, file: *file }
+`),
+    ).toEqual([
+      '2:32 registries[0].file.pth: unknown key; did you mean path?',
+      '2:32 registries[1].file.pth: unknown key; did you mean path?',
+    ]);
+  });
+
+  test('tells programs what it tells people', () => {
+    try {
+      parseConfig('/etc/syncline.yaml', `${VALID}    snapshot: 1\n`);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({
+        problems: [
+          {
+            file: '/etc/syncline.yaml',
+            line: 5,
+            column: 5,
+            path: 'registries[0].snapshot',
+            found: 'snapshot',
+            suggestion: 'snapshots',
+          },
+        ],
+      });
+    }
+  });
+});
+
+describe('text that is no config', () => {
+  test.each([
+    ['an unclosed list', 'registries: [', /^1:14: Flow sequence/],
+    ['a tab as indentation', 'registries:\n\t- name: x', /^2:1: Tabs are not allowed/],
+    ['an unknown tag', 'registries: !!python/none x', /^1:13: Unresolved tag/],
+    ['an unknown alias', 'registries: *nowhere', /Unresolved alias.*nowhere/],
+    ['two documents', `${VALID}---\n${VALID}`, /^5:1: expected one document, found a second/],
+    ['nothing', '', /^1:1: expected a map, found an empty value/],
+    ['a list', '- name: x', /^1:1: expected a map, found a list of 1 item/],
+    ['deep nesting', '['.repeat(50_000), /^1:\d+: expected fewer blocks within blocks/],
+  ])('%s', (_what, text, expected) => {
+    expect(mistakesIn(text)[0]).toMatch(expected);
+  });
+
+  test('with a key given twice names it, and is checked for more', () => {
+    expect(mistakesIn(`${VALID}    name: again\n    snapshots: 0\n`)).toEqual([
+      '5:5: duplicate key name',
+      '6:16 registries[0].snapshots: expected a number of at least 1, found the number 0',
+    ]);
+  });
+
+  test('with aliases that would fill the memory is refused at once', () => {
+    const levels = Array.from({ length: 12 }, (_, level) =>
+      level === 0
+        ? 'l0: &l0 [x]'
+        : `l${level}: &l${level} [${`*l${level - 1},`.repeat(9).slice(0, -1)}]`,
+    );
+    expect(mistakesIn(levels.join('\n'))).toEqual([
+      '1:1: expected at most 100 aliased nodes, found aliases that stand for too much',
+    ]);
+  });
+});
+
+describe('a file that cannot be read', () => {
+  const messageFor = (path: string) =>
+    loadConfig(path).then(
+      () => 'it was read',
+      (error: unknown) => {
+        expect(error).toMatchObject({ code: 'config-unreadable', problems: [{ file: path }] });
+        return error instanceof Error ? error.message : '';
+      },
+    );
+
+  test('because it is missing', async () => {
+    const path = join(directory, 'nowhere.yaml');
+    expect(await messageFor(path)).toBe(
+      `cannot use the config file ${path}: expected a file that can be read, found nothing there`,
+    );
+  });
+
+  test('because it is a directory', async () => {
+    expect(await messageFor(directory)).toMatch(/expected a file, found a directory$/);
+  });
+
+  test('because it is too large', async () => {
+    const path = await write('large.yaml', '#'.repeat(CONFIG_MAX_BYTES + 1));
+    expect(await messageFor(path)).toMatch(/expected at most 5000000 bytes, found 5000001 bytes$/);
+  });
+});

@@ -1,0 +1,119 @@
+import { type Issue, valueAt } from './issues.ts';
+import {
+  configJsonSchema,
+  isDuration,
+  type JsonSchema,
+  propertiesOf,
+  schemaAt,
+} from './json-schema.ts';
+import { locate } from './locate.ts';
+import { type ConfigProblem, formatPath } from './problem.ts';
+import type { ConfigDocument } from './read-document.ts';
+import { suggestKey } from './suggest.ts';
+
+/** What is wrong by the schema, as problems with a place in the file. */
+export function problemsOfIssues(
+  source: ConfigDocument,
+  issues: readonly Issue[],
+): ConfigProblem[] {
+  const schema = configJsonSchema();
+  return issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => unknownKey({ source, schema }, issue.path, key))
+      : [wrongValue({ source, schema }, issue)],
+  );
+}
+
+interface Checked {
+  readonly source: ConfigDocument;
+  readonly schema: JsonSchema;
+}
+
+function unknownKey(
+  { source, schema }: Checked,
+  parent: readonly PropertyKey[],
+  key: string,
+): ConfigProblem {
+  const path = [...parent, key];
+  const suggestion = suggestKey(schema, parent, key);
+  const expected = `one of ${[...propertiesOf(schemaAt(schema, parent)).keys()].join(', ')}`;
+  return {
+    file: source.file,
+    ...locate(source, path, { at: 'key' }),
+    path: formatPath(path),
+    message: suggestion === undefined ? `unknown key; expected ${expected}` : 'unknown key',
+    found: key,
+    expected,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  };
+}
+
+function wrongValue({ source, schema }: Checked, issue: Issue): ConfigProblem {
+  const found = describe(valueAt(source.data, issue.path));
+  const expected = describeExpected(issue, schemaAt(schema, issue.path));
+  // Messages that name what was found, or that tell of two places, are whole as they are.
+  const isWhole = /, (?:found|but) /.test(expected);
+  return {
+    file: source.file,
+    ...locate(source, issue.path),
+    path: formatPath(issue.path),
+    message: `expected ${expected}${isWhole ? '' : `, found ${found}`}`,
+    found,
+    expected,
+  };
+}
+
+function describeExpected(issue: Issue, schema: JsonSchema | undefined): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      if (schema !== undefined && isDuration(schema)) return 'a duration such as 30s, 1h30m or 7d';
+      return TYPE_NAMES[issue.expected] ?? issue.expected;
+    case 'too_small':
+      return ownWords(issue) ?? sized(issue.origin, 'at least', issue.minimum);
+    case 'too_big':
+      return ownWords(issue) ?? sized(issue.origin, 'at most', issue.maximum);
+    case 'invalid_value':
+      return `one of ${issue.values.map(String).join(', ')}`;
+    default:
+      return ownWords(issue) ?? issue.message;
+  }
+}
+
+/** The schema's own message, where it has one: those begin with what was expected. */
+function ownWords({ message }: Issue): string | undefined {
+  return message.startsWith('expected ') ? message.slice('expected '.length) : undefined;
+}
+
+function sized(origin: string, comparison: string, limit: number | bigint): string {
+  if (origin === 'string') {
+    return comparison === 'at least' && limit === 1
+      ? 'text that is not empty'
+      : `text of ${comparison} ${limit} characters`;
+  }
+  if (origin === 'array') return `a list of ${comparison} ${limit} items`;
+  return `a number of ${comparison} ${limit}`;
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  object: 'a map',
+  array: 'a list',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
+
+const FOUND_MAX_LENGTH = 60;
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'an empty value';
+  if (Array.isArray(value))
+    return value.length === 1 ? 'a list of 1 item' : `a list of ${value.length} items`;
+  if (typeof value === 'object') return 'a map';
+  if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
+  // Messages reach logs: a URL may have a password in it.
+  const text = value.replace(/\/\/[^/@\s]*@/, '//…@');
+  const isLong = text.length > FOUND_MAX_LENGTH;
+  return JSON.stringify(isLong ? `${text.slice(0, FOUND_MAX_LENGTH)}…` : text);
+}

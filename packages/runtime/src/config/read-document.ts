@@ -1,0 +1,138 @@
+import { open } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { ConfigError, type ConfigProblem } from './problem.ts';
+
+/** The largest config file that is read. */
+export const CONFIG_MAX_BYTES = 5_000_000;
+/** How many nodes the aliases of one file may stand for, as the yaml library counts them. */
+const MAX_ALIAS_COUNT = 100;
+/** Syntax errors beyond these are mostly echoes of the first. */
+const SYNTAX_PROBLEM_LIMIT = 5;
+
+/** A config file, parsed but not yet checked against the schema. */
+export interface ConfigDocument {
+  readonly file: string;
+  readonly document: Document.Parsed;
+  readonly lineCounter: LineCounter;
+  /** The plain data that the document stands for. */
+  readonly data: unknown;
+  /** Keys that were given more than once: the file can still be checked for more problems. */
+  readonly problems: readonly ConfigProblem[];
+}
+
+/**
+ * The text of the config file.
+ *
+ * @throws ConfigError `config-unreadable` where it is missing, no file, too large, or may not be read
+ */
+export async function readConfigText(file: string): Promise<string> {
+  try {
+    await using handle = await open(file);
+    const stats = await handle.stat();
+    if (stats.isDirectory()) throw unreadable(file, { expected: 'a file', found: 'a directory' });
+    if (stats.size > CONFIG_MAX_BYTES) {
+      const expected = `at most ${CONFIG_MAX_BYTES} bytes`;
+      throw unreadable(file, { expected, found: `${stats.size} bytes` });
+    }
+    return await handle.readFile('utf8');
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    const found = describeSystemError(error);
+    throw unreadable(file, { expected: 'a file that can be read', found, cause: error });
+  }
+}
+
+/**
+ * Parses YAML, and JSON with it.
+ *
+ * @throws ConfigError `config-invalid` with every syntax error
+ */
+export function parseConfigText(file: string, text: string): ConfigDocument {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
+  const faults = [...document.errors, ...document.warnings].sort(
+    (one, other) => one.pos[0] - other.pos[0],
+  );
+  const problems = faults.map((fault) => syntaxProblem({ file, text, lineCounter }, fault));
+  if (faults.some(({ code }) => code !== 'DUPLICATE_KEY')) {
+    // Depth is found out from the inside, again and again: the outermost place says it all.
+    const isTooDeep = faults.some(({ code }) => code === 'RESOURCE_EXHAUSTION');
+    throw new ConfigError(
+      'config-invalid',
+      problems.slice(0, isTooDeep ? 1 : SYNTAX_PROBLEM_LIMIT),
+    );
+  }
+  try {
+    const data: unknown = document.toJS({ maxAliasCount: MAX_ALIAS_COUNT });
+    return { file, document, lineCounter, data, problems };
+  } catch (error) {
+    throw new ConfigError('config-invalid', [...problems, aliasProblem(file, error)], {
+      cause: error,
+    });
+  }
+}
+
+function syntaxProblem(
+  source: { file: string; text: string; lineCounter: LineCounter },
+  fault: YAMLError,
+): ConfigProblem {
+  const { line, col } = source.lineCounter.linePos(fault.pos[0]);
+  const place = { file: source.file, line, column: col, path: '' };
+  if (fault.code === 'DUPLICATE_KEY') {
+    const key = /^(["']?)([^"':\n]*)\1/.exec(source.text.slice(fault.pos[0]))?.[2] ?? '';
+    return {
+      ...place,
+      message: `duplicate key ${key}`,
+      found: `${key} once more`,
+      expected: 'each key once',
+    };
+  }
+  if (fault.code === 'MULTIPLE_DOCS') {
+    return wrong(place, 'a second document', 'one document');
+  }
+  if (fault.code === 'RESOURCE_EXHAUSTION') {
+    return wrong(place, 'too many', 'fewer blocks within blocks');
+  }
+  return { ...place, message: fault.message, found: fault.message, expected: syntaxName(place) };
+}
+
+function aliasProblem(file: string, error: unknown): ConfigProblem {
+  const place = { file, line: 1, column: 1, path: '' };
+  const message = error instanceof Error ? error.message : String(error);
+  return message.startsWith('Excessive alias count')
+    ? wrong(place, 'aliases that stand for too much', `at most ${MAX_ALIAS_COUNT} aliased nodes`)
+    : { ...place, message, found: message, expected: syntaxName(place) };
+}
+
+function syntaxName({ file }: { file: string }): string {
+  return file.endsWith('.json') ? 'valid JSON' : 'valid YAML';
+}
+
+function wrong(
+  place: Pick<ConfigProblem, 'file' | 'line' | 'column' | 'path'>,
+  found: string,
+  expected: string,
+): ConfigProblem {
+  return { ...place, message: `expected ${expected}, found ${found}`, found, expected };
+}
+
+function unreadable(
+  file: string,
+  fault: { readonly found: string; readonly expected: string; readonly cause?: unknown },
+): ConfigError {
+  const { found, expected, cause } = fault;
+  const message = `cannot use the config file ${resolve(file)}: expected ${expected}, found ${found}`;
+  return new ConfigError(
+    'config-unreadable',
+    [{ file, line: 1, column: 1, path: '', message, found, expected }],
+    { cause },
+  );
+}
+
+function describeSystemError(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'nothing there';
+  if (code === 'EACCES' || code === 'EPERM') return 'one without permission to read it';
+  return error instanceof Error ? error.message : String(error);
+}

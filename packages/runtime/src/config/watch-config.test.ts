@@ -1,0 +1,127 @@
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SynclineError } from '@syncline/contract';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { loadConfig } from './load-config.ts';
+import { type WatchConfigOptions, watchConfig } from './watch-config.ts';
+
+let directory: string;
+let path: string;
+let watching: AbortController;
+let watched: Promise<void>;
+let told: string[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'syncline-watch-'));
+  path = join(directory, 'syncline.yaml');
+  watching = new AbortController();
+  told = [];
+});
+afterEach(async () => {
+  watching.abort();
+  await watched;
+  await rm(directory, { recursive: true });
+});
+
+const configOf = (name: string) => `registries:\n  - { name: ${name}, file: { path: x.json } }\n`;
+
+/** Notes what is told: names of registries, and codes of errors. */
+function watch(options: Partial<WatchConfigOptions> = {}): void {
+  watched = watchConfig({
+    path,
+    signal: watching.signal,
+    pollIntervalMs: 5,
+    onChange: ({ config }) => void told.push(config.registries.map(({ name }) => name).join()),
+    onError: (error: SynclineError) => void told.push(error.code),
+    ...options,
+  });
+}
+
+const untilTold = (expected: string[]) =>
+  vi.waitFor(() => expect(told).toEqual(expected), { timeout: 5_000, interval: 5 });
+
+test('tells the first config, and each that differs, once', async () => {
+  await writeFile(path, configOf('one'));
+  watch();
+  await untilTold(['one']);
+  await writeFile(path, `# only a comment is new\n${configOf('one')}`);
+  await writeFile(path, configOf('two'));
+  await untilTold(['one', 'two']);
+});
+
+test('does not tell a config that the caller has already', async () => {
+  await writeFile(path, configOf('one'));
+  const { digest } = await loadConfig(path);
+  watch({ knownDigest: digest });
+  await writeFile(path, configOf('two'));
+  await untilTold(['two']);
+});
+
+test('tells a mistake once, and recovers with the same config as before', async () => {
+  await writeFile(path, configOf('one'));
+  watch();
+  await untilTold(['one']);
+  await writeFile(path, configOf('one').slice(0, 30));
+  await untilTold(['one', 'config-invalid']);
+  await writeFile(path, configOf('one'));
+  await untilTold(['one', 'config-invalid', 'one']);
+});
+
+test('tells that the file is gone, and that it is back', async () => {
+  await writeFile(path, configOf('one'));
+  watch();
+  await untilTold(['one']);
+  await rm(path);
+  await untilTold(['one', 'config-unreadable']);
+  await writeFile(path, configOf('two'));
+  await untilTold(['one', 'config-unreadable', 'two']);
+});
+
+test('follows a link that is swapped, as in a ConfigMap of Kubernetes', async () => {
+  for (const name of ['one', 'two']) {
+    await mkdir(join(directory, name));
+    await writeFile(join(directory, name, 'syncline.yaml'), configOf(name));
+  }
+  await symlink('one', join(directory, '..data'));
+  await symlink('..data/syncline.yaml', path);
+  watch();
+  await untilTold(['one']);
+  await symlink('two', join(directory, '..data_tmp'));
+  await rename(join(directory, '..data_tmp'), join(directory, '..data'));
+  await untilTold(['one', 'two']);
+});
+
+test('does not believe contents that do not last', async () => {
+  let generation = 0;
+  const replace = async () => {
+    generation++;
+    await writeFile(`${path}.new`, configOf(`moving-${generation}`));
+    await rename(`${path}.new`, path);
+  };
+  await replace();
+  watch({ pollIntervalMs: 50 });
+  while (generation < 500) await replace();
+  await untilTold(['moving-500']);
+});
+
+test('tells a config again that could not be put to use', async () => {
+  await writeFile(path, configOf('one'));
+  let attempts = 0;
+  watch({
+    onChange: async ({ config }) => {
+      attempts++;
+      if (attempts < 3) throw new Error('the store is away');
+      told.push(config.registries[0]?.name ?? '');
+    },
+  });
+  await untilTold(['internal', 'one']);
+  expect(attempts).toBe(3);
+});
+
+test('ends with its signal', async () => {
+  await writeFile(path, configOf('one'));
+  watch({ pollIntervalMs: 60_000 });
+  watching.abort();
+  await expect(watched).resolves.toBeUndefined();
+});

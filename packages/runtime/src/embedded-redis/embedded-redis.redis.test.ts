@@ -1,0 +1,183 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { SynclineError } from '@syncline/contract';
+import pino from 'pino';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type EmbeddedRedis, readRedisUrl, startEmbeddedRedis } from './index.ts';
+import { isAlive, readRedisFile, writeRedisFile } from './redis-file.ts';
+
+const logger = pino({ level: 'silent' });
+let dataDir: string;
+const cleanups: (() => Promise<unknown>)[] = [];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'syncline embedded redis '));
+  cleanups.push(() => rm(dataDir, { recursive: true, force: true }));
+});
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function start(): Promise<EmbeddedRedis> {
+  const redis = await startEmbeddedRedis({ dataDir, logger });
+  cleanups.push(() => redis.stop());
+  return redis;
+}
+
+/** Sends one inline command; resolves with what Redis answers first. */
+async function command(url: string, line: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.write(`${line}\r\n`);
+  const closed = once(socket, 'close').then(() => 'closed');
+  const answer = await Promise.race([once(socket, 'data'), closed]);
+  socket.destroy();
+  return String(answer);
+}
+
+async function redisConf(): Promise<(readonly [string, string])[]> {
+  const file = new URL('../../../../infra/redis.conf', import.meta.url);
+  const text = await readFile(file, 'utf8');
+  return [...text.matchAll(/^([a-z]\S+) (.*)$/gm)].map(([, name = '', value = '']) => [
+    name,
+    value.replace(/^""$/, ''),
+  ]);
+}
+
+async function redisPid(): Promise<number> {
+  const pid = (await readRedisFile(dataDir))?.redisPid;
+  if (pid === undefined) throw new Error('redis.json names no Redis');
+  return pid;
+}
+
+/** Another process that runs an embedded Redis on the data directory and prints its URL. */
+async function startInChild(
+  { ignoresInterrupt } = { ignoresInterrupt: false },
+): Promise<ChildProcess> {
+  const script = `
+    if (${ignoresInterrupt}) process.on('SIGINT', () => {});
+    import pino from 'pino';
+    import { startEmbeddedRedis } from './index.ts';
+    const redis = await startEmbeddedRedis({
+      dataDir: process.argv[1], logger: pino({ level: 'silent' }),
+    });
+    console.log(redis.url);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script, dataDir], {
+    cwd: import.meta.dirname,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  cleanups.push(async () => child.kill('SIGKILL'));
+  await once(createInterface({ input: child.stdout }), 'line');
+  return child;
+}
+
+describe('an embedded Redis', () => {
+  test('listens on loopback, and keeps its files to its owner', async () => {
+    const { url } = await start();
+
+    expect(new URL(url).hostname).toBe('127.0.0.1');
+    expect(await command(url, 'CONFIG GET bind')).toContain('\r\n127.0.0.1\r\n');
+    expect((await stat(join(dataDir, 'redis'))).mode & 0o777).toBe(0o700);
+  });
+
+  test('has the settings of infra/redis.conf', async () => {
+    const { url } = await start();
+
+    const settings = await redisConf();
+    expect(settings).toContainEqual(['maxmemory-policy', 'noeviction']);
+    for (const [name, value] of settings) {
+      expect(await command(url, `CONFIG GET ${name}`), name).toContain(`\r\n${value}\r\n`);
+    }
+  });
+
+  test('keeps its data over a stop and a start', async () => {
+    const first = await start();
+    await command(first.url, 'SET kept yes');
+    await first.stop();
+
+    const second = await start();
+
+    expect(await command(second.url, 'GET kept')).toContain('yes');
+  });
+
+  test('says where it listens while it runs, and not after', async () => {
+    const redis = await start();
+    expect(await readRedisUrl({ dataDir })).toBe(redis.url);
+    const pid = await redisPid();
+
+    await redis.stop();
+
+    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    expect(isAlive(pid)).toBe(false);
+    await expect(readFile(join(dataDir, 'redis.json'))).rejects.toThrow('ENOENT');
+  });
+
+  test('refuses a data directory that another one uses, and names its process', async () => {
+    const child = await startInChild();
+
+    const refused = startEmbeddedRedis({ dataDir, logger });
+
+    await expect(refused).rejects.toThrow(SynclineError);
+    await expect(refused).rejects.toThrow(`in use by the process ${child.pid}:`);
+  });
+
+  test('is refused for the process’s own data directory too, and the first one lives on', async () => {
+    const redis = await start();
+
+    await expect(startEmbeddedRedis({ dataDir, logger })).rejects.toThrow(`${process.pid}`);
+
+    expect(await command(redis.url, 'PING')).toContain('PONG');
+    expect(await readRedisUrl({ dataDir })).toBe(redis.url);
+  });
+
+  test('ends with its parent, even when that is killed, and leaves the directory to the next', async () => {
+    const child = await startInChild();
+    const url = (await readRedisUrl({ dataDir })) ?? '';
+
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    const next = await start();
+
+    await expect(command(url, 'PING')).rejects.toThrow('ECONNREFUSED');
+    expect(await command(next.url, 'PING')).toContain('PONG');
+  });
+
+  test('does not hear a Ctrl-C: its parent decides when it ends', async () => {
+    const child = await startInChild({ ignoresInterrupt: true });
+    const url = (await readRedisUrl({ dataDir })) ?? '';
+
+    process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
+
+    // Redis acts upon a signal a hundred times a second; this answers after 0.3 s.
+    expect(await command(url, 'BLPOP nothing 0.3')).toContain('*-1');
+  });
+
+  test('comes back on the same port, with its data, when Redis itself is killed', async () => {
+    const { url } = await start();
+    await command(url, 'SET kept yes');
+    const killed = await redisPid();
+
+    process.kill(killed, 'SIGKILL');
+    await vi.waitFor(async () => expect(await redisPid()).not.toBe(killed), { timeout: 10_000 });
+
+    expect(await command(url, 'GET kept')).toContain('yes');
+  });
+
+  test('is not taken for running where redis.json was left by a process that is gone', async () => {
+    const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+    await once(gone, 'exit');
+
+    await writeRedisFile(dataDir, { pid: gone.pid ?? 0, url: 'redis://127.0.0.1:1' });
+
+    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+  });
+});

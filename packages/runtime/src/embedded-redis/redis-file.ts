@@ -1,0 +1,56 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const redisFileSchema = z.object({
+  /** The `syncline up` that runs Redis, and ends it. */
+  pid: z.int().positive(),
+  /** Absent while Redis is starting. */
+  url: z.url().optional(),
+  redisPid: z.int().positive().optional(),
+});
+/** `redis.json` in the data directory: who runs the embedded Redis, and where it listens. */
+export type RedisFile = z.infer<typeof redisFileSchema>;
+
+function redisFilePath(dataDir: string): string {
+  return join(dataDir, 'redis.json');
+}
+
+/** What is in `redis.json`, or nothing where it is missing or unreadable. */
+export async function readRedisFile(dataDir: string): Promise<RedisFile | undefined> {
+  const text = await readFile(redisFilePath(dataDir), 'utf8').catch(() => '{}');
+  try {
+    return redisFileSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes `redis.json` so that a reader sees all of it or none. */
+export async function writeRedisFile(dataDir: string, content: RedisFile): Promise<void> {
+  const path = redisFilePath(dataDir);
+  const draft = `${path}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+export async function removeRedisFile(dataDir: string): Promise<void> {
+  await rm(redisFilePath(dataDir), { force: true });
+}
+
+/** The URL of the embedded Redis of the `syncline up` that runs on `dataDir`; undefined if none does. */
+export async function readRedisUrl(options: { dataDir: string }): Promise<string | undefined> {
+  const file = await readRedisFile(options.dataDir);
+  return file !== undefined && isAlive(file.pid) ? file.url : undefined;
+}
+
+/** Whether there is a process of that id. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it is there, and somebody else's.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}

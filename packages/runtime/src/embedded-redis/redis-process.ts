@@ -1,0 +1,136 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { SynclineError } from '@syncline/contract';
+import type { RedisServer } from './find-redis-server.ts';
+
+export interface RedisProcessOptions {
+  readonly server: RedisServer;
+  /** An existing directory for the append-only file. */
+  readonly directory: string;
+  /** By default a free one. */
+  readonly port?: number;
+  /** Is given what Redis prints, line by line. */
+  readonly onOutput?: (line: string) => void;
+}
+
+/** A Redis that listens on loopback and ends with this process, however this process ends. */
+export interface RedisProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Resolves when Redis has ended, with a short description of how. */
+  readonly ended: Promise<string>;
+  /** Has Redis write what it has and end; resolves when it is gone. May be called again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Redis, started from a shell that leaves a watcher behind and then becomes Redis itself. The watcher
+ * reads from a pipe that we hold: a line says that Redis has ended, an end without a line says that we
+ * have, on whatever way, SIGKILL included; then it ends Redis. `setpriv --pdeathsig` would do so on Linux only.
+ */
+const WATCHED = `
+exec 3<&0
+{ read -r line || kill -TERM $$; } <&3 >/dev/null 2>&1 &
+exec "$@" 3<&- </dev/null
+`;
+
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 10_000;
+const PORT_TRIES = 5;
+
+/**
+ * Starts Redis and waits until it takes commands.
+ *
+ * @throws SynclineError `store-unavailable` with the last lines that Redis printed.
+ */
+export async function startRedisProcess(options: RedisProcessOptions): Promise<RedisProcess> {
+  for (let tries = 1; ; tries += 1) {
+    const port = options.port ?? (await freePort());
+    const started = await tryToStart(options, port);
+    if (started.state === 'ready') return started.redis;
+    // Between finding a free port and using it, somebody else may take it.
+    const taken = options.port === undefined && started.output.includes('Address already in use');
+    if (taken && tries < PORT_TRIES) continue;
+    throw new SynclineError('store-unavailable', `redis-server did not start: ${started.output}`);
+  }
+}
+
+type Start = { state: 'ready'; redis: RedisProcess } | { state: 'failed'; output: string };
+
+async function tryToStart(options: RedisProcessOptions, port: number): Promise<Start> {
+  const { server, directory, onOutput } = options;
+  const child = spawn(
+    '/bin/sh',
+    ['-c', WATCHED, 'redis-server', server.path, ...redisSettings(directory, port)],
+    // Detached: a Ctrl-C reaches every process of the terminal, and Redis must outlive its users.
+    { detached: true, stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ...server.env } },
+  );
+  const ended = whenEnded(child);
+  const output: string[] = [];
+  const ready = new Promise<void>((resolve) => {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      onOutput?.(line);
+      if (output.push(line) > 20) output.shift();
+      if (line.includes('Ready to accept connections')) resolve();
+    });
+  });
+  const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
+  const state = await Promise.race([ready.then(() => 'ready' as const), ended]);
+  clearTimeout(timer);
+  if (state !== 'ready' || child.pid === undefined) {
+    return { state: 'failed', output: `${await ended}; ${output.slice(-3).join(' / ')}` };
+  }
+  const url = `redis://127.0.0.1:${port}`;
+  const stop = () => stopRedis(child, ended);
+  return { state: 'ready', redis: { url, port, pid: child.pid, ended, stop } };
+}
+
+type RedisChild = ChildProcessByStdio<Writable, Readable, null>;
+
+function whenEnded(child: RedisChild): Promise<string> {
+  // The watcher may be gone before the line reaches it.
+  child.stdin.on('error', () => {});
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => {
+      child.stdin.end('ended\n');
+      resolve(signal === null ? `it exited with status ${code}` : `it was ended by ${signal}`);
+    });
+  });
+}
+
+async function stopRedis(child: RedisChild, ended: Promise<string>): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await ended;
+  clearTimeout(timer);
+}
+
+/** `infra/redis.conf` gives the reason for each. */
+function redisSettings(directory: string, port: number): string[] {
+  const settings = {
+    bind: '127.0.0.1',
+    port: String(port),
+    dir: directory,
+    appendonly: 'yes',
+    appendfsync: 'everysec',
+    save: '',
+    'maxmemory-policy': 'noeviction',
+    hz: '100',
+    daemonize: 'no',
+  };
+  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}

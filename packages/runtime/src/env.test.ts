@@ -1,0 +1,98 @@
+import { SynclineError } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import { envVariables, readEnv } from './env.ts';
+
+function messageOf(source: Record<string, string>): string {
+  try {
+    readEnv(source);
+  } catch (error) {
+    expect(error).toBeInstanceOf(SynclineError);
+    expect(error).toMatchObject({ code: 'config-invalid' });
+    return error instanceof Error ? error.message : '';
+  }
+  return 'nothing was thrown';
+}
+
+test('has a default for everything that needs one', () => {
+  expect(readEnv({})).toEqual({
+    prefix: 'syncline',
+    configPath: './syncline.yaml',
+    host: '127.0.0.1',
+    port: 8080,
+    logLevel: 'info',
+    concurrency: 16,
+    heavyRuns: 2,
+    dataDir: '.syncline',
+  });
+});
+
+test('takes empty variables for unset ones', () => {
+  const empty = Object.fromEntries(envVariables().map(({ name }) => [name, '']));
+  expect(readEnv(empty)).toEqual(readEnv({}));
+});
+
+test('the command line comes before the environment, and that before a program’s own defaults', () => {
+  const options = {
+    defaults: { LOG_LEVEL: 'warn', PORT: '1', SYNCLINE_PREFIX: 'own' },
+    overrides: { PORT: '3', SYNCLINE_CONFIG: undefined },
+  };
+  expect(
+    readEnv({ PORT: '2', SYNCLINE_PREFIX: 'acme', SYNCLINE_CONFIG: 'a', LOG_LEVEL: '' }, options),
+  ).toMatchObject({ logLevel: 'warn', port: 3, prefix: 'acme', configPath: 'a' });
+});
+
+test('reads every variable of its table', () => {
+  const env = readEnv({
+    REDIS_URL: 'rediss://user:pw@redis.example:6380/2',
+    SYNCLINE_PREFIX: 'acme',
+    SYNCLINE_CONFIG: '/etc/syncline/syncline.yaml',
+    HOST: '0.0.0.0',
+    PORT: '0',
+    SYNCLINE_OPS_PORT: '9100',
+    SYNCLINE_ADMIN_TOKEN_FILE: '/run/secrets/token',
+    LOG_LEVEL: 'debug',
+    SYNCLINE_CONCURRENCY: '64',
+    SYNCLINE_HEAVY_RUNS: '4',
+    SYNCLINE_DATA_DIR: '/var/lib/syncline',
+  });
+  expect(env).toEqual({
+    redisUrl: 'rediss://user:pw@redis.example:6380/2',
+    prefix: 'acme',
+    configPath: '/etc/syncline/syncline.yaml',
+    host: '0.0.0.0',
+    port: 0,
+    opsPort: 9100,
+    adminTokenFile: '/run/secrets/token',
+    logLevel: 'debug',
+    concurrency: 64,
+    heavyRuns: 4,
+    dataDir: '/var/lib/syncline',
+  });
+  expect(Object.keys(env)).toHaveLength(envVariables().length);
+});
+
+test.each([
+  ['PORT', '70000'],
+  ['PORT', '80a'],
+  ['SYNCLINE_OPS_PORT', '-1'],
+  ['SYNCLINE_CONCURRENCY', '0'],
+  ['SYNCLINE_HEAVY_RUNS', '1.5'],
+  ['LOG_LEVEL', 'loud'],
+  ['SYNCLINE_PREFIX', '{acme}'],
+  ['REDIS_URL', 'http://redis.example'],
+])('names the variable that is wrong: %s=%s', (name, value) => {
+  expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name}: expected `));
+});
+
+test('names all that are wrong at once, and never a value, which may be a secret', () => {
+  const message = messageOf({ REDIS_URL: 'http://user:hunter2@redis', PORT: 'x' });
+  expect(message.split('\n').map((line) => line.split(':')[0])).toEqual(['REDIS_URL', 'PORT']);
+  expect(message).not.toContain('hunter2');
+});
+
+test('tells each variable with a description, and its default where it has one', () => {
+  const variables = envVariables();
+  expect(variables.every(({ description }) => description.length > 10)).toBe(true);
+  expect(variables.find(({ name }) => name === 'PORT')?.default).toBe('8080');
+  expect(variables.find(({ name }) => name === 'REDIS_URL')).not.toHaveProperty('default');
+});

@@ -1,0 +1,150 @@
+import { SynclineError } from '@syncline/contract';
+import { z } from 'zod';
+
+/** What a process is told by its environment. */
+export interface Env {
+  /** Where unset, `syncline up` starts a Redis of its own. */
+  readonly redisUrl?: string;
+  readonly prefix: string;
+  readonly configPath: string;
+  readonly host: string;
+  readonly port: number;
+  /** Where `/health`, `/readiness` and `/metrics` are served; off where unset. */
+  readonly opsPort?: number;
+  readonly adminTokenFile?: string;
+  readonly logLevel: string;
+  /** Runs at once in a worker. */
+  readonly concurrency: number;
+  /** Full walks at once in a worker. */
+  readonly heavyRuns: number;
+  readonly dataDir: string;
+}
+
+const port = wholeNumber({ least: 0, most: 65_535 });
+
+/** The one table of variables: it checks them, gives the defaults, and is what the documentation shows. */
+const variablesSchema = z.object({
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: 'expected a redis:// or rediss:// URL' })
+    .exactOptional()
+    .meta({
+      description:
+        'The Redis to use: `redis://` or `rediss://`. Where unset, `syncline up` starts one of its own.',
+    }),
+  SYNCLINE_PREFIX: z
+    .string()
+    .regex(/^[\w.:-]{1,64}$/, { error: 'expected 1 to 64 letters, digits, _ . : or -' })
+    .prefault('syncline')
+    .meta({ description: 'What all keys in Redis begin with.' }),
+  SYNCLINE_CONFIG: z
+    .string()
+    .prefault('./syncline.yaml')
+    .meta({ description: 'The config file; `--config` comes first.' }),
+  HOST: z.string().prefault('127.0.0.1').meta({
+    description:
+      'The address to listen on. On other than loopback, control is off unless there is an admin token.',
+  }),
+  PORT: port.prefault('8080').meta({ description: 'The port of the api; `0` takes a free one.' }),
+  SYNCLINE_OPS_PORT: port.exactOptional().meta({
+    description:
+      'The port of `/health`, `/readiness` and `/metrics` of every process. Off where unset; the api has them on its own port too.',
+  }),
+  SYNCLINE_ADMIN_TOKEN_FILE: z.string().exactOptional().meta({
+    description: 'A file with the bearer token that control needs.',
+  }),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'expected one of trace, debug, info, warn, error, fatal, silent',
+    })
+    .prefault('info')
+    .meta({ description: 'The least level that is logged.' }),
+  SYNCLINE_CONCURRENCY: wholeNumber({ least: 1, most: 1_000 })
+    .prefault('16')
+    .meta({ description: 'How many registries one worker syncs at once.' }),
+  SYNCLINE_HEAVY_RUNS: wholeNumber({ least: 1, most: 64 })
+    .prefault('2')
+    .meta({ description: 'How many of them may read a whole registry at once; they need memory.' }),
+  SYNCLINE_DATA_DIR: z.string().prefault('.syncline').meta({
+    description: 'Where a process keeps files: those of the Redis that `syncline up` starts.',
+  }),
+});
+
+function wholeNumber({ least, most }: { least: number; most: number }) {
+  const error = `expected a whole number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, { error, abort: true })
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, { error });
+}
+
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+export interface ReadEnvOptions {
+  /** For variables that are not set, in place of the defaults of the table. */
+  readonly defaults?: Variables;
+  /** What comes before the environment, such as what the command line says. */
+  readonly overrides?: Variables;
+}
+
+/**
+ * Reads the environment. Nothing else in the project does. Empty variables count as unset.
+ *
+ * @throws SynclineError `config-invalid` that names each variable that is wrong; never its value, which
+ * may be a secret
+ */
+export function readEnv(
+  source: Variables = process.env,
+  { defaults = {}, overrides = {} }: ReadEnvOptions = {},
+): Env {
+  const variables = {
+    ...withoutEmpty(defaults),
+    ...withoutEmpty(source),
+    ...withoutEmpty(overrides),
+  };
+  const result = variablesSchema.safeParse(variables);
+  if (!result.success) {
+    const problems = result.error.issues.map(
+      ({ path, message }) => `${path.join('.')}: ${message}`,
+    );
+    throw new SynclineError('config-invalid', problems.join('\n'));
+  }
+  const { data } = result;
+  return {
+    ...(data.REDIS_URL === undefined ? {} : { redisUrl: data.REDIS_URL }),
+    prefix: data.SYNCLINE_PREFIX,
+    configPath: data.SYNCLINE_CONFIG,
+    host: data.HOST,
+    port: data.PORT,
+    ...(data.SYNCLINE_OPS_PORT === undefined ? {} : { opsPort: data.SYNCLINE_OPS_PORT }),
+    ...(data.SYNCLINE_ADMIN_TOKEN_FILE === undefined
+      ? {}
+      : { adminTokenFile: data.SYNCLINE_ADMIN_TOKEN_FILE }),
+    logLevel: data.LOG_LEVEL,
+    concurrency: data.SYNCLINE_CONCURRENCY,
+    heavyRuns: data.SYNCLINE_HEAVY_RUNS,
+    dataDir: data.SYNCLINE_DATA_DIR,
+  };
+}
+
+function withoutEmpty(source: Variables) {
+  return Object.fromEntries(
+    Object.entries(source).filter(([, value]) => value !== undefined && value !== ''),
+  );
+}
+
+/** A variable, as the documentation shows it. */
+export interface EnvVariable {
+  readonly name: string;
+  readonly description: string;
+  readonly default?: string;
+}
+
+/** Every variable that {@link readEnv} knows, in the order of the table. */
+export function envVariables(): EnvVariable[] {
+  const { properties = {} } = z.toJSONSchema(variablesSchema, { io: 'input' });
+  return Object.entries(properties).map(([name, schema]) => {
+    const { description = '', default: fallback } = typeof schema === 'boolean' ? {} : schema;
+    return { name, description, ...(fallback === undefined ? {} : { default: String(fallback) }) };
+  });
+}

@@ -1,0 +1,39 @@
+export {
+  configJsonSchema,
+  isDuration,
+  itemSchema,
+  type JsonSchema,
+  propertiesOf,
+} from './config/json-schema.ts';
+export { type LoadedConfig, loadConfig, parseConfig } from './config/load-config.ts';
+export { ConfigError, type ConfigProblem, formatProblem } from './config/problem.ts';
+export { type WatchConfigOptions, watchConfig } from './config/watch-config.ts';
+export {
+  type EmbeddedRedis,
+  type EmbeddedRedisOptions,
+  type FindRedisServerOptions,
+  findRedisServer,
+  type RedisProcess,
+  type RedisProcessOptions,
+  type RedisServer,
+  readRedisUrl,
+  startEmbeddedRedis,
+  startRedisProcess,
+} from './embedded-redis/index.ts';
+export { type Env, type EnvVariable, envVariables, type ReadEnvOptions, readEnv } from './env.ts';
+export {
+  type CreateLoggerOptions,
+  createLogger,
+  type Logger,
+  withoutCredentials,
+} from './logger.ts';
+export { type Loop, type LoopOptions, startLoop } from './loop.ts';
+export type { HttpRequestObservation } from './metrics/http-metrics.ts';
+export { createMetrics, type Metrics } from './metrics/metrics.ts';
+export type { AgesSource } from './metrics/scrape-metrics.ts';
+export { type OpsServer, type OpsServerOptions, startOpsServer } from './ops-server.ts';
+export { type ProcessContext, type RunProcessOptions, runProcess } from './process.ts';
+export { requireRedisUrl } from './require-redis-url.ts';
+export { composeServices, type Readiness, readinessOf, type Service } from './service.ts';
+export { VERSION } from './version.ts';
+export { within } from './within.ts';

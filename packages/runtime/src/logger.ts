@@ -1,0 +1,85 @@
+import {
+  type DestinationStream,
+  type Logger,
+  type LoggerOptions,
+  pino,
+  stdTimeFunctions,
+} from 'pino';
+import { build as createPrettyStream } from 'pino-pretty';
+
+export type { Logger };
+
+export interface CreateLoggerOptions {
+  /** Which process this is; on each line. */
+  readonly name: string;
+  /** The least level that is logged. */
+  readonly level: string;
+  /** Lines for people in place of JSON. Default: whether stdout is a terminal. */
+  readonly pretty?: boolean;
+  /** Where lines go in place of stdout. */
+  readonly destination?: DestinationStream;
+}
+
+const STDOUT = 1;
+
+const SECRET_KEYS = [
+  'authorization',
+  'Authorization',
+  'token',
+  'adminToken',
+  'bearerToken',
+  'accessToken',
+  'password',
+  'secret',
+  'apiKey',
+  'cookie',
+  'Cookie',
+  'set-cookie',
+];
+/** Objects around a secret key, as in `{request: {headers: {cookie}}}`. */
+const SECRET_DEPTH = 4;
+
+/**
+ * A logger of JSON lines with RFC 3339 times. Secrets are taken out by their keys, and credentials out
+ * of URLs under `url` and `redisUrl`; nobody has to remember to do so.
+ */
+export function createLogger(options: CreateLoggerOptions): Logger {
+  const { name, level, destination } = options;
+  const pretty = options.pretty ?? (destination === undefined && process.stdout.isTTY === true);
+  const pinoOptions: LoggerOptions = {
+    name,
+    level,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: secretPaths(), censor: '[redacted]' },
+    serializers: { url: withoutCredentials, redisUrl: withoutCredentials },
+  };
+  if (pretty) return pino(pinoOptions, prettyStream(destination));
+  // Synchronous: lines of a process that ends itself would else come out of order, or not at all.
+  return pino(pinoOptions, destination ?? pino.destination({ dest: STDOUT, sync: true }));
+}
+
+/** The text with the user and password of any URL in it left out. */
+export function withoutCredentials(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/(:\/\/)[^/@\s]*@/g, '$1') : value;
+}
+
+function secretPaths(): string[] {
+  const paths: string[] = [];
+  for (let depth = 0; depth < SECRET_DEPTH; depth++) {
+    const parents = Array.from({ length: depth }, () => '*').join('.');
+    for (const key of SECRET_KEYS) paths.push(`${parents}["${key}"]`);
+  }
+  return paths;
+}
+
+/** A stream in this thread: a transport in a worker thread would lose the last lines of a crash. */
+function prettyStream(destination?: DestinationStream): DestinationStream {
+  return createPrettyStream({
+    colorize: destination === undefined,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l',
+    sync: true,
+    ...(destination === undefined ? {} : { destination }),
+  });
+}

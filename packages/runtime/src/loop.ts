@@ -1,0 +1,46 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface LoopOptions {
+  /** From the end of one pass to the beginning of the next. */
+  readonly everyMs: number;
+  readonly pass: (signal: AbortSignal) => Promise<void>;
+  /** Told when a pass throws; the loop goes on. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Something done again and again until it is stopped. */
+export interface Loop {
+  /** Begins the next pass at once; one that is under way is followed by another. */
+  wake(): void;
+  /** Resolves when no pass is under way any more. */
+  stop(): Promise<void>;
+}
+
+/** Starts a loop; the first pass begins at once. Passes never overlap. */
+export function startLoop({ everyMs, pass, onError }: LoopOptions): Loop {
+  const stopping = new AbortController();
+  let pause = new AbortController();
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      pause = new AbortController();
+      try {
+        await pass(stopping.signal);
+      } catch (error) {
+        if (!stopping.signal.aborted) onError(error);
+      }
+      await delay(everyMs, undefined, {
+        signal: AbortSignal.any([pause.signal, stopping.signal]),
+      }).catch(() => undefined);
+    }
+  }
+
+  const ended = run();
+  return {
+    wake: () => pause.abort(),
+    stop: async () => {
+      stopping.abort();
+      await ended;
+    },
+  };
+}

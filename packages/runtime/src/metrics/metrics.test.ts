@@ -1,0 +1,110 @@
+import type { Run } from '@syncline/contract';
+import { beforeEach, expect, test } from 'vitest';
+import { createMetrics, type Metrics } from './metrics.ts';
+
+let metrics: Metrics;
+beforeEach(() => {
+  metrics = createMetrics();
+});
+
+/** The value of one time series; `undefined` where there is none. */
+async function sampleOf(series: string): Promise<number | undefined> {
+  const { body } = await metrics.expose();
+  const line = body.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+}
+
+const run: Run = {
+  id: 'official:1',
+  registry: 'official',
+  term: '1',
+  owner: 'worker-1',
+  trigger: 'schedule',
+  reason: 'source-data-changed',
+  outcome: 'published',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  finishedAt: '2026-01-01T00:00:02.000Z',
+  durationMs: 2_000,
+  handledRequest: 0,
+  upstream: { requests: 3, bytes: 4_096 },
+  diff: { added: 5, updated: 2, removed: 1, samples: { added: [], updated: [], removed: [] } },
+  quarantined: { count: 4, samples: [] },
+};
+
+test('counts a run by outcome, reason and trigger, and what it cost and changed', async () => {
+  metrics.runFinished(run);
+  const labels = 'outcome="published",reason="source-data-changed",trigger="schedule"';
+  expect(await sampleOf(`syncline_runs_total{${labels}}`)).toBe(1);
+  expect(await sampleOf('syncline_run_duration_seconds_sum{outcome="published"}')).toBe(2);
+  expect(await sampleOf('syncline_upstream_requests_total')).toBe(3);
+  expect(await sampleOf('syncline_upstream_bytes_total')).toBe(4_096);
+  expect(await sampleOf('syncline_rows_changed_total{change="added"}')).toBe(5);
+  expect(await sampleOf('syncline_rows_changed_total{change="updated"}')).toBe(2);
+  expect(await sampleOf('syncline_rows_changed_total{change="removed"}')).toBe(1);
+  expect(await sampleOf('syncline_rows_quarantined_total')).toBe(4);
+});
+
+test('counts no changed rows for a run that published nothing', async () => {
+  const { reason: _reason, ...withoutReason } = run;
+  metrics.runFinished({ ...withoutReason, outcome: 'held' });
+  expect(await sampleOf('syncline_rows_changed_total{change="removed"}')).toBeUndefined();
+  const labels = 'outcome="held",reason="none",trigger="schedule"';
+  expect(await sampleOf(`syncline_runs_total{${labels}}`)).toBe(1);
+});
+
+test('measures phases, lateness and requests in seconds', async () => {
+  metrics.phaseFinished('fetch', 1_500);
+  metrics.tickLate(250);
+  metrics.tickLate(-40);
+  metrics.httpRequest({ method: 'GET', route: '/v1/registries', status: 200, durationMs: 20 });
+  expect(await sampleOf('syncline_run_phase_duration_seconds_sum{phase="fetch"}')).toBe(1.5);
+  expect(await sampleOf('syncline_tick_lateness_seconds_sum')).toBe(0.25);
+  expect(await sampleOf('syncline_tick_lateness_seconds_count')).toBe(2);
+  const labels = 'method="GET",route="/v1/registries",status="200"';
+  expect(await sampleOf(`syncline_http_request_duration_seconds_sum{${labels}}`)).toBe(0.02);
+});
+
+test('counts what went wrong and was put right', async () => {
+  metrics.overlapSkipped('schedule');
+  metrics.fencedWriteRefused();
+  metrics.renewalFailed();
+  metrics.reconcileRepaired('missing', 3);
+  expect(await sampleOf('syncline_overlaps_skipped_total{trigger="schedule"}')).toBe(1);
+  expect(await sampleOf('syncline_fenced_writes_refused_total')).toBe(1);
+  expect(await sampleOf('syncline_lease_renewals_failed_total')).toBe(1);
+  expect(await sampleOf('syncline_reconcile_repairs_total{kind="missing"}')).toBe(3);
+});
+
+test('asks for the ages at each scrape, and forgets registries that are gone', async () => {
+  let ages = new Map([
+    ['official', 12],
+    ['local', 3],
+  ]);
+  const stop = metrics.onScrape(async () => ages);
+  expect(await sampleOf('syncline_registry_age_seconds{registry="official"}')).toBe(12);
+  ages = new Map([['local', 4]]);
+  expect(await sampleOf('syncline_registry_age_seconds{registry="official"}')).toBeUndefined();
+  expect(await sampleOf('syncline_registry_age_seconds{registry="local"}')).toBe(4);
+  stop();
+  expect(await sampleOf('syncline_registry_age_seconds{registry="local"}')).toBeUndefined();
+});
+
+test('is scraped also where the ages cannot be had', async () => {
+  metrics.onScrape(() => Promise.reject(new Error('Redis is away')));
+  metrics.onScrape(async () => new Map([['local', 4]]));
+  expect(await sampleOf('syncline_registry_age_seconds{registry="local"}')).toBe(4);
+  expect(await sampleOf('syncline_scrape_errors_total')).toBeGreaterThan(0);
+});
+
+test('has the metrics of the process, in the format of Prometheus', async () => {
+  const { contentType, body } = await metrics.expose();
+  expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
+  expect(body).toContain('process_cpu_seconds_total');
+  expect(body).toContain('nodejs_eventloop_lag_seconds');
+  expect(body).toMatch(/syncline_build_info\{version="\d+\.\d+\.\d+"\} 1/);
+});
+
+test('keeps the metrics of two sets apart', async () => {
+  createMetrics().renewalFailed();
+  expect(await sampleOf('syncline_lease_renewals_failed_total')).toBe(0);
+});

@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createMetrics } from './metrics/metrics.ts';
+import { type OpsServer, startOpsServer } from './ops-server.ts';
+import { type Readiness, readinessOf } from './service.ts';
+
+let ops: OpsServer;
+let readiness: () => Promise<Readiness>;
+beforeEach(async () => {
+  readiness = async () => readinessOf([]);
+  ops = await startOpsServer({
+    host: '127.0.0.1',
+    port: 0,
+    metrics: createMetrics(),
+    readiness: () => readiness(),
+  });
+});
+afterEach(() => ops.close());
+
+const get = (path: string, init?: RequestInit) =>
+  fetch(`http://127.0.0.1:${ops.port}${path}`, init);
+
+test('/health answers as long as the process does', async () => {
+  readiness = async () => readinessOf(['Redis is away']);
+  const response = await get('/health');
+  expect(response.status).toBe(200);
+  expect(await response.json()).toEqual({ status: 'ok' });
+});
+
+test('/readiness says what is not ready', async () => {
+  expect((await get('/readiness')).status).toBe(200);
+  readiness = async () => readinessOf(['Redis is away']);
+  const response = await get('/readiness');
+  expect(response.status).toBe(503);
+  expect(await response.json()).toEqual({ ready: false, problems: ['Redis is away'] });
+});
+
+test('/readiness is not ready where that cannot be found out', async () => {
+  readiness = () => Promise.reject(new Error('no answer'));
+  const response = await get('/readiness');
+  expect(response.status).toBe(503);
+  expect(await response.json()).toEqual({ ready: false, problems: ['no answer'] });
+});
+
+test('/readiness answers also where finding out takes forever', async () => {
+  readiness = () => new Promise(() => {});
+  const response = await get('/readiness');
+  expect(response.status).toBe(503);
+  expect(await response.json()).toEqual({ ready: false, problems: ['no answer in 2000 ms'] });
+});
+
+test('/metrics has the metrics', async () => {
+  const response = await get('/metrics?name=x');
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+  expect(await response.text()).toContain('syncline_build_info');
+});
+
+test('HEAD has the head alone', async () => {
+  const response = await get('/health', { method: 'HEAD' });
+  expect(response.status).toBe(200);
+  expect(await response.text()).toBe('');
+});
+
+test.each([
+  ['GET', '/nothing'],
+  ['POST', '/health'],
+])('%s %s is not there', async (method, path) => {
+  const response = await get(path, { method });
+  expect(response.status).toBe(404);
+  expect(await response.json()).toMatchObject({ status: 404, code: 'unknown-route' });
+});
+
+test('a port that is taken is an error', async () => {
+  const second = startOpsServer({
+    host: '127.0.0.1',
+    port: ops.port,
+    metrics: createMetrics(),
+    readiness,
+  });
+  await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+test('closes also while someone keeps a connection', async () => {
+  await get('/health');
+  await ops.close();
+  await expect(get('/health')).rejects.toThrow();
+});

@@ -1,0 +1,88 @@
+import { createServer, type ServerResponse } from 'node:http';
+import type { Metrics } from './metrics/metrics.ts';
+import { type Readiness, readinessOf } from './service.ts';
+import { within } from './within.ts';
+
+export interface OpsServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly metrics: Pick<Metrics, 'expose'>;
+  readonly readiness: () => Promise<Readiness>;
+}
+
+export interface OpsServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const READINESS_TIMEOUT_MS = 2_000;
+
+/**
+ * Serves `/health` (200 as long as the process answers), `/readiness` (200, or 503 with the problems)
+ * and `/metrics`.
+ *
+ * @throws the system's error where the port cannot be had
+ */
+export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
+  const server = createServer((request, response) => {
+    void answer(options, request.method ?? '', request.url ?? '')
+      .catch((error: unknown) => notOk(500, 'internal', 'Internal Server Error', String(error)))
+      .then((reply) => send(response, reply));
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject).listen(options.port, options.host, resolve);
+  await promise;
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : options.port,
+    close: () =>
+      new Promise((closed) => {
+        server.close(() => closed());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+async function answer(options: OpsServerOptions, method: string, url: string): Promise<Reply> {
+  const path = url.split('?', 1)[0];
+  if (method === 'GET' || method === 'HEAD') {
+    if (path === '/health') return json(200, { status: 'ok' });
+    if (path === '/readiness') return readinessReply(options);
+    if (path === '/metrics') {
+      const { contentType, body } = await options.metrics.expose();
+      return { status: 200, contentType, body };
+    }
+  }
+  return notOk(404, 'unknown-route', 'Not Found', `there is no ${method} ${path}`);
+}
+
+async function readinessReply(options: OpsServerOptions): Promise<Reply> {
+  const readiness = await within(READINESS_TIMEOUT_MS, options.readiness()).catch(
+    (error: unknown) => readinessOf([error instanceof Error ? error.message : String(error)]),
+  );
+  return json(readiness.ready ? 200 : 503, readiness);
+}
+
+function notOk(status: number, code: string, title: string, detail: string): Reply {
+  return json(status, { error: detail, title, status, detail, code });
+}
+
+function json(status: number, body: object): Reply {
+  return { status, contentType: 'application/json; charset=utf-8', body: JSON.stringify(body) };
+}
+
+function send(response: ServerResponse, { status, contentType, body }: Reply): void {
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+  });
+  response.end(body);
+}

@@ -1,0 +1,184 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, test } from 'vitest';
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+const packageRoot = fileURLToPath(new URL('..', import.meta.url));
+const children = new Set<Child>();
+afterEach(() => {
+  for (const child of children) child.kill('SIGKILL');
+  children.clear();
+});
+
+interface Running {
+  readonly child: Child;
+  /** Resolves once the child has logged a message that begins so. */
+  logged(message: string): Promise<Record<string, unknown>>;
+  readonly ended: Promise<{ code: number | null; stderr: string; messages: string[] }>;
+}
+
+/** Runs `body` as the start function of a process. */
+function run(body: string, env: Record<string, string> = {}): Running {
+  const script = `
+    import { setTimeout as delay } from 'node:timers/promises';
+    import { SynclineError } from '@syncline/contract';
+    import { readinessOf, runProcess } from './src/index.ts';
+    const service = { name: 'test', readiness: async () => readinessOf([]), stop: async () => {} };
+    await runProcess('test', async (context) => { ${body} }, { stopDeadlineMs: 300 });
+  `;
+  const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', script], {
+    cwd: packageRoot,
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  const lines: Record<string, unknown>[] = [];
+  const { stdout, stderr } = child;
+  const errors: string[] = [];
+  stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text));
+  const reader = createInterface({ input: stdout });
+  reader.on('line', (line) => lines.push(JSON.parse(line)));
+  const find = (message: string) => lines.find(({ msg }) => String(msg).startsWith(message));
+  return {
+    child,
+    logged: async (message) => {
+      for (;;) {
+        const line = find(message);
+        if (line !== undefined) return line;
+        await Promise.race([
+          once(reader, 'line'),
+          once(child, 'close').then(() => {
+            if (find(message) !== undefined) return;
+            throw new Error(`ended without logging "${message}": ${errors.join('')}`);
+          }),
+        ]);
+      }
+    },
+    ended: once(child, 'close').then(([code]) => ({
+      code: typeof code === 'number' ? code : null,
+      stderr: errors.join(''),
+      messages: lines.map(({ msg }) => String(msg)),
+    })),
+  };
+}
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s stops it in order, with 0', async (signal) => {
+  const { child, logged, ended } = run(`
+    return { ...service, stop: async () => { await delay(20); context.logger.info('cleaned up'); } };
+  `);
+  await logged('started');
+  child.kill(signal);
+  expect(await ended).toEqual({
+    code: 0,
+    stderr: '',
+    messages: ['started', 'stopping', 'cleaned up', 'stopped'],
+  });
+});
+
+test('a Ctrl-C that comes twice counts once', async () => {
+  const { child, logged, ended } = run(`
+    return { ...service, stop: async () => { await delay(150); } };
+  `);
+  await logged('started');
+  child.kill('SIGINT');
+  await logged('stopping');
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0, messages: ['started', 'stopping', 'stopped'] });
+});
+
+test('a stop that hangs is ended at the deadline, with 1', async () => {
+  const { child, logged, ended } = run(`
+    return { ...service, stop: () => new Promise(() => {}) };
+  `);
+  await logged('started');
+  child.kill('SIGTERM');
+  const { code, messages } = await ended;
+  expect(code).toBe(1);
+  expect(messages.at(-1)).toBe('did not stop within 300 ms, ending now');
+});
+
+test('a signal while it starts stops it too', async () => {
+  const { child, logged, ended } = run(`
+    context.logger.info('starting');
+    await delay(150);
+    return { ...service, stop: async () => context.logger.info('cleaned up') };
+  `);
+  await logged('starting');
+  child.kill('SIGTERM');
+  const { code, messages } = await ended;
+  expect(code).toBe(0);
+  expect(messages).toContain('cleaned up');
+});
+
+test('a start that hangs is ended when told to stop', async () => {
+  const { child, logged, ended } = run(`
+    context.logger.info('starting');
+    await new Promise(() => {});
+    return service;
+  `);
+  await logged('starting');
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 1 });
+});
+
+test('a wrong environment ends it with 2 and a plain message', async () => {
+  const { ended } = run('return service;', { PORT: 'many' });
+  expect(await ended).toEqual({
+    code: 2,
+    stderr: 'PORT: expected a whole number from 0 to 65535\n',
+    messages: [],
+  });
+});
+
+test('a wrong config ends it with 2 and a plain message', async () => {
+  const { ended } = run(`throw new SynclineError('config-invalid', 'syncline.yaml:1:1: no');`);
+  expect(await ended).toEqual({ code: 2, stderr: 'syncline.yaml:1:1: no\n', messages: [] });
+});
+
+test('a start that fails ends it with 1, and the log says why', async () => {
+  const { logged, ended } = run(`throw new Error('no Redis');`);
+  expect(await logged('failed')).toMatchObject({ level: 'fatal', err: { message: 'no Redis' } });
+  expect(await ended).toMatchObject({ code: 1 });
+});
+
+test.each([
+  ['uncaught exception', `setImmediate(() => { throw new Error('oops'); });`],
+  ['unhandled rejection', `void Promise.reject(new Error('oops'));`],
+])('an %s ends it with 1, and the log says so', async (event, body) => {
+  const { logged, ended } = run(`${body} return service;`);
+  expect(await logged(event)).toMatchObject({ level: 'fatal', err: { message: 'oops' } });
+  expect(await ended).toMatchObject({ code: 1 });
+});
+
+test('has an ops server from before the start until after the stop', async () => {
+  const { child, logged, ended } = run(
+    `
+    const told = new Promise((resolve) => process.once('SIGUSR2', resolve));
+    context.logger.info('starting');
+    await told;
+    return { ...service, readiness: async () => readinessOf(['busy']) };
+  `,
+    { SYNCLINE_OPS_PORT: '0' },
+  );
+  const { port } = await logged('ops server listening');
+  await logged('starting');
+  const readiness = async () => {
+    const response = await fetch(`http://127.0.0.1:${String(port)}/readiness`);
+    return { status: response.status, body: await response.json() };
+  };
+  expect(await readiness()).toEqual({
+    status: 503,
+    body: { ready: false, problems: ['test: starting'] },
+  });
+  child.kill('SIGUSR2');
+  await logged('started');
+  expect(await readiness()).toMatchObject({ status: 503, body: { problems: ['busy'] } });
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
+  await expect(readiness()).rejects.toThrow();
+});

@@ -1,0 +1,139 @@
+import { SynclineError } from '@syncline/contract';
+import { type Env, type ReadEnvOptions, readEnv } from './env.ts';
+import { createLogger, type Logger } from './logger.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { type OpsServer, startOpsServer } from './ops-server.ts';
+import { composeServices, readinessOf, type Service } from './service.ts';
+import { nextStopSignal } from './stop-signal.ts';
+import { VERSION } from './version.ts';
+
+/** What every process has. */
+export interface ProcessContext {
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface RunProcessOptions {
+  /** How long a stop may take before the process ends all the same, with 1. Default 25,000. */
+  readonly stopDeadlineMs?: number;
+  /** What else than the environment has a say in `context.env`. */
+  readonly env?: ReadEnvOptions;
+  /** Says why the process fails to start or to stop. Default: a fatal line in the log. */
+  readonly reportFailure?: (error: unknown) => void;
+}
+
+/** Below the 30 s after which Kubernetes kills, so that the log says what happened. */
+const STOP_DEADLINE_MS = 25_000;
+/** What is still starting has taken nothing on that would have to be brought to an end. */
+const STARTING_STOP_DEADLINE_MS = 5_000;
+/** The longest delay that Node's timers take. */
+const FOREVER_MS = 2 ** 31 - 1;
+
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/**
+ * Runs a service as this process, until SIGTERM or SIGINT, and ends the process: with 0 after an orderly
+ * stop; with 1 where it failed, crashed or did not stop in time; with 2, and a message without a stack,
+ * where the environment or the config is wrong.
+ */
+export async function runProcess(
+  name: string,
+  start: (context: ProcessContext) => Promise<Service>,
+  { stopDeadlineMs = STOP_DEADLINE_MS, ...options }: RunProcessOptions = {},
+): Promise<void> {
+  const context = createContext(name, options.env);
+  const { logger } = context;
+  const { reportFailure = (error) => logger.fatal({ err: error }, 'failed') } = options;
+  exitOnCrash(logger);
+  // A process whose parts hold no handle for a moment would end by itself.
+  setInterval(() => {}, FOREVER_MS);
+  const exitNow = (message: string) => {
+    logger.error(message);
+    process.exit(EXIT_FAILED);
+  };
+  const stopSignal = nextStopSignal({
+    onRepeated: () => exitNow('told to stop once more, ending at once'),
+  });
+  let deadlineMs = Math.min(stopDeadlineMs, STARTING_STOP_DEADLINE_MS);
+  void stopSignal.then((signal) => {
+    logger.info({ signal }, 'stopping');
+    setTimeout(() => exitNow(`did not stop within ${deadlineMs} ms, ending now`), deadlineMs);
+  });
+  try {
+    const running = await startWithOps(name, start, context);
+    deadlineMs = stopDeadlineMs;
+    logger.info({ version: VERSION }, 'started');
+    await stopSignal;
+    await running.stop();
+    logger.info('stopped');
+    process.exit(EXIT_OK);
+  } catch (error) {
+    exitWith(error, reportFailure);
+  }
+}
+
+function createContext(name: string, envOptions: ReadEnvOptions | undefined): ProcessContext {
+  try {
+    const env = readEnv(process.env, envOptions);
+    return { env, logger: createLogger({ name, level: env.logLevel }), metrics: createMetrics() };
+  } catch (error) {
+    return exitWith(error);
+  }
+}
+
+/** The ops server listens before the service starts, so that a slow start can be seen from outside. */
+async function startWithOps(
+  name: string,
+  start: (context: ProcessContext) => Promise<Service>,
+  context: ProcessContext,
+): Promise<Service> {
+  const { env, logger, metrics } = context;
+  let started: Service | undefined;
+  const ops =
+    env.opsPort === undefined
+      ? undefined
+      : await startOpsServer({
+          host: env.host,
+          port: env.opsPort,
+          metrics,
+          readiness: async () => started?.readiness() ?? readinessOf([`${name}: starting`]),
+        });
+  if (ops !== undefined) logger.info({ host: env.host, port: ops.port }, 'ops server listening');
+  const service = await start(context);
+  started = service;
+  return ops === undefined ? service : composeServices(name, [opsService(ops), service]);
+}
+
+function opsService(ops: OpsServer): Service {
+  return { name: 'ops', readiness: async () => readinessOf([]), stop: () => ops.close() };
+}
+
+function exitOnCrash(logger: Logger): void {
+  const exit = (event: string) => (error: unknown) => {
+    logger.fatal({ err: error }, event);
+    process.exit(EXIT_FAILED);
+  };
+  process.on('uncaughtException', exit('uncaught exception'));
+  process.on('unhandledRejection', exit('unhandled rejection'));
+}
+
+function exitWith(error: unknown, reportFailure?: (error: unknown) => void): never {
+  if (isUsageError(error)) {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(EXIT_USAGE);
+  }
+  if (reportFailure === undefined) throw error;
+  reportFailure(error);
+  process.exit(EXIT_FAILED);
+}
+
+/** What whoever started the process can put right, and needs no stack for. */
+function isUsageError(error: unknown): error is SynclineError {
+  return (
+    error instanceof SynclineError &&
+    (error.code === 'config-invalid' || error.code === 'config-unreadable')
+  );
+}

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { composeServices, type Readiness, readinessOf, type Service } from './service.ts';
+
+/** A service that notes in `log` when its stop begins and ends. */
+function service(
+  name: string,
+  { log = [], readiness = readinessOf([]) }: { log?: string[]; readiness?: Readiness } = {},
+): Service {
+  return {
+    name,
+    readiness: async () => readiness,
+    stop: async () => {
+      log.push(`${name} stopping`);
+      await Promise.resolve();
+      log.push(`${name} stopped`);
+    },
+  };
+}
+
+test('is ready when all parts are', async () => {
+  const all = composeServices('up', [service('api'), service('worker')]);
+  expect(await all.readiness()).toEqual({ ready: true, problems: [] });
+});
+
+test('says which parts are not ready, and why', async () => {
+  const broken: Service = {
+    ...service('api'),
+    readiness: () => Promise.reject(new Error('no answer')),
+  };
+  const all = composeServices('up', [
+    broken,
+    service('worker', { readiness: readinessOf(['Redis is away']) }),
+    service('scheduler', { readiness: { ready: false, problems: [] } }),
+  ]);
+  expect(await all.readiness()).toEqual({
+    ready: false,
+    problems: ['api: no answer', 'worker: Redis is away', 'scheduler: not ready'],
+  });
+});
+
+test('stops one part after the other, the last started first', async () => {
+  const log: string[] = [];
+  await composeServices('up', [service('redis', { log }), service('worker', { log })]).stop();
+  expect(log).toEqual(['worker stopping', 'worker stopped', 'redis stopping', 'redis stopped']);
+});
+
+test('stops in the order it is given, and leaves none out', async () => {
+  const log: string[] = [];
+  const api = service('api', { log });
+  const parts = [service('redis', { log }), api, service('worker', { log })];
+  await composeServices('up', parts, { stopOrder: [api] }).stop();
+  expect(log.filter((line) => line.endsWith('stopped'))).toEqual([
+    'api stopped',
+    'worker stopped',
+    'redis stopped',
+  ]);
+});
+
+test('stops each part once, however often it is told to', async () => {
+  const log: string[] = [];
+  const all = composeServices('up', [service('api', { log })]);
+  await Promise.all([all.stop(), all.stop()]);
+  await all.stop();
+  expect(log).toEqual(['api stopping', 'api stopped']);
+});
+
+test('stops the others where one fails to, and tells the failure', async () => {
+  const log: string[] = [];
+  const stuck: Service = { ...service('worker'), stop: () => Promise.reject(new Error('stuck')) };
+  const all = composeServices('up', [service('redis', { log }), stuck]);
+  await expect(all.stop()).rejects.toThrow('stuck');
+  expect(log).toEqual(['redis stopping', 'redis stopped']);
+});

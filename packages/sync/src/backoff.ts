@@ -1,0 +1,23 @@
+const FIRST_DELAY_MS = 5_000;
+/** So many tries lie in the first minute or so; after them an interval has at most two. */
+const QUICK_TRIES = 4;
+/** Delays are shortened by up to this share, so that registries that failed together part ways. */
+const JITTER = 0.2;
+
+/**
+ * How long a registry that keeps failing waits for its next try: longer each time, up to its interval.
+ *
+ * @param options.random in [0, 1)
+ */
+export function backoffMs(options: {
+  consecutiveFailures: number;
+  intervalMs: number;
+  retryAfterMs: number | undefined;
+  random: number;
+}): number {
+  const { consecutiveFailures, intervalMs, retryAfterMs = 0, random } = options;
+  const exponential = FIRST_DELAY_MS * 2 ** Math.min(consecutiveFailures - 1, 30);
+  const least = consecutiveFailures > QUICK_TRIES ? intervalMs / 2 : 0;
+  const wanted = Math.min(exponential, intervalMs) * (1 - JITTER * random);
+  return Math.ceil(Math.max(wanted, least, retryAfterMs));
+}

@@ -1,0 +1,135 @@
+import type { Clock, ConfigSource, Lease, Logger, RunObserver, RunStore } from './ports.ts';
+
+export interface LeaseTimes {
+  /** How long a lease lasts unless it is renewed. */
+  readonly leaseTtlMs: number;
+  readonly renewEveryMs: number;
+  /** A holder that could not renew gives up this long before its lease ends. */
+  readonly marginMs: number;
+}
+
+export const DEFAULT_LEASE_TIMES: LeaseTimes = {
+  leaseTtlMs: 12_000,
+  renewEveryMs: 4_000,
+  marginMs: 2_000,
+};
+
+/** Why a run was ended from outside. No fault of the registry: it is run again. */
+export class Interruption extends Error {
+  override readonly name = 'Interruption';
+  readonly kind: 'stopping' | 'lease-lost' | 'operator';
+
+  constructor(kind: Interruption['kind'], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+interface HeldLease {
+  readonly lease: Lease;
+  readonly abort: (reason: Interruption) => void;
+  renewedAtMs: number;
+  renewedAtMonotonicMs: number;
+}
+
+export interface LeaseKeeperDependencies {
+  readonly runStore: RunStore;
+  readonly config: ConfigSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: RunObserver;
+  readonly times: LeaseTimes;
+}
+
+/**
+ * Renews the leases of all runs in this process, in one round trip, and ends a run whose lease may be
+ * gone: when a renewal is refused, and when none has succeeded for too long on either clock. Both are
+ * looked at, since the monotonic one stands still while a machine sleeps, and the other one jumps.
+ */
+export class LeaseKeeper {
+  readonly #deps: LeaseKeeperDependencies;
+  readonly #held = new Set<HeldLease>();
+  #timer: NodeJS.Timeout | undefined;
+  #renewing = false;
+
+  constructor(deps: LeaseKeeperDependencies) {
+    this.#deps = deps;
+  }
+
+  /** Keeps `lease` until `release` is called; `abort` is told why, should that fail. */
+  hold(lease: Lease, abort: (reason: Interruption) => void): { release: () => void } {
+    const { clock, times } = this.#deps;
+    const held: HeldLease = {
+      lease,
+      abort,
+      renewedAtMs: clock.now(),
+      renewedAtMonotonicMs: clock.monotonic(),
+    };
+    this.#held.add(held);
+    this.#timer ??= setInterval(() => void this.#renew(), times.renewEveryMs);
+    return {
+      release: () => {
+        this.#held.delete(held);
+        if (this.#held.size > 0) return;
+        clearInterval(this.#timer);
+        this.#timer = undefined;
+      },
+    };
+  }
+
+  async #renew(): Promise<void> {
+    this.#dropExpired();
+    if (this.#renewing || this.#held.size === 0) return;
+    this.#renewing = true;
+    const { runStore, config, clock, times, logger, observer } = this.#deps;
+    const asked = [...this.#held];
+    const nowMs = clock.now();
+    const monotonicMs = clock.monotonic();
+    try {
+      const [renewals] = await Promise.all([
+        runStore.renew(
+          asked.map(({ lease }) => lease),
+          { ttlMs: times.leaseTtlMs },
+        ),
+        config.refresh(),
+      ]);
+      for (const [index, held] of asked.entries()) {
+        const renewal = renewals[index];
+        if (renewal?.held !== true) {
+          observer.renewalFailed();
+          this.#abort(held, new Interruption('lease-lost', 'the lease is no longer held'));
+        } else if (renewal.stop) {
+          this.#abort(held, new Interruption('operator', 'suspended or pinned while it ran'));
+        } else if (config.registry(held.lease.registry) === undefined) {
+          this.#abort(held, new Interruption('operator', 'removed from the config while it ran'));
+        } else {
+          held.renewedAtMs = nowMs;
+          held.renewedAtMonotonicMs = monotonicMs;
+        }
+      }
+    } catch (error) {
+      observer.renewalFailed();
+      logger.warn({ err: error, leases: asked.length }, 'could not renew leases');
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  #dropExpired(): void {
+    const { clock, times } = this.#deps;
+    const limitMs = times.leaseTtlMs - times.marginMs;
+    for (const held of [...this.#held]) {
+      const sinceMs = Math.max(
+        clock.now() - held.renewedAtMs,
+        clock.monotonic() - held.renewedAtMonotonicMs,
+      );
+      if (sinceMs < limitMs) continue;
+      this.#deps.observer.renewalFailed();
+      this.#abort(held, new Interruption('lease-lost', `no renewal for ${Math.round(sinceMs)} ms`));
+    }
+  }
+
+  #abort(held: HeldLease, reason: Interruption): void {
+    if (this.#held.delete(held)) held.abort(reason);
+  }
+}

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+const rfc3339 = z.iso.datetime({ offset: true });
+const SECONDS = /T\d\d:\d\d:\d\d(\.\d+)?/;
+
+/**
+ * Nanoseconds since the epoch of an RFC 3339 time, finer digits cut off; `undefined` where the text is
+ * none. `Date` alone would lose the microseconds that registries write, and with them the order of two
+ * changes within a millisecond.
+ */
+export function parseInstant(text: string): bigint | undefined {
+  const seconds = SECONDS.exec(text);
+  if (seconds === null || !rfc3339.safeParse(text).success) return undefined;
+  const fraction = seconds[1] ?? '.';
+  const wholeSecondsMs = Date.parse(text.replace(fraction, ''));
+  return BigInt(wholeSecondsMs) * 1_000_000n + BigInt(fraction.slice(1, 10).padEnd(9, '0'));
+}

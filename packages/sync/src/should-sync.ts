@@ -1,0 +1,63 @@
+import type { Control, Reason, RegistryConfig, SyncStatus, Trigger } from '@syncline/contract';
+import { filterHash, sourceHash } from './hashes.ts';
+
+export interface SyncNeedInput {
+  readonly registry: RegistryConfig;
+  readonly status: SyncStatus;
+  readonly control: Control;
+  readonly trigger: Trigger;
+  /** Fetch even where nothing seems to have changed. */
+  readonly force: boolean;
+  /** Epoch milliseconds by the store's clock. */
+  readonly nowMs: number;
+}
+
+/** What the rules say before anyone has asked the source. */
+export type SyncNeed =
+  | { readonly need: 'none'; readonly reason: Reason; readonly message: string }
+  /** Fetch, whatever a cheap check would say. */
+  | { readonly need: 'fetch'; readonly reason: Reason }
+  /** Ask the source whether it has changed since `known`. */
+  | {
+      readonly need: 'probe';
+      readonly known: string;
+      readonly changed: Reason;
+      readonly unchanged: Reason;
+    };
+
+/**
+ * Whether a registry is to be synced, and why. Pure: the same input gives the same answer. The rules
+ * stand in their order of precedence.
+ */
+export function decideSyncNeed(input: SyncNeedInput): SyncNeed {
+  const { registry, status, control, trigger, force, nowMs } = input;
+  const asked = trigger === 'manual' || trigger === 'webhook';
+
+  if (registry.suspended || control.suspended) {
+    return { need: 'none', reason: 'suspended', message: 'suspended' };
+  }
+  if (control.pinned !== undefined) {
+    return { need: 'none', reason: 'suspended', message: `pinned to snapshot ${control.pinned}` };
+  }
+  if (!asked && !force && Date.parse(status.nextDueAt ?? '') > nowMs) {
+    const message = `failing; the next try is due at ${status.nextDueAt}`;
+    return { need: 'none', reason: 'backing-off', message };
+  }
+  if (status.snapshot === undefined) return { need: 'fetch', reason: 'registry-not-ready' };
+  if (status.sourceHash !== sourceHash(registry))
+    return { need: 'fetch', reason: 'config-changed' };
+  if (status.filterHash !== filterHash(registry))
+    return { need: 'fetch', reason: 'filter-changed' };
+  if (force) return { need: 'fetch', reason: 'manual-sync-with-data-changes' };
+  if (fullSyncIsDue(input)) return { need: 'fetch', reason: 'reconcile-due' };
+
+  const changed = asked ? 'manual-sync-with-data-changes' : 'source-data-changed';
+  const unchanged = asked ? 'manual-sync-no-data-changes' : 'up-to-date-with-policy';
+  if (status.revision === undefined) return { need: 'fetch', reason: changed };
+  return { need: 'probe', known: status.revision, changed, unchanged };
+}
+
+function fullSyncIsDue({ registry, status, nowMs }: SyncNeedInput): boolean {
+  const lastMs = Date.parse(status.lastSyncAt ?? '');
+  return !(nowMs - lastMs < registry.syncPolicy.fullInterval);
+}

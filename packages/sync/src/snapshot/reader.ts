@@ -1,0 +1,222 @@
+import {
+  type JsonObject,
+  OFFICIAL_META,
+  type OfficialMeta,
+  type ServedRow,
+  SYNCLINE_META,
+  SynclineError,
+} from '@syncline/contract';
+import type { Blob, SnapshotStore } from '../ports.ts';
+import { type Chunk, decodeChunk } from './chunk.ts';
+import { decodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
+import { nameSortKey, type RowKey, sortKey } from './row-key.ts';
+
+/** Reads what is served. */
+export interface SnapshotReader {
+  /** The snapshot that is served now; `undefined` where none was ever published. */
+  open(registry: string): Promise<OpenSnapshot | undefined>;
+}
+
+/** One snapshot. It stays what it is, whatever is published meanwhile. */
+export interface OpenSnapshot {
+  readonly digest: string;
+  readonly rowCount: number;
+  /**
+   * Rows by name, then version, as bytes order them: those strictly after `after`, and of these, where
+   * `updatedAfterMs` is given, at least all whose `updatedAt` lies after it.
+   */
+  rows(options?: { after?: RowKey; updatedAfterMs?: number }): AsyncIterable<ServedRow>;
+  /** All versions of a name, in byte order; none where there is no such server. */
+  versions(name: string): Promise<ServedRow[]>;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly row: ServedRow;
+}
+
+/** How much of what was read is kept, in rows. */
+const DEFAULT_CACHED_ROWS = 150_000;
+const CACHED_MANIFESTS = 64;
+/** A reader can fall behind collection only if it takes more than the collector's grace; once is enough. */
+const OPEN_ATTEMPTS = 3;
+
+export interface SnapshotReaderOptions {
+  readonly store: Pick<SnapshotStore, 'readPointer' | 'readManifest' | 'readChunks'>;
+  readonly cachedRows?: number;
+}
+
+/**
+ * A reader that keeps chunks it has read. What it keeps never goes stale: a digest names one content.
+ */
+export function createSnapshotReader({
+  store,
+  cachedRows = DEFAULT_CACHED_ROWS,
+}: SnapshotReaderOptions): SnapshotReader {
+  const manifests = new Map<string, Manifest>();
+  const chunks = new ChunkCache(cachedRows);
+
+  return {
+    async open(registry) {
+      for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt += 1) {
+        const digest = await store.readPointer(registry);
+        if (digest === undefined) return undefined;
+        const manifest = await readManifest({ registry, digest });
+        if (manifest !== undefined) return openSnapshot({ registry, digest, manifest });
+      }
+      throw new SynclineError('snapshot-incomplete', `the snapshot of ${registry} has no manifest`);
+    },
+  };
+
+  async function readManifest({ registry, digest }: { registry: string; digest: string }) {
+    const known = manifests.get(digest);
+    if (known !== undefined) return known;
+    const bytes = await store.readManifest(registry, digest);
+    if (bytes === undefined) return undefined;
+    const manifest = decodeManifest({ digest, bytes });
+    manifests.set(digest, manifest);
+    const [oldest] = manifests.keys();
+    if (manifests.size > CACHED_MANIFESTS && oldest !== undefined) manifests.delete(oldest);
+    return manifest;
+  }
+
+  async function readEntries(registry: string, chunk: ManifestChunk): Promise<readonly Entry[]> {
+    // Not the digest alone: another registry may have the same rows, but is another source.
+    const cacheKey = `${registry}:${chunk.digest}`;
+    const known = chunks.get(cacheKey);
+    if (known !== undefined) return known;
+    const [blob] = await readChunkBlobs(store, { registry, digests: [chunk.digest] });
+    if (blob === undefined) return [];
+    const entries = toEntries(decodeChunk(blob), registry);
+    chunks.set(cacheKey, entries);
+    return entries;
+  }
+
+  function openSnapshot({
+    registry,
+    digest,
+    manifest,
+  }: {
+    registry: string;
+    digest: string;
+    manifest: Manifest;
+  }): OpenSnapshot {
+    async function* entriesFrom(least: string, updatedAfterMs = Number.NEGATIVE_INFINITY) {
+      for (const chunk of manifest.chunks.slice(firstChunkFor(manifest, least))) {
+        if (chunk.newestMs <= updatedAfterMs) continue;
+        for (const entry of await readEntries(registry, chunk)) if (entry.key >= least) yield entry;
+      }
+    }
+    return {
+      digest,
+      rowCount: manifest.rowCount,
+      async *rows({ after, updatedAfterMs } = {}) {
+        // The least key after `after`: NUL sorts before whatever else could follow.
+        const least = after === undefined ? '' : `${sortKey(after)}\0`;
+        for await (const { row } of entriesFrom(least, updatedAfterMs)) yield row;
+      },
+      async versions(name) {
+        const found: ServedRow[] = [];
+        for await (const { row } of entriesFrom(nameSortKey(name))) {
+          if (row.server.name !== name) break;
+          found.push(row);
+        }
+        return found;
+      },
+    };
+  }
+}
+
+/** @throws SynclineError `snapshot-incomplete` */
+export async function readChunkBlobs(
+  store: Pick<SnapshotStore, 'readChunks'>,
+  { registry, digests }: { registry: string; digests: readonly string[] },
+): Promise<Blob[]> {
+  const found = await store.readChunks(registry, digests);
+  return digests.map((digest, index) => {
+    const bytes = found[index];
+    if (bytes === undefined) {
+      throw new SynclineError('snapshot-incomplete', `${registry} lacks the chunk ${digest}`);
+    }
+    return { digest, bytes };
+  });
+}
+
+/** The index of the chunk in which `key` lies, if anywhere. */
+function firstChunkFor({ chunks }: Manifest, key: string): number {
+  let low = 0;
+  let high = chunks.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((chunks[middle]?.firstKey ?? '') <= key) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(low - 1, 0);
+}
+
+interface StoredValue extends JsonObject {
+  readonly server: ServedRow['server'];
+  readonly _meta: JsonObject & { [OFFICIAL_META]?: Partial<OfficialMeta> };
+}
+
+// Rows were validated before they were stored, and the digest vouches for them since. A schema would
+// copy them, and a copy could lose what is to come out as it came in.
+function isStoredValue(value: JsonObject): value is StoredValue {
+  return typeof value['server'] === 'object' && typeof value['_meta'] === 'object';
+}
+
+function toEntries(chunk: Chunk, source: string): Entry[] {
+  return chunk.rows.filter(isStoredValue).map((value, index) => {
+    const { server, _meta } = value;
+    const official = _meta[OFFICIAL_META];
+    const upstreamUpdatedAt = official?.updatedAt;
+    const row: ServedRow = {
+      ...value,
+      server,
+      _meta: {
+        ..._meta,
+        [OFFICIAL_META]: {
+          status: 'active',
+          publishedAt: new Date(chunk.firstSeenAt[index] ?? 0).toISOString(),
+          ...official,
+          updatedAt: new Date(chunk.updatedAt[index] ?? 0).toISOString(),
+          isLatest: chunk.latest[index] === 1,
+        },
+        [SYNCLINE_META]: {
+          source,
+          ...(upstreamUpdatedAt === undefined ? {} : { upstreamUpdatedAt }),
+        },
+      },
+    };
+    return { key: sortKey(server), row };
+  });
+}
+
+/** The chunks used last, up to a number of rows. */
+class ChunkCache {
+  readonly #maxRows: number;
+  readonly #chunks = new Map<string, readonly Entry[]>();
+  #rows = 0;
+
+  constructor(maxRows: number) {
+    this.#maxRows = maxRows;
+  }
+
+  get(digest: string): readonly Entry[] | undefined {
+    const entries = this.#chunks.get(digest);
+    if (entries === undefined) return undefined;
+    this.#chunks.delete(digest);
+    this.#chunks.set(digest, entries);
+    return entries;
+  }
+
+  set(digest: string, entries: readonly Entry[]): void {
+    this.#chunks.set(digest, entries);
+    this.#rows += entries.length;
+    for (const [oldest, dropped] of this.#chunks) {
+      if (this.#rows <= this.#maxRows || oldest === digest) break;
+      this.#chunks.delete(oldest);
+      this.#rows -= dropped.length;
+    }
+  }
+}

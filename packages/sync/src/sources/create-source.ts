@@ -1,0 +1,19 @@
+import { type RegistryConfig, SynclineError } from '@syncline/contract';
+import { ApiSource } from './api-source.ts';
+import { FileSource } from './file-source.ts';
+import type { HttpClient } from './http.ts';
+import type { Source } from './source.ts';
+
+export type CreateSource = (registry: RegistryConfig) => Source;
+
+/** Makes the source that a registry's config asks for. */
+export function createSourceFactory({ http }: { http: HttpClient }): CreateSource {
+  return (registry) => {
+    if (registry.file !== undefined) return new FileSource(registry.file);
+    if (registry.api !== undefined) {
+      const { endpoint, timeout } = registry.api;
+      return new ApiSource({ endpoint, timeoutMs: timeout, http });
+    }
+    throw new SynclineError('config-invalid', `registry ${registry.name} has no source`);
+  };
+}

@@ -1,0 +1,35 @@
+import type { BodySummary } from '../ingest/row-collector.ts';
+import type { RunContext } from '../ports.ts';
+
+/** What a source's cheap check found. */
+export type Probe =
+  /** Nothing has changed; `revision`, where given, replaces the one that was known. */
+  | { readonly state: 'unchanged'; readonly revision?: string }
+  /** Something has changed, or only fetching can tell. */
+  | { readonly state: 'changed' };
+
+/** Takes the bodies of a source; the answer says how a list in pages goes on. */
+export type TakeBody = (body: Uint8Array) => Promise<BodySummary>;
+
+/**
+ * One way to read a registry. A source object serves one run: what `probe` has read, `fetch` need not
+ * read again.
+ */
+export interface Source {
+  /**
+   * Tells cheaply whether the upstream still has the state that `known` marks.
+   *
+   * @throws SynclineError where even that fails
+   */
+  probe(known: string, context: SourceContext): Promise<Probe>;
+  /**
+   * Hands every body of the registry to `take`.
+   *
+   * @returns the mark of the state that was read, where the source has one
+   * @throws SynclineError; nothing that was taken before is of any use then
+   */
+  fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string | undefined }>;
+}
+
+/** The part of a run that sources may know. */
+export type SourceContext = Pick<RunContext, 'signal' | 'upstream' | 'status' | 'report'>;

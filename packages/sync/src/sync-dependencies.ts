@@ -1,0 +1,27 @@
+import type { LeaseKeeper, LeaseTimes } from './lease-keeper.ts';
+import type { Manager } from './manager.ts';
+import type {
+  Clock,
+  ConfigSource,
+  Logger,
+  RunObserver,
+  RunStore,
+  StatusPersistence,
+} from './ports.ts';
+
+/** What a sync needs from its process; the same for all runs. */
+export interface SyncDependencies {
+  readonly manager: Manager;
+  readonly runStore: RunStore;
+  readonly status: StatusPersistence;
+  readonly config: ConfigSource;
+  readonly keeper: LeaseKeeper;
+  readonly times: LeaseTimes;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: RunObserver;
+  /** Names this process in leases: unique among all that share the store. */
+  readonly owner: string;
+  /** In [0, 1); spreads the tries of registries that fail together. */
+  readonly random: () => number;
+}

@@ -1,0 +1,197 @@
+/**
+ * The story of a sync, from the lease to the status. Everything else in this package is a step of it.
+ * States, transitions and invariants: `SPEC.md`.
+ */
+import type { Run } from '@syncline/contract';
+import type { Slot } from './ingest/slots.ts';
+import type { SyncDecision } from './manager.ts';
+import type { Acquisition, ConfigSource, Finished, RunContext, Tick, TickResult } from './ports.ts';
+import { startRun } from './run-context.ts';
+import {
+  type Ending,
+  endedByError,
+  interrupted,
+  notNeeded,
+  POISON_AFTER_STARTS,
+  performed,
+  poisoned,
+  runRecord,
+  statusChanges,
+  untouched,
+} from './run-ending.ts';
+import type { SyncDependencies } from './sync-dependencies.ts';
+import { writeEnding } from './write-ending.ts';
+
+/**
+ * Runs one registry, if nobody else does, and says what became of it. Never throws for what a registry
+ * or its upstream does; throws where the store is away.
+ *
+ * @param stop ends the run early; it then counts as interrupted
+ */
+export async function syncRegistry(
+  deps: SyncDependencies,
+  tick: Tick,
+  stop: AbortSignal,
+): Promise<TickResult> {
+  if (!(await isConfigured(deps.config, tick.registry))) return { state: 'unknown-registry' };
+  let slot: Slot | undefined;
+  let attempt = tick;
+  try {
+    for (;;) {
+      const result = await runOnce(deps, attempt, { stop, slot });
+      if (result.state !== 'crowded') return result;
+      // Others may run this registry while we wait: the lease is free, and the request is counted.
+      slot = await result.whenFree(stop);
+      attempt = { ...tick, wish: result.wish };
+    }
+  } finally {
+    slot?.release();
+  }
+}
+
+type WhenFree = (signal: AbortSignal) => Promise<Slot>;
+
+type Attempt =
+  | TickResult
+  | { readonly state: 'crowded'; readonly whenFree: WhenFree; readonly wish: Tick['wish'] };
+
+async function runOnce(
+  deps: SyncDependencies,
+  tick: Tick,
+  { stop, slot }: { stop: AbortSignal; slot: Slot | undefined },
+): Promise<Attempt> {
+  const acquisition = await acquire(deps, tick);
+  if (acquisition.state === 'answered') return { state: 'answered' };
+  if (acquisition.state === 'busy') {
+    if (tick.wish.kind === 'tick') deps.observer.overlapSkipped(tick.trigger);
+    return { state: 'busy' };
+  }
+
+  const registry = deps.config.registry(tick.registry);
+  if (registry === undefined) {
+    await deps.runStore.finish(acquisition.lease, { changes: { startsWithoutFinish: 0 } });
+    return { state: 'unknown-registry' };
+  }
+  const { context, end } = startRun(deps, { tick, registry, acquisition, stop });
+  const random = deps.random();
+  let ending = interrupted('ended before it could say how');
+  let decision: SyncDecision | undefined;
+  let whenFree: WhenFree | undefined;
+  try {
+    if (context.status.startsWithoutFinish > POISON_AFTER_STARTS) {
+      ending = poisoned(context, { random });
+    } else {
+      decision = await context.timePhase('decide', () => deps.manager.shouldSync(context));
+      if (!decision.sync) {
+        ending = notNeeded(context, decision);
+      } else {
+        context.report(`syncing: ${decision.reason}`);
+        const result = await deps.manager.performSync(context, decision, { slot });
+        if (result.state === 'crowded') {
+          whenFree = result.whenFree;
+          ending = untouched();
+        } else {
+          ending = performed(context, decision, result);
+        }
+      }
+    }
+  } catch (error) {
+    ending = endedByError(context, error, { random, reason: decision?.reason });
+  }
+  // The only place where a run's status is written, and it is written whatever happened above.
+  return finish(deps, { context, ending, end, whenFree });
+}
+
+async function finish(
+  deps: SyncDependencies,
+  run: {
+    context: RunContext;
+    ending: Ending;
+    end: () => void;
+    whenFree: WhenFree | undefined;
+  },
+): Promise<Attempt> {
+  const { context, ending, whenFree } = run;
+  const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
+  const record = runRecord(context, ending, { durationMs });
+  let finished: Finished;
+  try {
+    const keepsRecord = whenFree === undefined && isWorthARecord(context, ending);
+    finished = await context.timePhase('finish', () =>
+      writeEnding(deps, context, {
+        ending: {
+          changes: statusChanges(context, ending, { durationMs }),
+          handledRequest: record.handledRequest,
+          ...(keepsRecord ? { run: record } : {}),
+        },
+        publication: ending.publication,
+      }),
+    );
+  } finally {
+    run.end();
+  }
+  if (whenFree !== undefined) {
+    const { requested, handled } = context.control;
+    const wish: Tick['wish'] =
+      requested > handled ? { kind: 'hint', request: requested } : { kind: 'tick' };
+    return { state: 'crowded', whenFree, wish };
+  }
+  if (finished.state === 'refused') deps.observer.fencedWriteRefused();
+  const told =
+    finished.state === 'finished' ? record : { ...record, outcome: 'interrupted' as const };
+  deps.observer.runFinished(told);
+  logRun(context, told);
+  const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
+  return { state: 'ran', run: told, ...(openRequest === undefined ? {} : { openRequest }) };
+}
+
+/** A scheduled tick that finds what the one before it found is no news; the status counts it. */
+function isWorthARecord({ trigger, status, control }: RunContext, { outcome }: Ending): boolean {
+  if (trigger !== 'schedule' || control.requested > control.handled) return true;
+  const isQuiet = outcome === 'unchanged' || outcome === 'skipped';
+  return !isQuiet || (outcome === 'unchanged' && status.consecutiveFailures > 0);
+}
+
+async function isConfigured(config: ConfigSource, name: string): Promise<boolean> {
+  if (config.registry(name) !== undefined) return true;
+  await config.refresh();
+  return config.registry(name) !== undefined;
+}
+
+/** A change of the config brings hints of its own; scheduled ticks need not look for it each. */
+const SCHEDULED_CONFIG_AGE_MS = 1_000;
+
+/** The lease, and the config as of that moment, in one round trip. */
+async function acquire(
+  { runStore, config, owner, times }: SyncDependencies,
+  { registry, wish, trigger }: Tick,
+): Promise<Acquisition> {
+  const [acquisition] = await Promise.all([
+    runStore.acquire({ registry, owner, ttlMs: times.leaseTtlMs, wish }),
+    config.refresh({ maxAgeMs: trigger === 'schedule' ? SCHEDULED_CONFIG_AGE_MS : 0 }),
+  ]);
+  return acquisition;
+}
+
+/** One line a run, with what it was for and what it came to. */
+function logRun({ logger }: RunContext, run: Run): void {
+  const { registry, term, trigger, reason, outcome, durationMs, rowCount, diff, error } = run;
+  const { requests, bytes } = run.upstream;
+  const quarantined = run.quarantined?.count;
+  const { added, updated, removed } = diff ?? {};
+  const counts = { rowCount, added, updated, removed, quarantined, requests, bytes };
+  const fields = {
+    registry,
+    run: run.id,
+    term,
+    trigger,
+    reason,
+    outcome,
+    durationMs,
+    ...counts,
+    error,
+  };
+  if (outcome === 'failed' || outcome === 'held') logger.warn(fields, `run ${outcome}`);
+  else if (outcome === 'unchanged' || outcome === 'skipped') logger.debug(fields, `run ${outcome}`);
+  else logger.info(fields, `run ${outcome}`);
+}

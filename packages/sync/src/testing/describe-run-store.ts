@@ -1,0 +1,385 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { fencingToken, type Lease } from '../ports.ts';
+import { acquire, type StoreHarness, testRun } from './store-harness.ts';
+import { storeSnapshot, testBlob } from './test-blobs.ts';
+
+const TICK = { kind: 'tick' } as const;
+const UNDONE = { changes: { startsWithoutFinish: 0 } };
+
+/** What every {@link RunStore} promises. `create` gives an empty one, and what shares its data. */
+export function describeRunStore(name: string, create: () => Promise<StoreHarness>): void {
+  describe(`${name} keeps the promises of RunStore`, () => {
+    let store: StoreHarness;
+    beforeEach(async () => {
+      store = await create();
+    });
+
+    describe('acquire', () => {
+      test('a registry that never ran gives its lease, its status and its control', async () => {
+        const { lease, nowMs, status, control } = await acquire(store, 'alpha', { ttlMs: 5_000 });
+        expect(lease).toEqual({
+          registry: 'alpha',
+          owner: 'alice',
+          term: expect.stringMatching(/^\d{16}$/),
+        });
+        expect(status).toMatchObject({ phase: 'Pending', startsWithoutFinish: 1 });
+        expect(control).toEqual({ requested: 0, handled: 0, force: false, suspended: false });
+        expect(await store.status.load('alpha')).toMatchObject({
+          phase: 'Syncing',
+          term: lease.term,
+          owner: 'alice',
+          leaseUntil: nowMs + 5_000,
+          startsWithoutFinish: 1,
+        });
+      });
+
+      test('a lease that lasts keeps everyone out, its owner too', async () => {
+        const { nowMs } = await acquire(store, 'alpha', { ttlMs: 5_000 });
+        for (const owner of ['alice', 'bob']) {
+          const second = { registry: 'alpha', owner, ttlMs: 5_000, wish: TICK };
+          expect(await store.runStore.acquire(second)).toEqual({
+            state: 'busy',
+            owner: 'alice',
+            leaseUntilMs: nowMs + 5_000,
+          });
+        }
+      });
+
+      test('of many that try at once, one gets the lease', async () => {
+        const owners = Array.from({ length: 20 }, (_, index) => `owner-${index}`);
+        const acquisitions = await Promise.all(
+          owners.map((owner) =>
+            store.runStore.acquire({ registry: 'alpha', owner, ttlMs: 60_000, wish: TICK }),
+          ),
+        );
+        expect(acquisitions.filter(({ state }) => state === 'acquired')).toHaveLength(1);
+        expect(acquisitions.filter(({ state }) => state === 'busy')).toHaveLength(19);
+      });
+
+      test('leases of different registries do not touch each other', async () => {
+        await acquire(store, 'alpha');
+        const { lease } = await acquire(store, 'beta', { owner: 'bob' });
+        expect(lease).toMatchObject({ registry: 'beta', owner: 'bob' });
+      });
+
+      test('after its time a lease goes to whoever asks, under a larger term', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        await store.expireLease('alpha');
+        const next = await acquire(store, 'alpha', { owner: 'bob' });
+        expect(Number(next.lease.term)).toBeGreaterThan(Number(lease.term));
+        expect(next.status.startsWithoutFinish).toBe(2);
+      });
+
+      test('terms grow with each lease', async () => {
+        const terms: number[] = [];
+        for (let run = 0; run < 5; run += 1) {
+          const { lease } = await acquire(store, 'alpha');
+          terms.push(Number(lease.term));
+          await store.runStore.finish(lease, UNDONE);
+        }
+        expect(terms).toEqual([...new Set(terms)].sort((one, other) => one - other));
+      });
+
+      test('a term grows also when the clock has gone back', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        const ahead = '9000000000000000';
+        await store.status.save('alpha', { term: ahead }, { expected: fencingToken(lease) });
+        await store.expireLease('alpha');
+        expect((await acquire(store, 'alpha')).lease.term).toBe('9000000000000001');
+      });
+
+      test('a term grows also when all data was lost', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        await store.loseData();
+        await store.passTime();
+        const next = await acquire(store, 'alpha');
+        expect(Number(next.lease.term)).toBeGreaterThan(Number(lease.term));
+        expect(await store.runStore.finish(lease, UNDONE)).toEqual({ state: 'refused' });
+      });
+    });
+
+    describe('requests', () => {
+      const request = (options: { force: boolean; owner?: string }) =>
+        store.runStore.acquire({
+          registry: 'alpha',
+          owner: options.owner ?? 'bob',
+          ttlMs: 60_000,
+          wish: { kind: 'request', force: options.force },
+        });
+
+      test('a request is counted with the lease that it gets', async () => {
+        const acquisition = await request({ force: true });
+        expect(acquisition).toMatchObject({
+          state: 'acquired',
+          control: { requested: 1, handled: 0, force: true },
+        });
+      });
+
+      test('a request is counted also where the lease is busy, and is open at the end', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        expect(await request({ force: false })).toMatchObject({ state: 'busy' });
+        expect(await store.readControl('alpha')).toMatchObject({ requested: 1, handled: 0 });
+        expect(await store.runStore.finish(lease, UNDONE)).toEqual({
+          state: 'finished',
+          openRequest: 1,
+        });
+      });
+
+      test('a tick and a hint count nothing', async () => {
+        await acquire(store, 'alpha');
+        const hint = { kind: 'hint', request: 3 } as const;
+        const options = { registry: 'alpha', owner: 'bob', ttlMs: 60_000 };
+        await store.runStore.acquire({ ...options, wish: hint });
+        await store.runStore.acquire({ ...options, wish: TICK });
+        expect(await store.readControl('alpha')).toMatchObject({ requested: 0 });
+      });
+
+      test('a run answers the requests that were made before it, and no later ones', async () => {
+        const first = await request({ force: false });
+        if (first.state !== 'acquired') throw new Error('expected the lease');
+        await request({ force: false });
+        const { requested } = first.control;
+        expect(await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: requested })).toEqual(
+          { state: 'finished', openRequest: 2 },
+        );
+        expect(await store.readControl('alpha')).toMatchObject({ requested: 2, handled: 1 });
+      });
+
+      test('a hint at an answered request gets no lease', async () => {
+        const first = await request({ force: false });
+        if (first.state !== 'acquired') throw new Error('expected the lease');
+        await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: 1 });
+        const hint = (number: number) =>
+          store.runStore.acquire({
+            registry: 'alpha',
+            owner: 'bob',
+            ttlMs: 60_000,
+            wish: { kind: 'hint', request: number },
+          });
+        expect(await hint(1)).toEqual({ state: 'answered' });
+        expect(await hint(2)).toMatchObject({ state: 'acquired' });
+      });
+
+      test('what was answered is never less than before', async () => {
+        for (let made = 0; made < 3; made += 1) await request({ force: false });
+        await store.expireLease('alpha');
+        const late = await acquire(store, 'alpha');
+        await store.runStore.finish(late.lease, { ...UNDONE, handledRequest: 3 });
+        const { lease } = await acquire(store, 'alpha');
+        await store.runStore.finish(lease, { ...UNDONE, handledRequest: 2 });
+        expect(await store.readControl('alpha')).toMatchObject({ handled: 3 });
+      });
+
+      test('force is forgotten when no request is open any more, and not before', async () => {
+        const first = await request({ force: true });
+        if (first.state !== 'acquired') throw new Error('expected the lease');
+        await request({ force: false });
+        await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: 1 });
+        expect(await store.readControl('alpha')).toMatchObject({ force: true });
+        const second = await acquire(store, 'alpha');
+        await store.runStore.finish(second.lease, { ...UNDONE, handledRequest: 2 });
+        expect(await store.readControl('alpha')).toMatchObject({ force: false });
+      });
+
+      test('force outlives a run that answers nothing', async () => {
+        const first = await request({ force: true });
+        if (first.state !== 'acquired') throw new Error('expected the lease');
+        expect(await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: 0 })).toEqual({
+          state: 'finished',
+          openRequest: 1,
+        });
+        expect(await store.readControl('alpha')).toMatchObject({ requested: 1, force: true });
+      });
+    });
+
+    describe('renew', () => {
+      const renew = (...leases: Lease[]) => store.runStore.renew(leases, { ttlMs: 90_000 });
+
+      test('a held lease is extended', async () => {
+        const { lease, nowMs } = await acquire(store, 'alpha', { ttlMs: 5_000 });
+        expect(await renew(lease)).toEqual([{ held: true, stop: false }]);
+        const { leaseUntil = 0 } = (await store.status.load('alpha')) ?? {};
+        expect(leaseUntil).toBeGreaterThanOrEqual(nowMs + 90_000);
+      });
+
+      test('a lease that ended and that nobody took is extended too', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        await store.expireLease('alpha');
+        expect(await renew(lease)).toEqual([{ held: true, stop: false }]);
+        expect(await store.runStore.acquire({ registry: 'alpha', owner: 'bob', ttlMs: 1, wish: TICK }))
+          .toMatchObject({ state: 'busy' });
+      });
+
+      test('a lease that another run took, one that was freed, and one that is lost, are refused', async () => {
+        const { lease: taken } = await acquire(store, 'alpha');
+        await store.expireLease('alpha');
+        await acquire(store, 'alpha', { owner: 'bob' });
+        const { lease: freed } = await acquire(store, 'beta');
+        await store.runStore.finish(freed, UNDONE);
+        const unknown = { registry: 'gamma', term: '1', owner: 'alice' };
+        expect(await renew(taken, freed, unknown)).toEqual([
+          { held: false },
+          { held: false },
+          { held: false },
+        ]);
+      });
+
+      test('a term of the same owner that is over is refused', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        await store.expireLease('alpha');
+        await acquire(store, 'alpha');
+        expect(await renew(lease)).toEqual([{ held: false }]);
+      });
+
+      test('answers come in the order of the leases', async () => {
+        const { lease: alpha } = await acquire(store, 'alpha');
+        const { lease: beta } = await acquire(store, 'beta');
+        const stale = { ...alpha, owner: 'bob' };
+        expect(await renew(stale, beta)).toEqual([{ held: false }, { held: true, stop: false }]);
+      });
+
+      test.each([{ suspended: true } as const, { pinned: 'a'.repeat(64) }])(
+        'an operator who sets %o has the run stopped',
+        async (change) => {
+          const { lease } = await acquire(store, 'alpha');
+          await store.changeControl('alpha', change);
+          expect(await renew(lease)).toEqual([{ held: true, stop: true }]);
+        },
+      );
+    });
+
+    describe('finish', () => {
+      test('status is changed, the run is logged, the lease is free', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        const changes = { phase: 'Complete', message: 'done', startsWithoutFinish: 0 } as const;
+        const run = testRun(lease);
+        expect(await store.runStore.finish(lease, { changes, run })).toEqual({ state: 'finished' });
+        const status = await store.status.load('alpha');
+        expect(status).toMatchObject({ ...changes, term: lease.term });
+        expect(status?.owner).toBeUndefined();
+        expect(status?.leaseUntil).toBeUndefined();
+        expect(await store.listRuns('alpha')).toEqual([run]);
+        await acquire(store, 'alpha', { owner: 'bob' });
+      });
+
+      test('a run without a record leaves none', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        await store.runStore.finish(lease, UNDONE);
+        expect(await store.listRuns('alpha')).toEqual([]);
+      });
+
+      test('runs are logged newest first', async () => {
+        const first = await acquire(store, 'alpha');
+        await store.runStore.finish(first.lease, { ...UNDONE, run: testRun(first.lease) });
+        const second = await acquire(store, 'alpha');
+        await store.runStore.finish(second.lease, { ...UNDONE, run: testRun(second.lease) });
+        expect((await store.listRuns('alpha')).map(({ term }) => term)).toEqual([
+          second.lease.term,
+          first.lease.term,
+        ]);
+      });
+
+      test('undefined removes a field of the status', async () => {
+        const first = await acquire(store, 'alpha');
+        await store.runStore.finish(first.lease, { changes: { message: 'bad', durationMs: 3 } });
+        const second = await acquire(store, 'alpha');
+        await store.runStore.finish(second.lease, { changes: { message: undefined } });
+        const status = await store.status.load('alpha');
+        expect(status?.message).toBeUndefined();
+        expect(status?.durationMs).toBe(3);
+      });
+
+      test('whose lease another run took is refused, and changes nothing', async () => {
+        const { lease: stale } = await acquire(store, 'alpha');
+        await store.expireLease('alpha');
+        const { lease } = await acquire(store, 'alpha', { owner: 'bob' });
+        const before = await store.status.load('alpha');
+        const ending = { changes: { message: 'stale' }, run: testRun(stale), handledRequest: 9 };
+        expect(await store.runStore.finish(stale, ending)).toEqual({ state: 'refused' });
+        expect(await store.status.load('alpha')).toEqual(before);
+        expect(await store.listRuns('alpha')).toEqual([]);
+        expect(await store.readControl('alpha')).toMatchObject({ handled: 0 });
+        expect(await store.runStore.renew([lease], { ttlMs: 1_000 })).toMatchObject([{ held: true }]);
+      });
+
+      test('whose status is absent is refused, and makes none', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        await store.loseData();
+        expect(await store.runStore.finish(lease, UNDONE)).toEqual({ state: 'refused' });
+        expect(await store.status.load('alpha')).toBeUndefined();
+      });
+
+      test('asked for again, it answers as the first time and writes nothing more', async () => {
+        const { lease } = await acquire(store, 'alpha', { wish: { kind: 'request', force: false } });
+        const ending = { changes: { message: 'once' }, run: testRun(lease), handledRequest: 1 };
+        expect(await store.runStore.finish(lease, ending)).toEqual({ state: 'finished' });
+        const again = { ...ending, changes: { message: 'twice' } };
+        expect(await store.runStore.finish(lease, again)).toEqual({ state: 'finished' });
+        expect(await store.status.load('alpha')).toMatchObject({ message: 'once' });
+        expect(await store.listRuns('alpha')).toHaveLength(1);
+      });
+    });
+
+    describe('publishAndFinish', () => {
+      test('pointer, status, run and lease change together', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        const publication = await storeSnapshot(store.snapshots, { lease, name: 'one' });
+        const changes = { snapshot: publication.manifest, phase: 'Complete' } as const;
+        const run = testRun(lease, { snapshot: publication.manifest });
+        expect(
+          await store.runStore.publishAndFinish(lease, { changes, run }, publication),
+        ).toEqual({ state: 'finished' });
+        expect(await store.snapshots.readPointer('alpha')).toBe(publication.manifest);
+        expect(await store.status.load('alpha')).toMatchObject(changes);
+        expect(await store.listRuns('alpha')).toEqual([run]);
+        expect((await store.readControl('alpha')).pinned).toBeUndefined();
+        await acquire(store, 'alpha');
+      });
+
+      test.each(['a chunk', 'the manifest'])(
+        'where %s is missing, nothing changes, and the lease is still ours',
+        async (missing) => {
+          const first = await acquire(store, 'alpha');
+          const served = await storeSnapshot(store.snapshots, { lease: first.lease, name: 'one' });
+          await store.runStore.publishAndFinish(first.lease, UNDONE, served);
+          const { lease } = await acquire(store, 'alpha');
+          const stored = await storeSnapshot(store.snapshots, { lease, name: 'two' });
+          const { digest } = testBlob('never stored');
+          const publication =
+            missing === 'a chunk'
+              ? { ...stored, chunks: [...stored.chunks, digest] }
+              : { ...stored, manifest: digest };
+          const before = await store.status.load('alpha');
+          const ending = { changes: { message: 'no' }, run: testRun(lease), handledRequest: 5 };
+          expect(await store.runStore.publishAndFinish(lease, ending, publication)).toEqual({
+            state: 'incomplete',
+            missing: digest,
+          });
+          expect(await store.snapshots.readPointer('alpha')).toBe(served.manifest);
+          expect(await store.status.load('alpha')).toEqual(before);
+          expect(await store.listRuns('alpha')).toEqual([]);
+          expect(await store.readControl('alpha')).toMatchObject({ handled: 0 });
+          expect(await store.runStore.finish(lease, UNDONE)).toEqual({ state: 'finished' });
+        },
+      );
+
+      test('whose lease another run took is refused, and the pointer stays', async () => {
+        const { lease: stale } = await acquire(store, 'alpha');
+        const publication = await storeSnapshot(store.snapshots, { lease: stale, name: 'one' });
+        await store.expireLease('alpha');
+        await acquire(store, 'alpha', { owner: 'bob' });
+        expect(await store.runStore.publishAndFinish(stale, UNDONE, publication)).toEqual({
+          state: 'refused',
+        });
+        expect(await store.snapshots.readPointer('alpha')).toBeUndefined();
+      });
+
+      test('a rollback pins what it publishes in the same step', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        const publication = await storeSnapshot(store.snapshots, { lease, name: 'one' });
+        await store.runStore.publishAndFinish(lease, UNDONE, { ...publication, pin: true });
+        expect(await store.readControl('alpha')).toMatchObject({ pinned: publication.manifest });
+      });
+    });
+  });
+}

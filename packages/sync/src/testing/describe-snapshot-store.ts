@@ -1,0 +1,152 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Publication } from '../ports.ts';
+import { acquire, type StoreHarness } from './store-harness.ts';
+import { storeSnapshot, testBlob } from './test-blobs.ts';
+
+const UNDONE = { changes: { startsWithoutFinish: 0 } };
+
+/** What every {@link SnapshotStore} promises. `create` gives an empty one, and what shares its data. */
+export function describeSnapshotStore(name: string, create: () => Promise<StoreHarness>): void {
+  describe(`${name} keeps the promises of SnapshotStore`, () => {
+    let store: StoreHarness;
+    beforeEach(async () => {
+      store = await create();
+    });
+
+    async function publish(snapshot: string, chunks?: readonly string[]): Promise<Publication> {
+      const { lease } = await acquire(store, 'alpha');
+      const publication = await storeSnapshot(store.snapshots, {
+        lease,
+        name: snapshot,
+        ...(chunks === undefined ? {} : { chunks }),
+      });
+      await store.runStore.publishAndFinish(lease, UNDONE, publication);
+      await store.passTime();
+      return publication;
+    }
+
+    test('a registry that was never published has nothing', async () => {
+      expect(await store.snapshots.readPointer('alpha')).toBeUndefined();
+      expect(await store.snapshots.readManifest('alpha', 'a'.repeat(64))).toBeUndefined();
+      expect(await store.snapshots.history('alpha')).toEqual([]);
+      expect(await store.snapshots.listChunks('alpha')).toEqual([]);
+      expect(await store.snapshots.readChunks('alpha', [])).toEqual([]);
+    });
+
+    test('bytes come back as they were, in the order asked, undefined where there are none', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+      const binary = { digest: 'c'.repeat(64), bytes: all };
+      const [one, two] = [testBlob('one'), testBlob('two')];
+      expect(await store.snapshots.writeChunks(lease, [one, binary, two])).toBe(true);
+      const asked = [two.digest, 'd'.repeat(64), binary.digest, one.digest];
+      const read = await store.snapshots.readChunks('alpha', asked);
+      expect(read.map((bytes) => bytes && [...bytes])).toEqual([
+        [...two.bytes],
+        undefined,
+        [...all],
+        [...one.bytes],
+      ]);
+      expect(await store.snapshots.writeManifest(lease, binary)).toBe(true);
+      const manifest = await store.snapshots.readManifest('alpha', binary.digest);
+      expect([...(manifest ?? [])]).toEqual([...all]);
+    });
+
+    test('many chunks, and large ones, are all stored', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      const small = Array.from({ length: 1_500 }, (_, index) => testBlob(`chunk ${index}`));
+      const large = Array.from({ length: 5 }, (_, index) => testBlob(`${index}`.repeat(400_000)));
+      expect(await store.snapshots.writeChunks(lease, [...small, ...large])).toBe(true);
+      const digests = [...small, ...large].map(({ digest }) => digest);
+      expect((await store.snapshots.listChunks('alpha')).sort()).toEqual([...digests].sort());
+      const read = await store.snapshots.readChunks('alpha', digests);
+      expect(read.map((bytes) => bytes?.length)).toEqual(
+        [...small, ...large].map(({ bytes }) => bytes.length),
+      );
+    });
+
+    test('registries do not share what they store', async () => {
+      await publish('one');
+      expect(await store.snapshots.listChunks('beta')).toEqual([]);
+      expect(await store.snapshots.readPointer('beta')).toBeUndefined();
+    });
+
+    test('nobody writes without the lease', async () => {
+      const { lease: stale } = await acquire(store, 'alpha');
+      await store.expireLease('alpha');
+      const { lease } = await acquire(store, 'alpha', { owner: 'bob' });
+      expect(await store.snapshots.writeChunks(stale, [testBlob('one')])).toBe(false);
+      expect(await store.snapshots.writeManifest(stale, testBlob('one'))).toBe(false);
+      expect(await store.snapshots.listChunks('alpha')).toEqual([]);
+      expect(await store.snapshots.history('alpha')).toEqual([]);
+
+      await store.runStore.finish(lease, UNDONE);
+      expect(await store.snapshots.writeChunks(lease, [testBlob('one')])).toBe(false);
+      await store.loseData();
+      expect(await store.snapshots.writeChunks(lease, [testBlob('one')])).toBe(false);
+    });
+
+    test('the history has what is served first, then what it superseded, newest first', async () => {
+      const [one, two, three] = [await publish('one'), await publish('two'), await publish('three')];
+      const history = await store.snapshots.history('alpha');
+      expect(history.map(({ manifest }) => manifest)).toEqual(
+        [three, two, one].map(({ manifest }) => manifest),
+      );
+      const [served, newer, older] = history.map(({ supersededAtMs }) => supersededAtMs);
+      expect(served).toBeUndefined();
+      expect(newer).toBeGreaterThan(older ?? Number.NaN);
+    });
+
+    test('a snapshot that is served again is not superseded any more', async () => {
+      const one = await publish('one');
+      const two = await publish('two');
+      await publish('one');
+      expect(await store.snapshots.history('alpha')).toEqual([
+        { manifest: one.manifest, supersededAtMs: undefined },
+        { manifest: two.manifest, supersededAtMs: expect.any(Number) },
+      ]);
+    });
+
+    test('a snapshot that was never published has no time in the history', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      const { manifest } = await storeSnapshot(store.snapshots, { lease, name: 'held' });
+      expect(await store.snapshots.history('alpha')).toEqual([
+        { manifest, supersededAtMs: undefined },
+      ]);
+    });
+
+    test('collect removes what it is told, and what others need stays', async () => {
+      const one = await publish('one', ['shared', 'only-one']);
+      const two = await publish('two', ['shared', 'only-two']);
+      const { lease } = await acquire(store, 'alpha');
+      const [, onlyOne = ''] = one.chunks;
+      const garbage = { manifests: [one.manifest], chunks: [onlyOne] };
+      expect(await store.snapshots.collect(lease, garbage)).toBe(true);
+      expect(await store.snapshots.readManifest('alpha', one.manifest)).toBeUndefined();
+      expect((await store.snapshots.history('alpha')).map(({ manifest }) => manifest)).toEqual([
+        two.manifest,
+      ]);
+      expect((await store.snapshots.listChunks('alpha')).sort()).toEqual([...two.chunks].sort());
+    });
+
+    test('collect spares what is served, whatever it is told', async () => {
+      const { manifest } = await publish('one');
+      const { lease } = await acquire(store, 'alpha');
+      await store.snapshots.collect(lease, { manifests: [manifest], chunks: [] });
+      expect(await store.snapshots.readManifest('alpha', manifest)).toBeDefined();
+      expect(await store.snapshots.history('alpha')).toHaveLength(1);
+    });
+
+    test('nobody collects without the lease', async () => {
+      const one = await publish('one');
+      await publish('two');
+      const { lease: stale } = await acquire(store, 'alpha');
+      await store.expireLease('alpha');
+      await acquire(store, 'alpha', { owner: 'bob' });
+      const garbage = { manifests: [one.manifest], chunks: one.chunks };
+      expect(await store.snapshots.collect(stale, garbage)).toBe(false);
+      expect(await store.snapshots.history('alpha')).toHaveLength(2);
+      expect(await store.snapshots.listChunks('alpha')).toHaveLength(4);
+    });
+  });
+}

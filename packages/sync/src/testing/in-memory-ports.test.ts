@@ -1,0 +1,11 @@
+import { describeRunStore } from './describe-run-store.ts';
+import { describeSnapshotStore } from './describe-snapshot-store.ts';
+import { describeStatusPersistence } from './describe-status-persistence.ts';
+import { createInMemoryHarness } from './store-harness.ts';
+
+describeRunStore('the in-memory run store', async () => createInMemoryHarness());
+describeSnapshotStore('the in-memory snapshot store', async () => createInMemoryHarness());
+describeStatusPersistence(
+  'the in-memory status persistence',
+  async () => createInMemoryHarness().status,
+);

@@ -1,0 +1,124 @@
+import { changeStatus } from '@syncline/contract';
+import {
+  type Acquisition,
+  fencingToken,
+  type Finished,
+  type Lease,
+  type Publication,
+  type Renewal,
+  type RunEnding,
+  type RunStore,
+  storedToken,
+  type Wish,
+} from '../ports.ts';
+import { type InMemoryRegistry, type InMemoryState, isHeld, statusOf } from './in-memory-state.ts';
+
+/** Leases and what they fence, in memory. Time is that of the state's clock. */
+export function createInMemoryRunStore(state: InMemoryState): RunStore {
+  const nowMs = () => Math.floor(state.clock.now());
+
+  return {
+    async acquire({ registry: name, owner, ttlMs, wish }): Promise<Acquisition> {
+      const registry = state.of(name);
+      if (isAnswered(registry, wish)) return { state: 'answered' };
+      if (wish.kind === 'request') countRequest(registry, wish);
+      const before = statusOf(registry);
+      const leaseUntilMs = before.leaseUntil ?? 0;
+      if (before.owner !== undefined && leaseUntilMs > nowMs()) {
+        return { state: 'busy', owner: before.owner, leaseUntilMs };
+      }
+      const term = String(Math.max(Number(before.term ?? 0) + 1, nowMs() * 1_000));
+      const status = changeStatus(before, {
+        startsWithoutFinish: before.startsWithoutFinish + 1,
+      });
+      const leaseUntil = nowMs() + ttlMs;
+      registry.status = changeStatus(status, { phase: 'Syncing', term, owner, leaseUntil });
+      const lease: Lease = { registry: name, term, owner };
+      return { state: 'acquired', lease, nowMs: nowMs(), status, control: { ...registry.control } };
+    },
+
+    async renew(leases, { ttlMs }) {
+      return leases.map((lease): Renewal => {
+        const registry = state.of(lease.registry);
+        if (!isHeld(registry, lease)) return { held: false };
+        registry.status = changeStatus(statusOf(registry), { leaseUntil: nowMs() + ttlMs });
+        const { suspended, pinned } = registry.control;
+        return { held: true, stop: suspended || pinned !== undefined };
+      });
+    },
+
+    publishAndFinish: async (lease, ending, publication) => finish(lease, ending, publication),
+    finish: async (lease, ending) => finish(lease, ending, undefined),
+  };
+
+  function finish(
+    lease: Lease,
+    { changes, run, handledRequest = 0 }: RunEnding,
+    publication: Publication | undefined,
+  ): Finished {
+    const registry = state.of(lease.registry);
+    const freed = fencingToken({ term: lease.term, owner: '' });
+    if (storedToken(registry.status) === freed) return finished(registry);
+    if (!isHeld(registry, lease)) return { state: 'refused' };
+    if (publication !== undefined) {
+      const missing = findMissing(registry, publication);
+      if (missing !== undefined) return { state: 'incomplete', missing };
+      flipPointer(registry, publication, nowMs());
+    }
+    registry.status = changeStatus(statusOf(registry), {
+      ...changes,
+      owner: undefined,
+      leaseUntil: undefined,
+    });
+    if (run !== undefined) registry.runs.unshift(run);
+    answerRequests(registry, handledRequest);
+    return finished(registry);
+  }
+}
+
+function isAnswered({ control }: InMemoryRegistry, wish: Wish): boolean {
+  return wish.kind === 'hint' && control.handled >= wish.request;
+}
+
+function countRequest(registry: InMemoryRegistry, { force }: { force: boolean }): void {
+  const { control } = registry;
+  registry.control = {
+    ...control,
+    requested: control.requested + 1,
+    force: control.force || force,
+  };
+}
+
+function answerRequests(registry: InMemoryRegistry, handledRequest: number): void {
+  if (handledRequest === 0) return;
+  const { control } = registry;
+  const handled = Math.max(control.handled, handledRequest);
+  // A newer request may be a forced one: the flag stays until none is open.
+  registry.control = { ...control, handled, force: control.force && control.requested > handled };
+}
+
+function finished({ control }: InMemoryRegistry): Finished {
+  return control.requested > control.handled
+    ? { state: 'finished', openRequest: control.requested }
+    : { state: 'finished' };
+}
+
+function findMissing(
+  { manifests, chunks }: InMemoryRegistry,
+  publication: Publication,
+): string | undefined {
+  if (!manifests.has(publication.manifest)) return publication.manifest;
+  return publication.chunks.find((digest) => !chunks.has(digest));
+}
+
+function flipPointer(
+  registry: InMemoryRegistry,
+  { manifest, pin }: Publication,
+  nowMs: number,
+): void {
+  const { pointer, supersededAtMs } = registry;
+  if (pointer !== undefined && pointer !== manifest) supersededAtMs.set(pointer, nowMs);
+  supersededAtMs.delete(manifest);
+  registry.pointer = manifest;
+  if (pin === true) registry.control = { ...registry.control, pinned: manifest };
+}

@@ -1,0 +1,21 @@
+export { describeRunStore } from './describe-run-store.ts';
+export { describeSnapshotStore } from './describe-snapshot-store.ts';
+export { describeStatusPersistence } from './describe-status-persistence.ts';
+export { createInMemoryRunStore } from './in-memory-run-store.ts';
+export { createInMemorySnapshotStore } from './in-memory-snapshot-store.ts';
+export {
+  createInMemoryState,
+  type InMemoryRegistry,
+  type InMemoryState,
+} from './in-memory-state.ts';
+export { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
+export { createManualClock, type ManualClock } from './manual-clock.ts';
+export { testRow, testSnapshot } from './memory-snapshot.ts';
+export {
+  createRecordingLogger,
+  createRecordingObserver,
+  type RecordingObserver,
+} from './recorders.ts';
+export { createStaticConfigSource, type StaticConfigSource } from './static-config-source.ts';
+export { acquire, createInMemoryHarness, type StoreHarness, testRun } from './store-harness.ts';
+export { storeSnapshot, testBlob } from './test-blobs.ts';

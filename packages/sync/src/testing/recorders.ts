@@ -1,0 +1,53 @@
+import type { Run } from '@syncline/contract';
+import type { Logger, RunObserver } from '../ports.ts';
+
+export interface LogEntry {
+  readonly level: keyof Logger;
+  readonly fields: object;
+  readonly message: string;
+}
+
+/** A logger that keeps what it is told. */
+export function createRecordingLogger(): Logger & { readonly entries: readonly LogEntry[] } {
+  const entries: LogEntry[] = [];
+  const keep = (level: keyof Logger) => (fields: object, message: string) => {
+    entries.push({ level, fields, message });
+  };
+  return {
+    entries,
+    debug: keep('debug'),
+    info: keep('info'),
+    warn: keep('warn'),
+    error: keep('error'),
+  };
+}
+
+/** An observer that keeps the runs it is told of, and counts the rest. */
+export interface RecordingObserver extends RunObserver {
+  readonly runs: readonly Run[];
+  readonly counts: Readonly<Record<'overlaps' | 'refusedWrites' | 'failedRenewals', number>>;
+  readonly latenessMs: readonly number[];
+}
+
+export function createRecordingObserver(): RecordingObserver {
+  const runs: Run[] = [];
+  const latenessMs: number[] = [];
+  const counts = { overlaps: 0, refusedWrites: 0, failedRenewals: 0 };
+  return {
+    runs,
+    counts,
+    latenessMs,
+    runFinished: (run) => void runs.push(run),
+    phaseFinished: () => {},
+    overlapSkipped: () => {
+      counts.overlaps += 1;
+    },
+    tickLate: (ms) => void latenessMs.push(ms),
+    fencedWriteRefused: () => {
+      counts.refusedWrites += 1;
+    },
+    renewalFailed: () => {
+      counts.failedRenewals += 1;
+    },
+  };
+}

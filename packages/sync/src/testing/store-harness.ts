@@ -1,0 +1,85 @@
+import type { Control, Run } from '@syncline/contract';
+import type { Acquisition, Lease, RunStore, SnapshotStore, StatusPersistence } from '../ports.ts';
+import { createInMemoryRunStore } from './in-memory-run-store.ts';
+import { createInMemorySnapshotStore } from './in-memory-snapshot-store.ts';
+import { createInMemoryState } from './in-memory-state.ts';
+import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
+import { createManualClock } from './manual-clock.ts';
+
+/** The ports of one store, and what a suite does to it from outside. */
+export interface StoreHarness {
+  readonly runStore: RunStore;
+  readonly snapshots: SnapshotStore;
+  readonly status: StatusPersistence;
+  readControl(registry: string): Promise<Control>;
+  /** As an operator does it. */
+  changeControl(registry: string, change: { suspended: true } | { pinned: string }): Promise<void>;
+  /** Newest first. */
+  listRuns(registry: string): Promise<Run[]>;
+  /** Ends the time of a lease, as if its holder had not been heard of for longer than it lasts. */
+  expireLease(registry: string): Promise<void>;
+  /** Everything is gone, as after a FLUSHALL. */
+  loseData(): Promise<void>;
+  /** Resolves when the store's clock shows another millisecond. */
+  passTime(): Promise<void>;
+}
+
+/** Of the in-memory ports. */
+export function createInMemoryHarness(): StoreHarness {
+  const clock = createManualClock({ nowMs: Date.parse('2026-02-01T12:00:00Z') });
+  const state = createInMemoryState({ clock });
+  return {
+    runStore: createInMemoryRunStore(state),
+    snapshots: createInMemorySnapshotStore(state),
+    status: createInMemoryStatusPersistence(state),
+    readControl: async (registry) => state.of(registry).control,
+    changeControl: async (name, change) => {
+      const registry = state.of(name);
+      registry.control = { ...registry.control, ...change };
+    },
+    listRuns: async (registry) => state.of(registry).runs,
+    expireLease: async (name) => {
+      const registry = state.of(name);
+      if (registry.status !== undefined) registry.status = { ...registry.status, leaseUntil: 1 };
+    },
+    loseData: async () => state.registries.clear(),
+    passTime: async () => clock.advance(1),
+  };
+}
+
+type Acquired = Extract<Acquisition, { state: 'acquired' }>;
+
+/** The lease of a registry that nobody holds. */
+export async function acquire(
+  { runStore }: Pick<StoreHarness, 'runStore'>,
+  registry: string,
+  options: Partial<Parameters<RunStore['acquire']>[0]> = {},
+): Promise<Acquired> {
+  const acquisition = await runStore.acquire({
+    registry,
+    owner: 'alice',
+    ttlMs: 60_000,
+    wish: { kind: 'tick' },
+    ...options,
+  });
+  if (acquisition.state === 'acquired') return acquisition;
+  throw new Error(`expected a free lease of ${registry}, found it ${acquisition.state}`);
+}
+
+/** A run for a run log. */
+export function testRun({ registry, term, owner }: Lease, changes: Partial<Run> = {}): Run {
+  return {
+    id: `${registry}:${term}`,
+    registry,
+    term,
+    owner,
+    trigger: 'manual',
+    outcome: 'published',
+    startedAt: '2026-02-01T12:00:00.000Z',
+    finishedAt: '2026-02-01T12:00:01.000Z',
+    durationMs: 1_000,
+    handledRequest: 0,
+    upstream: { requests: 1, bytes: 2 },
+    ...changes,
+  };
+}

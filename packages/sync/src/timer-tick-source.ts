@@ -1,0 +1,61 @@
+import type { ConfigSource, Logger, Tick, TickHandler, TickSource } from './ports.ts';
+
+/**
+ * Ticks from timers in this process: at once for each registry, then each interval, and earlier after a
+ * failure. For programs that embed a coordinator; everyone else has BullMQ.
+ */
+export function createTimerTickSource({
+  config,
+  logger,
+}: {
+  config: ConfigSource;
+  logger: Logger;
+}): TickSource {
+  const timers = new Map<string, NodeJS.Timeout>();
+  const running = new Set<Promise<void>>();
+  const stop = new AbortController();
+  let stopped = false;
+
+  return {
+    async start(handle) {
+      for (const { name } of config.current()?.registries ?? []) {
+        run({ registry: name, trigger: 'startup', force: false, wish: { kind: 'tick' } }, handle);
+      }
+    },
+    async stop({ graceMs }) {
+      stopped = true;
+      for (const timer of timers.values()) clearTimeout(timer);
+      const grace = setTimeout(() => stop.abort(), graceMs);
+      await Promise.allSettled(running);
+      clearTimeout(grace);
+    },
+  };
+
+  function run(tick: Tick, handle: TickHandler): void {
+    const ended = handle(tick, stop.signal)
+      .then((result) => (result.state === 'ran' ? result.run.error?.nextTryAt : undefined))
+      .catch((error: unknown) => {
+        logger.error({ err: error, registry: tick.registry }, 'the tick failed');
+        return undefined;
+      })
+      .then((nextTryAt) => schedule(tick.registry, { handle, nextTryAt }))
+      .finally(() => running.delete(ended));
+    running.add(ended);
+  }
+
+  function schedule(
+    registry: string,
+    { handle, nextTryAt }: { handle: TickHandler; nextTryAt: string | undefined },
+  ): void {
+    const intervalMs = config.registry(registry)?.syncPolicy.interval;
+    if (stopped || intervalMs === undefined) return;
+    const retryMs = nextTryAt === undefined ? intervalMs : Date.parse(nextTryAt) - Date.now();
+    const delayMs = Math.max(0, Math.min(intervalMs, retryMs));
+    const trigger = delayMs < intervalMs ? 'retry' : 'schedule';
+    const tick: Tick = { registry, trigger, force: false, wish: { kind: 'tick' } };
+    timers.set(
+      registry,
+      setTimeout(() => run(tick, handle), delayMs),
+    );
+  }
+}

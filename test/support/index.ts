@@ -1,0 +1,27 @@
+export {
+  type AllServersOptions,
+  type ApiAnswer,
+  type ApiClient,
+  createApiClient,
+  type Registry,
+} from './api-client.ts';
+export { compareBytes } from './byte-order.ts';
+export { type ConfigFile, replaceFile, writeConfig } from './config.ts';
+export { type Lifetime, suiteLifetime, testLifetime } from './lifetime.ts';
+export { freePort } from './ports.ts';
+export {
+  type Exit,
+  type LogLine,
+  type ProcessHandle,
+  type StartProcessOptions,
+  startProcess,
+} from './processes.ts';
+export { nodeBinary, projectRoot } from './project.ts';
+export { connect, freshPrefix, keysOf, redisUrl, type TestRedis, testRedis } from './redis.ts';
+export { type RedisServerHandle, startRedisServer } from './redis-server.ts';
+export * from './rows.ts';
+export { PROGRAMS, type Program, type System, startSystem, waitUntilReady } from './system.ts';
+export { temporaryDirectory } from './temporary.ts';
+export { type See, until } from './until.ts';
+export * from './upstream.ts';
+export { startUpstreamProcess, type UpstreamProcess } from './upstream-process.ts';

@@ -1,0 +1,155 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type Lifetime, testLifetime } from './lifetime.ts';
+import { failOnLeaks, killIfThere, TAG_VARIABLE } from './processes/leaks.ts';
+import { collectOutput, type LogLine, type Output } from './processes/output.ts';
+import { nodeBinary, projectRoot } from './project.ts';
+
+export type { LogLine } from './processes/output.ts';
+
+export interface StartProcessOptions {
+  /** What it is called in error messages. */
+  readonly name: string;
+  /** The program, relative to the project's root. */
+  readonly entry: string;
+  readonly args?: readonly string[];
+  /** All that it gets, beside `PATH` and a `HOME`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Arguments for Node itself. */
+  readonly nodeArgs?: readonly string[];
+  /** Where it runs; by default the project's root. */
+  readonly directory?: string;
+  readonly lifetime?: Lifetime;
+}
+
+/** How a process ended: one of the two is null. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface WaitOptions {
+  readonly what?: string;
+  readonly timeoutMs?: number;
+}
+
+/** A process of the system under test. */
+export interface ProcessHandle {
+  readonly name: string;
+  readonly pid: number;
+  readonly output: Output;
+  readonly exited: Promise<Exit>;
+  readonly running: boolean;
+  /**
+   * The first log line, from the very beginning, that the predicate takes.
+   *
+   * @throws when the time (15 s by default) is up or the process ends, with what it printed last
+   */
+  waitForLog(predicate: (line: LogLine) => boolean, options?: WaitOptions): Promise<LogLine>;
+  /** Sends a signal, SIGKILL by default, and waits for the end. */
+  kill(signal?: NodeJS.Signals): Promise<Exit>;
+  /** Asks it to stop and waits until it has. */
+  stop(): Promise<Exit>;
+  /** Freezes it, as a long garbage collection or a suspended machine does. */
+  pause(): void;
+  resume(): void;
+}
+
+/**
+ * Starts a program of the project as a process of its own, with an environment made from scratch. At the
+ * end of the test it is killed, and what it has left behind fails the test.
+ */
+export async function startProcess(options: StartProcessOptions): Promise<ProcessHandle> {
+  const { name, entry, args = [], env = {}, nodeArgs = [], lifetime = testLifetime } = options;
+  const tag = randomUUID();
+  const child = spawn(nodeBinary(), [...nodeArgs, path.join(projectRoot, entry), ...args], {
+    cwd: options.directory ?? projectRoot,
+    env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...env, [TAG_VARIABLE]: tag },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const output = collectOutput(name, [child.stdout, child.stderr]);
+  const { promise: exited, resolve, reject } = Promise.withResolvers<Exit>();
+  child.once('error', reject);
+  // `close` comes after the last of the output.
+  child.once('close', (code, signal) => resolve({ code, signal }));
+  const pid = child.pid;
+  if (pid === undefined) {
+    await exited;
+    throw new Error(`${name} did not start`);
+  }
+  const isRunning = () => child.exitCode === null && child.signalCode === null;
+  const send = (signal: NodeJS.Signals) => {
+    if (!isRunning()) throw new Error(`${name} has ended already:\n${output.tail()}`);
+    child.kill(signal);
+  };
+
+  killWithUs.add(pid);
+  exited.finally(() => killWithUs.delete(pid)).catch(() => {});
+  lifetime.defer(async () => {
+    if (isRunning()) child.kill('SIGKILL');
+    // What it has left behind may hold its output open: `exited` would not come.
+    await failOnLeaks(tag, name);
+    await exited;
+  });
+
+  return {
+    name,
+    pid,
+    output,
+    exited,
+    get running() {
+      return isRunning();
+    },
+    waitForLog: (predicate, waitOptions) =>
+      waitForLog({ name, output, exited, predicate, ...waitOptions }),
+    kill: async (signal = 'SIGKILL') => {
+      send(signal);
+      return exited;
+    },
+    stop: async () => {
+      send('SIGTERM');
+      return exited;
+    },
+    pause: () => send('SIGSTOP'),
+    resume: () => send('SIGCONT'),
+  };
+}
+
+interface WaitForLogOptions extends WaitOptions {
+  readonly name: string;
+  readonly output: Output;
+  readonly exited: Promise<Exit>;
+  readonly predicate: (line: LogLine) => boolean;
+}
+
+async function waitForLog(options: WaitForLogOptions): Promise<LogLine> {
+  const { name, output, exited, predicate, what = String(predicate), timeoutMs = 15_000 } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
+  const fail = (how: string) =>
+    reject(new Error(`${name} ${how} before it logged ${what}; its last lines:\n${output.tail()}`));
+  let seen = 0;
+  const look = () => {
+    for (; seen < output.logs.length; seen += 1) {
+      const line = output.logs[seen];
+      if (line !== undefined && predicate(line)) return resolve(line);
+    }
+  };
+  const unsubscribe = output.onLine(look);
+  const timer = setTimeout(() => fail(`had ${timeoutMs} ms`), timeoutMs);
+  look();
+  exited.then(({ code, signal }) => fail(`ended with ${signal ?? code}`), reject);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    unsubscribe();
+  }
+}
+
+/** Where the test's own process ends early, its children must not stay. */
+const killWithUs = new Set<number>();
+process.once('exit', () => {
+  for (const pid of killWithUs) killIfThere(pid);
+});

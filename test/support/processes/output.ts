@@ -1,0 +1,55 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { z } from 'zod';
+
+const logLineSchema = z.looseObject({ level: z.string(), msg: z.string() });
+/** A line of a process's JSON log. */
+export type LogLine = z.infer<typeof logLineSchema>;
+
+/** Everything that a process prints, line by line. */
+export interface Output {
+  /** Standard output and standard error, as they came. */
+  readonly lines: readonly string[];
+  /** The lines that are log lines. */
+  readonly logs: readonly LogLine[];
+  /** Calls `listener` after each line, until the returned function is called. */
+  onLine(listener: () => void): () => void;
+  /** The last lines, for error messages. */
+  tail(count?: number): string;
+}
+
+/** Where set, what the processes of tests print goes to standard error too. */
+const ECHO_VARIABLE = 'SYNCLINE_TEST_LOGS';
+
+export function collectOutput(name: string, streams: readonly Readable[]): Output {
+  const lines: string[] = [];
+  const logs: LogLine[] = [];
+  const listeners = new Set<() => void>();
+  for (const stream of streams) {
+    createInterface({ input: stream }).on('line', (line) => {
+      if (process.env[ECHO_VARIABLE] !== undefined) process.stderr.write(`${name}: ${line}\n`);
+      lines.push(line);
+      const log = parseLogLine(line);
+      if (log !== undefined) logs.push(log);
+      for (const listener of listeners) listener();
+    });
+  }
+  return {
+    lines,
+    logs,
+    onLine: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    tail: (count = 15) => lines.slice(-count).join('\n') || '(nothing)',
+  };
+}
+
+function parseLogLine(line: string): LogLine | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return logLineSchema.safeParse(JSON.parse(line)).data;
+  } catch {
+    return undefined;
+  }
+}

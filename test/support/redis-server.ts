@@ -1,0 +1,75 @@
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { findRedisServer, type RedisProcess, startRedisProcess } from '@syncline/runtime';
+import { type Lifetime, testLifetime } from './lifetime.ts';
+import { freePort } from './ports.ts';
+import { temporaryDirectory } from './temporary.ts';
+
+export interface RedisServerOptions {
+  /** By default a free one. */
+  readonly port?: number;
+  /** Where its append-only file lies; by default a directory that is removed after the test. */
+  readonly directory?: string;
+  readonly lifetime?: Lifetime;
+}
+
+/** A Redis for one test alone, which may do with it as it likes. */
+export interface RedisServerHandle {
+  /** The same after a restart. */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Ends it at once: what was not yet on the disk is lost. */
+  kill(): Promise<void>;
+  /** Lets it write what it has, and end. */
+  stop(): Promise<void>;
+  /** Starts it again at the same port, after `kill` or `stop`. */
+  start(options?: { readonly empty?: boolean }): Promise<void>;
+  /** Freezes it: connections stay, answers do not come. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Starts a Redis of the kind that `syncline up` starts. It ends with the test. */
+export async function startRedisServer(
+  options: RedisServerOptions = {},
+): Promise<RedisServerHandle> {
+  const { lifetime = testLifetime } = options;
+  const server = await findRedisServer();
+  const directory = options.directory ?? path.join(await temporaryDirectory(lifetime), 'redis');
+  const port = options.port ?? (await freePort());
+
+  const launch = async () => {
+    await mkdir(directory, { recursive: true });
+    return startRedisProcess({ server, directory, port });
+  };
+  let redis: RedisProcess = await launch();
+  let running = true;
+  const signal = (name: NodeJS.Signals) => process.kill(redis.pid, name);
+  const end = async (how: () => Promise<unknown> | unknown) => {
+    if (!running) return;
+    running = false;
+    await how();
+    await redis.ended;
+  };
+  const kill = () => end(() => signal('SIGKILL'));
+  lifetime.defer(kill);
+
+  return {
+    url: redis.url,
+    port,
+    get pid() {
+      return redis.pid;
+    },
+    kill,
+    stop: () => end(() => redis.stop()),
+    start: async ({ empty = false } = {}) => {
+      if (running) throw new Error('this Redis is running');
+      if (empty) await rm(directory, { recursive: true, force: true });
+      redis = await launch();
+      running = true;
+    },
+    pause: () => signal('SIGSTOP'),
+    resume: () => signal('SIGCONT'),
+  };
+}

@@ -1,0 +1,10 @@
+export { type GenerateOptions, generateRows, generateUnordered } from './rows/generate.ts';
+export {
+  loadOfficialBase,
+  loadOfficialChanges,
+  loadToolhiveExample,
+  NO_REAL_DATA,
+  realDataDirectory,
+  type ToolhiveExample,
+} from './rows/real-data.ts';
+export { type OfficialRow, rowKey } from './rows/row.ts';

@@ -1,0 +1,126 @@
+import { OFFICIAL_META } from '@syncline/contract';
+import { compareBytes } from '../byte-order.ts';
+import { type Random, randomFrom, shuffled } from './random.ts';
+import { loadOfficialBase } from './real-data.ts';
+import { assertOfficialRow, type OfficialRow } from './row.ts';
+import { syntheticRows } from './synthetic.ts';
+
+export interface GenerateOptions {
+  readonly count: number;
+  /** Other rows for another seed; the same rows for the same one. */
+  readonly seed?: number;
+}
+
+/**
+ * Rows multiplied from the real ones (from synthetic ones where those are absent), in the official
+ * registry's order. Each copy has namespaces, wording, ids, digests and times of its own, so that the
+ * rows compress about as well as real ones do.
+ */
+export function generateRows({ count, seed = 1 }: GenerateOptions): OfficialRow[] {
+  return [...generateUnordered({ count, seed })].sort(
+    (left, right) =>
+      compareBytes(left.server.name, right.server.name) ||
+      compareBytes(left.server.version, right.server.version),
+  );
+}
+
+/** As {@link generateRows}, one after the other and in no order: for when there are very many. */
+export function* generateUnordered({ count, seed = 1 }: GenerateOptions): Generator<OfficialRow> {
+  const base = loadOfficialBase() ?? syntheticRows();
+  const names = [...Map.groupBy(base, ({ server }) => server.name).values()].map(latestFirst);
+  const words = vocabulary(base);
+  let remaining = count;
+  for (let copy = 0; remaining > 0; copy += 1) {
+    for (const versions of shuffled(names, randomFrom(`${seed}/${copy}`))) {
+      // A name that is cut short keeps its latest version, so that it has one.
+      for (const row of versions.slice(0, remaining)) yield copyRow(row, { words, seed, copy });
+      remaining -= versions.length;
+      if (remaining <= 0) return;
+    }
+  }
+}
+
+function latestFirst(versions: OfficialRow[]): OfficialRow[] {
+  const rank = (row: OfficialRow) => (row._meta[OFFICIAL_META].isLatest ? 0 : 1);
+  return versions.toSorted((left, right) => rank(left) - rank(right));
+}
+
+interface CopyOptions {
+  readonly words: Vocabulary;
+  readonly seed: number;
+  readonly copy: number;
+}
+
+function copyRow(row: OfficialRow, { words, seed, copy }: CopyOptions): OfficialRow {
+  const [namespace = '', slug = ''] = row.server.name.split('/');
+  const owner = namespace.slice(namespace.lastIndexOf('.') + 1);
+  const first = randomFrom(`${seed}/${namespace}`).below(PREFIX_COUNT);
+  const newOwner = `${prefix(first + copy * PREFIX_STRIDE)}${owner}`;
+  const random = randomFrom(`${seed}/${copy}/${row.server.name}/${row.server.version}`);
+  // All versions of a name share most of their words, as in the real data.
+  const wording = randomFrom(`${seed}/${copy}/${row.server.name}`);
+
+  // Short owners such as `ai` are parts of other words.
+  const [from, to] = owner.length < 4 ? [`.${owner}/`, `.${newOwner}/`] : [owner, newOwner];
+  const copied = mapTexts(row, (key, text) => {
+    if (key === '$schema') return text;
+    if (key === 'description') return reword(text, words, wording);
+    if (key === 'id' && /^\d+$/.test(text)) return String(random.below(1_000_000_000));
+    return text
+      .replaceAll(from, to)
+      .replace(/\b[0-9a-f]{40,64}\b/g, (digest) => hex(digest.length, random));
+  });
+  copied.server.name = `${namespace.slice(0, namespace.length - owner.length)}${newOwner}/${slug}`;
+  const meta = copied._meta[OFFICIAL_META];
+  const moved = -random.below(20 * 86_400_000);
+  const untouched = meta.updatedAt === meta.publishedAt;
+  meta.publishedAt = moveTime(meta.publishedAt, moved, random);
+  meta.updatedAt = untouched ? meta.publishedAt : moveTime(meta.updatedAt, moved, random);
+  return copied;
+}
+
+/** A deep copy, with each text that is a member's value changed. */
+function mapTexts(row: OfficialRow, change: (key: string, text: string) => string): OfficialRow {
+  const copied: unknown = JSON.parse(JSON.stringify(row), (key, value: unknown) =>
+    typeof value === 'string' ? change(key, value) : value,
+  );
+  assertOfficialRow(copied);
+  return copied;
+}
+
+/** Words of the descriptions by their length, so that a text keeps its length when it is reworded. */
+type Vocabulary = ReadonlyMap<number, readonly string[]>;
+
+function vocabulary(rows: readonly OfficialRow[]): Vocabulary {
+  const all = rows.flatMap(({ server }) => server.description.match(/[A-Za-z]{4,}/g) ?? []);
+  return Map.groupBy(new Set(all), (word) => word.length);
+}
+
+function reword(text: string, words: Vocabulary, random: Random): string {
+  return text.replace(/(?<!\\)\b[A-Za-z]{4,}\b/g, (word) =>
+    random.next() < 0.4 ? random.pick(words.get(word.length) ?? [word]) : word,
+  );
+}
+
+const SYLLABLES = [...'bdfgklmnprstvzhj'].flatMap((consonant) =>
+  [...'aeiou'].map((vowel) => consonant + vowel),
+);
+const PREFIX_COUNT = SYLLABLES.length ** 3;
+/** Prime to the count: copies of one namespace get different prefixes, and lie far apart. */
+const PREFIX_STRIDE = 77_783;
+
+/** Three syllables, the same for the same number modulo {@link PREFIX_COUNT} and else different. */
+function prefix(number: number): string {
+  const syllable = (place: number) =>
+    SYLLABLES[Math.floor(number / SYLLABLES.length ** place) % SYLLABLES.length];
+  return `${syllable(2)}${syllable(1)}${syllable(0)}`;
+}
+
+function hex(length: number, random: Random): string {
+  return Array.from({ length }, () => random.below(16).toString(16)).join('');
+}
+
+function moveTime(time: string, byMs: number, random: Random): string {
+  const moved = new Date(Date.parse(time) + byMs).toISOString().slice(0, -1);
+  return `${moved}${String(random.below(1000)).padStart(3, '0')}Z`;
+}

@@ -1,0 +1,76 @@
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { projectRoot } from '../project.ts';
+import { assertOfficialRow, type OfficialRow } from './row.ts';
+
+/** What a test that needs real data is skipped with. */
+export const NO_REAL_DATA =
+  'the real registry data is not there: set SYNCLINE_TEST_DATA to the directory that holds it';
+
+/** The directory of the real data: `SYNCLINE_TEST_DATA`, else `../shared/data` beside the project. */
+export function realDataDirectory(): string {
+  return process.env['SYNCLINE_TEST_DATA'] ?? path.join(projectRoot, '../shared/data');
+}
+
+const baseSchema = z.object({ servers: z.array(z.unknown()) });
+
+/** The official registry as it was on 2025-10-07: 1,019 rows. `undefined` where the data is absent. */
+export function loadOfficialBase(): OfficialRow[] | undefined {
+  const text = readData('official-history/base.json');
+  return text === undefined ? undefined : asRows(baseSchema.parse(JSON.parse(text)).servers);
+}
+
+const changeSchema = z.object({
+  seq: z.int(),
+  observedAt: z.string(),
+  total: z.int(),
+  upserts: z.array(z.unknown()),
+  // No step of this data removes a row.
+  removes: z.array(z.unknown()).length(0),
+});
+
+/** One of the four-hourly steps by which the official registry changed after the base. */
+export interface OfficialChange {
+  readonly seq: number;
+  readonly observedAt: string;
+  /** How many rows there are after it. */
+  readonly total: number;
+  readonly upserts: readonly OfficialRow[];
+}
+
+/** The real changes after the base, in order. `undefined` where the data is absent. */
+export function loadOfficialChanges(): OfficialChange[] | undefined {
+  return readData('official-history/changes.ndjson')
+    ?.split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const { seq, observedAt, total, upserts } = changeSchema.parse(JSON.parse(line));
+      return { seq, observedAt, total, upserts: asRows(upserts) };
+    });
+}
+
+const toolhiveSchema = z.looseObject({
+  data: z.looseObject({
+    servers: z.array(z.looseObject({ name: z.string(), version: z.string() })),
+  }),
+});
+export type ToolhiveExample = z.infer<typeof toolhiveSchema>;
+
+/** ToolHive's example of an `UpstreamRegistry`: 12 servers. `undefined` where the data is absent. */
+export function loadToolhiveExample(): ToolhiveExample | undefined {
+  const text = readData('toolhive/upstream-registry-example-2025-11-26.json');
+  return text === undefined ? undefined : toolhiveSchema.parse(JSON.parse(text));
+}
+
+function asRows(values: unknown[]): OfficialRow[] {
+  return values.map((value) => {
+    assertOfficialRow(value);
+    return value;
+  });
+}
+
+function readData(name: string): string | undefined {
+  const file = path.join(realDataDirectory(), name);
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+}

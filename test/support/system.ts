@@ -1,0 +1,123 @@
+import type { ConfigInput } from '@syncline/contract';
+import { type ApiClient, createApiClient } from './api-client.ts';
+import { type ConfigFile, writeConfig } from './config.ts';
+import { type Lifetime, testLifetime } from './lifetime.ts';
+import { freePort } from './ports.ts';
+import { type ProcessHandle, startProcess } from './processes.ts';
+import { freshPrefix, redisUrl } from './redis.ts';
+import { until } from './until.ts';
+
+/** The programs that make up the system. */
+export const PROGRAMS = {
+  scheduler: 'apps/scheduler/src/main.ts',
+  worker: 'apps/worker/src/main.ts',
+  api: 'apps/api/src/main.ts',
+  cli: 'apps/cli/src/main.ts',
+} as const;
+export type Program = keyof typeof PROGRAMS;
+
+export interface SystemOptions {
+  readonly config: ConfigInput;
+  /** By default the Redis of the test run. */
+  readonly redisUrl?: string;
+  /** By default a fresh one. */
+  readonly prefix?: string;
+  /** How many of each are started; by default one scheduler, two workers. */
+  readonly schedulers?: number;
+  readonly workers?: number;
+  /** For every process, over what the system sets. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether to wait until the api says that it is ready; true by default. */
+  readonly awaitReady?: boolean;
+  readonly lifetime?: Lifetime;
+}
+
+/** Scheduler, workers and api as processes of their own, on one Redis. */
+export interface System {
+  readonly redisUrl: string;
+  readonly prefix: string;
+  readonly config: ConfigFile;
+  readonly schedulers: readonly ProcessHandle[];
+  readonly workers: readonly ProcessHandle[];
+  readonly api: ProcessHandle;
+  readonly apiUrl: string;
+  readonly client: ApiClient;
+  /** Starts one more process of the system, and waits until it has started. */
+  start(program: Program, options?: StartOptions): Promise<ProcessHandle>;
+}
+
+export interface StartOptions {
+  readonly name?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly nodeArgs?: readonly string[];
+}
+
+/** Starts the whole system. All of it ends with the test, and its keys are deleted. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { lifetime = testLifetime, schedulers = 1, workers = 2, awaitReady = true } = options;
+  const url = options.redisUrl ?? redisUrl();
+  const prefix = options.prefix ?? freshPrefix({ url, lifetime });
+  const config = await writeConfig(options.config, lifetime);
+  const port = await freePort();
+  const apiUrl = `http://127.0.0.1:${port}`;
+
+  const start = async (program: Program, startOptions: StartOptions = {}) => {
+    const { name = program, args = [], nodeArgs = [] } = startOptions;
+    const started = await startProcess({
+      name,
+      entry: PROGRAMS[program],
+      args,
+      nodeArgs,
+      directory: config.directory,
+      env: {
+        REDIS_URL: url,
+        SYNCLINE_PREFIX: prefix,
+        SYNCLINE_CONFIG: config.path,
+        LOG_LEVEL: 'debug',
+        ...options.env,
+        ...startOptions.env,
+      },
+      lifetime,
+    });
+    await started.waitForLog(({ msg }) => msg === 'started', { what: 'that it has started' });
+    return started;
+  };
+  const startMany = (program: Program, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, index) =>
+        start(program, { name: `${program}-${index + 1}` }),
+      ),
+    );
+
+  const [startedSchedulers, startedWorkers, api] = await Promise.all([
+    startMany('scheduler', schedulers),
+    startMany('worker', workers),
+    start('api', { env: { PORT: String(port) } }),
+  ]);
+  const client = createApiClient({ url: apiUrl });
+  if (awaitReady) await waitUntilReady(client);
+  return {
+    redisUrl: url,
+    prefix,
+    config,
+    schedulers: startedSchedulers,
+    workers: startedWorkers,
+    api,
+    apiUrl,
+    client,
+    start,
+  };
+}
+
+/** Waits until the api behind the client says that it is ready. */
+export async function waitUntilReady(client: ApiClient): Promise<void> {
+  await until(
+    async (see) => {
+      const { status, body } = await client.get('/readiness');
+      see({ status, body });
+      return status === 200;
+    },
+    { what: `readiness of ${client.url}`, timeoutMs: 30_000 },
+  );
+}

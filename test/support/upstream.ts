@@ -1,0 +1,128 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type Lifetime, testLifetime } from './lifetime.ts';
+import { until } from './until.ts';
+import {
+  type Behaviour,
+  type Gate,
+  Screenplay,
+  type Script,
+  type ScriptOptions,
+} from './upstream/behaviour.ts';
+import { Corpus, type UpstreamRow } from './upstream/corpus.ts';
+import { answer } from './upstream/official-api.ts';
+import { type RecordedRequest, recordRequest } from './upstream/recorded-request.ts';
+import { send } from './upstream/send.ts';
+
+export type { Behaviour, Gate, Script, ScriptOptions } from './upstream/behaviour.ts';
+export type { UpstreamRow } from './upstream/corpus.ts';
+export type { RecordedRequest } from './upstream/recorded-request.ts';
+
+export interface UpstreamOptions {
+  readonly rows?: Iterable<UpstreamRow>;
+  /** 0, the default, takes a free one. A given one lets a test bring an upstream back after it was down. */
+  readonly port?: number;
+  /** Keeps what was asked; switched off where there are very many requests. */
+  readonly recording?: boolean;
+  /** Whether answers are compressed for clients that accept it; true by default. */
+  readonly gzip?: boolean;
+  readonly lifetime?: Lifetime;
+}
+
+/** A server that behaves as the official MCP registry, until a test tells it not to. */
+export interface Upstream {
+  /** Without a slash at its end, and without `/v0.1`. */
+  readonly url: string;
+  readonly port: number;
+  readonly size: number;
+  /** What was asked, oldest first. */
+  readonly requests: readonly RecordedRequest[];
+  /** The `count`-th request, counted from 1, as soon as it has arrived. */
+  arrival(count: number): Promise<RecordedRequest>;
+  forgetRequests(): void;
+  replace(rows: Iterable<UpstreamRow>): void;
+  /** Adds rows, or puts them in the place of those of the same name and version. They are served as given. */
+  upsert(rows: Iterable<UpstreamRow>): void;
+  /** Removes rows by `name@version`. */
+  remove(keys: Iterable<string>): void;
+  behave(behaviour: Behaviour, options?: ScriptOptions): Script;
+  /** Keeps requests waiting, until the gate's release. */
+  hold(options?: ScriptOptions): Gate;
+  /** Ends all behaviours and lets go what is held. */
+  behaveWell(): void;
+  /** Stops listening and breaks what is open. It may be called twice. */
+  close(): Promise<void>;
+}
+
+/** Starts an upstream on the loopback address. It is closed at the end of the test. */
+export async function startUpstream({
+  rows = [],
+  port = 0,
+  recording = true,
+  gzip = true,
+  lifetime = testLifetime,
+}: UpstreamOptions = {}): Promise<Upstream> {
+  const corpus = new Corpus();
+  corpus.upsert(rows);
+  const screenplay = new Screenplay();
+  const requests: RecordedRequest[] = [];
+  let count = 0;
+
+  const handle = async (incoming: IncomingMessage, response: ServerResponse) => {
+    count += 1;
+    const request = recordRequest(count, incoming, response);
+    if (recording) requests.push(request);
+    const behaviours: Behaviour[] = [];
+    for (const step of screenplay.take(request)) {
+      if (step.kind === 'hold') await step.wait(request);
+      else behaviours.push(step.behaviour);
+    }
+    if (response.destroyed) return;
+    // Answered from what is there now: a test may have changed it while the request was held.
+    const answered = answer(corpus, request.method, request.target);
+    await send({ request, response, answer: answered, behaviours, gzip });
+  };
+  const server = createServer((incoming, response) => {
+    handle(incoming, response).catch((error: unknown) => response.destroy(toError(error)));
+  });
+  const listening = await listen(server, port);
+
+  const close = async () => {
+    screenplay.clear();
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  };
+  lifetime.defer(close);
+
+  return {
+    url: `http://127.0.0.1:${listening}`,
+    port: listening,
+    get size() {
+      return corpus.size;
+    },
+    requests,
+    arrival: (number) =>
+      until(() => requests[number - 1], { what: `request ${number} at the upstream` }),
+    forgetRequests: () => void requests.splice(0),
+    replace: (replacing) => corpus.replace(replacing),
+    upsert: (changed) => corpus.upsert(changed),
+    remove: (keys) => corpus.remove(keys),
+    behave: (behaviour, options = {}) => screenplay.behave(behaviour, options),
+    hold: (options = {}) => screenplay.hold(options),
+    behaveWell: () => screenplay.clear(),
+    close,
+  };
+}
+
+async function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('expected a TCP address');
+  return address.port;
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,66 @@
+/**
+ * The upstream as a program, so that what it costs is not measured with what it is measured for:
+ *
+ *     node test/support/upstream/main.ts --generate 100000 --seed 1
+ *     node test/support/upstream/main.ts --rows rows.ndjson --port 8090
+ *
+ * It prints its URL as one line of JSON. A parent may tell it to change rows, see messages.ts.
+ */
+import { createReadStream, readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { generateUnordered } from '../rows/generate.ts';
+import { assertOfficialRow, type OfficialRow } from '../rows/row.ts';
+import { startUpstream } from '../upstream.ts';
+import { commandSchema, type Report } from './messages.ts';
+
+const { values } = parseArgs({
+  options: {
+    generate: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    rows: { type: 'string' },
+    port: { type: 'string', default: '0' },
+  },
+});
+
+const upstream = await startUpstream({
+  rows: generateUnordered({ count: Number(values.generate ?? 0), seed: Number(values.seed) }),
+  port: Number(values.port),
+  recording: false,
+  // Compression would make the upstream the slower half of what is measured.
+  gzip: false,
+  lifetime: { defer: () => {} },
+});
+if (values.rows !== undefined) {
+  for await (const row of readRows(values.rows)) upstream.upsert([row]);
+}
+
+const report = (message: Report) => process.send?.(message);
+const ready = { url: upstream.url, rows: upstream.size };
+console.log(JSON.stringify(ready));
+report(ready);
+
+process.on('message', (message) => {
+  const { id, upsert } = commandSchema.parse(message);
+  upstream.upsert(upsert);
+  report({ done: id });
+});
+// A parent that is gone, however it went, has closed the channel.
+process.on('disconnect', () => process.exit());
+
+/** Rows of a file: one a line, or `{servers: []}`. */
+async function* readRows(file: string): AsyncGenerator<OfficialRow> {
+  if (file.endsWith('.ndjson')) {
+    for await (const line of createInterface({ input: createReadStream(file) })) {
+      if (line !== '') yield asRow(JSON.parse(line));
+    }
+    return;
+  }
+  const { servers }: { servers: unknown[] } = JSON.parse(readFileSync(file, 'utf8'));
+  for (const row of servers) yield asRow(row);
+}
+
+function asRow(row: unknown): OfficialRow {
+  assertOfficialRow(row);
+  return row;
+}

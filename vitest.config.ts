@@ -1,0 +1,37 @@
+import { defineConfig } from 'vitest/config';
+
+const redis = { globalSetup: ['test/support/redis-global-setup.ts'] };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{packages,apps}/*/src/**/*.test.ts', 'test/support/**/*.test.ts'],
+          exclude: ['**/*.redis.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'redis',
+          include: ['{packages,apps}/*/src/**/*.redis.test.ts', 'test/support/**/*.redis.test.ts'],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          ...redis,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          // Each file runs several processes of ours: more at once would measure the machine.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          ...redis,
+        },
+      },
+    ],
+  },
+});
