@@ -8,6 +8,7 @@ export {
 export { compareBytes } from './byte-order.ts';
 export { type ConfigFile, replaceFile, writeConfig } from './config.ts';
 export { type Lifetime, suiteLifetime, testLifetime } from './lifetime.ts';
+export { OPS_ENV, opsUrl, readMetrics, type Samples, sumOf } from './ops.ts';
 export { freePort } from './ports.ts';
 export {
   type Exit,
@@ -19,9 +20,12 @@ export {
 export { nodeBinary, projectRoot } from './project.ts';
 export { connect, freshPrefix, keysOf, redisUrl, type TestRedis, testRedis } from './redis.ts';
 export { type RedisServerHandle, startRedisServer } from './redis-server.ts';
+export { type RegistryFile, writeRegistryFile } from './registry-file.ts';
 export * from './rows.ts';
+export { runCommand } from './run-command.ts';
 export { PROGRAMS, type Program, type System, startSystem, waitUntilReady } from './system.ts';
 export { temporaryDirectory } from './temporary.ts';
 export { type See, until } from './until.ts';
+export { untilComplete, untilRegistry, untilRun } from './until-registry.ts';
 export * from './upstream.ts';
 export { startUpstreamProcess, type UpstreamProcess } from './upstream-process.ts';

@@ -1,4 +1,5 @@
 export { type GenerateOptions, generateRows, generateUnordered } from './rows/generate.ts';
+export { ourMeta, withoutOurs } from './rows/ours.ts';
 export {
   loadOfficialBase,
   loadOfficialChanges,

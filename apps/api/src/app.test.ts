@@ -62,7 +62,7 @@ describe('every answer', () => {
     await expect
       .poll(() => world.observed.map(({ method, route, status }) => [method, route, status]))
       .toEqual([
-        ['GET', '/registry/{catalog}/v0.1/servers/{serverName}/versions', 404],
+        ['GET', '/registry/{catalog}/v0.1/servers/{serverName}/versions', 503],
         ['GET', 'unmatched', 404],
         ['POST', '/v1/sync', 202],
       ]);

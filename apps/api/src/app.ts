@@ -91,7 +91,11 @@ function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);
-    if (body.status >= 500) {
+    if (error.retryAfterMs !== undefined) {
+      response.setHeader('retry-after', Math.ceil(error.retryAfterMs / 1_000));
+    }
+    // Nothing to serve yet is nobody's fault.
+    if (body.status >= 500 && error.code !== 'catalog-not-ready') {
       logger.error({ err: error, method: request.method, path: request.path }, 'request failed');
     }
     if (error.code === 'unauthorized') response.set('www-authenticate', 'Bearer');

@@ -1,3 +1,4 @@
 #!/usr/bin/env node
-console.error('syncline: not there yet');
-process.exitCode = 1;
+import { runCommandLine } from './command-line.ts';
+
+process.exitCode = await runCommandLine(process.argv.slice(2));

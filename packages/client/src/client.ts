@@ -4,6 +4,7 @@ import {
   JOB_NAME,
   type JobPayloadInput,
   QUEUE_NAME,
+  type RegistryConfig,
   type Run,
   readStatus,
   redisKeys,
@@ -67,14 +68,15 @@ export function createSynclineClient({
     prefix: keys.queuePrefix,
     skipVersionCheck: true,
   });
+  /** The config last read: a digest names one content. */
+  let known: { digest: string; registries: Map<string, RegistryConfig> } | undefined;
   // Commands reject with what has gone wrong; the event besides would end the process.
   queue.on('error', () => {});
 
   return {
     async requestSync(registry, { force = false } = {}) {
       await requireActive(registry);
-      const [count, status] = await guard(() => countRequest(registry, { force }));
-      const request = count;
+      const [request, status] = await guard(() => countRequest(registry, { force }));
       // Only a hint, so that a worker looks at once; without it the sweep finds the request.
       await guard(() =>
         queue.add(
@@ -147,13 +149,19 @@ export function createSynclineClient({
     });
   }
 
-  async function requireKnown(registry: string) {
+  async function requireKnown(registry: string): Promise<RegistryConfig> {
     const digest = await guard(() => redis.get(keys.config));
-    const text = digest === null ? null : await guard(() => redis.get(keys.configDocument(digest)));
-    const config = text === null ? undefined : configSchema.parse(JSON.parse(text));
-    const found = config?.registries.find(({ name }) => name === registry);
+    if (digest !== null && digest !== known?.digest)
+      known = { digest, ...(await readConfig(digest)) };
+    const found = digest === null ? undefined : known?.registries.get(registry);
     if (found !== undefined) return found;
     throw new SynclineError('unknown-registry', `the config names no registry ${registry}`);
+  }
+
+  async function readConfig(digest: string) {
+    const text = await guard(() => redis.get(keys.configDocument(digest)));
+    const { registries } = configSchema.parse(JSON.parse(text ?? ''));
+    return { registries: new Map(registries.map((registry) => [registry.name, registry])) };
   }
 }
 

@@ -41,6 +41,7 @@ export const errorCodeSchema = z.enum([
   'control-disabled',
   'cross-origin-refused',
   // around us
+  'catalog-not-ready',
   'store-unavailable',
   'store-corrupt',
   'payload-invalid',

@@ -18,6 +18,7 @@ const RUNS_KEPT = 500;
 
 const acquireScript = luaScript('acquire');
 const renewScript = luaScript('renew');
+const confirmUnchangedScript = luaScript('confirm-unchanged');
 const publishAndFinishScript = luaScript('publish-and-finish');
 
 const acquireReply = z.union([
@@ -65,6 +66,16 @@ export function createRedisRunStore({ redis, keys }: { redis: Redis; keys: Redis
 
     publishAndFinish: (lease, ending, publication) => finish(lease, ending, publication),
     finish: (lease, ending) => finish(lease, ending, undefined),
+
+    async confirmUnchanged(registry, { term, changes }) {
+      const { set } = statusFields(changes);
+      const reply = await confirmUnchangedScript(
+        redis,
+        [keys.status(registry), keys.control(registry)],
+        [term, ...Object.entries(set).flat()],
+      );
+      return reply === 1;
+    },
   };
 
   async function renew({ registry, term, owner }: Lease, ttlMs: number): Promise<Renewal> {

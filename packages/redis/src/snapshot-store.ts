@@ -49,15 +49,14 @@ export function createRedisSnapshotStore({
       ]);
       const supersededAtMs = new Map<string, number>();
       for (let index = 0; index < scored.length; index += 2) {
-        supersededAtMs.set(scored[index] ?? '', Number(scored[index + 1]));
+        const scoreMs = Number(scored[index + 1]);
+        // `inf`, which is no number, stands for what is served.
+        if (Number.isFinite(scoreMs)) supersededAtMs.set(scored[index] ?? '', scoreMs);
       }
       const at = (manifest: string) => supersededAtMs.get(manifest) ?? Number.POSITIVE_INFINITY;
       return manifests
         .sort((a, b) => (at(a) < at(b) ? 1 : at(a) > at(b) ? -1 : 0))
-        .map((manifest) => ({
-          manifest,
-          supersededAtMs: Number.isFinite(at(manifest)) ? at(manifest) : undefined,
-        }));
+        .map((manifest) => ({ manifest, supersededAtMs: supersededAtMs.get(manifest) }));
     },
 
     listChunks: (registry) => redis.hkeys(keys.snapshotChunks(registry)),

@@ -49,7 +49,6 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
           lockDuration: LOCK_DURATION_MS,
           removeOnComplete: { count: COMPLETED_KEPT },
           removeOnFail: { count: FAILED_KEPT },
-          skipVersionCheck: true,
         },
       );
       worker = started;
@@ -99,19 +98,26 @@ async function processJob(
       return 'joined: another run is under way';
     case 'answered':
       return 'answered by an earlier run';
+    case 'quiet':
+      return 'unchanged';
     case 'unknown-registry':
       throw new UnrecoverableError(`the config names no registry ${parsed.data.registry}`);
+    case 'stopped':
+      return putBack(job, token);
     case 'ran':
       break;
   }
   const { run, openRequest } = result;
   await addFollowUps({ queue, logger }, { run, openRequest });
   if (run.outcome === 'failed') throw new Error(run.error?.message ?? 'failed');
-  if (run.outcome === 'interrupted' && signal.aborted) {
-    await job.moveToWait(token);
-    throw new WaitingError();
-  }
+  if (run.outcome === 'interrupted' && signal.aborted) return putBack(job, token);
   return run.outcome;
+}
+
+/** Back to waiting, for another worker. */
+async function putBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
 }
 
 /** A hint that cannot be added is made good by the sweep, or by the next tick. */

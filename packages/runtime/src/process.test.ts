@@ -22,13 +22,13 @@ interface Running {
 }
 
 /** Runs `body` as the start function of a process. */
-function run(body: string, env: Record<string, string> = {}): Running {
+function run(body: string, env: Record<string, string> = {}, options = ''): Running {
   const script = `
     import { setTimeout as delay } from 'node:timers/promises';
     import { SynclineError } from '@syncline/contract';
     import { readinessOf, runProcess } from './src/index.ts';
     const service = { name: 'test', readiness: async () => readinessOf([]), stop: async () => {} };
-    await runProcess('test', async (context) => { ${body} }, { stopDeadlineMs: 300 });
+    await runProcess('test', async (context) => { ${body} }, { stopDeadlineMs: 300, ${options} });
   `;
   const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', script], {
     cwd: packageRoot,
@@ -144,6 +144,16 @@ test('a start that fails ends it with 1, and the log says why', async () => {
   const { logged, ended } = run(`throw new Error('no Redis');`);
   expect(await logged('failed')).toMatchObject({ level: 'fatal', err: { message: 'no Redis' } });
   expect(await ended).toMatchObject({ code: 1 });
+});
+
+test('a start that fails is told as the program wants it, which has a say in the environment', async () => {
+  const { ended } = run(
+    `throw new Error(context.env.configPath + ' ' + context.env.logLevel);`,
+    { SYNCLINE_CONFIG: 'of-the-environment' },
+    `env: { overrides: { SYNCLINE_CONFIG: 'given' }, defaults: { LOG_LEVEL: 'warn' } },
+     reportFailure: (error) => process.stderr.write('told: ' + error.message)`,
+  );
+  expect(await ended).toEqual({ code: 1, stderr: 'told: given warn', messages: [] });
 });
 
 test.each([

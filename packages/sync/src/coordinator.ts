@@ -11,6 +11,7 @@ import {
   systemClock,
   type TickSource,
 } from './ports.ts';
+import { QuietTicks } from './quiet-ticks.ts';
 import { createSingleProcessRunStore } from './single-process-run-store.ts';
 import { syncRegistry } from './sync-registry.ts';
 
@@ -60,6 +61,7 @@ export class Coordinator {
     const clock = this.#clock;
     const runStore = this.#options.runStore ?? createSingleProcessRunStore({ status, clock });
     const keeper = new LeaseKeeper({ runStore, config, clock, logger, observer, times });
+    const quietTicks = new QuietTicks({ manager, runStore, clock, logger });
     const random = this.#options.random ?? Math.random;
     const deps = {
       manager,
@@ -67,6 +69,7 @@ export class Coordinator {
       status,
       config,
       keeper,
+      quietTicks,
       times,
       clock,
       logger,
@@ -75,6 +78,7 @@ export class Coordinator {
       random,
     };
     await config.refresh();
+    if (signal?.aborted === true) return this.stop();
     signal?.addEventListener('abort', () => void this.stop(), { once: true });
     await tickSource.start(async (tick, stop) => {
       if (tick.dueAtMs !== undefined) observer.tickLate(Math.max(0, clock.now() - tick.dueAtMs));

@@ -38,14 +38,17 @@ export function compileFilter(filter: Filter): FilterPredicate {
 /** Globs as ToolHive has them: over the whole name, case-sensitive, `*` crosses `/`. */
 export function compileGlob(glob: string): (name: string) => boolean {
   try {
-    return picomatch(glob, {
+    const matches = picomatch(glob, {
       bash: true, // a single star crosses slashes
       dot: true,
       nonegate: true,
       noextglob: true,
+      posix: true, // [!x] is what is not x
       strictBrackets: true,
       strictSlashes: true,
     });
+    // Not picomatch's own function: given a second argument, as by Array.filter, it returns an object.
+    return (name) => matches(name);
   } catch (cause) {
     throw new SynclineError(
       'config-invalid',

@@ -2,11 +2,21 @@ import type { RegistryConfig } from '@syncline/contract';
 import { sha256 } from './snapshot/digest.ts';
 
 /** What is read, and how: a change invalidates the revision, since that marks a state of another source. */
-export function sourceHash({ file, api }: RegistryConfig): string {
-  return sha256(JSON.stringify({ file: file?.path, api: api?.endpoint })).slice(0, 16);
-}
+export const sourceHash = hashOnce(({ file, api }) => ({ file: file?.path, api: api?.endpoint }));
 
 /** What is kept of it. */
-export function filterHash({ filter }: RegistryConfig): string {
-  return sha256(JSON.stringify([filter.names, filter.tags])).slice(0, 16);
+export const filterHash = hashOnce(({ filter }) => [filter.names, filter.tags]);
+
+/** Each tick asks, and a config stays the same object for as long as it is in force. */
+function hashOnce(
+  select: (registry: RegistryConfig) => object,
+): (registry: RegistryConfig) => string {
+  const known = new WeakMap<RegistryConfig, string>();
+  return (registry) => {
+    const found = known.get(registry);
+    if (found !== undefined) return found;
+    const hash = sha256(JSON.stringify(select(registry))).slice(0, 16);
+    known.set(registry, hash);
+    return hash;
+  };
 }

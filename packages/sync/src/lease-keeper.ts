@@ -49,7 +49,7 @@ export interface LeaseKeeperDependencies {
 export class LeaseKeeper {
   readonly #deps: LeaseKeeperDependencies;
   readonly #held = new Set<HeldLease>();
-  #timer: NodeJS.Timeout | undefined;
+  #timers: NodeJS.Timeout[] = [];
   #renewing = false;
 
   constructor(deps: LeaseKeeperDependencies) {
@@ -58,7 +58,7 @@ export class LeaseKeeper {
 
   /** Keeps `lease` until `release` is called; `abort` is told why, should that fail. */
   hold(lease: Lease, abort: (reason: Interruption) => void): { release: () => void } {
-    const { clock, times } = this.#deps;
+    const { clock } = this.#deps;
     const held: HeldLease = {
       lease,
       abort,
@@ -66,19 +66,27 @@ export class LeaseKeeper {
       renewedAtMonotonicMs: clock.monotonic(),
     };
     this.#held.add(held);
-    this.#timer ??= setInterval(() => void this.#renew(), times.renewEveryMs);
+    if (this.#timers.length === 0) this.#start();
     return {
       release: () => {
         this.#held.delete(held);
         if (this.#held.size > 0) return;
-        clearInterval(this.#timer);
-        this.#timer = undefined;
+        for (const timer of this.#timers) clearInterval(timer);
+        this.#timers = [];
       },
     };
   }
 
+  #start(): void {
+    const { renewEveryMs, marginMs } = this.#deps.times;
+    this.#timers = [
+      setInterval(() => void this.#renew(), renewEveryMs),
+      // Often enough that giving up comes within the margin, whenever the last renewal was.
+      setInterval(() => this.#dropExpired(), marginMs / 2),
+    ];
+  }
+
   async #renew(): Promise<void> {
-    this.#dropExpired();
     if (this.#renewing || this.#held.size === 0) return;
     this.#renewing = true;
     const { runStore, config, clock, times, logger, observer } = this.#deps;

@@ -90,6 +90,16 @@ export interface RunStore {
   publishAndFinish(lease: Lease, ending: RunEnding, publication: Publication): Promise<Finished>;
   /** Saves status, appends the run and frees the lease, without touching what is served. */
   finish(lease: Lease, ending: RunEnding): Promise<Finished>;
+  /**
+   * Changes the status without a lease, if nothing has happened since the run of `term` ended, and nobody
+   * wants anything of the registry. One round trip.
+   *
+   * @returns false where a run has begun since, a request is open, or an operator holds the registry
+   */
+  confirmUnchanged(
+    registry: string,
+    confirmation: { term: string; changes: StatusChanges },
+  ): Promise<boolean>;
 }
 
 /** `<term>:<owner>`, as it is compared at each write. */
@@ -182,10 +192,14 @@ export interface Tick {
 /** What became of a tick. */
 export type TickResult =
   | { readonly state: 'ran'; readonly run: Run; readonly openRequest?: number }
+  /** Nothing had changed since the last run, and none was needed to find that out. */
+  | { readonly state: 'quiet' }
   /** Another run is under way. A request stays counted: whoever finishes runs it next. */
   | { readonly state: 'busy' }
   /** A run has answered the request already. */
   | { readonly state: 'answered' }
+  /** The process stops, and the run had not begun. */
+  | { readonly state: 'stopped' }
   /** The config does not name the registry. */
   | { readonly state: 'unknown-registry' };
 
@@ -225,6 +239,8 @@ export interface Logger {
 /** Told what happens, for metrics. Never throws. */
 export interface RunObserver {
   runFinished(run: Run): void;
+  /** A tick that found nothing to do without a run. */
+  tickQuiet(): void;
   phaseFinished(phase: RunPhase, durationMs: number): void;
   overlapSkipped(trigger: Trigger): void;
   tickLate(latenessMs: number): void;
@@ -241,25 +257,29 @@ export interface UpstreamUsage {
   bytes: number;
 }
 
-/** Everything that a manager is told about the run it works for. */
-export interface RunContext {
+/** What a manager needs to tell whether there is anything to do. */
+export interface CheckContext {
   readonly registry: RegistryConfig;
-  readonly lease: Lease;
   readonly status: SyncStatus;
   readonly control: Control;
   readonly trigger: Trigger;
   readonly force: boolean;
-  /** When the lease was taken, epoch milliseconds by the store's clock. */
-  readonly startedAtMs: number;
   /** Aborted when the process stops, the run's time is up, or the lease is lost. */
   readonly signal: AbortSignal;
   /** Epoch milliseconds by the store's clock. */
   readonly now: () => number;
   readonly upstream: UpstreamUsage;
   readonly logger: Logger;
-  readonly timePhase: <Result>(phase: RunPhase, work: () => Promise<Result>) => Promise<Result>;
   /** Says what the run is at, in the status; a failure to write it is logged and no more. */
   readonly report: (message: string) => void;
+}
+
+/** Everything that a manager is told about the run it works for. */
+export interface RunContext extends CheckContext {
+  readonly lease: Lease;
+  /** When the lease was taken, epoch milliseconds by the store's clock. */
+  readonly startedAtMs: number;
+  readonly timePhase: <Result>(phase: RunPhase, work: () => Promise<Result>) => Promise<Result>;
 }
 
 export type { Outcome };

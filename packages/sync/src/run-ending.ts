@@ -9,9 +9,10 @@ import {
   toSynclineError,
 } from '@syncline/contract';
 import { backoffMs } from './backoff.ts';
+import type { StoreResult, SyncedContent } from './fetch-and-store.ts';
 import { filterHash, sourceHash } from './hashes.ts';
 import { Interruption } from './lease-keeper.ts';
-import type { SyncDecision, SyncedContent, SyncResult } from './manager.ts';
+import type { SyncDecision } from './manager.ts';
 import type { Publication, RunContext } from './ports.ts';
 
 /** How a run ends, decided once, before anything of it is written. */
@@ -25,8 +26,9 @@ export interface Ending {
 }
 
 /** Nothing was done and nothing is said: the registry is as it was before the run. */
-export function untouched(): Ending {
-  return { outcome: 'interrupted', changes: { startsWithoutFinish: 0 }, details: {} };
+export function untouched(context: RunContext): Ending {
+  const changes = { startsWithoutFinish: startsBefore(context) };
+  return { outcome: 'interrupted', changes, details: {} };
 }
 
 /** The run was told to stop. No failure: it does not count, and is run again. */
@@ -38,7 +40,10 @@ export function interrupted(message: string): Ending {
 export function notNeeded(context: RunContext, decision: SyncDecision & { sync: false }): Ending {
   const { reason, because, message, revision } = decision;
   if (because === 'skipped') {
-    const changes = { startsWithoutFinish: 0, reason, message };
+    // It has not been tried, so that nothing is known of whether it lives through a run.
+    const untried = { startsWithoutFinish: startsBefore(context) };
+    // What a failing registry waits for is known; what it failed of must stay to be seen.
+    const changes = reason === 'backing-off' ? untried : { ...untried, reason, message };
     return { outcome: 'skipped', changes, details: { reason } };
   }
   return {
@@ -52,7 +57,7 @@ export function notNeeded(context: RunContext, decision: SyncDecision & { sync: 
 export function performed(
   context: RunContext,
   { reason }: SyncDecision,
-  result: Exclude<SyncResult, { state: 'crowded' }>,
+  result: StoreResult,
 ): Ending {
   const { manifest, revision, quarantined } = result;
   const now = iso(context.now());
@@ -165,6 +170,10 @@ export function poisoned(context: RunContext, options: FailureOptions): Ending {
     ...ending,
     changes: { ...ending.changes, startsWithoutFinish: POISON_AFTER_STARTS - 1 },
   };
+}
+
+function startsBefore({ status }: RunContext): number {
+  return Math.max(0, status.startsWithoutFinish - 1);
 }
 
 function succeeded(context: RunContext): StatusChanges {

@@ -23,7 +23,7 @@ export function createSingleProcessRunStore({
   clock: Clock;
 }): RunStore {
   const controls = new Map<string, Control>();
-  const running = new Map<string, { owner: string; untilMs: number }>();
+  const running = new Map<string, { owner: string; term?: string; untilMs: number }>();
   const controlOf = (registry: string) => controls.get(registry) ?? controlSchema.parse({});
 
   return {
@@ -42,35 +42,22 @@ export function createSingleProcessRunStore({
       }
       // Before anything is awaited: a second tick of this process must find it.
       running.set(registry, { owner, untilMs: nowMs + ttlMs });
-      const before = (await status.load(registry)) ?? PENDING_STATUS;
-      const lease: Lease = { registry, owner, term: nextTerm(before.term, nowMs) };
-      const startsWithoutFinish = before.startsWithoutFinish + 1;
-      const leaseUntil = nowMs + ttlMs;
-      const claim = {
-        term: lease.term,
-        owner,
-        leaseUntil,
-        startsWithoutFinish,
-        phase: 'Syncing' as const,
-      };
-      if (!(await status.save(registry, claim, { expected: storedToken(before) }))) {
+      try {
+        const acquired = await claim({ registry, owner, ttlMs, nowMs });
+        if (acquired !== undefined) return { state: 'acquired', ...acquired, nowMs, control };
+      } catch (error) {
         running.delete(registry);
-        return { state: 'busy', owner: 'another process', leaseUntilMs: leaseUntil };
+        throw error;
       }
-      return {
-        state: 'acquired',
-        lease,
-        nowMs,
-        status: { ...before, startsWithoutFinish },
-        control,
-      };
+      running.delete(registry);
+      return { state: 'busy', owner: 'another process', leaseUntilMs: nowMs + ttlMs };
     },
 
     async renew(leases, { ttlMs }) {
       const untilMs = clock.now() + ttlMs;
-      return leases.map(({ registry, owner }) => {
+      return leases.map(({ registry, owner, term }) => {
         const held = running.get(registry);
-        if (held?.owner !== owner) return { held: false };
+        if (held?.owner !== owner || held.term !== term) return { held: false };
         held.untilMs = untilMs;
         const { suspended, pinned } = controlOf(registry);
         return { held: true, stop: suspended || pinned !== undefined };
@@ -79,13 +66,52 @@ export function createSingleProcessRunStore({
 
     publishAndFinish: finish,
     finish,
+
+    async confirmUnchanged(registry, { term, changes }) {
+      const { requested, handled, suspended, pinned } = controlOf(registry);
+      if (suspended || pinned !== undefined || requested > handled) return false;
+      return status.save(registry, changes, { expected: fencingToken({ term, owner: '' }) });
+    },
   };
 
+  /** Writes the lease into the status; `undefined` where another process was quicker. */
+  async function claim({
+    registry,
+    owner,
+    ttlMs,
+    nowMs,
+  }: {
+    registry: string;
+    owner: string;
+    ttlMs: number;
+    nowMs: number;
+  }) {
+    const before = (await status.load(registry)) ?? PENDING_STATUS;
+    const lease: Lease = { registry, owner, term: nextTerm(before.term, nowMs) };
+    const startsWithoutFinish = before.startsWithoutFinish + 1;
+    const untilMs = nowMs + ttlMs;
+    const changes = {
+      term: lease.term,
+      owner,
+      leaseUntil: untilMs,
+      startsWithoutFinish,
+      phase: 'Syncing' as const,
+    };
+    if (!(await status.save(registry, changes, { expected: storedToken(before) }))) {
+      return undefined;
+    }
+    running.set(registry, { owner, term: lease.term, untilMs });
+    return { lease, status: { ...before, startsWithoutFinish } };
+  }
+
   async function finish(lease: Lease, { changes, handledRequest }: RunEnding): Promise<Finished> {
-    const { registry } = lease;
+    const { registry, term } = lease;
     const freed = { ...changes, owner: undefined, leaseUntil: undefined };
-    const expected = fencingToken(lease);
-    if (!(await status.save(registry, freed, { expected }))) return { state: 'refused' };
+    if (!(await status.save(registry, freed, { expected: fencingToken(lease) }))) {
+      // Freed already, under this very term: the answer to the first call was lost.
+      const stored = storedToken(await status.load(registry));
+      if (stored !== fencingToken({ term, owner: '' })) return { state: 'refused' };
+    }
     running.delete(registry);
     const control = controlOf(registry);
     const handled = Math.max(control.handled, handledRequest ?? 0);

@@ -8,6 +8,7 @@ import type {
   RunStore,
   StatusPersistence,
 } from './ports.ts';
+import type { QuietTicks } from './quiet-ticks.ts';
 
 /** What a sync needs from its process; the same for all runs. */
 export interface SyncDependencies {
@@ -16,6 +17,8 @@ export interface SyncDependencies {
   readonly status: StatusPersistence;
   readonly config: ConfigSource;
   readonly keeper: LeaseKeeper;
+  /** Deals with ticks that need no run; without it, each tick is one. */
+  readonly quietTicks?: QuietTicks;
   readonly times: LeaseTimes;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -2,7 +2,13 @@
  * The story of a sync, from the lease to the status. Everything else in this package is a step of it.
  * States, transitions and invariants: `SPEC.md`.
  */
-import type { Run } from '@syncline/contract';
+import {
+  changeStatus,
+  type Run,
+  type StatusChanges,
+  SynclineError,
+  settledPhase,
+} from '@syncline/contract';
 import type { Slot } from './ingest/slots.ts';
 import type { SyncDecision } from './manager.ts';
 import type { Acquisition, ConfigSource, Finished, RunContext, Tick, TickResult } from './ports.ts';
@@ -10,6 +16,7 @@ import { startRun } from './run-context.ts';
 import {
   type Ending,
   endedByError,
+  failed,
   interrupted,
   notNeeded,
   POISON_AFTER_STARTS,
@@ -33,7 +40,12 @@ export async function syncRegistry(
   tick: Tick,
   stop: AbortSignal,
 ): Promise<TickResult> {
-  if (!(await isConfigured(deps.config, tick.registry))) return { state: 'unknown-registry' };
+  const registry = await findConfigured(deps.config, tick.registry);
+  if (registry === undefined) return { state: 'unknown-registry' };
+  if (await deps.quietTicks?.settle(registry, tick, stop)) {
+    deps.observer.tickQuiet();
+    return { state: 'quiet' };
+  }
   let slot: Slot | undefined;
   let attempt = tick;
   try {
@@ -41,7 +53,8 @@ export async function syncRegistry(
       const result = await runOnce(deps, attempt, { stop, slot });
       if (result.state !== 'crowded') return result;
       // Others may run this registry while we wait: the lease is free, and the request is counted.
-      slot = await result.whenFree(stop);
+      slot = await result.whenFree(stop).catch(() => undefined);
+      if (slot === undefined) return { state: 'stopped' };
       attempt = { ...tick, wish: result.wish };
     }
   } finally {
@@ -69,7 +82,8 @@ async function runOnce(
 
   const registry = deps.config.registry(tick.registry);
   if (registry === undefined) {
-    await deps.runStore.finish(acquisition.lease, { changes: { startsWithoutFinish: 0 } });
+    const changes = { startsWithoutFinish: 0, phase: settledPhase(acquisition.status) };
+    await deps.runStore.finish(acquisition.lease, { changes });
     return { state: 'unknown-registry' };
   }
   const { context, end } = startRun(deps, { tick, registry, acquisition, stop });
@@ -89,7 +103,7 @@ async function runOnce(
         const result = await deps.manager.performSync(context, decision, { slot });
         if (result.state === 'crowded') {
           whenFree = result.whenFree;
-          ending = untouched();
+          ending = untouched(context);
         } else {
           ending = performed(context, decision, result);
         }
@@ -111,25 +125,14 @@ async function finish(
     whenFree: WhenFree | undefined;
   },
 ): Promise<Attempt> {
-  const { context, ending, whenFree } = run;
-  const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
-  const record = runRecord(context, ending, { durationMs });
-  let finished: Finished;
+  const { context, whenFree } = run;
+  let written: Awaited<ReturnType<typeof write>>;
   try {
-    const keepsRecord = whenFree === undefined && isWorthARecord(context, ending);
-    finished = await context.timePhase('finish', () =>
-      writeEnding(deps, context, {
-        ending: {
-          changes: statusChanges(context, ending, { durationMs }),
-          handledRequest: record.handledRequest,
-          ...(keepsRecord ? { run: record } : {}),
-        },
-        publication: ending.publication,
-      }),
-    );
+    written = await context.timePhase('finish', () => write(deps, run));
   } finally {
     run.end();
   }
+  const { finished, record, changes } = written;
   if (whenFree !== undefined) {
     const { requested, handled } = context.control;
     const wish: Tick['wish'] =
@@ -137,12 +140,41 @@ async function finish(
     return { state: 'crowded', whenFree, wish };
   }
   if (finished.state === 'refused') deps.observer.fencedWriteRefused();
+  if (finished.state === 'finished') remember(deps, context, changes);
   const told =
     finished.state === 'finished' ? record : { ...record, outcome: 'interrupted' as const };
   deps.observer.runFinished(told);
   logRun(context, told);
   const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
   return { state: 'ran', run: told, ...(openRequest === undefined ? {} : { openRequest }) };
+}
+
+/** Writes how a run ended: as a failure, where the store has lost parts of what was to be published. */
+async function write(
+  deps: SyncDependencies,
+  {
+    context,
+    ending,
+    whenFree,
+  }: Pick<Parameters<typeof finish>[1], 'context' | 'ending' | 'whenFree'>,
+): Promise<{ finished: Finished; record: Run; changes: StatusChanges }> {
+  const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
+  const record = runRecord(context, ending, { durationMs });
+  const keepsRecord = whenFree === undefined && isWorthARecord(context, ending);
+  const changes = statusChanges(context, ending, { durationMs });
+  const finished = await writeEnding(deps, context, {
+    ending: {
+      changes,
+      handledRequest: record.handledRequest,
+      ...(keepsRecord ? { run: record } : {}),
+    },
+    publication: ending.publication,
+  });
+  if (finished.state !== 'incomplete') return { finished, record, changes };
+  const { name } = context.registry;
+  const error = new SynclineError('snapshot-incomplete', `${name} lacks ${finished.missing}`);
+  const failure = failed(context, error, { random: deps.random(), reason: record.reason });
+  return write(deps, { context, ending: failure, whenFree });
 }
 
 /** A scheduled tick that finds what the one before it found is no news; the status counts it. */
@@ -152,10 +184,11 @@ function isWorthARecord({ trigger, status, control }: RunContext, { outcome }: E
   return !isQuiet || (outcome === 'unchanged' && status.consecutiveFailures > 0);
 }
 
-async function isConfigured(config: ConfigSource, name: string): Promise<boolean> {
-  if (config.registry(name) !== undefined) return true;
+async function findConfigured(config: ConfigSource, name: string) {
+  const found = config.registry(name);
+  if (found !== undefined) return found;
   await config.refresh();
-  return config.registry(name) !== undefined;
+  return config.registry(name);
 }
 
 /** A change of the config brings hints of its own; scheduled ticks need not look for it each. */
@@ -171,6 +204,15 @@ async function acquire(
     config.refresh({ maxAgeMs: trigger === 'schedule' ? SCHEDULED_CONFIG_AGE_MS : 0 }),
   ]);
   return acquisition;
+}
+
+function remember(
+  { quietTicks }: SyncDependencies,
+  { registry, lease, status: before, startedAtMs: nowMs }: RunContext,
+  changes: StatusChanges,
+): void {
+  const status = changeStatus(before, { ...changes, term: lease.term });
+  quietTicks?.remember(registry, { status, nowMs });
 }
 
 /** One line a run, with what it was for and what it came to. */

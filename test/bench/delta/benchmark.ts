@@ -1,6 +1,7 @@
 import { connect, startRedisServer, startUpstreamProcess } from '../../support/index.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { receivedBytes } from '../measure/redis-usage.ts';
+import { benchSyncline } from '../measure/syncline.ts';
 import { changedRows } from './changed-rows.ts';
 
 const ROWS = 100_000;
@@ -14,19 +15,36 @@ export const delta: Benchmark = {
   run: async ({ lifetime, log }) => {
     const redis = await startRedisServer({ lifetime });
     const client = connect(redis.url, lifetime);
+    const sentBy = async (work: () => Promise<unknown>) => {
+      const before = await receivedBytes(client);
+      await work();
+      return ((await receivedBytes(client)) - before) / 1_000;
+    };
     const upstream = await startUpstreamProcess({ count: ROWS, seed: SEED, lifetime });
-    const before = await receivedBytes(client);
-    const rows = changedRows({
-      count: ROWS,
-      seed: SEED,
-      changed: CHANGED,
-      updatedAt: new Date().toISOString(),
-    });
+    const config = { registries: [{ name: 'upstream', api: { endpoint: upstream.url } }] };
+    const syncline = await benchSyncline(redis, config, lifetime);
+    const worker = await syncline.startWorker();
+    const whole = await sentBy(() => syncline.run('upstream'));
+    log(`the first sync: ${Math.round(whole)} KB`);
+
+    const updatedAt = new Date().toISOString();
+    const rows = changedRows({ count: ROWS, seed: SEED, changed: CHANGED, updatedAt });
     await upstream.upsert(rows);
     log(`changed ${rows.length} rows at ${upstream.url}`);
+    const before = await syncline.status('upstream');
+    const changes = await sentBy(() => syncline.run('upstream'));
+    if ((await syncline.status('upstream')).snapshot === before.snapshot) {
+      throw new Error('expected the change to be published');
+    }
+    await worker.finish();
     // Sending the changed rows as they are is the least that anybody could send.
-    for (const row of rows) await client.set(row.server.name, JSON.stringify(row));
-    const sent = (await receivedBytes(client)) - before;
-    return [{ what: `${CHANGED} rows changed`, unit: 'KB', baseline: sent / 1_000 }];
+    const least = await sentBy(async () => {
+      for (const row of rows) await client.set(row.server.name, JSON.stringify(row));
+    });
+    return [
+      { what: `${CHANGED} rows changed`, unit: 'KB', baseline: least, syncline: changes },
+      { what: 'the first sync', unit: 'KB', syncline: whole },
+      { what: 'the change, of the first sync', unit: '%', syncline: (changes / whole) * 100 },
+    ];
   },
 };

@@ -1,11 +1,22 @@
 import { z } from 'zod';
-import { type Lifetime, startUpstreamProcess } from '../../support/index.ts';
+import {
+  type Lifetime,
+  type RedisServerHandle,
+  startRedisServer,
+  startUpstreamProcess,
+} from '../../support/index.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { startMeasured, type Usage } from '../measure/measured-process.ts';
 import { median } from '../measure/statistics.ts';
+import { benchSyncline } from '../measure/syncline.ts';
 
 const ROWS = 100_000;
 const ROUNDS = 3;
+
+interface Measured {
+  readonly tookMs: number;
+  readonly usage: Usage;
+}
 
 /** What validating, filtering, chunking, compressing and storing cost over only fetching and parsing. */
 export const fullSync: Benchmark = {
@@ -13,25 +24,28 @@ export const fullSync: Benchmark = {
   about: `a first sync of ${ROWS} rows at 100 a page, against only fetching the pages and JSON.parse`,
   run: async ({ lifetime, log }) => {
     const upstream = await startUpstreamProcess({ count: ROWS, lifetime });
-    const times: number[] = [];
-    const usages: Usage[] = [];
+    const redis = await startRedisServer({ lifetime });
+    const baseline: Measured[] = [];
+    const syncline: Measured[] = [];
     for (let round = 1; round <= ROUNDS; round += 1) {
-      const { tookMs, usage } = await fetchOnly(upstream.url, lifetime);
-      log(`round ${round} of ${ROUNDS}: ${Math.round(tookMs)} ms only fetching`);
-      times.push(tookMs);
-      usages.push(usage);
+      const fetched = await fetchOnly(upstream.url, lifetime);
+      baseline.push(fetched);
+      const synced = await syncFirst(redis, upstream.url, lifetime);
+      syncline.push(synced);
+      const [base, ours] = [fetched, synced].map(({ tookMs }) => Math.round(tookMs));
+      log(`round ${round} of ${ROUNDS}: ${base} ms only fetching, ${ours} ms syncing`);
     }
+    const compare = (of: (measured: Measured) => number) => ({
+      baseline: median(baseline.map(of)),
+      syncline: median(syncline.map(of)),
+    });
     return [
-      { what: `${ROWS} rows`, unit: 's', baseline: median(times) / 1_000 },
-      {
-        what: 'peak memory',
-        unit: 'MB',
-        baseline: median(usages.map(({ peakRssBytes }) => peakRssBytes)) / 1e6,
-      },
+      { what: `${ROWS} rows`, unit: 's', ...compare(({ tookMs }) => tookMs / 1_000) },
+      { what: 'peak memory', unit: 'MB', ...compare(({ usage }) => usage.peakRssBytes / 1e6) },
       {
         what: 'longest block of the event loop',
         unit: 'ms',
-        baseline: median(usages.map(({ longestBlockMs }) => longestBlockMs)),
+        ...compare(({ usage }) => usage.longestBlockMs),
       },
     ];
   },
@@ -39,7 +53,7 @@ export const fullSync: Benchmark = {
 
 const fetchedSchema = z.object({ rows: z.literal(ROWS), bytes: z.number(), tookMs: z.number() });
 
-async function fetchOnly(endpoint: string, lifetime: Lifetime) {
+async function fetchOnly(endpoint: string, lifetime: Lifetime): Promise<Measured> {
   const measured = await startMeasured({
     name: 'fetch-only',
     entry: 'test/bench/full-sync/fetch-only.ts',
@@ -51,5 +65,20 @@ async function fetchOnly(endpoint: string, lifetime: Lifetime) {
     timeoutMs: 120_000,
   });
   await measured.process.exited;
-  return { ...fetchedSchema.parse(line), usage: await measured.finish() };
+  return { tookMs: fetchedSchema.parse(line).tookMs, usage: await measured.finish() };
+}
+
+/** The sync of a registry that was never synced, from the job in the queue to the end of the job. */
+async function syncFirst(
+  redis: RedisServerHandle,
+  endpoint: string,
+  lifetime: Lifetime,
+): Promise<Measured> {
+  const config = { registries: [{ name: 'upstream', api: { endpoint } }] };
+  const syncline = await benchSyncline(redis, config, lifetime);
+  const worker = await syncline.startWorker();
+  const tookMs = await syncline.run('upstream');
+  const { versionCount } = await syncline.status('upstream');
+  if (versionCount !== ROWS) throw new Error(`expected ${ROWS} rows, got ${versionCount}`);
+  return { tookMs, usage: await worker.finish() };
 }

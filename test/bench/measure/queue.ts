@@ -1,5 +1,5 @@
 import { JOB_NAME, type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
-import { Queue } from 'bullmq';
+import { Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type Lifetime, until } from '../../support/index.ts';
 
@@ -34,6 +34,30 @@ export async function addTicks(
     }));
     await queue.addBulk(jobs);
   }
+}
+
+/** Has one registry run, and waits for it. Gives the milliseconds from the job's addition to its end. */
+export async function runTick(
+  { queue, url, prefix }: { queue: Queue; url: string; prefix: string },
+  registry: string,
+  { timeoutMs = 120_000 } = {},
+): Promise<number> {
+  // A connection of its own: it blocks on it.
+  const connection = new Redis(url, { maxRetriesPerRequest: null });
+  const { queuePrefix } = redisKeys(prefix);
+  const events = new QueueEvents(QUEUE_NAME, { connection, prefix: queuePrefix });
+  await using ends = new AsyncDisposableStack();
+  ends.defer(() => connection.disconnect());
+  ends.defer(() => events.close());
+  await events.waitUntilReady();
+  const begunAt = performance.now();
+  const job = await queue.add(
+    JOB_NAME,
+    { v: 1, registry, trigger: 'startup' } satisfies JobPayloadInput,
+    { attempts: 1, removeOnComplete: true },
+  );
+  await job.waitUntilFinished(events, timeoutMs);
+  return performance.now() - begunAt;
 }
 
 /** Waits until no job waits to be taken. */

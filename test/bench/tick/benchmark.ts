@@ -1,9 +1,11 @@
 import type { Queue } from 'bullmq';
 import { freshPrefix, type Lifetime, startRedisServer } from '../../support/index.ts';
 import type { Benchmark } from '../benchmark.ts';
+import { fileRegistries } from '../measure/file-registries.ts';
 import { type MeasuredProcess, startMeasured } from '../measure/measured-process.ts';
-import { addTicks, drainRate, openQueue } from '../measure/queue.ts';
-import { median } from '../measure/statistics.ts';
+import { addTicks, drainRate, openQueue, untilIdle } from '../measure/queue.ts';
+import { alternate } from '../measure/statistics.ts';
+import { type BenchedSyncline, benchSyncline } from '../measure/syncline.ts';
 
 const TICKS = 20_000;
 const REGISTRIES = Array.from({ length: 1_000 }, (_, index) => `registry-${index}`);
@@ -18,15 +20,37 @@ export const tick: Benchmark = {
     const redis = await startRedisServer({ lifetime });
     const prefix = freshPrefix({ url: redis.url, lifetime });
     const queue = openQueue(redis.url, prefix, lifetime);
-    const rates: number[] = [];
-    for (let round = 1; round <= ROUNDS; round += 1) {
-      const rate = await workOff(queue, () => startBaseline(redis.url, prefix, lifetime));
-      log(`round ${round} of ${ROUNDS}: ${Math.round(rate)} jobs/s`);
-      rates.push(rate);
-    }
-    return [{ what: 'ticks', unit: 'jobs/s', baseline: median(rates) }];
+    const config = await fileRegistries({ names: REGISTRIES, interval: '1h', lifetime });
+    const syncline = await benchSyncline(redis, config, lifetime);
+    await syncAll(syncline);
+    log(`${REGISTRIES.length} registries are synced`);
+    const measure =
+      (name: string, of: Queue, start: () => Promise<MeasuredProcess>) => async () => {
+        const rate = await workOff(of, start);
+        log(`${name}: ${Math.round(rate)} jobs/s`);
+        return rate;
+      };
+    const rates = await alternate(ROUNDS, {
+      baseline: measure('baseline', queue, () => startBaseline(redis.url, prefix, lifetime)),
+      syncline: measure('syncline', syncline.queue, () =>
+        syncline.startWorker({ concurrency: CONCURRENCY }),
+      ),
+    });
+    return [{ what: 'ticks', unit: 'jobs/s', ...rates }];
   },
 };
+
+/** The first sync of every registry, which is not measured. */
+async function syncAll({ queue, startWorker, status }: BenchedSyncline): Promise<void> {
+  await addTicks(queue, REGISTRIES, REGISTRIES.length);
+  const worker = await startWorker({ concurrency: CONCURRENCY });
+  await untilIdle(queue);
+  await worker.finish();
+  for (const registry of REGISTRIES) {
+    const { phase, message } = await status(registry);
+    if (phase !== 'Complete') throw new Error(`${registry} is ${phase}: ${message}`);
+  }
+}
 
 /** Fills the queue, and has a worker that is started for it work it off. */
 async function workOff(queue: Queue, start: () => Promise<MeasuredProcess>): Promise<number> {

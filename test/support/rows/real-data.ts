@@ -8,9 +8,9 @@ import { assertOfficialRow, type OfficialRow } from './row.ts';
 export const NO_REAL_DATA =
   'the real registry data is not there: set SYNCLINE_TEST_DATA to the directory that holds it';
 
-/** The directory of the real data: `SYNCLINE_TEST_DATA`, else `../shared/data` beside the project. */
+/** The directory of the real data: `SYNCLINE_TEST_DATA`, from the project's root; else `../shared/data`. */
 export function realDataDirectory(): string {
-  return process.env['SYNCLINE_TEST_DATA'] ?? path.join(projectRoot, '../shared/data');
+  return path.resolve(projectRoot, process.env['SYNCLINE_TEST_DATA'] ?? '../shared/data');
 }
 
 const baseSchema = z.object({ servers: z.array(z.unknown()) });

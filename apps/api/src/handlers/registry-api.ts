@@ -1,3 +1,4 @@
+import { SynclineError } from '@syncline/contract';
 import {
   getVersion,
   listServers,
@@ -8,6 +9,9 @@ import {
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
 import { findCatalog, viewRegistry } from '../registries.ts';
+
+/** A first sync takes seconds, unless it fails; then its status says why. */
+const NOT_READY_RETRY_MS = 5_000;
 
 /** `GET …/servers` of the MCP Registry API. */
 export async function getServers(
@@ -40,11 +44,18 @@ export async function getServerVersion(
   return ok(await getVersion(snapshot, { name: serverName, version, includeDeleted }, freshness));
 }
 
+/** Not an empty list: whoever mirrors us would take it for a registry that has lost everything. */
+function notReady(catalog: string, registry: string): SynclineError {
+  const message = `the catalog ${catalog} has nothing to serve yet: ${registry} was never synced`;
+  return new SynclineError('catalog-not-ready', message, { retryAfterMs: NOT_READY_RETRY_MS });
+}
+
 async function openCatalog(dependencies: ApiDependencies, catalog: string) {
   const registry = await findCatalog(dependencies, catalog);
   const [snapshot, { status, stale }] = await Promise.all([
     dependencies.snapshots.open(registry.name),
     viewRegistry(dependencies, registry),
   ]);
+  if (snapshot === undefined) throw notReady(catalog, registry.name);
   return { snapshot, freshness: { syncedAt: status.lastSuccessAt, stale } };
 }

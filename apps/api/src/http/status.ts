@@ -20,6 +20,7 @@ const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'body-too-large': 413,
   'unsupported-media-type': 415,
 
+  'catalog-not-ready': 503,
   'config-unreadable': 503,
   'store-unavailable': 503,
 

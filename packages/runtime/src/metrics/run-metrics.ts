@@ -1,9 +1,11 @@
 import type { Run, Trigger } from '@syncline/contract';
 import { Counter, Histogram, type Registry } from 'prom-client';
 
-/** What runs and their scheduling leave behind. The first six are the domain's `RunObserver`. */
+/** What runs and their scheduling leave behind. The first seven are the domain's `RunObserver`. */
 export interface RunMetrics {
   runFinished(run: Run): void;
+  /** A scheduled tick that found nothing to do without a run; it counts as a run that was unchanged. */
+  tickQuiet(): void;
   phaseFinished(phase: string, durationMs: number): void;
   /** A tick that found its registry being synced already. */
   overlapSkipped(trigger: Trigger): void;
@@ -57,7 +59,7 @@ export function createRunMetrics(register: Registry): RunMetrics {
     ['kind'],
   );
   return {
-    runFinished: createRunCounters(register),
+    ...createRunCounters(register),
     phaseFinished: (phase, durationMs) => phases.observe({ phase }, durationMs / 1_000),
     overlapSkipped: (trigger) => overlaps.inc({ trigger }),
     // Clocks differ: a tick that seems early is on time.
@@ -68,7 +70,7 @@ export function createRunMetrics(register: Registry): RunMetrics {
   };
 }
 
-function createRunCounters(register: Registry): (run: Run) => void {
+function createRunCounters(register: Registry): Pick<RunMetrics, 'runFinished' | 'tickQuiet'> {
   const registers = [register];
   const runs = new Counter({
     name: 'syncline_runs_total',
@@ -104,17 +106,22 @@ function createRunCounters(register: Registry): (run: Run) => void {
     help: 'Rows left out because they are not valid; counted in each run that read them.',
     registers,
   });
-  return (run) => {
-    const { outcome, reason = 'none', trigger, diff } = run;
-    runs.inc({ outcome, reason, trigger });
-    durations.observe({ outcome }, run.durationMs / 1_000);
-    requests.inc(run.upstream.requests);
-    bytes.inc(run.upstream.bytes);
-    quarantined.inc(run.quarantined?.count ?? 0);
-    // What is held back has a diff too, but has changed nothing that is served.
-    if (diff === undefined || outcome !== 'published') return;
-    for (const change of ['added', 'updated', 'removed'] as const) {
-      rows.inc({ change }, diff[change]);
-    }
+  // Its labels never change: looking them up once is most of what counting costs.
+  const quiet = runs.labels('unchanged', 'up-to-date-with-policy', 'schedule');
+  return {
+    tickQuiet: () => quiet.inc(),
+    runFinished: (run) => {
+      const { outcome, reason = 'none', trigger, diff } = run;
+      runs.inc({ outcome, reason, trigger });
+      durations.observe({ outcome }, run.durationMs / 1_000);
+      requests.inc(run.upstream.requests);
+      bytes.inc(run.upstream.bytes);
+      quarantined.inc(run.quarantined?.count ?? 0);
+      // What is held back has a diff too, but has changed nothing that is served.
+      if (diff === undefined || outcome !== 'published') return;
+      for (const change of ['added', 'updated', 'removed'] as const) {
+        rows.inc({ change }, diff[change]);
+      }
+    },
   };
 }

@@ -1,14 +1,22 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type Filter, SynclineError, toSynclineError } from '@syncline/contract';
+import { SynclineError, toSynclineError } from '@syncline/contract';
 import { Piscina } from 'piscina';
 import type { Blob } from '../ports.ts';
-import type { IngestAnswer, IngestQuestion, IngestResult, IngestTask } from './messages.ts';
-import type { BodySummary } from './row-collector.ts';
+import type {
+  IngestAnswer,
+  IngestEnd,
+  IngestQuestion,
+  IngestResult,
+  IngestTask,
+} from './messages.ts';
+import { type BodySummary, OutOfOrder } from './row-collector.ts';
 import { type Slot, Slots } from './slots.ts';
 
 /** More rows than this are no registry that anyone runs today; the official one has some 100,000. */
 const MAX_ROWS = 2_000_000;
 const THREAD_IDLE_TIMEOUT_MS = 60_000;
+/** Rows live as long as it takes to compress them: with room for that, few are ever moved. */
+const YOUNG_GENERATION_MB = 96;
 
 export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
@@ -19,46 +27,57 @@ export interface IngestPoolOptions {
 
 /** The work of one run in its thread. */
 export interface IngestSession {
-  /** Parses one body and takes its rows. */
+  /**
+   * Parses one body; its rows are taken meanwhile. The bytes go to the thread, and are empty afterwards.
+   *
+   * @throws SynclineError for this body or the one before; {@link OutOfOrder}
+   */
   add(body: Uint8Array): Promise<BodySummary>;
   /** Builds the snapshot of all rows taken. */
   build(options: {
-    previous: Blob | undefined;
     nowMs: number;
     readChunks: (digests: readonly string[]) => Promise<Blob[]>;
   }): Promise<IngestResult>;
   close(): void;
 }
 
+export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous'> {
+  /** Ends the session, also in the middle of a computation. */
+  readonly signal: AbortSignal;
+  /** Proof that this process may do the work: see {@link IngestPool.slots}. */
+  readonly slot: Slot;
+}
+
 /** Threads for heavy work, so that neither a large registry nor a hostile one can block the process. */
 export class IngestPool {
   readonly slots: Slots;
-  readonly #threads: Piscina<IngestTask, void>;
+  readonly #threads: Piscina<IngestTask, IngestEnd>;
 
   constructor({ heavyRuns, threadHeapMb = 768 }: IngestPoolOptions) {
     this.slots = new Slots(heavyRuns);
-    this.#threads = new Piscina<IngestTask, void>({
+    this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
-      minThreads: 0,
+      // One is made ready at once: its modules take half a second to load.
+      minThreads: 1,
       maxThreads: heavyRuns,
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
-      resourceLimits: { maxOldGenerationSizeMb: threadHeapMb },
+      resourceLimits: {
+        maxOldGenerationSizeMb: threadHeapMb,
+        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
+      },
     });
   }
 
-  /**
-   * Starts a session in a thread; `signal` ends it, also in the middle of a computation. A session needs
-   * a slot: see {@link slots}.
-   */
-  open(options: { filter: Filter; signal: AbortSignal; slot: Slot }): IngestSession {
+  /** Starts a session in a thread. */
+  open({ signal, slot: _slot, ...options }: OpenOptions): IngestSession {
     const { port1: port, port2 } = new MessageChannel();
-    const task: IngestTask = { port: port2, filter: options.filter, maxRows: MAX_ROWS };
-    const ended = this.#threads.run(task, { transferList: [port2], signal: options.signal }).then(
-      () => {
-        throw new SynclineError('internal', 'the ingest thread ended before its work did');
+    const task: IngestTask = { ...options, port: port2, maxRows: MAX_ROWS };
+    const ended = this.#threads.run(task, { transferList: [port2], signal }).then(
+      (end) => {
+        throw endError(end);
       },
       (error: unknown) => {
-        throw threadError(error, options.signal);
+        throw threadError(error, signal);
       },
     );
     // Whoever asks next is told; nobody asking is no unhandled rejection.
@@ -68,6 +87,17 @@ export class IngestPool {
 
   async close(): Promise<void> {
     await this.#threads.destroy();
+  }
+}
+
+function endError(end: IngestEnd): Error {
+  switch (end.kind) {
+    case 'failed':
+      return new SynclineError(end.error.code, end.error.message);
+    case 'out-of-order':
+      return new OutOfOrder();
+    case 'closed':
+      return new SynclineError('internal', 'the ingest thread ended before its work did');
   }
 }
 
@@ -100,8 +130,8 @@ class ThreadSession implements IngestSession {
     return answer.summary;
   }
 
-  async build({ previous, nowMs, readChunks }: Parameters<IngestSession['build']>[0]) {
-    let answer = await this.#ask({ kind: 'build', previous, nowMs });
+  async build({ nowMs, readChunks }: Parameters<IngestSession['build']>[0]) {
+    let answer = await this.#ask({ kind: 'build', nowMs });
     if (answer.kind === 'need-chunks') {
       const chunks = await readChunks(answer.digests);
       answer = await this.#ask({ kind: 'chunks', chunks });
@@ -119,11 +149,14 @@ class ThreadSession implements IngestSession {
     const answered = new Promise<IngestAnswer>((resolve) => {
       this.#port.once('message', resolve);
     });
-    this.#port.postMessage(question);
-    const answer = await Promise.race([answered, this.#ended]);
-    if (answer.kind === 'failed') throw new SynclineError(answer.error.code, answer.error.message);
-    return answer;
+    this.#port.postMessage(question, question.kind === 'body' ? ownBuffer(question.body) : []);
+    return Promise.race([answered, this.#ended]);
   }
+}
+
+/** The memory of the bytes, where it holds nothing else, so that it need not be copied. */
+function ownBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }
 
 function unexpected(answer: IngestAnswer): SynclineError {

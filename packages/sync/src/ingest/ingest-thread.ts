@@ -5,52 +5,64 @@
 import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
 import type { Blob } from '../ports.ts';
-import { buildSnapshot } from '../snapshot/build.ts';
+import { SnapshotBuilder } from '../snapshot/build.ts';
 import { decodeManifest } from '../snapshot/manifest.ts';
-import type { IngestAnswer, IngestQuestion, IngestTask } from './messages.ts';
-import { RowCollector } from './row-collector.ts';
+import type {
+  IngestAnswer,
+  IngestEnd,
+  IngestQuestion,
+  IngestResult,
+  IngestTask,
+} from './messages.ts';
+import { OutOfOrder, RowCollector } from './row-collector.ts';
 
-export default async function ingest({ port, filter, maxRows }: IngestTask): Promise<void> {
-  const collector = new RowCollector({ filter, maxRows });
+export default async function ingest(task: IngestTask): Promise<IngestEnd> {
+  const { port, previous, filter, maxRows, order } = task;
   const inbox = new Inbox(port);
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {
+    const builder = new SnapshotBuilder({
+      previous: previous === undefined ? undefined : decodeManifest(previous),
+    });
+    const onRows = builder.push.bind(builder);
+    const collector = new RowCollector({ filter, maxRows, order, onRows });
+    const thread: Thread = { inbox, answer, builder, collector };
     for (;;) {
       const question = await inbox.next();
-      if (question.kind === 'close') return;
-      try {
-        if (question.kind === 'body') {
-          answer({ kind: 'summary', summary: collector.add(question.body) });
-        } else if (question.kind === 'build') {
-          const built = await build(question, { collector, inbox, answer });
-          answer({ kind: 'built', built });
-        }
-      } catch (error) {
-        const { code, message } = toSynclineError(error);
-        answer({ kind: 'failed', error: { code, message } });
+      if (question.kind === 'close') return { kind: 'closed' };
+      if (question.kind === 'body') {
+        const { summary, take } = collector.parse(question.body);
+        // First the answer: the next body is fetched while the rows of this one are taken.
+        answer({ kind: 'summary', summary });
+        take();
+      } else if (question.kind === 'build') {
+        answer({ kind: 'built', built: await build(question, thread) });
       }
     }
+  } catch (error) {
+    if (error instanceof OutOfOrder) return { kind: 'out-of-order' };
+    const { code, message } = toSynclineError(error);
+    return { kind: 'failed', error: { code, message } };
   } finally {
     port.close();
   }
 }
 
-async function build(
-  { previous, nowMs }: Extract<IngestQuestion, { kind: 'build' }>,
-  thread: { collector: RowCollector; inbox: Inbox; answer: (message: IngestAnswer) => void },
-) {
-  const { readCount, quarantined, ...collected } = thread.collector.collected();
+interface Thread {
+  readonly inbox: Inbox;
+  readonly answer: (message: IngestAnswer) => void;
+  readonly builder: SnapshotBuilder;
+  readonly collector: RowCollector;
+}
+
+async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<IngestResult> {
+  const { readCount, quarantined, skillCount, pluginCount } = thread.collector.finish();
   const readChunks = async (digests: readonly string[]): Promise<Blob[]> => {
     thread.answer({ kind: 'need-chunks', digests });
     const reply = await thread.inbox.next();
     return reply.kind === 'chunks' ? [...reply.chunks] : [];
   };
-  const built = await buildSnapshot({
-    ...collected,
-    previous: previous === undefined ? undefined : decodeManifest(previous),
-    nowMs,
-    readChunks,
-  });
+  const built = await thread.builder.finish({ nowMs, skillCount, pluginCount, readChunks });
   return { ...built, readCount, quarantined };
 }
 

@@ -1,29 +1,39 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ErrorCode, Filter, QuarantinedRow } from '@syncline/contract';
+import type { ErrorCode, Filter } from '@syncline/contract';
 import type { Blob } from '../ports.ts';
 import type { BuiltSnapshot } from '../snapshot/build.ts';
-import type { BodySummary } from './row-collector.ts';
+import type { BodySummary, CollectedTotals, RowCollectorOptions } from './row-collector.ts';
 
 /** What a thread is started with. */
 export interface IngestTask {
   readonly port: MessagePort;
   readonly filter: Filter;
   readonly maxRows: number;
+  readonly order: RowCollectorOptions['order'];
+  /** The manifest that is served now. */
+  readonly previous: Blob | undefined;
 }
 
 /** To the thread, each answered by one {@link IngestAnswer}. */
 export type IngestQuestion =
   | { readonly kind: 'body'; readonly body: Uint8Array }
-  | { readonly kind: 'build'; readonly previous: Blob | undefined; readonly nowMs: number }
+  | { readonly kind: 'build'; readonly nowMs: number }
   /** The answer to `need-chunks`; what it answers in turn is what `build` asked for. */
   | { readonly kind: 'chunks'; readonly chunks: readonly Blob[] }
   | { readonly kind: 'close' };
 
 /** From the thread. */
 export type IngestAnswer =
+  /** The body is a registry's; its rows are taken while the next one is fetched. */
   | { readonly kind: 'summary'; readonly summary: BodySummary }
   | { readonly kind: 'need-chunks'; readonly digests: readonly string[] }
-  | { readonly kind: 'built'; readonly built: IngestResult }
+  | { readonly kind: 'built'; readonly built: IngestResult };
+
+/** How a thread's work on a run ended. */
+export type IngestEnd =
+  | { readonly kind: 'closed' }
+  /** Rows came out of order too late: everything is to be read once more, in the order `buffered`. */
+  | { readonly kind: 'out-of-order' }
   | { readonly kind: 'failed'; readonly error: IngestFailure };
 
 /** An error on its way out of a thread: what structured cloning would lose of it. */
@@ -33,7 +43,4 @@ export interface IngestFailure {
 }
 
 /** What became of all bodies. */
-export interface IngestResult extends BuiltSnapshot {
-  readonly readCount: number;
-  readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
-}
+export type IngestResult = BuiltSnapshot & Pick<CollectedTotals, 'readCount' | 'quarantined'>;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 
@@ -28,8 +29,6 @@ const upstreamRegistry = z.object({
   }),
 });
 const serverArray = z.array(z.unknown());
-
-const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Finds out in which format a body is, and takes it apart.
@@ -69,15 +68,14 @@ export function parseBody(body: Uint8Array): ParsedBody {
 
 function parseJson(body: Uint8Array): unknown {
   const expected = 'JSON in UTF-8';
-  let text: string;
-  try {
-    text = decoder.decode(body);
-  } catch (cause) {
+  if (!isUtf8(body)) {
     throw new SynclineError('source-not-json', `the source gave ${describeBytes(body)}`, {
       expected,
-      cause,
     });
   }
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    .toString('utf8')
+    .replace(/^\ufeff/, '');
   try {
     return JSON.parse(text);
   } catch (cause) {

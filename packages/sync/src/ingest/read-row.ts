@@ -1,4 +1,5 @@
 import {
+  type JsonObject,
   OFFICIAL_META,
   type ServerStatus,
   SYNCLINE_META,
@@ -37,19 +38,20 @@ const identifier = (what: string) =>
       error: `${what} has control characters or broken Unicode`,
     });
 
-const serverSchema = z.looseObject(
+// Known members only, and no copy of the others: of 100,000 rows each costs.
+const serverSchema = z.object(
   {
     name: identifier('server.name'),
     version: identifier('server.version'),
     description: z
       .string({ error: 'server.description is missing or no text' })
       .min(1, { error: 'server.description is empty' }),
-    _meta: z.record(z.string(), z.unknown(), { error: 'server._meta is no object' }).optional(),
+    _meta: z.custom<JsonObject>(isObject, { error: 'server._meta is no object' }).optional(),
   },
   { error: 'the row is no server' },
 );
 
-const officialSchema = z.looseObject(
+const officialSchema = z.object(
   {
     status: serverStatusSchema.optional(),
     publishedAt: z.iso.datetime({ offset: true }).optional(),
@@ -59,12 +61,16 @@ const officialSchema = z.looseObject(
   { error: `_meta["${OFFICIAL_META}"] is no object` },
 );
 
-const metaSchema = z.looseObject(
+const metaSchema = z.object(
   { [OFFICIAL_META]: officialSchema.optional() },
   { error: '_meta is no object' },
 );
 
-const wrappedRow = z.looseObject({ server: serverSchema, _meta: metaSchema.nullish() });
+const wrappedRow = z.object({ server: serverSchema, _meta: metaSchema.nullish() });
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 /** A row, its known members parsed. */
 export interface RowValue {

@@ -15,18 +15,13 @@ const ROWS_PER_TURN = 5_000;
 /**
  * `GET …/servers`: one page, sorted by name and version byte by byte. A cursor is given only where
  * another row follows.
- *
- * @param snapshot `undefined` for a registry that was never published, which is an empty one: clients
- *   take an error here for a server that is no registry
  */
 export async function listServers(
-  snapshot: Pick<OpenSnapshot, 'rows'> | undefined,
+  snapshot: Pick<OpenSnapshot, 'rows'>,
   { limit, filters, after }: ListRequest,
   freshness: Freshness,
 ): Promise<ServerList> {
   const page: ServedRow[] = [];
-  if (snapshot === undefined) return toServerList(page, freshness);
-
   const since = filters.updatedSince === undefined ? undefined : parseInstant(filters.updatedSince);
   const matches = rowFilter(filters, since);
   const rows = snapshot.rows({

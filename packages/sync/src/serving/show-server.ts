@@ -11,7 +11,7 @@ export interface ServerRequest {
   readonly includeDeleted: boolean;
 }
 
-type VersionsReader = Pick<OpenSnapshot, 'versions'> | undefined;
+type VersionsReader = Pick<OpenSnapshot, 'versions'>;
 
 /**
  * `GET …/servers/{name}/versions`: all of them on one page, newest `publishedAt` first.
@@ -48,7 +48,7 @@ export async function getVersion(
 }
 
 async function findVersions(snapshot: VersionsReader, request: ServerRequest) {
-  const rows = (await snapshot?.versions(request.name)) ?? [];
+  const rows = await snapshot.versions(request.name);
   const visible = rows.filter(
     (row) => request.includeDeleted || row._meta[OFFICIAL_META].status !== 'deleted',
   );

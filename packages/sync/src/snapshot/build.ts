@@ -1,25 +1,19 @@
 import type { Diff } from '@syncline/contract';
-import { DIFF_SAMPLE_LIMIT } from '@syncline/contract';
 import type { IngestedRow } from '../ingest/read-row.ts';
 import { pickLatest } from '../latest.ts';
 import type { Blob } from '../ports.ts';
-import { chunkContentDigest, decodeChunk, encodeChunk, type StoredRow } from './chunk.ts';
+import {
+  AS_CHUNK,
+  type ChunkContent,
+  chunkContent,
+  decodeChunk,
+  encodeChunk,
+  type StoredRow,
+} from './chunk.ts';
 import { chunkEnds } from './chunking.ts';
+import { DiffCollector } from './diff-collector.ts';
 import { encodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
-import { displayKey, sortKey } from './row-key.ts';
-
-export interface BuildOptions {
-  /** Sorted by key, each key once. */
-  readonly rows: readonly IngestedRow[];
-  /** What is served now; `undefined` for the first snapshot. */
-  readonly previous: Manifest | undefined;
-  /** When the new state was read, epoch milliseconds by the store's clock. */
-  readonly nowMs: number;
-  readonly skillCount: number;
-  readonly pluginCount: number;
-  /** Reads chunks of the previous snapshot. */
-  readonly readChunks: (digests: readonly string[]) => Promise<Blob[]>;
-}
+import { sortKey } from './row-key.ts';
 
 /** A snapshot ready to be stored. */
 export interface BuiltSnapshot {
@@ -30,76 +24,194 @@ export interface BuiltSnapshot {
   readonly diff: Diff;
 }
 
-/**
- * Cuts rows into chunks, takes over those that the previous snapshot has, and stamps the rows that
- * differ from it. The work and the bytes written grow with the change, not with the registry.
- */
-export async function buildSnapshot(options: BuildOptions): Promise<BuiltSnapshot> {
-  const { rows, previous } = options;
-  const stampMs = Math.max(options.nowMs, (previous?.newestMs ?? 0) + 1);
-  const drafts = draftChunks(rows);
-
-  const reusable = new Map(previous?.chunks.map((chunk) => [chunk.contentDigest, chunk]));
-  const wanted = new Set(drafts.map(({ contentDigest }) => contentDigest));
-  const replaced = [...reusable.values()].filter(({ contentDigest }) => !wanted.has(contentDigest));
-  const before = await readRows(replaced, options.readChunks);
-
-  const diff = new DiffCollector();
-  const newChunks: Blob[] = [];
-  const chunks = drafts.map((draft): ManifestChunk => {
-    const kept = reusable.get(draft.contentDigest);
-    if (kept !== undefined) return kept;
-    const stamped = draft.rows.map((row) => stampRow(row, { before, stampMs, diff }));
-    const blob = encodeChunk(stamped);
-    newChunks.push(blob);
-    return {
-      firstKey: draft.firstKey,
-      count: draft.rows.length,
-      digest: blob.digest,
-      contentDigest: draft.contentDigest,
-      newestMs: stamped.reduce((newest, row) => Math.max(newest, row.updatedAtMs), 0),
-    };
-  });
-  // What is left of the replaced chunks is in none of the new ones.
-  for (const key of before.keys()) diff.count('removed', key);
-
-  const manifest: Manifest = {
-    rowCount: rows.length,
-    serverCount: countNames(rows),
-    skillCount: options.skillCount,
-    pluginCount: options.pluginCount,
-    newestMs: diff.isEmpty() ? (previous?.newestMs ?? stampMs) : stampMs,
-    chunks,
-  };
-  return { manifest, manifestBlob: encodeManifest(manifest), newChunks, diff: diff.result() };
+export interface FinishOptions {
+  /** Epoch milliseconds by the store's clock: what rows that differ from before are stamped with. */
+  readonly nowMs: number;
+  readonly skillCount: number;
+  readonly pluginCount: number;
+  /** Reads chunks of the previous snapshot. */
+  readonly readChunks: (digests: readonly string[]) => Promise<Blob[]>;
 }
 
 interface DraftRow extends Pick<StoredRow, 'json' | 'isLatest'> {
   readonly key: string;
 }
 
-interface DraftChunk {
-  readonly firstKey: string;
-  readonly rows: readonly DraftRow[];
-  readonly contentDigest: string;
+/** A chunk of the new snapshot, as far as it is known. */
+type Piece =
+  /** The previous snapshot has it. */
+  | { readonly state: 'kept'; readonly chunk: ManifestChunk }
+  /** All its rows are new. */
+  | { readonly state: 'encoded'; readonly chunk: Omit<ManifestChunk, 'newestMs'> }
+  /** Whether its rows are new, changed or only cut anew takes the old ones to tell. */
+  | {
+      readonly state: 'draft';
+      readonly content: ChunkContent;
+      readonly rows: readonly DraftRow[];
+    };
+
+/**
+ * Cuts rows into chunks while they come, takes over those that the previous snapshot has, and stamps the
+ * rows that differ from it. The memory needed, the work and the bytes written grow with the change, not
+ * with the registry.
+ */
+export class SnapshotBuilder {
+  readonly #previous: Manifest | undefined;
+  readonly #reusable: ReadonlyMap<string, ManifestChunk>;
+  readonly #pieces: Piece[] = [];
+  readonly #newChunks: Blob[] = [];
+  readonly #diff = new DiffCollector();
+  /** Rows since the last cut. */
+  #tail: DraftRow[] = [];
+  #rowCount = 0;
+  #serverCount = 0;
+
+  /** @param options.previous what is served now; `undefined` for the first snapshot */
+  constructor({ previous }: { previous: Manifest | undefined }) {
+    this.#previous = previous;
+    this.#reusable = new Map(previous?.chunks.map((chunk) => [chunk.contentDigest, chunk]));
+  }
+
+  /** @param rows sorted by key, after all that were pushed before, and with all versions of each name */
+  push(rows: readonly IngestedRow[]): void {
+    const latest = latestFlags(rows);
+    for (const [index, { key, name, json }] of rows.entries()) {
+      this.#tail.push({ key, json, isLatest: latest[index] === true });
+      if (name !== rows[index - 1]?.name) this.#serverCount += 1;
+    }
+    this.#rowCount += rows.length;
+    this.#cut({ isEnd: false });
+  }
+
+  async finish(options: FinishOptions): Promise<BuiltSnapshot> {
+    this.#cut({ isEnd: true });
+    const previous = this.#previous;
+    const before = await this.#readReplaced(options.readChunks);
+    const stampMs = Math.max(options.nowMs, (previous?.newestMs ?? 0) + 1);
+    const chunks = this.#pieces.map((piece) => this.#finishPiece(piece, { before, stampMs }));
+    // What is left of the replaced chunks is in none of the new ones.
+    for (const key of before.keys()) this.#diff.count('removed', key);
+    const manifest: Manifest = {
+      rowCount: this.#rowCount,
+      serverCount: this.#serverCount,
+      skillCount: options.skillCount,
+      pluginCount: options.pluginCount,
+      newestMs: this.#diff.isEmpty() ? (previous?.newestMs ?? stampMs) : stampMs,
+      chunks,
+    };
+    const manifestBlob = encodeManifest(manifest);
+    return { manifest, manifestBlob, newChunks: this.#newChunks, diff: this.#diff.result() };
+  }
+
+  #cut({ isEnd }: { isEnd: boolean }): void {
+    const ends = chunkEnds(this.#tail.map(({ key }) => key));
+    // The last one may go on with the rows to come.
+    if (!isEnd) ends.pop();
+    let start = 0;
+    for (const end of ends) {
+      this.#pieces.push(this.#piece(this.#tail.slice(start, end)));
+      start = end;
+    }
+    this.#tail = this.#tail.slice(start);
+  }
+
+  #piece(rows: readonly DraftRow[]): Piece {
+    const content = chunkContent(rows);
+    const kept = this.#reusable.get(content.digest);
+    if (kept !== undefined) return { state: 'kept', chunk: kept };
+    if (this.#previous !== undefined) return { state: 'draft', content, rows };
+    for (const { key } of rows) this.#diff.count('added', key);
+    const times = rows.map(() => ({ updatedAtMs: AS_CHUNK, firstSeenAtMs: AS_CHUNK }));
+    return { state: 'encoded', chunk: this.#encode({ content, rows, times }) };
+  }
+
+  #finishPiece(piece: Piece, context: StampContext): ManifestChunk {
+    switch (piece.state) {
+      case 'kept':
+        return piece.chunk;
+      case 'encoded':
+        return { ...piece.chunk, newestMs: context.stampMs };
+      case 'draft': {
+        const stamped = piece.rows.map((row) => this.#stamp(row, context));
+        const newestMs = stamped.reduce(
+          (newest, { updatedAtMs }) =>
+            Math.max(newest, updatedAtMs === AS_CHUNK ? context.stampMs : updatedAtMs),
+          0,
+        );
+        return { ...this.#encode({ ...piece, times: stamped }), newestMs };
+      }
+    }
+  }
+
+  #encode({ content, rows, times }: EncodeInput): Omit<ManifestChunk, 'newestMs'> {
+    const blob = encodeChunk(content, times);
+    this.#newChunks.push(blob);
+    return {
+      firstKey: rows[0]?.key ?? '',
+      count: rows.length,
+      digest: blob.digest,
+      contentDigest: content.digest,
+    };
+  }
+
+  #stamp(row: DraftRow, { before, stampMs }: StampContext): StoredRow {
+    const { key, json, isLatest } = row;
+    const old = before.get(key);
+    before.delete(key);
+    if (old === undefined) {
+      this.#diff.count('added', key);
+      return { json, isLatest, updatedAtMs: AS_CHUNK, firstSeenAtMs: stampMs };
+    }
+    // Unchanged, but in a chunk that was cut anew.
+    if (old.json === json && old.isLatest === isLatest) return old;
+    this.#diff.count('updated', key);
+    return { json, isLatest, updatedAtMs: AS_CHUNK, firstSeenAtMs: old.firstSeenAtMs };
+  }
+
+  /** The rows of those chunks of the previous snapshot that are not in this one. */
+  async #readReplaced(readChunks: FinishOptions['readChunks']): Promise<Map<string, StoredRow>> {
+    const kept = new Set(
+      this.#pieces.map((piece) => (piece.state === 'kept' ? piece.chunk.digest : undefined)),
+    );
+    const replaced = this.#previous?.chunks.filter(({ digest }) => !kept.has(digest)) ?? [];
+    const rows = new Map<string, StoredRow>();
+    if (replaced.length === 0) return rows;
+    const blobs = await readChunks(replaced.map(({ digest }) => digest));
+    for (const [index, blob] of blobs.entries()) {
+      readStoredRows(blob, { newestMs: replaced[index]?.newestMs ?? 0, into: rows });
+    }
+    return rows;
+  }
 }
 
-function draftChunks(rows: readonly IngestedRow[]): DraftChunk[] {
-  const latest = latestFlags(rows);
-  const drafts: DraftChunk[] = [];
-  let start = 0;
-  for (const end of chunkEnds(rows.map(({ key }) => key))) {
-    const chunkRows = rows
-      .slice(start, end)
-      .map(({ key, json }, offset) => ({ key, json, isLatest: latest[start + offset] === true }));
-    drafts.push({
-      firstKey: chunkRows[0]?.key ?? '',
-      rows: chunkRows,
-      contentDigest: chunkContentDigest(chunkRows),
+interface EncodeInput {
+  readonly content: ChunkContent;
+  readonly rows: readonly DraftRow[];
+  readonly times: readonly Pick<StoredRow, 'updatedAtMs' | 'firstSeenAtMs'>[];
+}
+
+interface StampContext {
+  readonly before: Map<string, StoredRow>;
+  readonly stampMs: number;
+}
+
+/** Reads a chunk's rows by their sort keys, all times filled in. */
+function readStoredRows(
+  blob: Blob,
+  { newestMs, into }: { newestMs: number; into: Map<string, StoredRow> },
+): void {
+  const chunk = decodeChunk(blob);
+  const time = (atMs = AS_CHUNK) => (atMs === AS_CHUNK ? newestMs : atMs);
+  for (const [index, value] of chunk.rows.entries()) {
+    // Rows were validated before they were stored, and the digest vouches for them since.
+    const server = value['server'] as { name: string; version: string };
+    into.set(sortKey(server), {
+      json: JSON.stringify(value),
+      isLatest: chunk.latest[index] === 1,
+      updatedAtMs: time(chunk.updatedAt[index]),
+      firstSeenAtMs: time(chunk.firstSeenAt[index]),
     });
-    start = end;
   }
-  return drafts;
 }
 
 /** Which rows are their name's latest: as upstream says where that is unambiguous, else by the rule. */
@@ -116,78 +228,4 @@ function latestFlags(rows: readonly IngestedRow[]): boolean[] {
     start = end;
   }
   return flags;
-}
-
-async function readRows(
-  chunks: readonly ManifestChunk[],
-  readChunks: BuildOptions['readChunks'],
-): Promise<Map<string, StoredRow>> {
-  const rows = new Map<string, StoredRow>();
-  if (chunks.length === 0) return rows;
-  for (const blob of await readChunks(chunks.map(({ digest }) => digest))) {
-    const chunk = decodeChunk(blob);
-    for (const [index, value] of chunk.rows.entries()) {
-      rows.set(rowKey(value), {
-        json: JSON.stringify(value),
-        isLatest: chunk.latest[index] === 1,
-        updatedAtMs: chunk.updatedAt[index] ?? 0,
-        firstSeenAtMs: chunk.firstSeenAt[index] ?? 0,
-      });
-    }
-  }
-  return rows;
-}
-
-function rowKey(value: Record<string, unknown>): string {
-  // Rows were validated before they were stored, and the chunk's digest vouches for them since.
-  const server = value['server'] as { name: string; version: string };
-  return sortKey(server);
-}
-
-function stampRow(
-  row: DraftRow,
-  {
-    before,
-    stampMs,
-    diff,
-  }: { before: Map<string, StoredRow>; stampMs: number; diff: DiffCollector },
-): StoredRow {
-  const { key, json, isLatest } = row;
-  const old = before.get(key);
-  before.delete(key);
-  if (old === undefined) {
-    diff.count('added', key);
-    return { json, isLatest, updatedAtMs: stampMs, firstSeenAtMs: stampMs };
-  }
-  // Unchanged, but in a chunk that was cut anew.
-  if (old.json === json && old.isLatest === isLatest) return old;
-  diff.count('updated', key);
-  return { json, isLatest, updatedAtMs: stampMs, firstSeenAtMs: old.firstSeenAtMs };
-}
-
-function countNames(rows: readonly IngestedRow[]): number {
-  let names = 0;
-  for (const [index, { name }] of rows.entries()) if (name !== rows[index - 1]?.name) names += 1;
-  return names;
-}
-
-type Change = 'added' | 'updated' | 'removed';
-
-class DiffCollector {
-  readonly #counts = { added: 0, updated: 0, removed: 0 };
-  readonly #samples: Record<Change, string[]> = { added: [], updated: [], removed: [] };
-
-  count(change: Change, key: string): void {
-    this.#counts[change] += 1;
-    if (this.#samples[change].length < DIFF_SAMPLE_LIMIT)
-      this.#samples[change].push(displayKey(key));
-  }
-
-  isEmpty(): boolean {
-    return this.#counts.added + this.#counts.updated + this.#counts.removed === 0;
-  }
-
-  result(): Diff {
-    return { ...this.#counts, samples: this.#samples };
-  }
 }

@@ -19,7 +19,10 @@ export interface ManifestChunk {
   readonly digest: string;
   /** Digest of its content without what is ours: 128 bits of SHA-256, in hex. */
   readonly contentDigest: string;
-  /** The newest `updatedAt` in it, epoch milliseconds: lets readers of changes pass it over. */
+  /**
+   * The newest `updatedAt` in it, epoch milliseconds: what rows without a time of their own have, and
+   * what lets readers of changes pass it over.
+   */
   readonly newestMs: number;
 }
 
@@ -76,10 +79,7 @@ export function decodeManifest({ digest, bytes }: Blob): Manifest {
   if (sha256(bytes) !== digest) {
     throw new SynclineError('snapshot-corrupt', `manifest ${digest} does not match its digest`);
   }
-  const unpacked: unknown = unpack(
-    zstdDecompressSync(bytes, { maxOutputLength: MAX_MANIFEST_BYTES }),
-  );
-  const parsed = manifestSchema.safeParse(unpacked);
+  const parsed = manifestSchema.safeParse(unpackBytes(bytes));
   if (!parsed.success) {
     throw new SynclineError(
       'snapshot-corrupt',
@@ -101,6 +101,15 @@ export function decodeManifest({ digest, bytes }: Blob): Manifest {
       newestMs: newest[index] ?? 0,
     })),
   };
+}
+
+/** `undefined`, which is no manifest either, where the bytes are of another make. */
+function unpackBytes(bytes: Uint8Array): unknown {
+  try {
+    return unpack(zstdDecompressSync(bytes, { maxOutputLength: MAX_MANIFEST_BYTES }));
+  } catch {
+    return undefined;
+  }
 }
 
 function hexSlice(bytes: Uint8Array, { index, size }: { index: number; size: number }): string {

@@ -7,7 +7,7 @@ import {
   SynclineError,
 } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '../ports.ts';
-import { type Chunk, decodeChunk } from './chunk.ts';
+import { AS_CHUNK, type Chunk, decodeChunk } from './chunk.ts';
 import { decodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
 import { nameSortKey, type RowKey, sortKey } from './row-key.ts';
 
@@ -81,13 +81,13 @@ export function createSnapshotReader({
   }
 
   async function readEntries(registry: string, chunk: ManifestChunk): Promise<readonly Entry[]> {
-    // Not the digest alone: another registry may have the same rows, but is another source.
-    const cacheKey = `${registry}:${chunk.digest}`;
+    // Not the digest alone: the same chunk can be another source's, or have come back at another time.
+    const cacheKey = `${registry}:${chunk.digest}:${chunk.newestMs}`;
     const known = chunks.get(cacheKey);
     if (known !== undefined) return known;
     const [blob] = await readChunkBlobs(store, { registry, digests: [chunk.digest] });
     if (blob === undefined) return [];
-    const entries = toEntries(decodeChunk(blob), registry);
+    const entries = toEntries(decodeChunk(blob), { source: registry, newestMs: chunk.newestMs });
     chunks.set(cacheKey, entries);
     return entries;
   }
@@ -165,7 +165,11 @@ function isStoredValue(value: JsonObject): value is StoredValue {
   return typeof value['server'] === 'object' && typeof value['_meta'] === 'object';
 }
 
-function toEntries(chunk: Chunk, source: string): Entry[] {
+function toEntries(
+  chunk: Chunk,
+  { source, newestMs }: { source: string; newestMs: number },
+): Entry[] {
+  const time = (atMs = AS_CHUNK) => new Date(atMs === AS_CHUNK ? newestMs : atMs).toISOString();
   return chunk.rows.filter(isStoredValue).map((value, index) => {
     const { server, _meta } = value;
     const official = _meta[OFFICIAL_META];
@@ -177,9 +181,9 @@ function toEntries(chunk: Chunk, source: string): Entry[] {
         ..._meta,
         [OFFICIAL_META]: {
           status: 'active',
-          publishedAt: new Date(chunk.firstSeenAt[index] ?? 0).toISOString(),
+          publishedAt: time(chunk.firstSeenAt[index]),
           ...official,
-          updatedAt: new Date(chunk.updatedAt[index] ?? 0).toISOString(),
+          updatedAt: time(chunk.updatedAt[index]),
           isLatest: chunk.latest[index] === 1,
         },
         [SYNCLINE_META]: {

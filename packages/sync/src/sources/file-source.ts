@@ -37,6 +37,8 @@ export class FileSource implements Source {
 
   async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string }> {
     const { bytes, revision } = this.#read ?? (await this.#readFile(context));
+    // The bytes are given away: whoever fetches again needs others.
+    this.#read = undefined;
     await take(bytes);
     return { revision };
   }

@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { SynclineError } from '@syncline/contract';
 import { Agent, type Dispatcher, interceptors } from 'undici';
@@ -75,23 +76,27 @@ async function readBody(
 ): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const isGzip = response.headers['content-encoding'] === 'gzip';
-  const body = isGzip ? response.body.compose(createGunzip()) : response.body;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    upstream.bytes += chunk.length;
-    if (size > maxBytes) {
-      throw new SynclineError(
-        'source-too-large',
-        `${place(url)} sent more than ${maxBytes} bytes`,
-        {
-          expected: 'a body within that limit',
-        },
-      );
+  const read = async (body: AsyncIterable<Buffer>) => {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      size += chunk.length;
+      upstream.bytes += chunk.length;
+      if (size > maxBytes) throw bodyTooLarge(url, maxBytes);
     }
+  };
+  // A pipeline, so that an error of either stream ends both and is thrown here, and nowhere else.
+  if (response.headers['content-encoding'] === 'gzip') {
+    await pipeline(response.body, createGunzip(), read);
+  } else {
+    await pipeline(response.body, read);
   }
   return Buffer.concat(chunks, size);
+}
+
+function bodyTooLarge(url: URL, maxBytes: number): SynclineError {
+  return new SynclineError('source-too-large', `${place(url)} sent more than ${maxBytes} bytes`, {
+    expected: 'a body within that limit',
+  });
 }
 
 /** A URL as it may be shown: without user, password, query. */
@@ -120,11 +125,10 @@ function timeoutError({ url, timeoutMs }: HttpRequest): SynclineError {
 }
 
 function unreachable(url: URL, cause: unknown): SynclineError {
-  const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
   const detail = cause instanceof Error ? cause.message : String(cause);
-  return new SynclineError('source-unreachable', `cannot reach ${place(url)}: ${detail}${code}`, {
-    cause,
-  });
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const what = code === '' || detail.includes(code) ? detail : `${detail} (${code})`;
+  return new SynclineError('source-unreachable', `cannot reach ${place(url)}: ${what}`, { cause });
 }
 
 /**

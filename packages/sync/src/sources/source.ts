@@ -1,5 +1,5 @@
 import type { BodySummary } from '../ingest/row-collector.ts';
-import type { RunContext } from '../ports.ts';
+import type { CheckContext } from '../ports.ts';
 
 /** What a source's cheap check found. */
 export type Probe =
@@ -32,4 +32,4 @@ export interface Source {
 }
 
 /** The part of a run that sources may know. */
-export type SourceContext = Pick<RunContext, 'signal' | 'upstream' | 'status' | 'report'>;
+export type SourceContext = Pick<CheckContext, 'signal' | 'upstream' | 'status' | 'report'>;

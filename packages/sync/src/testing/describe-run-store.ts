@@ -139,9 +139,9 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         if (first.state !== 'acquired') throw new Error('expected the lease');
         await request({ force: false });
         const { requested } = first.control;
-        expect(await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: requested })).toEqual(
-          { state: 'finished', openRequest: 2 },
-        );
+        expect(
+          await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: requested }),
+        ).toEqual({ state: 'finished', openRequest: 2 });
         expect(await store.readControl('alpha')).toMatchObject({ requested: 2, handled: 1 });
       });
 
@@ -206,8 +206,9 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         const { lease } = await acquire(store, 'alpha');
         await store.expireLease('alpha');
         expect(await renew(lease)).toEqual([{ held: true, stop: false }]);
-        expect(await store.runStore.acquire({ registry: 'alpha', owner: 'bob', ttlMs: 1, wish: TICK }))
-          .toMatchObject({ state: 'busy' });
+        expect(
+          await store.runStore.acquire({ registry: 'alpha', owner: 'bob', ttlMs: 1, wish: TICK }),
+        ).toMatchObject({ state: 'busy' });
       });
 
       test('a lease that another run took, one that was freed, and one that is lost, are refused', async () => {
@@ -299,7 +300,9 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await store.status.load('alpha')).toEqual(before);
         expect(await store.listRuns('alpha')).toEqual([]);
         expect(await store.readControl('alpha')).toMatchObject({ handled: 0 });
-        expect(await store.runStore.renew([lease], { ttlMs: 1_000 })).toMatchObject([{ held: true }]);
+        expect(await store.runStore.renew([lease], { ttlMs: 1_000 })).toMatchObject([
+          { held: true },
+        ]);
       });
 
       test('whose status is absent is refused, and makes none', async () => {
@@ -310,7 +313,9 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       });
 
       test('asked for again, it answers as the first time and writes nothing more', async () => {
-        const { lease } = await acquire(store, 'alpha', { wish: { kind: 'request', force: false } });
+        const { lease } = await acquire(store, 'alpha', {
+          wish: { kind: 'request', force: false },
+        });
         const ending = { changes: { message: 'once' }, run: testRun(lease), handledRequest: 1 };
         expect(await store.runStore.finish(lease, ending)).toEqual({ state: 'finished' });
         const again = { ...ending, changes: { message: 'twice' } };
@@ -326,9 +331,9 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         const publication = await storeSnapshot(store.snapshots, { lease, name: 'one' });
         const changes = { snapshot: publication.manifest, phase: 'Complete' } as const;
         const run = testRun(lease, { snapshot: publication.manifest });
-        expect(
-          await store.runStore.publishAndFinish(lease, { changes, run }, publication),
-        ).toEqual({ state: 'finished' });
+        expect(await store.runStore.publishAndFinish(lease, { changes, run }, publication)).toEqual(
+          { state: 'finished' },
+        );
         expect(await store.snapshots.readPointer('alpha')).toBe(publication.manifest);
         expect(await store.status.load('alpha')).toMatchObject(changes);
         expect(await store.listRuns('alpha')).toEqual([run]);

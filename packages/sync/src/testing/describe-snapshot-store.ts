@@ -87,7 +87,11 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
     });
 
     test('the history has what is served first, then what it superseded, newest first', async () => {
-      const [one, two, three] = [await publish('one'), await publish('two'), await publish('three')];
+      const [one, two, three] = [
+        await publish('one'),
+        await publish('two'),
+        await publish('three'),
+      ];
       const history = await store.snapshots.history('alpha');
       expect(history.map(({ manifest }) => manifest)).toEqual(
         [three, two, one].map(({ manifest }) => manifest),

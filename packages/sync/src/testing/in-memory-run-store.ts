@@ -1,8 +1,8 @@
 import { changeStatus } from '@syncline/contract';
 import {
   type Acquisition,
-  fencingToken,
   type Finished,
+  fencingToken,
   type Lease,
   type Publication,
   type Renewal,
@@ -49,6 +49,16 @@ export function createInMemoryRunStore(state: InMemoryState): RunStore {
 
     publishAndFinish: async (lease, ending, publication) => finish(lease, ending, publication),
     finish: async (lease, ending) => finish(lease, ending, undefined),
+
+    async confirmUnchanged(name, { term, changes }) {
+      const registry = state.of(name);
+      const { requested, handled, suspended, pinned } = registry.control;
+      const ended = fencingToken({ term, owner: '' });
+      if (storedToken(registry.status) !== ended) return false;
+      if (suspended || pinned !== undefined || requested > handled) return false;
+      registry.status = changeStatus(statusOf(registry), changes);
+      return true;
+    },
   };
 
   function finish(

@@ -19,3 +19,4 @@ export {
 export { createStaticConfigSource, type StaticConfigSource } from './static-config-source.ts';
 export { acquire, createInMemoryHarness, type StoreHarness, testRun } from './store-harness.ts';
 export { storeSnapshot, testBlob } from './test-blobs.ts';
+export { storeRows } from './test-snapshots.ts';

@@ -38,6 +38,7 @@ export function createRecordingObserver(): RecordingObserver {
     counts,
     latenessMs,
     runFinished: (run) => void runs.push(run),
+    tickQuiet: () => {},
     phaseFinished: () => {},
     overlapSkipped: () => {
       counts.overlaps += 1;

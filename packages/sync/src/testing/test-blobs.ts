@@ -10,7 +10,11 @@ export function testBlob(text: string): Blob {
 /** Stores a manifest and chunks whose content does not matter, ready to be published. */
 export async function storeSnapshot(
   snapshots: SnapshotStore,
-  { lease, name, chunks = [`${name}-1`, `${name}-2`] }: {
+  {
+    lease,
+    name,
+    chunks = [`${name}-1`, `${name}-2`],
+  }: {
     lease: Lease;
     /** Snapshots of one name have one digest. */
     name: string;

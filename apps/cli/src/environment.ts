@@ -1,0 +1,43 @@
+import { SynclineError } from '@syncline/contract';
+import {
+  type Env,
+  type ProcessContext,
+  type ReadEnvOptions,
+  readEnv,
+  readRedisUrl,
+} from '@syncline/runtime';
+import type { Command } from 'commander';
+
+/** What the options of the whole program say over the environment. */
+export function envOptions(program: Command): ReadEnvOptions {
+  const { config } = program.opts<{ config?: string }>();
+  return { overrides: { SYNCLINE_CONFIG: config } };
+}
+
+export interface StoreEnv extends Env {
+  readonly redisUrl: string;
+}
+
+/**
+ * The environment of a command that needs a Redis.
+ *
+ * @throws SynclineError `config-invalid` where it names none, and no `syncline up` runs one
+ */
+export async function readStoreEnv(program: Command): Promise<StoreEnv> {
+  return withRedisUrl(readEnv(undefined, envOptions(program)));
+}
+
+/** The same context, with the Redis that `syncline up` runs where the environment names none. */
+export async function withStoreEnv(context: ProcessContext): Promise<ProcessContext> {
+  return { ...context, env: await withRedisUrl(context.env) };
+}
+
+async function withRedisUrl(env: Env): Promise<StoreEnv> {
+  const { dataDir } = env;
+  const redisUrl = env.redisUrl ?? (await readRedisUrl({ dataDir }));
+  if (redisUrl !== undefined) return { ...env, redisUrl };
+  throw new SynclineError(
+    'config-invalid',
+    `there is no Redis: REDIS_URL is not set, and no syncline up runs on the data directory ${dataDir}`,
+  );
+}

@@ -1,0 +1,31 @@
+import { SynclineError } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import { describeError, exitStatusOf } from './errors.ts';
+
+test.each([
+  ['config-invalid', 2],
+  ['config-unreadable', 2],
+  ['unknown-registry', 1],
+  ['store-unavailable', 1],
+] as const)('%s ends with status %d', (code, status) => {
+  expect(exitStatusOf(new SynclineError(code, 'no'))).toBe(status);
+});
+
+test('says in one line what went wrong, and no password', () => {
+  const error = new Error('cannot reach\n  redis://user:hunter2@redis.example\n');
+  expect(describeError(error)).toBe('cannot reach redis://redis.example');
+  expect(describeError('told as text')).toBe('told as text');
+});
+
+test('finds words for errors that have none', () => {
+  const errors = [new Error('connect ECONNREFUSED ::1'), new Error('again')];
+  const refused = Object.assign(new AggregateError(errors, 'to be taken away'), { message: '' });
+  expect(describeError(refused)).toBe('connect ECONNREFUSED ::1; again');
+});
+
+test('says what to do about a port that is taken', () => {
+  const taken = { code: 'EADDRINUSE', port: 8080, address: '127.0.0.1' };
+  expect(describeError(Object.assign(new Error('listen'), taken))).toMatch(
+    /^port 8080 of 127\.0\.0\.1 is in use: set PORT /,
+  );
+});

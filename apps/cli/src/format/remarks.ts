@@ -1,0 +1,35 @@
+import type { RegistryView } from '@syncline/contract';
+import { joined, plain, shortDigest } from './text.ts';
+
+/** What there is to say of a registry beside its phase: what an operator or a guard did, and why it is as it is. */
+export function remarksOn(view: RegistryView): string {
+  const { status, stale } = view;
+  const says = status.phase === 'Complete' ? undefined : status.message;
+  return joined([
+    suspension(view),
+    pin(view),
+    holding(view),
+    says === undefined ? status.reason : plain(says),
+    stale && status.lastSuccessAt !== undefined && 'stale',
+  ]);
+}
+
+/** `suspended by the config`, `suspended: moving house` */
+export function suspension({ control }: RegistryView): string | undefined {
+  if (control.suspendedBy === null) return undefined;
+  if (control.suspendedBy === 'config') return 'suspended by the config';
+  return control.note === null ? 'suspended' : `suspended: ${plain(control.note)}`;
+}
+
+/** `pinned to 0f3ac2d51b77` */
+export function pin({ control }: RegistryView): string | undefined {
+  return control.pinned === null ? undefined : `pinned to ${shortDigest(control.pinned)}`;
+}
+
+/** `holds back 0f3ac2d51b77: 0 rows in place of 12` */
+export function holding({ held }: RegistryView): string | undefined {
+  if (held === null) return undefined;
+  const { snapshot, reason, rowCountBefore, rowCountAfter } = held;
+  if (reason === 'empty') return `holds back ${shortDigest(snapshot)}, which is empty`;
+  return `holds back ${shortDigest(snapshot)}: ${rowCountAfter} rows in place of ${rowCountBefore}`;
+}

@@ -1,0 +1,74 @@
+import { stripVTControlCharacters } from 'node:util';
+import Table from 'cli-table3';
+
+export interface Column {
+  readonly head: string;
+  readonly align?: 'left' | 'right';
+}
+
+/** What a table is wide where nobody looks at it on a terminal. */
+const DEFAULT_WIDTH = 100;
+const GAP = 2;
+const LEAST_LAST_WIDTH = 20;
+
+const NO_LINES = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+};
+
+/** A table without lines. The last column takes what width is left, and is wrapped there. */
+export function formatTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  { width = process.stdout.columns ?? DEFAULT_WIDTH }: { readonly width?: number } = {},
+): string {
+  const head = columns.map((column) => column.head);
+  const widths = columns.slice(0, -1).map((_, index) => widest(index, [head, ...rows]) + GAP);
+  const taken = widths.reduce((sum, columnWidth) => sum + columnWidth, 0);
+  const lastWidth = Math.max(width - taken, LEAST_LAST_WIDTH);
+  const table = new Table({
+    head,
+    // The gap belongs to the column, also after the last one.
+    colWidths: [...widths, lastWidth + GAP],
+    colAligns: columns.map(({ align = 'left' }) => align),
+    chars: NO_LINES,
+    style: { 'padding-left': 0, 'padding-right': GAP, head: [], border: [] },
+  });
+  for (const row of rows) table.push([...row.slice(0, -1), wrap(row.at(-1) ?? '', lastWidth)]);
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** Breaks between words where it can, and within those that are longer than a line, as URLs are. */
+function wrap(text: string, width: number): string {
+  const pieces = text
+    .split(' ')
+    .flatMap((word) => word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? []);
+  const lines: string[] = [];
+  for (const piece of pieces) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + piece.length > width) lines.push(piece);
+    else lines[lines.length - 1] = `${line} ${piece}`;
+  }
+  return lines.join('\n');
+}
+
+function widest(index: number, rows: readonly (readonly string[])[]): number {
+  return Math.max(...rows.map((row) => stripVTControlCharacters(row[index] ?? '').length));
+}

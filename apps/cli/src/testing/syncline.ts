@@ -1,0 +1,38 @@
+import {
+  type Exit,
+  type Lifetime,
+  PROGRAMS,
+  type ProcessHandle,
+  startProcess,
+} from '@syncline/test/support';
+
+export interface SynclineOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly directory?: string;
+  readonly lifetime?: Lifetime;
+}
+
+/** Starts `syncline` with arguments, in an environment of its own. */
+export function startSyncline(
+  args: readonly string[],
+  options: SynclineOptions = {},
+): Promise<ProcessHandle> {
+  const name = `syncline ${args.join(' ')}`;
+  return startProcess({ name, entry: PROGRAMS.cli, args, ...options });
+}
+
+export interface Ended {
+  readonly code: Exit['code'];
+  /** Everything that was printed, on standard output and standard error. */
+  readonly text: string;
+}
+
+/** Runs `syncline` until it ends. */
+export async function syncline(
+  args: readonly string[],
+  options: SynclineOptions = {},
+): Promise<Ended> {
+  const started = await startSyncline(args, options);
+  const { code } = await started.exited;
+  return { code, text: started.output.lines.join('\n') };
+}

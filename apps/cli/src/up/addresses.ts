@@ -1,0 +1,38 @@
+import type { Config } from '@syncline/contract';
+
+export interface AddressesOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly config: Config;
+}
+
+/** More would not be read. */
+const CATALOGS_SHOWN = 5;
+
+/** Where to look, now that something is there. */
+export function formatAddresses({ host, port, config }: AddressesOptions): string {
+  const base = `http://${reachable(host)}:${port}`;
+  const registries = config.registries.map(({ name }) => name);
+  const names = new Set([...config.catalogs.map(({ name }) => name), ...registries]);
+  const shown = [...names].slice(0, CATALOGS_SHOWN);
+  const lines = [
+    ...shown.map((name, index) => [
+      index === 0 ? 'Catalogs' : '',
+      `${base}/registry/${name}/v0.1/servers`,
+    ]),
+    ...(names.size > shown.length
+      ? [['', `and ${names.size - shown.length} more: ${base}/v1/catalogs`]]
+      : []),
+    ['Status', `${base}/v1/registries`],
+    ['Bull Board', `${base}/queues`],
+    ['Metrics', `${base}/metrics`],
+  ];
+  const text = lines.map(([what = '', where = '']) => `  ${what.padEnd(12)}${where}`);
+  return ['', 'Listening; Ctrl-C stops', ...text, ''].join('\n');
+}
+
+/** The host as one would type it: an address that stands for all of them cannot be gone to. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,125 @@
+import { relative } from 'node:path';
+import { startApi } from '@syncline/api';
+import { redisKeys } from '@syncline/contract';
+import { createConfigFollower, createRegistryReader, createRunLog } from '@syncline/redis';
+import {
+  composeServices,
+  type LoadedConfig,
+  loadConfig,
+  type ProcessContext,
+  readinessOf,
+  type Service,
+  startEmbeddedRedis,
+  VERSION,
+} from '@syncline/runtime';
+import { startScheduler } from '@syncline/scheduler';
+import { startWorker } from '@syncline/worker';
+import type { StoreEnv } from '../environment.ts';
+import { counted } from '../format/text.ts';
+import { print } from '../output.ts';
+import { connectToRedis, hostOf } from '../store.ts';
+import { formatAddresses } from './addresses.ts';
+import { startProgress } from './progress.ts';
+
+/**
+ * Everything in this process. On stop the api goes first, so that nobody is answered who asks for what
+ * will not be done, and Redis last. Where a part does not start, those before it are stopped.
+ *
+ * @throws ConfigError before anything is started
+ */
+export async function startUp(context: ProcessContext): Promise<Service> {
+  const loaded = await loadConfig(context.env.configPath);
+  const registries = counted(loaded.config.registries.length, 'registry', 'registries');
+  print(`Syncline ${VERSION} with ${registries} of ${relative('', loaded.path)}`);
+
+  const started: Service[] = [];
+  const start = async <Part extends Service>(starting: Promise<Part>): Promise<Part> => {
+    const part = await starting;
+    started.push(part);
+    return part;
+  };
+  try {
+    const env = await provideRedis(context, start);
+    const contextWithRedis = { ...context, env };
+    await start(showProgress({ ...context, env }, loaded));
+    // The api before the worker: a registry may have a catalog of this very process as its upstream.
+    const api = await start(startApi(contextWithRedis));
+    const scheduler = await start(startScheduler(contextWithRedis));
+    const worker = await start(startWorker(withQuietRuns(contextWithRedis)));
+    print(formatAddresses({ host: env.host, port: api.port, config: loaded.config }));
+    const all = composeServices('up', started, { stopOrder: [api, scheduler, worker] });
+    return withFarewell(all);
+  } catch (error) {
+    await composeServices('up', started).stop();
+    throw error;
+  }
+}
+
+async function provideRedis(
+  { env, logger }: ProcessContext,
+  start: (starting: Promise<Service>) => Promise<Service>,
+): Promise<StoreEnv> {
+  const { redisUrl, dataDir } = env;
+  if (redisUrl !== undefined) {
+    print(`Using the Redis at ${hostOf(redisUrl)}`);
+    return { ...env, redisUrl };
+  }
+  print(`Starting Redis; its data is in ${dataDir}`);
+  const redis = await startEmbeddedRedis({ dataDir, logger });
+  await start(
+    Promise.resolve({
+      name: 'redis',
+      readiness: async () => readinessOf([]),
+      stop: () => redis.stop(),
+    }),
+  );
+  return { ...env, redisUrl: redis.url };
+}
+
+async function showProgress(
+  { env, logger }: ProcessContext & { env: StoreEnv },
+  { config }: LoadedConfig,
+): Promise<Service> {
+  const redis = await connectToRedis(env.redisUrl);
+  const keys = redisKeys(env.prefix);
+  const follower = createConfigFollower({
+    redis,
+    keys,
+    logger: logger.child({}, { level: 'error' }),
+  });
+  const progress = await startProgress({
+    config: async () => {
+      await follower.refresh();
+      return follower.current() ?? config;
+    },
+    reader: createRegistryReader({ redis, keys }),
+    runs: createRunLog({ redis, keys }),
+    print,
+    onError: (error) => logger.debug({ err: error }, 'could not look at the progress'),
+  });
+  return {
+    name: 'progress',
+    readiness: async () => readinessOf([]),
+    stop: async () => {
+      const stopped = progress.stop();
+      redis.disconnect();
+      await stopped;
+    },
+  };
+}
+
+/** The log warns of runs that fail and are held back, and so does the progress: once is enough. */
+function withQuietRuns(context: ProcessContext): ProcessContext {
+  if (context.logger.level !== 'warn') return context;
+  return { ...context, logger: context.logger.child({}, { level: 'error' }) };
+}
+
+function withFarewell(service: Service): Service {
+  return {
+    ...service,
+    stop: () => {
+      print('Stopping');
+      return service.stop();
+    },
+  };
+}

@@ -1,0 +1,16 @@
+--[[
+Notes that a check found a registry as its last run left it, if that is still so, and nobody wants it run.
+Takes no lease: the token of a run that has ended, `<term>:`, is what is compared.
+
+KEYS  1 status hash   2 control hash
+ARGV  1 term of the last run   then name, value, … of status fields to set
+Returns  1 if they were set, 0 if another run has begun or ended since, a request is open, or an operator
+         has suspended or pinned the registry
+]]
+local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
+if stored[1] ~= ARGV[1] or stored[2] then return 0 end
+local control = redis.call('HMGET', KEYS[2], 'requested', 'handled', 'suspended', 'pinned')
+if control[3] == '1' or control[4] then return 0 end
+if tonumber(control[1] or '0') > tonumber(control[2] or '0') then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 2))
+return 1

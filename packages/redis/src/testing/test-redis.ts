@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { type ConfigInput, controlSchema, type RedisKeys, redisKeys } from '@syncline/contract';
+import { createStaticConfigSource, type StoreHarness } from '@syncline/sync/testing';
+import { Redis } from 'ioredis';
+import { inject, onTestFinished } from 'vitest';
+import { createSyncQueue, type SyncQueue } from '../queue.ts';
+import { redisNowMs } from '../registry-reader.ts';
+import { createRunLog } from '../run-log.ts';
+import { createRedisRunStore } from '../run-store.ts';
+import { createRedisSnapshotStore } from '../snapshot-store.ts';
+import { createRedisStatusPersistence } from '../status-store.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A Redis for this test run alone; take a prefix of your own. */
+    redisUrl: string;
+  }
+}
+
+export interface TestRedis {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly keys: RedisKeys;
+}
+
+/** A connection, and a prefix that nobody else uses; both are gone after the test. */
+export function testRedis(): TestRedis {
+  const prefix = `test-${randomUUID().slice(0, 13)}`;
+  const redis = connect();
+  onTestFinished(() => deleteAll(prefix));
+  return { redis, prefix, keys: redisKeys(prefix) };
+}
+
+/** A further connection, as BullMQ workers want it, that is closed after the test. */
+export function connect(): Redis {
+  const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
+  onTestFinished(() => redis.disconnect());
+  return redis;
+}
+
+/** The queue of a prefix; closed after the test. */
+export function testQueue({ redis, keys }: TestRedis): SyncQueue {
+  const queue = createSyncQueue({
+    redis,
+    keys,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  onTestFinished(() => queue.close());
+  return queue;
+}
+
+/** A config with file registries of these names. */
+export function testConfig(...names: readonly string[]): ConfigInput {
+  return {
+    registries: names.map((name) => ({ name, file: { path: `/registries/${name}.json` } })),
+  };
+}
+
+/** The Redis ports, as the conformance suites want them. */
+export function redisHarness(test = testRedis()): StoreHarness {
+  const { redis, keys } = test;
+  const config = createStaticConfigSource(testConfig('alpha', 'beta', 'gamma'));
+  const runLog = createRunLog({ redis, keys });
+  return {
+    runStore: createRedisRunStore({ redis, keys }),
+    snapshots: createRedisSnapshotStore({ redis, keys }),
+    status: createRedisStatusPersistence({ redis, keys, config }),
+    readControl: async (registry) =>
+      controlSchema.parse(await redis.hgetall(keys.control(registry))),
+    changeControl: async (registry, change) => {
+      await redis.hset(
+        keys.control(registry),
+        'pinned' in change ? { pinned: change.pinned } : { suspended: '1' },
+      );
+    },
+    listRuns: async (registry) => (await runLog.list(registry, { limit: 100 })).runs,
+    expireLease: async (registry) => {
+      await redis.hset(keys.status(registry), 'leaseUntil', '1');
+    },
+    loseData: () => deleteAll(test.prefix),
+    passTime: async () => {
+      const startMs = await redisNowMs(redis);
+      while ((await redisNowMs(redis)) === startMs);
+    },
+  };
+}
+
+async function deleteAll(prefix: string): Promise<void> {
+  const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: 0 });
+  try {
+    for (const match of [`${prefix}:*`, `{${prefix}:*`]) {
+      for await (const found of redis.scanStream({ match, count: 1_000 })) {
+        // As ioredis documents it: each item is a list of keys.
+        const names = found as string[];
+        if (names.length > 0) await redis.unlink(...names);
+      }
+    }
+  } finally {
+    redis.disconnect();
+  }
+}

@@ -1,0 +1,310 @@
+import type { JobPayloadInput } from '@syncline/contract';
+import { JOB_NAME, QUEUE_NAME } from '@syncline/contract';
+import type { Lease, RunStore, Tick, TickResult, TickSource } from '@syncline/sync';
+import { createRecordingLogger, testRun } from '@syncline/sync/testing';
+import { type Job, Queue, QueueEvents } from 'bullmq';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { addHint } from './queue.ts';
+import { createRedisRunStore } from './run-store.ts';
+import { connect, testQueue, testRedis } from './testing/test-redis.ts';
+import { createBullTickSource } from './tick-source.ts';
+
+type Handle = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
+
+/** A queue, what a foreign producer has of it, and as many workers as a test starts. */
+async function createTicks() {
+  const test = testRedis();
+  const { keys } = test;
+  const queue = testQueue(test);
+  const foreign = new Queue<unknown>(QUEUE_NAME, {
+    connection: connect(),
+    prefix: keys.queuePrefix,
+  });
+  const events = new QueueEvents(QUEUE_NAME, { connection: connect(), prefix: keys.queuePrefix });
+  onTestFinished(async () => void (await Promise.all([foreign.close(), events.close()])));
+  await events.waitUntilReady();
+  const start = async (handle: Handle): Promise<TickSource> => {
+    const source = createBullTickSource({
+      redis: connect(),
+      keys,
+      queue,
+      concurrency: 16,
+      logger: createRecordingLogger(),
+    });
+    onTestFinished(() => source.stop({ graceMs: 0 }));
+    await source.start(handle);
+    return source;
+  };
+  const add = (payload: unknown): Promise<Job> => foreign.add(JOB_NAME, payload);
+  return { ...test, queue, foreign, events, start, add };
+}
+
+const ALPHA: Lease = { registry: 'alpha', term: '1770000000000001', owner: 'alice' };
+
+function ran(changes: Parameters<typeof testRun>[1] = {}): TickResult {
+  return { state: 'ran', run: testRun(ALPHA, changes) };
+}
+
+test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
+  [
+    'a job of a foreign producer is a request',
+    { v: 1, registry: 'alpha' },
+    { trigger: 'manual', wish: { kind: 'request', force: false } },
+  ],
+  [
+    'also a forced one',
+    { v: 1, registry: 'alpha', trigger: 'webhook', force: true },
+    { trigger: 'webhook', force: true, wish: { kind: 'request', force: true } },
+  ],
+  [
+    'a job that names its request is a hint',
+    { v: 1, registry: 'alpha', request: 7 },
+    { trigger: 'manual', wish: { kind: 'hint', request: 7 } },
+  ],
+  [
+    'any other is a tick',
+    { v: 1, registry: 'alpha', trigger: 'retry' },
+    { trigger: 'retry', force: false, wish: { kind: 'tick' } },
+  ],
+])('%s', async (_what, payload, tick) => {
+  const { start, add, events } = await createTicks();
+  const handle = vi.fn<Handle>(async () => ran({ outcome: 'unchanged' }));
+  await start(handle);
+  const job = await add(payload);
+  expect(await job.waitUntilFinished(events)).toBe('unchanged');
+  expect(handle).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ registry: 'alpha', ...tick }),
+    expect.any(AbortSignal),
+  );
+});
+
+test('a scheduled job knows when it was due', async () => {
+  const { start, queue } = await createTicks();
+  const ticks: Tick[] = [];
+  await start(async (tick) => {
+    ticks.push(tick);
+    return ran();
+  });
+  const startMs = Date.now();
+  await queue.upsertJobScheduler(
+    'alpha',
+    { every: 1_000, offset: 1 },
+    { name: JOB_NAME, data: { v: 1, registry: 'alpha', trigger: 'schedule' } },
+  );
+  await vi.waitFor(() => expect(ticks.length).toBeGreaterThan(1), { timeout: 5_000 });
+  expect(ticks[0]).toMatchObject({ trigger: 'schedule', wish: { kind: 'tick' } });
+  for (const { dueAtMs = 0 } of ticks) {
+    expect(dueAtMs % 1_000).toBe(1);
+    expect(dueAtMs).toBeGreaterThanOrEqual(startMs - 1_000);
+    expect(dueAtMs).toBeLessThanOrEqual(Date.now());
+  }
+});
+
+test.each([
+  ['no payload', undefined],
+  ['another version', { v: 2, registry: 'alpha' }],
+  ['no registry', { v: 1 }],
+  ['a name that no registry can have', { v: 1, registry: '../alpha' }],
+  ['a trigger that is not known', { v: 1, registry: 'alpha', trigger: 'boredom' }],
+])('a job with %s fails for good, and nothing is run', async (_what, payload) => {
+  const { start, foreign, events } = await createTicks();
+  const handle = vi.fn<Handle>();
+  await start(handle);
+  const job = await foreign.add(JOB_NAME, payload, { attempts: 5 });
+  await expect(job.waitUntilFinished(events)).rejects.toThrow('the payload is not known');
+  expect(handle).not.toHaveBeenCalled();
+  expect(await foreign.getFailedCount()).toBe(1);
+});
+
+test('a job for a registry that is not known fails for good', async () => {
+  const { start, foreign, events } = await createTicks();
+  const handle = vi.fn<Handle>(async () => ({ state: 'unknown-registry' }));
+  await start(handle);
+  const job = await foreign.add(JOB_NAME, { v: 1, registry: 'nobody' }, { attempts: 5 });
+  await expect(job.waitUntilFinished(events)).rejects.toThrow('names no registry nobody');
+  expect(handle).toHaveBeenCalledOnce();
+});
+
+test.each<[TickResult, string]>([
+  [{ state: 'busy' }, 'joined: another run is under way'],
+  [{ state: 'answered' }, 'answered by an earlier run'],
+  [ran({ outcome: 'published' }), 'published'],
+  [ran({ outcome: 'held' }), 'held'],
+  [ran({ outcome: 'skipped' }), 'skipped'],
+  // Nobody asked this process to stop: whoever took the lease goes on with it.
+  [ran({ outcome: 'interrupted' }), 'interrupted'],
+])('%j completes the job', async (result, told) => {
+  const { start, add, events } = await createTicks();
+  await start(async () => result);
+  expect(await (await add({ v: 1, registry: 'alpha' })).waitUntilFinished(events)).toBe(told);
+});
+
+test('a failed run fails its job, and a retry is queued for when it is due', async () => {
+  const { start, add, events, queue } = await createTicks();
+  const run = {
+    outcome: 'failed',
+    finishedAt: '2026-02-01T12:00:00.000Z',
+    error: {
+      code: 'source-timeout',
+      message: 'no answer',
+      nextTryAt: '2026-02-01T12:00:30.000Z',
+    },
+  } as const;
+  await start(async () => ran(run));
+  const job = await add({ v: 1, registry: 'alpha' });
+  await expect(job.waitUntilFinished(events)).rejects.toThrow('no answer');
+  const [retry] = await queue.getDelayed();
+  expect(retry).toMatchObject({ data: { v: 1, registry: 'alpha', trigger: 'retry' } });
+  expect(retry?.delay).toBeGreaterThanOrEqual(30_000);
+  expect(retry?.delay).toBeLessThan(31_000);
+});
+
+test('a retry that fails is followed by the next one', async () => {
+  const { start, add } = await createTicks();
+  let runs = 0;
+  await start(async () => {
+    runs += 1;
+    const lease = { ...ALPHA, term: String(1_770_000_000_000_000 + runs) };
+    const error = { code: 'source-timeout', message: 'no', nextTryAt: '2026-02-01T12:00:01.000Z' };
+    return { state: 'ran', run: { ...testRun(lease), outcome: 'failed', error } } as TickResult;
+  });
+  await add({ v: 1, registry: 'alpha' });
+  await vi.waitFor(() => expect(runs).toBeGreaterThan(3), { timeout: 5_000 });
+});
+
+test('a request that is still open is hinted at', async () => {
+  const { start, add } = await createTicks();
+  const wishes: Tick['wish'][] = [];
+  await start(async ({ wish }) => {
+    wishes.push(wish);
+    if (wish.kind === 'hint') return ran({ handledRequest: 2 });
+    return { state: 'ran', run: testRun(ALPHA), openRequest: 2 };
+  });
+  await add({ v: 1, registry: 'alpha' });
+  await vi.waitFor(() => expect(wishes).toContainEqual({ kind: 'hint', request: 2 }));
+});
+
+test.each<[what: string, result: TickResult]>([
+  ['is interrupted', ran({ outcome: 'interrupted' })],
+  ['had not begun', { state: 'stopped' }],
+])(
+  'a run that %s as its process stops goes back to waiting, for another one',
+  async (_what, result) => {
+    const { start, add, queue } = await createTicks();
+    const running = Promise.withResolvers<void>();
+    const first = await start((_tick, signal) => {
+      running.resolve();
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve(result), { once: true });
+      });
+    });
+    await add({ v: 1, registry: 'alpha' });
+    await running.promise;
+    await first.stop({ graceMs: 0 });
+    expect(await queue.getFailedCount()).toBe(0);
+    expect(await queue.getWaitingCount()).toBe(1);
+
+    const second = vi.fn<Handle>(async () => ran());
+    await start(second);
+    await vi.waitFor(() => expect(second).toHaveBeenCalledOnce());
+  },
+);
+
+test('a run that ends within the grace is let end', async () => {
+  const { start, add, events } = await createTicks();
+  const running = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const source = await start(async (_tick, signal) => {
+    running.resolve();
+    await go.promise;
+    return ran({ outcome: signal.aborted ? 'interrupted' : 'published' });
+  });
+  const job = await add({ v: 1, registry: 'alpha' });
+  await running.promise;
+  const stopped = source.stop({ graceMs: 60_000 });
+  go.resolve();
+  expect(await job.waitUntilFinished(events)).toBe('published');
+  await stopped;
+});
+
+test('what a handler throws fails the job, and the worker goes on', async () => {
+  const { start, add, events } = await createTicks();
+  await start(async ({ registry }) => {
+    if (registry === 'alpha') throw new Error('the store is away');
+    return ran();
+  });
+  const bad = await add({ v: 1, registry: 'alpha' });
+  await expect(bad.waitUntilFinished(events)).rejects.toThrow('the store is away');
+  expect(await (await add({ v: 1, registry: 'beta' })).waitUntilFinished(events)).toBe('published');
+});
+
+/** Runs as the domain does it, with nothing to do in between: `work` is the run. */
+function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle; runs: number[] } {
+  const runs: number[] = [];
+  const handle: Handle = async ({ registry, wish }) => {
+    const acquisition = await runStore.acquire({ registry, owner: 'alice', ttlMs: 60_000, wish });
+    if (acquisition.state !== 'acquired') return acquisition;
+    const { lease, control } = acquisition;
+    runs.push(control.requested);
+    await work();
+    const run = testRun(lease, { handledRequest: control.requested });
+    const ending = { changes: {}, run, handledRequest: control.requested };
+    const finished = await runStore.finish(lease, ending);
+    const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
+    return { state: 'ran', run, ...(openRequest === undefined ? {} : { openRequest }) };
+  };
+  return { handle, runs };
+}
+
+test('ten requests while a run is under way are answered by exactly one more', async () => {
+  const { start, add, foreign, queue, redis, keys } = await createTicks();
+  const running = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const { handle, runs } = runner(createRedisRunStore({ redis, keys }), () => {
+    running.resolve();
+    return go.promise;
+  });
+  await start(handle);
+  await addHint(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
+  await running.promise;
+  const jobs = await Promise.all(
+    Array.from({ length: 10 }, () => add({ v: 1, registry: 'alpha' })),
+  );
+  await vi.waitFor(async () =>
+    expect(await redis.hget(keys.control('alpha'), 'requested')).toBe('10'),
+  );
+  go.resolve();
+  await vi.waitFor(async () =>
+    expect(await redis.hget(keys.control('alpha'), 'handled')).toBe('10'),
+  );
+  await vi.waitFor(async () => {
+    const counts = await foreign.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
+    expect(Object.values(counts)).toEqual([0, 0, 0, 0]);
+  });
+  expect(runs).toEqual([0, 10]);
+  for (const { id } of jobs) expect(await foreign.getJobState(id ?? '')).toBe('completed');
+});
+
+test('a hint that is there already is not added again', async () => {
+  const { queue } = await createTicks();
+  for (let time = 0; time < 3; time += 1) {
+    await addHint(queue, { kind: 'request', registry: 'alpha', request: 1 });
+    await addHint(queue, { kind: 'interrupted', registry: 'alpha', term: '1' });
+    await addHint(queue, { kind: 'retry', registry: 'alpha', term: '1', delayMs: 60_000 });
+    await addHint(queue, { kind: 'config', registry: 'alpha', since: 'x', delayMs: 60_000 });
+  }
+  expect(await queue.getWaitingCount()).toBe(2);
+  expect(await queue.getDelayedCount()).toBe(2);
+});
+
+test('requests run before ticks', async () => {
+  const { queue, start } = await createTicks();
+  await addHint(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
+  await addHint(queue, { kind: 'request', registry: 'beta', request: 1 });
+  const order: string[] = [];
+  await start(async ({ registry }) => {
+    order.push(registry);
+    return ran();
+  });
+  await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']));
+});

@@ -1,0 +1,160 @@
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { registryConfig } from '../testing/registry-config.ts';
+import { IngestPool, type OpenOptions } from './ingest-pool.ts';
+import { OutOfOrder } from './row-collector.ts';
+
+const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
+const pool = new IngestPool({ heavyRuns: 2 });
+afterAll(() => pool.close());
+
+function open(options: Partial<OpenOptions> & { from?: IngestPool } = {}) {
+  const { from = pool, ...rest } = options;
+  const slot = from.slots.tryTake();
+  if (slot === undefined) throw new Error('all slots are taken');
+  const session = from.open({
+    filter: registryConfig().filter,
+    order: 'arrival',
+    previous: undefined,
+    signal: new AbortController().signal,
+    slot,
+    ...rest,
+  });
+  onTestFinished(() => {
+    session.close();
+    slot.release();
+  });
+  return session;
+}
+
+function body(names: readonly string[], more: object = {}): Uint8Array {
+  const servers = names.map((name) => ({ name, version: '1', description: 'x' }));
+  return Buffer.from(JSON.stringify({ servers, ...more }));
+}
+
+function names(count: number, prefix = 's'): string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}${String(index).padStart(6, '0')}`);
+}
+
+const noChunks = async () => [];
+
+describe('IngestPool', () => {
+  test('takes bodies one by one, and builds a snapshot of them', async () => {
+    const session = open();
+    const metadata = { nextCursor: 'go on' };
+    expect(await session.add(body(['a', 'b'], { metadata }))).toEqual({
+      format: 'registry-list',
+      rowCount: 2,
+      nextCursor: 'go on',
+    });
+    await session.add(body(['c']));
+    expect(await session.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      readCount: 3,
+      manifest: { rowCount: 3, newestMs: NOW_MS },
+      diff: { added: 3 },
+      quarantined: { count: 0 },
+    });
+  });
+
+  test('builds upon what is served, asking for the chunks that it needs', async () => {
+    const first = open();
+    await first.add(body(names(300)));
+    const before = await first.build({ nowMs: NOW_MS, readChunks: noChunks });
+    const stored = new Map(before.newChunks.map((chunk) => [chunk.digest, chunk]));
+    const second = open({ previous: before.manifestBlob });
+    await second.add(body(names(301).slice(1)));
+    const asked: string[] = [];
+    const built = await second.build({
+      nowMs: NOW_MS + 1,
+      readChunks: async (digests) => {
+        asked.push(...digests);
+        return digests.map((digest) => stored.get(digest) ?? { digest, bytes: Buffer.alloc(0) });
+      },
+    });
+    expect(built.diff).toMatchObject({ added: 1, removed: 1, updated: 0 });
+    expect(asked.length).toBeGreaterThan(0);
+    expect(asked.length).toBeLessThan(stored.size);
+  });
+
+  test.each([
+    ['no registry', '{"error":1}', 'source-not-a-registry'],
+    ['no JSON', '<html>', 'source-not-json'],
+  ])('a body that is %s fails the session, and no other', async (_what, text, code) => {
+    const other = open();
+    await expect(open().add(Buffer.from(text))).rejects.toMatchObject({ code });
+    await other.add(body(['a']));
+    expect(await other.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      diff: { added: 1 },
+    });
+  });
+
+  test('rows that come out of order too late are said to', async () => {
+    const session = open();
+    await session.add(body(names(1_000, 'b')));
+    const late = (async () => {
+      await session.add(body(['a']));
+      await session.build({ nowMs: NOW_MS, readChunks: noChunks });
+    })();
+    await expect(late).rejects.toBeInstanceOf(OutOfOrder);
+    const again = open({ order: 'buffered' });
+    await again.add(body(names(1_000, 'b')));
+    await again.add(body(['a']));
+    expect(await again.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      manifest: { rowCount: 1_001 },
+    });
+  });
+
+  test('a manifest that is corrupt fails the session', async () => {
+    const session = open({ previous: { digest: 'a'.repeat(64), bytes: Buffer.from('x') } });
+    await expect(session.add(body(['a']))).rejects.toMatchObject({ code: 'snapshot-corrupt' });
+  });
+
+  test('chunks that cannot be read fail the session', async () => {
+    const first = open();
+    await first.add(body(['a']));
+    const { manifestBlob } = await first.build({ nowMs: NOW_MS, readChunks: noChunks });
+    const second = open({ previous: manifestBlob });
+    await second.add(body(['b']));
+    const build = second.build({
+      nowMs: NOW_MS,
+      readChunks: () => Promise.reject(new Error('the store is away')),
+    });
+    await expect(build).rejects.toThrow('the store is away');
+  });
+
+  test('an abort ends the work, also in the middle of a computation', async () => {
+    const abort = new AbortController();
+    const session = open({ signal: abort.signal });
+    await session.add(body(['a']));
+    // Some seconds of parsing, unless it is ended.
+    const adding = session.add(body(names(400_000)));
+    abort.abort(new Error('the time is up'));
+    const startMs = performance.now();
+    await expect(adding).rejects.toThrow('the time is up');
+    expect(performance.now() - startMs).toBeLessThan(500);
+    const next = open();
+    await next.add(body(['a']));
+    expect(await next.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      diff: { added: 1 },
+    });
+  });
+
+  test('a run that needs too much memory fails by itself, and nothing else does', async () => {
+    const small = new IngestPool({ heavyRuns: 3, threadHeapMb: 24 });
+    onTestFinished(() => small.close());
+    const other = open({ from: small });
+    await other.add(body(['a']));
+    const greedy = open({ from: small, order: 'buffered' });
+    const filling = (async () => {
+      for (let page = 0; page < 400; page += 1) await greedy.add(body(names(1_000, `${page}-`)));
+    })();
+    await expect(filling).rejects.toMatchObject({ code: 'run-out-of-memory' });
+    expect(await other.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      diff: { added: 1 },
+    });
+    const next = open({ from: small });
+    await next.add(body(['a']));
+    expect(await next.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      diff: { added: 1 },
+    });
+  }, 20_000);
+});

@@ -1,0 +1,86 @@
+/**
+ * Most ticks find nothing to do. One that comes after a run of which this process knows how it ended can
+ * ask the source first, and then tell the store in one round trip that all is as it was, without taking
+ * the lease: the store accepts that only if no run has begun since. Whatever else it finds, the tick goes
+ * the whole way.
+ */
+import { controlSchema, type RegistryConfig, type SyncStatus } from '@syncline/contract';
+import type { Manager } from './manager.ts';
+import type { Clock, Logger, RunStore, Tick } from './ports.ts';
+
+/** The store's clock is carried on for so long from when it was last read. */
+const CLOCK_VALID_MS = 60_000;
+
+const UNTOUCHED_CONTROL = controlSchema.parse({});
+
+export interface QuietTickDependencies {
+  readonly manager: Manager;
+  readonly runStore: Pick<RunStore, 'confirmUnchanged'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class QuietTicks {
+  readonly #deps: QuietTickDependencies;
+  /** What the last run of each registry left, as far as it ran here; a new config begins anew. */
+  readonly #lastRuns = new WeakMap<RegistryConfig, SyncStatus>();
+  #storeClock: { readonly nowMs: number; readonly monotonicMs: number } | undefined;
+
+  constructor(deps: QuietTickDependencies) {
+    this.#deps = deps;
+  }
+
+  /** Notes how a run has ended, and what the store's clock said when it began. */
+  remember(
+    registry: RegistryConfig,
+    { status, nowMs }: { status: SyncStatus; nowMs: number },
+  ): void {
+    this.#lastRuns.set(registry, status);
+    this.#storeClock = { nowMs, monotonicMs: this.#deps.clock.monotonic() };
+  }
+
+  /** @returns whether the tick is dealt with: nothing has changed, and the status says so */
+  async settle(registry: RegistryConfig, tick: Tick, signal: AbortSignal): Promise<boolean> {
+    const status = this.#lastRuns.get(registry);
+    const nowMs = this.#now();
+    const isQuiet = tick.trigger === 'schedule' && !tick.force && status?.phase === 'Complete';
+    if (!isQuiet || status.term === undefined || nowMs === undefined) return false;
+    const { manager, runStore, logger } = this.#deps;
+    const decision = await manager.shouldSync({
+      registry,
+      status,
+      control: UNTOUCHED_CONTROL,
+      trigger: 'schedule',
+      force: false,
+      signal,
+      now: () => nowMs,
+      upstream: { requests: 0, bytes: 0 },
+      logger,
+      report: () => {},
+    });
+    if (decision.sync || decision.because !== 'unchanged') return false;
+    const checkedAt = new Date(nowMs).toISOString();
+    const { term } = status;
+    const { reason, revision } = decision;
+    const confirmed = await runStore.confirmUnchanged(registry.name, {
+      term,
+      changes: {
+        ...(reason === status.reason ? {} : { reason }),
+        lastAttemptAt: checkedAt,
+        lastSuccessAt: checkedAt,
+        ...(revision === undefined ? {} : { revision }),
+      },
+    });
+    if (!confirmed) this.#lastRuns.delete(registry);
+    else if (revision !== undefined || reason !== status.reason) {
+      this.#lastRuns.set(registry, { ...status, reason, revision: revision ?? status.revision });
+    }
+    return confirmed;
+  }
+
+  #now(): number | undefined {
+    if (this.#storeClock === undefined) return undefined;
+    const sinceMs = this.#deps.clock.monotonic() - this.#storeClock.monotonicMs;
+    return sinceMs < CLOCK_VALID_MS ? this.#storeClock.nowMs + sinceMs : undefined;
+  }
+}

@@ -1,0 +1,119 @@
+import { zstdCompressSync } from 'node:zlib';
+import { pack } from 'msgpackr';
+import { describe, expect, test } from 'vitest';
+import { testBlob } from '../testing/test-blobs.ts';
+import { build } from '../testing/test-snapshots.ts';
+import { decodeChunk } from './chunk.ts';
+import { sha256 } from './digest.ts';
+import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
+import { displayKey, nameSortKey, sortKey } from './row-key.ts';
+
+const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
+
+async function built(count: number) {
+  const rows = Array.from({ length: count }, (_, index) => ({
+    name: `é/server-${index}`,
+    version: '1',
+    description: `row ${index}`,
+  }));
+  return build(rows, { nowMs: NOW_MS });
+}
+
+/** Bytes under their right digest, whatever is in them. */
+function blobOf(content: string | Uint8Array) {
+  const bytes = zstdCompressSync(content);
+  return { digest: sha256(bytes), bytes };
+}
+
+describe('a manifest', () => {
+  test('comes back as it was', async () => {
+    const { manifest } = await built(1_000);
+    expect(manifest.chunks.length).toBeGreaterThan(5);
+    expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
+  });
+
+  test('that is empty comes back too', () => {
+    const manifest: Manifest = {
+      rowCount: 0,
+      serverCount: 0,
+      skillCount: 1,
+      pluginCount: 2,
+      newestMs: 3,
+      chunks: [],
+    };
+    expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
+  });
+
+  test('is small: less than 80 bytes a chunk', async () => {
+    const { manifest } = await built(10_000);
+    expect(encodeManifest(manifest).bytes.length).toBeLessThan(manifest.chunks.length * 80);
+  });
+
+  test('with any flipped bit is corrupt', async () => {
+    const { manifestBlob } = await built(50);
+    for (const place of [0, 5, manifestBlob.bytes.length - 1]) {
+      const bytes = Uint8Array.from(manifestBlob.bytes);
+      bytes[place] = (bytes[place] ?? 0) ^ 1;
+      expect(() => decodeManifest({ ...manifestBlob, bytes })).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
+  });
+
+  test('of another schema version, or of another make, is refused', () => {
+    for (const blob of [blobOf(pack({ v: 2 })), blobOf('{}'), testBlob('not compressed')]) {
+      expect(() => decodeManifest(blob)).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
+  });
+});
+
+describe('a chunk', () => {
+  test('cut off or under another digest is corrupt', async () => {
+    const { newChunks } = await built(10);
+    const [chunk] = newChunks;
+    if (chunk === undefined) throw new Error('there is a chunk');
+    expect(decodeChunk(chunk).rows).toHaveLength(10);
+    for (const bad of [
+      { ...chunk, bytes: chunk.bytes.subarray(1) },
+      { ...chunk, digest: 'a'.repeat(64) },
+    ]) {
+      expect(() => decodeChunk(bad)).toThrow(expect.objectContaining({ code: 'snapshot-corrupt' }));
+    }
+  });
+
+  test('of another schema version, or of another make, is refused', () => {
+    const chunk = { v: 2, rows: [], latest: [], updatedAt: [], firstSeenAt: [] };
+    for (const blob of [blobOf(JSON.stringify(chunk)), blobOf('{'), testBlob('not compressed')]) {
+      expect(() => decodeChunk(blob)).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
+  });
+});
+
+describe('sort keys', () => {
+  test('sort as bytes of UTF-8, by name, then version', () => {
+    const names = ['a', 'A', 'a-b', 'a/b', 'ab', 'é', 'z', '日本', '😀', '\uffee'];
+    const rows = names.flatMap((name) =>
+      ['1', '1.0', '10', '2'].map((version) => ({ name, version })),
+    );
+    const byKey = rows.toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+    const byBytes = rows.toSorted(
+      (a, b) =>
+        Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)) ||
+        Buffer.compare(Buffer.from(a.version), Buffer.from(b.version)),
+    );
+    expect(byKey).toEqual(byBytes);
+  });
+
+  test('of a name come before those of all its versions, and after those of names before', () => {
+    expect(nameSortKey('b') <= sortKey({ name: 'b', version: '' })).toBe(true);
+    expect(nameSortKey('b') > sortKey({ name: 'a', version: '\u{10ffff}' })).toBe(true);
+  });
+
+  test('are shown as people know them', () => {
+    expect(displayKey(sortKey({ name: '日本/é', version: '1.0' }))).toBe('日本/é@1.0');
+  });
+});

@@ -1,0 +1,33 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { onTestFinished } from 'vitest';
+
+export interface LocalServer {
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** Path and query of each request, oldest first. */
+  readonly paths: readonly string[];
+  readonly headers: readonly IncomingMessage['headers'][];
+  close(): Promise<void>;
+}
+
+export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A server on the loopback address; closed after the test. */
+export async function startLocalServer(answer: Answer): Promise<LocalServer> {
+  const paths: string[] = [];
+  const headers: IncomingMessage['headers'][] = [];
+  const server = createServer((request, response) => {
+    paths.push(request.url ?? '');
+    headers.push(request.headers);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('expected a TCP address');
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  };
+  onTestFinished(close);
+  return { url: `http://127.0.0.1:${address.port}`, paths, headers, close };
+}

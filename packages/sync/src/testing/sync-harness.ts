@@ -1,0 +1,159 @@
+import type { ConfigInput, SyncStatus } from '@syncline/contract';
+import { afterAll } from 'vitest';
+import { IngestPool } from '../ingest/ingest-pool.ts';
+import { LeaseKeeper, type LeaseTimes } from '../lease-keeper.ts';
+import { createManager } from '../manager.ts';
+import type { Tick, TickResult } from '../ports.ts';
+import { createSnapshotReader } from '../snapshot/reader.ts';
+import type { Source, SourceContext } from '../sources/source.ts';
+import type { SyncDependencies } from '../sync-dependencies.ts';
+import { syncRegistry } from '../sync-registry.ts';
+import { createInMemoryRunStore } from './in-memory-run-store.ts';
+import { createInMemorySnapshotStore } from './in-memory-snapshot-store.ts';
+import { createInMemoryState } from './in-memory-state.ts';
+import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
+import { createManualClock } from './manual-clock.ts';
+import { createRecordingLogger, createRecordingObserver } from './recorders.ts';
+import { createStaticConfigSource } from './static-config-source.ts';
+
+export const START_MS = Date.parse('2026-02-01T12:00:00Z');
+
+/** Renewals come often; time, by the clock, passes only when a test says so. */
+const TIMES: LeaseTimes = { leaseTtlMs: 12_000, renewEveryMs: 10, marginMs: 2_000 };
+
+/** An upstream of which a test says what it holds, and what happens when it is read. */
+export interface FakeUpstream {
+  rows: object[];
+  revision: string | undefined;
+  /** How often it was probed, and fetched. */
+  readonly counts: { probes: number; fetches: number };
+  beforeProbe: (context: SourceContext) => Promise<void> | void;
+  beforeFetch: (context: SourceContext) => Promise<void> | void;
+}
+
+export function server(name: string, changes: object = {}): object {
+  return { name, version: '1.0.0', description: 'does things', ...changes };
+}
+
+/** So many servers, `server-000` and on. */
+export function servers(count: number): object[] {
+  return Array.from({ length: count }, (_, index) =>
+    server(`server-${String(index).padStart(3, '0')}`),
+  );
+}
+
+type RegistryInput = ConfigInput['registries'][number];
+
+export function configOf(...registries: RegistryInput[]): ConfigInput {
+  return { registries: registries.map((it) => ({ file: { path: '/not/read' }, ...it })) };
+}
+
+export const TICK: Tick = {
+  registry: 'alpha',
+  trigger: 'schedule',
+  force: false,
+  wish: { kind: 'tick' },
+};
+
+export function request({ force = false } = {}): Tick {
+  return { registry: 'alpha', trigger: 'manual', force, wish: { kind: 'request', force } };
+}
+
+/** Threads take a while to start, so that the tests of a file share them. Closed after the last test. */
+export function suiteIngestPool(): IngestPool {
+  const ingest = new IngestPool({ heavyRuns: 2 });
+  afterAll(() => ingest.close());
+  return ingest;
+}
+
+/** All that {@link syncRegistry} needs, real but for the upstream, the clock and the store. */
+export function createSyncHarness({
+  ingest,
+  config: input = configOf({ name: 'alpha' }),
+}: {
+  ingest: IngestPool;
+  config?: ConfigInput;
+}) {
+  const clock = createManualClock({ nowMs: START_MS });
+  const state = createInMemoryState({ clock });
+  const runStore = createInMemoryRunStore(state);
+  const snapshots = createInMemorySnapshotStore(state);
+  const config = createStaticConfigSource(input);
+  const logger = createRecordingLogger();
+  const observer = createRecordingObserver();
+  const upstream: FakeUpstream = {
+    rows: servers(3),
+    revision: 'r1',
+    counts: { probes: 0, fetches: 0 },
+    beforeProbe: () => {},
+    beforeFetch: () => {},
+  };
+  const deps: SyncDependencies = {
+    manager: createManager({ createSource: () => sourceOf(upstream), ingest, snapshots }),
+    runStore,
+    status: createInMemoryStatusPersistence(state),
+    config,
+    keeper: new LeaseKeeper({ runStore, config, clock, logger, observer, times: TIMES }),
+    times: TIMES,
+    clock,
+    logger,
+    observer,
+    owner: 'alice',
+    random: () => 0,
+  };
+  const reader = createSnapshotReader({ store: snapshots });
+  return {
+    deps,
+    clock,
+    state,
+    snapshots,
+    config,
+    logger,
+    observer,
+    upstream,
+    sync: (tick: Tick = TICK, stop: AbortSignal = new AbortController().signal) =>
+      syncRegistry(deps, tick, stop),
+    status: (registry = 'alpha'): SyncStatus | undefined => state.of(registry).status,
+    /** Names that are served, in order. */
+    async served(registry = 'alpha'): Promise<string[] | undefined> {
+      const snapshot = await reader.open(registry);
+      if (snapshot === undefined) return undefined;
+      const names: string[] = [];
+      for await (const { server: row } of snapshot.rows()) names.push(row.name);
+      return names;
+    },
+  };
+}
+
+export type SyncHarness = ReturnType<typeof createSyncHarness>;
+
+/** The run that a tick came to. */
+export function ran(result: TickResult): Extract<TickResult, { state: 'ran' }>['run'] {
+  if (result.state === 'ran') return result.run;
+  throw new Error(`expected a run, found ${result.state}`);
+}
+
+/** The source of an upstream that a test plays. */
+export function sourceOf(upstream: FakeUpstream): Source {
+  return {
+    async probe(known, context) {
+      upstream.counts.probes += 1;
+      await upstream.beforeProbe(context);
+      return known === upstream.revision ? { state: 'unchanged' } : { state: 'changed' };
+    },
+    async fetch(take, context) {
+      upstream.counts.fetches += 1;
+      await upstream.beforeFetch(context);
+      context.upstream.requests += 1;
+      await take(Buffer.from(JSON.stringify({ servers: upstream.rows })));
+      return { revision: upstream.revision };
+    },
+  };
+}
+
+/** Waits as a source does that gets no answer: until the signal of its run. */
+export function untilAborted({ signal }: SourceContext): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}

@@ -1,0 +1,65 @@
+import { type IngestedRow, readRow } from '../ingest/read-row.ts';
+import type { Lease, Publication, SnapshotStore } from '../ports.ts';
+import { type BuiltSnapshot, SnapshotBuilder } from '../snapshot/build.ts';
+import type { Manifest } from '../snapshot/manifest.ts';
+import { readChunkBlobs } from '../snapshot/reader.ts';
+
+/** Rows as a source gives them, read, and in order. */
+export function ingested(rows: readonly object[]): IngestedRow[] {
+  return rows
+    .map((row, index) => {
+      const reading = readRow(row, index);
+      if (!reading.ok) throw new Error(`${reading.label}: ${reading.reason}`);
+      return reading.row;
+    })
+    .sort((one, other) => (one.key < other.key ? -1 : 1));
+}
+
+/** A snapshot of these rows, built but not stored. */
+export async function build(
+  rows: readonly object[],
+  options: {
+    nowMs: number;
+    previous?: Manifest | undefined;
+    readChunks?: Parameters<SnapshotBuilder['finish']>[0]['readChunks'];
+  },
+): Promise<BuiltSnapshot> {
+  const { previous, nowMs } = options;
+  const builder = new SnapshotBuilder({ previous });
+  builder.push(ingested(rows));
+  return builder.finish({
+    nowMs,
+    skillCount: 0,
+    pluginCount: 0,
+    readChunks: options.readChunks ?? (async () => []),
+  });
+}
+
+/** Builds a snapshot on top of what is stored, stores it, and says how it is published. */
+export async function storeRows(
+  snapshots: SnapshotStore,
+  {
+    lease,
+    rows,
+    nowMs,
+    previous,
+  }: {
+    lease: Lease;
+    rows: readonly object[];
+    nowMs: number;
+    previous?: Manifest | undefined;
+  },
+): Promise<BuiltSnapshot & { publication: Publication }> {
+  const { registry } = lease;
+  const built = await build(rows, {
+    nowMs,
+    previous,
+    readChunks: (digests) => readChunkBlobs(snapshots, { registry, digests }),
+  });
+  const stored =
+    (await snapshots.writeChunks(lease, built.newChunks)) &&
+    (await snapshots.writeManifest(lease, built.manifestBlob));
+  if (!stored) throw new Error(`the lease of ${registry} is not held`);
+  const chunks = built.manifest.chunks.map(({ digest }) => digest);
+  return { ...built, publication: { manifest: built.manifestBlob.digest, chunks } };
+}

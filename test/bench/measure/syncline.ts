@@ -1,0 +1,57 @@
+import { type ConfigInput, redisKeys, type SyncStatus, statusSchema } from '@syncline/contract';
+import { publishConfig } from '@syncline/redis';
+import {
+  connect,
+  freshPrefix,
+  type Lifetime,
+  PROGRAMS,
+  type RedisServerHandle,
+} from '../../support/index.ts';
+import { type MeasuredProcess, startMeasured } from './measured-process.ts';
+import { openQueue, runTick } from './queue.ts';
+
+/** A Syncline of which only the worker is a process: the benchmark does the scheduler's part. */
+export interface BenchedSyncline {
+  readonly prefix: string;
+  readonly queue: ReturnType<typeof openQueue>;
+  /** Starts a worker, which forgets what it used to start up. */
+  startWorker(options?: { concurrency?: number }): Promise<MeasuredProcess>;
+  /** Has a registry run, and gives how long that took, from the job in the queue to its end. */
+  run(registry: string): Promise<number>;
+  status(registry: string): Promise<SyncStatus>;
+}
+
+/** Puts a config in force under a prefix of its own. */
+export async function benchSyncline(
+  redis: RedisServerHandle,
+  config: ConfigInput,
+  lifetime: Lifetime,
+): Promise<BenchedSyncline> {
+  const { url } = redis;
+  const prefix = freshPrefix({ url, lifetime });
+  const keys = redisKeys(prefix);
+  const client = connect(url, lifetime);
+  await publishConfig({ redis: client, keys }, { input: config, digest: 'benchmark' });
+  const queue = openQueue(url, prefix, lifetime);
+  return {
+    prefix,
+    queue,
+    run: (registry) => runTick({ queue, url, prefix }, registry),
+    startWorker: async ({ concurrency } = {}) => {
+      const worker = await startMeasured({
+        name: 'syncline worker',
+        entry: PROGRAMS.worker,
+        env: {
+          REDIS_URL: url,
+          SYNCLINE_PREFIX: prefix,
+          ...(concurrency !== undefined && { SYNCLINE_CONCURRENCY: String(concurrency) }),
+        },
+        lifetime,
+      });
+      await worker.process.waitForLog(({ msg }) => msg === 'started');
+      worker.beginAnew();
+      return worker;
+    },
+    status: async (registry) => statusSchema.parse(await client.hgetall(keys.status(registry))),
+  };
+}

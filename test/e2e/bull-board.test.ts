@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { NO_BROWSER, startBrowser } from '../support/browser.ts';
+import {
+  generateRows,
+  startSystem,
+  untilComplete,
+  untilRegistry,
+  writeRegistryFile,
+} from '../support/index.ts';
+
+/** Its page wants a font from elsewhere, which our policy does not let it have. */
+const BLOCKED_FONT = /^Loading the stylesheet .* violates .* Content Security Policy/;
+
+test('Bull Board shows the queue and its jobs', async (ctx) => {
+  const browser = await startBrowser();
+  if (browser === undefined) return ctx.skip(NO_BROWSER);
+  const { path } = await writeRegistryFile(generateRows({ count: 20 }));
+  const config = {
+    registries: [
+      { name: 'ticking', file: { path }, syncPolicy: { interval: '1h' } },
+      { name: 'missing', file: { path: `${path}.missing` } },
+    ],
+  };
+  const { client, apiUrl } = await startSystem({ config, workers: 1 });
+  await untilComplete(client, 'ticking');
+  await untilRegistry(client, 'missing', ({ status }) => status.phase === 'Failed');
+
+  const page = await browser.newPage();
+  const troubles: string[] = [];
+  page.on('pageerror', (error) => troubles.push(error.message));
+  page.on('console', (line) => {
+    if (line.type() === 'error' && !BLOCKED_FONT.test(line.text())) troubles.push(line.text());
+  });
+  page.on('response', (response) => {
+    if (!response.url().startsWith(apiUrl)) troubles.push(`an answer of ${response.url()}`);
+  });
+
+  await page.goto(`${apiUrl}/queues`);
+  await page.getByText('registry-sync').first().waitFor();
+  expect(await page.title()).toMatch(/Syncline/);
+
+  await page.goto(`${apiUrl}/queues/queue/registry-sync?status=failed`);
+  await page
+    .getByText(/there is no file/)
+    .first()
+    .waitFor();
+  await page.goto(`${apiUrl}/queues/queue/registry-sync?status=delayed`);
+  await page
+    .getByText(/repeat:ticking:\d+/)
+    .first()
+    .waitFor();
+  expect(troubles).toEqual([]);
+});

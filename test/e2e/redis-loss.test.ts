@@ -1,0 +1,114 @@
+import { type ConfigInput, redisKeys } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import {
+  connect,
+  generateRows,
+  type RedisServerHandle,
+  type System,
+  startRedisServer,
+  startSystem,
+  startUpstream,
+  until,
+  untilComplete,
+  untilRegistry,
+  waitUntilReady,
+  writeRegistryFile,
+} from '../support/index.ts';
+
+const NAMES = ['one', 'two', 'three', 'upstream'];
+const ROWS = generateRows({ count: 120, seed: 51 });
+const SLOW = { interval: '12h' };
+
+/** Three files and an api, none of which is due again while a test lasts. */
+async function startOnOwnRedis(): Promise<{ system: System; redis: RedisServerHandle }> {
+  const redis = await startRedisServer();
+  const upstream = await startUpstream({ rows: ROWS });
+  const { path } = await writeRegistryFile(ROWS);
+  const config: ConfigInput = {
+    registries: NAMES.map((name) => ({
+      name,
+      ...(name === 'upstream' ? { api: { endpoint: upstream.url } } : { file: { path } }),
+      syncPolicy: SLOW,
+    })),
+  };
+  const system = await startSystem({ config, redisUrl: redis.url });
+  for (const name of NAMES) await untilComplete(system.client, name);
+  return { system, redis };
+}
+
+test('a Redis that comes back empty is filled again, and nothing is restarted', async () => {
+  const { system, redis } = await startOnOwnRedis();
+  const { client } = system;
+  await redis.kill();
+  await redis.start({ empty: true });
+
+  for (const name of NAMES) {
+    await until(async () => (await client.get(`/v1/registries/${name}`)).status === 200, {
+      what: `${name} to be known again`,
+      timeoutMs: 30_000,
+    });
+    const { status } = await untilComplete(client, name, { timeoutMs: 30_000 });
+    expect(status.versionCount).toBe(ROWS.length);
+    expect(await client.allServers(name)).toHaveLength(ROWS.length);
+    expect(await client.runs(name)).toMatchObject([{ outcome: 'published', trigger: 'startup' }]);
+  }
+  const { queuePrefix } = redisKeys(system.prefix);
+  const schedules = await connect(redis.url).zrange(
+    `${queuePrefix}:registry-sync:repeat`,
+    '0',
+    '-1',
+  );
+  expect(schedules.sort()).toEqual([...NAMES].sort());
+  // The workers take jobs again, and requests are counted from the beginning.
+  expect((await client.sync('upstream')).handledRequest).toBe(1);
+  for (const process of [...system.schedulers, ...system.workers, system.api]) {
+    expect(process.running, `${process.name}:\n${process.output.tail()}`).toBe(true);
+  }
+});
+
+test('while Redis is away the api says so at once, and then goes on', async () => {
+  const { system, redis } = await startOnOwnRedis();
+  const { client } = system;
+  const before = await client.registry('one');
+  await redis.stop();
+
+  for (const [method, path] of [
+    ['get', '/v1/registries'],
+    ['get', '/v1/registries/one'],
+    ['get', '/v1/registries/one/runs'],
+    ['get', '/registry/one/v0.1/servers'],
+    ['post', '/v1/registries/one/sync'],
+    ['post', '/v1/registries/one/suspend'],
+    ['get', '/readiness'],
+  ] as const) {
+    const askedAt = performance.now();
+    const { status, body } = await client[method](path);
+    expect([method, path, status, body]).toMatchObject([method, path, 503, {}]);
+    if (path !== '/readiness') expect(body).toMatchObject({ code: 'store-unavailable' });
+    expect(performance.now() - askedAt, path).toBeLessThan(2_000);
+  }
+  expect((await client.get('/health')).status).toBe(200);
+
+  await redis.start();
+  await waitUntilReady(client);
+  expect((await client.registry('one')).snapshot).toBe(before.snapshot);
+  expect(await client.allServers('one')).toHaveLength(ROWS.length);
+  expect(await client.sync('one')).toMatchObject({ outcome: 'unchanged', trigger: 'manual' });
+});
+
+test('a Redis that does not answer costs a request some seconds, and no more', async () => {
+  const { system, redis } = await startOnOwnRedis();
+  const { client } = system;
+  redis.pause();
+  const askedAt = performance.now();
+  const answers = await Promise.all([
+    client.get('/v1/registries'),
+    client.get('/registry/one/v0.1/servers'),
+    client.post('/v1/registries/one/sync'),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual([503, 503, 503]);
+  expect(performance.now() - askedAt).toBeLessThan(10_000);
+  redis.resume();
+  await untilRegistry(client, 'one', ({ status }) => status.phase === 'Complete');
+  expect(await client.sync('one')).toMatchObject({ trigger: 'manual' });
+});

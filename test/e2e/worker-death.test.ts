@@ -1,0 +1,200 @@
+import { OFFICIAL_META } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import {
+  type ApiClient,
+  generateRows,
+  type OfficialRow,
+  OPS_ENV,
+  opsUrl,
+  readMetrics,
+  rowKey,
+  type System,
+  startSystem,
+  startUpstream,
+  sumOf,
+  testLifetime,
+  type Upstream,
+  until,
+  untilComplete,
+  untilRun,
+} from '../support/index.ts';
+
+/** Three pages of the upstream's. */
+const ROWS = generateRows({ count: 250, seed: 41 });
+const IDS = ROWS.map(rowKey).sort();
+const FROZEN_MS = 40_000;
+
+/** The same rows, each of which says to which state it belongs. */
+function stateOf(name: string): OfficialRow[] {
+  return ROWS.map((row) => ({ ...row, server: { ...row.server, description: name } }));
+}
+
+const isSecondPage = ({ query }: { query: URLSearchParams }) => query.has('cursor');
+
+async function startHeld(options: { env?: Record<string, string> } = {}) {
+  const upstream = await startUpstream({ rows: stateOf('old') });
+  const config = {
+    registries: [
+      { name: 'held', api: { endpoint: upstream.url }, syncPolicy: { interval: '12h' } },
+    ],
+  };
+  const system = await startSystem({ config, ...options });
+  await untilComplete(system.client, 'held');
+  return { upstream, system };
+}
+
+/** Begins a sync, and gives the worker that does it, held in the middle of its walk. */
+async function holdSync({ upstream, system }: { upstream: Upstream; system: System }) {
+  const gate = upstream.hold({ when: isSecondPage });
+  testLifetime.defer(() => gate.release());
+  expect((await system.client.post('/v1/registries/held/sync')).status).toBe(202);
+  await gate.arrived;
+  const { status } = await system.client.registry('held');
+  expect(status.phase).toBe('Syncing');
+  const holder = system.workers.find(({ pid }) => status.owner?.includes(`-${pid}-`));
+  const other = system.workers.find((worker) => worker !== holder);
+  if (!holder || !other) throw new Error(`no worker is ${status.owner}`);
+  return { gate, holder, other, term: status.term };
+}
+
+test('a worker is killed in the middle of a sync: another one does it, and readers see no half of it', async () => {
+  const { upstream, system } = await startHeld();
+  const { client } = system;
+  const reading = readAgainAndAgain(client);
+  upstream.replace(stateOf('new'));
+  const { holder, other, term } = await holdSync({ upstream, system });
+  const killedAt = performance.now();
+  await holder.kill();
+
+  const run = await untilRun(client, 'held', ({ diff }) => diff?.updated === ROWS.length, {
+    timeoutMs: 25_000,
+  });
+  const tookMs = performance.now() - killedAt;
+  expect(tookMs).toBeLessThan(25_000);
+  expect(run).toMatchObject({ outcome: 'published', trigger: 'manual' });
+  expect(run.owner).toContain(`-${other.pid}-`);
+  expect(Number(run.term)).toBeGreaterThan(Number(term));
+  const { status, control } = await client.registry('held');
+  expect(status).toMatchObject({ phase: 'Complete', startsWithoutFinish: 0 });
+  expect(control.handled).toBe(control.requested);
+
+  await until(() => reading.states.has('new'), { what: 'a walk through the new state' });
+  await reading.stop();
+  expect([...reading.states].sort()).toEqual(['new', 'old']);
+  expect(reading.walks).toBeGreaterThan(20);
+});
+
+test('a worker is frozen in the middle of a sync: when it goes on, it publishes nothing', async () => {
+  const { upstream, system } = await startHeld({ env: OPS_ENV });
+  const { client } = system;
+  upstream.replace(stateOf('late'));
+  const { gate, holder, other, term } = await holdSync({ upstream, system });
+  const frozenAt = performance.now();
+  holder.pause();
+  // The rest of its answer lies in its socket from now on: it will have the whole of a state by then old.
+  gate.release();
+  upstream.replace(stateOf('new'));
+
+  const isLater = (found: { term: string }) => Number(found.term) > Number(term);
+  const run = await untilRun(client, 'held', isLater, { timeoutMs: 25_000 });
+  expect(run).toMatchObject({ outcome: 'published', trigger: 'manual' });
+  expect(run.owner).toContain(`-${other.pid}-`);
+  const published = await client.registry('held');
+  const runs = await client.runs('held');
+  expect(await stateServed(client)).toBe('new');
+
+  await untilElapsed(frozenAt, FROZEN_MS);
+  holder.resume();
+  const ended = await holder.waitForLog(
+    ({ registry, outcome }) => registry === 'held' && outcome === 'interrupted',
+    { what: 'that its run was interrupted' },
+  );
+  expect(ended['term']).toBe(term);
+  const metrics = await readMetrics(await opsUrl(holder));
+  expect(
+    sumOf(metrics, 'syncline_fenced_writes_refused_total') +
+      sumOf(metrics, 'syncline_lease_renewals_failed_total'),
+  ).toBeGreaterThan(0);
+
+  expect((await client.registry('held')).snapshot).toBe(published.snapshot);
+  expect(await client.runs('held')).toEqual(runs);
+  expect(await stateServed(client)).toBe('new');
+
+  // It is none the worse for it: alone, it does the next one.
+  await other.stop();
+  upstream.replace(stateOf('newest'));
+  const last = await client.sync('held');
+  expect(last).toMatchObject({ outcome: 'published', diff: { updated: ROWS.length } });
+  expect(last.owner).toContain(`-${holder.pid}-`);
+  expect(await stateServed(client)).toBe('newest');
+});
+
+/** The time passes while others work; the test itself only waits. */
+async function untilElapsed(sinceMs: number, durationMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setTimeout(resolve, Math.max(0, sinceMs + durationMs - performance.now()));
+  await promise;
+}
+
+/** The one state that all rows which are served belong to. */
+async function stateServed(client: ApiClient): Promise<string> {
+  const rows = await client.allServers('held');
+  expect(rows.map(rowKey).sort()).toEqual(IDS);
+  const [state, ...others] = new Set(rows.map(({ server }) => server.description));
+  expect(others).toEqual([]);
+  return state ?? '';
+}
+
+interface Reading {
+  /** How many walks were of one snapshot from their beginning to their end. */
+  readonly walks: number;
+  /** What those have found. */
+  readonly states: ReadonlySet<string>;
+  /** @throws what the reading has found wrong */
+  stop(): Promise<void>;
+}
+
+/**
+ * Walks through all pages of the catalog without a pause. Each page is of one state, and so is each walk
+ * during which the registry's snapshot stayed the same; all rows are there in each of them.
+ */
+function readAgainAndAgain(client: ApiClient): Reading {
+  const states = new Set<string>();
+  let walks = 0;
+  let stopped = false;
+  const read = async () => {
+    while (!stopped) {
+      const before = (await client.registry('held')).snapshot;
+      const rows = await client.allServers('held');
+      const after = (await client.registry('held')).snapshot;
+      expect(rows.map(rowKey).sort()).toEqual(IDS);
+      for (let start = 0; start < rows.length; start += 100) {
+        expectOneState(rows.slice(start, start + 100));
+      }
+      if (before !== after) continue;
+      expectOneState(rows);
+      walks += 1;
+      for (const { server } of rows) states.add(server.description);
+    }
+  };
+  const reading = read();
+  // It is looked at when the reading is stopped.
+  reading.catch(() => {});
+  const stop = async () => {
+    stopped = true;
+    await reading;
+  };
+  testLifetime.defer(() => stop().catch(() => {}));
+  return {
+    get walks() {
+      return walks;
+    },
+    states,
+    stop,
+  };
+}
+
+function expectOneState(rows: readonly OfficialRow[]): void {
+  expect(new Set(rows.map(({ server }) => server.description)).size).toBe(1);
+  expect(new Set(rows.map(({ _meta }) => _meta[OFFICIAL_META].updatedAt)).size).toBe(1);
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import type { ProcessHandle } from './processes.ts';
+
+/** For the environment of a process whose metrics are asked for: any free port. */
+export const OPS_ENV = { SYNCLINE_OPS_PORT: '0' } as const;
+
+const listeningSchema = z.looseObject({ port: z.int() });
+
+/** Where a process started with {@link OPS_ENV} serves its metrics. */
+export async function opsUrl(process: ProcessHandle): Promise<string> {
+  const line = await process.waitForLog(({ msg }) => msg === 'ops server listening');
+  return `http://127.0.0.1:${listeningSchema.parse(line).port}`;
+}
+
+/** The samples of a text in the format of Prometheus: `name{label="value"}` to value. */
+export type Samples = ReadonlyMap<string, number>;
+
+export async function readMetrics(url: string): Promise<Samples> {
+  const response = await fetch(`${url}/metrics`);
+  if (response.status !== 200) throw new Error(`${url}/metrics answered ${response.status}`);
+  const lines = (await response.text()).split('\n').filter((line) => /^[a-z]/i.test(line));
+  return new Map(
+    lines.map((line): [string, number] => {
+      const space = line.lastIndexOf(' ');
+      return [line.slice(0, space), Number(line.slice(space + 1))];
+    }),
+  );
+}
+
+/** The sum of all samples of a name whose labels contain all of these, as in `outcome="failed"`. */
+export function sumOf(samples: Samples, name: string, ...labels: string[]): number {
+  let sum = 0;
+  for (const [sample, value] of samples) {
+    const isOfName = sample === name || sample.startsWith(`${name}{`);
+    if (isOfName && labels.every((label) => sample.includes(label))) sum += value;
+  }
+  return sum;
+}

@@ -1,0 +1,27 @@
+import path from 'node:path';
+import { replaceFile } from './config.ts';
+import { type Lifetime, testLifetime } from './lifetime.ts';
+import { temporaryDirectory } from './temporary.ts';
+import type { UpstreamRow } from './upstream.ts';
+
+/** A file that a registry is read from. */
+export interface RegistryFile {
+  readonly path: string;
+  /** Puts other rows in it in one step. */
+  replace(rows: readonly UpstreamRow[]): Promise<void>;
+}
+
+/** Writes rows into a file, as the MCP Registry API lists them. It is removed at the end of the test. */
+export async function writeRegistryFile(
+  rows: readonly UpstreamRow[],
+  lifetime: Lifetime = testLifetime,
+): Promise<RegistryFile> {
+  const file = path.join(await temporaryDirectory(lifetime), 'registry.json');
+  const replace = (replacing: readonly UpstreamRow[]) =>
+    replaceFile(
+      file,
+      JSON.stringify({ servers: replacing, metadata: { count: replacing.length } }),
+    );
+  await replace(rows);
+  return { path: file, replace };
+}

@@ -1,0 +1,53 @@
+import type { ApiClient, Registry } from './api-client.ts';
+import { until } from './until.ts';
+
+export interface UntilRegistryOptions {
+  readonly what?: string;
+  readonly timeoutMs?: number;
+}
+
+/** Waits until a registry is as `isSo` wants it, and gives it. */
+export function untilRegistry(
+  client: ApiClient,
+  name: string,
+  isSo: (registry: Registry) => boolean,
+  { what = `${name} to be so that ${isSo}`, timeoutMs = 20_000 }: UntilRegistryOptions = {},
+): Promise<Registry> {
+  return until(
+    async (see) => {
+      const registry = await client.registry(name);
+      see(registry);
+      return isSo(registry) && registry;
+    },
+    { what, timeoutMs },
+  );
+}
+
+/** Waits until a registry has been synced. */
+export function untilComplete(
+  client: ApiClient,
+  name: string,
+  options: UntilRegistryOptions = {},
+): Promise<Registry> {
+  const isComplete = ({ status }: Registry) => status.phase === 'Complete';
+  return untilRegistry(client, name, isComplete, { what: `${name} to be synced`, ...options });
+}
+
+type RunOfApi = Awaited<ReturnType<ApiClient['runs']>>[number];
+
+/** Waits for a run that `isWanted` takes, and gives the newest such. */
+export function untilRun(
+  client: ApiClient,
+  name: string,
+  isWanted: (run: RunOfApi) => boolean,
+  { what = `a run of ${name} that ${isWanted}`, timeoutMs = 20_000 }: UntilRegistryOptions = {},
+): Promise<RunOfApi> {
+  return until(
+    async (see) => {
+      const runs = await client.runs(name);
+      see(runs.slice(0, 3));
+      return runs.find(isWanted);
+    },
+    { what, timeoutMs },
+  );
+}
