@@ -48,8 +48,10 @@ test('a registry that cannot be reached is shown as failed, with the reason and 
     outcome: 'failed',
     error: { code: 'source-unreachable', nextTryAt: status.nextDueAt },
   });
-  // An empty registry, not an error: clients take an error for a server that is no registry.
-  expect(await client.allServers('official')).toEqual([]);
+  // Not an empty list: whoever mirrors us would take it for a registry that has lost everything.
+  const listed = await client.get('/registry/official/v0.1/servers');
+  expect(listed).toMatchObject({ status: 503, body: { code: 'catalog-not-ready' } });
+  expect(listed.headers.get('retry-after')).toMatch(/^\d+$/);
 
   // It comes back within the first backoff, and needs nobody's help.
   await startUpstream({ rows: ROWS, port });

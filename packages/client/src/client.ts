@@ -160,8 +160,15 @@ export function createSynclineClient({
 
   async function readConfig(digest: string) {
     const text = await guard(() => redis.get(keys.configDocument(digest)));
-    const { registries } = configSchema.parse(JSON.parse(text ?? ''));
-    return { registries: new Map(registries.map((registry) => [registry.name, registry])) };
+    try {
+      const { registries } = configSchema.parse(JSON.parse(text ?? ''));
+      return { registries: new Map(registries.map((registry) => [registry.name, registry])) };
+    } catch (cause) {
+      throw new SynclineError('store-corrupt', `Redis holds no config ${digest}`, {
+        expected: 'a config that this build knows',
+        cause,
+      });
+    }
   }
 }
 

@@ -25,15 +25,26 @@ const fileSourceSchema = z
 const apiSourceSchema = z
   .strictObject({
     // Not z.httpUrl: that one refuses addresses and names without a dot, as are usual inside a cluster.
-    endpoint: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).meta({
-      description: 'Base URL of an MCP Registry API, without `/v0.1`.',
-      examples: ['https://registry.modelcontextprotocol.io'],
-    }),
+    endpoint: z
+      .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+      .refine(isPlainUrl, {
+        error: 'expected a URL without user, password, query or fragment',
+      })
+      .meta({
+        description: 'Base URL of an MCP Registry API, without `/v0.1`.',
+        examples: ['https://registry.modelcontextprotocol.io'],
+      }),
     timeout: durationSchema({ leastMs: 100 })
       .prefault('30s')
       .meta({ description: 'How long one request may take, to the last byte of its answer.' }),
   })
   .meta({ description: 'A registry that serves the MCP Registry API.' });
+
+/** A URL is shown wherever its registry is: it must not carry what is secret. */
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url === null || url.username + url.password + url.search + url.hash === '';
+}
 
 const syncPolicySchema = z
   .strictObject({

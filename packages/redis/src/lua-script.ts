@@ -25,6 +25,6 @@ export function luaScript(name: string): LuaScript {
 }
 
 /** The same bytes, as the class that ioredis sends verbatim. */
-export function asBuffer(bytes: Uint8Array): Buffer {
+function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RedisKeys, type Run, runId, SynclineError } from '@syncline/contract';
+import { type RedisKeys, type Run, runId, SynclineError, settledPhase } from '@syncline/contract';
 import {
   type Acquisition,
   countsOf,
   DEFAULT_LEASE_TIMES,
   decodeManifest,
-  type Lease,
   type Manifest,
   type RunStore,
   type SnapshotStore,
@@ -130,7 +129,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
         ? busy(registry)
         : new SynclineError('snapshot-incomplete', `${registry} lacks ${finished.missing}`);
     } catch (error) {
-      await release(lease);
+      await release(acquired);
       throw error;
     }
   }
@@ -157,8 +156,10 @@ export function createOperations(deps: OperationsDependencies): Operations {
     throw new SynclineError('unknown-snapshot', `${registry} keeps no snapshot ${digest}`);
   }
 
-  async function release(lease: Lease): Promise<void> {
-    await runStore.finish(lease, { changes: { startsWithoutFinish: 0 } });
+  /** Gives the lease back, and leaves the registry as it was. */
+  async function release({ lease, status }: Acquired): Promise<void> {
+    const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
+    await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
   }
 }
 

@@ -16,6 +16,8 @@ import { addHint, type SyncQueue } from './queue.ts';
 const LOCK_DURATION_MS = 60_000;
 /** After its due time, so that no clock's haste makes a retry come too early and go unheard. */
 const RETRY_SLACK_MS = 250;
+/** For runs that were told to end, to say how they did. */
+const INTERRUPTED_GRACE_MS = 5_000;
 /** What foreign producers leave behind, since they set no limit of their own. */
 const COMPLETED_KEPT = 200;
 const FAILED_KEPT = 1_000;
@@ -64,10 +66,14 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
       const stopping = worker;
       if (stopping === undefined) return;
       const grace = setTimeout(() => stopping.cancelAllJobs('stopping'), graceMs);
+      // Without Redis it would wait for ever; the leases and locks of what is left then run out.
+      const givenUp = Promise.withResolvers<void>();
+      const limit = setTimeout(givenUp.resolve, graceMs + INTERRUPTED_GRACE_MS);
       try {
-        await stopping.close();
+        await Promise.race([stopping.close(), givenUp.promise]);
       } finally {
         clearTimeout(grace);
+        clearTimeout(limit);
       }
     },
   };

@@ -5,7 +5,7 @@
  * the whole way.
  */
 import { controlSchema, type RegistryConfig, type SyncStatus } from '@syncline/contract';
-import type { Manager } from './manager.ts';
+import type { Manager, SyncDecision } from './manager.ts';
 import type { Clock, Logger, RunStore, Tick } from './ports.ts';
 
 /** The store's clock is carried on for so long from when it was last read. */
@@ -45,20 +45,9 @@ export class QuietTicks {
     const nowMs = this.#now();
     const isQuiet = tick.trigger === 'schedule' && !tick.force && status?.phase === 'Complete';
     if (!isQuiet || status.term === undefined || nowMs === undefined) return false;
-    const { manager, runStore, logger } = this.#deps;
-    const decision = await manager.shouldSync({
-      registry,
-      status,
-      control: UNTOUCHED_CONTROL,
-      trigger: 'schedule',
-      force: false,
-      signal,
-      now: () => nowMs,
-      upstream: { requests: 0, bytes: 0 },
-      logger,
-      report: () => {},
-    });
-    if (decision.sync || decision.because !== 'unchanged') return false;
+    const { runStore } = this.#deps;
+    const decision = await this.#ask(registry, { status, nowMs, signal });
+    if (decision === undefined || decision.sync || decision.because !== 'unchanged') return false;
     const checkedAt = new Date(nowMs).toISOString();
     const { term } = status;
     const { reason, revision } = decision;
@@ -76,6 +65,35 @@ export class QuietTicks {
       this.#lastRuns.set(registry, { ...status, reason, revision: revision ?? status.revision });
     }
     return confirmed;
+  }
+
+  /** `undefined` where that failed, took too long or was stopped: going the whole way says which. */
+  async #ask(
+    registry: RegistryConfig,
+    { status, nowMs, signal }: { status: SyncStatus; nowMs: number; signal: AbortSignal },
+  ): Promise<SyncDecision | undefined> {
+    const { manager, logger } = this.#deps;
+    const timeUp = new AbortController();
+    const timer = setTimeout(() => timeUp.abort(), registry.syncPolicy.timeout);
+    try {
+      return await manager.shouldSync({
+        registry,
+        status,
+        control: UNTOUCHED_CONTROL,
+        trigger: 'schedule',
+        force: false,
+        signal: AbortSignal.any([signal, timeUp.signal]),
+        now: () => nowMs,
+        upstream: { requests: 0, bytes: 0 },
+        logger,
+        report: () => {},
+      });
+    } catch (error) {
+      logger.debug({ err: error, registry: registry.name }, 'could not settle the tick quietly');
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #now(): number | undefined {

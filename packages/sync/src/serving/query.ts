@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { decodeCursor, type ListFilters, type PageKey } from './cursor.ts';
 import { parseInstant } from './instant.ts';
 
-export const DEFAULT_PAGE_LIMIT = 30;
-export const MAX_PAGE_LIMIT = 100;
+const DEFAULT_PAGE_LIMIT = 30;
+const MAX_PAGE_LIMIT = 100;
 /** Longer than any name or description can be; it keeps cursors, which carry it, short enough for a URL. */
 const MAX_SEARCH_LENGTH = 500;
 const MAX_VERSION_LENGTH = 255;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Blob } from '../ports.ts';
 import { sha256 } from './digest.ts';
 
-export const CHUNK_SCHEMA_VERSION = 1;
+const CHUNK_SCHEMA_VERSION = 1;
 /** A chunk holds at most 128 rows of at most 1 MiB, so what claims to be larger is not one of ours. */
 const MAX_CHUNK_BYTES = 256 * 1024 * 1024;
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Blob } from '../ports.ts';
 import { sha256 } from './digest.ts';
 
-export const MANIFEST_SCHEMA_VERSION = 1;
+const MANIFEST_SCHEMA_VERSION = 1;
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 const CONTENT_DIGEST_BYTES = 16;

@@ -386,5 +386,59 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await store.readControl('alpha')).toMatchObject({ pinned: publication.manifest });
       });
     });
+
+    describe('confirmUnchanged', () => {
+      const CHECKED = { lastSuccessAt: '2026-02-01T12:01:00.000Z' };
+      const confirm = (term: string) =>
+        store.runStore.confirmUnchanged('alpha', { term, changes: CHECKED });
+      /** The term of a run that has ended. */
+      const runOnce = async () => {
+        const { lease } = await acquire(store, 'alpha');
+        await store.runStore.finish(lease, { changes: { phase: 'Complete', message: 'done' } });
+        return lease.term;
+      };
+
+      test('changes the status after the run of that term', async () => {
+        const term = await runOnce();
+        expect(await confirm(term)).toBe(true);
+        expect(await store.status.load('alpha')).toMatchObject({ ...CHECKED, message: 'done', term });
+        expect(await confirm(term)).toBe(true);
+        await acquire(store, 'alpha');
+      });
+
+      test('is refused once another run has begun, and after it has ended', async () => {
+        const term = await runOnce();
+        const { lease } = await acquire(store, 'alpha');
+        expect(await confirm(term)).toBe(false);
+        expect(await confirm(lease.term)).toBe(false);
+        await store.runStore.finish(lease, UNDONE);
+        expect(await confirm(term)).toBe(false);
+        expect((await store.status.load('alpha'))?.lastSuccessAt).toBeUndefined();
+      });
+
+      test('is refused while a request is open', async () => {
+        const { lease } = await acquire(store, 'alpha', {
+          wish: { kind: 'request', force: false },
+        });
+        await store.runStore.finish(lease, UNDONE);
+        expect(await confirm(lease.term)).toBe(false);
+      });
+
+      test.each([{ suspended: true } as const, { pinned: 'a'.repeat(64) }])(
+        'is refused where an operator has set %o',
+        async (change) => {
+          const term = await runOnce();
+          await store.changeControl('alpha', change);
+          expect(await confirm(term)).toBe(false);
+        },
+      );
+
+      test('is refused where all data was lost', async () => {
+        const term = await runOnce();
+        await store.loseData();
+        expect(await confirm(term)).toBe(false);
+        expect(await store.status.load('alpha')).toBeUndefined();
+      });
+    });
   });
 }

@@ -25,20 +25,22 @@ export function createRecordingLogger(): Logger & { readonly entries: readonly L
 /** An observer that keeps the runs it is told of, and counts the rest. */
 export interface RecordingObserver extends RunObserver {
   readonly runs: readonly Run[];
-  readonly counts: Readonly<Record<'overlaps' | 'refusedWrites' | 'failedRenewals', number>>;
+  readonly counts: Readonly<Record<'quiet' | 'overlaps' | 'refusedWrites' | 'failedRenewals', number>>;
   readonly latenessMs: readonly number[];
 }
 
 export function createRecordingObserver(): RecordingObserver {
   const runs: Run[] = [];
   const latenessMs: number[] = [];
-  const counts = { overlaps: 0, refusedWrites: 0, failedRenewals: 0 };
+  const counts = { quiet: 0, overlaps: 0, refusedWrites: 0, failedRenewals: 0 };
   return {
     runs,
     counts,
     latenessMs,
     runFinished: (run) => void runs.push(run),
-    tickQuiet: () => {},
+    tickQuiet: () => {
+      counts.quiet += 1;
+    },
     phaseFinished: () => {},
     overlapSkipped: () => {
       counts.overlaps += 1;

@@ -4,6 +4,7 @@ import { IngestPool } from '../ingest/ingest-pool.ts';
 import { LeaseKeeper, type LeaseTimes } from '../lease-keeper.ts';
 import { createManager } from '../manager.ts';
 import type { Tick, TickResult } from '../ports.ts';
+import { QuietTicks } from '../quiet-ticks.ts';
 import { createSnapshotReader } from '../snapshot/reader.ts';
 import type { Source, SourceContext } from '../sources/source.ts';
 import type { SyncDependencies } from '../sync-dependencies.ts';
@@ -70,9 +71,12 @@ export function suiteIngestPool(): IngestPool {
 export function createSyncHarness({
   ingest,
   config: input = configOf({ name: 'alpha' }),
+  quiet = false,
 }: {
   ingest: IngestPool;
   config?: ConfigInput;
+  /** Whether ticks may be settled without a run, as a coordinator has it. */
+  quiet?: boolean;
 }) {
   const clock = createManualClock({ nowMs: START_MS });
   const state = createInMemoryState({ clock });
@@ -88,8 +92,10 @@ export function createSyncHarness({
     beforeProbe: () => {},
     beforeFetch: () => {},
   };
+  const manager = createManager({ createSource: () => sourceOf(upstream), ingest, snapshots });
   const deps: SyncDependencies = {
-    manager: createManager({ createSource: () => sourceOf(upstream), ingest, snapshots }),
+    manager,
+    ...(quiet ? { quietTicks: new QuietTicks({ manager, runStore, clock, logger }) } : {}),
     runStore,
     status: createInMemoryStatusPersistence(state),
     config,
@@ -154,6 +160,7 @@ export function sourceOf(upstream: FakeUpstream): Source {
 /** Waits as a source does that gets no answer: until the signal of its run. */
 export function untilAborted({ signal }: SourceContext): Promise<never> {
   return new Promise((_resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
 }
