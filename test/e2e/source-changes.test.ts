@@ -154,7 +154,6 @@ function fileRegistry(
         file: { path },
         syncPolicy: { interval },
         filter: { names: { exclude } },
-        guard: { maxShrinkPercent: 100 },
       },
     ],
   };

@@ -13,11 +13,13 @@ import {
   type Service,
   startLoop,
   watchConfig,
+  within,
 } from '@syncline/runtime';
 import { createReconcile } from './reconcile.ts';
 
 /** How often what the config wants is held against what Redis has. */
 const RECONCILE_EVERY_MS = 30_000;
+const LAST_PASS_MS = 1_000;
 
 /**
  * A scheduler: puts the config in force and keeps one repeatable job a registry. Any number of them may
@@ -73,11 +75,11 @@ export async function startScheduler({ env, logger, metrics }: ProcessContext): 
     stop: async () => {
       watching.abort();
       await watched;
-      // A pass that waits for a Redis that is away ends with its connection.
       const ended = loop.stop();
       await queue.close();
       redis.disconnect();
-      await ended;
+      // A pass that waits for a Redis that is away does so for ever, and leaves nothing undone.
+      await within(LAST_PASS_MS, ended).catch(() => undefined);
     },
   };
 }

@@ -17,6 +17,7 @@ import {
   requireRedisUrl,
   type Service,
   startLoop,
+  within,
 } from '@syncline/runtime';
 import {
   Coordinator,
@@ -29,6 +30,7 @@ import {
 /** How often the fleet looks for what was left undone; with the lease's 12 s, what a kill costs. */
 const SWEEP_EVERY_MS = 4_000;
 const STOP_GRACE_MS = 10_000;
+const LAST_PASS_MS = 1_000;
 
 /**
  * A worker: takes jobs from the queue and syncs what they ask for. Any number of them share the work.
@@ -86,12 +88,12 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
       ]),
     stop: async () => {
       await coordinator.stop();
-      // A pass that waits for a Redis that is away ends with its connection.
       const swept = sweeper.stop();
       await queue.close();
       redis.disconnect();
       blocking.disconnect();
-      await swept;
+      // A pass that waits for a Redis that is away does so for ever, and leaves nothing undone.
+      await within(LAST_PASS_MS, swept).catch(() => undefined);
       await Promise.all([ingest.close(), http.close()]);
     },
   };

@@ -57,10 +57,15 @@ async function createShared() {
 test('a request is counted, and hinted at', async () => {
   const { client, redis, keys, queue } = await createShared();
   expect(await client.requestSync('alpha')).toEqual({ request: 1, state: 'queued' });
-  expect(await client.requestSync('alpha', { force: true })).toEqual({ request: 2, state: 'queued' });
+  expect(await client.requestSync('alpha', { force: true })).toEqual({
+    request: 2,
+    state: 'queued',
+  });
   expect(await redis.hgetall(keys.control('alpha'))).toEqual({ requested: '2', force: '1' });
   const jobs = await queue.getWaiting();
-  expect(jobs.map(({ name, data }) => ({ name, ...data })).sort((a, b) => a.request - b.request)).toEqual([
+  expect(
+    jobs.map(({ name, data }) => ({ name, ...data })).sort((a, b) => a.request - b.request),
+  ).toEqual([
     { name: 'sync', v: 1, registry: 'alpha', trigger: 'manual', force: false, request: 1 },
     { name: 'sync', v: 1, registry: 'alpha', trigger: 'manual', force: true, request: 2 },
   ]);
@@ -80,17 +85,23 @@ test('of requests at the same moment each has its own number', async () => {
   expect(new Set(requests.map(({ request }) => request)).size).toBe(20);
 });
 
-test.each(['config', 'operator', 'rollback'])('a registry suspended by %s is not asked for', async (by) => {
-  const { client, redis, keys, queue, config } = await createShared();
-  if (by === 'config') {
-    await config({ name: 'alpha', file: { path: '/alpha.json' }, suspended: true });
-  } else {
-    await redis.hset(keys.control('alpha'), by === 'operator' ? { suspended: '1' } : { pinned: 'a' });
-  }
-  await expect(client.requestSync('alpha')).rejects.toMatchObject({ code: 'registry-suspended' });
-  expect(await redis.hexists(keys.control('alpha'), 'requested')).toBe(0);
-  expect(await queue.getWaitingCount()).toBe(0);
-});
+test.each(['config', 'operator', 'rollback'])(
+  'a registry suspended by %s is not asked for',
+  async (by) => {
+    const { client, redis, keys, queue, config } = await createShared();
+    if (by === 'config') {
+      await config({ name: 'alpha', file: { path: '/alpha.json' }, suspended: true });
+    } else {
+      await redis.hset(
+        keys.control('alpha'),
+        by === 'operator' ? { suspended: '1' } : { pinned: 'a' },
+      );
+    }
+    await expect(client.requestSync('alpha')).rejects.toMatchObject({ code: 'registry-suspended' });
+    expect(await redis.hexists(keys.control('alpha'), 'requested')).toBe(0);
+    expect(await queue.getWaitingCount()).toBe(0);
+  },
+);
 
 test('a registry that the config does not name is not known', async () => {
   const { client, redis, keys } = await createShared();
@@ -166,7 +177,12 @@ test('waiting ends when its time is up, and when it is aborted', async () => {
 
 test('a run whose process died is not shown as Syncing', async () => {
   const { client, redis, keys } = await createShared();
-  await redis.hset(keys.status('alpha'), { phase: 'Syncing', term: '1', owner: 'x', leaseUntil: 1 });
+  await redis.hset(keys.status('alpha'), {
+    phase: 'Syncing',
+    term: '1',
+    owner: 'x',
+    leaseUntil: 1,
+  });
   expect(await client.getStatus('alpha')).toMatchObject({
     phase: 'Pending',
     message: expect.stringContaining('interrupted'),

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { catalogRegistry, type ConfigInput, configSchema, describeSource, sourceKind } from './config.ts';
+import {
+  type ConfigInput,
+  catalogRegistry,
+  configSchema,
+  describeSource,
+  sourceKind,
+} from './config.ts';
 
 const FILE = { name: 'local', file: { path: './registry.json' } };
 const API = { name: 'official', api: { endpoint: 'https://registry.example.com' } };
@@ -37,12 +43,20 @@ describe('a config', () => {
     ['nothing', undefined, /^: Invalid input: expected object/],
     ['no registries', { registries: [] }, /^registries: expected at least one registry/],
     ['a key that is not known', { ...registry({}), sources: [] }, /^: Unrecognized key: "sources"/],
-    ['a key that is not known, in a registry', registry({ intervall: '5s' }), /^registries\.0: .*intervall/],
+    [
+      'a key that is not known, in a registry',
+      registry({ intervall: '5s' }),
+      /^registries\.0: .*intervall/,
+    ],
     ['no name', registry({ name: undefined }), /^registries\.0\.name: /],
     ['a name with capitals', registry({ name: 'Local' }), /^registries\.0\.name: expected 1 to 63/],
     ['a name that ends with a dash', registry({ name: 'local-' }), /name: expected 1 to 63/],
     ['a name that is too long', registry({ name: 'a'.repeat(64) }), /name: expected 1 to 63/],
-    ['no source', { registries: [{ name: 'x' }] }, /^registries\.0: expected exactly one source \(file or api\), found none/],
+    [
+      'no source',
+      { registries: [{ name: 'x' }] },
+      /^registries\.0: expected exactly one source \(file or api\), found none/,
+    ],
     ['two sources', registry({ api: API.api }), /found file and api$/],
     ['an empty path', registry({ file: { path: '' } }), /^registries\.0\.file\.path: /],
     [
@@ -55,12 +69,28 @@ describe('a config', () => {
       registry({ syncPolicy: { interval: '500ms' } }),
       /^registries\.0\.syncPolicy\.interval: expected a duration of at least 1s/,
     ],
-    ['an interval that is a number', registry({ syncPolicy: { interval: 30 } }), /interval: .*string/],
-    ['a timeout that is none', registry({ syncPolicy: { timeout: 'soon' } }), /expected a duration such as/],
-    ['a share beyond 100', registry({ guard: { maxShrinkPercent: 101 } }), /guard\.maxShrinkPercent: /],
+    [
+      'an interval that is a number',
+      registry({ syncPolicy: { interval: 30 } }),
+      /interval: .*string/,
+    ],
+    [
+      'a timeout that is none',
+      registry({ syncPolicy: { timeout: 'soon' } }),
+      /expected a duration such as/,
+    ],
+    [
+      'a share beyond 100',
+      registry({ guard: { maxShrinkPercent: 101 } }),
+      /guard\.maxShrinkPercent: /,
+    ],
     ['no snapshot kept', registry({ snapshots: 0 }), /^registries\.0\.snapshots: /],
     ['half a snapshot', registry({ snapshots: 1.5 }), /^registries\.0\.snapshots: /],
-    ['an empty pattern', registry({ filter: { names: { include: [''] } } }), /filter\.names\.include\.0: /],
+    [
+      'an empty pattern',
+      registry({ filter: { names: { include: [''] } } }),
+      /filter\.names\.include\.0: /,
+    ],
     [
       'a name that is used twice',
       { registries: [FILE, API, FILE] },
@@ -97,7 +127,12 @@ describe('a config', () => {
   });
 
   test('has all its problems told at once', () => {
-    const config = { registries: [{ name: 'A', file: { path: '' } }, { name: 'b', snapshots: 0 }] };
+    const config = {
+      registries: [
+        { name: 'A', file: { path: '' } },
+        { name: 'b', snapshots: 0 },
+      ],
+    };
     expect(problems(config).length).toBeGreaterThanOrEqual(3);
   });
 

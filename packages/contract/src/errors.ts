@@ -44,7 +44,6 @@ export const errorCodeSchema = z.enum([
   'catalog-not-ready',
   'store-unavailable',
   'store-corrupt',
-  'payload-invalid',
   'internal',
 ]);
 export type ErrorCode = z.infer<typeof errorCodeSchema>;

@@ -105,19 +105,24 @@ test('a snapshot may be named by the beginning of its digest', async () => {
   const one = await registry.publish('a');
   await registry.publish('b');
   const { operations } = registry;
-  expect(await operations.rollback('alpha', { snapshot: one.slice(0, 8) })).toEqual({ snapshot: one });
+  expect(await operations.rollback('alpha', { snapshot: one.slice(0, 8) })).toEqual({
+    snapshot: one,
+  });
 });
 
-test.each([['0000'], ['']])('a rollback to %j, which names none or several, changes nothing', async (snapshot) => {
-  const registry = await createRegistry();
-  await registry.publish('a');
-  const two = await registry.publish('b');
-  await expect(registry.operations.rollback('alpha', { snapshot })).rejects.toMatchObject({
-    code: 'unknown-snapshot',
-  });
-  expect(await registry.served()).toBe(two);
-  expect((await registry.readControl('alpha')).pinned).toBeUndefined();
-});
+test.each([['0000'], ['']])(
+  'a rollback to %j, which names none or several, changes nothing',
+  async (snapshot) => {
+    const registry = await createRegistry();
+    await registry.publish('a');
+    const two = await registry.publish('b');
+    await expect(registry.operations.rollback('alpha', { snapshot })).rejects.toMatchObject({
+      code: 'unknown-snapshot',
+    });
+    expect(await registry.served()).toBe(two);
+    expect((await registry.readControl('alpha')).pinned).toBeUndefined();
+  },
+);
 
 test('a rollback has the run that is under way give up its lease', async () => {
   const registry = await createRegistry();
@@ -138,8 +143,8 @@ test('a rollback has the run that is under way give up its lease', async () => {
 test('a rollback to a snapshot that has lost a chunk changes nothing, and leaves no pin', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a');
-  const two = await registry.publish('b');
   const [lost = ''] = await registry.snapshots.listChunks('alpha');
+  const two = await registry.publish('b');
   await registry.redis.hdel(registry.keys.snapshotChunks('alpha'), lost);
   await expect(registry.operations.rollback('alpha', { snapshot: one })).rejects.toMatchObject({
     code: 'snapshot-incomplete',

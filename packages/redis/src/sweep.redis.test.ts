@@ -37,9 +37,7 @@ test('a request that nobody works on is hinted at', async () => {
   const world = createSweep();
   await world.redis.hset(world.keys.control('beta'), 'requested', 4, 'handled', 2);
   expect(await world.sweep()).toBe(1);
-  expect(await world.hints()).toEqual([
-    { v: 1, registry: 'beta', trigger: 'manual', request: 4 },
-  ]);
+  expect(await world.hints()).toEqual([{ v: 1, registry: 'beta', trigger: 'manual', request: 4 }]);
 });
 
 test('while a run is under way, its request waits', async () => {

@@ -1,9 +1,14 @@
 import type { RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { luaScript } from './lua-script.ts';
 import { addHint, type SyncQueue } from './queue.ts';
-import { redisNowMs } from './registry-reader.ts';
 
-const BATCH_SIZE = 500;
+/** So many registries take Redis a millisecond. */
+const BATCH_SIZE = 250;
+
+const findNeglectedScript = luaScript('find-neglected');
+const neglectedReply = z.array(z.union([z.string(), z.number()]));
 
 export interface SweepOptions {
   readonly redis: Redis;
@@ -23,36 +28,35 @@ export interface SweepOptions {
  * @returns how many hints were added; `undefined` where another process had the turn
  */
 export async function sweep(options: SweepOptions): Promise<number | undefined> {
-  const { redis, keys, queue, registries, owner, everyMs } = options;
+  const { redis, keys, registries, owner, everyMs } = options;
   // A little less than the period, so that the same process can have the next turn too.
   const turn = await redis.set(keys.sweepTurn, owner, 'PX', Math.ceil(everyMs * 0.9), 'NX');
   if (turn === null) return undefined;
-  const nowMs = await redisNowMs(redis);
   let hints = 0;
   for (let start = 0; start < registries.length; start += BATCH_SIZE) {
-    const batch = registries.slice(start, start + BATCH_SIZE);
-    const added = await Promise.all(batch.map((registry) => sweepRegistry(registry)));
-    hints += added.reduce((sum, count) => sum + count, 0);
+    hints += await sweepBatch(options, registries.slice(start, start + BATCH_SIZE));
   }
   return hints;
+}
 
-  async function sweepRegistry(registry: string): Promise<number> {
-    const [[owned, term, leaseUntil], [requested, handled]] = await Promise.all([
-      redis.hmget(keys.status(registry), 'owner', 'term', 'leaseUntil'),
-      redis.hmget(keys.control(registry), 'requested', 'handled'),
-    ]);
-    const isHeld = owned != null && Number(leaseUntil) > nowMs;
-    if (isHeld) return 0;
-    let added = 0;
-    if (owned != null && term != null) {
-      await addHint(queue, { kind: 'interrupted', registry, term });
-      added += 1;
-    }
-    const request = Number(requested ?? 0);
-    if (request > Number(handled ?? 0)) {
-      await addHint(queue, { kind: 'request', registry, request });
-      added += 1;
-    }
-    return added;
+async function sweepBatch(
+  { redis, keys, queue }: SweepOptions,
+  registries: readonly string[],
+): Promise<number> {
+  const reply = await findNeglectedScript(
+    redis,
+    registries.flatMap((registry) => [keys.status(registry), keys.control(registry)]),
+    [],
+  );
+  const flat = neglectedReply.parse(reply);
+  let hints = 0;
+  for (let index = 0; index < flat.length; index += 3) {
+    const registry = registries[Number(flat[index]) - 1] ?? '';
+    const term = String(flat[index + 1]);
+    const request = Number(flat[index + 2]);
+    if (term !== '') await addHint(queue, { kind: 'interrupted', registry, term });
+    if (request > 0) await addHint(queue, { kind: 'request', registry, request });
+    hints += (term === '' ? 0 : 1) + (request > 0 ? 1 : 0);
   }
+  return hints;
 }

@@ -6,6 +6,7 @@ import { type Job, Queue, QueueEvents } from 'bullmq';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { addHint } from './queue.ts';
 import { createRedisRunStore } from './run-store.ts';
+import { ScheduleReconciler } from './schedules.ts';
 import { connect, testQueue, testRedis } from './testing/test-redis.ts';
 import { createBullTickSource } from './tick-source.ts';
 
@@ -98,6 +99,24 @@ test('a scheduled job knows when it was due', async () => {
     expect(dueAtMs).toBeGreaterThanOrEqual(startMs - 1_000);
     expect(dueAtMs).toBeLessThanOrEqual(Date.now());
   }
+});
+
+test('ticks that nobody took are one run', async () => {
+  const { start, queue, redis } = await createTicks();
+  const reconciler = new ScheduleReconciler({ redis, queue });
+  await reconciler.reconcile([{ registry: 'alpha', intervalMs: 1_000 }]);
+  const [missed] = await queue.getJobSchedulers();
+  const firstMs = missed?.next ?? 0;
+  const isLate = () => expect(Date.now()).toBeGreaterThan(firstMs + 2_500);
+  await vi.waitFor(isLate, { timeout: 6_000, interval: 100 });
+  const startMs = Date.now();
+  const dueMs: number[] = [];
+  await start(async ({ dueAtMs = 0 }) => {
+    dueMs.push(dueAtMs);
+    return ran();
+  });
+  await vi.waitFor(() => expect(dueMs.length).toBeGreaterThan(1), { timeout: 5_000 });
+  expect(dueMs.filter((atMs) => atMs < startMs)).toEqual([firstMs]);
 });
 
 test.each([

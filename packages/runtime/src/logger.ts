@@ -3,6 +3,7 @@ import {
   type Logger,
   type LoggerOptions,
   pino,
+  stdSerializers,
   stdTimeFunctions,
 } from 'pino';
 import { build as createPrettyStream } from 'pino-pretty';
@@ -52,11 +53,21 @@ export function createLogger(options: CreateLoggerOptions): Logger {
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: secretPaths(), censor: '[redacted]' },
-    serializers: { url: withoutCredentials, redisUrl: withoutCredentials },
+    serializers: { err: serializeError, url: withoutCredentials, redisUrl: withoutCredentials },
   };
   if (pretty) return pino(pinoOptions, prettyStream(destination));
   // Synchronous: lines of a process that ends itself would else come out of order, or not at all.
   return pino(pinoOptions, destination ?? pino.destination({ dest: STDOUT, sync: true }));
+}
+
+/**
+ * An error with its cause and stack, but without the command that Redis refused: its arguments are whole
+ * documents, and not for the log.
+ */
+function serializeError(error: unknown): unknown {
+  const serialized: unknown = error instanceof Error ? stdSerializers.err(error) : error;
+  if (typeof serialized !== 'object' || serialized === null) return serialized;
+  return Object.fromEntries(Object.entries(serialized).filter(([key]) => key !== 'command'));
 }
 
 /** The text with the user and password of any URL in it left out. */

@@ -1,5 +1,6 @@
 import type { Diff, QuarantinedRow } from '@syncline/contract';
 import { checkGuard } from './guard.ts';
+import { filterHash } from './hashes.ts';
 import type { IngestPool, OpenOptions } from './ingest/ingest-pool.ts';
 import type { IngestResult } from './ingest/messages.ts';
 import { OutOfOrder } from './ingest/row-collector.ts';
@@ -162,7 +163,7 @@ async function store(
 }
 
 function judge(
-  { registry }: RunContext,
+  { registry, status }: RunContext,
   {
     content,
     built,
@@ -172,8 +173,9 @@ function judge(
   const snapshot = built.manifestBlob.digest;
   const verdict = checkGuard({
     guard: registry.guard,
-    rowCountBefore: previous?.rowCount,
-    rowCountAfter: built.manifest.rowCount,
+    before: previous,
+    after: built.manifest,
+    isFilterNew: status.filterHash !== filterHash(registry),
   });
   if (!verdict.pass) {
     const rowCountBefore = previous?.rowCount ?? 0;

@@ -1,5 +1,22 @@
 import { expect, test } from 'vitest';
-import { checkGuard } from './guard.ts';
+import { checkGuard, type StateSize } from './guard.ts';
+
+/** A state of which the filter, if there is one, takes nothing away. */
+function whole(rowCount: number): StateSize {
+  return { rowCount, sourceRowCount: rowCount };
+}
+
+function judge(
+  guard: Parameters<typeof checkGuard>[0]['guard'],
+  { before, after }: { before: number | undefined; after: number },
+) {
+  return checkGuard({
+    guard,
+    before: before === undefined ? undefined : whole(before),
+    after: whole(after),
+    isFilterNew: false,
+  });
+}
 
 test.each<[why: string, before: number | undefined, after: number, verdict: string]>([
   ['a first state', undefined, 5, 'pass'],
@@ -12,21 +29,39 @@ test.each<[why: string, before: number | undefined, after: number, verdict: stri
   ['what was empty and stays so', 0, 0, 'pass'],
   ['what was empty and is not any more', 0, 5, 'pass'],
   ['a small registry that loses one of three', 3, 2, 'shrink'],
-])('%s', (_why, rowCountBefore, rowCountAfter, verdict) => {
+])('%s', (_why, before, after, verdict) => {
   const guard = { maxShrinkPercent: 20, allowEmpty: false };
-  const { pass, ...rest } = checkGuard({ guard, rowCountBefore, rowCountAfter });
+  const { pass, ...rest } = judge(guard, { before, after });
   expect(pass ? 'pass' : rest).toEqual(verdict === 'pass' ? 'pass' : { reason: verdict });
 });
 
 test('an empty state passes where that is allowed', () => {
   const guard = { maxShrinkPercent: 20, allowEmpty: true };
-  expect(checkGuard({ guard, rowCountBefore: 100, rowCountAfter: 0 })).toEqual({ pass: true });
+  expect(judge(guard, { before: 100, after: 0 })).toEqual({ pass: true });
 });
 
 test('at 100 % any loss passes, but that of everything', () => {
   const guard = { maxShrinkPercent: 100, allowEmpty: false };
-  expect(checkGuard({ guard, rowCountBefore: 100, rowCountAfter: 1 })).toEqual({ pass: true });
-  expect(checkGuard({ guard, rowCountBefore: 100, rowCountAfter: 0 })).toMatchObject({
+  expect(judge(guard, { before: 100, after: 1 })).toEqual({ pass: true });
+  expect(judge(guard, { before: 100, after: 0 })).toMatchObject({
     pass: false,
   });
+});
+
+test('what a new filter takes away is wanted; what the source has lost is not', () => {
+  const guard = { maxShrinkPercent: 20, allowEmpty: false };
+  const before = whole(100);
+  const isFilterNew = true;
+  const filtered = { rowCount: 3, sourceRowCount: 100 };
+  expect(checkGuard({ guard, before, after: filtered, isFilterNew })).toEqual({ pass: true });
+  expect(checkGuard({ guard, before, after: filtered, isFilterNew: false }).pass).toBe(false);
+  const lost = { rowCount: 3, sourceRowCount: 10 };
+  expect(checkGuard({ guard, before, after: lost, isFilterNew }).pass).toBe(false);
+});
+
+test('a filter that leaves nothing is taken for a mistake', () => {
+  const guard = { maxShrinkPercent: 20, allowEmpty: false };
+  const after = { rowCount: 0, sourceRowCount: 100 };
+  const verdict = checkGuard({ guard, before: whole(100), after, isFilterNew: true });
+  expect(verdict).toEqual({ pass: false, reason: 'empty' });
 });

@@ -3,7 +3,6 @@ import type { ErrorCode } from '@syncline/contract';
 /** The HTTP status of each error code: those of the first group are the caller's doing. */
 const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   'bad-request': 400,
-  'payload-invalid': 400,
   unauthorized: 401,
   'control-disabled': 403,
   'cross-origin-refused': 403,

@@ -118,6 +118,7 @@ catalogs:
     ).toEqual([
       '2:11 registries[0].name: expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, found "Official"',
       '4:17 registries[0].api.endpoint: expected an http or https URL, found "ftp://…@example.com"',
+      '4:17 registries[0].api.endpoint: expected a URL without user, password, query or fragment, found "ftp://…@example.com"',
       '5:16 registries[0].api.timeout: expected a duration such as 30s, 1h30m or 7d, found the number 5',
       '7:7 registries[0].syncPolicy.intervall: unknown key; did you mean interval?',
       '8:17 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "1 hour"',

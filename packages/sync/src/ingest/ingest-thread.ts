@@ -62,7 +62,9 @@ async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<Inge
     const reply = await thread.inbox.next();
     return reply.kind === 'chunks' ? [...reply.chunks] : [];
   };
-  const built = await thread.builder.finish({ nowMs, skillCount, pluginCount, readChunks });
+  const sourceRowCount = readCount - quarantined.count;
+  const totals = { nowMs, sourceRowCount, skillCount, pluginCount };
+  const built = await thread.builder.finish({ ...totals, readChunks });
   return { ...built, readCount, quarantined };
 }
 

@@ -27,6 +27,8 @@ export interface BuiltSnapshot {
 export interface FinishOptions {
   /** Epoch milliseconds by the store's clock: what rows that differ from before are stamped with. */
   readonly nowMs: number;
+  /** Rows that were read, before the filter. */
+  readonly sourceRowCount: number;
   readonly skillCount: number;
   readonly pluginCount: number;
   /** Reads chunks of the previous snapshot. */
@@ -93,6 +95,7 @@ export class SnapshotBuilder {
     for (const key of before.keys()) this.#diff.count('removed', key);
     const manifest: Manifest = {
       rowCount: this.#rowCount,
+      sourceRowCount: options.sourceRowCount,
       serverCount: this.#serverCount,
       skillCount: options.skillCount,
       pluginCount: options.pluginCount,

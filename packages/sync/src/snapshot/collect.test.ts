@@ -51,7 +51,7 @@ async function expectNoLooseEnds(): Promise<void> {
 
 describe('collectGarbage', () => {
   test('keeps so many published snapshots, and their chunks', async () => {
-    const manifests = [];
+    const manifests: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) manifests.push(await publish(name));
     const served = manifests.at(-1);
     expect(await collect({ spare: [served] })).toBe(true);
@@ -60,7 +60,7 @@ describe('collectGarbage', () => {
   });
 
   test('spares what a reader may still be on', async () => {
-    const manifests = [];
+    const manifests: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) manifests.push(await publish(name));
     const options = { keep: 1, spare: [manifests.at(-1)] };
     await collect({ ...options, nowMs: startMs + 9 * 60_000 });

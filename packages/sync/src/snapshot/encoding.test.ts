@@ -35,6 +35,7 @@ describe('a manifest', () => {
   test('that is empty comes back too', () => {
     const manifest: Manifest = {
       rowCount: 0,
+      sourceRowCount: 0,
       serverCount: 0,
       skillCount: 1,
       pluginCount: 2,

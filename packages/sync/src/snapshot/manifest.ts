@@ -29,6 +29,8 @@ export interface ManifestChunk {
 /** A snapshot: what it holds, and where its rows are. */
 export interface Manifest {
   readonly rowCount: number;
+  /** Rows that the source had, before the filter; what is quarantined is not counted. */
+  readonly sourceRowCount: number;
   /** Distinct names. */
   readonly serverCount: number;
   readonly skillCount: number;
@@ -43,6 +45,7 @@ const count = z.int().nonnegative();
 const manifestSchema = z.object({
   v: z.literal(MANIFEST_SCHEMA_VERSION),
   rowCount: count,
+  sourceRowCount: count,
   serverCount: count,
   skillCount: count,
   pluginCount: count,

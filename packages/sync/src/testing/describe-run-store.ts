@@ -401,7 +401,11 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       test('changes the status after the run of that term', async () => {
         const term = await runOnce();
         expect(await confirm(term)).toBe(true);
-        expect(await store.status.load('alpha')).toMatchObject({ ...CHECKED, message: 'done', term });
+        expect(await store.status.load('alpha')).toMatchObject({
+          ...CHECKED,
+          message: 'done',
+          term,
+        });
         expect(await confirm(term)).toBe(true);
         await acquire(store, 'alpha');
       });

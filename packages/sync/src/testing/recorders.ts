@@ -25,7 +25,9 @@ export function createRecordingLogger(): Logger & { readonly entries: readonly L
 /** An observer that keeps the runs it is told of, and counts the rest. */
 export interface RecordingObserver extends RunObserver {
   readonly runs: readonly Run[];
-  readonly counts: Readonly<Record<'quiet' | 'overlaps' | 'refusedWrites' | 'failedRenewals', number>>;
+  readonly counts: Readonly<
+    Record<'quiet' | 'overlaps' | 'refusedWrites' | 'failedRenewals', number>
+  >;
   readonly latenessMs: readonly number[];
 }
 

@@ -29,6 +29,7 @@ export async function build(
   builder.push(ingested(rows));
   return builder.finish({
     nowMs,
+    sourceRowCount: rows.length,
     skillCount: 0,
     pluginCount: 0,
     readChunks: options.readChunks ?? (async () => []),

@@ -1,0 +1,180 @@
+import { type ConfigInput, configSchema, redisKeys } from '@syncline/contract';
+import {
+  createConfigFollower,
+  createRegistryReader,
+  createSyncQueue,
+  ScheduleReconciler,
+} from '@syncline/redis';
+import { createLogger } from '@syncline/runtime';
+import { filterHash, sourceHash } from '@syncline/sync';
+import { testRedis } from '@syncline/test/support';
+import { expect, onTestFinished, test } from 'vitest';
+import { addDueHints } from './due-hints.ts';
+import { createReconcile } from './reconcile.ts';
+
+const logger = createLogger({ name: 'scheduler', level: 'silent', pretty: false });
+
+function configOf(...names: readonly string[]): ConfigInput {
+  return { registries: names.map((name) => ({ name, file: { path: `/${name}.json` } })) };
+}
+
+/** The Redis that schedulers share, and as many of these as a test makes. */
+function createShared() {
+  const { client: redis, prefix } = testRedis();
+  const keys = redisKeys(prefix);
+  const queue = createSyncQueue({
+    redis,
+    keys,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  onTestFinished(() => queue.close());
+  const repairs: string[] = [];
+  const createScheduler = () =>
+    createReconcile({
+      redis,
+      keys,
+      queue,
+      schedules: new ScheduleReconciler({ redis, queue }),
+      follower: createConfigFollower({ redis, keys, logger }),
+      logger,
+      metrics: { reconcileRepaired: (kind, count) => void repairs.push(`${kind} ${count}`) },
+    });
+  /** What waits beside the schedules: `<trigger> <registry>`, sorted. */
+  const hints = async () => {
+    const jobs = await queue.getJobs(['waiting', 'prioritized', 'delayed']);
+    return jobs
+      .map(({ data }) => `${data.trigger} ${data.registry}`)
+      .filter((hint) => !hint.startsWith('schedule'))
+      .sort();
+  };
+  const schedules = async () => (await queue.getJobSchedulers()).map(({ key }) => key).sort();
+  return { redis, prefix, keys, queue, repairs, createScheduler, hints, schedules };
+}
+
+test('the first pass puts the config in force, schedules it, and has everything synced', async () => {
+  const { createScheduler, hints, schedules, repairs, redis, keys } = createShared();
+  const scheduler = createScheduler();
+  scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  await scheduler.pass();
+  expect(await redis.get(keys.config)).toBe('one');
+  expect(await schedules()).toEqual(['alpha', 'beta']);
+  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+  expect(repairs).toEqual(['added 2']);
+  await scheduler.pass();
+  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+  expect(repairs).toEqual(['added 2']);
+});
+
+test('several schedulers do together what one does', async () => {
+  const { createScheduler, hints, schedules } = createShared();
+  const all = [createScheduler(), createScheduler(), createScheduler()];
+  for (const it of all) it.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  await Promise.all(all.map((it) => it.pass()));
+  await Promise.all(all.map((it) => it.pass()));
+  expect(await schedules()).toEqual(['alpha', 'beta']);
+  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+});
+
+test('a scheduler with another file does not undo what is in force', async () => {
+  const { createScheduler, schedules } = createShared();
+  const [old, current] = [createScheduler(), createScheduler()];
+  old.adopt({ input: configOf('alpha'), digest: 'old' });
+  await old.pass();
+  current.adopt({ input: configOf('beta'), digest: 'new' });
+  await current.pass();
+  for (let pass = 0; pass < 3; pass += 1) {
+    await old.pass();
+    await current.pass();
+    expect(await schedules()).toEqual(['beta']);
+  }
+});
+
+test('a Redis that was emptied has everything scheduled and synced again', async () => {
+  const { createScheduler, hints, schedules, queue, redis, prefix } = createShared();
+  const scheduler = createScheduler();
+  scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  await scheduler.pass();
+  await queue.obliterate({ force: true });
+  await redis.unlink(...(await redis.keys(`${prefix}:*`)));
+  await scheduler.pass();
+  expect(await schedules()).toEqual(['alpha', 'beta']);
+  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+});
+
+test('without a config of its own, and with none in force, a pass changes nothing', async () => {
+  const { createScheduler, schedules, hints } = createShared();
+  await createScheduler().pass();
+  expect(await schedules()).toEqual([]);
+  expect(await hints()).toEqual([]);
+});
+
+test('a registry that the config drops has no schedule any more, and its data for a while', async () => {
+  const { createScheduler, schedules, redis, keys } = createShared();
+  const scheduler = createScheduler();
+  scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  await scheduler.pass();
+  await redis.hset(keys.status('alpha'), 'term', '1');
+  scheduler.adopt({ input: configOf('beta'), digest: 'two' });
+  await scheduler.pass();
+  expect(await schedules()).toEqual(['beta']);
+  expect(await redis.exists(keys.status('alpha'))).toBe(1);
+  expect(Number(await redis.zscore(keys.registries, 'alpha'))).toBeGreaterThan(0);
+});
+
+const HOUR_AGO = new Date(Date.now() - 3_700_000).toISOString();
+const JUST_NOW = new Date(Date.now() - 1_000).toISOString();
+const LATER = new Date(Date.now() + 60_000).toISOString();
+const { registries } = configSchema.parse(configOf('alpha'));
+const [ALPHA] = registries;
+if (ALPHA === undefined) throw new Error('the config has alpha');
+const SYNCED = {
+  term: '1',
+  snapshot: 'a',
+  sourceHash: sourceHash(ALPHA),
+  filterHash: filterHash(ALPHA),
+};
+
+test.each<[why: string, status: object, control: object, hints: string[]]>([
+  ['it was never synced', {}, {}, ['startup alpha']],
+  ['it is overdue', { ...SYNCED, lastSuccessAt: HOUR_AGO }, {}, ['startup alpha']],
+  ['it is not due', { ...SYNCED, lastSuccessAt: JUST_NOW }, {}, []],
+  ['it is failing, and to be tried later', { ...SYNCED, nextDueAt: LATER }, {}, []],
+  [
+    'its source is another one now',
+    { ...SYNCED, sourceHash: 'other', lastSuccessAt: JUST_NOW },
+    {},
+    ['config alpha'],
+  ],
+  [
+    'its filter is another one now',
+    { ...SYNCED, filterHash: 'other', lastSuccessAt: JUST_NOW },
+    {},
+    ['config alpha'],
+  ],
+  ['it is suspended', {}, { suspended: '1' }, []],
+  ['it is pinned', { ...SYNCED, lastSuccessAt: HOUR_AGO }, { pinned: 'a' }, []],
+])('at the start a registry is hinted at, or not: %s', async (_why, status, control, expected) => {
+  const { redis, keys, queue, hints } = createShared();
+  if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
+  if (Object.keys(control).length > 0) await redis.hset(keys.control('alpha'), control);
+  const reader = createRegistryReader({ redis, keys });
+  const options = { queue, reader, config: configSchema.parse(configOf('alpha')), digest: 'one' };
+  expect(await addDueHints(options)).toBe(expected.length);
+  expect(await hints()).toEqual(expected);
+});
+
+test('many registries are not hinted at all at once', async () => {
+  const { redis, keys, queue } = createShared();
+  const names = Array.from({ length: 500 }, (_, index) => `registry-${index}`);
+  const reader = createRegistryReader({ redis, keys });
+  const config = configSchema.parse(configOf(...names));
+  expect(await addDueHints({ queue, reader, config, digest: 'one' })).toBe(500);
+  const delays = (await queue.getDelayed()).map(({ delay }) => delay);
+  expect(delays.length).toBeGreaterThan(490);
+  // 50 a second.
+  expect(Math.max(...delays)).toBeLessThan(10_000);
+  const perSecond = Map.groupBy(delays, (delayMs) => Math.floor(delayMs / 1_000));
+  expect(Math.max(...[...perSecond.values()].map((list) => list.length))).toBeLessThan(100);
+});

@@ -1,0 +1,78 @@
+import { redisKeys } from '@syncline/contract';
+import { createLogger, createMetrics, type Service } from '@syncline/runtime';
+import { connect, startRedisServer, testRedis, until, writeConfig } from '@syncline/test/support';
+import { expect, onTestFinished, test } from 'vitest';
+import { startScheduler } from './start-scheduler.ts';
+
+async function start(env: {
+  redisUrl: string;
+  prefix: string;
+  configPath: string;
+}): Promise<Service> {
+  const scheduler = await startScheduler({
+    env: {
+      host: '127.0.0.1',
+      port: 0,
+      logLevel: 'silent',
+      concurrency: 1,
+      heavyRuns: 1,
+      dataDir: '/none',
+      ...env,
+    },
+    logger: createLogger({ name: 'scheduler', level: 'silent', pretty: false }),
+    metrics: createMetrics(),
+  });
+  onTestFinished(() => scheduler.stop());
+  return scheduler;
+}
+
+const registry = (name: string) => ({ name, file: { path: `/${name}.json` } });
+
+test('the config file is followed', async () => {
+  const { client, url: redisUrl, prefix } = testRedis();
+  const schedules = async () =>
+    (
+      await client.zrange(`${redisKeys(prefix).queuePrefix}:registry-sync:repeat`, '0', '-1')
+    ).sort();
+  const config = await writeConfig({ registries: [registry('alpha')] });
+  const scheduler = await start({ redisUrl, prefix, configPath: config.path });
+  await until(async () => (await scheduler.readiness()).ready, { what: 'readiness' });
+  expect(await schedules()).toEqual(['alpha']);
+
+  await config.replace({ registries: [registry('alpha'), registry('beta')] });
+  await until(async () => (await schedules()).length === 2, { what: 'the second registry' });
+  expect(await schedules()).toEqual(['alpha', 'beta']);
+});
+
+test('a config that does not parse at the start is refused before anything is changed', async () => {
+  const { client, url: redisUrl, prefix } = testRedis();
+  const { path: configPath, replaceText } = await writeConfig({ registries: [registry('alpha')] });
+  await replaceText('registries: []');
+  await expect(start({ redisUrl, prefix, configPath })).rejects.toThrow();
+  expect(await client.exists(redisKeys(prefix).config)).toBe(0);
+});
+
+test('a Redis that comes back empty is scheduled anew at once', async () => {
+  const server = await startRedisServer();
+  const { path: configPath } = await writeConfig({ registries: [registry('alpha')] });
+  const scheduler = await start({ redisUrl: server.url, prefix: 'syncline', configPath });
+  await until(async () => (await scheduler.readiness()).ready, { what: 'readiness' });
+  await server.kill();
+  await until(async () => !(await scheduler.readiness()).ready, { what: 'Redis to be missed' });
+  await server.start({ empty: true });
+  const client = connect(server.url);
+  await until(
+    async () => (await client.zcard('{syncline:queue}:registry-sync:repeat')) === 1,
+    // Long before the next pass is due.
+    { what: 'the schedules', timeoutMs: 15_000 },
+  );
+});
+
+test('a scheduler stops also while Redis is away', async () => {
+  const server = await startRedisServer();
+  const { path: configPath } = await writeConfig({ registries: [registry('alpha')] });
+  const scheduler = await start({ redisUrl: server.url, prefix: 'syncline', configPath });
+  await until(async () => (await scheduler.readiness()).ready, { what: 'readiness' });
+  await server.kill();
+  await scheduler.stop();
+});

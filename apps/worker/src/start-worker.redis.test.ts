@@ -1,0 +1,131 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createSynclineClient } from '@syncline/client';
+import { redisKeys } from '@syncline/contract';
+import { publishConfig } from '@syncline/redis';
+import { createLogger, createMetrics, type Service } from '@syncline/runtime';
+import { startRedisServer, temporaryDirectory, testRedis, until } from '@syncline/test/support';
+import { expect, onTestFinished, test } from 'vitest';
+import { startWorker } from './start-worker.ts';
+
+async function start(env: { redisUrl: string; prefix: string }): Promise<Service> {
+  const worker = await startWorker({
+    env: {
+      configPath: '/none',
+      host: '127.0.0.1',
+      port: 0,
+      logLevel: 'silent',
+      concurrency: 4,
+      heavyRuns: 1,
+      dataDir: '/none',
+      ...env,
+    },
+    logger: createLogger({ name: 'worker', level: 'silent', pretty: false }),
+    metrics: createMetrics(),
+  });
+  onTestFinished(() => worker.stop());
+  return worker;
+}
+
+/** A config in force, with one registry in a file. */
+async function publishRegistry(
+  { client: redis, prefix }: Pick<ReturnType<typeof testRedis>, 'client' | 'prefix'>,
+  ...names: readonly string[]
+): Promise<(...servers: readonly string[]) => Promise<void>> {
+  const file = path.join(await temporaryDirectory(), 'registry.json');
+  const write = async (...servers: readonly string[]) => {
+    const rows = servers.map((name) => ({ name, version: '1', description: 'x' }));
+    await writeFile(file, JSON.stringify({ servers: rows }));
+  };
+  const input = { registries: names.map((name) => ({ name, file: { path: file } })) };
+  await publishConfig({ redis, keys: redisKeys(prefix) }, { input, digest: 'one' });
+  return write;
+}
+
+test('what is asked for is run, and answered', async () => {
+  const shared = testRedis();
+  const write = await publishRegistry(shared, 'alpha');
+  await write('a', 'b');
+  await start({ redisUrl: shared.url, prefix: shared.prefix });
+  const client = createSynclineClient({ redis: shared.client, prefix: shared.prefix });
+  onTestFinished(() => client.close());
+
+  const first = await client.requestSync('alpha');
+  expect(await client.waitForRun('alpha', first.request, { timeoutMs: 10_000 })).toMatchObject({
+    outcome: 'published',
+    trigger: 'manual',
+    rowCount: 2,
+  });
+  await write('a', 'b', 'c');
+  const second = await client.requestSync('alpha');
+  expect(await client.waitForRun('alpha', second.request, { timeoutMs: 10_000 })).toMatchObject({
+    outcome: 'published',
+    diff: { added: 1 },
+  });
+  expect(await client.getStatus('alpha')).toMatchObject({ phase: 'Complete', versionCount: 3 });
+});
+
+test('a worker that comes before any config is not ready, and takes up what waits', async () => {
+  const shared = testRedis();
+  const worker = await start({ redisUrl: shared.url, prefix: shared.prefix });
+  expect(await worker.readiness()).toEqual({
+    ready: false,
+    problems: expect.arrayContaining(['no config has been published']),
+  });
+  const write = await publishRegistry(shared, 'alpha');
+  await write('a');
+  const client = createSynclineClient({ redis: shared.client, prefix: shared.prefix });
+  onTestFinished(() => client.close());
+  const { request } = await client.requestSync('alpha');
+  await client.waitForRun('alpha', request, { timeoutMs: 10_000 });
+  expect(await worker.readiness()).toEqual({ ready: true, problems: [] });
+});
+
+test('a request whose job was removed is run all the same', async () => {
+  const shared = testRedis();
+  const write = await publishRegistry(shared, 'alpha');
+  await write('a');
+  const client = createSynclineClient({ redis: shared.client, prefix: shared.prefix });
+  onTestFinished(() => client.close());
+  const { request } = await client.requestSync('alpha');
+  const { queuePrefix } = redisKeys(shared.prefix);
+  const jobs = await shared.client.keys(`${queuePrefix}:registry-sync:*`);
+  await shared.client.unlink(...jobs);
+  await start({ redisUrl: shared.url, prefix: shared.prefix });
+  const run = await client.waitForRun('alpha', request, { timeoutMs: 15_000 });
+  expect(run).toMatchObject({ outcome: 'published', handledRequest: 1 });
+});
+
+test('a run whose process died is run again as soon as its lease has ended', async () => {
+  const shared = testRedis();
+  const write = await publishRegistry(shared, 'alpha');
+  await write('a');
+  const keys = redisKeys(shared.prefix);
+  await shared.client.hset(keys.status('alpha'), {
+    phase: 'Syncing',
+    term: '1770000000000000',
+    owner: 'dead',
+    leaseUntil: Date.now() + 500,
+    startsWithoutFinish: 1,
+  });
+  await start({ redisUrl: shared.url, prefix: shared.prefix });
+  const phase = await until(
+    async () => {
+      const found = await shared.client.hget(keys.status('alpha'), 'phase');
+      return found === 'Complete' && found;
+    },
+    { what: 'the registry to be synced', timeoutMs: 15_000 },
+  );
+  expect(phase).toBe('Complete');
+  expect(await shared.client.hget(keys.status('alpha'), 'startsWithoutFinish')).toBe('0');
+});
+
+test('a worker stops also while Redis is away', async () => {
+  const server = await startRedisServer();
+  const worker = await start({ redisUrl: server.url, prefix: 'syncline' });
+  await until(async () => (await worker.readiness()).problems.every((it) => !/Redis/.test(it)), {
+    what: 'the connection',
+  });
+  await server.kill();
+  await worker.stop();
+}, 30_000);
