@@ -61,7 +61,7 @@ export async function fetchAndStore(
   const previous = await readPrevious(deps, context);
   const { revision, built } = await fetchAndBuild(deps, context, { source, slot, previous });
   const content = { ...built, revision };
-  if (previous.blob !== undefined && isUnchanged(built)) {
+  if (previous.blob !== undefined && isUnchanged(built, previous.manifest)) {
     return { ...content, state: 'unchanged', manifest: previous.manifest ?? built.manifest };
   }
   const result = judge(context, { content, built, previous: previous.manifest });
@@ -189,6 +189,10 @@ function contentOf({ chunks }: Manifest): string {
   return chunks.map(({ contentDigest }) => contentDigest).join();
 }
 
-function isUnchanged({ diff }: IngestResult): boolean {
-  return diff.added + diff.updated + diff.removed === 0;
+function isUnchanged({ diff, manifest }: IngestResult, previous: Manifest | undefined): boolean {
+  return (
+    diff.added + diff.updated + diff.removed === 0 &&
+    manifest.skillCount === previous?.skillCount &&
+    manifest.pluginCount === previous.pluginCount
+  );
 }

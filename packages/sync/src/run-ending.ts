@@ -90,8 +90,11 @@ export function performed(
         details: { ...details, snapshot },
         changes: {
           ...changes,
-          // The state that is served is not this one: the next check must not take it for known.
+          // What is served is not this state, nor filtered as this one is: the next check must not take
+          // either for known.
           revision: undefined,
+          sourceHash: context.status.sourceHash,
+          filterHash: context.status.filterHash,
           message: `held back: ${rowCountAfter} rows in place of ${rowCountBefore}`,
           held: { snapshot, since, reason: result.reason, rowCountBefore, rowCountAfter },
         },

@@ -138,4 +138,21 @@ describe('the run store of a single process', () => {
     });
     expect((await status.load('alpha'))?.message).toBeUndefined();
   });
+
+  test('all being as it was is noted without a lease, if no run has begun since', async () => {
+    const { runStore, status } = createStore();
+    const { lease } = await acquire({ runStore }, 'alpha');
+    await runStore.finish(lease, { changes: { phase: 'Complete' } });
+    const changes = { lastSuccessAt: '2026-02-01T12:01:00.000Z' };
+    const confirm = () => runStore.confirmUnchanged('alpha', { term: lease.term, changes });
+    expect(await confirm()).toBe(true);
+    expect(await status.load('alpha')).toMatchObject({ phase: 'Complete', ...changes });
+    const wish = { kind: 'request', force: false } as const;
+    const next = await acquire({ runStore }, 'alpha', { wish });
+    expect(await confirm()).toBe(false);
+    await runStore.finish(next.lease, UNDONE);
+    const { term } = next.lease;
+    // Its request is still open.
+    expect(await runStore.confirmUnchanged('alpha', { term, changes })).toBe(false);
+  });
 });

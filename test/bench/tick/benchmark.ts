@@ -8,6 +8,8 @@ import { alternate } from '../measure/statistics.ts';
 import { type BenchedSyncline, benchSyncline } from '../measure/syncline.ts';
 
 const TICKS = 20_000;
+/** What a worker that has just started does once: compiling, and the first tick of each registry. */
+const WARM_UP_TICKS = 5_000;
 const REGISTRIES = Array.from({ length: 1_000 }, (_, index) => `registry-${index}`);
 const CONCURRENCY = 32;
 const ROUNDS = 3;
@@ -52,10 +54,14 @@ async function syncAll({ queue, startWorker, status }: BenchedSyncline): Promise
   }
 }
 
-/** Fills the queue, and has a worker that is started for it work it off. */
+/** Has a worker that has found its stride work off a full queue. */
 async function workOff(queue: Queue, start: () => Promise<MeasuredProcess>): Promise<number> {
-  await addTicks(queue, REGISTRIES, TICKS);
   const worker = await start();
+  await addTicks(queue, REGISTRIES, WARM_UP_TICKS);
+  await untilIdle(queue);
+  await queue.pause();
+  await addTicks(queue, REGISTRIES, TICKS);
+  await queue.resume();
   const rate = await drainRate(queue, { count: TICKS });
   await worker.finish();
   return rate;

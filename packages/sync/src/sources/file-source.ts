@@ -1,4 +1,4 @@
-import { type BigIntStats, stat } from 'node:fs';
+import { type Stats, stat } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { SynclineError } from '@syncline/contract';
@@ -16,7 +16,7 @@ const SETTLED_AFTER_MS = 2_000;
 /** A tick that finds nothing new does little else; the one of `fs/promises` takes half as long again. */
 const statFile = promisify(stat);
 
-/** A registry in a file. Its revision is `<size>-<mtime ns>-<ctime ns>:<sha256>`. */
+/** A registry in a file. Its revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */
 export class FileSource implements Source {
   readonly #path: string;
   #read: { readonly bytes: Uint8Array; readonly revision: string } | undefined;
@@ -43,9 +43,9 @@ export class FileSource implements Source {
     return { revision };
   }
 
-  async #stat(): Promise<BigIntStats> {
+  async #stat(): Promise<Stats> {
     try {
-      return await statFile(this.#path, { bigint: true });
+      return await statFile(this.#path);
     } catch (error) {
       throw this.#unreadable(error);
     }
@@ -55,13 +55,13 @@ export class FileSource implements Source {
     try {
       // One handle for both, so that the stamp and the bytes are of the same file.
       await using file = await open(this.#path);
-      const stats = await file.stat({ bigint: true });
+      const stats = await file.stat();
       if (!stats.isFile()) throw this.#notAFile();
       if (stats.size > MAX_FILE_BYTES) throw this.#tooLarge(stats.size);
       const bytes = await readFile(file, { signal });
       upstream.requests += 1;
       upstream.bytes += bytes.length;
-      const settled = Date.now() - Number(stats.mtimeMs) > SETTLED_AFTER_MS;
+      const settled = Date.now() - stats.mtimeMs > SETTLED_AFTER_MS;
       return { bytes, revision: `${settled ? stampOf(stats) : ''}:${sha256(bytes)}` };
     } catch (error) {
       if (error instanceof SynclineError || signal.aborted) throw error;
@@ -86,13 +86,13 @@ export class FileSource implements Source {
     });
   }
 
-  #tooLarge(size: bigint): SynclineError {
+  #tooLarge(size: number): SynclineError {
     return new SynclineError('source-too-large', `${this.#path} has ${size} bytes`, {
       expected: `at most ${MAX_FILE_BYTES}`,
     });
   }
 }
 
-function stampOf(stats: { size: bigint; mtimeNs: bigint; ctimeNs: bigint }): string {
-  return `${stats.size}-${stats.mtimeNs}-${stats.ctimeNs}`;
+function stampOf({ size, mtimeMs, ctimeMs }: Stats): string {
+  return `${size}-${mtimeMs}-${ctimeMs}`;
 }
