@@ -52,8 +52,8 @@ test('serves what Redis has, from the moment that it has it', async () => {
     body: { registries: [{ name: 'local', status: { phase: 'Pending' } }] },
   });
   expect(await get('/registry/local/v0.1/servers')).toMatchObject({
-    status: 200,
-    body: { servers: [], metadata: { count: 0 } },
+    status: 503,
+    body: { code: 'catalog-not-ready' },
   });
 
   const checkedAt = new Date(Date.now() - 5_000).toISOString();
