@@ -26,6 +26,12 @@ afterEach(async () => {
 
 const configOf = (name: string) => `registries:\n  - { name: ${name}, file: { path: x.json } }\n`;
 
+/** In one step: the watcher may look at any moment, and a file being written is another test's business. */
+async function put(text: string): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
+}
+
 /** Notes what is told: names of registries, and codes of errors. */
 function watch(options: Partial<WatchConfigOptions> = {}): void {
   watched = watchConfig({
@@ -42,39 +48,39 @@ const untilTold = (expected: string[]) =>
   vi.waitFor(() => expect(told).toEqual(expected), { timeout: 5_000, interval: 5 });
 
 test('tells the first config, and each that differs, once', async () => {
-  await writeFile(path, configOf('one'));
+  await put(configOf('one'));
   watch();
   await untilTold(['one']);
-  await writeFile(path, `# only a comment is new\n${configOf('one')}`);
-  await writeFile(path, configOf('two'));
+  await put(`# only a comment is new\n${configOf('one')}`);
+  await put(configOf('two'));
   await untilTold(['one', 'two']);
 });
 
 test('does not tell a config that the caller has already', async () => {
-  await writeFile(path, configOf('one'));
+  await put(configOf('one'));
   const { digest } = await loadConfig(path);
   watch({ knownDigest: digest });
-  await writeFile(path, configOf('two'));
+  await put(configOf('two'));
   await untilTold(['two']);
 });
 
 test('tells a mistake once, and recovers with the same config as before', async () => {
-  await writeFile(path, configOf('one'));
+  await put(configOf('one'));
   watch();
   await untilTold(['one']);
-  await writeFile(path, configOf('one').slice(0, 30));
+  await put(configOf('one').slice(0, 30));
   await untilTold(['one', 'config-invalid']);
-  await writeFile(path, configOf('one'));
+  await put(configOf('one'));
   await untilTold(['one', 'config-invalid', 'one']);
 });
 
 test('tells that the file is gone, and that it is back', async () => {
-  await writeFile(path, configOf('one'));
+  await put(configOf('one'));
   watch();
   await untilTold(['one']);
   await rm(path);
   await untilTold(['one', 'config-unreadable']);
-  await writeFile(path, configOf('two'));
+  await put(configOf('two'));
   await untilTold(['one', 'config-unreadable', 'two']);
 });
 
@@ -96,8 +102,7 @@ test('does not believe contents that do not last', async () => {
   let generation = 0;
   const replace = async () => {
     generation++;
-    await writeFile(`${path}.new`, configOf(`moving-${generation}`));
-    await rename(`${path}.new`, path);
+    await put(configOf(`moving-${generation}`));
   };
   await replace();
   // Replaced many times between any two looks, also on a machine that has much else to do.
@@ -108,7 +113,7 @@ test('does not believe contents that do not last', async () => {
 });
 
 test('tells a config again that could not be put to use', async () => {
-  await writeFile(path, configOf('one'));
+  await put(configOf('one'));
   let attempts = 0;
   watch({
     onChange: async ({ config }) => {
@@ -122,7 +127,7 @@ test('tells a config again that could not be put to use', async () => {
 });
 
 test('ends with its signal', async () => {
-  await writeFile(path, configOf('one'));
+  await put(configOf('one'));
   watch({ pollIntervalMs: 60_000 });
   watching.abort();
   await expect(watched).resolves.toBeUndefined();
