@@ -16,7 +16,7 @@ import { type Slot, Slots } from './slots.ts';
 const MAX_ROWS = 2_000_000;
 const THREAD_IDLE_TIMEOUT_MS = 60_000;
 /** Rows live as long as it takes to compress them: with room for that, few are ever moved. */
-const YOUNG_GENERATION_MB = 96;
+const YOUNG_GENERATION_MB = 32;
 
 export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
