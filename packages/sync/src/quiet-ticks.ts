@@ -73,8 +73,12 @@ export class QuietTicks {
     { status, nowMs, signal }: { status: SyncStatus; nowMs: number; signal: AbortSignal },
   ): Promise<SyncDecision | undefined> {
     const { manager, logger } = this.#deps;
-    const timeUp = new AbortController();
-    const timer = setTimeout(() => timeUp.abort(), registry.syncPolicy.timeout);
+    const check = new AbortController();
+    const end = () => check.abort();
+    const timer = setTimeout(end, registry.syncPolicy.timeout);
+    // Not `AbortSignal.any`, which costs as much as the rest of this.
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
     try {
       return await manager.shouldSync({
         registry,
@@ -82,7 +86,7 @@ export class QuietTicks {
         control: UNTOUCHED_CONTROL,
         trigger: 'schedule',
         force: false,
-        signal: AbortSignal.any([signal, timeUp.signal]),
+        signal: check.signal,
         now: () => nowMs,
         upstream: { requests: 0, bytes: 0 },
         logger,
@@ -93,6 +97,7 @@ export class QuietTicks {
       return undefined;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', end);
     }
   }
 
