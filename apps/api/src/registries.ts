@@ -1,6 +1,5 @@
 import {
   type Config,
-  catalogRegistry,
   controlSchema,
   PENDING_STATUS,
   type RegistryConfig,
@@ -44,8 +43,8 @@ export async function findCatalog(
   catalog: string,
 ): Promise<RegistryConfig> {
   const registry = await lookUp(config, (current) => {
-    const name = catalogRegistry(current, catalog);
-    return name === undefined ? undefined : config.registry(name);
+    const configured = current.catalogs.find(({ name }) => name === catalog);
+    return config.registry(configured?.registries[0] ?? catalog);
   });
   if (registry === undefined) {
     throw new SynclineError('unknown-catalog', `there is no catalog ${catalog}`);

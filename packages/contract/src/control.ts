@@ -16,6 +16,9 @@ export const controlSchema = z.object({
   force: flag,
   suspended: flag,
   note: z.string().optional(),
+  /** Who suspended it, as they said. */
+  author: z.string().optional(),
+  suspendedAt: z.iso.datetime().optional(),
   /** The manifest that a rollback pinned; nothing else is published until `resume`. */
   pinned: z.string().optional(),
 });

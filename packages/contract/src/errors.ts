@@ -16,6 +16,14 @@ export const errorCodeSchema = z.enum([
   'source-not-json',
   'source-not-a-registry',
   'source-cursor-repeated',
+  'source-too-deep',
+  'source-address-refused',
+  'source-redirect-refused',
+  'source-credential-unreadable',
+  'source-git-failed',
+  'source-ref-missing',
+  'source-path-missing',
+  'source-path-refused',
   // run
   'run-timeout',
   'run-crashed',
@@ -42,6 +50,7 @@ export const errorCodeSchema = z.enum([
   'cross-origin-refused',
   // around us
   'catalog-not-ready',
+  'preview-failed',
   'store-unavailable',
   'store-corrupt',
   'internal',

@@ -1,4 +1,4 @@
-export * from './config.ts';
+export * from './config/index.ts';
 export * from './control.ts';
 export * from './duration.ts';
 export * from './errors.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { registryNameSchema } from './config.ts';
+import { targetIdSchema } from './config/index.ts';
 import { triggerSchema } from './reasons.ts';
 
 /**
@@ -9,7 +9,7 @@ import { triggerSchema } from './reasons.ts';
  */
 export const jobPayloadSchema = z.object({
   v: z.literal(1),
-  registry: registryNameSchema,
+  registry: targetIdSchema,
   trigger: triggerSchema.default('manual'),
   force: z.boolean().default(false),
   request: z.int().positive().optional(),

@@ -8,6 +8,8 @@ export const triggerSchema = z.enum([
   'manual',
   'webhook',
   'retry',
+  /** A registry of the catalog has published another snapshot. */
+  'change',
 ]);
 export type Trigger = z.infer<typeof triggerSchema>;
 
@@ -33,6 +35,8 @@ export const reasonSchema = z.enum([
   'suspended',
   'backing-off',
   'over-budget',
+  /** A registry of the catalog has never been synced: whose names are whose is not known yet. */
+  'members-not-ready',
 ]);
 export type Reason = z.infer<typeof reasonSchema>;
 

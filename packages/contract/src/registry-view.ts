@@ -1,4 +1,10 @@
-import { describeSource, type RegistryConfig, type SourceKind, sourceKind } from './config.ts';
+import {
+  describeSource,
+  type RegistryConfig,
+  type SourceKind,
+  sourceKind,
+  staleAfterMs,
+} from './config/index.ts';
 import type { Control } from './control.ts';
 import { formatDuration } from './duration.ts';
 import { type Held, readStatus, type SyncStatus } from './status.ts';
@@ -7,24 +13,25 @@ import { type Held, readStatus, type SyncStatus } from './status.ts';
 export interface RegistryView {
   readonly name: string;
   readonly source: { readonly kind: SourceKind; readonly location: string };
-  readonly schedule: { readonly interval: string };
+  readonly schedule:
+    | { readonly interval: string }
+    | { readonly pattern: string; readonly timezone: string };
   readonly status: Omit<SyncStatus, 'snapshot' | 'held' | 'leaseUntil'>;
   readonly snapshot: string | null;
   readonly control: {
     readonly suspended: boolean;
     readonly suspendedBy: 'config' | 'control' | null;
     readonly note: string | null;
+    readonly author: string | null;
+    readonly suspendedAt: string | null;
     readonly pinned: string | null;
     readonly requested: number;
     readonly handled: number;
   };
-  /** Whether no check has succeeded for three intervals. */
+  /** Whether no check has succeeded for as long as `staleAfter` says. */
   readonly stale: boolean;
   readonly held: Held | null;
 }
-
-/** How many intervals without a successful check make a registry stale. */
-const STALE_AFTER_INTERVALS = 3;
 
 /**
  * Joins what the config wants, what operators want and what the runs have left into one view.
@@ -45,18 +52,20 @@ export function registryView(
   return {
     name: registry.name,
     source: { kind: sourceKind(registry), location: describeSource(registry) },
-    schedule: { interval: formatDuration(registry.syncPolicy.interval) },
+    schedule: registry.schedule ?? { interval: formatDuration(registry.syncPolicy.interval) },
     status,
     snapshot: snapshot ?? null,
     control: {
       suspended: registry.suspended || control.suspended,
       suspendedBy: registry.suspended ? 'config' : control.suspended ? 'control' : null,
       note: control.note ?? null,
+      author: control.author ?? null,
+      suspendedAt: control.suspendedAt ?? null,
       pinned: control.pinned ?? null,
       requested: control.requested,
       handled: control.handled,
     },
-    stale: ageMs > STALE_AFTER_INTERVALS * registry.syncPolicy.interval,
+    stale: ageMs > staleAfterMs(registry),
     held: held ?? null,
   };
 }

@@ -1,4 +1,11 @@
-import { type Config, type ConfigInput, configSchema, type RedisKeys } from '@syncline/contract';
+import {
+  type Config,
+  type ConfigInput,
+  configSchema,
+  type RedisKeys,
+  type RegistryConfig,
+  syncTargets,
+} from '@syncline/contract';
 import type { ConfigSource, Logger } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 
@@ -41,14 +48,15 @@ export function createConfigFollower({
   logger: Logger;
 }): ConfigSource & { digest(): string | undefined } {
   let followed:
-    | { digest: string; config: Config; registries: Map<string, Config['registries'][number]> }
+    | { digest: string; config: Config; targets: Map<string, RegistryConfig> }
     | undefined;
   let refused: string | undefined;
   let refreshedAtMs = Number.NEGATIVE_INFINITY;
 
   return {
     current: () => followed?.config,
-    registry: (name) => followed?.registries.get(name),
+    registry: (name) => followed?.targets.get(name),
+    targets: () => [...(followed?.targets.values() ?? [])],
     digest: () => followed?.digest,
     async refresh({ maxAgeMs = 0 } = {}) {
       const nowMs = performance.now();
@@ -60,13 +68,9 @@ export function createConfigFollower({
       if (document === null) return;
       const parsed = configSchema.safeParse(parseJson(document));
       if (parsed.success) {
-        const { registries } = parsed.data;
-        followed = {
-          digest,
-          config: parsed.data,
-          registries: new Map(registries.map((registry) => [registry.name, registry])),
-        };
-        logger.info({ digest, registries: registries.length }, 'following a new config');
+        const targets = new Map(syncTargets(parsed.data).map((target) => [target.name, target]));
+        followed = { digest, config: parsed.data, targets };
+        logger.info({ digest, registries: targets.size }, 'following a new config');
         return;
       }
       refused = digest;

@@ -2,7 +2,13 @@ import type { RegistryConfig } from '@syncline/contract';
 import { sha256 } from './snapshot/digest.ts';
 
 /** What is read, and how: a change invalidates the revision, since that marks a state of another source. */
-export const sourceHash = hashOnce(({ file, api }) => ({ file: file?.path, api: api?.endpoint }));
+export const sourceHash = hashOnce(({ file, git, api, catalog }) => ({
+  file: file?.path,
+  api: api?.endpoint,
+  url: file?.url,
+  git: git && [git.repository, git.branch, git.tag, git.commit, git.path],
+  catalog: catalog?.registries,
+}));
 
 /** What is kept of it. */
 export const filterHash = hashOnce(({ filter }) => [filter.names, filter.tags]);

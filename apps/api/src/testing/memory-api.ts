@@ -14,6 +14,7 @@ import {
   SynclineError,
   type SyncStatus,
   statusSchema,
+  syncTargets,
 } from '@syncline/contract';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
@@ -118,6 +119,7 @@ export class MemoryWorld {
       config: {
         current: () => this.config,
         registry: (name) => this.config?.registries.find((registry) => registry.name === name),
+        targets: () => (this.config === undefined ? [] : syncTargets(this.config)),
         refresh: async () => {
           this.config = this.nextConfig ?? this.config;
         },

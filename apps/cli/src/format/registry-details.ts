@@ -16,7 +16,7 @@ export function formatRegistryDetails(
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['registry', view.name],
     ['source', `${source.kind} ${plain(source.location)}`],
-    ['interval', view.schedule.interval],
+    ['schedule', formatSchedule(view.schedule)],
     ['phase', joined([formatPhase(status.phase).trimEnd(), view.stale && 'stale'])],
     ['message', status.message && plain(status.message)],
     ['reason', status.reason],
@@ -38,4 +38,9 @@ export function formatRegistryDetails(
   const shown = facts.filter(([, value]) => value !== undefined && value !== '');
   const width = Math.max(...shown.map(([name]) => name.length)) + 2;
   return shown.map(([name, value]) => `${name.padEnd(width)}${value}`).join('\n');
+}
+
+function formatSchedule(schedule: RegistryView['schedule']): string {
+  if ('interval' in schedule) return `every ${schedule.interval}`;
+  return `${plain(schedule.pattern)} in ${schedule.timezone}`;
 }

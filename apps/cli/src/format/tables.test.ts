@@ -71,7 +71,7 @@ test('details leave out what there is nothing of', () => {
     [
       'registry      local',
       'source        file /data.json',
-      'interval      1h',
+      'schedule      every 1h',
       'phase         Pending; stale',
       'servers       0',
       'versions      0',

@@ -26,7 +26,8 @@ test.each(configFiles)('examples/%s holds', async (name) => {
   const { config } = await loadConfig(join(examples, name));
   expect(config.registries.length).toBeGreaterThan(0);
   for (const { file } of config.registries) {
-    if (file !== undefined) await expect(readFile(file.path)).resolves.toBeDefined();
+    const { path } = file ?? {};
+    if (path !== undefined) await expect(readFile(path)).resolves.toBeDefined();
   }
 });
 

@@ -113,21 +113,21 @@ describe('a mistake', () => {
   - file: { path: ./x.json }
   - just text
 catalogs:
-  - { name: default, registries: [one, two] }
+  - { name: default, registries: [] }
 `),
     ).toEqual([
       '2:11 registries[0].name: expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, found "Official"',
       '4:17 registries[0].api.endpoint: expected an http or https URL, found "ftp://…@example.com"',
-      '4:17 registries[0].api.endpoint: expected a URL without user, password, query or fragment, found "ftp://…@example.com"',
+      '4:17 registries[0].api.endpoint: expected a URL without user, password or fragment, found "ftp://…@example.com"',
       '5:16 registries[0].api.timeout: expected a duration such as 30s, 1h30m or 7d, found the number 5',
       '7:7 registries[0].syncPolicy.intervall: unknown key; did you mean interval?',
       '8:17 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "1 hour"',
       '9:11 registries[0].guard: expected a map, found an empty value',
       '10:16 registries[0].snapshots: expected a number of at most 100, found the number 500',
-      '11:5 registries[0].surprise: unknown key; expected one of name, file, api, syncPolicy, filter, guard, snapshots, suspended',
+      '11:5 registries[0].surprise: unknown key; expected one of name, file, git, api, syncPolicy, schedule, staleAfter, filter, guard, snapshots, suspended',
       '12:5 registries[1].name: expected text, found nothing',
       '13:5 registries[2]: expected a map, found "just text"',
-      '15:34 catalogs[0].registries: expected the name of one registry, found a list of 2 items',
+      '15:34 catalogs[0].registries: expected the name of at least one registry, found a list of 0 items',
     ]);
   });
 

@@ -53,7 +53,7 @@ function withAbsolutePaths(input: ConfigInput, directory: string): ConfigInput {
   return {
     ...input,
     registries: input.registries.map((registry) =>
-      registry.file === undefined
+      registry.file?.path === undefined
         ? registry
         : { ...registry, file: { ...registry.file, path: resolve(directory, registry.file.path) } },
     ),

@@ -9,11 +9,15 @@ export type CreateSource = (registry: RegistryConfig) => Source;
 /** Makes the source that a registry's config asks for. */
 export function createSourceFactory({ http }: { http: HttpClient }): CreateSource {
   return (registry) => {
-    if (registry.file !== undefined) return new FileSource(registry.file);
+    const { path } = registry.file ?? {};
+    if (path !== undefined) return new FileSource({ path });
     if (registry.api !== undefined) {
       const { endpoint, timeout } = registry.api;
       return new ApiSource({ endpoint, timeoutMs: timeout, http });
     }
-    throw new SynclineError('config-invalid', `registry ${registry.name} has no source`);
+    throw new SynclineError(
+      'config-invalid',
+      `registry ${registry.name} has no source that this build can read`,
+    );
   };
 }

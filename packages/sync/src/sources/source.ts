@@ -8,8 +8,16 @@ export type Probe =
   /** Something has changed, or only fetching can tell. */
   | { readonly state: 'changed' };
 
+/** What one body is, where a source has several or knows more than its bytes. */
+export interface BodyOrigin {
+  /** What errors and quarantined rows call it: a path within a repository. */
+  readonly name?: string;
+  /** Default: `json`. */
+  readonly syntax?: 'json' | 'yaml';
+}
+
 /** Takes the bodies of a source; the answer says how a list in pages goes on. */
-export type TakeBody = (body: Uint8Array) => Promise<BodySummary>;
+export type TakeBody = (body: Uint8Array, origin?: BodyOrigin) => Promise<BodySummary>;
 
 /**
  * One way to read a registry. A source object serves one run: what `probe` has read, `fetch` need not

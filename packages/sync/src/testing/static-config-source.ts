@@ -1,4 +1,4 @@
-import { type Config, type ConfigInput, configSchema } from '@syncline/contract';
+import { type ConfigInput, configSchema, syncTargets } from '@syncline/contract';
 import type { ConfigSource } from '../ports.ts';
 
 /** A config that stays as it is, until a test replaces it: that is seen from the next refresh on. */
@@ -8,16 +8,22 @@ export interface StaticConfigSource extends ConfigSource {
 
 /** @param initial as people write it; `undefined` for none at all */
 export function createStaticConfigSource(initial: ConfigInput | undefined): StaticConfigSource {
-  let next = initial === undefined ? undefined : configSchema.parse(initial);
-  let current: Config | undefined = next;
+  let next = initial === undefined ? undefined : parse(initial);
+  let current = next;
   return {
-    current: () => current,
-    registry: (name) => current?.registries.find((registry) => registry.name === name),
+    current: () => current?.config,
+    registry: (name) => current?.targets.find((target) => target.name === name),
+    targets: () => current?.targets ?? [],
     refresh: async () => {
       current = next;
     },
     replace: (config) => {
-      next = configSchema.parse(config);
+      next = parse(config);
     },
   };
+}
+
+function parse(input: ConfigInput) {
+  const config = configSchema.parse(input);
+  return { config, targets: syncTargets(config) };
 }

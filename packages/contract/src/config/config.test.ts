@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import {
   type ConfigInput,
-  catalogRegistry,
+  catalogTarget,
   configSchema,
   describeSource,
   sourceKind,
-} from './config.ts';
+  syncTargets,
+} from './index.ts';
 
 const FILE = { name: 'local', file: { path: './registry.json' } };
 const API = { name: 'official', api: { endpoint: 'https://registry.example.com' } };
@@ -24,6 +25,7 @@ describe('a config', () => {
       registries: [
         {
           ...FILE,
+          file: { ...FILE.file, timeout: 30_000 },
           syncPolicy: { interval: 3_600_000, fullInterval: 86_400_000, timeout: 900_000 },
           filter: { names: { include: [], exclude: [] }, tags: { include: [], exclude: [] } },
           guard: { maxShrinkPercent: 20, allowEmpty: false },
@@ -35,7 +37,7 @@ describe('a config', () => {
         }),
       ],
       catalogs: [],
-      network: {},
+      network: { allow: [], budgets: [] },
     });
   });
 
@@ -55,7 +57,7 @@ describe('a config', () => {
     [
       'no source',
       { registries: [{ name: 'x' }] },
-      /^registries\.0: expected exactly one source \(file or api\), found none/,
+      /^registries\.0: expected exactly one source \(file, git, api\), found none/,
     ],
     ['two sources', registry({ api: API.api }), /found file and api$/],
     ['an empty path', registry({ file: { path: '' } }), /^registries\.0\.file\.path: /],
@@ -99,7 +101,12 @@ describe('a config', () => {
     [
       'a catalog of no registry',
       { registries: [FILE], catalogs: [{ name: 'x', registries: [] }] },
-      /^catalogs\.0\.registries: expected the name of one registry/,
+      /^catalogs\.0\.registries: expected the name of at least one registry/,
+    ],
+    [
+      'a catalog that names a registry twice',
+      { registries: [FILE], catalogs: [{ name: 'x', registries: ['local', 'local'] }] },
+      /^catalogs\.0\.registries\.1: expected each registry once, but local is named before/,
     ],
     [
       'a catalog of one that is not there',
@@ -155,23 +162,141 @@ describe('what a registry is read from', () => {
   });
 });
 
-describe('catalogRegistry', () => {
+describe('a catalog', () => {
   const input: ConfigInput = {
     registries: [FILE, API],
     catalogs: [
-      { name: 'default', registries: ['official'] },
+      { name: 'default', registries: ['local', 'official'], filter: { tags: { include: ['x'] } } },
       { name: 'local', registries: ['official'] },
     ],
   };
   const config = configSchema.parse(input);
 
   test.each([
-    ['default', 'official'],
+    ['default', 'catalog.default'],
     // A catalog goes before a registry of its name.
-    ['local', 'official'],
+    ['local', 'catalog.local'],
     ['official', 'official'],
     ['nobody', undefined],
-  ])('%s is %s', (catalog, name) => {
-    expect(catalogRegistry(config, catalog)).toBe(name);
+  ])('%s is served by %s', (catalog, target) => {
+    expect(catalogTarget(config, catalog)).toBe(target);
+  });
+
+  test('is run as a registry of its own', () => {
+    const targets = syncTargets(config);
+    expect(targets.map(({ name }) => name)).toEqual([
+      'local',
+      'official',
+      'catalog.default',
+      'catalog.local',
+    ]);
+    expect(targets[2]).toMatchObject({
+      catalog: { registries: ['local', 'official'] },
+      filter: { tags: { include: ['x'] } },
+    });
+    expect(targets.map((it) => sourceKind(it))).toEqual(['file', 'api', 'catalog', 'catalog']);
+  });
+});
+
+const git = (changes: object) => ({
+  registries: [{ name: 'x', git: { repository: 'https://g.example/r.git', ...changes } }],
+});
+const fromUrl = (changes: object) => ({
+  registries: [{ name: 'x', file: { url: 'https://f.example/r.json?v=1', ...changes } }],
+});
+
+describe('what is read from elsewhere', () => {
+  test.each([
+    'https://g.example/r.git',
+    'http://127.0.0.1:8080/r.git',
+    'ssh://git@g.example:22/r.git',
+    'git@g.example:team/r.git',
+    'file:///srv/r.git',
+    './r',
+    '/srv/r.git',
+    '../',
+  ])('may be the repository %s', (repository) => {
+    expect(problems(git({ repository }))).toEqual([]);
+  });
+
+  test.each([
+    'https://user:secret@g.example/r.git',
+    'https://token@g.example/r.git',
+    'https://g.example/r.git?token=x',
+    'ext::sh -c id',
+    'git://g.example/r.git',
+    '-oProxyCommand=id',
+    'ssh://-oProxyCommand=id/r',
+    '-u@host:r',
+    'a\nb',
+  ])('may not be the repository %j', (repository) => {
+    expect(problems(git({ repository }))).toEqual([expect.stringMatching(/git\.repository: /)]);
+  });
+
+  test.each<[why: string, config: unknown, problem: RegExp]>([
+    ['a branch and a tag', git({ branch: 'a', tag: 'b' }), /git\.tag: expected one of branch/],
+    ['half a commit', git({ commit: 'abc123' }), /git\.commit: expected a whole commit id/],
+    ['an option as branch', git({ branch: '--upload-pack=x' }), /branch: expected a name/],
+    ['a path that leaves', git({ path: 'a/../../b' }), /path: expected a path inside/],
+    ['a path from the root', git({ path: '/etc/passwd' }), /path: expected a path inside/],
+    ['half a login', git({ auth: { username: 'x' } }), /auth: expected username and passwordFile/],
+    [
+      'two logins',
+      git({ auth: { username: 'x', passwordFile: 'a', sshKeyFile: 'b' } }),
+      /auth: expected username/,
+    ],
+    ['a path and a URL', fromUrl({ path: 'x' }), /file: expected either path or url/],
+    [
+      'a password in a URL',
+      fromUrl({ url: 'https://a:b@f.example/' }),
+      /url: expected a URL without/,
+    ],
+    ['a token for a path', registry({ file: { path: 'x', auth: { tokenFile: 't' } } }), /auth: /],
+    [
+      'a credential in the config',
+      fromUrl({ headers: { 'X-API-Key': 'abc' } }),
+      /headers\.X-API-Key: expected \{file/,
+    ],
+    ['a header of ours', fromUrl({ headers: { Host: 'x' } }), /headers\.Host: expected another/],
+    ['a broken header', fromUrl({ headers: { 'X-A': 'a\r\nb' } }), /headers\.X-A: /],
+    ['no time zone', registry({ schedule: { pattern: '* * * * *', timezone: 'Mars' } }), /zone/],
+    ['no range', { ...registry({}), network: { allow: ['10.0.0.0/33'] } }, /allow\.0: expected an/],
+    [
+      'two budgets of a host',
+      {
+        ...registry({}),
+        network: {
+          budgets: [
+            { host: 'a', concurrency: 1 },
+            { host: 'a', concurrency: 2 },
+          ],
+        },
+      },
+      /budgets\.1\.host: expected one budget a host/,
+    ],
+  ])('with %s is refused', (_why, config, problem) => {
+    expect(problems(config)).toContainEqual(expect.stringMatching(problem));
+  });
+
+  test('a key that lies in a file is welcome', () => {
+    expect(
+      problems(fromUrl({ headers: { 'X-API-Key': { file: './key' }, 'X-Team': 'a' } })),
+    ).toEqual([]);
+    expect(
+      problems({
+        ...registry({}),
+        network: { allow: ['127.0.0.1/32', '::1', 'fd00::/8', 'git.corp.example', 'localhost'] },
+      }),
+    ).toEqual([]);
+  });
+
+  test('is shown without what may let one in', () => {
+    const { registries } = configSchema.parse({
+      registries: [...fromUrl({}).registries, { ...git({ tag: 'v1' }).registries[0], name: 'y' }],
+    });
+    expect(registries.map(describeSource)).toEqual([
+      'https://f.example/r.json',
+      'https://g.example/r.git@v1:registry.json',
+    ]);
   });
 });

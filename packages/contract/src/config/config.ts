@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { type CatalogConfig, catalogConfigSchema, derivedRegistry } from './catalog.ts';
+import { catalogTargetId } from './names.ts';
+import { networkSchema } from './network.ts';
+import { type RegistryConfig, registryConfigSchema } from './registry.ts';
+
+/** The whole config. Each problem is an issue with a path of its own, so that all can be shown at once. */
+export const configSchema = z
+  .strictObject({
+    registries: z
+      .array(registryConfigSchema)
+      .min(1, { error: 'expected at least one registry' })
+      .meta({ description: 'The registries to keep copies of.' }),
+    catalogs: z.array(catalogConfigSchema).default([]).meta({
+      description: 'Registries served together. Each is served under its own name besides.',
+    }),
+    network: networkSchema.prefault({}),
+  })
+  .superRefine((config, context) => {
+    const reportDuplicates = (list: 'registries' | 'catalogs') => {
+      const firstAt = new Map<string, number>();
+      for (const [index, { name }] of config[list].entries()) {
+        const first = firstAt.get(name);
+        if (first === undefined) firstAt.set(name, index);
+        else {
+          context.addIssue({
+            code: 'custom',
+            path: [list, index, 'name'],
+            message: `expected a unique name, but ${list}[${first}] is called ${name} too`,
+          });
+        }
+      }
+    };
+    reportDuplicates('registries');
+    reportDuplicates('catalogs');
+    const known = new Set(config.registries.map(({ name }) => name));
+    for (const [index, catalog] of config.catalogs.entries()) {
+      for (const [place, name] of catalog.registries.entries()) {
+        if (known.has(name)) continue;
+        context.addIssue({
+          code: 'custom',
+          path: ['catalogs', index, 'registries', place],
+          message: `expected the name of a registry in this config (${[...known].join(', ')}), found ${name}`,
+        });
+      }
+    }
+  });
+
+/** The config, parsed. */
+export type Config = z.output<typeof configSchema>;
+/** The config as people write it, relative paths made absolute: the form that is stored in Redis. */
+export type ConfigInput = z.input<typeof configSchema>;
+
+/** All that is run: the registries, then the derived registries of the catalogs. */
+export function syncTargets({ registries, catalogs }: Config): RegistryConfig[] {
+  return [...registries, ...catalogs.map(derivedRegistry)];
+}
+
+/** The catalogs that a registry is part of. */
+export function catalogsOf({ catalogs }: Config, registry: string): CatalogConfig[] {
+  return catalogs.filter(({ registries }) => registries.includes(registry));
+}
+
+/**
+ * What serves a catalog's name: the derived registry of a catalog of that name, else the registry itself;
+ * `undefined` where neither is there.
+ */
+export function catalogTarget({ catalogs, registries }: Config, name: string): string | undefined {
+  if (catalogs.some((catalog) => catalog.name === name)) return catalogTargetId(name);
+  return registries.some((registry) => registry.name === name) ? name : undefined;
+}

@@ -1,0 +1,20 @@
+export { type CatalogConfig, derivedRegistry } from './catalog.ts';
+export {
+  type Config,
+  type ConfigInput,
+  catalogsOf,
+  catalogTarget,
+  configSchema,
+  syncTargets,
+} from './config.ts';
+export { catalogTargetId, registryNameSchema, targetIdSchema } from './names.ts';
+export type { NetworkConfig } from './network.ts';
+export type { Filter, Guard } from './policy.ts';
+export {
+  describeSource,
+  type RegistryConfig,
+  registryConfigSchema,
+  type SourceKind,
+  sourceKind,
+  staleAfterMs,
+} from './registry.ts';

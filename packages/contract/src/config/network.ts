@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+const host = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
+    error: 'expected the name of a host in lower case',
+  });
+
+export const networkSchema = z
+  .strictObject({
+    allow: z
+      .array(
+        z
+          .string()
+          .min(1)
+          .refine((entry) => isAllowEntry(entry), {
+            error: 'expected an address, a range such as 10.0.0.0/8, or the name of a host',
+          }),
+      )
+      .default([])
+      .meta({
+        description:
+          'Private, loopback and link-local targets that may be asked: addresses, ranges, names of hosts. All others of that kind are refused.',
+      }),
+    userAgent: z
+      .string()
+      .min(1)
+      .regex(/^[\x20-\x7e]+$/, { error: 'expected printable ASCII' })
+      .optional()
+      .meta({
+        description: 'Sent with every request; say who you are and how to reach you.',
+        examples: ['acme-syncline (ops@acme.example)'],
+      }),
+    budgets: z
+      .array(
+        z
+          .strictObject({
+            host: host.meta({ description: 'The host that the budget is for.' }),
+            requestsPerSecond: z
+              .number()
+              .min(0.01)
+              .max(10_000)
+              .optional()
+              .meta({ description: 'How many requests may begin in a second.' }),
+            concurrency: z
+              .int()
+              .min(1)
+              .max(1_000)
+              .optional()
+              .meta({ description: 'How many requests may be under way at once.' }),
+          })
+          .refine((it) => it.requestsPerSecond !== undefined || it.concurrency !== undefined, {
+            error: 'expected requestsPerSecond, concurrency or both',
+          }),
+      )
+      .default([])
+      .meta({ description: 'How much is asked of a host, by all workers together.' }),
+  })
+  .superRefine(({ budgets }, context) => {
+    const seen = new Set<string>();
+    for (const [index, budget] of budgets.entries()) {
+      if (seen.has(budget.host)) {
+        const message = 'expected one budget a host, but this one has several';
+        context.addIssue({ code: 'custom', path: ['budgets', index, 'host'], message });
+      }
+      seen.add(budget.host);
+    }
+  })
+  .meta({ description: 'How Syncline behaves towards others on the network.' });
+
+export type NetworkConfig = z.output<typeof networkSchema>;
+
+const IPV4_PART = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)';
+const IPV4 = new RegExp(`^${IPV4_PART}(\\.${IPV4_PART}){3}$`);
+const HOST_NAME = /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
+
+function isAllowEntry(entry: string): boolean {
+  const [address = '', bits, ...more] = entry.split('/');
+  if (more.length > 0) return false;
+  const isV4 = IPV4.test(address);
+  const isV6 = !isV4 && z.ipv6().safeParse(address).success;
+  if (bits !== undefined) {
+    return (isV4 || isV6) && /^\d{1,3}$/.test(bits) && Number(bits) <= (isV4 ? 32 : 128);
+  }
+  return isV4 || isV6 || HOST_NAME.test(address);
+}
