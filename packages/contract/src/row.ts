@@ -28,6 +28,8 @@ export interface SynclineMeta {
   source: string;
   /** `updatedAt` as the upstream gave it. */
   upstreamUpdatedAt?: string;
+  /** Of a catalog: the row is gone from it, and is told as deleted to those who follow its changes. */
+  tombstone?: true;
 }
 
 /** A row as it is stored and served: `{server, _meta}` of the MCP Registry API. */

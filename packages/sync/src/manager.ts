@@ -1,11 +1,14 @@
 import type { Reason } from '@syncline/contract';
-import { fetchAndStore, type StoreResult } from './fetch-and-store.ts';
+import { missingMembers, readMembers, revisionOf } from './catalog/members.ts';
+import { fetchAndStore } from './fetch-and-store.ts';
 import type { IngestPool } from './ingest/ingest-pool.ts';
 import type { Slot } from './ingest/slots.ts';
+import { mergeAndStore } from './merge-and-store.ts';
 import type { CheckContext, RunContext, SnapshotStore } from './ports.ts';
-import { decideSyncNeed } from './should-sync.ts';
+import { decideSyncNeed, type SyncNeed } from './should-sync.ts';
 import type { CreateSource } from './sources/create-source.ts';
 import type { Source } from './sources/source.ts';
+import type { StoreResult } from './store-built.ts';
 
 /** Is there anything to do, and why. */
 export type SyncDecision =
@@ -21,7 +24,8 @@ export type SyncDecision =
   | {
       readonly sync: true;
       readonly reason: Reason;
-      readonly source: Source;
+      /** What to read; `undefined` for a catalog, which is merged from what its registries serve. */
+      readonly source: Source | undefined;
     };
 
 /** What `performSync` came to. */
@@ -59,6 +63,8 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       if (need.need === 'none') {
         return { sync: false, because: 'skipped', reason: need.reason, message: need.message };
       }
+      const { catalog } = context.registry;
+      if (catalog !== undefined) return decideMerge(snapshots, catalog.registries, need);
       const source = createSource(context.registry);
       if (need.need === 'fetch') return { sync: true, reason: need.reason, source };
       try {
@@ -72,16 +78,38 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       }
     },
 
-    async performSync(context, { source }, { slot: reserved }) {
+    async performSync(context, { source, reason }, { slot: reserved }) {
       const slot = reserved ?? ingest.slots.tryTake();
       if (slot === undefined) {
         return { state: 'crowded', whenFree: (signal) => ingest.slots.take(signal) };
       }
       try {
-        return await fetchAndStore({ ingest, snapshots }, context, { source, slot });
+        const deps = { ingest, snapshots };
+        if (source !== undefined) return await fetchAndStore(deps, context, { source, slot });
+        const { registries = [] } = context.registry.catalog ?? {};
+        return await mergeAndStore(deps, context, { registries, reason, slot });
       } finally {
         slot.release();
       }
     },
   };
+}
+
+/** A catalog's cheap check: whether its registries still serve what it was built from. */
+async function decideMerge(
+  snapshots: SnapshotStore,
+  registries: readonly string[],
+  need: Exclude<SyncNeed, { need: 'none' }>,
+): Promise<SyncDecision> {
+  const members = await readMembers(snapshots, registries);
+  const missing = missingMembers(members);
+  if (missing.length > 0) {
+    const message = `waiting for the first sync of ${missing.join(', ')}`;
+    return { sync: false, because: 'skipped', reason: 'members-not-ready', message };
+  }
+  if (need.need === 'fetch') return { sync: true, reason: need.reason, source: undefined };
+  if (need.known !== revisionOf(members)) {
+    return { sync: true, reason: need.changed, source: undefined };
+  }
+  return { sync: false, because: 'unchanged', reason: need.unchanged };
 }

@@ -9,11 +9,11 @@ import {
   toSynclineError,
 } from '@syncline/contract';
 import { backoffMs } from './backoff.ts';
-import type { StoreResult, SyncedContent } from './fetch-and-store.ts';
 import { filterHash, sourceHash } from './hashes.ts';
 import { Interruption } from './lease-keeper.ts';
 import type { SyncDecision } from './manager.ts';
 import type { Publication, RunContext } from './ports.ts';
+import type { StoreResult, SyncedContent } from './store-built.ts';
 
 /** How a run ends, decided once, before anything of it is written. */
 export interface Ending {

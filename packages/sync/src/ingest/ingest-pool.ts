@@ -8,6 +8,7 @@ import type {
   IngestQuestion,
   IngestResult,
   IngestTask,
+  MemberBlobs,
 } from './messages.ts';
 import { type BodySummary, OutOfOrder } from './row-collector.ts';
 import { type Slot, Slots } from './slots.ts';
@@ -34,11 +35,17 @@ export interface IngestSession {
    */
   add(body: Uint8Array): Promise<BodySummary>;
   /** Builds the snapshot of all rows taken. */
-  build(options: {
-    nowMs: number;
-    readChunks: (digests: readonly string[]) => Promise<Blob[]>;
-  }): Promise<IngestResult>;
+  build(options: BuildOptions): Promise<IngestResult>;
+  /** Builds, in place of that, the snapshot of a catalog from those of its registries. */
+  merge(options: BuildOptions & { members: readonly MemberBlobs[] }): Promise<IngestResult>;
   close(): void;
+}
+
+export interface BuildOptions {
+  /** Epoch milliseconds by the store's clock. */
+  readonly nowMs: number;
+  /** Reads chunks of the registry itself, or of another one. */
+  readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
 }
 
 export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous'> {
@@ -130,10 +137,21 @@ class ThreadSession implements IngestSession {
     return answer.summary;
   }
 
-  async build({ nowMs, readChunks }: Parameters<IngestSession['build']>[0]) {
-    let answer = await this.#ask({ kind: 'build', nowMs });
-    if (answer.kind === 'need-chunks') {
-      const chunks = await readChunks(answer.digests);
+  build({ nowMs, readChunks }: BuildOptions): Promise<IngestResult> {
+    return this.#untilBuilt({ kind: 'build', nowMs }, readChunks);
+  }
+
+  merge({ nowMs, readChunks, members }: Parameters<IngestSession['merge']>[0]) {
+    return this.#untilBuilt({ kind: 'merge', nowMs, members }, readChunks);
+  }
+
+  async #untilBuilt(
+    question: IngestQuestion,
+    readChunks: BuildOptions['readChunks'],
+  ): Promise<IngestResult> {
+    let answer = await this.#ask(question);
+    while (answer.kind === 'need-chunks') {
+      const chunks = await readChunks(answer.digests, answer.registry);
       answer = await this.#ask({ kind: 'chunks', chunks });
     }
     if (answer.kind !== 'built') throw unexpected(answer);

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
+import { mergeCatalog } from '../catalog/merge.ts';
 import type { Blob } from '../ports.ts';
 import { SnapshotBuilder } from '../snapshot/build.ts';
 import { decodeManifest } from '../snapshot/manifest.ts';
@@ -37,6 +38,8 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
         take();
       } else if (question.kind === 'build') {
         answer({ kind: 'built', built: await build(question, thread) });
+      } else if (question.kind === 'merge') {
+        answer({ kind: 'built', built: await merge(question, { ...thread, task }) });
       }
     }
   } catch (error) {
@@ -57,15 +60,41 @@ interface Thread {
 
 async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<IngestResult> {
   const { readCount, quarantined, skillCount, pluginCount } = thread.collector.finish();
-  const readChunks = async (digests: readonly string[]): Promise<Blob[]> => {
-    thread.answer({ kind: 'need-chunks', digests });
-    const reply = await thread.inbox.next();
-    return reply.kind === 'chunks' ? [...reply.chunks] : [];
-  };
+  const readChunks = (digests: readonly string[]) => askForChunks(thread, digests);
   const sourceRowCount = readCount - quarantined.count;
   const totals = { nowMs, sourceRowCount, skillCount, pluginCount };
   const built = await thread.builder.finish({ ...totals, readChunks });
   return { ...built, readCount, quarantined };
+}
+
+async function merge(
+  { nowMs, members }: Extract<IngestQuestion, { kind: 'merge' }>,
+  { task, ...thread }: Thread & { task: IngestTask },
+): Promise<IngestResult> {
+  const { filter, previous } = task;
+  const built = await mergeCatalog({
+    members: members.map(({ registry, manifest, before }) => ({
+      registry,
+      manifest: decodeManifest(manifest),
+      before: before && decodeManifest(before),
+    })),
+    previous: previous && decodeManifest(previous),
+    builder: thread.builder,
+    filter,
+    nowMs,
+    readChunks: (digests, registry) => askForChunks(thread, digests, registry),
+  });
+  return { ...built, readCount: 0, quarantined: { count: 0, samples: [] } };
+}
+
+async function askForChunks(
+  { answer, inbox }: Pick<Thread, 'answer' | 'inbox'>,
+  digests: readonly string[],
+  registry?: string,
+): Promise<Blob[]> {
+  answer({ kind: 'need-chunks', digests, registry });
+  const reply = await inbox.next();
+  return reply.kind === 'chunks' ? [...reply.chunks] : [];
 }
 
 /** The questions of a port, one at a time. */

@@ -18,6 +18,8 @@ export interface IngestTask {
 export type IngestQuestion =
   | { readonly kind: 'body'; readonly body: Uint8Array }
   | { readonly kind: 'build'; readonly nowMs: number }
+  /** In place of bodies: a catalog is built from what its registries have published. */
+  | { readonly kind: 'merge'; readonly nowMs: number; readonly members: readonly MemberBlobs[] }
   /** The answer to `need-chunks`; what it answers in turn is what `build` asked for. */
   | { readonly kind: 'chunks'; readonly chunks: readonly Blob[] }
   | { readonly kind: 'close' };
@@ -26,8 +28,21 @@ export type IngestQuestion =
 export type IngestAnswer =
   /** The body is a registry's; its rows are taken while the next one is fetched. */
   | { readonly kind: 'summary'; readonly summary: BodySummary }
-  | { readonly kind: 'need-chunks'; readonly digests: readonly string[] }
+  /** Chunks of the registry itself; of another one where it is named. */
+  | {
+      readonly kind: 'need-chunks';
+      readonly digests: readonly string[];
+      readonly registry: string | undefined;
+    }
   | { readonly kind: 'built'; readonly built: IngestResult };
+
+/** The manifests of a registry that a catalog is built from. */
+export interface MemberBlobs {
+  readonly registry: string;
+  readonly manifest: Blob;
+  /** That of the snapshot that the catalog was built from last, where it is still there. */
+  readonly before: Blob | undefined;
+}
 
 /** How a thread's work on a run ended. */
 export type IngestEnd =

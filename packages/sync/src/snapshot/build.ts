@@ -2,18 +2,12 @@ import type { Diff } from '@syncline/contract';
 import type { IngestedRow } from '../ingest/read-row.ts';
 import { pickLatest } from '../latest.ts';
 import type { Blob } from '../ports.ts';
-import {
-  AS_CHUNK,
-  type ChunkContent,
-  chunkContent,
-  decodeChunk,
-  encodeChunk,
-  type StoredRow,
-} from './chunk.ts';
-import { chunkEnds } from './chunking.ts';
+import { AS_CHUNK, type ChunkContent, chunkContent, encodeChunk, type StoredRow } from './chunk.ts';
+import { chunkCuts } from './chunking.ts';
 import { DiffCollector } from './diff-collector.ts';
 import { encodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
-import { sortKey } from './row-key.ts';
+import { nameOfKey } from './row-key.ts';
+import { decodeRows } from './stored-row.ts';
 
 /** A snapshot ready to be stored. */
 export interface BuiltSnapshot {
@@ -31,11 +25,14 @@ export interface FinishOptions {
   readonly sourceRowCount: number;
   readonly skillCount: number;
   readonly pluginCount: number;
+  /** Of the chunks that were {@link SnapshotBuilder.keep kept}: how many names they have that were not pushed. */
+  readonly keptServerCount?: number;
   /** Reads chunks of the previous snapshot. */
   readonly readChunks: (digests: readonly string[]) => Promise<Blob[]>;
 }
 
-interface DraftRow extends Pick<StoredRow, 'json' | 'isLatest'> {
+/** A row on its way into a snapshot. */
+export interface DraftRow extends Pick<StoredRow, 'json' | 'isLatest'> {
   readonly key: string;
 }
 
@@ -67,6 +64,7 @@ export class SnapshotBuilder {
   #tail: DraftRow[] = [];
   #rowCount = 0;
   #serverCount = 0;
+  #lastName: string | undefined;
 
   /** @param options.previous what is served now; `undefined` for the first snapshot */
   constructor({ previous }: { previous: Manifest | undefined }) {
@@ -77,12 +75,40 @@ export class SnapshotBuilder {
   /** @param rows sorted by key, after all that were pushed before, and with all versions of each name */
   push(rows: readonly IngestedRow[]): void {
     const latest = latestFlags(rows);
-    for (const [index, { key, name, json }] of rows.entries()) {
-      this.#tail.push({ key, json, isLatest: latest[index] === true });
-      if (name !== rows[index - 1]?.name) this.#serverCount += 1;
+    this.pushDrafts(
+      rows.map(({ key, json }, index) => ({ key, json, isLatest: latest[index] === true })),
+    );
+  }
+
+  /** @param rows sorted by key, after all that came before */
+  pushDrafts(rows: readonly DraftRow[]): void {
+    for (const row of rows) {
+      this.#tail.push(row);
+      const name = nameOfKey(row.key);
+      if (name !== this.#lastName) this.#serverCount += 1;
+      this.#lastName = name;
     }
     this.#rowCount += rows.length;
     this.#cut({ isEnd: false });
+  }
+
+  /** Rows so far, those of kept chunks too. */
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  /** Whether the next row begins a chunk. */
+  get isAtCut(): boolean {
+    return this.#tail.length === 0;
+  }
+
+  /**
+   * Takes over a chunk of the previous snapshot as it is, without a look at its rows. Only where
+   * {@link isAtCut}; its names count by `keptServerCount`.
+   */
+  keep(chunk: ManifestChunk): void {
+    this.#pieces.push({ state: 'kept', chunk });
+    this.#rowCount += chunk.count;
   }
 
   async finish(options: FinishOptions): Promise<BuiltSnapshot> {
@@ -96,7 +122,7 @@ export class SnapshotBuilder {
     const manifest: Manifest = {
       rowCount: this.#rowCount,
       sourceRowCount: options.sourceRowCount,
-      serverCount: this.#serverCount,
+      serverCount: this.#serverCount + (options.keptServerCount ?? 0),
       skillCount: options.skillCount,
       pluginCount: options.pluginCount,
       newestMs: this.#diff.isEmpty() ? (previous?.newestMs ?? stampMs) : stampMs,
@@ -107,11 +133,11 @@ export class SnapshotBuilder {
   }
 
   #cut({ isEnd }: { isEnd: boolean }): void {
-    const ends = chunkEnds(this.#tail.map(({ key }) => key));
-    // The last one may go on with the rows to come.
-    if (!isEnd) ends.pop();
+    const cuts = chunkCuts(this.#tail.map(({ key }) => key));
+    // What comes after the last cut may go on with the rows to come.
+    if (isEnd && (cuts.at(-1) ?? 0) < this.#tail.length) cuts.push(this.#tail.length);
     let start = 0;
-    for (const end of ends) {
+    for (const end of cuts) {
       this.#pieces.push(this.#piece(this.#tail.slice(start, end)));
       start = end;
     }
@@ -203,22 +229,19 @@ function readStoredRows(
   blob: Blob,
   { newestMs, into }: { newestMs: number; into: Map<string, StoredRow> },
 ): void {
-  const chunk = decodeChunk(blob);
-  const time = (atMs = AS_CHUNK) => (atMs === AS_CHUNK ? newestMs : atMs);
-  for (const [index, value] of chunk.rows.entries()) {
-    // Rows were validated before they were stored, and the digest vouches for them since.
-    const server = value['server'] as { name: string; version: string };
-    into.set(sortKey(server), {
-      json: JSON.stringify(value),
-      isLatest: chunk.latest[index] === 1,
-      updatedAtMs: time(chunk.updatedAt[index]),
-      firstSeenAtMs: time(chunk.firstSeenAt[index]),
-    });
+  for (const { key, value, ...row } of decodeRows(blob, { newestMs })) {
+    into.set(key, { json: JSON.stringify(value), ...row });
   }
 }
 
+/** What decides which of a name's rows is its latest. */
+export type LatestCandidate = Pick<
+  IngestedRow,
+  'name' | 'version' | 'status' | 'publishedAt' | 'isLatest'
+>;
+
 /** Which rows are their name's latest: as upstream says where that is unambiguous, else by the rule. */
-function latestFlags(rows: readonly IngestedRow[]): boolean[] {
+export function latestFlags(rows: readonly LatestCandidate[]): boolean[] {
   const flags: boolean[] = new Array(rows.length).fill(false);
   for (let start = 0; start < rows.length; ) {
     let end = start + 1;

@@ -1,11 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { chunkEnds, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunking.ts';
+import { chunkCuts, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunking.ts';
 
 function keys(count: number): string[] {
   return Array.from(
     { length: count },
     (_, index) => `io.github.acme/server-${index}\u00001.0.0`,
   ).sort();
+}
+
+/** Every chunk's end: the cuts, and the end of all keys. */
+function chunkEnds(all: readonly string[]): number[] {
+  const cuts = chunkCuts(all);
+  return (cuts.at(-1) ?? 0) < all.length ? [...cuts, all.length] : cuts;
 }
 
 /** The chunks that `keys` are cut into, each as one text. */
@@ -18,7 +24,7 @@ function chunks(all: readonly string[]): string[] {
   });
 }
 
-describe('chunkEnds', () => {
+describe('chunkCuts', () => {
   test.each([0, 1, 31, 32, 33, 128, 129, 3_000])('%i keys are cut into all of them', (count) => {
     const all = keys(count);
     const ends = chunkEnds(all);

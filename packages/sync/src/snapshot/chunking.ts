@@ -8,21 +8,21 @@ export const MOST_ROWS = 128;
 const CUT_ONE_IN = 32;
 
 /**
- * The ends of the chunks of `keys`: each chunk runs from the end before it up to, and without, its own.
- * A pure function of the keys, so that every worker cuts the same rows the same way.
+ * Where `keys` are cut: each chunk runs from the cut before it up to, and without, its own; what comes
+ * after the last cut goes on with the keys that follow. A pure function of the keys, so that every worker
+ * cuts the same rows the same way.
  */
-export function chunkEnds(keys: readonly string[]): number[] {
-  const ends: number[] = [];
+export function chunkCuts(keys: readonly string[]): number[] {
+  const cuts: number[] = [];
   let start = 0;
   for (const [index, key] of keys.entries()) {
     const length = index + 1 - start;
     if (length < LEAST_ROWS) continue;
     if (length < MOST_ROWS && fnv1a(key) % CUT_ONE_IN !== 0) continue;
     start = index + 1;
-    ends.push(start);
+    cuts.push(start);
   }
-  if (start < keys.length) ends.push(keys.length);
-  return ends;
+  return cuts;
 }
 
 /** FNV-1a, 32 bits, over the low byte of each character. @see RFC 9923 */

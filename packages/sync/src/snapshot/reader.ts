@@ -5,6 +5,7 @@ import {
   type ServedRow,
   SYNCLINE_META,
   SynclineError,
+  type SynclineMeta,
 } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '../ports.ts';
 import { AS_CHUNK, type Chunk, decodeChunk } from './chunk.ts';
@@ -156,7 +157,10 @@ function firstChunkFor({ chunks }: Manifest, key: string): number {
 
 interface StoredValue extends JsonObject {
   readonly server: ServedRow['server'];
-  readonly _meta: JsonObject & { [OFFICIAL_META]?: Partial<OfficialMeta> };
+  readonly _meta: JsonObject & {
+    [OFFICIAL_META]?: Partial<OfficialMeta>;
+    [SYNCLINE_META]?: Partial<SynclineMeta>;
+  };
 }
 
 // Rows were validated before they were stored, and the digest vouches for them since. A schema would
@@ -188,6 +192,8 @@ function toEntries(
         },
         [SYNCLINE_META]: {
           source,
+          // A catalog's rows say themselves where they came from.
+          ..._meta[SYNCLINE_META],
           ...(upstreamUpdatedAt === undefined ? {} : { upstreamUpdatedAt }),
         },
       },

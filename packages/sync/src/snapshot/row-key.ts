@@ -29,3 +29,8 @@ export function nameSortKey(name: string): string {
 export function displayKey(key: string): string {
   return Buffer.from(key, 'latin1').toString('utf8').replace('\0', '@');
 }
+
+/** The name in a sort key, as bytes: the same for all versions, and before those of later names. */
+export function nameOfKey(key: string): string {
+  return key.slice(0, key.indexOf('\0'));
+}
