@@ -1,5 +1,6 @@
 import {
   type Config,
+  catalogTarget,
   controlSchema,
   PENDING_STATUS,
   type RegistryConfig,
@@ -37,19 +38,19 @@ export async function findRegistry(
   return registry;
 }
 
-/** The registry that a catalog serves. @throws {SynclineError} `unknown-catalog` */
+/** What serves a catalog's name. @throws {SynclineError} `unknown-catalog` */
 export async function findCatalog(
   { config }: ConfigDependency,
   catalog: string,
 ): Promise<RegistryConfig> {
-  const registry = await lookUp(config, (current) => {
-    const configured = current.catalogs.find(({ name }) => name === catalog);
-    return config.registry(configured?.registries[0] ?? catalog);
+  const target = await lookUp(config, (current) => {
+    const id = catalogTarget(current, catalog);
+    return id === undefined ? undefined : config.registry(id);
   });
-  if (registry === undefined) {
+  if (target === undefined) {
     throw new SynclineError('unknown-catalog', `there is no catalog ${catalog}`);
   }
-  return registry;
+  return target;
 }
 
 /** What is asked for may have come with a config that we have not seen yet: look again before saying no. */

@@ -50,6 +50,7 @@ const world = new MemoryWorld({
   catalogs: [{ name: 'default', registries: ['official'] }],
 });
 world.state('official').rows = ROWS;
+world.state('catalog.default').rows = ROWS;
 world.setStatus('official', { lastSuccessAt: '2026-02-01T11:30:00.000Z' });
 
 let api: Awaited<ReturnType<typeof serveApi>>;

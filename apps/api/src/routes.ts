@@ -1,4 +1,6 @@
+import { getCatalog } from './handlers/get-catalog.ts';
 import { getCatalogs } from './handlers/get-catalogs.ts';
+import { getConflicts } from './handlers/get-conflicts.ts';
 import { getRegistries } from './handlers/get-registries.ts';
 import { getRegistry } from './handlers/get-registry.ts';
 import { getRequest } from './handlers/get-request.ts';
@@ -43,6 +45,8 @@ export const ROUTES: readonly Route[] = [
   post('/v1/sync', postSyncAll),
   get('/v1/runs/{id}', getRun),
   get('/v1/catalogs', getCatalogs),
+  get('/v1/catalogs/{name}', getCatalog),
+  get('/v1/catalogs/{name}/conflicts', getConflicts),
 
   get('/health', getHealth),
   get('/readiness', getReadiness),

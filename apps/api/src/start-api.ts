@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createSynclineClient, findAnswer } from '@syncline/client';
-import { redisKeys } from '@syncline/contract';
+import { followersOf, redisKeys } from '@syncline/contract';
 import {
   connectRedis,
   createConfigFollower,
@@ -71,7 +71,18 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     snapshots: createSnapshotReader({ store: snapshots }),
     runs: createRunLog({ redis, keys }),
     findAnswer: (registry, request) => findAnswer({ redis, keys }, { registry, request }),
-    operations: createOperations({ redis, keys, queue, runStore, snapshots, owner }),
+    operations: createOperations({
+      redis,
+      keys,
+      queue,
+      runStore,
+      snapshots,
+      owner,
+      followersOf: (registry) => {
+        const current = config.current();
+        return current === undefined ? [] : followersOf(current, registry);
+      },
+    }),
     requester,
     metrics,
     logger,
@@ -136,10 +147,10 @@ async function readAges({
   config,
   registries,
 }: {
-  config: Pick<ConfigSource, 'current'>;
+  config: Pick<ConfigSource, 'targets'>;
   registries: RegistryReader;
 }) {
-  const names = config.current()?.registries.map(({ name }) => name) ?? [];
+  const names = config.targets().map(({ name }) => name);
   const stored = await registries.readMany(names);
   const ages = new Map<string, number>();
   for (const [name, { status }] of stored.registries) {

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
+  type Config,
+  followersOf,
   type RegistryConfig,
   type RegistryView,
   redisKeys,
@@ -28,6 +30,8 @@ export interface Store {
   readonly env: StoreEnv;
   readonly redis: Redis;
   readonly keys: ReturnType<typeof redisKeys>;
+  /** The config in force. @throws SynclineError `config-unreadable` where there is none */
+  config(): Promise<Config>;
   /** Every registry of the config in force. @throws SynclineError `config-unreadable` where there is none */
   registries(): Promise<readonly RegistryConfig[]>;
   /** @throws SynclineError `unknown-registry` */
@@ -68,6 +72,7 @@ export async function withOperations<Result>(
   return withStore(program, async (store) => {
     const { redis, keys } = store;
     const registry = await store.registry(name);
+    const config = await store.config();
     const queue = createSyncQueue({ redis, keys, onError: () => {} });
     const operations = createOperations({
       redis,
@@ -76,6 +81,7 @@ export async function withOperations<Result>(
       runStore: createRedisRunStore({ redis, keys }),
       snapshots: createRedisSnapshotStore({ redis, keys }),
       owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
+      followersOf: (name) => followersOf(config, name),
     });
     try {
       return await work(operations, registry);
@@ -117,10 +123,10 @@ function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
   const logger = createLogger({ name: 'syncline', level: 'error', destination: process.stderr });
   const follower = createConfigFollower({ redis, keys, logger });
 
-  async function registries() {
+  async function currentConfig() {
     await follower.refresh();
     const config = follower.current();
-    if (config !== undefined) return config.registries;
+    if (config !== undefined) return config;
     throw new SynclineError(
       'config-unreadable',
       `there is no config in this Redis under the prefix ${env.prefix}`,
@@ -132,10 +138,11 @@ function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
     env,
     redis,
     keys,
-    registries,
+    config: currentConfig,
+    registries: async () => (await currentConfig()).registries,
     async registry(name) {
-      const known = await registries();
-      const found = known.find((registry) => registry.name === name);
+      const { registries: known } = await currentConfig();
+      const found = follower.registry(name);
       if (found !== undefined) return found;
       const names = known.slice(0, 10).map((registry) => registry.name);
       throw new SynclineError('unknown-registry', `the config names no registry ${name}`, {

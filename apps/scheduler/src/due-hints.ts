@@ -1,4 +1,10 @@
-import type { Config, Control, RegistryConfig, SyncStatus } from '@syncline/contract';
+import {
+  type Config,
+  type Control,
+  type RegistryConfig,
+  type SyncStatus,
+  syncTargets,
+} from '@syncline/contract';
 import { addHint, type RegistryReader, type SyncQueue } from '@syncline/redis';
 import { filterHash, fnv1a, sourceHash } from '@syncline/sync';
 
@@ -27,10 +33,10 @@ export async function addDueHints({
   config,
   digest,
 }: DueHintOptions): Promise<number> {
-  const { registries } = config;
-  const stored = await reader.readMany(registries.map(({ name }) => name));
+  const targets = syncTargets(config);
+  const stored = await reader.readMany(targets.map(({ name }) => name));
   let hints = 0;
-  for (const registry of registries) {
+  for (const registry of targets) {
     const known = stored.registries.get(registry.name);
     const kind = known === undefined ? undefined : whyDue(registry, known, stored.nowMs);
     if (known === undefined || kind === undefined) continue;
@@ -38,7 +44,7 @@ export async function addDueHints({
       kind,
       registry: registry.name,
       since: `${known.status.term ?? 0}-${digest.slice(0, 12)}`,
-      delayMs: spreadDelayMs(registry, registries.length),
+      delayMs: spreadDelayMs(registry, targets.length),
     });
     hints += 1;
   }

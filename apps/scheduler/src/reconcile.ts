@@ -1,4 +1,4 @@
-import type { Config, RedisKeys } from '@syncline/contract';
+import { type Config, type RedisKeys, syncTargets } from '@syncline/contract';
 import {
   type ConfigDocument,
   claimEpoch,
@@ -78,7 +78,7 @@ export function createReconcile(deps: ReconcileDependencies): Reconcile {
   }
 
   async function mendSchedules(config: Config): Promise<void> {
-    const wanted = config.registries.map(({ name, syncPolicy }) => ({
+    const wanted = syncTargets(config).map(({ name, syncPolicy }) => ({
       registry: name,
       intervalMs: syncPolicy.interval,
     }));
@@ -94,7 +94,7 @@ export function createReconcile(deps: ReconcileDependencies): Reconcile {
     const removed = await trackRegistries({
       redis,
       keys,
-      names: config.registries.map(({ name }) => name),
+      names: syncTargets(config).map(({ name }) => name),
       nowMs: await redisNowMs(redis),
       graceMs: REMOVAL_GRACE_MS,
     });

@@ -55,7 +55,8 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
     status: createRedisStatusPersistence({ redis, keys, config }),
     config,
     tickSource: createBullTickSource({
-      redis: blocking,
+      blocking,
+      redis,
       keys,
       queue,
       concurrency: env.concurrency,
@@ -72,7 +73,7 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
     everyMs: SWEEP_EVERY_MS,
     pass: async () => {
       await config.refresh();
-      const registries = config.current()?.registries.map(({ name }) => name) ?? [];
+      const registries = config.targets().map(({ name }) => name);
       const hints = await sweep({ redis, keys, queue, registries, owner, everyMs: SWEEP_EVERY_MS });
       if (hints !== undefined && hints > 0) logger.info({ hints }, 'swept up what was left undone');
     },

@@ -11,6 +11,7 @@ import {
   SynclineError,
   type SyncStatus,
   statusSchema,
+  syncTargets,
 } from '@syncline/contract';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -161,8 +162,8 @@ export function createSynclineClient({
   async function readConfig(digest: string) {
     const text = await guard(() => redis.get(keys.configDocument(digest)));
     try {
-      const { registries } = configSchema.parse(JSON.parse(text ?? ''));
-      return { registries: new Map(registries.map((registry) => [registry.name, registry])) };
+      const targets = syncTargets(configSchema.parse(JSON.parse(text ?? '')));
+      return { registries: new Map(targets.map((target) => [target.name, target])) };
     } catch (cause) {
       throw new SynclineError('store-corrupt', `Redis holds no config ${digest}`, {
         expected: 'a config that this build knows',

@@ -9,7 +9,13 @@ async function createRegistry() {
   const test = testRedis();
   const queue = testQueue(test);
   const store = redisHarness(test);
-  const operations = createOperations({ ...test, ...store, queue, owner: 'operator' });
+  const operations = createOperations({
+    ...test,
+    ...store,
+    queue,
+    owner: 'operator',
+    followersOf: (registry) => [`catalog.of-${registry}`],
+  });
 
   async function stage(names: readonly string[]) {
     const { lease, nowMs } = await acquire(store, 'alpha');

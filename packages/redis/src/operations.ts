@@ -10,7 +10,7 @@ import {
   type SnapshotStore,
 } from '@syncline/sync';
 import type { Redis } from 'ioredis';
-import { addHint, type SyncQueue } from './queue.ts';
+import { addHint, requestFollowers, type SyncQueue } from './queue.ts';
 import { createRegistryReader } from './registry-reader.ts';
 
 /** What operators do to a registry. */
@@ -41,6 +41,8 @@ export interface OperationsDependencies {
   readonly runStore: RunStore;
   readonly snapshots: SnapshotStore;
   readonly owner: string;
+  /** The catalogs that are to be built anew when a registry has another snapshot. */
+  readonly followersOf: (registry: string) => readonly string[];
 }
 
 /** A run that is asked to end does so at its next renewal; this is time for two, and for its goodbye. */
@@ -124,14 +126,15 @@ export function createOperations(deps: OperationsDependencies): Operations {
         operatorEnding(acquired, { digest, manifest, message }),
         { manifest: digest, chunks: manifest.chunks.map((chunk) => chunk.digest), pin },
       );
-      if (finished.state === 'finished') return;
-      throw finished.state === 'refused'
-        ? busy(registry)
-        : new SynclineError('snapshot-incomplete', `${registry} lacks ${finished.missing}`);
+      if (finished.state === 'refused') throw busy(registry);
+      if (finished.state === 'incomplete') {
+        throw new SynclineError('snapshot-incomplete', `${registry} lacks ${finished.missing}`);
+      }
     } catch (error) {
       await release(acquired);
       throw error;
     }
+    await requestFollowers({ redis, keys, queue }, deps.followersOf(registry));
   }
 
   async function waitForLease(registry: string): Promise<Acquired> {

@@ -1,4 +1,10 @@
-import { JOB_NAME, type JobPayloadInput, QUEUE_NAME, type RedisKeys } from '@syncline/contract';
+import {
+  JOB_NAME,
+  type JobPayloadInput,
+  QUEUE_NAME,
+  type RedisKeys,
+  type Trigger,
+} from '@syncline/contract';
 import { type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 
@@ -29,7 +35,13 @@ export function createSyncQueue({
 /** A job beside the schedule. */
 export type Hint =
   /** Request `request` is open. */
-  | { readonly kind: 'request'; readonly registry: string; readonly request: number }
+  | {
+      readonly kind: 'request';
+      readonly registry: string;
+      readonly request: number;
+      /** Default: `manual`. */
+      readonly trigger?: Trigger;
+    }
   /** The run of `term` has ended without a word. */
   | { readonly kind: 'interrupted'; readonly registry: string; readonly term: string }
   /** The run of `term` has failed; the next try is due in `delayMs`. */
@@ -47,6 +59,20 @@ export type Hint =
       readonly delayMs: number;
     };
 
+/**
+ * Has catalogs built anew, since a registry of theirs has published: counted as a request each, so that
+ * one that comes while a catalog is being built brings another run.
+ */
+export async function requestFollowers(
+  { redis, keys, queue }: { redis: Redis; keys: RedisKeys; queue: SyncQueue },
+  followers: readonly string[],
+): Promise<void> {
+  for (const registry of followers) {
+    const request = await redis.hincrby(keys.control(registry), 'requested', 1);
+    await addHint(queue, { kind: 'request', registry, request, trigger: 'change' });
+  }
+}
+
 /** Adds a hint. Its id says what it hints at, so that the same hint is never in the queue twice. */
 export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
   const { registry } = hint;
@@ -57,9 +83,10 @@ export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
   };
   switch (hint.kind) {
     case 'request': {
-      const payload = { v: 1, registry, trigger: 'manual', request: hint.request } as const;
+      const { request, trigger = 'manual' } = hint;
+      const payload = { v: 1, registry, trigger, request } as const;
       // Without its failed self in the way: the sweep may have to add it again.
-      const jobId = `request-${registry}-${hint.request}`;
+      const jobId = `request-${registry}-${request}`;
       await queue.add(JOB_NAME, payload, { ...options, jobId, removeOnFail: true });
       return;
     }

@@ -14,7 +14,7 @@ export function createRedisStatusPersistence({
 }: {
   redis: Redis;
   keys: RedisKeys;
-  config: Pick<ConfigSource, 'current'>;
+  config: Pick<ConfigSource, 'targets'>;
 }): StatusPersistence {
   const reader = createRegistryReader({ redis, keys });
   return {
@@ -35,7 +35,7 @@ export function createRedisStatusPersistence({
     },
 
     async list() {
-      const names = config.current()?.registries.map(({ name }) => name) ?? [];
+      const names = config.targets().map(({ name }) => name);
       const { registries } = await reader.readMany(names);
       const statuses = new Map<string, SyncStatus>();
       for (const [name, { status }] of registries) {

@@ -1,4 +1,4 @@
-import type { JobPayloadInput } from '@syncline/contract';
+import type { JobPayloadInput, Run } from '@syncline/contract';
 import { JOB_NAME, QUEUE_NAME } from '@syncline/contract';
 import type { Lease, RunStore, Tick, TickResult, TickSource } from '@syncline/sync';
 import { createRecordingLogger, testRun } from '@syncline/sync/testing';
@@ -26,7 +26,8 @@ async function createTicks() {
   await events.waitUntilReady();
   const start = async (handle: Handle): Promise<TickSource> => {
     const source = createBullTickSource({
-      redis: connect(),
+      blocking: connect(),
+      redis: test.redis,
       keys,
       queue,
       concurrency: 16,
@@ -43,7 +44,7 @@ async function createTicks() {
 const ALPHA: Lease = { registry: 'alpha', term: '1770000000000001', owner: 'alice' };
 
 function ran(changes: Parameters<typeof testRun>[1] = {}): TickResult {
-  return { state: 'ran', run: testRun(ALPHA, changes) };
+  return { state: 'ran', run: testRun(ALPHA, changes), followers: [] };
 }
 
 test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
@@ -184,8 +185,13 @@ test('a retry that fails is followed by the next one', async () => {
   await start(async () => {
     runs += 1;
     const lease = { ...ALPHA, term: String(1_770_000_000_000_000 + runs) };
-    const error = { code: 'source-timeout', message: 'no', nextTryAt: '2026-02-01T12:00:01.000Z' };
-    return { state: 'ran', run: { ...testRun(lease), outcome: 'failed', error } } as TickResult;
+    const error = {
+      code: 'source-timeout' as const,
+      message: 'no',
+      nextTryAt: '2026-02-01T12:00:01.000Z',
+    };
+    const run: Run = { ...testRun(lease), outcome: 'failed', error };
+    return { state: 'ran', run, followers: [] };
   });
   await add({ v: 1, registry: 'alpha' });
   await vi.waitFor(() => expect(runs).toBeGreaterThan(3), { timeout: 5_000 });
@@ -197,7 +203,7 @@ test('a request that is still open is hinted at', async () => {
   await start(async ({ wish }) => {
     wishes.push(wish);
     if (wish.kind === 'hint') return ran({ handledRequest: 2 });
-    return { state: 'ran', run: testRun(ALPHA), openRequest: 2 };
+    return { state: 'ran', run: testRun(ALPHA), followers: [], openRequest: 2 };
   });
   await add({ v: 1, registry: 'alpha' });
   await vi.waitFor(() => expect(wishes).toContainEqual({ kind: 'hint', request: 2 }));
@@ -270,7 +276,12 @@ function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle
     const ending = { changes: {}, run, handledRequest: control.requested };
     const finished = await runStore.finish(lease, ending);
     const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
-    return { state: 'ran', run, ...(openRequest === undefined ? {} : { openRequest }) };
+    return {
+      state: 'ran',
+      run,
+      followers: [],
+      ...(openRequest === undefined ? {} : { openRequest }),
+    };
   };
   return { handle, runs };
 }

@@ -4,13 +4,12 @@ import {
   jobPayloadSchema,
   QUEUE_NAME,
   type RedisKeys,
-  type Run,
 } from '@syncline/contract';
-import type { Logger, Tick, TickHandler, TickSource, Wish } from '@syncline/sync';
+import type { Logger, Tick, TickHandler, TickResult, TickSource, Wish } from '@syncline/sync';
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { addHint, type SyncQueue } from './queue.ts';
+import { addHint, requestFollowers, type SyncQueue } from './queue.ts';
 
 /** Longer than any pause of a healthy event loop: a lost lock costs a stalled check. */
 const LOCK_DURATION_MS = 60_000;
@@ -24,6 +23,7 @@ const FAILED_KEPT = 1_000;
 
 export interface BullTickSourceOptions {
   /** Of the worker alone: it blocks on it. */
+  readonly blocking: Redis;
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly queue: SyncQueue;
@@ -35,7 +35,7 @@ type SyncWorker = Worker<JobPayloadInput, string, string>;
 
 /** Ticks from the BullMQ queue: scheduled ones, hints, and jobs of foreign producers alike. */
 export function createBullTickSource(options: BullTickSourceOptions): TickSource {
-  const { redis, keys, queue, concurrency, logger } = options;
+  const { blocking, redis, keys, queue, concurrency, logger } = options;
   let worker: SyncWorker | undefined;
 
   return {
@@ -43,9 +43,10 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
       const started: SyncWorker = new Worker(
         QUEUE_NAME,
         // BullMQ makes the signal only for a processor that declares all three parameters.
-        (job, token, signal) => processJob({ queue, logger, handle }, { job, token, signal }),
+        (job, token, signal) =>
+          processJob({ redis, keys, queue, logger, handle }, { job, token, signal }),
         {
-          connection: redis,
+          connection: blocking,
           prefix: keys.queuePrefix,
           concurrency,
           lockDuration: LOCK_DURATION_MS,
@@ -80,6 +81,8 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
 }
 
 interface Processing {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
   readonly queue: SyncQueue;
   readonly logger: Logger;
   readonly handle: TickHandler;
@@ -87,7 +90,7 @@ interface Processing {
 
 /** One job, from its payload to the verb that BullMQ is told. What it returns is shown in Bull Board. */
 async function processJob(
-  { queue, logger, handle }: Processing,
+  processing: Processing,
   {
     job,
     token,
@@ -98,7 +101,7 @@ async function processJob(
   if (!parsed.success) {
     throw new UnrecoverableError(`the payload is not known:\n${z.prettifyError(parsed.error)}`);
   }
-  const result = await handle(tickOf(job, parsed.data), signal);
+  const result = await processing.handle(tickOf(job, parsed.data), signal);
   switch (result.state) {
     case 'busy':
       return 'joined: another run is under way';
@@ -113,8 +116,8 @@ async function processJob(
     case 'ran':
       break;
   }
-  const { run, openRequest } = result;
-  await addFollowUps({ queue, logger }, { run, openRequest });
+  const { run } = result;
+  await addFollowUps(processing, result);
   if (run.outcome === 'failed') throw new Error(run.error?.message ?? 'failed');
   if (run.outcome === 'interrupted' && signal.aborted) return putBack(job, token);
   return run.outcome;
@@ -128,11 +131,13 @@ async function putBack(job: Job, token: string | undefined): Promise<never> {
 
 /** A hint that cannot be added is made good by the sweep, or by the next tick. */
 async function addFollowUps(
-  { queue, logger }: Pick<Processing, 'queue' | 'logger'>,
-  { run, openRequest }: { run: Run; openRequest: number | undefined },
+  processing: Processing,
+  { run, openRequest, followers }: Extract<TickResult, { state: 'ran' }>,
 ): Promise<void> {
+  const { queue, logger } = processing;
   const { registry, term } = run;
   try {
+    await requestFollowers(processing, followers);
     if (openRequest !== undefined) {
       await addHint(queue, { kind: 'request', registry, request: openRequest });
     }

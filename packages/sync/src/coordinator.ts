@@ -107,7 +107,7 @@ export class Coordinator {
       readStatus(stored ?? PENDING_STATUS, this.#clock.now());
     if (registry !== undefined) return show(await status.load(registry));
     const stored = await status.list();
-    const names = config.current()?.registries.map(({ name }) => name) ?? [];
+    const names = config.targets().map(({ name }) => name);
     return new Map(names.map((name) => [name, show(stored.get(name))]));
   }
 }

@@ -1,3 +1,8 @@
+export {
+  type Conflict,
+  type ConflictMember,
+  listConflicts,
+} from './catalog/conflicts.ts';
 export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
 export { createFileStatusPersistence } from './file-status-persistence.ts';
 export { compileFilter, compileGlob } from './filter.ts';

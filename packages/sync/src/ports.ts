@@ -193,7 +193,13 @@ export interface Tick {
 
 /** What became of a tick. */
 export type TickResult =
-  | { readonly state: 'ran'; readonly run: Run; readonly openRequest?: number }
+  | {
+      readonly state: 'ran';
+      readonly run: Run;
+      readonly openRequest?: number;
+      /** The catalogs that are to be run now, since what they are built from has been published. */
+      readonly followers: readonly string[];
+    }
   /** Nothing had changed since the last run, and none was needed to find that out. */
   | { readonly state: 'quiet' }
   /** Another run is under way. A request stays counted: whoever finishes runs it next. */

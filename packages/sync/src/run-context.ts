@@ -37,7 +37,7 @@ export function startRun(
   else stop.addEventListener('abort', onStop, { once: true });
   const held = deps.keeper.hold(lease, (reason) => run.abort(reason));
 
-  const trigger = effectiveTrigger(tick, control);
+  const trigger = effectiveTrigger(tick, { registry, control });
   const context: RunContext = {
     registry,
     lease,
@@ -71,9 +71,13 @@ export function startRun(
 }
 
 /** What a run is for: a request that is open is answered by whatever run comes first. */
-function effectiveTrigger(tick: Tick, { requested, handled }: Control): Trigger {
-  const isRequest = tick.trigger === 'manual' || tick.trigger === 'webhook';
-  return requested > handled && !isRequest ? 'manual' : tick.trigger;
+function effectiveTrigger(
+  { trigger }: Tick,
+  { registry, control }: { registry: RegistryConfig; control: Control },
+): Trigger {
+  const isRequest = trigger === 'manual' || trigger === 'webhook' || trigger === 'change';
+  if (isRequest || control.requested <= control.handled) return trigger;
+  return registry.catalog === undefined ? 'manual' : 'change';
 }
 
 /** Writes what the run is at into the status, now and then; the run does not wait for it. */

@@ -4,6 +4,7 @@
  */
 import {
   changeStatus,
+  followersOf,
   type Run,
   type StatusChanges,
   SynclineError,
@@ -146,7 +147,18 @@ async function finish(
   deps.observer.runFinished(told);
   logRun(context, told);
   const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
-  return { state: 'ran', run: told, ...(openRequest === undefined ? {} : { openRequest }) };
+  const followers = told.outcome === 'published' ? findFollowers(deps, context) : [];
+  return {
+    state: 'ran',
+    run: told,
+    followers,
+    ...(openRequest === undefined ? {} : { openRequest }),
+  };
+}
+
+function findFollowers({ config }: SyncDependencies, { registry }: RunContext): string[] {
+  const current = config.current();
+  return current === undefined ? [] : followersOf(current, registry.name);
 }
 
 /** Writes how a run ended: as a failure, where the store has lost parts of what was to be published. */

@@ -18,7 +18,7 @@ export function createTimerTickSource({
 
   return {
     async start(handle) {
-      for (const { name } of config.current()?.registries ?? []) {
+      for (const { name } of config.targets()) {
         run({ registry: name, trigger: 'startup', force: false, wish: { kind: 'tick' } }, handle);
       }
     },
@@ -33,7 +33,11 @@ export function createTimerTickSource({
 
   function run(tick: Tick, handle: TickHandler): void {
     const ended = handle(tick, stop.signal)
-      .then((result) => (result.state === 'ran' ? result.run.error?.nextTryAt : undefined))
+      .then((result) => {
+        if (result.state !== 'ran') return undefined;
+        for (const registry of result.followers) follow(registry, handle);
+        return result.run.error?.nextTryAt;
+      })
       .catch((error: unknown) => {
         logger.error({ err: error, registry: tick.registry }, 'the tick failed');
         return undefined;
@@ -41,6 +45,14 @@ export function createTimerTickSource({
       .then((nextTryAt) => schedule(tick.registry, { handle, nextTryAt }))
       .finally(() => running.delete(ended));
     running.add(ended);
+  }
+
+  /** As a request, so that a catalog that is being built is built once more. */
+  function follow(registry: string, handle: TickHandler): void {
+    if (stopped) return;
+    clearTimeout(timers.get(registry));
+    const wish = { kind: 'request', force: false } as const;
+    run({ registry, trigger: 'change', force: false, wish }, handle);
   }
 
   function schedule(

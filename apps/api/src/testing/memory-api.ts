@@ -8,6 +8,7 @@ import {
   type Control,
   configSchema,
   controlSchema,
+  type RegistryConfig,
   type Run,
   runId,
   type ServedRow,
@@ -118,8 +119,8 @@ export class MemoryWorld {
     return {
       config: {
         current: () => this.config,
-        registry: (name) => this.config?.registries.find((registry) => registry.name === name),
-        targets: () => (this.config === undefined ? [] : syncTargets(this.config)),
+        registry: (name) => this.#targets().find((target) => target.name === name),
+        targets: () => this.#targets(),
         refresh: async () => {
           this.config = this.nextConfig ?? this.config;
         },
@@ -147,6 +148,10 @@ export class MemoryWorld {
       stopping: this.stop.signal,
       ...overrides,
     };
+  }
+
+  #targets(): RegistryConfig[] {
+    return this.config === undefined ? [] : syncTargets(this.config);
   }
 
   #answerOf(registry: string, request: number): Run | undefined {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type CatalogConfig, catalogConfigSchema, derivedRegistry } from './catalog.ts';
+import { catalogConfigSchema, derivedRegistry } from './catalog.ts';
 import { catalogTargetId } from './names.ts';
 import { networkSchema } from './network.ts';
 import { type RegistryConfig, registryConfigSchema } from './registry.ts';
@@ -56,9 +56,11 @@ export function syncTargets({ registries, catalogs }: Config): RegistryConfig[] 
   return [...registries, ...catalogs.map(derivedRegistry)];
 }
 
-/** The catalogs that a registry is part of. */
-export function catalogsOf({ catalogs }: Config, registry: string): CatalogConfig[] {
-  return catalogs.filter(({ registries }) => registries.includes(registry));
+/** The ids of the derived registries that are to be run anew when `registry` has published. */
+export function followersOf({ catalogs }: Config, registry: string): string[] {
+  return catalogs
+    .filter(({ registries }) => registries.includes(registry))
+    .map(({ name }) => catalogTargetId(name));
 }
 
 /**

@@ -2,9 +2,9 @@ export { type CatalogConfig, derivedRegistry } from './catalog.ts';
 export {
   type Config,
   type ConfigInput,
-  catalogsOf,
   catalogTarget,
   configSchema,
+  followersOf,
   syncTargets,
 } from './config.ts';
 export { catalogTargetId, registryNameSchema, targetIdSchema } from './names.ts';

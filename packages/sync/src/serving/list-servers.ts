@@ -3,7 +3,7 @@ import { OFFICIAL_META, type ServedRow } from '@syncline/contract';
 import type { OpenSnapshot } from '../snapshot/reader.ts';
 import { encodeCursor, type ListFilters } from './cursor.ts';
 import { parseInstant } from './instant.ts';
-import { type Freshness, presentRow, type ServerList } from './present.ts';
+import { type FreshnessOf, presentRow, type ServerList } from './present.ts';
 import type { ListRequest } from './query.ts';
 
 /** The version that stands for the one that a registry marks as latest. */
@@ -19,7 +19,7 @@ const ROWS_PER_TURN = 5_000;
 export async function listServers(
   snapshot: Pick<OpenSnapshot, 'rows'>,
   { limit, filters, after }: ListRequest,
-  freshness: Freshness,
+  freshnessOf: FreshnessOf,
 ): Promise<ServerList> {
   const page: ServedRow[] = [];
   const since = filters.updatedSince === undefined ? undefined : parseInstant(filters.updatedSince);
@@ -37,21 +37,21 @@ export async function listServers(
     const last = page.at(-1);
     if (page.length === limit && last !== undefined) {
       const { name, version } = last.server;
-      return toServerList(page, freshness, encodeCursor({ after: { name, version }, filters }));
+      return toServerList(page, freshnessOf, encodeCursor({ after: { name, version }, filters }));
     }
     page.push(row);
   }
-  return toServerList(page, freshness);
+  return toServerList(page, freshnessOf);
 }
 
 /** A list as the API answers it; `metadata` and its `count` are always there, clients rely on them. */
 export function toServerList(
   rows: readonly ServedRow[],
-  freshness: Freshness,
+  freshnessOf: FreshnessOf,
   nextCursor?: string,
 ): ServerList {
   return {
-    servers: rows.map((row) => presentRow(row, freshness)),
+    servers: rows.map((row) => presentRow(row, freshnessOf)),
     metadata: { count: rows.length, ...(nextCursor === undefined ? {} : { nextCursor }) },
   };
 }

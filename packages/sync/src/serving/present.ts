@@ -13,6 +13,9 @@ export interface Freshness {
   readonly stale: boolean;
 }
 
+/** How old is what came from a registry: a catalog serves rows of several. */
+export type FreshnessOf = (source: string) => Freshness;
+
 /** A row as it leaves the house: as it is stored, with its {@link Freshness} in our own block. */
 export interface PresentedRow {
   readonly server: ServedRow['server'];
@@ -26,8 +29,8 @@ export interface ServerList {
 }
 
 /** Adds the freshness to a row. All else comes out as it is stored. */
-export function presentRow(row: ServedRow, freshness: Freshness): PresentedRow {
-  const { syncedAt, stale } = freshness;
+export function presentRow(row: ServedRow, freshnessOf: FreshnessOf): PresentedRow {
+  const { syncedAt, stale } = freshnessOf(row._meta[SYNCLINE_META].source);
   return {
     ...row,
     _meta: {

@@ -11,7 +11,7 @@ import {
 } from './index.ts';
 import type { ServerList } from './present.ts';
 
-const FRESH = { syncedAt: '2026-02-01T00:00:00Z', stale: false };
+const FRESH = () => ({ syncedAt: '2026-02-01T00:00:00Z', stale: false });
 
 async function list(rows: readonly ServedRow[], query = ''): Promise<ServerList> {
   return listServers(testSnapshot(rows), parseListQuery(new URLSearchParams(query)), FRESH);

@@ -3,7 +3,7 @@ import { pickLatest } from '../latest.ts';
 import type { OpenSnapshot } from '../snapshot/reader.ts';
 import { parseInstant } from './instant.ts';
 import { LATEST, toServerList } from './list-servers.ts';
-import { type Freshness, type PresentedRow, presentRow, type ServerList } from './present.ts';
+import { type FreshnessOf, type PresentedRow, presentRow, type ServerList } from './present.ts';
 
 /** Which server, and whether a deleted version counts as being there. */
 export interface ServerRequest {
@@ -21,10 +21,10 @@ type VersionsReader = Pick<OpenSnapshot, 'versions'>;
 export async function listVersions(
   snapshot: VersionsReader,
   request: ServerRequest,
-  freshness: Freshness,
+  freshnessOf: FreshnessOf,
 ): Promise<ServerList> {
   const rows = await findVersions(snapshot, request);
-  return toServerList(rows.toSorted(byNewest), freshness);
+  return toServerList(rows.toSorted(byNewest), freshnessOf);
 }
 
 /**
@@ -36,7 +36,7 @@ export async function listVersions(
 export async function getVersion(
   snapshot: VersionsReader,
   request: ServerRequest & { readonly version: string },
-  freshness: Freshness,
+  freshnessOf: FreshnessOf,
 ): Promise<PresentedRow> {
   const rows = await findVersions(snapshot, request);
   const row =
@@ -44,7 +44,7 @@ export async function getVersion(
       ? latestOf(rows)
       : rows.find(({ server }) => server.version === request.version);
   if (row === undefined) throw notFound();
-  return presentRow(row, freshness);
+  return presentRow(row, freshnessOf);
 }
 
 async function findVersions(snapshot: VersionsReader, request: ServerRequest) {

@@ -1,0 +1,114 @@
+import {
+  type Config,
+  derivedRegistry,
+  type RegistryConfig,
+  type RegistryView,
+  SynclineError,
+} from '@syncline/contract';
+import type { FreshnessOf, OpenSnapshot } from '@syncline/sync';
+import type { ApiDependencies } from './dependencies.ts';
+import { findCatalog, viewRegistries } from './registries.ts';
+
+/** A first sync takes seconds, unless it fails; then its status says why. */
+const NOT_READY_RETRY_MS = 5_000;
+
+/** A catalog as `/v1/catalogs` shows it. */
+export interface CatalogView {
+  readonly name: string;
+  /** In order of precedence. */
+  readonly registries: readonly string[];
+  readonly path: string;
+  /** How what is served was built: of a catalog of the config its own, else that of its registry. */
+  readonly status: RegistryView['status'];
+  readonly snapshot: string | null;
+  /** Whether a registry of it is stale, or it could not be built from them for too long. */
+  readonly stale: boolean;
+}
+
+interface ServedCatalog {
+  readonly name: string;
+  /** What is run and stored for it. */
+  readonly target: RegistryConfig;
+}
+
+/** Those of the config, then each registry as a catalog of its own name. */
+export function servedCatalogs({ catalogs, registries }: Config): ServedCatalog[] {
+  const taken = new Set(catalogs.map(({ name }) => name));
+  return [
+    ...catalogs.map((catalog) => ({ name: catalog.name, target: derivedRegistry(catalog) })),
+    ...registries
+      .filter(({ name }) => !taken.has(name))
+      .map((target) => ({ name: target.name, target })),
+  ];
+}
+
+/** The registries that a catalog is made of, in order of precedence. */
+export function membersOf({ name, catalog }: RegistryConfig): readonly string[] {
+  return catalog?.registries ?? [name];
+}
+
+/** Catalogs as they stand. */
+export async function viewCatalogs(
+  dependencies: ApiDependencies,
+  catalogs: readonly ServedCatalog[],
+): Promise<CatalogView[]> {
+  const views = await viewTargets(
+    dependencies,
+    catalogs.map(({ target }) => target),
+  );
+  return catalogs.flatMap(({ name, target }) => {
+    const own = views.get(target.name);
+    if (own === undefined) return [];
+    const registries = membersOf(target);
+    const isStale = (registry: string) => views.get(registry)?.stale === true;
+    return {
+      name,
+      registries,
+      path: `/registry/${name}`,
+      status: own.status,
+      snapshot: own.snapshot,
+      stale: own.stale || registries.some(isStale),
+    };
+  });
+}
+
+/** What a catalog serves, and how fresh each of its registries is. @throws {SynclineError} `catalog-not-ready` */
+export async function openCatalog(
+  dependencies: ApiDependencies,
+  catalog: string,
+): Promise<{ snapshot: OpenSnapshot; freshnessOf: FreshnessOf }> {
+  const target = await findCatalog(dependencies, catalog);
+  const [snapshot, views] = await Promise.all([
+    dependencies.snapshots.open(target.name),
+    viewTargets(dependencies, [target]),
+  ]);
+  if (snapshot === undefined) throw notReady(catalog, views.get(target.name));
+  return {
+    snapshot,
+    freshnessOf: (source) => {
+      // Of a registry that the catalog has no longer, only tombstones are left.
+      const { status, stale = true } = views.get(source) ?? {};
+      return { syncedAt: status?.lastSuccessAt, stale };
+    },
+  };
+}
+
+/** Targets, and the registries that they are made of, by name. */
+async function viewTargets(
+  dependencies: ApiDependencies,
+  targets: readonly RegistryConfig[],
+): Promise<ReadonlyMap<string, RegistryView>> {
+  const members = targets
+    .flatMap(membersOf)
+    .flatMap((name) => dependencies.config.registry(name) ?? []);
+  const wanted = new Map([...targets, ...members].map((config) => [config.name, config]));
+  const views = await viewRegistries(dependencies, [...wanted.values()]);
+  return new Map(views.map((view) => [view.name, view]));
+}
+
+/** Not an empty list: whoever mirrors us would take it for a registry that has lost everything. */
+function notReady(catalog: string, view: RegistryView | undefined): SynclineError {
+  const why = view?.status.message ?? 'it was never synced';
+  const message = `the catalog ${catalog} has nothing to serve yet: ${why}`;
+  return new SynclineError('catalog-not-ready', message, { retryAfterMs: NOT_READY_RETRY_MS });
+}
