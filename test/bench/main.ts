@@ -1,12 +1,13 @@
 /** Runs the benchmarks that are named, or all: `npm run bench -- tick full-sync`. */
 import type { Benchmark } from './benchmark.ts';
+import { catalog } from './catalog/benchmark.ts';
 import { delta } from './delta/benchmark.ts';
 import { fullSync } from './full-sync/benchmark.ts';
 import { formatFigures, saveFigures } from './results.ts';
 import { schedules } from './schedules/benchmark.ts';
 import { tick } from './tick/benchmark.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, schedules];
+const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, catalog, schedules];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 

@@ -45,7 +45,12 @@ class Merged {
     this.#members.set(registry, { manifest: built.manifest, before: known?.before });
   }
 
+  #reading = false;
   readonly #read = async (digests: readonly string[]) => {
+    if (this.#reading) throw new Error('asked for chunks twice at once');
+    this.#reading = true;
+    await Promise.resolve();
+    this.#reading = false;
     this.asked.push(...digests);
     return digests.map((digest) => {
       const blob = this.#blobs.get(digest);
@@ -305,9 +310,9 @@ describe('any history of registries', () => {
           await history.check();
         },
       ),
-      { numRuns: 60, seed: 20_261_124 },
+      { numRuns: 30, seed: 20_261_124 },
     );
-  });
+  }, 60_000);
 });
 
 /** Registries, a catalog of them, and what it should show, found in the plainest way. */

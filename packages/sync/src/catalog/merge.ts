@@ -46,7 +46,7 @@ export interface MergeOptions {
   readonly filter: Filter;
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
-  /** Chunks of a registry; of the catalog itself where none is named. */
+  /** Chunks of a registry; of the catalog itself where none is named. Never called twice at once. */
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
 }
 
@@ -181,7 +181,9 @@ interface Step {
 async function* inStep(
   streams: readonly AsyncIterator<readonly DecodedRow[]>[],
 ): AsyncGenerator<Step> {
-  const heads = await Promise.all(streams.map((stream) => next(stream)));
+  // One after the other: whoever reads for us answers one question at a time.
+  const heads: (readonly DecodedRow[] | undefined)[] = [];
+  for (const stream of streams) heads.push(await next(stream));
   for (;;) {
     const name = least(heads.map((head) => (head === undefined ? undefined : nameOf(head))));
     if (name === undefined) return;

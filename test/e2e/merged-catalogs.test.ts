@@ -1,0 +1,130 @@
+import { OFFICIAL_META, SYNCLINE_META } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import {
+  generateRows,
+  type OfficialRow,
+  startSystem,
+  untilComplete,
+  untilRegistry,
+  untilRun,
+  writeRegistryFile,
+} from '../support/index.ts';
+
+const ROWS = generateRows({ count: 600, seed: 33 });
+const NAMES = [...new Set(ROWS.map(({ server }) => server.name))];
+const CATALOG = 'catalog.default';
+
+function rowsOf(names: readonly string[], description?: string): OfficialRow[] {
+  return ROWS.filter(({ server }) => names.includes(server.name)).map((row) =>
+    description === undefined ? row : { ...row, server: { ...row.server, description } },
+  );
+}
+
+async function start() {
+  const shared = NAMES.slice(0, 20);
+  const internal = await writeRegistryFile(rowsOf(shared, 'ours'));
+  const official = await writeRegistryFile(ROWS);
+  const system = await startSystem({
+    config: {
+      registries: [
+        { name: 'internal', file: { path: internal.path }, syncPolicy: { interval: '1s' } },
+        { name: 'official', file: { path: official.path }, syncPolicy: { interval: '1h' } },
+      ],
+      catalogs: [{ name: 'default', registries: ['internal', 'official'] }],
+    },
+  });
+  await untilComplete(system.client, CATALOG);
+  return { ...system, internal, official, shared };
+}
+
+function sourcesOf(rows: readonly OfficialRow[]): Record<string, string[]> {
+  const sources: Record<string, Set<string>> = {};
+  for (const { server, _meta } of rows) {
+    const { source } = _meta[SYNCLINE_META] as { source: string };
+    sources[source] ??= new Set();
+    sources[source].add(server.name);
+  }
+  return Object.fromEntries(
+    Object.entries(sources).map(([source, names]) => [source, [...names].sort()]),
+  );
+}
+
+test('a name is served from the first registry that has it, and a change of either comes through at once', async () => {
+  const { client, internal, shared } = await start();
+  const before = await client.allServers('default');
+  expect(before).toHaveLength(ROWS.length);
+  expect(sourcesOf(before)).toEqual({
+    internal: shared.toSorted(),
+    official: NAMES.filter((name) => !shared.includes(name)).sort(),
+  });
+  const conflicts = await client.get('/v1/catalogs/default/conflicts?limit=100');
+  expect(conflicts.status).toBe(200);
+
+  const [moved = '', ...rest] = shared;
+  const since = new Date().toISOString();
+  await internal.replace(rowsOf(rest, 'ours'));
+  const run = await untilRun(client, CATALOG, ({ trigger, outcome, diff }) => {
+    return trigger === 'change' && outcome === 'published' && (diff?.updated ?? 0) > 0;
+  });
+  const versions = rowsOf([moved]).length;
+  // The same versions, with the other registry's body.
+  expect(run.diff).toMatchObject({ added: 0, updated: versions, removed: 0 });
+  const after = await client.get(
+    `/registry/default/v0.1/servers?limit=100&updated_since=${encodeURIComponent(since)}`,
+  );
+  const changed = (after.body as { servers: OfficialRow[] }).servers;
+  expect(sourcesOf(changed)).toEqual({ official: [moved] });
+  expect(changed).toHaveLength(versions);
+});
+
+test('what goes is told as deleted to those who follow the changes', async () => {
+  const { client, internal, shared } = await start();
+  const [extra] = generateRows({ count: 1, seed: 99 });
+  if (extra === undefined) throw new Error('expected a row');
+  await internal.replace([...rowsOf(shared, 'ours'), extra]);
+  await untilRun(client, CATALOG, ({ diff }) => diff?.added === 1);
+  await internal.replace(rowsOf(shared, 'ours'));
+  await untilRun(client, CATALOG, ({ diff }) => diff?.updated === 1);
+  const path = `/registry/default/v0.1/servers/${encodeURIComponent(extra.server.name)}/versions/latest`;
+  expect((await client.get(path)).status).toBe(404);
+  const deleted = await client.get(`${path}?include_deleted=true`);
+  expect(deleted.body).toMatchObject({
+    server: extra.server,
+    _meta: {
+      [OFFICIAL_META]: { status: 'deleted' },
+      [SYNCLINE_META]: { source: 'internal', tombstone: true },
+    },
+  });
+});
+
+test('a catalog waits for its registries, and then serves', async () => {
+  const official = await writeRegistryFile(ROWS);
+  const system = await startSystem({
+    config: {
+      registries: [
+        { name: 'late', file: { path: `${official.path}.later` } },
+        { name: 'official', file: { path: official.path } },
+      ],
+      catalogs: [{ name: 'default', registries: ['late', 'official'] }],
+    },
+    workers: 1,
+  });
+  const { client } = system;
+  await untilComplete(client, 'official');
+  const waiting = await untilRegistry(
+    client,
+    CATALOG,
+    ({ status }) => status.reason === 'members-not-ready',
+  );
+  expect(waiting.status.message).toBe('waiting for the first sync of late');
+  expect(await client.get('/registry/default/v0.1/servers')).toMatchObject({
+    status: 503,
+    body: { code: 'catalog-not-ready' },
+  });
+  await system.config.replace({
+    registries: [{ name: 'official', file: { path: official.path } }],
+    catalogs: [{ name: 'default', registries: ['official'] }],
+  });
+  await untilComplete(client, CATALOG);
+  expect(await client.allServers('default')).toHaveLength(ROWS.length);
+});
