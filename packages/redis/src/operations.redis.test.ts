@@ -185,6 +185,24 @@ test('approve publishes what is held, and pins nothing', async () => {
   expect((await registry.readControl('alpha')).pinned).toBeUndefined();
 });
 
+test('whoever flips a pointer has the catalogs built anew', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a', 'b');
+  await registry.publish('a');
+  await registry.operations.rollback('alpha', { snapshot: one });
+  expect(await registry.readControl('catalog.of-alpha')).toMatchObject({
+    requested: 1,
+    handled: 0,
+  });
+  const [job] = await registry.queue.getJobs(['waiting']);
+  expect(job?.data).toEqual({
+    v: 1,
+    registry: 'catalog.of-alpha',
+    trigger: 'change',
+    request: 1,
+  });
+});
+
 test('only what is held can be approved', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a', 'b');

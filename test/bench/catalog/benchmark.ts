@@ -60,9 +60,11 @@ export const catalog: Benchmark = {
 
     const known = new Set([first.id]);
     const rebuilds: number[] = [];
-    const last = sources.get('three');
-    for (let change = 1; change <= CHANGES && last !== undefined; change += 1) {
-      await last.file.replace(withOneChange(last.rows, change));
+    const { rows: start = [], file } = sources.get('three') ?? {};
+    let rows = start;
+    for (let change = 1; change <= CHANGES; change += 1) {
+      rows = withOneChange(rows, change);
+      await file?.replace(rows);
       await syncline.run('three');
       const build = await nextBuild(known);
       known.add(build.id);
