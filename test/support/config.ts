@@ -4,6 +4,14 @@ import type { ConfigInput } from '@syncline/contract';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { temporaryDirectory } from './temporary.ts';
 
+/** What lets upstreams on this machine be asked, as those of tests are. */
+const LOCAL_TARGETS = ['127.0.0.1/32', '::1/128'];
+
+/** The config, with upstreams on this machine allowed unless it says itself what is. */
+export function allowingLocalTargets(config: ConfigInput): ConfigInput {
+  return { ...config, network: { allow: LOCAL_TARGETS, ...config.network } };
+}
+
 /** A config file in a directory of its own. */
 export interface ConfigFile {
   readonly path: string;
@@ -14,7 +22,10 @@ export interface ConfigFile {
   replaceText(text: string): Promise<void>;
 }
 
-/** Writes a config file (JSON, which is YAML) that is removed at the end of the test. */
+/**
+ * Writes a config file (JSON, which is YAML) that is removed at the end of the test. It allows upstreams on
+ * this machine unless it says itself what is allowed.
+ */
 export async function writeConfig(
   config: ConfigInput,
   lifetime: Lifetime = testLifetime,
@@ -22,7 +33,8 @@ export async function writeConfig(
   const directory = await temporaryDirectory(lifetime);
   const file = path.join(directory, 'syncline.yaml');
   const replaceText = (text: string) => replaceFile(file, text);
-  const replace = (replacing: ConfigInput) => replaceText(JSON.stringify(replacing, null, 2));
+  const replace = (replacing: ConfigInput) =>
+    replaceText(JSON.stringify(allowingLocalTargets(replacing), null, 2));
   await replace(config);
   return { path: file, directory, replace, replaceText };
 }

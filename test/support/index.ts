@@ -6,7 +6,7 @@ export {
   type Registry,
 } from './api-client.ts';
 export { compareBytes } from './byte-order.ts';
-export { type ConfigFile, replaceFile, writeConfig } from './config.ts';
+export { allowingLocalTargets, type ConfigFile, replaceFile, writeConfig } from './config.ts';
 export { type Lifetime, suiteLifetime, testLifetime } from './lifetime.ts';
 export { OPS_ENV, opsUrl, readMetrics, type Samples, sumOf } from './ops.ts';
 export { freePort } from './ports.ts';

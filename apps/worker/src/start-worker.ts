@@ -21,6 +21,7 @@ import {
 } from '@syncline/runtime';
 import {
   Coordinator,
+  createAddressGuard,
   createManager,
   createSourceFactory,
   HttpClient,
@@ -44,7 +45,11 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
   const blocking = connectRedis({ url, manner: 'patient', onError });
   const queue = createSyncQueue({ redis, keys, onError });
   const config = createConfigFollower({ redis, keys, logger });
-  const http = new HttpClient({ userAgent: () => config.current()?.network.userAgent });
+  const http = new HttpClient({
+    userAgent: () => config.current()?.network.userAgent,
+    guard: createAddressGuard({ allow: () => config.current()?.network.allow ?? [] }),
+    proxies: { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy },
+  });
   const ingest = new IngestPool({ heavyRuns: env.heavyRuns });
   const snapshots = createRedisSnapshotStore({ redis, keys });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;

@@ -54,6 +54,9 @@ test('reads every variable of its table', () => {
     SYNCLINE_CONCURRENCY: '64',
     SYNCLINE_HEAVY_RUNS: '4',
     SYNCLINE_DATA_DIR: '/var/lib/syncline',
+    HTTPS_PROXY: 'http://user:pw@proxy.example:3128',
+    HTTP_PROXY: 'https://proxy.example',
+    NO_PROXY: '.corp.example,10.0.0.0/8',
   });
   expect(env).toEqual({
     redisUrl: 'rediss://user:pw@redis.example:6380/2',
@@ -67,6 +70,9 @@ test('reads every variable of its table', () => {
     concurrency: 64,
     heavyRuns: 4,
     dataDir: '/var/lib/syncline',
+    httpsProxy: 'http://user:pw@proxy.example:3128',
+    httpProxy: 'https://proxy.example',
+    noProxy: '.corp.example,10.0.0.0/8',
   });
   expect(Object.keys(env)).toHaveLength(envVariables().length);
 });
@@ -80,13 +86,38 @@ test.each([
   ['LOG_LEVEL', 'loud'],
   ['SYNCLINE_PREFIX', '{acme}'],
   ['REDIS_URL', 'http://redis.example'],
+  ['HTTPS_PROXY', 'proxy.example:3128'],
+  ['HTTP_PROXY', 'socks5://user:hunter2@proxy.example'],
 ])('names the variable that is wrong: %s=%s', (name, value) => {
   expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name}: expected `));
 });
 
+test('proxies are known in lower case too, and that comes first, unless it is empty', () => {
+  const source = {
+    HTTPS_PROXY: 'http://upper.example',
+    https_proxy: 'http://lower.example',
+    HTTP_PROXY: 'http://upper.example',
+    http_proxy: '',
+    no_proxy: '*',
+  };
+  expect(readEnv(source)).toMatchObject({
+    httpsProxy: 'http://lower.example',
+    httpProxy: 'http://upper.example',
+    noProxy: '*',
+  });
+});
+
 test('names all that are wrong at once, and never a value, which may be a secret', () => {
-  const message = messageOf({ REDIS_URL: 'http://user:hunter2@redis', PORT: 'x' });
-  expect(message.split('\n').map((line) => line.split(':')[0])).toEqual(['REDIS_URL', 'PORT']);
+  const message = messageOf({
+    REDIS_URL: 'http://user:hunter2@redis',
+    PORT: 'x',
+    https_proxy: 'ftp://user:hunter2@proxy',
+  });
+  expect(message.split('\n').map((line) => line.split(':')[0])).toEqual([
+    'REDIS_URL',
+    'PORT',
+    'HTTPS_PROXY',
+  ]);
   expect(message).not.toContain('hunter2');
 });
 

@@ -18,9 +18,17 @@ export interface Env {
   /** Full walks at once in a worker. */
   readonly heavyRuns: number;
   readonly dataDir: string;
+  /** The proxy for `http:` upstreams; its URL may carry a password. */
+  readonly httpProxy?: string;
+  /** The proxy for `https:` upstreams. */
+  readonly httpsProxy?: string;
+  /** What is asked without a proxy. */
+  readonly noProxy?: string;
 }
 
 const port = wholeNumber({ least: 0, most: 65_535 });
+
+const proxyUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' });
 
 /** The one table of variables: it checks them, gives the defaults, and is what the documentation shows. */
 const variablesSchema = z.object({
@@ -67,7 +75,20 @@ const variablesSchema = z.object({
   SYNCLINE_DATA_DIR: z.string().prefault('.syncline').meta({
     description: 'Where a process keeps files: those of the Redis that `syncline up` starts.',
   }),
+  HTTPS_PROXY: proxyUrl.exactOptional().meta({
+    description: 'The proxy through which `https:` upstreams are asked; also in lower case.',
+  }),
+  HTTP_PROXY: proxyUrl.exactOptional().meta({
+    description: 'The proxy through which `http:` upstreams are asked; also in lower case.',
+  }),
+  NO_PROXY: z.string().exactOptional().meta({
+    description:
+      'What is asked without a proxy, separated by commas: names, which stand for those below them too, addresses, ranges, or `*`. Also in lower case.',
+  }),
 });
+
+/** Other programs know these in lower case, and prefer them so. */
+const ALSO_IN_LOWER_CASE = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 function wholeNumber({ least, most }: { least: number; most: number }) {
   const error = `expected a whole number from ${least} to ${most}`;
@@ -99,7 +120,7 @@ export function readEnv(
 ): Env {
   const variables = {
     ...withoutEmpty(defaults),
-    ...withoutEmpty(source),
+    ...withoutEmpty(withLowerCase(source)),
     ...withoutEmpty(overrides),
   };
   const result = variablesSchema.safeParse(variables);
@@ -124,10 +145,18 @@ export function readEnv(
     concurrency: data.SYNCLINE_CONCURRENCY,
     heavyRuns: data.SYNCLINE_HEAVY_RUNS,
     dataDir: data.SYNCLINE_DATA_DIR,
+    ...(data.HTTP_PROXY === undefined ? {} : { httpProxy: data.HTTP_PROXY }),
+    ...(data.HTTPS_PROXY === undefined ? {} : { httpsProxy: data.HTTPS_PROXY }),
+    ...(data.NO_PROXY === undefined ? {} : { noProxy: data.NO_PROXY }),
   };
 }
 
-function withoutEmpty(source: Variables) {
+function withLowerCase(source: Variables): Variables {
+  const found = ALSO_IN_LOWER_CASE.map((name) => [name, source[name.toLowerCase()]] as const);
+  return { ...source, ...withoutEmpty(Object.fromEntries(found)) };
+}
+
+function withoutEmpty(source: Variables): Variables {
   return Object.fromEntries(
     Object.entries(source).filter(([, value]) => value !== undefined && value !== ''),
   );

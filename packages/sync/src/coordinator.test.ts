@@ -13,6 +13,7 @@ import { createInMemoryRunStore } from './testing/in-memory-run-store.ts';
 import { createInMemorySnapshotStore } from './testing/in-memory-snapshot-store.ts';
 import { createInMemoryState } from './testing/in-memory-state.ts';
 import { createInMemoryStatusPersistence } from './testing/in-memory-status-persistence.ts';
+import { localGuard } from './testing/local-guard.ts';
 import { createRecordingLogger, createRecordingObserver } from './testing/recorders.ts';
 import { createStaticConfigSource } from './testing/static-config-source.ts';
 import { server, sourceOf, suiteIngestPool, untilAborted } from './testing/sync-harness.ts';
@@ -50,7 +51,7 @@ function createCoordinator(
   const config = createStaticConfigSource(input);
   const logger = createRecordingLogger();
   const observer = createRecordingObserver();
-  const http = new HttpClient({ userAgent: () => undefined });
+  const http = new HttpClient({ userAgent: () => undefined, guard: localGuard() });
   onTestFinished(() => http.close());
   const all: CoordinatorOptions = {
     manager: createManager({

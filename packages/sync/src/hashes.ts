@@ -7,6 +7,8 @@ export const sourceHash = hashOnce(({ file, git, api, catalog }) => ({
   api: api?.endpoint,
   url: file?.url,
   git: git && [git.repository, git.branch, git.tag, git.commit, git.path],
+  // Absent in most, and absent then here too: a hash must not change with our version.
+  headers: file?.headers ?? api?.headers,
   catalog: catalog?.registries,
 }));
 

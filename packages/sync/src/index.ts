@@ -16,6 +16,13 @@ export {
   type SyncDecision,
   type SyncResult,
 } from './manager.ts';
+export {
+  type AddressGuard,
+  type ConnectionGuard,
+  createAddressGuard,
+  type ResolvedAddress,
+} from './network/address-guard.ts';
+export type { ProxyOptions } from './network/proxies.ts';
 export * from './ports.ts';
 export { countsOf } from './run-ending.ts';
 export * from './serving/index.ts';

@@ -1,6 +1,7 @@
 import { type ConfigInput, redisKeys, type SyncStatus, statusSchema } from '@syncline/contract';
 import { publishConfig } from '@syncline/redis';
 import {
+  allowingLocalTargets,
   connect,
   freshPrefix,
   type Lifetime,
@@ -31,7 +32,8 @@ export async function benchSyncline(
   const prefix = freshPrefix({ url, lifetime });
   const keys = redisKeys(prefix);
   const client = connect(url, lifetime);
-  await publishConfig({ redis: client, keys }, { input: config, digest: 'benchmark' });
+  const input = allowingLocalTargets(config);
+  await publishConfig({ redis: client, keys }, { input, digest: 'benchmark' });
   const queue = openQueue(url, prefix, lifetime);
   return {
     prefix,

@@ -1,7 +1,7 @@
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { SynclineError } from '@syncline/contract';
-import ipaddr from 'ipaddr.js';
+import { isAllowed, isPublic, kindOfAddress } from './addresses.ts';
 
 export interface ResolvedAddress {
   readonly address: string;
@@ -21,54 +21,64 @@ export interface AddressGuard {
   resolve(host: string): Promise<readonly ResolvedAddress[]>;
 }
 
+/** A guard that also judges connections that are there already. */
+export interface ConnectionGuard extends AddressGuard {
+  /** Whether a connection to this address, made for this host, may be used now. */
+  permits(host: string, address: string): boolean;
+}
+
 export interface AddressGuardOptions {
   /** `network.allow` of the config in force: addresses, ranges, names of hosts. */
   readonly allow: () => readonly string[];
   readonly lookup?: (host: string) => Promise<readonly ResolvedAddress[]>;
 }
 
-/** The one kind of address that anyone may be sent to. */
-const PUBLIC = 'unicast';
-
 export function createAddressGuard({
   allow,
   lookup = systemLookup,
-}: AddressGuardOptions): AddressGuard {
+}: AddressGuardOptions): ConnectionGuard {
+  const permits = (host: string, address: string) => {
+    if (isPublic(address)) return true;
+    const entries = allow();
+    return isNamed(normalName(host), entries) || isAllowed(address, entries);
+  };
   return {
+    permits,
     async resolve(host) {
-      const name = host
-        .replace(/^\[|\]$/g, '')
-        .toLowerCase()
-        .replace(/\.$/, '');
-      const entries = allow();
-      const isNamed = entries.some((entry) => entry.toLowerCase() === name);
+      const name = normalName(host);
       const addresses = await resolveName(name, lookup);
-      const refused = addresses.find(
-        ({ address }) => !isNamed && !isPublic(address) && !isInRanges(address, entries),
-      );
-      if (refused === undefined) return addresses;
-      const { address } = refused;
-      throw new SynclineError(
-        'source-address-refused',
-        `${name === address ? name : `${name} is ${address}, which`} is ${kindOf(address)}`,
-        { expected: 'a public address, or one that network.allow names' },
-      );
+      const refused = addresses.find(({ address }) => !permits(name, address));
+      if (refused !== undefined) throw addressRefused(name, refused.address);
+      return addresses;
     },
   };
+}
+
+/** As names are compared: without the brackets of an IPv6 address and the dot of the root. */
+function normalName(host: string): string {
+  return host
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase()
+    .replace(/\.$/, '');
+}
+
+/** Addresses and ranges are no names: they are compared by their value, whoever spells them how. */
+function isNamed(name: string, entries: readonly string[]): boolean {
+  return isIP(name) === 0 && entries.some((entry) => normalName(entry) === name);
 }
 
 async function resolveName(
   name: string,
   lookup: (host: string) => Promise<readonly ResolvedAddress[]>,
-) {
+): Promise<readonly ResolvedAddress[]> {
   const family = isIP(name);
-  if (family === 4 || family === 6) return [{ address: name, family } as const];
-  try {
-    return await lookup(name);
-  } catch (cause) {
+  if (family === 4 || family === 6) return [{ address: name, family }];
+  const found = await lookup(name).catch((cause: unknown) => {
     const detail = cause instanceof Error ? cause.message : String(cause);
     throw new SynclineError('source-unreachable', `cannot resolve ${name}: ${detail}`, { cause });
-  }
+  });
+  if (found.length > 0) return found;
+  throw new SynclineError('source-unreachable', `cannot resolve ${name}: it has no address`);
 }
 
 async function systemLookup(host: string): Promise<readonly ResolvedAddress[]> {
@@ -76,30 +86,9 @@ async function systemLookup(host: string): Promise<readonly ResolvedAddress[]> {
   return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
 }
 
-/** The address itself; of one that carries an IPv4 address in it, as `::ffff:127.0.0.1` does, that one. */
-function parseAddress(address: string) {
-  return ipaddr.process(address.split('%', 1)[0] ?? address);
-}
-
-function kindOf(address: string): string {
-  const kind = parseAddress(address).range();
-  return kind === 'loopback' ? 'a loopback address' : `of the range ${kind}`;
-}
-
-function isPublic(address: string): boolean {
-  return parseAddress(address).range() === PUBLIC;
-}
-
-function isInRanges(address: string, entries: readonly string[]): boolean {
-  const parsed = parseAddress(address);
-  return entries.some((entry) => {
-    const [base = '', bits] = entry.split('/');
-    if (!ipaddr.isValid(base)) return false;
-    const range = ipaddr.parse(base);
-    if (range.kind() !== parsed.kind()) return false;
-    return parsed.match(
-      range,
-      bits === undefined ? (range.kind() === 'ipv4' ? 32 : 128) : Number(bits),
-    );
+function addressRefused(name: string, address: string): SynclineError {
+  const what = name === address ? name : `${name} is ${address}, which`;
+  return new SynclineError('source-address-refused', `${what} is ${kindOfAddress(address)}`, {
+    expected: 'a public address, or one that network.allow names',
   });
 }

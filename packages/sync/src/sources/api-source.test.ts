@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { parseBody } from '../ingest/parse-body.ts';
+import { localGuard } from '../testing/local-guard.ts';
 import { type LocalServer, startLocalServer } from '../testing/local-server.ts';
 import { sourceContext } from '../testing/source-context.ts';
 import { ApiSource } from './api-source.ts';
@@ -9,7 +10,7 @@ import type { SourceContext } from './source.ts';
 
 let http: HttpClient;
 beforeEach(() => {
-  http = new HttpClient({ userAgent: () => undefined });
+  http = new HttpClient({ userAgent: () => undefined, guard: localGuard() });
   onTestFinished(() => http.close());
 });
 

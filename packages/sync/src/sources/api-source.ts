@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SynclineError } from '@syncline/contract';
+import type { Access } from './credentials.ts';
 import type { HttpClient } from './http.ts';
+import { withRetries } from './retry.ts';
 import type { Probe, Source, SourceContext, TakeBody } from './source.ts';
 
 const PAGE_ROWS = 100;
@@ -8,16 +9,12 @@ const MAX_PAGES = 50_000;
 const MAX_PAGE_BYTES = 64 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 8 * 1024 * 1024 * 1024;
 
-/** How often a page is asked for before the walk gives up; a failing registry gets one try only. */
-const ATTEMPTS_PER_PAGE = 3;
-const FIRST_RETRY_DELAY_MS = 1_000;
-/** A longer `Retry-After` ends the run, and sets when the next one may begin. */
-const LONGEST_WAIT_IN_RUN_MS = 30_000;
-
 export interface ApiSourceOptions {
   readonly endpoint: string;
   /** Of each request. */
   readonly timeoutMs: number;
+  /** Default: nothing is sent that lets us in. */
+  readonly access?: Access;
   readonly http: HttpClient;
 }
 
@@ -63,36 +60,18 @@ export class ApiSource implements Source {
     url.searchParams.set('limit', String(PAGE_ROWS));
     url.searchParams.set('include_deleted', 'true');
     if (cursor !== undefined) url.searchParams.set('cursor', cursor);
-    const attempts = context.status.consecutiveFailures > 0 ? 1 : ATTEMPTS_PER_PAGE;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#options.http.get({
-          url,
-          timeoutMs: this.#options.timeoutMs,
-          maxBytes: MAX_PAGE_BYTES,
-          signal: context.signal,
-          upstream: context.upstream,
-        });
-      } catch (error) {
-        const delayMs = retryDelayMs(error, attempt);
-        if (attempt >= attempts || delayMs === undefined) throw error;
-        await sleep(delayMs, undefined, { signal: context.signal });
-      }
-    }
+    const { timeoutMs, access = {}, http } = this.#options;
+    return withRetries(context, () =>
+      http.get({
+        url,
+        timeoutMs,
+        access,
+        maxBytes: MAX_PAGE_BYTES,
+        signal: context.signal,
+        upstream: context.upstream,
+      }),
+    );
   }
-}
-
-/** How long to wait before a page is asked for again; `undefined` where that would not help. */
-function retryDelayMs(error: unknown, attempt: number): number | undefined {
-  if (!(error instanceof SynclineError)) return undefined;
-  const passing =
-    error.code === 'source-rate-limited' ||
-    error.code === 'source-timeout' ||
-    error.code === 'source-unreachable' ||
-    (error.code === 'source-http-status' && (error.status ?? 0) >= 500);
-  if (!passing) return undefined;
-  const delayMs = error.retryAfterMs ?? FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1);
-  return delayMs > LONGEST_WAIT_IN_RUN_MS ? undefined : delayMs;
 }
 
 function repeatedCursor(cursor: string): SynclineError {

@@ -1,11 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { localGuard } from '../testing/local-guard.ts';
 import { type Answer, type LocalServer, startLocalServer } from '../testing/local-server.ts';
-import { HttpClient, type HttpRequest, parseRetryAfter } from './http.ts';
+import { HttpClient, type HttpRequest } from './http.ts';
+import { parseRetryAfter } from './http-errors.ts';
 
 let http: HttpClient;
 beforeEach(() => {
-  http = new HttpClient({ userAgent: () => 'acme (ops@acme.example)' });
+  http = new HttpClient({ userAgent: () => 'acme (ops@acme.example)', guard: localGuard() });
   onTestFinished(() => http.close());
 });
 
@@ -44,7 +46,7 @@ describe('HttpClient', () => {
 
   test('names itself where the config does not', async () => {
     const server = await serve((_request, response) => response.end());
-    http = new HttpClient({ userAgent: () => undefined });
+    http = new HttpClient({ userAgent: () => undefined, guard: localGuard() });
     onTestFinished(() => http.close());
     await get(server.url);
     expect(server.headers[0]?.['user-agent']).toMatch(/^syncline /);

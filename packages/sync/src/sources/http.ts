@@ -1,148 +1,157 @@
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { SynclineError } from '@syncline/contract';
-import { Agent, type Dispatcher, interceptors } from 'undici';
-import type { UpstreamUsage } from '../ports.ts';
+import type { Dispatcher } from 'undici';
+import type { ConnectionGuard } from '../network/address-guard.ts';
+import { Outgoing } from '../network/outgoing.ts';
+import type { ProxyOptions } from '../network/proxies.ts';
+import type { RequestBudgets, UpstreamUsage } from '../ports.ts';
+import { type Access, readAccessHeaders } from './credentials.ts';
+import { readBody } from './http-body.ts';
+import { connectionError, statusError, timeoutError } from './http-errors.ts';
+import { followRedirect, type Hop, redirectTarget } from './http-redirects.ts';
 
 const DEFAULT_USER_AGENT = 'syncline (+https://github.com/syncline/syncline)';
-const CONNECT_TIMEOUT_MS = 10_000;
-const MAX_REDIRECTIONS = 5;
-/** Bounds what an upstream can make us wait, however sincerely it asks. */
-const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+/** What the body of an answer may have that we do not want, for its connection to be kept. */
+const MAX_DUMPED_BYTES = 64 * 1024;
 
 export interface HttpRequest {
   readonly url: URL;
+  /** Of each request, also of those that redirects lead to; waiting for a budget does not count. */
   readonly timeoutMs: number;
-  /** Of the body, decompressed. */
+  /** Of the body, as it is sent and decompressed. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly upstream: UpstreamUsage;
+  /** Headers and token of the config. They go to the URL's origin, and to no other. */
+  readonly access?: Access;
+  /** Default: JSON. */
+  readonly accept?: string;
+  /** Headers such as `if-none-match`, with which a 304 is an answer. */
+  readonly conditions?: Readonly<Record<string, string>>;
 }
+
+export interface HttpAnswer {
+  /** False after a 304: there was no body to read. */
+  readonly isModified: boolean;
+  readonly headers: Dispatcher.ResponseData['headers'];
+}
+
+export interface HttpClientOptions {
+  /** Asked for at each request, so that it follows the config. */
+  readonly userAgent: () => string | undefined;
+  readonly guard: ConnectionGuard;
+  /** Default: none. */
+  readonly proxies?: ProxyOptions;
+  /** Default: no host has one. */
+  readonly budgets?: RequestBudgets;
+}
+
+type TakeChunk = (chunk: Buffer) => void;
+type Response = Dispatcher.ResponseData;
 
 /** Gets whole bodies from upstreams, within limits. One a process: it keeps connections. */
 export class HttpClient {
-  readonly #agent: Agent;
-  readonly #dispatcher: Dispatcher;
+  readonly #outgoing: Outgoing;
   readonly #userAgent: () => string;
+  readonly #budgets: RequestBudgets | undefined;
 
-  /** @param options.userAgent asked for at each request, so that it follows the config */
-  constructor({ userAgent }: { userAgent: () => string | undefined }) {
-    this.#agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS } });
-    this.#dispatcher = this.#agent.compose(
-      interceptors.redirect({ maxRedirections: MAX_REDIRECTIONS, throwOnMaxRedirect: true }),
-    );
+  constructor({ userAgent, guard, proxies = {}, budgets }: HttpClientOptions) {
+    this.#outgoing = new Outgoing({ guard, proxies });
     this.#userAgent = () => userAgent() ?? DEFAULT_USER_AGENT;
+    this.#budgets = budgets;
   }
 
   /**
-   * The body of a 200.
+   * The body of a 200. Redirects are followed, each of them checked as if it had been configured.
+   *
+   * @throws SynclineError as {@link read} does
+   */
+  async get(request: Omit<HttpRequest, 'conditions'>): Promise<Uint8Array> {
+    const chunks: Buffer[] = [];
+    await this.read(request, (chunk) => void chunks.push(chunk));
+    return Buffer.concat(chunks);
+  }
+
+  /**
+   * Hands the body of a 200 to `take`, chunk by chunk.
    *
    * @throws SynclineError `source-http-status`, `source-rate-limited`, `source-timeout`,
-   *   `source-too-large`, `source-unreachable`; the signal's reason where it was aborted
+   *   `source-too-large`, `source-unreachable`, `source-not-json` (encoded as was not asked for),
+   *   `source-address-refused`, `source-redirect-refused`, `source-credential-unreadable`; the signal's
+   *   reason where it was aborted
    */
-  async get(request: HttpRequest): Promise<Uint8Array> {
-    const { url, timeoutMs, signal, upstream } = request;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    try {
-      upstream.requests += 1;
-      const response = await this.#dispatcher.request({
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: 'GET',
-        headers: {
-          accept: 'application/json',
-          'accept-encoding': 'gzip',
-          'user-agent': this.#userAgent(),
-        },
-        signal: AbortSignal.any([signal, timeout]),
-      });
-      if (response.statusCode !== 200) throw await statusError(url, response);
-      return await readBody(response, request);
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      if (error instanceof SynclineError) throw error;
-      throw timeout.aborted ? timeoutError(request) : unreachable(url, error);
+  async read(request: HttpRequest, take: TakeChunk): Promise<HttpAnswer> {
+    const accessHeaders = await readAccessHeaders(request.access ?? {});
+    let hop: Hop = { url: request.url, accessHeaders, before: [] };
+    for (;;) {
+      const answer = await this.#askInBudget(request, hop, take);
+      if (!('location' in answer)) return answer;
+      hop = followRedirect(hop, answer.location);
     }
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await this.#outgoing.close();
   }
-}
 
-async function readBody(
-  response: Dispatcher.ResponseData,
-  { url, maxBytes, upstream }: HttpRequest,
-): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const read = async (body: AsyncIterable<Buffer>) => {
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      size += chunk.length;
-      upstream.bytes += chunk.length;
-      if (size > maxBytes) throw bodyTooLarge(url, maxBytes);
+  async #askInBudget(request: HttpRequest, hop: Hop, take: TakeChunk) {
+    const { signal, timeoutMs } = request;
+    const place = await this.#budgets?.take(hop.url.hostname, { signal, holdMs: timeoutMs });
+    try {
+      return await this.#ask(request, hop, take);
+    } finally {
+      place?.release();
     }
-  };
-  // A pipeline, so that an error of either stream ends both and is thrown here, and nowhere else.
-  if (response.headers['content-encoding'] === 'gzip') {
-    await pipeline(response.body, createGunzip(), read);
-  } else {
-    await pipeline(response.body, read);
   }
-  return Buffer.concat(chunks, size);
+
+  async #ask(
+    request: HttpRequest,
+    hop: Hop,
+    take: TakeChunk,
+  ): Promise<HttpAnswer | { readonly location: string }> {
+    const { timeoutMs, maxBytes, signal, upstream } = request;
+    const { url } = hop;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const either = AbortSignal.any([signal, timeout]);
+    try {
+      either.throwIfAborted();
+      upstream.requests += 1;
+      const response = await this.#send(request, hop, either);
+      const location = redirectTarget(response);
+      const isUnmodified = response.statusCode === 304 && request.conditions !== undefined;
+      if (response.statusCode !== 200) await dump(response, either);
+      if (location !== undefined) return { location };
+      if (isUnmodified) return { isModified: false, headers: response.headers };
+      if (response.statusCode !== 200) throw statusError(url, response);
+      await readBody(response, { url, maxBytes, upstream, take });
+      return { isModified: true, headers: response.headers };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      if (error instanceof SynclineError) throw error;
+      throw timeout.aborted ? timeoutError(url, timeoutMs) : connectionError(url, error);
+    }
+  }
+
+  async #send(request: HttpRequest, hop: Hop, signal: AbortSignal): Promise<Response> {
+    const { url, accessHeaders } = hop;
+    const dispatcher = await this.#outgoing.dispatcherFor(url);
+    return dispatcher.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: 'GET',
+      headers: {
+        accept: request.accept ?? 'application/json',
+        ...accessHeaders,
+        ...request.conditions,
+        'accept-encoding': 'gzip',
+        'user-agent': this.#userAgent(),
+      },
+      signal,
+    });
+  }
 }
 
-function bodyTooLarge(url: URL, maxBytes: number): SynclineError {
-  return new SynclineError('source-too-large', `${place(url)} sent more than ${maxBytes} bytes`, {
-    expected: 'a body within that limit',
-  });
-}
-
-/** A URL as it may be shown: without user, password, query. */
-function place(url: URL): string {
-  return `${url.origin}${url.pathname}`;
-}
-
-async function statusError(url: URL, response: Dispatcher.ResponseData): Promise<SynclineError> {
-  // Read to the end, so that the connection can be used again; `dump` bounds how much that may be.
-  await response.body.dump().catch(() => {});
-  const { statusCode } = response;
-  const retryAfterMs = parseRetryAfter(response.headers['retry-after'], Date.now());
-  return new SynclineError(
-    statusCode === 429 ? 'source-rate-limited' : 'source-http-status',
-    `${place(url)} answered ${statusCode}`,
-    {
-      expected: '200',
-      status: statusCode,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    },
-  );
-}
-
-function timeoutError({ url, timeoutMs }: HttpRequest): SynclineError {
-  return new SynclineError('source-timeout', `${place(url)} did not answer within ${timeoutMs} ms`);
-}
-
-function unreachable(url: URL, cause: unknown): SynclineError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-  const what = code === '' || detail.includes(code) ? detail : `${detail} (${code})`;
-  return new SynclineError('source-unreachable', `cannot reach ${place(url)}: ${what}`, { cause });
-}
-
-/**
- * Milliseconds to wait, from a `Retry-After` header: seconds, or an HTTP date.
- *
- * @see RFC 9110, section 10.2.3
- */
-export function parseRetryAfter(
-  header: string | string[] | undefined,
-  nowMs: number,
-): number | undefined {
-  const text = Array.isArray(header) ? header[0] : header;
-  if (text === undefined) return undefined;
-  const waitMs = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  if (Number.isNaN(waitMs)) return undefined;
-  return Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS);
+/** Reads a body that nobody wants to its end, if that is near, so that the connection can be used again. */
+async function dump({ body }: Response, signal: AbortSignal): Promise<void> {
+  await body.dump({ limit: MAX_DUMPED_BYTES, signal }).catch(() => {});
+  signal.throwIfAborted();
 }

@@ -1,0 +1,86 @@
+import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { Agent, buildConnector } from 'undici';
+import type { ConnectionGuard } from './address-guard.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** What a header and its answer may take; all headers of an answer together. */
+const MAX_HEADER_BYTES = 32 * 1024;
+
+/** How any connection of ours is made. HTTP/1.1 alone: its limits are those that are tested. */
+export const AGENT_OPTIONS = {
+  allowH2: false,
+  connectTimeout: CONNECT_TIMEOUT_MS,
+  maxHeaderSize: MAX_HEADER_BYTES,
+} as const;
+
+interface OpenConnection {
+  readonly socket: Socket;
+  readonly address: string;
+}
+
+/** Connects to addresses that the guard gave, and to no other. It keeps connections for further requests. */
+export class GuardedAgent {
+  readonly agent: Agent;
+  readonly #guard: ConnectionGuard;
+  readonly #open = new Map<string, Set<OpenConnection>>();
+
+  constructor(guard: ConnectionGuard) {
+    this.#guard = guard;
+    const connect = buildConnector({
+      allowH2: false,
+      timeout: CONNECT_TIMEOUT_MS,
+      lookup: guardedLookup(guard),
+    });
+    this.agent = new Agent({
+      ...AGENT_OPTIONS,
+      connect: (options, callback) => {
+        this.#check(options.hostname)
+          .then(() =>
+            connect(options, (...result) => {
+              const [error, socket] = result;
+              if (error === null) this.#track(options.hostname, socket);
+              callback(...result);
+            }),
+          )
+          .catch((error) => callback(error, null));
+      },
+    });
+  }
+
+  /** Closes what is connected to where the config in force would not have us connect any more. */
+  closeForbidden(host: string): void {
+    const name = host.replace(/^\[(.*)\]$/, '$1');
+    for (const { socket, address } of this.#open.get(name) ?? []) {
+      if (!this.#guard.permits(name, address)) socket.destroy();
+    }
+  }
+
+  /** A literal address is connected to without a lookup. */
+  async #check(host: string): Promise<void> {
+    if (isIP(host) !== 0) await this.#guard.resolve(host);
+  }
+
+  #track(host: string, socket: Socket): void {
+    const connections = this.#open.get(host) ?? new Set();
+    const connection = { socket, address: socket.remoteAddress ?? '' };
+    this.#open.set(host, connections.add(connection));
+    socket.once('close', () => {
+      connections.delete(connection);
+      if (connections.size === 0 && this.#open.get(host) === connections) this.#open.delete(host);
+    });
+  }
+}
+
+/** The resolver's answer is checked where it is used: a name may have another address a moment later. */
+function guardedLookup(guard: ConnectionGuard): LookupFunction {
+  return (hostname, options, callback) => {
+    guard.resolve(hostname).then(
+      (addresses) => {
+        const [first] = addresses;
+        if (options.all === true) callback(null, [...addresses]);
+        else callback(null, first?.address ?? '', first?.family);
+      },
+      (error) => callback(error, ''),
+    );
+  };
+}

@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readAccessHeaders } from './credentials.ts';
+
+const SECRET = 'planted-secret-1f7c';
+
+let directory: string;
+let path: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'syncline-credential-'));
+  path = join(directory, 'token');
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+describe('readAccessHeaders', () => {
+  test('sends a bearer token, texts, and what lies in files', async () => {
+    await writeFile(path, `  ${SECRET}\r\n`);
+    const headers = { 'X-Tenant': 'acme', 'X-Api-Key': { file: path } };
+    expect(await readAccessHeaders({ auth: { tokenFile: path }, headers })).toEqual({
+      authorization: `Bearer ${SECRET}`,
+      'x-tenant': 'acme',
+      'x-api-key': SECRET,
+    });
+    expect(await readAccessHeaders({})).toEqual({});
+  });
+
+  test('reads again each time, through links too, so that a new one counts at once', async () => {
+    await writeFile(join(directory, 'one'), 'one');
+    await writeFile(join(directory, 'two'), 'two');
+    await symlink('one', path);
+    const access = { auth: { tokenFile: path } };
+    expect(await readAccessHeaders(access)).toEqual({ authorization: 'Bearer one' });
+    await rm(path);
+    await symlink('two', path);
+    expect(await readAccessHeaders(access)).toEqual({ authorization: 'Bearer two' });
+  });
+
+  test.each<[what: string, make: () => Promise<unknown>, why: string]>([
+    ['is missing', async () => {}, 'there is no such file'],
+    ['is empty', () => writeFile(path, ' \n'), 'it is empty'],
+    ['has two lines', () => writeFile(path, `${SECRET}\n${SECRET}`), 'it holds more than that'],
+    ['has a control character', () => writeFile(path, `${SECRET}\0`), 'it holds more than that'],
+    ['has other letters', () => writeFile(path, `${SECRET}ü`), 'it holds more than that'],
+    ['is binary', () => writeFile(path, Buffer.from([0xff, 0xfe, 65])), 'it holds more than that'],
+    ['is large', () => writeFile(path, SECRET.repeat(1_000)), 'it is too large'],
+    ['is a directory', () => mkdir(path), 'it is no file'],
+    ['is a pipe', async () => execFileSync('mkfifo', [path]), 'it is no file'],
+  ])('a file that %s is named, and nothing of what is in it', async (_what, make, why) => {
+    await make();
+    const error = await readAccessHeaders({ auth: { tokenFile: path } }).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({
+      code: 'source-credential-unreadable',
+      message: expect.stringContaining(`cannot take the credential from ${path}: ${why}`),
+    });
+    expect(String(error)).not.toContain(SECRET);
+  });
+});
