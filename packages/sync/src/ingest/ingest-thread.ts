@@ -31,7 +31,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
       const question = await inbox.next();
       if (question.kind === 'close') return { kind: 'closed' };
       if (question.kind === 'body') {
-        const { summary, take } = collector.parse(question.body);
+        const { summary, take } = collector.parse(question.body, question.origin);
         // First the answer: the next body is fetched while the rows of this one are taken.
         answer({ kind: 'summary', summary });
         take();

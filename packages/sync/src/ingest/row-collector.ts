@@ -5,8 +5,9 @@ import {
   SynclineError,
 } from '@syncline/contract';
 import { compileFilter, type FilterPredicate } from '../filter.ts';
+import type { BodyOrigin } from '../sources/source.ts';
 import { type BodyFormat, type ParsedBody, parseBody } from './parse-body.ts';
-import { type IngestedRow, readRow } from './read-row.ts';
+import type { IngestedRow, RowReading } from './read-row.ts';
 
 /** What one body of a source turned out to hold. */
 export interface BodySummary {
@@ -65,12 +66,12 @@ export class RowCollector {
   }
 
   /** Takes a body apart; its rows are still to be taken. @throws SynclineError where it is no registry */
-  parse(body: Uint8Array): { summary: BodySummary; take: () => void } {
-    const parsed = parseBody(body);
-    const { format, rows, nextCursor } = parsed;
+  parse(body: Uint8Array, origin: BodyOrigin = {}): { summary: BodySummary; take: () => void } {
+    const parsed = parseBody(body, origin);
+    const { format, rowCount, nextCursor } = parsed;
     return {
-      summary: { format, rowCount: rows.length, nextCursor },
-      take: () => this.#takeAll(parsed),
+      summary: { format, rowCount, nextCursor },
+      take: () => this.#takeAll(parsed, origin),
     };
   }
 
@@ -89,23 +90,26 @@ export class RowCollector {
   }
 
   /** @throws SynclineError for too many rows; {@link OutOfOrder} */
-  #takeAll({ rows, skillCount, pluginCount }: ParsedBody): void {
-    this.#skillCount += skillCount;
-    this.#pluginCount += pluginCount;
-    for (const candidate of rows) this.#take(candidate);
+  #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
+    this.#skillCount += skills.length;
+    this.#pluginCount += plugins.length;
+    // Of a body with a name the place in it says more than the place among all.
+    const firstPlace = name === undefined ? this.#readCount + 1 : 1;
+    for (const reading of readRows(firstPlace)) this.#take(reading, name);
     if (this.#isSorted && this.#held.size >= HELD_ROWS) this.#handOn();
   }
 
-  #take(candidate: unknown): void {
+  #take(reading: RowReading, bodyName: string | undefined): void {
     this.#readCount += 1;
     if (this.#readCount > this.#options.maxRows) {
       throw new SynclineError('source-too-large', 'the source has too many rows', {
         expected: `at most ${this.#options.maxRows}`,
       });
     }
-    const reading = readRow(candidate, this.#readCount);
+    const quarantine = (label: string, reason: string) =>
+      this.#quarantine({ row: bodyName === undefined ? label : `${bodyName}: ${label}`, reason });
     if (!reading.ok) {
-      this.#quarantine({ row: reading.label, reason: reading.reason });
+      quarantine(reading.label, reading.reason);
       return;
     }
     const { row, value } = reading;
@@ -114,7 +118,7 @@ export class RowCollector {
     if (known?.json === row.json) return;
     if (known !== undefined) {
       const reason = 'the source has another row of this name and version, which was kept';
-      this.#quarantine({ row: `${row.name}@${row.version}`, reason });
+      quarantine(`${row.name}@${row.version}`, reason);
       return;
     }
     this.#noteOrder(row);
