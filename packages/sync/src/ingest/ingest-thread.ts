@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
 import type { Blob } from '../ports.ts';
+import type { AttachmentDraft } from '../snapshot/attachment.ts';
 import { SnapshotBuilder } from '../snapshot/build.ts';
 import { decodeManifest } from '../snapshot/manifest.ts';
 import type {
@@ -56,15 +57,19 @@ interface Thread {
 }
 
 async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<IngestResult> {
-  const { readCount, quarantined, skillCount, pluginCount } = thread.collector.finish();
+  const { readCount, quarantined, skills, plugins } = thread.collector.finish();
   const readChunks = async (digests: readonly string[]): Promise<Blob[]> => {
     thread.answer({ kind: 'need-chunks', digests });
     const reply = await thread.inbox.next();
     return reply.kind === 'chunks' ? [...reply.chunks] : [];
   };
   const sourceRowCount = readCount - quarantined.count;
-  const totals = { nowMs, sourceRowCount, skillCount, pluginCount };
-  const built = await thread.builder.finish({ ...totals, readChunks });
+  const counts = { sourceRowCount, skillCount: skills.length, pluginCount: plugins.length };
+  const attachments: AttachmentDraft[] = [
+    { kind: 'skills', items: skills },
+    { kind: 'plugins', items: plugins },
+  ];
+  const built = await thread.builder.finish({ nowMs, ...counts, attachments, readChunks });
   return { ...built, readCount, quarantined };
 }
 

@@ -81,6 +81,7 @@ function takeApart({ value, isSuspect }: ParsedValue): ParsedBody {
   const upstream = upstreamRegistry.safeParse(value);
   if (upstream.success) {
     const { servers, skills, plugins } = upstream.data.data;
+    if (isSuspect) refuseFlaws({ skills, plugins });
     const carried = { skills: skills ?? [], plugins: plugins ?? [] };
     return { ...plain(servers ?? []), ...carried, format: 'upstream-registry' };
   }
@@ -98,6 +99,15 @@ function takeApart({ value, isSuspect }: ParsedValue): ParsedBody {
         'an object with `servers`, an object with `data.servers`, an array of servers, or a server',
     },
   );
+}
+
+/** Skills and plugins are carried as they are, and nobody looks into them: there is no quarantine. */
+function refuseFlaws(lists: Readonly<Record<string, unknown>>): void {
+  for (const [kind, items] of Object.entries(lists)) {
+    const flaw = findFlaw(items);
+    if (flaw === undefined) continue;
+    throw new SynclineError('source-not-a-registry', `one of the source’s ${kind} ${flaw}`);
+  }
 }
 
 function rowsOf<Raw>(
@@ -123,7 +133,7 @@ function readCandidate(
   const flaw = isSuspect ? findFlaw(row) : undefined;
   return flaw === undefined
     ? readRow(row, place)
-    : { ok: false, label: rowLabel(row, place), reason: flaw };
+    : { ok: false, label: rowLabel(row, place), reason: `the row ${flaw}` };
 }
 
 function describeValue(value: unknown): string {

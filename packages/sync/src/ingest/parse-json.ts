@@ -7,7 +7,7 @@ import { scanJson } from './scan-json.ts';
  * A body that nests deeper is refused as a whole, before it is parsed. What lies between this and
  * {@link MAX_ROW_DEPTH} costs its row only.
  */
-export const MAX_BODY_DEPTH = 1_000;
+const MAX_BODY_DEPTH = 1_000;
 
 /** A value out of a body. */
 export interface ParsedValue {

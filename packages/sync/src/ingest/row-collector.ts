@@ -5,6 +5,7 @@ import {
   SynclineError,
 } from '@syncline/contract';
 import { compileFilter, type FilterPredicate } from '../filter.ts';
+import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '../snapshot/attachment.ts';
 import type { BodyOrigin } from '../sources/source.ts';
 import { type BodyFormat, type ParsedBody, parseBody } from './parse-body.ts';
 import type { IngestedRow, RowReading } from './read-row.ts';
@@ -20,8 +21,9 @@ export interface BodySummary {
 export interface CollectedTotals {
   /** Rows that were read, before filter and quarantine. */
   readonly readCount: number;
-  readonly skillCount: number;
-  readonly pluginCount: number;
+  /** The JSON of each skill and plugin, in the order they came. */
+  readonly skills: readonly string[];
+  readonly plugins: readonly string[];
   readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
 }
 
@@ -55,8 +57,8 @@ export class RowCollector {
   #lastKey = '';
   readonly #samples: QuarantinedRow[] = [];
   #readCount = 0;
-  #skillCount = 0;
-  #pluginCount = 0;
+  readonly #skills = new AttachedItems('skills');
+  readonly #plugins = new AttachedItems('plugins');
   #quarantinedCount = 0;
 
   constructor(options: RowCollectorOptions) {
@@ -83,16 +85,16 @@ export class RowCollector {
     this.#options.onRows(rows);
     return {
       readCount: this.#readCount,
-      skillCount: this.#skillCount,
-      pluginCount: this.#pluginCount,
+      skills: this.#skills.items,
+      plugins: this.#plugins.items,
       quarantined: { count: this.#quarantinedCount, samples: this.#samples },
     };
   }
 
   /** @throws SynclineError for too many rows; {@link OutOfOrder} */
   #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
-    this.#skillCount += skills.length;
-    this.#pluginCount += plugins.length;
+    this.#skills.add(skills);
+    this.#plugins.add(plugins);
     // Of a body with a name the place in it says more than the place among all.
     const firstPlace = name === undefined ? this.#readCount + 1 : 1;
     for (const reading of readRows(firstPlace)) this.#take(reading, name);
@@ -148,5 +150,30 @@ export class RowCollector {
   #quarantine(row: QuarantinedRow): void {
     this.#quarantinedCount += 1;
     if (this.#samples.length < QUARANTINE_SAMPLE_LIMIT) this.#samples.push(row);
+  }
+}
+
+/** All skills, or all plugins, of a source: its bodies' lists, one after the other. */
+class AttachedItems {
+  readonly #kind: AttachmentKind;
+  readonly items: string[] = [];
+  #size = 0;
+
+  constructor(kind: AttachmentKind) {
+    this.#kind = kind;
+  }
+
+  /** @throws SynclineError `source-too-large` */
+  add(values: readonly unknown[]): void {
+    for (const value of values) {
+      const json = JSON.stringify(value);
+      this.#size += json.length;
+      if (this.#size > MAX_ATTACHMENT_CHARACTERS) {
+        throw new SynclineError('source-too-large', `the source has too many ${this.#kind}`, {
+          expected: `at most ${MAX_ATTACHMENT_CHARACTERS} characters of them`,
+        });
+      }
+      this.items.push(json);
+    }
   }
 }

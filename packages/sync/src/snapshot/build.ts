@@ -2,6 +2,7 @@ import type { Diff } from '@syncline/contract';
 import type { IngestedRow } from '../ingest/read-row.ts';
 import { pickLatest } from '../latest.ts';
 import type { Blob } from '../ports.ts';
+import { type AttachmentDraft, attach } from './attachment.ts';
 import {
   AS_CHUNK,
   type ChunkContent,
@@ -19,7 +20,7 @@ import { sortKey } from './row-key.ts';
 export interface BuiltSnapshot {
   readonly manifest: Manifest;
   readonly manifestBlob: Blob;
-  /** The chunks that the previous snapshot does not have. */
+  /** The chunks, and attachments, that the previous snapshot does not have. */
   readonly newChunks: readonly Blob[];
   readonly diff: Diff;
 }
@@ -31,6 +32,8 @@ export interface FinishOptions {
   readonly sourceRowCount: number;
   readonly skillCount: number;
   readonly pluginCount: number;
+  /** What the registry has besides servers. */
+  readonly attachments?: readonly AttachmentDraft[];
   /** Reads chunks of the previous snapshot. */
   readonly readChunks: (digests: readonly string[]) => Promise<Blob[]>;
 }
@@ -93,6 +96,7 @@ export class SnapshotBuilder {
     const chunks = this.#pieces.map((piece) => this.#finishPiece(piece, { before, stampMs }));
     // What is left of the replaced chunks is in none of the new ones.
     for (const key of before.keys()) this.#diff.count('removed', key);
+    const { attachments, newBlobs } = attach(options.attachments ?? [], previous?.attachments);
     const manifest: Manifest = {
       rowCount: this.#rowCount,
       sourceRowCount: options.sourceRowCount,
@@ -101,9 +105,11 @@ export class SnapshotBuilder {
       pluginCount: options.pluginCount,
       newestMs: this.#diff.isEmpty() ? (previous?.newestMs ?? stampMs) : stampMs,
       chunks,
+      ...(attachments.length === 0 ? {} : { attachments }),
     };
     const manifestBlob = encodeManifest(manifest);
-    return { manifest, manifestBlob, newChunks: this.#newChunks, diff: this.#diff.result() };
+    const newChunks = [...this.#newChunks, ...newBlobs];
+    return { manifest, manifestBlob, newChunks, diff: this.#diff.result() };
   }
 
   #cut({ isEnd }: { isEnd: boolean }): void {
