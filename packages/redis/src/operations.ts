@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisKeys, type Run, runId, SynclineError, settledPhase } from '@syncline/contract';
 import {
   type Acquisition,
+  blobDigests,
   countsOf,
   DEFAULT_LEASE_TIMES,
   decodeManifest,
@@ -124,7 +125,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
       const finished = await runStore.publishAndFinish(
         lease,
         operatorEnding(acquired, { digest, manifest, message }),
-        { manifest: digest, chunks: manifest.chunks.map((chunk) => chunk.digest), pin },
+        { manifest: digest, chunks: blobDigests(manifest), pin },
       );
       if (finished.state === 'refused') throw busy(registry);
       if (finished.state === 'incomplete') {

@@ -51,7 +51,7 @@ async function fetchInOrder(
   const { filter, name } = registry;
   const session = ingest.open({ filter, signal, slot, order, previous: previous.blob });
   try {
-    const take: TakeBody = (body) => session.add(body);
+    const take: TakeBody = (body, origin) => session.add(body, origin);
     const { revision } = await timePhase('fetch', () => source.fetch(take, context));
     const readChunks = (digests: readonly string[]) =>
       readChunkBlobs(snapshots, { registry: name, digests });

@@ -29,7 +29,7 @@ export * from './serving/index.ts';
 export { decideSyncNeed } from './should-sync.ts';
 export { createSingleProcessRunStore } from './single-process-run-store.ts';
 export { fnv1a } from './snapshot/chunking.ts';
-export { decodeManifest, type Manifest } from './snapshot/manifest.ts';
+export { blobDigests, decodeManifest, type Manifest } from './snapshot/manifest.ts';
 export {
   createSnapshotReader,
   type OpenSnapshot,

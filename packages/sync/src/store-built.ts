@@ -5,7 +5,7 @@ import type { IngestResult } from './ingest/messages.ts';
 import { Interruption } from './lease-keeper.ts';
 import type { Blob, Publication, RunContext, SnapshotStore } from './ports.ts';
 import { collectGarbage } from './snapshot/collect.ts';
-import { decodeManifest, type Manifest } from './snapshot/manifest.ts';
+import { blobDigests, decodeManifest, type Manifest } from './snapshot/manifest.ts';
 
 /** What fetching, validating, filtering and storing came to. */
 export type StoreResult =
@@ -84,7 +84,7 @@ async function readStored(
   const blob: Blob = { digest, bytes };
   const manifest = decodeManifest(blob);
   const stored = new Set(await snapshots.listChunks(name));
-  return { blob, manifest, isWhole: manifest.chunks.every((chunk) => stored.has(chunk.digest)) };
+  return { blob, manifest, isWhole: blobDigests(manifest).every((it) => stored.has(it)) };
 }
 
 /**
@@ -140,18 +140,23 @@ function judge(
     const rowCountBefore = previous?.rowCount ?? 0;
     return { ...content, state: 'held', reason: verdict.reason, snapshot, rowCountBefore };
   }
-  const chunks = built.manifest.chunks.map(({ digest }) => digest);
+  const chunks = blobDigests(built.manifest);
   return { ...content, state: 'stored', publication: { manifest: snapshot, chunks } };
 }
 
-function contentOf({ chunks }: Manifest): string {
-  return chunks.map(({ contentDigest }) => contentDigest).join();
+function contentOf({ chunks, attachments = [] }: Manifest): string {
+  return [...chunks, ...attachments].map(({ contentDigest }) => contentDigest).join();
+}
+
+function attachedTo({ attachments = [] }: Manifest): string {
+  return attachments.map(({ kind, contentDigest }) => kind + contentDigest).join();
 }
 
 function isUnchanged({ diff, manifest }: IngestResult, previous: Manifest | undefined): boolean {
   return (
     diff.added + diff.updated + diff.removed === 0 &&
     manifest.skillCount === previous?.skillCount &&
-    manifest.pluginCount === previous.pluginCount
+    manifest.pluginCount === previous.pluginCount &&
+    attachedTo(manifest) === attachedTo(previous)
   );
 }

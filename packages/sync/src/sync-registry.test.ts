@@ -95,6 +95,40 @@ describe('published', () => {
     expect(sync.status()?.quarantinedCount).toBe(1);
   });
 
+  test('skills and plugins are carried, and a change of them alone is published', async () => {
+    const sync = createSyncHarness({ ingest });
+    const give = (revision: string, data: object) => {
+      sync.upstream.revision = revision;
+      sync.upstream.bodies = [
+        { body: JSON.stringify({ data: { servers: servers(2), ...data } }) },
+        { body: JSON.stringify({ data: { skills: [{ name: 'last' }] } }) },
+      ];
+    };
+    const carried = async (kind: 'skills' | 'plugins') => (await sync.open())?.attachment(kind);
+    give('r1', { skills: [{ name: 'one', n: 1 }], plugins: [{ name: 'p' }] });
+    await sync.sync();
+    expect(sync.status()).toMatchObject({ skillCount: 2, pluginCount: 1 });
+    expect(await carried('skills')).toEqual([{ name: 'one', n: 1 }, { name: 'last' }]);
+    expect(await carried('plugins')).toEqual([{ name: 'p' }]);
+
+    give('r2', { skills: [{ name: 'one', n: 1 }], plugins: [{ name: 'p' }] });
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
+
+    give('r3', { skills: [{ name: 'one', n: 2 }], plugins: [{ name: 'p' }] });
+    const run = ran(await sync.sync());
+    expect(run).toMatchObject({ outcome: 'published', diff: { added: 0, updated: 0, removed: 0 } });
+    expect(sync.status()?.snapshot).toBe(run.snapshot);
+    expect(await carried('skills')).toEqual([{ name: 'one', n: 2 }, { name: 'last' }]);
+
+    // A snapshot that has lost them is built anew.
+    const blobs = sync.state.of('alpha').chunks;
+    blobs.delete([...blobs.keys()].at(-1) ?? '');
+    give('r4', { skills: [{ name: 'one', n: 2 }], plugins: [{ name: 'p' }] });
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    expect(await carried('plugins')).toEqual([{ name: 'p' }]);
+    expect(await carried('skills')).toEqual([{ name: 'one', n: 2 }, { name: 'last' }]);
+  });
+
   test('a changed filter is applied to data that has not changed', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();

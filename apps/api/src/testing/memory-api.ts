@@ -241,6 +241,7 @@ function openRows(rows: ServedRow[] | undefined) {
         if (isAfter) yield row;
       }
     },
+    attachment: async () => [],
     versions: async (name: string) => rows.filter(({ server }) => server.name === name),
   };
 }

@@ -55,6 +55,17 @@ describe('IngestPool', () => {
     });
   });
 
+  test('a body may be YAML, and have a name', async () => {
+    const session = open();
+    const yaml = Buffer.from('name: a\nversion: "1"\ndescription: x\n');
+    expect(await session.add(yaml, { name: 'a.yaml', syntax: 'yaml' })).toMatchObject({
+      format: 'single-server',
+    });
+    await expect(
+      session.add(Buffer.from('a: ['), { name: 'b.yaml', syntax: 'yaml' }),
+    ).rejects.toThrow(/^b\.yaml: the source gave YAML that is broken/);
+  });
+
   test('builds upon what is served, asking for the chunks that it needs', async () => {
     const first = open();
     await first.add(body(names(300)));

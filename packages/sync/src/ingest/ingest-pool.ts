@@ -2,6 +2,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { SynclineError, toSynclineError } from '@syncline/contract';
 import { Piscina } from 'piscina';
 import type { Blob } from '../ports.ts';
+import type { BodyOrigin } from '../sources/source.ts';
 import type {
   IngestAnswer,
   IngestEnd,
@@ -31,9 +32,10 @@ export interface IngestSession {
   /**
    * Parses one body; its rows are taken meanwhile. The bytes go to the thread, and are empty afterwards.
    *
-   * @throws SynclineError for this body or the one before; {@link OutOfOrder}
+   * @throws SynclineError for this body or the one before, also where one of several is no registry: a
+   *   folder of which half was read would look as if the other half had been deleted; {@link OutOfOrder}
    */
-  add(body: Uint8Array): Promise<BodySummary>;
+  add(body: Uint8Array, origin?: BodyOrigin): Promise<BodySummary>;
   /** Builds the snapshot of all rows taken. */
   build(options: BuildOptions): Promise<IngestResult>;
   /** Builds, in place of that, the snapshot of a catalog from those of its registries. */
@@ -131,8 +133,8 @@ class ThreadSession implements IngestSession {
     this.#ended = ended;
   }
 
-  async add(body: Uint8Array): Promise<BodySummary> {
-    const answer = await this.#ask({ kind: 'body', body });
+  async add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
+    const answer = await this.#ask({ kind: 'body', body, origin });
     if (answer.kind !== 'summary') throw unexpected(answer);
     return answer.summary;
   }

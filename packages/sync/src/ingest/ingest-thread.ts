@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
 import { mergeCatalog } from '../catalog/merge.ts';
 import type { Blob } from '../ports.ts';
+import type { AttachmentDraft } from '../snapshot/attachment.ts';
 import { SnapshotBuilder } from '../snapshot/build.ts';
 import { decodeManifest } from '../snapshot/manifest.ts';
 import type {
@@ -32,7 +33,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
       const question = await inbox.next();
       if (question.kind === 'close') return { kind: 'closed' };
       if (question.kind === 'body') {
-        const { summary, take } = collector.parse(question.body);
+        const { summary, take } = collector.parse(question.body, question.origin);
         // First the answer: the next body is fetched while the rows of this one are taken.
         answer({ kind: 'summary', summary });
         take();
@@ -59,11 +60,15 @@ interface Thread {
 }
 
 async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<IngestResult> {
-  const { readCount, quarantined, skillCount, pluginCount } = thread.collector.finish();
+  const { readCount, quarantined, skills, plugins } = thread.collector.finish();
   const readChunks = (digests: readonly string[]) => askForChunks(thread, digests);
   const sourceRowCount = readCount - quarantined.count;
-  const totals = { nowMs, sourceRowCount, skillCount, pluginCount };
-  const built = await thread.builder.finish({ ...totals, readChunks });
+  const counts = { sourceRowCount, skillCount: skills.length, pluginCount: plugins.length };
+  const attachments: AttachmentDraft[] = [
+    { kind: 'skills', items: skills },
+    { kind: 'plugins', items: plugins },
+  ];
+  const built = await thread.builder.finish({ nowMs, ...counts, attachments, readChunks });
   return { ...built, readCount, quarantined };
 }
 

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode, Filter } from '@syncline/contract';
 import type { Blob } from '../ports.ts';
 import type { BuiltSnapshot } from '../snapshot/build.ts';
+import type { BodyOrigin } from '../sources/source.ts';
 import type { BodySummary, CollectedTotals, RowCollectorOptions } from './row-collector.ts';
 
 /** What a thread is started with. */
@@ -16,7 +17,7 @@ export interface IngestTask {
 
 /** To the thread, each answered by one {@link IngestAnswer}. */
 export type IngestQuestion =
-  | { readonly kind: 'body'; readonly body: Uint8Array }
+  | { readonly kind: 'body'; readonly body: Uint8Array; readonly origin: BodyOrigin }
   | { readonly kind: 'build'; readonly nowMs: number }
   /** In place of bodies: a catalog is built from what its registries have published. */
   | { readonly kind: 'merge'; readonly nowMs: number; readonly members: readonly MemberBlobs[] }

@@ -1,11 +1,26 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { parseBody } from './parse-body.ts';
+import { type ParsedBody, parseBody } from './parse-body.ts';
 
 const server = { name: 'a', version: '1', description: 'x' };
 
 function parse(value: unknown) {
-  return parseBody(Buffer.from(JSON.stringify(value)));
+  return shown(parseBody(Buffer.from(JSON.stringify(value))));
+}
+
+/** A body with its rows read. */
+function shown({ readRows, ...body }: ParsedBody) {
+  return {
+    ...body,
+    rows: [...readRows(1)].map((it) => (it.ok ? it.row.json : `${it.label}: ${it.reason}`)),
+  };
+}
+
+const json = JSON.stringify({ server, _meta: {} });
+
+/** So many lists in each other. */
+function nested(levels: number): string {
+  return '['.repeat(levels) + ']'.repeat(levels);
 }
 
 describe('parseBody', () => {
@@ -13,10 +28,11 @@ describe('parseBody', () => {
     const rows = [{ server, _meta: {} }];
     expect(parse({ servers: rows, metadata: { count: 1 } })).toEqual({
       format: 'registry-list',
-      rows,
+      rowCount: 1,
+      rows: [json],
       nextCursor: undefined,
-      skillCount: 0,
-      pluginCount: 0,
+      skills: [],
+      plugins: [],
     });
   });
 
@@ -37,20 +53,32 @@ describe('parseBody', () => {
     expect(parse({ servers: null, metadata: {} })).toMatchObject({ rows: [] });
   });
 
-  test('an upstream registry, with skills and plugins counted', () => {
-    const data = { servers: [server], skills: [{}, {}], plugins: [{}] };
+  test('an upstream registry, with its skills and plugins', () => {
+    const data = { servers: [server], skills: [{ name: 's' }, 7], plugins: [{}] };
     expect(parse({ $schema: 'x', version: '1.0.0', meta: {}, data })).toMatchObject({
       format: 'upstream-registry',
-      rows: [server],
-      skillCount: 2,
-      pluginCount: 1,
+      rows: [json],
+      skills: [{ name: 's' }, 7],
+      plugins: [{}],
     });
-    expect(parse({ data: { skills: [] } })).toMatchObject({ rows: [] });
+    expect(parse({ data: { skills: null } })).toMatchObject({ rows: [], skills: [] });
   });
 
   test('a bare array', () => {
-    expect(parse([server])).toMatchObject({ format: 'server-array', rows: [server] });
+    expect(parse([server])).toMatchObject({ format: 'server-array', rows: [json] });
     expect(parse([])).toMatchObject({ rows: [] });
+  });
+
+  test.each<[what: string, value: object, row: string | RegExp]>([
+    ['a server.json', server, json],
+    ['one with what a registry says of it', { server, _meta: {} }, json],
+    ['one without a description', { name: 'a', version: '1' }, /^a@1: server\.description/],
+    ['one whose version is a number', { name: 'a', version: 1.5 }, /server\.version is missing/],
+  ])('%s is a body of one row', (_what, value, row) => {
+    expect(parse(value)).toMatchObject({
+      format: 'single-server',
+      rows: [typeof row === 'string' ? row : expect.stringMatching(row)],
+    });
   });
 
   test('a byte order mark is no harm', () => {
@@ -68,6 +96,12 @@ describe('parseBody', () => {
     ['version: 1', /text that is no JSON, beginning with "version: 1"/],
     [gzipSync('[]'), /gzip data/],
     [Buffer.from('\ufeff[]', 'utf16le'), /text in UTF-16/],
+    [Buffer.from('\ufeff[]', 'utf16le').swap16(), /text in UTF-16/],
+    [Buffer.from('[]', 'utf16le'), /text in UTF-16/],
+    [Buffer.from('[]', 'utf16le').swap16(), /text in UTF-16/],
+    [Buffer.from('[{"name": "caf\u00e9"}]', 'latin1'), /no UTF-8, perhaps text in Latin-1/],
+    ['[{"name": "a\0b"}]', /JSON that is broken/],
+    ['[NaN]', /JSON that is broken/],
     [Uint8Array.of(0xc3, 0x28), /2 bytes that are no UTF-8/],
   ])('%j is not JSON, and says what it looks like', (body, looks) => {
     const parsing = () => parseBody(typeof body === 'string' ? Buffer.from(body) : body);
@@ -84,6 +118,9 @@ describe('parseBody', () => {
     [{}, /an empty object/],
     [{ error: 'not found', code: 404 }, /an object with `error`, `code`/],
     [{ servers: { a: {} } }, /an object with `servers`/],
+    [{ servers: [], server: 1, metadata: 7 }, /an object with `servers`/],
+    [{ server: { version: '1' } }, /an object with `server`/],
+    [{ name: 'a', description: 'x' }, /an object with `name`, `description`/],
     [Object.fromEntries(Array.from({ length: 20 }, (_, key) => [`k${key}`, 1])), /`k7`, …/],
     [{ ['long'.repeat(100)]: 1 }, /^.{0,200}$/],
   ])('%j is no registry, and says what it is', (value, looks) => {
@@ -93,5 +130,70 @@ describe('parseBody', () => {
         message: expect.stringMatching(looks),
       }),
     );
+  });
+
+  test.each([10_000, 1_000_000])('JSON %i deep is refused, before it is parsed', (levels) => {
+    expect(() => parseBody(Buffer.from(nested(levels)))).toThrow(
+      expect.objectContaining({ code: 'source-too-deep' }),
+    );
+    expect(() => parseBody(Buffer.from('['.repeat(levels)))).toThrow(
+      expect.objectContaining({ code: 'source-too-deep' }),
+    );
+  });
+
+  test('what looks deep and is no JSON is called what it is', () => {
+    expect(() => parseBody(Buffer.from(`<html>${'['.repeat(2_000)}`))).toThrow(/an HTML page/);
+    const quoted = JSON.stringify([{ ...server, description: `"${'[{'.repeat(2_000)}` }]);
+    expect(shown(parseBody(Buffer.from(quoted))).rows).toHaveLength(1);
+  });
+
+  test('a row that nests too deep costs itself, and no other', () => {
+    const row = (levels: number, name: string) =>
+      `{"name":"${name}","version":"1","description":"x","deep":${nested(levels)}}`;
+    const body = Buffer.from(`[${row(199, 'fits')},${row(200, 'deep')},${row(900, 'deeper')}]`);
+    expect(shown(parseBody(body)).rows).toEqual([
+      expect.stringContaining('"name":"fits"'),
+      'deep@1: the row nests deeper than 200 levels',
+      'deeper@1: the row nests deeper than 200 levels',
+    ]);
+  });
+
+  test.each([
+    ['1e400', false],
+    ['-1E+400', false],
+    ['9'.repeat(400), false],
+    ['1e21', true],
+    ['-0', true],
+    ['1e-400', true],
+  ])('a number %s in a row: kept, %s', (number, isKept) => {
+    const text = `[{"name":"a","version":"1","description":"x","n":${number}}]`;
+    const [row = ''] = shown(parseBody(Buffer.from(text))).rows;
+    if (isKept) expect(JSON.parse(row).server.n).toBe(Number(number) + 0);
+    else expect(row).toBe('a@1: the row has a number that is too large to be held');
+  });
+
+  test('of a key that comes twice the last one counts', () => {
+    const text = '[{"name":"a","name":"b","version":"1","description":"x"}]';
+    expect(shown(parseBody(Buffer.from(text))).rows).toEqual([expect.stringContaining('"b"')]);
+  });
+
+  test('keys of JavaScript’s own are keys like others', () => {
+    const text = `{"__proto__":{"servers":[]},"constructor":1,"servers":[{"__proto__":{"name":"p"},"name":"a","version":"1","description":"x","constructor":{"prototype":{"x":1}}}]}`;
+    const [row = ''] = shown(parseBody(Buffer.from(text))).rows;
+    expect(row).toContain('"__proto__":{"name":"p"}');
+    expect(row).toContain('"constructor":{"prototype":{"x":1}}');
+    expect(Object.keys(Object.prototype)).toEqual([]);
+    expect(() => parseBody(Buffer.from('{"__proto__":{"servers":[]}}'))).toThrow(/`__proto__`/);
+  });
+
+  test('errors name the body, where it has a name', () => {
+    const origin = { name: 'servers/x.json' };
+    expect(() => parseBody(Buffer.from('<html>'), origin)).toThrow(
+      expect.objectContaining({
+        code: 'source-not-json',
+        message: expect.stringMatching(/^servers\/x\.json: the source gave an HTML page/),
+      }),
+    );
+    expect(() => parseBody(Buffer.from('{}'), origin)).toThrow(/^servers\/x\.json: .*empty object/);
   });
 });

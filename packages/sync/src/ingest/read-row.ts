@@ -23,6 +23,11 @@ export interface IngestedRow {
   readonly isLatest: boolean | undefined;
 }
 
+/** What may be a row; or, where a format knows already that it is none, why. */
+export type RowCandidate =
+  | { readonly row: unknown }
+  | { readonly label: string; readonly reason: string };
+
 export type RowReading =
   | { readonly ok: true; readonly row: IngestedRow; readonly value: RowValue }
   | { readonly ok: false; readonly label: string; readonly reason: string };
@@ -88,7 +93,7 @@ export function readRow(candidate: unknown, place: number): RowReading {
     ? wrappedRow.safeParse(candidate)
     : wrappedRow.safeParse({ server: candidate });
   if (!parsed.success) {
-    return { ok: false, label: label(candidate, place), reason: firstReason(parsed.error) };
+    return { ok: false, label: rowLabel(candidate, place), reason: firstReason(parsed.error) };
   }
   const { server } = parsed.data;
   const _meta = parsed.data._meta ?? {};
@@ -96,7 +101,7 @@ export function readRow(candidate: unknown, place: number): RowReading {
   const json = JSON.stringify(wrapped ? withMeta(candidate) : { server: candidate, _meta: {} });
   if (json.length > MAX_ROW_CHARACTERS) {
     const reason = `the row has ${json.length} characters; at most ${MAX_ROW_CHARACTERS} are kept`;
-    return { ok: false, label: label(candidate, place), reason };
+    return { ok: false, label: rowLabel(candidate, place), reason };
   }
   const { name, version } = server;
   return {
@@ -127,7 +132,8 @@ function isWrapped(candidate: unknown): candidate is { server: unknown; _meta?: 
 
 const labelSchema = z.object({ name: z.string(), version: z.string().optional() });
 
-function label(candidate: unknown, place: number): string {
+/** `name@version` as far as it can be read, else its place. */
+export function rowLabel(candidate: unknown, place: number): string {
   const parsed = labelSchema.safeParse(isWrapped(candidate) ? candidate.server : candidate);
   if (!parsed.success) return `row ${place}`;
   const { name, version } = parsed.data;

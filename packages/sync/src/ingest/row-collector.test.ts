@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { BodyOrigin } from '../sources/source.ts';
 import { registryConfig } from '../testing/registry-config.ts';
 import type { IngestedRow } from './read-row.ts';
 import { OutOfOrder, RowCollector, type RowCollectorOptions } from './row-collector.ts';
@@ -14,8 +15,9 @@ function createCollector(options: Partial<RowCollectorOptions> = {}) {
   });
   return {
     handedOn,
-    add(rows: readonly object[]) {
-      const { summary, take } = collector.parse(Buffer.from(JSON.stringify({ servers: rows })));
+    add(rows: readonly object[], origin: BodyOrigin = {}) {
+      const body = Buffer.from(JSON.stringify({ servers: rows }));
+      const { summary, take } = collector.parse(body, origin);
       take();
       return summary;
     },
@@ -47,6 +49,16 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
       quarantined: { count: 1, samples: [{ row: 'bad@?' }] },
     });
     expect(collector.names()).toEqual(['a@1', 'b@1', 'c@1']);
+  });
+
+  test('rows of a body with a name are called by it', () => {
+    const collector = createCollector({ order });
+    collector.add([row('a')]);
+    collector.add([{}, row('a', { description: 'other' })], { name: 'servers/x.json' });
+    expect(collector.finish().quarantined.samples.map((it) => it.row)).toEqual([
+      'servers/x.json: row 1',
+      'servers/x.json: a@1',
+    ]);
   });
 
   test('a row that comes twice is taken once, without a word', () => {

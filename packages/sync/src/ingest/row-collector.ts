@@ -5,8 +5,10 @@ import {
   SynclineError,
 } from '@syncline/contract';
 import { compileFilter, type FilterPredicate } from '../filter.ts';
+import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '../snapshot/attachment.ts';
+import type { BodyOrigin } from '../sources/source.ts';
 import { type BodyFormat, type ParsedBody, parseBody } from './parse-body.ts';
-import { type IngestedRow, readRow } from './read-row.ts';
+import type { IngestedRow, RowReading } from './read-row.ts';
 
 /** What one body of a source turned out to hold. */
 export interface BodySummary {
@@ -19,8 +21,9 @@ export interface BodySummary {
 export interface CollectedTotals {
   /** Rows that were read, before filter and quarantine. */
   readonly readCount: number;
-  readonly skillCount: number;
-  readonly pluginCount: number;
+  /** The JSON of each skill and plugin, in the order they came. */
+  readonly skills: readonly string[];
+  readonly plugins: readonly string[];
   readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
 }
 
@@ -54,8 +57,8 @@ export class RowCollector {
   #lastKey = '';
   readonly #samples: QuarantinedRow[] = [];
   #readCount = 0;
-  #skillCount = 0;
-  #pluginCount = 0;
+  readonly #skills = new AttachedItems('skills');
+  readonly #plugins = new AttachedItems('plugins');
   #quarantinedCount = 0;
 
   constructor(options: RowCollectorOptions) {
@@ -65,12 +68,12 @@ export class RowCollector {
   }
 
   /** Takes a body apart; its rows are still to be taken. @throws SynclineError where it is no registry */
-  parse(body: Uint8Array): { summary: BodySummary; take: () => void } {
-    const parsed = parseBody(body);
-    const { format, rows, nextCursor } = parsed;
+  parse(body: Uint8Array, origin: BodyOrigin = {}): { summary: BodySummary; take: () => void } {
+    const parsed = parseBody(body, origin);
+    const { format, rowCount, nextCursor } = parsed;
     return {
-      summary: { format, rowCount: rows.length, nextCursor },
-      take: () => this.#takeAll(parsed),
+      summary: { format, rowCount, nextCursor },
+      take: () => this.#takeAll(parsed, origin),
     };
   }
 
@@ -82,30 +85,33 @@ export class RowCollector {
     this.#options.onRows(rows);
     return {
       readCount: this.#readCount,
-      skillCount: this.#skillCount,
-      pluginCount: this.#pluginCount,
+      skills: this.#skills.items,
+      plugins: this.#plugins.items,
       quarantined: { count: this.#quarantinedCount, samples: this.#samples },
     };
   }
 
   /** @throws SynclineError for too many rows; {@link OutOfOrder} */
-  #takeAll({ rows, skillCount, pluginCount }: ParsedBody): void {
-    this.#skillCount += skillCount;
-    this.#pluginCount += pluginCount;
-    for (const candidate of rows) this.#take(candidate);
+  #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
+    this.#skills.add(skills);
+    this.#plugins.add(plugins);
+    // Of a body with a name the place in it says more than the place among all.
+    const firstPlace = name === undefined ? this.#readCount + 1 : 1;
+    for (const reading of readRows(firstPlace)) this.#take(reading, name);
     if (this.#isSorted && this.#held.size >= HELD_ROWS) this.#handOn();
   }
 
-  #take(candidate: unknown): void {
+  #take(reading: RowReading, bodyName: string | undefined): void {
     this.#readCount += 1;
     if (this.#readCount > this.#options.maxRows) {
       throw new SynclineError('source-too-large', 'the source has too many rows', {
         expected: `at most ${this.#options.maxRows}`,
       });
     }
-    const reading = readRow(candidate, this.#readCount);
+    const quarantine = (label: string, reason: string) =>
+      this.#quarantine({ row: bodyName === undefined ? label : `${bodyName}: ${label}`, reason });
     if (!reading.ok) {
-      this.#quarantine({ row: reading.label, reason: reading.reason });
+      quarantine(reading.label, reading.reason);
       return;
     }
     const { row, value } = reading;
@@ -114,7 +120,7 @@ export class RowCollector {
     if (known?.json === row.json) return;
     if (known !== undefined) {
       const reason = 'the source has another row of this name and version, which was kept';
-      this.#quarantine({ row: `${row.name}@${row.version}`, reason });
+      quarantine(`${row.name}@${row.version}`, reason);
       return;
     }
     this.#noteOrder(row);
@@ -144,5 +150,30 @@ export class RowCollector {
   #quarantine(row: QuarantinedRow): void {
     this.#quarantinedCount += 1;
     if (this.#samples.length < QUARANTINE_SAMPLE_LIMIT) this.#samples.push(row);
+  }
+}
+
+/** All skills, or all plugins, of a source: its bodies' lists, one after the other. */
+class AttachedItems {
+  readonly #kind: AttachmentKind;
+  readonly items: string[] = [];
+  #size = 0;
+
+  constructor(kind: AttachmentKind) {
+    this.#kind = kind;
+  }
+
+  /** @throws SynclineError `source-too-large` */
+  add(values: readonly unknown[]): void {
+    for (const value of values) {
+      const json = JSON.stringify(value);
+      this.#size += json.length;
+      if (this.#size > MAX_ATTACHMENT_CHARACTERS) {
+        throw new SynclineError('source-too-large', `the source has too many ${this.#kind}`, {
+          expected: `at most ${MAX_ATTACHMENT_CHARACTERS} characters of them`,
+        });
+      }
+      this.items.push(json);
+    }
   }
 }

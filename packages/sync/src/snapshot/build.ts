@@ -2,6 +2,7 @@ import type { Diff } from '@syncline/contract';
 import type { IngestedRow } from '../ingest/read-row.ts';
 import { pickLatest } from '../latest.ts';
 import type { Blob } from '../ports.ts';
+import { type AttachmentDraft, attach } from './attachment.ts';
 import { AS_CHUNK, type ChunkContent, chunkContent, encodeChunk, type StoredRow } from './chunk.ts';
 import { chunkCuts } from './chunking.ts';
 import { DiffCollector } from './diff-collector.ts';
@@ -13,7 +14,7 @@ import { decodeRows } from './stored-row.ts';
 export interface BuiltSnapshot {
   readonly manifest: Manifest;
   readonly manifestBlob: Blob;
-  /** The chunks that the previous snapshot does not have. */
+  /** The chunks, and attachments, that the previous snapshot does not have. */
   readonly newChunks: readonly Blob[];
   readonly diff: Diff;
 }
@@ -27,6 +28,8 @@ export interface FinishOptions {
   readonly pluginCount: number;
   /** Of the chunks that were {@link SnapshotBuilder.keep kept}: how many names they have that were not pushed. */
   readonly keptServerCount?: number;
+  /** What the registry has besides servers. */
+  readonly attachments?: readonly AttachmentDraft[];
   /** Reads chunks of the previous snapshot. */
   readonly readChunks: (digests: readonly string[]) => Promise<Blob[]>;
 }
@@ -119,6 +122,7 @@ export class SnapshotBuilder {
     const chunks = this.#pieces.map((piece) => this.#finishPiece(piece, { before, stampMs }));
     // What is left of the replaced chunks is in none of the new ones.
     for (const key of before.keys()) this.#diff.count('removed', key);
+    const { attachments, newBlobs } = attach(options.attachments ?? [], previous?.attachments);
     const manifest: Manifest = {
       rowCount: this.#rowCount,
       sourceRowCount: options.sourceRowCount,
@@ -127,9 +131,11 @@ export class SnapshotBuilder {
       pluginCount: options.pluginCount,
       newestMs: this.#diff.isEmpty() ? (previous?.newestMs ?? stampMs) : stampMs,
       chunks,
+      ...(attachments.length === 0 ? {} : { attachments }),
     };
     const manifestBlob = encodeManifest(manifest);
-    return { manifest, manifestBlob, newChunks: this.#newChunks, diff: this.#diff.result() };
+    const newChunks = [...this.#newChunks, ...newBlobs];
+    return { manifest, manifestBlob, newChunks, diff: this.#diff.result() };
   }
 
   #cut({ isEnd }: { isEnd: boolean }): void {

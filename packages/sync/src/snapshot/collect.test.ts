@@ -4,7 +4,7 @@ import { acquire, createInMemoryHarness, type StoreHarness } from '../testing/st
 import { testBlob } from '../testing/test-blobs.ts';
 import { storeRows } from '../testing/test-snapshots.ts';
 import { collectGarbage } from './collect.ts';
-import { decodeManifest } from './manifest.ts';
+import { blobDigests, decodeManifest } from './manifest.ts';
 
 const HOUR_MS = 3_600_000;
 let store: StoreHarness;
@@ -18,7 +18,8 @@ beforeEach(async () => {
 
 async function storeNames(...names: string[]) {
   const rows = names.map((name) => ({ name, version: '1', description: 'x' }));
-  return storeRows(store.snapshots, { lease, rows, nowMs: startMs });
+  const attachments = [{ kind: 'skills' as const, items: names.map((name) => `"${name}"`) }];
+  return storeRows(store.snapshots, { lease, rows, attachments, nowMs: startMs });
 }
 
 async function publish(...names: string[]): Promise<string> {
@@ -44,7 +45,7 @@ async function expectNoLooseEnds(): Promise<void> {
   for (const digest of await kept()) {
     const bytes = await store.snapshots.readManifest('alpha', digest);
     if (bytes === undefined) throw new Error('the history names a manifest that is not there');
-    for (const chunk of decodeManifest({ digest, bytes }).chunks) needed.add(chunk.digest);
+    for (const blob of blobDigests(decodeManifest({ digest, bytes }))) needed.add(blob);
   }
   expect(new Set(await store.snapshots.listChunks('alpha'))).toEqual(needed);
 }

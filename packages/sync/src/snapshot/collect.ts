@@ -1,6 +1,6 @@
 import { SynclineError } from '@syncline/contract';
 import type { Lease, SnapshotHistoryEntry, SnapshotStore } from '../ports.ts';
-import { decodeManifest } from './manifest.ts';
+import { blobDigests, decodeManifest } from './manifest.ts';
 
 /** A reader may still be on a snapshot for this long after another one took its place. */
 const READER_GRACE_MS = 10 * 60_000;
@@ -61,7 +61,7 @@ async function chunksOf(
   const bytes = await snapshots.readManifest(registry, manifest);
   if (bytes === undefined) return [];
   try {
-    return decodeManifest({ digest: manifest, bytes }).chunks.map(({ digest }) => digest);
+    return blobDigests(decodeManifest({ digest: manifest, bytes }));
   } catch (error) {
     // It cannot be read, so it cannot be served either: its chunks are not needed for it.
     if (error instanceof SynclineError && error.code === 'snapshot-corrupt') return [];

@@ -10,6 +10,16 @@ import { displayKey, nameSortKey, sortKey } from './row-key.ts';
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
 
+const EMPTY: Manifest = {
+  rowCount: 0,
+  sourceRowCount: 0,
+  serverCount: 0,
+  skillCount: 1,
+  pluginCount: 2,
+  newestMs: 3,
+  chunks: [],
+};
+
 async function built(count: number) {
   const rows = Array.from({ length: count }, (_, index) => ({
     name: `é/server-${index}`,
@@ -33,21 +43,38 @@ describe('a manifest', () => {
   });
 
   test('that is empty comes back too', () => {
-    const manifest: Manifest = {
-      rowCount: 0,
-      sourceRowCount: 0,
-      serverCount: 0,
-      skillCount: 1,
-      pluginCount: 2,
-      newestMs: 3,
-      chunks: [],
-    };
-    expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
+    expect(decodeManifest(encodeManifest(EMPTY))).toEqual(EMPTY);
   });
 
   test('is small: less than 80 bytes a chunk', async () => {
     const { manifest } = await built(10_000);
     expect(encodeManifest(manifest).bytes.length).toBeLessThan(manifest.chunks.length * 80);
+  });
+
+  test('with attachments comes back too', () => {
+    const attachment = {
+      kind: 'skills',
+      digest: 'a'.repeat(64),
+      contentDigest: 'b'.repeat(32),
+      count: 2,
+    } as const;
+    const manifest: Manifest = { ...EMPTY, attachments: [attachment] };
+    expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
+  });
+
+  test('whose columns are not as long as each other is corrupt', async () => {
+    const { manifest } = await built(100);
+    const [chunk] = manifest.chunks;
+    if (chunk === undefined) throw new Error('there is a chunk');
+    for (const bad of [
+      { ...chunk, digest: chunk.digest.slice(2) },
+      { ...chunk, contentDigest: '' },
+    ]) {
+      const blob = encodeManifest({ ...manifest, chunks: [bad] });
+      expect(() => decodeManifest(blob)).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
   });
 
   test('with any flipped bit is corrupt', async () => {

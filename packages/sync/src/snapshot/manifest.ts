@@ -3,6 +3,7 @@ import { SynclineError } from '@syncline/contract';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import type { Blob } from '../ports.ts';
+import { type Attachment, attachmentSchema } from './attachment.ts';
 import { sha256 } from './digest.ts';
 
 const MANIFEST_SCHEMA_VERSION = 1;
@@ -38,6 +39,13 @@ export interface Manifest {
   /** The newest `updatedAt` stamped so far, also on rows that are gone; the next stamp lies after it. */
   readonly newestMs: number;
   readonly chunks: readonly ManifestChunk[];
+  /** What the registry has besides servers; absent where it has nothing. */
+  readonly attachments?: readonly Attachment[] | undefined;
+}
+
+/** The digests of all blobs that a snapshot needs besides its manifest. */
+export function blobDigests({ chunks, attachments = [] }: Manifest): string[] {
+  return [...chunks, ...attachments].map(({ digest }) => digest);
 }
 
 const count = z.int().nonnegative();
@@ -55,7 +63,19 @@ const manifestSchema = z.object({
   digests: z.instanceof(Uint8Array),
   contentDigests: z.instanceof(Uint8Array),
   newest: z.array(z.number()),
+  attachments: z.array(attachmentSchema).optional(),
 });
+
+/** Whether the columns are as long as each other. */
+function isAligned({ firstKeys, ...columns }: z.infer<typeof manifestSchema>): boolean {
+  const { length } = firstKeys;
+  return (
+    columns.counts.length === length &&
+    columns.newest.length === length &&
+    columns.digests.length === length * DIGEST_BYTES &&
+    columns.contentDigests.length === length * CONTENT_DIGEST_BYTES
+  );
+}
 
 /** The compact binary form of a manifest, under its SHA-256. */
 export function encodeManifest(manifest: Manifest): Blob {
@@ -83,7 +103,7 @@ export function decodeManifest({ digest, bytes }: Blob): Manifest {
     throw new SynclineError('snapshot-corrupt', `manifest ${digest} does not match its digest`);
   }
   const parsed = manifestSchema.safeParse(unpackBytes(bytes));
-  if (!parsed.success) {
+  if (!parsed.success || !isAligned(parsed.data)) {
     throw new SynclineError(
       'snapshot-corrupt',
       `manifest ${digest} has a shape that is not known`,

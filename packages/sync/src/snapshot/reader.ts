@@ -8,6 +8,7 @@ import {
   type SynclineMeta,
 } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '../ports.ts';
+import { type AttachmentKind, decodeAttachment } from './attachment.ts';
 import { AS_CHUNK, type Chunk, decodeChunk } from './chunk.ts';
 import { decodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
 import { nameSortKey, type RowKey, sortKey } from './row-key.ts';
@@ -29,6 +30,8 @@ export interface OpenSnapshot {
   rows(options?: { after?: RowKey; updatedAfterMs?: number }): AsyncIterable<ServedRow>;
   /** All versions of a name, in byte order; none where there is no such server. */
   versions(name: string): Promise<ServedRow[]>;
+  /** What the registry has besides servers, as it came; empty where it has none of that kind. */
+  attachment(kind: AttachmentKind): Promise<unknown[]>;
 }
 
 interface Entry {
@@ -123,6 +126,12 @@ export function createSnapshotReader({
           found.push(row);
         }
         return found;
+      },
+      async attachment(kind) {
+        const found = manifest.attachments?.find((attachment) => attachment.kind === kind);
+        if (found === undefined) return [];
+        const [blob] = await readChunkBlobs(store, { registry, digests: [found.digest] });
+        return blob === undefined ? [] : decodeAttachment(blob);
       },
     };
   }

@@ -434,3 +434,79 @@ describe('the reader', () => {
     await expect(open()).rejects.toMatchObject({ code: 'snapshot-incomplete' });
   });
 });
+
+describe('what a registry has besides servers', () => {
+  const skills = ['{"name":"s","text":"\\ud800"}', '7', '{"__proto__":{"x":1}}'];
+  const drafts = (items: readonly string[]) => [
+    { kind: 'skills' as const, items },
+    { kind: 'plugins' as const, items: ['"p"'] },
+  ];
+  const publishWith = async (items: readonly string[], before?: BuiltSnapshot) => {
+    nowMs += 60_000;
+    const attachments = drafts(items);
+    const previous = before?.manifest;
+    const built = await storeRows(store.snapshots, {
+      lease,
+      nowMs,
+      rows: [],
+      previous,
+      attachments,
+    });
+    await store.runStore.publishAndFinish(lease, { changes: {} }, built.publication);
+    await store.passTime();
+    ({ lease } = await acquire(store, 'alpha'));
+    return built;
+  };
+  const open = async () => {
+    const snapshot = await createSnapshotReader({ store: store.snapshots }).open('alpha');
+    if (snapshot === undefined) throw new Error('there is a snapshot');
+    return snapshot;
+  };
+
+  test('comes out as it came in, in its order', async () => {
+    await publishWith(skills);
+    const snapshot = await open();
+    expect(JSON.stringify(await snapshot.attachment('skills'))).toBe(`[${skills.join()}]`);
+    expect(await snapshot.attachment('plugins')).toEqual(['p']);
+  });
+
+  test('is none where none was given', async () => {
+    const built = await publish([]);
+    expect(built.manifest).not.toHaveProperty('attachments');
+    expect(await (await open()).attachment('skills')).toEqual([]);
+  });
+
+  test('is stored once as long as it stays the same', async () => {
+    const first = await publishWith(skills);
+    const second = await publishWith(skills, first);
+    expect(second.newChunks).toEqual([]);
+    expect(second.manifestBlob).toEqual(first.manifestBlob);
+    const third = await publishWith(skills.toReversed(), second);
+    expect(third.newChunks).toHaveLength(1);
+    expect(third.manifest.attachments?.[1]).toEqual(second.manifest.attachments?.[1]);
+  });
+
+  test('is no snapshot without it: a lost blob keeps it from being published', async () => {
+    const { publication } = await publishWith(skills);
+    const lost = publication.chunks.at(-1) ?? '';
+    await store.snapshots.collect(lease, { manifests: [], chunks: [lost] });
+    expect(await store.runStore.publishAndFinish(lease, { changes: {} }, publication)).toEqual({
+      state: 'incomplete',
+      missing: lost,
+    });
+    await expect((await open()).attachment('plugins')).rejects.toMatchObject({
+      code: 'snapshot-incomplete',
+    });
+  });
+
+  test('that is damaged is corrupt', async () => {
+    const { newChunks } = await publishWith(skills);
+    const [blob] = newChunks;
+    if (blob === undefined) throw new Error('there is a blob');
+    const damaged = { ...store.snapshots, readChunks: async () => [blob.bytes.subarray(1)] };
+    const snapshot = await createSnapshotReader({ store: damaged }).open('alpha');
+    await expect(snapshot?.attachment('skills')).rejects.toMatchObject({
+      code: 'snapshot-corrupt',
+    });
+  });
+});

@@ -43,6 +43,7 @@ export function testSnapshot(rows: readonly ServedRow[]): OpenSnapshot {
         if (after === undefined || compareKeys(row.server, after) > 0) yield row;
       }
     },
+    attachment: async () => [],
     versions: async (name) => sorted.filter(({ server }) => server.name === name),
   };
 }

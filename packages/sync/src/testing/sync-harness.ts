@@ -6,7 +6,7 @@ import { createManager } from '../manager.ts';
 import type { Tick, TickResult } from '../ports.ts';
 import { QuietTicks } from '../quiet-ticks.ts';
 import { createSnapshotReader } from '../snapshot/reader.ts';
-import type { Source, SourceContext } from '../sources/source.ts';
+import type { BodyOrigin, Source, SourceContext } from '../sources/source.ts';
 import type { SyncDependencies } from '../sync-dependencies.ts';
 import { syncRegistry } from '../sync-registry.ts';
 import { createInMemoryRunStore } from './in-memory-run-store.ts';
@@ -25,11 +25,18 @@ const TIMES: LeaseTimes = { leaseTtlMs: 12_000, renewEveryMs: 10, marginMs: 2_00
 /** An upstream of which a test says what it holds, and what happens when it is read. */
 export interface FakeUpstream {
   rows: object[];
+  /** In place of the rows: what it gives, byte by byte. */
+  bodies?: readonly FakeBody[];
   revision: string | undefined;
   /** How often it was probed, and fetched. */
   readonly counts: { probes: number; fetches: number };
   beforeProbe: (context: SourceContext) => Promise<void> | void;
   beforeFetch: (context: SourceContext) => Promise<void> | void;
+}
+
+export interface FakeBody {
+  readonly body: string | Uint8Array;
+  readonly origin?: BodyOrigin;
 }
 
 export function server(name: string, changes: object = {}): object {
@@ -120,6 +127,7 @@ export function createSyncHarness({
     sync: (tick: Tick = TICK, stop: AbortSignal = new AbortController().signal) =>
       syncRegistry(deps, tick, stop),
     status: (registry = 'alpha'): SyncStatus | undefined => state.of(registry).status,
+    open: (registry = 'alpha') => reader.open(registry),
     /** Names that are served, in order. */
     async served(registry = 'alpha'): Promise<string[] | undefined> {
       const snapshot = await reader.open(registry);
@@ -151,7 +159,10 @@ export function sourceOf(upstream: FakeUpstream): Source {
       upstream.counts.fetches += 1;
       await upstream.beforeFetch(context);
       context.upstream.requests += 1;
-      await take(Buffer.from(JSON.stringify({ servers: upstream.rows })));
+      const rows: FakeBody = { body: JSON.stringify({ servers: upstream.rows }) };
+      for (const { body, origin } of upstream.bodies ?? [rows]) {
+        await take(Buffer.from(body), origin);
+      }
       return { revision: upstream.revision };
     },
   };

@@ -1,7 +1,8 @@
 import { type IngestedRow, readRow } from '../ingest/read-row.ts';
 import type { Lease, Publication, SnapshotStore } from '../ports.ts';
+import type { AttachmentDraft } from '../snapshot/attachment.ts';
 import { type BuiltSnapshot, SnapshotBuilder } from '../snapshot/build.ts';
-import type { Manifest } from '../snapshot/manifest.ts';
+import { blobDigests, type Manifest } from '../snapshot/manifest.ts';
 import { readChunkBlobs } from '../snapshot/reader.ts';
 
 /** Rows as a source gives them, read, and in order. */
@@ -21,10 +22,11 @@ export async function build(
   options: {
     nowMs: number;
     previous?: Manifest | undefined;
+    attachments?: readonly AttachmentDraft[];
     readChunks?: Parameters<SnapshotBuilder['finish']>[0]['readChunks'];
   },
 ): Promise<BuiltSnapshot> {
-  const { previous, nowMs } = options;
+  const { previous, nowMs, attachments = [] } = options;
   const builder = new SnapshotBuilder({ previous });
   builder.push(ingested(rows));
   return builder.finish({
@@ -32,6 +34,7 @@ export async function build(
     sourceRowCount: rows.length,
     skillCount: 0,
     pluginCount: 0,
+    attachments,
     readChunks: options.readChunks ?? (async () => []),
   });
 }
@@ -44,23 +47,26 @@ export async function storeRows(
     rows,
     nowMs,
     previous,
+    attachments = [],
   }: {
     lease: Lease;
     rows: readonly object[];
     nowMs: number;
     previous?: Manifest | undefined;
+    attachments?: readonly AttachmentDraft[];
   },
 ): Promise<BuiltSnapshot & { publication: Publication }> {
   const { registry } = lease;
   const built = await build(rows, {
     nowMs,
     previous,
+    attachments,
     readChunks: (digests) => readChunkBlobs(snapshots, { registry, digests }),
   });
   const stored =
     (await snapshots.writeChunks(lease, built.newChunks)) &&
     (await snapshots.writeManifest(lease, built.manifestBlob));
   if (!stored) throw new Error(`the lease of ${registry} is not held`);
-  const chunks = built.manifest.chunks.map(({ digest }) => digest);
+  const chunks = blobDigests(built.manifest);
   return { ...built, publication: { manifest: built.manifestBlob.digest, chunks } };
 }

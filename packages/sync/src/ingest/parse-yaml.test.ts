@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { parseYaml } from './parse-yaml.ts';
+
+function parse(text: string | Uint8Array): unknown {
+  return parseYaml(typeof text === 'string' ? Buffer.from(text) : text).value;
+}
+
+describe('parseYaml', () => {
+  test('gives what JSON would', () => {
+    const text = `# a server
+name: io.github.acme/x
+version: "1.0"
+since: 2026-01-01
+on: yes
+count: 7
+ratio: 0.5
+none: null
+list: [a, true]
+text: |
+  two
+  lines
+1: a key that looks like a number
+__proto__:
+  x: 1
+<<: {no: merging}
+`;
+    expect(JSON.stringify(parse(text))).toBe(
+      JSON.stringify({
+        '1': 'a key that looks like a number',
+        name: 'io.github.acme/x',
+        version: '1.0',
+        since: '2026-01-01',
+        on: 'yes',
+        count: 7,
+        ratio: 0.5,
+        none: null,
+        list: ['a', true],
+        text: 'two\nlines\n',
+        ['__proto__']: { x: 1 },
+        '<<': { no: 'merging' },
+      }),
+    );
+  });
+
+  test('JSON is YAML, with a byte order mark too', () => {
+    expect(parse('\ufeff{"servers": [{"name": "a"}]}')).toEqual({ servers: [{ name: 'a' }] });
+  });
+
+  test('an anchor may be used again', () => {
+    expect(parse('a: &x [1]\nb: *x')).toEqual({ a: [1], b: [1] });
+  });
+
+  test.each<[what: string, text: string | Uint8Array, reason: RegExp]>([
+    ['a key that comes twice', 'a: 1\na: 2', /keys must be unique at line 2/],
+    ['a tag', 'a: !ruby/object x', /Unresolved tag/],
+    ['a tag of YAML itself that JSON has not', 'a: !!binary aGk=', /Unresolved tag/],
+    ['two documents', 'a: 1\n---\nb: 1', /multiple documents/],
+    ['a list as a key', '? [a]\n: 1', /keys must be strings/],
+    ['cut off', 'a: {b: 1', /YAML that is broken/],
+    ['anchors of anchors', explodingAnchors(), /[Ee]xcessive alias count/],
+    ['Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /no UTF-8/],
+    ['UTF-16', Buffer.from('a: 1', 'utf16le'), /text in UTF-16/],
+  ])('%s is refused', (_what, text, reason) => {
+    expect(() => parse(text)).toThrow(
+      expect.objectContaining({
+        code: 'source-not-json',
+        message: expect.stringMatching(reason),
+      }),
+    );
+  });
+
+  test.each([
+    ['lists in lists', '['.repeat(100_000)],
+    ['lists in lists, as lines', '- '.repeat(100_000)],
+    ['maps in maps', '{a: '.repeat(50_000)],
+  ])('%s, too deep, are refused', (_what, text) => {
+    expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'source-too-deep' }));
+  });
+
+  test('a large file is refused', () => {
+    expect(() => parse('#'.repeat(8 * 1024 * 1024 + 1))).toThrow(
+      expect.objectContaining({ code: 'source-too-large' }),
+    );
+  });
+});
+
+/** Nine lists, each of nine times the one before. */
+function explodingAnchors(): string {
+  const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x]'];
+  for (let index = 1; index < 9; index += 1) {
+    const uses = Array.from({ length: 9 }, () => `*a${index - 1}`).join(', ');
+    lines.push(`a${index}: &a${index} [${uses}]`);
+  }
+  return lines.join('\n');
+}
