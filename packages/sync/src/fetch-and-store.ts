@@ -37,13 +37,17 @@ export interface FetchDependencies {
   readonly snapshots: SnapshotStore;
 }
 
-interface FetchWork {
+export interface FetchWork extends Pick<OpenOptions, 'detail'> {
   readonly source: Source;
   readonly slot: Slot;
   readonly previous: Previous;
 }
 
-interface Previous {
+/** The part of a run that reads, and writes nothing. */
+export type ReadContext = Omit<RunContext, 'lease'>;
+
+/** What is served now; nothing where a registry was never published. */
+export interface Previous {
   readonly blob?: Blob;
   readonly manifest?: Manifest | undefined;
 }
@@ -73,7 +77,11 @@ export async function fetchAndStore(
 }
 
 /** Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted. */
-async function fetchAndBuild(deps: FetchDependencies, context: RunContext, work: FetchWork) {
+export async function fetchAndBuild(
+  deps: FetchDependencies,
+  context: ReadContext,
+  work: FetchWork,
+) {
   try {
     return await fetchInOrder(deps, context, { ...work, order: 'arrival' });
   } catch (error) {
@@ -84,12 +92,12 @@ async function fetchAndBuild(deps: FetchDependencies, context: RunContext, work:
 
 async function fetchInOrder(
   { ingest, snapshots }: FetchDependencies,
-  context: RunContext,
-  { source, slot, previous, order }: FetchWork & Pick<OpenOptions, 'order'>,
+  context: ReadContext,
+  { source, slot, previous, order, detail }: FetchWork & Pick<OpenOptions, 'order'>,
 ) {
   const { registry, signal, timePhase, now } = context;
   const { filter, name } = registry;
-  const session = ingest.open({ filter, signal, slot, order, previous: previous.blob });
+  const session = ingest.open({ filter, signal, slot, order, detail, previous: previous.blob });
   try {
     const take: TakeBody = (body) => session.add(body);
     const { revision } = await timePhase('fetch', () => source.fetch(take, context));
@@ -103,9 +111,9 @@ async function fetchInOrder(
 }
 
 /** What is served, to build upon; without its blob where parts of it are lost. */
-async function readPrevious(
+export async function readPrevious(
   { snapshots }: FetchDependencies,
-  { registry, status, logger }: RunContext,
+  { registry, status, logger }: ReadContext,
 ): Promise<Previous> {
   const digest = status.snapshot;
   const found =
@@ -189,7 +197,11 @@ function contentOf({ chunks }: Manifest): string {
   return chunks.map(({ contentDigest }) => contentDigest).join();
 }
 
-function isUnchanged({ diff, manifest }: IngestResult, previous: Manifest | undefined): boolean {
+/** Whether publishing it would change anything. */
+export function isUnchanged(
+  { diff, manifest }: IngestResult,
+  previous: Manifest | undefined,
+): boolean {
   return (
     diff.added + diff.updated + diff.removed === 0 &&
     manifest.skillCount === previous?.skillCount &&

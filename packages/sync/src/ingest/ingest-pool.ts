@@ -41,7 +41,7 @@ export interface IngestSession {
   close(): void;
 }
 
-export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous'> {
+export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous' | 'detail'> {
   /** Ends the session, also in the middle of a computation. */
   readonly signal: AbortSignal;
   /** Proof that this process may do the work: see {@link IngestPool.slots}. */

@@ -6,6 +6,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
 import type { Blob } from '../ports.ts';
 import { SnapshotBuilder } from '../snapshot/build.ts';
+import { DiffCollector } from '../snapshot/diff-collector.ts';
 import { decodeManifest } from '../snapshot/manifest.ts';
 import type {
   IngestAnswer,
@@ -17,16 +18,18 @@ import type {
 import { OutOfOrder, RowCollector } from './row-collector.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
-  const { port, previous, filter, maxRows, order } = task;
+  const { port, previous, filter, maxRows, order, detail } = task;
   const inbox = new Inbox(port);
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {
+    const diff = new DiffCollector(detail === undefined ? {} : { ...detail, comparesFields: true });
     const builder = new SnapshotBuilder({
       previous: previous === undefined ? undefined : decodeManifest(previous),
+      diff,
     });
     const onRows = builder.push.bind(builder);
-    const collector = new RowCollector({ filter, maxRows, order, onRows });
-    const thread: Thread = { inbox, answer, builder, collector };
+    const collector = new RowCollector({ filter, maxRows, order, onRows, ...detail });
+    const thread: Thread = { inbox, answer, builder, collector, diff };
     for (;;) {
       const question = await inbox.next();
       if (question.kind === 'close') return { kind: 'closed' };
@@ -53,6 +56,7 @@ interface Thread {
   readonly answer: (message: IngestAnswer) => void;
   readonly builder: SnapshotBuilder;
   readonly collector: RowCollector;
+  readonly diff: DiffCollector;
 }
 
 async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<IngestResult> {
@@ -65,7 +69,7 @@ async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<Inge
   const sourceRowCount = readCount - quarantined.count;
   const totals = { nowMs, sourceRowCount, skillCount, pluginCount };
   const built = await thread.builder.finish({ ...totals, readChunks });
-  return { ...built, readCount, quarantined };
+  return { ...built, readCount, quarantined, changedFields: thread.diff.changedFields };
 }
 
 /** The questions of a port, one at a time. */
