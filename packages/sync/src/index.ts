@@ -12,6 +12,7 @@ export {
   type SyncResult,
 } from './manager.ts';
 export * from './ports.ts';
+export { type PreviewDependencies, type PreviewRequest, previewRegistry } from './preview.ts';
 export { countsOf } from './run-ending.ts';
 export * from './serving/index.ts';
 export { decideSyncNeed } from './should-sync.ts';
