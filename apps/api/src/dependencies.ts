@@ -1,6 +1,6 @@
 import type { SynclineClient } from '@syncline/client';
 import type { Run } from '@syncline/contract';
-import type { Operations, RegistryReader, RunLog } from '@syncline/redis';
+import type { Operations, PreviewRequester, RegistryReader, RunLog } from '@syncline/redis';
 import type { ConfigSource, Logger, SnapshotReader } from '@syncline/sync';
 import type { QueueBoard } from './bull-board.ts';
 import type { ControlPolicy } from './control-policy.ts';
@@ -15,6 +15,7 @@ export interface ApiDependencies {
   readonly findAnswer: (registry: string, request: number) => Promise<Run | undefined>;
   readonly operations: Operations;
   readonly requester: Pick<SynclineClient, 'requestSync' | 'waitForRun'>;
+  readonly previewer: Pick<PreviewRequester, 'request'>;
   readonly metrics: ApiMetrics;
   readonly logger: Logger;
   /** Whether the process can do its work, and if not, why. */

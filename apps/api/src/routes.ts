@@ -6,6 +6,7 @@ import { getRegistry } from './handlers/get-registry.ts';
 import { getRequest } from './handlers/get-request.ts';
 import { getRun } from './handlers/get-run.ts';
 import { getRuns } from './handlers/get-runs.ts';
+import { postPreview } from './handlers/post-preview.ts';
 import { postResume } from './handlers/post-resume.ts';
 import { postApprove, postRollback } from './handlers/post-snapshot.ts';
 import { postSuspend } from './handlers/post-suspend.ts';
@@ -38,6 +39,7 @@ export const ROUTES: readonly Route[] = [
   get('/v1/registries/{name}/runs', getRuns),
   get('/v1/registries/{name}/requests/{request}', getRequest),
   post('/v1/registries/{name}/sync', postSync),
+  post('/v1/registries/{name}/preview', postPreview),
   post('/v1/registries/{name}/suspend', postSuspend),
   post('/v1/registries/{name}/resume', postResume),
   post('/v1/registries/{name}/rollback', postRollback),

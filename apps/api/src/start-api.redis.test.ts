@@ -139,3 +139,17 @@ test('a token file that is not there is no way to be without a token', async () 
     start({ redisUrl, prefix, adminTokenFile: path.join(directory, 'token') }),
   ).rejects.toMatchObject({ code: 'config-invalid' });
 });
+
+test('a preview that no worker takes is an answer in time', async () => {
+  const { url: redisUrl, prefix, client } = testRedis();
+  const keys = redisKeys(prefix);
+  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  const { get } = await start({ redisUrl, prefix });
+  const asked = await get('/v1/registries/local/preview', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ wait: 0.1 }),
+  });
+  expect(asked).toMatchObject({ status: 502, body: { code: 'preview-failed' } });
+  expect(asked.body['detail']).toContain('no worker has taken');
+});

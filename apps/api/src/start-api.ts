@@ -7,6 +7,7 @@ import {
   connectRedis,
   createConfigFollower,
   createOperations,
+  createPreviewRequester,
   createRedisRunStore,
   createRedisSnapshotStore,
   createRegistryReader,
@@ -57,6 +58,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const snapshots = createRedisSnapshotStore({ redis, keys });
   const runStore = createRedisRunStore({ redis, keys });
   const requester = createSynclineClient({ redis, prefix: env.prefix });
+  const previewer = createPreviewRequester({ redis, keys, onError });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const stopping = new AbortController();
 
@@ -84,6 +86,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
       },
     }),
     requester,
+    previewer,
     metrics,
     logger,
     readiness,
@@ -107,7 +110,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const close = async () => {
     forgetAges();
     const refreshed = refresher.stop();
-    await Promise.all([requester.close(), queue.close()]);
+    await Promise.all([requester.close(), previewer.close(), queue.close()]);
     redis.disconnect();
     await refreshed;
   };

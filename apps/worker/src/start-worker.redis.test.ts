@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createSynclineClient } from '@syncline/client';
 import { redisKeys } from '@syncline/contract';
-import { publishConfig } from '@syncline/redis';
+import { createPreviewRequester, publishConfig } from '@syncline/redis';
 import { createLogger, createMetrics, type Service } from '@syncline/runtime';
 import { startRedisServer, temporaryDirectory, testRedis, until } from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
@@ -129,3 +129,42 @@ test('a worker stops also while Redis is away', async () => {
   await server.kill();
   await worker.stop();
 }, 30_000);
+
+test('a preview is answered, and publishes nothing', async () => {
+  const shared = testRedis();
+  const write = await publishRegistry(shared, 'alpha');
+  await write('a', 'b');
+  await start({ redisUrl: shared.url, prefix: shared.prefix });
+  const keys = redisKeys(shared.prefix);
+  const previewer = createPreviewRequester({
+    redis: shared.client,
+    keys,
+    onError: () => {},
+  });
+  onTestFinished(() => previewer.close());
+  const options = { timeoutMs: 10_000 };
+  expect(await previewer.request({ registry: 'alpha' }, options)).toMatchObject({
+    state: 'would-publish',
+    diff: { added: 2, samples: { added: ['a@1', 'b@1'] } },
+  });
+  expect(await shared.client.keys(`${shared.prefix}:{alpha}:*`)).toEqual([]);
+  await expect(previewer.request({ registry: 'nobody' }, options)).rejects.toMatchObject({
+    code: 'unknown-registry',
+  });
+});
+
+test('a preview tells nothing of a file that is no registry', async () => {
+  const shared = testRedis();
+  await publishRegistry(shared, 'alpha');
+  const file = path.join(await temporaryDirectory(), 'token');
+  await writeFile(file, 'planted-secret');
+  await start({ redisUrl: shared.url, prefix: shared.prefix });
+  const keys = redisKeys(shared.prefix);
+  const previewer = createPreviewRequester({ redis: shared.client, keys, onError: () => {} });
+  onTestFinished(() => previewer.close());
+  const config = { name: 'curious', file: { path: file } };
+  await expect(previewer.request({ config }, { timeoutMs: 10_000 })).rejects.toMatchObject({
+    code: 'preview-failed',
+    message: `the source cannot be read: source-not-json: ${file} is no JSON`,
+  });
+});

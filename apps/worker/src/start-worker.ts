@@ -8,7 +8,9 @@ import {
   createRedisRunStore,
   createRedisSnapshotStore,
   createRedisStatusPersistence,
+  createRegistryReader,
   createSyncQueue,
+  startPreviewWorker,
   sweep,
 } from '@syncline/redis';
 import {
@@ -26,12 +28,16 @@ import {
   createSourceFactory,
   HttpClient,
   IngestPool,
+  systemClock,
 } from '@syncline/sync';
+import { createPreviewHandler } from './preview-handler.ts';
 
 /** How often the fleet looks for what was left undone; with the lease's 12 s, what a kill costs. */
 const SWEEP_EVERY_MS = 4_000;
 const STOP_GRACE_MS = 10_000;
 const LAST_PASS_MS = 1_000;
+/** They must not take what syncs need. */
+const PREVIEWS_AT_ONCE = 1;
 
 /**
  * A worker: takes jobs from the queue and syncs what they ask for. Any number of them share the work.
@@ -54,8 +60,10 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
   const snapshots = createRedisSnapshotStore({ redis, keys });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
 
+  const createSource = createSourceFactory({ http });
+
   const coordinator = new Coordinator({
-    manager: createManager({ createSource: createSourceFactory({ http }), ingest, snapshots }),
+    manager: createManager({ createSource, ingest, snapshots }),
     runStore: createRedisRunStore({ redis, keys }),
     status: createRedisStatusPersistence({ redis, keys, config }),
     config,
@@ -73,6 +81,19 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
     stopGraceMs: STOP_GRACE_MS,
   });
   await coordinator.start();
+
+  const previews = startPreviewWorker({
+    redis,
+    keys,
+    logger,
+    concurrency: PREVIEWS_AT_ONCE,
+    handle: createPreviewHandler({
+      config,
+      registries: createRegistryReader({ redis, keys }),
+      previews: { createSource, ingest, snapshots, clock: systemClock, logger },
+      metrics,
+    }),
+  });
 
   const sweeper = startLoop({
     everyMs: SWEEP_EVERY_MS,
@@ -93,7 +114,7 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
         ...(config.current() === undefined ? ['no config has been published'] : []),
       ]),
     stop: async () => {
-      await coordinator.stop();
+      await Promise.all([coordinator.stop(), previews.stop()]);
       const swept = sweeper.stop();
       await queue.close();
       redis.disconnect();

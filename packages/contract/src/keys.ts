@@ -2,6 +2,8 @@
 export const QUEUE_NAME = 'registry-sync';
 /** The name of each job in the queue. Fixed, like the queue's. */
 export const JOB_NAME = 'sync';
+/** The queue of previews; what is in it is nobody's business but ours. */
+export const PREVIEW_QUEUE_NAME = 'registry-preview';
 
 /**
  * Every Redis key name, made here and nowhere else. The braces are Redis Cluster hash tags: all keys of
@@ -22,6 +24,8 @@ export function redisKeys(prefix: string) {
     registries: `${prefix}:registries`,
     /** String with expiry: the worker whose turn it is to sweep. */
     sweepTurn: `${prefix}:sweep`,
+    /** String with expiry: what a worker has answered to a preview, JSON. */
+    previewAnswer: (id: string) => `${prefix}:preview:${id}`,
     /** Hash: status, and the lease within it. */
     status: (registry: string) => registryKey(registry, 'status'),
     /** Hash: what operators and requesters want. */

@@ -3,6 +3,13 @@ export { type ConfigDocument, createConfigFollower, publishConfig } from './conf
 export { connectRedis, untilReady } from './connection.ts';
 export { claimEpoch } from './epoch.ts';
 export { createOperations, type Operations } from './operations.ts';
+export {
+  createPreviewRequester,
+  type PreviewHandler,
+  type PreviewRequester,
+  type PreviewWish,
+} from './preview-queue.ts';
+export { startPreviewWorker } from './preview-worker.ts';
 export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
 export { trackRegistries } from './registry-index.ts';
 export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';

@@ -1,3 +1,4 @@
+export { registryProblems } from './config/check-registry.ts';
 export {
   configJsonSchema,
   isDuration,

@@ -4,14 +4,20 @@ import type { Slot } from './ingest/slots.ts';
 import type { RunContext, SnapshotStore } from './ports.ts';
 import { readChunkBlobs } from './snapshot/reader.ts';
 import type { Source, TakeBody } from './sources/source.ts';
-import { type Previous, readPrevious, type StoreResult, storeBuilt } from './store-built.ts';
+import {
+  type Previous,
+  type ReadContext,
+  readPrevious,
+  type StoreResult,
+  storeBuilt,
+} from './store-built.ts';
 
 export interface FetchDependencies {
   readonly ingest: IngestPool;
   readonly snapshots: SnapshotStore;
 }
 
-interface FetchWork {
+export interface FetchWork extends Pick<OpenOptions, 'detail'> {
   readonly source: Source;
   readonly slot: Slot;
   readonly previous: Previous;
@@ -33,7 +39,11 @@ export async function fetchAndStore(
 }
 
 /** Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted. */
-async function fetchAndBuild(deps: FetchDependencies, context: RunContext, work: FetchWork) {
+export async function fetchAndBuild(
+  deps: FetchDependencies,
+  context: ReadContext,
+  work: FetchWork,
+) {
   try {
     return await fetchInOrder(deps, context, { ...work, order: 'arrival' });
   } catch (error) {
@@ -44,12 +54,12 @@ async function fetchAndBuild(deps: FetchDependencies, context: RunContext, work:
 
 async function fetchInOrder(
   { ingest, snapshots }: FetchDependencies,
-  context: RunContext,
-  { source, slot, previous, order }: FetchWork & Pick<OpenOptions, 'order'>,
+  context: ReadContext,
+  { source, slot, previous, order, detail }: FetchWork & Pick<OpenOptions, 'order'>,
 ) {
   const { registry, signal, timePhase, now } = context;
   const { filter, name } = registry;
-  const session = ingest.open({ filter, signal, slot, order, previous: previous.blob });
+  const session = ingest.open({ filter, signal, slot, order, detail, previous: previous.blob });
   try {
     const take: TakeBody = (body, origin) => session.add(body, origin);
     const { revision } = await timePhase('fetch', () => source.fetch(take, context));

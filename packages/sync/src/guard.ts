@@ -21,17 +21,37 @@ export type GuardVerdict =
   | { readonly pass: true }
   | { readonly pass: false; readonly reason: 'shrink' | 'empty' };
 
+/** The numbers that a guard looks at. */
+export interface GuardNumbers {
+  readonly compared: keyof StateSize;
+  /** 0 where nothing was ever published. */
+  readonly countBefore: number;
+  readonly countAfter: number;
+  /** Negative where there are more than before. */
+  readonly lostPercent: number;
+}
+
+export function guardNumbers({
+  before,
+  after,
+  isFilterNew,
+}: Omit<GuardInput, 'guard'>): GuardNumbers {
+  const compared = isFilterNew ? 'sourceRowCount' : 'rowCount';
+  const countBefore = before?.[compared] ?? 0;
+  const countAfter = after[compared];
+  const lostPercent = countBefore === 0 ? 0 : ((countBefore - countAfter) / countBefore) * 100;
+  return { compared, countBefore, countAfter, lostPercent };
+}
+
 /** Whether a new state may be published without anyone looking at it. */
-export function checkGuard({ guard, before, after, isFilterNew }: GuardInput): GuardVerdict {
+export function checkGuard({ guard, ...states }: GuardInput): GuardVerdict {
+  const { before, after } = states;
   if (after.rowCount === 0) {
     // A registry that was empty already has nothing to lose.
     return guard.allowEmpty || before?.rowCount === 0
       ? { pass: true }
       : { pass: false, reason: 'empty' };
   }
-  const compared = isFilterNew ? 'sourceRowCount' : 'rowCount';
-  const countBefore = before?.[compared] ?? 0;
-  if (countBefore === 0) return { pass: true };
-  const lostPercent = ((countBefore - after[compared]) / countBefore) * 100;
+  const { lostPercent } = guardNumbers(states);
   return lostPercent > guard.maxShrinkPercent ? { pass: false, reason: 'shrink' } : { pass: true };
 }

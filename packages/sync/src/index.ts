@@ -24,6 +24,7 @@ export {
 } from './network/address-guard.ts';
 export type { ProxyOptions } from './network/proxies.ts';
 export * from './ports.ts';
+export { type PreviewDependencies, type PreviewRequest, previewRegistry } from './preview.ts';
 export { countsOf } from './run-ending.ts';
 export * from './serving/index.ts';
 export { decideSyncNeed } from './should-sync.ts';

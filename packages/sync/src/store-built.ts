@@ -31,7 +31,10 @@ export interface StoreDependencies {
   readonly snapshots: SnapshotStore;
 }
 
-/** What is served now. */
+/** The part of a run that reads, and writes nothing. */
+export type ReadContext = Omit<RunContext, 'lease'>;
+
+/** What is served now; nothing where a registry was never published. */
 export interface Previous {
   readonly blob?: Blob;
   readonly manifest?: Manifest | undefined;
@@ -64,7 +67,7 @@ export async function storeBuilt(
 /** What is served, to build upon; without its blob where parts of it are lost. */
 export async function readPrevious(
   { snapshots }: StoreDependencies,
-  { registry, status, logger }: RunContext,
+  { registry, status, logger }: ReadContext,
 ): Promise<Previous> {
   const digest = status.snapshot;
   const found =
@@ -152,7 +155,11 @@ function attachedTo({ attachments = [] }: Manifest): string {
   return attachments.map(({ kind, contentDigest }) => kind + contentDigest).join();
 }
 
-function isUnchanged({ diff, manifest }: IngestResult, previous: Manifest | undefined): boolean {
+/** Whether publishing it would change anything. */
+export function isUnchanged(
+  { diff, manifest }: IngestResult,
+  previous: Manifest | undefined,
+): boolean {
   return (
     diff.added + diff.updated + diff.removed === 0 &&
     manifest.skillCount === previous?.skillCount &&

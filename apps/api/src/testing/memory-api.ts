@@ -8,6 +8,7 @@ import {
   type Control,
   configSchema,
   controlSchema,
+  type Preview,
   type RegistryConfig,
   type Run,
   runId,
@@ -17,6 +18,7 @@ import {
   statusSchema,
   syncTargets,
 } from '@syncline/contract';
+import type { PreviewWish } from '@syncline/redis';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies } from '../dependencies.ts';
@@ -44,6 +46,41 @@ export function testRun(registry: string, term: string, changes: Partial<Run> = 
   };
 }
 
+/** A preview for tests: one row would come. */
+export function testPreview(registry: string): Preview {
+  return {
+    registry,
+    state: 'would-publish',
+    paused: null,
+    guard: {
+      verdict: 'pass',
+      compared: 'rowCount',
+      countBefore: 0,
+      countAfter: 1,
+      lostPercent: 0,
+      maxShrinkPercent: 20,
+      allowEmpty: false,
+    },
+    rowCount: 1,
+    rowCountBefore: 0,
+    sourceRowCount: 1,
+    serverCount: 1,
+    skillCount: 0,
+    pluginCount: 0,
+    diff: {
+      added: 1,
+      updated: 0,
+      removed: 0,
+      samples: { added: ['a@1'], updated: [], removed: [] },
+    },
+    changes: [],
+    quarantined: { count: 0, samples: [] },
+    upstream: { requests: 1, bytes: 2 },
+    startedAt: NOW,
+    durationMs: 3,
+  };
+}
+
 interface RegistryState {
   status: SyncStatus;
   control: Control;
@@ -62,6 +99,10 @@ export class MemoryWorld {
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly stop = new AbortController();
   readonly snapshotsKept = new Set<string>();
+  /** What workers were asked to look at. */
+  readonly previewsAsked: { wish: PreviewWish; timeoutMs: number }[] = [];
+  /** What they answer. */
+  answerPreview: (signal: AbortSignal) => Promise<Preview> = async () => testPreview('official');
   readiness = { ready: true, problems: [] as string[] };
   /** Thrown by whatever asks the store, while it is set. */
   outage: Error | undefined;
@@ -136,6 +177,12 @@ export class MemoryWorld {
       findAnswer: async (registry, request) => this.#answerOf(registry, request),
       operations: this.#operations(),
       requester: this.#requester(),
+      previewer: {
+        request: (wish, { timeoutMs, signal = this.stop.signal }) => {
+          this.previewsAsked.push({ wish, timeoutMs });
+          return this.answerPreview(signal);
+        },
+      },
       metrics: {
         httpRequest: (observation) => this.observed.push(observation),
         expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),

@@ -13,6 +13,8 @@ export interface RunMetrics {
   tickLate(latenessMs: number): void;
   fencedWriteRefused(): void;
   renewalFailed(): void;
+  /** @param state what a preview came to, or `failed` */
+  previewFinished(state: string): void;
   /** Differences between what was wanted and what was there, put right by the reconcile loop. */
   reconcileRepaired(kind: string, count: number): void;
 }
@@ -53,6 +55,7 @@ export function createRunMetrics(register: Registry): RunMetrics {
     'Writes refused because the lease had passed to another run.',
   );
   const renewals = counter('lease_renewals_failed_total', 'Lease renewals that failed.');
+  const previews = counter('previews_total', 'Previews, by what they came to.', ['state']);
   const repairs = counter(
     'reconcile_repairs_total',
     'Differences between the config and the schedules in Redis that were put right.',
@@ -66,6 +69,7 @@ export function createRunMetrics(register: Registry): RunMetrics {
     tickLate: (latenessMs) => lateness.observe(Math.max(0, latenessMs) / 1_000),
     fencedWriteRefused: () => refused.inc(),
     renewalFailed: () => renewals.inc(),
+    previewFinished: (state) => previews.inc({ state }),
     reconcileRepaired: (kind, count) => repairs.inc({ kind }, count),
   };
 }

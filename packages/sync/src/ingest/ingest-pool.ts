@@ -50,7 +50,7 @@ export interface BuildOptions {
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
 }
 
-export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous'> {
+export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous' | 'detail'> {
   /** Ends the session, also in the middle of a computation. */
   readonly signal: AbortSignal;
   /** Proof that this process may do the work: see {@link IngestPool.slots}. */

@@ -8,6 +8,7 @@ import { mergeCatalog } from '../catalog/merge.ts';
 import type { Blob } from '../ports.ts';
 import type { AttachmentDraft } from '../snapshot/attachment.ts';
 import { SnapshotBuilder } from '../snapshot/build.ts';
+import { DiffCollector } from '../snapshot/diff-collector.ts';
 import { decodeManifest } from '../snapshot/manifest.ts';
 import type {
   IngestAnswer,
@@ -19,16 +20,18 @@ import type {
 import { OutOfOrder, RowCollector } from './row-collector.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
-  const { port, previous, filter, maxRows, order } = task;
+  const { port, previous, filter, maxRows, order, detail } = task;
   const inbox = new Inbox(port);
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {
+    const diff = new DiffCollector(detail === undefined ? {} : { ...detail, comparesFields: true });
     const builder = new SnapshotBuilder({
       previous: previous === undefined ? undefined : decodeManifest(previous),
+      diff,
     });
     const onRows = builder.push.bind(builder);
-    const collector = new RowCollector({ filter, maxRows, order, onRows });
-    const thread: Thread = { inbox, answer, builder, collector };
+    const collector = new RowCollector({ filter, maxRows, order, onRows, ...detail });
+    const thread: Thread = { inbox, answer, builder, collector, diff };
     for (;;) {
       const question = await inbox.next();
       if (question.kind === 'close') return { kind: 'closed' };
@@ -57,6 +60,7 @@ interface Thread {
   readonly answer: (message: IngestAnswer) => void;
   readonly builder: SnapshotBuilder;
   readonly collector: RowCollector;
+  readonly diff: DiffCollector;
 }
 
 async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<IngestResult> {
@@ -69,7 +73,7 @@ async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<Inge
     { kind: 'plugins', items: plugins },
   ];
   const built = await thread.builder.finish({ nowMs, ...counts, attachments, readChunks });
-  return { ...built, readCount, quarantined };
+  return { ...built, readCount, quarantined, changedFields: thread.diff.changedFields };
 }
 
 async function merge(
@@ -89,7 +93,12 @@ async function merge(
     nowMs,
     readChunks: (digests, registry) => askForChunks(thread, digests, registry),
   });
-  return { ...built, readCount: 0, quarantined: { count: 0, samples: [] } };
+  return {
+    ...built,
+    readCount: 0,
+    quarantined: { count: 0, samples: [] },
+    changedFields: thread.diff.changedFields,
+  };
 }
 
 async function askForChunks(

@@ -13,6 +13,8 @@ export interface IngestTask {
   readonly order: RowCollectorOptions['order'];
   /** The manifest that is served now. */
   readonly previous: Blob | undefined;
+  /** Names so many rows of each kind, and what has changed in them: for someone who is looking. */
+  readonly detail?: { readonly sampleLimit: number } | undefined;
 }
 
 /** To the thread, each answered by one {@link IngestAnswer}. */
@@ -59,4 +61,8 @@ export interface IngestFailure {
 }
 
 /** What became of all bodies. */
-export type IngestResult = BuiltSnapshot & Pick<CollectedTotals, 'readCount' | 'quarantined'>;
+export type IngestResult = BuiltSnapshot &
+  Pick<CollectedTotals, 'readCount' | 'quarantined'> & {
+    /** With {@link IngestTask.detail}: the fields that differ, for each sample of `diff` that is updated. */
+    readonly changedFields: readonly (readonly string[])[];
+  };

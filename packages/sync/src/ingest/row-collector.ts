@@ -30,6 +30,8 @@ export interface CollectedTotals {
 export interface RowCollectorOptions {
   readonly filter: Filter;
   readonly maxRows: number;
+  /** How many rows that are left out are named, with their reasons. */
+  readonly sampleLimit?: number;
   /**
    * `arrival`: rows are handed on while they come, as long as they come in order, and few are kept.
    * `buffered`: all are kept, and handed on at the end.
@@ -149,7 +151,8 @@ export class RowCollector {
 
   #quarantine(row: QuarantinedRow): void {
     this.#quarantinedCount += 1;
-    if (this.#samples.length < QUARANTINE_SAMPLE_LIMIT) this.#samples.push(row);
+    const { sampleLimit = QUARANTINE_SAMPLE_LIMIT } = this.#options;
+    if (this.#samples.length < sampleLimit) this.#samples.push(row);
   }
 }
 

@@ -62,7 +62,7 @@ export class SnapshotBuilder {
   readonly #reusable: ReadonlyMap<string, ManifestChunk>;
   readonly #pieces: Piece[] = [];
   readonly #newChunks: Blob[] = [];
-  readonly #diff = new DiffCollector();
+  readonly #diff: DiffCollector;
   /** Rows since the last cut. */
   #tail: DraftRow[] = [];
   #rowCount = 0;
@@ -70,8 +70,15 @@ export class SnapshotBuilder {
   #lastName: string | undefined;
 
   /** @param options.previous what is served now; `undefined` for the first snapshot */
-  constructor({ previous }: { previous: Manifest | undefined }) {
+  constructor({
+    previous,
+    diff = new DiffCollector(),
+  }: {
+    previous: Manifest | undefined;
+    diff?: DiffCollector;
+  }) {
     this.#previous = previous;
+    this.#diff = diff;
     this.#reusable = new Map(previous?.chunks.map((chunk) => [chunk.contentDigest, chunk]));
   }
 
@@ -199,7 +206,7 @@ export class SnapshotBuilder {
     }
     // Unchanged, but in a chunk that was cut anew.
     if (old.json === json && old.isLatest === isLatest) return old;
-    this.#diff.count('updated', key);
+    this.#diff.countUpdate(key, { before: old, after: row });
     return { json, isLatest, updatedAtMs: AS_CHUNK, firstSeenAtMs: old.firstSeenAtMs };
   }
 

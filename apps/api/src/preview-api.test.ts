@@ -1,0 +1,165 @@
+import { SynclineError } from '@syncline/contract';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createControlPolicy } from './control-policy.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { MemoryWorld, serveApi, testPreview } from './testing/memory-api.ts';
+
+const ENDPOINT = 'https://registry.example.com/base';
+const CONFIG = {
+  registries: [
+    {
+      name: 'official',
+      api: {
+        endpoint: ENDPOINT,
+        auth: { tokenFile: '/secrets/token' },
+        headers: { 'X-Api-Key': { file: '/secrets/key' } },
+      },
+    },
+  ],
+};
+
+let world: MemoryWorld;
+let api: Awaited<ReturnType<typeof serveApi>>;
+
+async function serve(overrides: Partial<ApiDependencies> = {}) {
+  await api?.[Symbol.asyncDispose]();
+  api = await serveApi(world.dependencies(overrides));
+}
+
+beforeEach(async () => {
+  world = new MemoryWorld(CONFIG);
+  await serve();
+});
+afterEach(() => api[Symbol.asyncDispose]());
+
+async function preview(name: string, body: object = {}) {
+  const response = await fetch(`${api.url}/v1/registries/${name}/preview`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+}
+
+test('a registry of the config is previewed by a worker', async () => {
+  expect(await preview('official')).toEqual({ status: 200, body: testPreview('official') });
+  expect(await preview('official', { wait: 5, samples: 3 })).toMatchObject({ status: 200 });
+  expect(world.previewsAsked).toEqual([
+    { wish: { registry: 'official', samples: 200 }, timeoutMs: 60_000 },
+    { wish: { registry: 'official', samples: 3 }, timeoutMs: 5_000 },
+  ]);
+});
+
+test('one that is not in the config, or with other settings, is sent along as it was written', async () => {
+  const config = { file: { path: '/new.json' }, syncPolicy: { interval: '5m' } };
+  expect(await preview('new', { config })).toMatchObject({ status: 200 });
+  expect(await preview('new', { config: { ...config, name: 'new' } })).toMatchObject({
+    status: 200,
+  });
+  const sent = { ...config, name: 'new' };
+  expect(world.previewsAsked.map(({ wish }) => wish)).toEqual([
+    { config: sent, samples: 200 },
+    { config: sent, samples: 200 },
+  ]);
+});
+
+test('an unknown registry without a config is 404', async () => {
+  expect(await preview('nobody')).toMatchObject({
+    status: 404,
+    body: { code: 'unknown-registry' },
+  });
+  expect(world.previewsAsked).toEqual([]);
+});
+
+test.each([
+  [{ wait: 601 }, 'wait: expected at most 600 seconds'],
+  [{ wait: 0 }, 'wait: '],
+  [{ samples: 201 }, 'samples: '],
+  [{ samples: 0 }, 'samples: '],
+  [{ publish: true }, 'publish'],
+  [{ config: [] }, 'config: '],
+  [{ config: { file: { path: '/a' }, name: 'other' } }, 'config.name: expected official, as in'],
+  [{ config: {} }, 'config: expected exactly one source'],
+  [
+    { config: { file: { path: '/a' }, syncPolicy: { intervall: '5m' } } },
+    'config.syncPolicy.intervall: unknown key; did you mean interval?',
+  ],
+  [{ config: { file: { path: '/a' }, snapshots: 0 } }, 'config.snapshots: expected'],
+  [{ config: { file: { path: './a' } } }, 'config.file.path: expected an absolute path'],
+  [{ config: { git: { repository: '../a' } } }, 'config.git.repository: expected an absolute path'],
+  [
+    { config: { api: { endpoint: ENDPOINT, headers: { Authorization: 'Bearer planted' } } } },
+    'config.api.headers.Authorization: expected {file: …}',
+  ],
+])('%j is 400, and says where', async (body, problem) => {
+  const answer = await preview('official', body);
+  expect(answer).toMatchObject({ status: 400, body: { code: 'bad-request' } });
+  expect(answer.body['detail']).toContain(problem);
+  expect(JSON.stringify(answer.body)).not.toContain('planted');
+  expect(world.previewsAsked).toEqual([]);
+});
+
+test('a name that no registry can have is 400', async () => {
+  const { status, body } = await preview('catalog.x', { config: { file: { path: '/a' } } });
+  expect({ status, detail: body['detail'] }).toMatchObject({
+    status: 400,
+    detail: expect.stringContaining('config.name: expected'),
+  });
+});
+
+test('credentials go where the config in force sends them, and nowhere else', async () => {
+  const [official] = CONFIG.registries;
+  const { api: source } = official ?? {};
+  const filter = { names: { include: ['a*'] } };
+  expect(await preview('official', { config: { api: source, filter } })).toMatchObject({
+    status: 200,
+  });
+  const elsewhere = { ...source, endpoint: 'https://evil.example.com' };
+  const otherFile = { ...source, auth: { tokenFile: '/etc/shadow' } };
+  const otherHeader = { endpoint: ENDPOINT, headers: { 'X-Other': { file: '/secrets/key' } } };
+  const git = { repository: 'ssh://git.example.com/a', auth: { sshKeyFile: '/secrets/key' } };
+  const url = { url: 'https://registry.example.com/a', auth: { tokenFile: '/secrets/token' } };
+  for (const [config, field] of [
+    [{ api: elsewhere }, 'config.api.auth.tokenFile: '],
+    [{ api: elsewhere }, 'config.api.headers.X-Api-Key: '],
+    [{ api: otherFile }, 'config.api.auth.tokenFile: '],
+    [{ api: otherHeader }, 'config.api.headers.X-Other: '],
+    [{ git }, 'config.git.auth.sshKeyFile: '],
+    [{ file: url }, 'config.file.auth.tokenFile: '],
+  ] as const) {
+    const answer = await preview('official', { config });
+    expect(answer).toMatchObject({ status: 400 });
+    expect(answer.body['detail']).toContain(field);
+  }
+  expect(await preview('new', { config: { api: source } })).toMatchObject({ status: 400 });
+  expect(world.previewsAsked).toHaveLength(1);
+});
+
+test('a source that cannot be read is 502, and no worker too', async () => {
+  world.answerPreview = async () => {
+    throw new SynclineError('preview-failed', 'the source cannot be read: source-timeout: slow');
+  };
+  expect(await preview('official')).toMatchObject({
+    status: 502,
+    body: { code: 'preview-failed', detail: 'the source cannot be read: source-timeout: slow' },
+  });
+});
+
+test('whoever waits is told when the api stops', async () => {
+  world.answerPreview = (signal) =>
+    new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    });
+  const asked = preview('official');
+  await expect.poll(() => world.previewsAsked.length).toBe(1);
+  world.stop.abort();
+  expect(await asked).toMatchObject({ status: 502, body: { code: 'preview-failed' } });
+});
+
+test('needs control', async () => {
+  await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0' }) });
+  expect(await preview('official')).toMatchObject({ status: 403 });
+  await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'x'.repeat(32) }) });
+  expect(await preview('official')).toMatchObject({ status: 401 });
+  expect(world.previewsAsked).toEqual([]);
+});

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { registryProblems } from './check-registry.ts';
+import { parseConfig } from './load-config.ts';
+
+test('an entry that a config may have has no problems', () => {
+  expect(registryProblems({ name: 'local', file: { path: '/registry.json' } })).toEqual([]);
+});
+
+test('problems are told as of a config file, their places counted from the entry', () => {
+  const entry = {
+    name: 'local',
+    file: { path: '/registry.json' },
+    syncPolicy: { intervall: '5m', timeout: 'soon' },
+    guard: { maxShrinkPercent: 200 },
+  };
+  const problems = registryProblems(entry);
+  expect(problems).toEqual([
+    expect.stringMatching(/^syncPolicy\.timeout: expected a duration/),
+    'syncPolicy.intervall: unknown key; did you mean interval?',
+    'guard.maxShrinkPercent: expected a number of at most 100, found the number 200',
+  ]);
+  const loaded = () => parseConfig('c.json', JSON.stringify({ registries: [entry] }));
+  for (const problem of problems) expect(loaded).toThrow(problem);
+});
+
+test('what is wrong as a whole has no place', () => {
+  expect(registryProblems({ name: 'local' })).toEqual([
+    expect.stringMatching(/^expected exactly one source/),
+  ]);
+  expect(registryProblems('nonsense')).toEqual(['expected a map, found "nonsense"']);
+});
+
+test('an entry that is nested too deep is a problem, and no crash', () => {
+  let entry: unknown = 1;
+  for (let depth = 0; depth < 3_000; depth += 1) entry = [entry];
+  expect(registryProblems({ name: entry })).toHaveLength(1);
+});
