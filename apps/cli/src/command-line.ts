@@ -1,12 +1,12 @@
 import { CommanderError } from 'commander';
-import { EXIT_STATUS, exitStatusOf, reportError } from './errors.ts';
+import { EndedWith, EXIT_STATUS, exitStatusOf, reportError } from './errors.ts';
 import { createProgram } from './program.ts';
 
 /**
  * Runs one command.
  *
  * @param args what follows the program's name
- * @returns the exit status: 0 done, 1 failed, 2 bad usage or config
+ * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, else as the command says
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   endQuietlyWithReader();
@@ -18,6 +18,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) {
       return error.exitCode === 0 ? EXIT_STATUS.done : EXIT_STATUS.usage;
     }
+    if (error instanceof EndedWith) return error.exitStatus;
     reportError(error);
     return exitStatusOf(error);
   }

@@ -1,7 +1,18 @@
 import { SynclineError } from '@syncline/contract';
 import { withoutCredentials } from '@syncline/runtime';
 
-export const EXIT_STATUS = { done: 0, failed: 1, usage: 2 } as const;
+export const EXIT_STATUS = { done: 0, failed: 1, usage: 2, differs: 3 } as const;
+
+/** Ends a command that has done what it should, and says something more by its exit status. */
+export class EndedWith extends Error {
+  override readonly name = 'EndedWith';
+  readonly exitStatus: number;
+
+  constructor(exitStatus: number) {
+    super(`ended with ${exitStatus}`);
+    this.exitStatus = exitStatus;
+  }
+}
 
 /** 2 for what whoever called us has to put right in the call, the environment or the config; else 1. */
 export function exitStatusOf(error: unknown): number {

@@ -2,6 +2,7 @@ import { VERSION } from '@syncline/runtime';
 import { Command } from 'commander';
 import { addApi } from './commands/api.ts';
 import { addApprove } from './commands/approve.ts';
+import { addDiff } from './commands/diff.ts';
 import { addResume } from './commands/resume.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addRuns } from './commands/runs.ts';
@@ -18,6 +19,7 @@ const COMMANDS = [
   addStatus,
   addSync,
   addRuns,
+  addDiff,
   addSuspend,
   addResume,
   addApprove,

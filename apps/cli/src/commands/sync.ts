@@ -73,7 +73,8 @@ function unanswered(registry: string, request: number, waitedMs: number): Syncli
   );
 }
 
-function readDuration(text: string): number {
+/** A duration that an option is given. */
+export function readDuration(text: string): number {
   const durationMs = parseDuration(text);
   if (durationMs !== undefined) return durationMs;
   throw new InvalidArgumentError('expected a duration such as 30s or 5m.');
