@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { durationSchema } from '../duration.ts';
 
-export const DEFAULT_INTERVAL = '1h';
+const DEFAULT_INTERVAL = '1h';
 
 export const syncPolicySchema = z
   .strictObject({
