@@ -10,6 +10,7 @@ export default defineConfig({
           name: 'unit',
           include: ['{packages,apps}/*/src/**/*.test.ts', 'test/support/**/*.test.ts'],
           exclude: ['**/*.redis.test.ts'],
+          testTimeout: 20_000,
         },
       },
       {

@@ -53,6 +53,31 @@ describe('registries', () => {
     });
   });
 
+  test('are stale when no check has succeeded for as long as the config says', async () => {
+    const [official, frozen] = CONFIG.registries;
+    world = new MemoryWorld({
+      registries: [
+        { ...official, name: 'patient', staleAfter: '2h' },
+        { ...official, name: 'eager', staleAfter: '59m' },
+        { ...frozen, name: 'daily', schedule: { pattern: '0 6 * * *', timezone: 'Europe/Berlin' } },
+      ],
+    });
+    const lastSuccessAt = new Date(Date.parse(NOW) - 3_600_000).toISOString();
+    for (const name of ['patient', 'eager', 'daily']) world.setStatus(name, { lastSuccessAt });
+    await serve();
+    expect((await call('GET', '/v1/registries')).body).toMatchObject({
+      registries: [
+        { name: 'patient', stale: false },
+        { name: 'eager', stale: true },
+        {
+          name: 'daily',
+          stale: false,
+          schedule: { pattern: '0 6 * * *', timezone: 'Europe/Berlin' },
+        },
+      ],
+    });
+  });
+
   test('are shown one by one', async () => {
     expect(await call('GET', '/v1/registries/official')).toMatchObject({
       status: 200,
@@ -233,17 +258,38 @@ describe('runs', () => {
 });
 
 describe('what an operator can do', () => {
-  test('suspend, with a note, and resume', async () => {
-    const suspended = await call('POST', '/v1/registries/official/suspend', { note: 'moving' });
+  test('suspend, with note and author, and resume', async () => {
+    const said = { note: 'moving', author: 'ada' };
+    const suspended = await call('POST', '/v1/registries/official/suspend', said);
     expect(suspended).toMatchObject({
       status: 200,
-      body: { control: { suspended: true, suspendedBy: 'control', note: 'moving' } },
+      body: {
+        control: { suspended: true, suspendedBy: 'control', ...said, suspendedAt: NOW },
+      },
     });
     expect(await call('POST', '/v1/registries/official/resume')).toMatchObject({
       status: 200,
-      body: { control: { suspended: false, suspendedBy: null, note: null } },
+      body: {
+        control: {
+          suspended: false,
+          suspendedBy: null,
+          note: null,
+          author: null,
+          suspendedAt: null,
+        },
+      },
     });
   });
+
+  test.each([{ note: 'x'.repeat(501) }, { author: 'x'.repeat(101) }, { autor: 'ada' }])(
+    'a suspension that is wrong is refused: %j',
+    async (body) => {
+      expect(await call('POST', '/v1/registries/official/suspend', body)).toMatchObject({
+        status: 400,
+      });
+      expect(world.state('official').control.suspended).toBe(false);
+    },
+  );
 
   test('resume takes back what operators did, and says when the config suspends too', async () => {
     await call('POST', '/v1/registries/frozen/suspend', { note: 'twice' });

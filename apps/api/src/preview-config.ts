@@ -5,6 +5,7 @@ import {
   SynclineError,
 } from '@syncline/contract';
 import { registryProblems } from '@syncline/runtime';
+import { checkGlobs, checkSchedules } from '@syncline/sync';
 
 export type RegistryInput = ConfigInput['registries'][number];
 
@@ -18,7 +19,7 @@ export type RegistryInput = ConfigInput['registries'][number];
 export function readRegistryInput(name: string, entry: Readonly<Record<string, unknown>>) {
   const { name: ownName = name } = entry;
   const named = { ...entry, name };
-  const problems = registryProblems(named);
+  const problems = registryProblems(named, { checks: [checkGlobs, checkSchedules] });
   if (ownName !== name) problems.unshift(`name: expected ${name}, as in the path, or none`);
   if (problems.length > 0) throw invalid(problems);
   // The schema has just accepted it.

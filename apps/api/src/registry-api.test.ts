@@ -236,3 +236,26 @@ test.skipIf(!existsSync(specPath))(
     ).not.toEqual([]);
   },
 );
+
+test.each([
+  ['10m', true],
+  ['31m', false],
+])(
+  'with staleAfter %s a row that was checked half an hour ago is stale: %s',
+  async (staleAfter, stale) => {
+    const aged = new MemoryWorld({
+      registries: [
+        { name: 'official', api: { endpoint: 'https://registry.example.com' }, staleAfter },
+      ],
+    });
+    aged.state('official').rows = ROWS;
+    aged.setStatus('official', { lastSuccessAt: '2026-02-01T11:30:00.000Z' });
+    await using served = await serveApi(aged.dependencies());
+    const response = await fetch(`${served.url}/registry/official/v0.1/servers`);
+    const { servers } = (await response.json()) as Body;
+    expect(servers.map(({ _meta }) => _meta[SYNCLINE_META].stale)).toEqual(
+      servers.map(() => stale),
+    );
+    expect(servers.length).toBeGreaterThan(0);
+  },
+);

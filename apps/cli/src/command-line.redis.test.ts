@@ -30,6 +30,25 @@ test('every problem of a config is told with its place, and the status is 2', as
   ]);
 });
 
+test('what only a check can find is told with its place as well', async () => {
+  const { path: file } = await writeConfig({
+    registries: [
+      {
+        name: 'one',
+        file: { path: './one.json' },
+        schedule: { pattern: '0 0 30 2 *' },
+        filter: { names: { include: ['io.github.{a'] } },
+      },
+    ],
+  });
+  const { code, text } = await syncline(['validate', file]);
+  expect(code).toBe(2);
+  expect(text.split('\n')).toEqual([
+    expect.stringMatching(/^syncline\.yaml:9:\d+ registries\[0\]\.schedule\.pattern: .*no day/),
+    expect.stringMatching(/^syncline\.yaml:\d+:\d+ .*include\[0\]: expected a glob/),
+  ]);
+});
+
 test('--config comes before SYNCLINE_CONFIG', async () => {
   const { path: file } = await writeConfig({
     registries: [{ name: 'one', file: { path: './one.json' } }],

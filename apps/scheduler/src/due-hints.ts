@@ -6,7 +6,7 @@ import {
   syncTargets,
 } from '@syncline/contract';
 import { addHint, type RegistryReader, type SyncQueue } from '@syncline/redis';
-import { filterHash, fnv1a, sourceHash } from '@syncline/sync';
+import { filterHash, fnv1a, lastFiringMs, sourceHash } from '@syncline/sync';
 
 /** So many registries a second begin at most, when a whole config has to. */
 const STARTS_PER_SECOND = 50;
@@ -62,8 +62,19 @@ function whyDue(
     (status.sourceHash !== sourceHash(registry) || status.filterHash !== filterHash(registry));
   if (isConfiguredAnew) return 'config';
   if (Date.parse(status.nextDueAt ?? '') > nowMs) return undefined;
-  const ageMs = nowMs - Date.parse(status.lastSuccessAt ?? '');
-  return ageMs < registry.syncPolicy.interval ? undefined : 'startup';
+  return isOverdue(registry, status, nowMs) ? 'startup' : undefined;
+}
+
+/** With a cron pattern: where it was never synced, or has fired since it was tried last. */
+function isOverdue(
+  { schedule, syncPolicy }: RegistryConfig,
+  { lastAttemptAt, lastSuccessAt }: SyncStatus,
+  nowMs: number,
+): boolean {
+  const succeededAtMs = Date.parse(lastSuccessAt ?? '');
+  if (schedule === undefined) return !(nowMs - succeededAtMs < syncPolicy.interval);
+  const triedAtMs = Date.parse(lastAttemptAt ?? '');
+  return Number.isNaN(succeededAtMs) || !(triedAtMs >= lastFiringMs(schedule, nowMs));
 }
 
 function spreadDelayMs({ name, syncPolicy }: RegistryConfig, registryCount: number): number {

@@ -6,7 +6,7 @@ import {
   ScheduleReconciler,
 } from '@syncline/redis';
 import { createLogger } from '@syncline/runtime';
-import { filterHash, sourceHash } from '@syncline/sync';
+import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { testRedis } from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
 import { addDueHints } from './due-hints.ts';
@@ -178,3 +178,40 @@ test('many registries are not hinted at all at once', async () => {
   const perSecond = Map.groupBy(delays, (delayMs) => Math.floor(delayMs / 1_000));
   expect(Math.max(...[...perSecond.values()].map((list) => list.length))).toBeLessThan(100);
 });
+
+const EVERY_DAY = { pattern: '0 6 * * *', timezone: 'Europe/Berlin' };
+const FIRED_MS = lastFiringMs(EVERY_DAY, Date.now());
+const BEFORE_IT_FIRED = new Date(FIRED_MS - 1_000).toISOString();
+const AFTER_IT_FIRED = new Date(FIRED_MS + 1_000).toISOString();
+const LAST_WEEK = new Date(FIRED_MS - 7 * 86_400_000).toISOString();
+
+test.each<[why: string, status: object, hints: string[]]>([
+  ['it was never synced', {}, ['startup alpha']],
+  [
+    'it was never synced, but tried',
+    { ...SYNCED, lastAttemptAt: AFTER_IT_FIRED },
+    ['startup alpha'],
+  ],
+  [
+    'a firing was missed',
+    { ...SYNCED, lastAttemptAt: BEFORE_IT_FIRED, lastSuccessAt: BEFORE_IT_FIRED },
+    ['startup alpha'],
+  ],
+  [
+    'none was missed, however old it is',
+    { ...SYNCED, lastAttemptAt: AFTER_IT_FIRED, lastSuccessAt: LAST_WEEK },
+    [],
+  ],
+])(
+  'with a cron pattern, at the start it is hinted at, or not: %s',
+  async (_why, status, expected) => {
+    const { redis, keys, queue, hints } = createShared();
+    if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
+    const reader = createRegistryReader({ redis, keys });
+    const config = configSchema.parse({
+      registries: [{ name: 'alpha', file: { path: '/alpha.json' }, schedule: EVERY_DAY }],
+    });
+    await addDueHints({ queue, reader, config, digest: 'one' });
+    expect(await hints()).toEqual(expected);
+  },
+);

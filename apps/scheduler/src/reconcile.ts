@@ -9,6 +9,7 @@ import {
   type ScheduleReconciler,
   type SyncQueue,
   trackRegistries,
+  wantedSchedule,
 } from '@syncline/redis';
 import type { ConfigSource, Logger } from '@syncline/sync';
 import { addDueHints } from './due-hints.ts';
@@ -78,10 +79,7 @@ export function createReconcile(deps: ReconcileDependencies): Reconcile {
   }
 
   async function mendSchedules(config: Config): Promise<void> {
-    const wanted = syncTargets(config).map(({ name, syncPolicy }) => ({
-      registry: name,
-      intervalMs: syncPolicy.interval,
-    }));
+    const wanted = syncTargets(config).map(wantedSchedule);
     const changes = await schedules.reconcile(wanted);
     for (const [kind, count] of Object.entries(changes)) {
       if (count > 0) metrics.reconcileRepaired(kind, count);

@@ -6,6 +6,9 @@ import {
   ScheduleReconciler,
 } from '@syncline/redis';
 import {
+  formatProblem,
+  type LoadedConfig,
+  type Logger,
   loadConfig,
   type ProcessContext,
   readinessOf,
@@ -15,6 +18,7 @@ import {
   watchConfig,
   within,
 } from '@syncline/runtime';
+import { CONFIG_CHECKS } from './config-checks.ts';
 import { createReconcile } from './reconcile.ts';
 
 /** How often what the config wants is held against what Redis has. */
@@ -29,7 +33,8 @@ const LAST_PASS_MS = 1_000;
  */
 export async function startScheduler({ env, logger, metrics }: ProcessContext): Promise<Service> {
   const url = requireRedisUrl(env);
-  const loaded = await loadConfig(env.configPath);
+  const loaded = await loadConfig(env.configPath, { checks: CONFIG_CHECKS });
+  logWarnings(logger, loaded);
   const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
   const redis = connectRedis({ url, manner: 'patient', onError });
@@ -54,10 +59,12 @@ export async function startScheduler({ env, logger, metrics }: ProcessContext): 
   const watching = new AbortController();
   const watched = watchConfig({
     path: env.configPath,
+    checks: CONFIG_CHECKS,
     knownDigest: loaded.digest,
     signal: watching.signal,
     onChange: (changed) => {
       logger.info({ digest: changed.digest }, 'the config file has changed');
+      logWarnings(logger, changed);
       reconcile.adopt(changed);
       loop.wake();
     },
@@ -82,4 +89,8 @@ export async function startScheduler({ env, logger, metrics }: ProcessContext): 
       await within(LAST_PASS_MS, ended).catch(() => undefined);
     },
   };
+}
+
+function logWarnings(logger: Logger, { path, warnings }: LoadedConfig): void {
+  for (const warning of warnings) logger.warn({ path }, formatProblem(warning));
 }

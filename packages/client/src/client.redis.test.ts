@@ -202,5 +202,5 @@ test('a connection of the caller is used, and left open', async () => {
   const client = createSynclineClient({ redis, prefix: keys.config.split(':')[0] ?? '' });
   expect(await client.getStatus('alpha')).toMatchObject({ phase: 'Pending' });
   await client.close();
-  await vi.waitFor(async () => expect(await redis.ping()).toBe('PONG'));
+  await vi.waitFor(async () => expect(await redis.ping()).toBe('PONG'), { timeout: 10_000 });
 });

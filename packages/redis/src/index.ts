@@ -15,7 +15,12 @@ export { trackRegistries } from './registry-index.ts';
 export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';
 export { createRunLog, type RunLog } from './run-log.ts';
 export { createRedisRunStore } from './run-store.ts';
-export { type ScheduleChanges, ScheduleReconciler, type WantedSchedule } from './schedules.ts';
+export {
+  type ScheduleChanges,
+  ScheduleReconciler,
+  type WantedSchedule,
+  wantedSchedule,
+} from './schedules.ts';
 export { createRedisSnapshotStore } from './snapshot-store.ts';
 export { createRedisStatusPersistence } from './status-store.ts';
 export { sweep } from './sweep.ts';

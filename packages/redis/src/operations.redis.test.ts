@@ -1,6 +1,7 @@
 import { acquire, storeRows } from '@syncline/sync/testing';
 import { expect, test, vi } from 'vitest';
 import { createOperations } from './operations.ts';
+import { redisNowMs } from './registry-reader.ts';
 import { redisHarness, testQueue, testRedis } from './testing/test-redis.ts';
 
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
@@ -54,13 +55,14 @@ async function createRegistry() {
   return { ...test, ...store, queue, operations, publish, hold, served };
 }
 
-test('suspend keeps runs away, with a note; resume lets them come, at once', async () => {
+test('suspend keeps runs away, with note, author and time; resume lets them come, at once', async () => {
   const { operations, readControl, queue, redis, keys } = await createRegistry();
-  await operations.suspend('alpha', { note: 'upstream is moving' });
-  expect(await readControl('alpha')).toMatchObject({
-    suspended: true,
-    note: 'upstream is moving',
-  });
+  const beforeMs = await redisNowMs(redis);
+  await operations.suspend('alpha', { note: 'upstream is moving', author: 'ada' });
+  const { suspendedAt = '', ...control } = await readControl('alpha');
+  expect(control).toMatchObject({ suspended: true, note: 'upstream is moving', author: 'ada' });
+  expect(Date.parse(suspendedAt)).toBeGreaterThanOrEqual(beforeMs);
+  expect(Date.parse(suspendedAt)).toBeLessThanOrEqual(await redisNowMs(redis));
   await operations.resume('alpha');
   expect(await readControl('alpha')).toEqual({
     requested: 0,
@@ -68,9 +70,17 @@ test('suspend keeps runs away, with a note; resume lets them come, at once', asy
     force: false,
     suspended: false,
   });
-  expect(await redis.hexists(keys.control('alpha'), 'note')).toBe(0);
+  expect(await redis.hkeys(keys.control('alpha'))).toEqual([]);
   const [hint] = await queue.getPrioritized();
   expect(hint?.data).toEqual({ v: 1, registry: 'alpha', trigger: 'config' });
+});
+
+test('who suspends again says so, and what the one before said is gone', async () => {
+  const { operations, readControl } = await createRegistry();
+  await operations.suspend('alpha', { note: 'upstream is moving', author: 'ada' });
+  await operations.suspend('alpha', { author: 'bob' });
+  expect(await readControl('alpha')).toMatchObject({ suspended: true, author: 'bob' });
+  expect(await readControl('alpha')).not.toHaveProperty('note');
 });
 
 test('suspend loses no request', async () => {
@@ -136,10 +146,12 @@ test('a rollback has the run that is under way give up its lease', async () => {
   await registry.publish('b');
   const { lease } = await acquire(registry, 'alpha', { owner: 'worker' });
   const rolledBack = registry.operations.rollback('alpha', { snapshot: one });
-  await vi.waitFor(async () =>
-    expect(await registry.runStore.renew([lease], { ttlMs: 60_000 })).toEqual([
-      { held: true, stop: true },
-    ]),
+  await vi.waitFor(
+    async () =>
+      expect(await registry.runStore.renew([lease], { ttlMs: 60_000 })).toEqual([
+        { held: true, stop: true },
+      ]),
+    { timeout: 10_000 },
   );
   await registry.runStore.finish(lease, UNDONE);
   await rolledBack;

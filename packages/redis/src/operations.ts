@@ -12,12 +12,18 @@ import {
 } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { addHint, requestFollowers, type SyncQueue } from './queue.ts';
-import { createRegistryReader } from './registry-reader.ts';
+import { createRegistryReader, redisNowMs } from './registry-reader.ts';
+
+/** Why a registry is suspended, and by whom, as they say themselves. */
+export interface Suspension {
+  readonly note?: string;
+  readonly author?: string;
+}
 
 /** What operators do to a registry. */
 export interface Operations {
   /** Ends a run that is under way within one renewal, and keeps others from fetching. */
-  suspend(registry: string, options: { note?: string }): Promise<void>;
+  suspend(registry: string, suspension: Suspension): Promise<void>;
   /** Lifts a suspension, and the pin of a rollback, and has the registry synced. */
   resume(registry: string): Promise<void>;
   /**
@@ -50,6 +56,8 @@ export interface OperationsDependencies {
 const LEASE_WAIT_MS = 3 * DEFAULT_LEASE_TIMES.renewEveryMs;
 const LEASE_POLL_MS = 100;
 
+const FIELDS_OF_OPERATORS = ['suspended', 'note', 'author', 'suspendedAt', 'pinned'];
+
 type Acquired = Extract<Acquisition, { state: 'acquired' }>;
 
 export function createOperations(deps: OperationsDependencies): Operations {
@@ -57,13 +65,10 @@ export function createOperations(deps: OperationsDependencies): Operations {
   const reader = createRegistryReader({ redis, keys });
 
   return {
-    async suspend(registry, { note }) {
-      const fields = { suspended: '1', ...(note === undefined ? {} : { note }) };
-      await redis.hset(keys.control(registry), fields);
-    },
+    suspend: (registry, suspension) => suspend(redis, keys.control(registry), suspension),
 
     async resume(registry) {
-      await redis.hdel(keys.control(registry), 'suspended', 'note', 'pinned');
+      await redis.hdel(keys.control(registry), ...FIELDS_OF_OPERATORS);
       await addHint(queue, {
         kind: 'config',
         registry,
@@ -165,6 +170,18 @@ export function createOperations(deps: OperationsDependencies): Operations {
     const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
     await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
   }
+}
+
+async function suspend(redis: Redis, key: string, { note, author }: Suspension): Promise<void> {
+  const suspendedAt = new Date(await redisNowMs(redis)).toISOString();
+  const fields = {
+    suspended: '1',
+    suspendedAt,
+    ...(note === undefined ? {} : { note }),
+    ...(author === undefined ? {} : { author }),
+  };
+  // What someone else has said before is not what this one says.
+  await redis.multi().hdel(key, 'note', 'author').hset(key, fields).exec();
 }
 
 function busy(registry: string): SynclineError {

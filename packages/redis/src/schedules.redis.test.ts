@@ -1,6 +1,13 @@
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { registryConfigSchema } from '@syncline/contract';
+import { nextFiringMs } from '@syncline/sync';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { redisNowMs } from './registry-reader.ts';
-import { ScheduleReconciler, scheduleOffsetMs, type WantedSchedule } from './schedules.ts';
+import {
+  ScheduleReconciler,
+  scheduleOffsetMs,
+  type WantedSchedule,
+  wantedSchedule,
+} from './schedules.ts';
 import { type TestRedis, testQueue, testRedis } from './testing/test-redis.ts';
 
 const NOTHING = { added: 0, retimed: 0, removed: 0, healed: 0 };
@@ -29,7 +36,7 @@ async function watchWrites({ redis, prefix }: TestRedis) {
     // What the monitor shows comes in order: when it shows this, it has shown all before.
     const end = `${prefix}:end-of-watch`;
     await redis.get(end);
-    await vi.waitFor(() => expect(commands).toContain('get'));
+    await vi.waitFor(() => expect(commands).toContain('get'), { timeout: 10_000 });
     return commands.filter((command) => command !== 'get');
   };
 }
@@ -147,4 +154,75 @@ test('a Redis that was emptied gets everything again', async () => {
   await reconciler.reconcile(wanted('alpha', 'beta'));
   await queue.obliterate({ force: true });
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual({ ...NOTHING, added: 2 });
+});
+
+describe('a cron pattern', () => {
+  const daily = { pattern: '30 2 * * *', timezone: 'Europe/Berlin' };
+  const DAILY: WantedSchedule = { registry: 'alpha', ...daily };
+
+  test('ticks when it fires in its time zone, once for all time', async () => {
+    const { reconciler, queue } = createReconciler();
+    expect(await reconciler.reconcile([DAILY])).toEqual({ ...NOTHING, added: 1 });
+    expect(await reconciler.reconcile([DAILY])).toEqual(NOTHING);
+    const [scheduler] = await queue.getJobSchedulers();
+    expect(scheduler).toMatchObject({ pattern: daily.pattern, tz: daily.timezone });
+    expect(scheduler?.next).toBe(nextFiringMs(daily, Date.now()));
+    const [next] = await queue.getDelayed();
+    expect(next).toMatchObject({
+      data: { v: 1, registry: 'alpha', trigger: 'schedule' },
+      opts: { priority: 10, attempts: 1, removeOnComplete: true },
+    });
+  });
+
+  test('takes turns with an interval, and with other patterns and time zones', async () => {
+    const { reconciler, queue } = createReconciler();
+    const turns: WantedSchedule[] = [
+      { registry: 'alpha', intervalMs: 60_000 },
+      DAILY,
+      { ...DAILY, pattern: '*/10 * * * * *' },
+      { ...DAILY, timezone: 'Asia/Tokyo' },
+      { registry: 'alpha', intervalMs: HOUR_MS },
+    ];
+    await reconciler.reconcile(wanted('alpha'));
+    for (const turn of turns) {
+      expect(await reconciler.reconcile([turn])).toEqual({ ...NOTHING, retimed: 1 });
+      expect(await reconciler.reconcile([turn])).toEqual(NOTHING);
+      expect(await queue.getDelayedCount()).toBe(1);
+    }
+    const [scheduler] = await queue.getJobSchedulers();
+    expect(scheduler).toMatchObject({ every: HOUR_MS });
+    expect(scheduler?.pattern).toBeUndefined();
+  });
+
+  test('that has lost its next job is healed on the second sight', async () => {
+    const { reconciler, queue, redis } = createReconciler();
+    await reconciler.reconcile([DAILY]);
+    const [lost] = await queue.getDelayed();
+    await redis.zrem(queue.toKey('delayed'), lost?.id ?? '');
+    await redis.del(queue.toKey(lost?.id ?? ''));
+    expect(await reconciler.reconcile([DAILY])).toEqual(NOTHING);
+    expect(await reconciler.reconcile([DAILY])).toEqual({ ...NOTHING, healed: 1 });
+    expect((await queue.getDelayed()).map(({ id }) => id)).toEqual([lost?.id]);
+  });
+
+  test('whose next job no list of the queue holds is healed, with its remains in the way', async () => {
+    const { reconciler, queue, redis } = createReconciler();
+    await reconciler.reconcile([DAILY]);
+    const [lost] = await queue.getDelayed();
+    await redis.zrem(queue.toKey('delayed'), lost?.id ?? '');
+    const lateMs = nextFiringMs(daily, Date.now()) + 61_000;
+    expect(await reconciler.reconcile([DAILY], lateMs)).toEqual(NOTHING);
+    expect(await reconciler.reconcile([DAILY], lateMs)).toEqual({ ...NOTHING, healed: 1 });
+    expect((await queue.getDelayed()).map(({ id }) => id)).toEqual([lost?.id]);
+  });
+
+  test('stands in the config in place of the interval', () => {
+    const config = (changes: object) =>
+      registryConfigSchema.parse({ name: 'alpha', file: { path: '/alpha.json' }, ...changes });
+    expect(wantedSchedule(config({ schedule: daily }))).toEqual(DAILY);
+    expect(wantedSchedule(config({ syncPolicy: { interval: '1h' } }))).toEqual({
+      registry: 'alpha',
+      intervalMs: HOUR_MS,
+    });
+  });
 });

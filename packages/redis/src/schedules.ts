@@ -1,19 +1,31 @@
-import { JOB_NAME } from '@syncline/contract';
-import { fnv1a } from '@syncline/sync';
+import { JOB_NAME, type RegistryConfig } from '@syncline/contract';
+import { type CronSchedule, fnv1a } from '@syncline/sync';
+import type { RepeatOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type SyncQueue, TICK_PRIORITY } from './queue.ts';
 
-/** When a registry is to be ticked. */
-export interface WantedSchedule {
-  readonly registry: string;
-  readonly intervalMs: number;
+/** When a registry is to be ticked: each interval, or whenever a cron pattern fires. */
+export type WantedSchedule = { readonly registry: string } & (
+  | { readonly intervalMs: number }
+  | CronSchedule
+);
+
+/** When the config wants a registry to be ticked. */
+export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): WantedSchedule {
+  const registry = name;
+  return schedule === undefined
+    ? { registry, intervalMs: syncPolicy.interval }
+    : { registry, ...schedule };
 }
+
+/** What tells one schedule from another, in BullMQ's words. */
+const REPEAT_FIELDS = ['every', 'offset', 'pattern', 'tz'] as const;
 
 /** A Job Scheduler as Redis has it. */
 interface StoredSchedule {
   readonly nextAtMs: number;
-  readonly every: string | null;
-  readonly offset: string | null;
+  /** The values of {@link REPEAT_FIELDS}, `null` where there is none. */
+  readonly repeat: readonly (string | null)[];
   /** Whether the job that is to fire next is there; without it the schedule is dead. */
   readonly hasNextJob: boolean;
 }
@@ -36,8 +48,29 @@ const LOST_AFTER_MS = 60_000;
  * registries. Never 0, which BullMQ takes for none, and never the interval or more, which misplaces the
  * next run.
  */
-export function scheduleOffsetMs({ registry, intervalMs }: WantedSchedule): number {
+export function scheduleOffsetMs({
+  registry,
+  intervalMs,
+}: {
+  registry: string;
+  intervalMs: number;
+}): number {
   return 1 + (fnv1a(registry) % (intervalMs - 1));
+}
+
+function repeatOf(wanted: WantedSchedule): RepeatOptions {
+  if ('pattern' in wanted) return { pattern: wanted.pattern, tz: wanted.timezone };
+  return { every: wanted.intervalMs, offset: scheduleOffsetMs(wanted) };
+}
+
+function isSame(wanted: WantedSchedule, { repeat }: StoredSchedule): boolean {
+  const [every, offset, pattern, tz] = repeat.map((value) => value ?? '');
+  // BullMQ gives a pattern an offset of its own, which means nothing.
+  if ('pattern' in wanted) {
+    return every === '' && pattern === wanted.pattern && tz === wanted.timezone;
+  }
+  const isSamePhase = offset === String(scheduleOffsetMs(wanted));
+  return pattern === '' && every === String(wanted.intervalMs) && isSamePhase;
 }
 
 /**
@@ -60,32 +93,33 @@ export class ScheduleReconciler {
     const stored = await this.#list(nowMs);
     const added: WantedSchedule[] = [];
     const renewed: WantedSchedule[] = [];
+    const replaced: JobOfSchedule[] = [];
     const suspects = new Set<string>();
     let healed = 0;
     for (const schedule of wanted) {
-      const { registry, intervalMs } = schedule;
+      const { registry } = schedule;
       const found = stored.get(registry);
       stored.delete(registry);
       if (found === undefined) {
         added.push(schedule);
-      } else if (
-        found.every !== String(intervalMs) ||
-        found.offset !== String(scheduleOffsetMs(schedule))
-      ) {
-        renewed.push(schedule);
-      } else if (!found.hasNextJob) {
-        const sight = `${registry}@${found.nextAtMs}`;
-        if (!this.#suspects.has(sight)) suspects.add(sight);
-        else {
-          renewed.push(schedule);
-          healed += 1;
-        }
+        continue;
       }
+      const { nextAtMs } = found;
+      const isRetimed = !isSame(schedule, found);
+      if (!isRetimed && found.hasNextJob) continue;
+      const sight = `${registry}@${nextAtMs}`;
+      if (!isRetimed && !this.#suspects.has(sight)) {
+        suspects.add(sight);
+        continue;
+      }
+      renewed.push(schedule);
+      replaced.push({ registry, nextAtMs });
+      if (!isRetimed) healed += 1;
     }
     this.#suspects = suspects;
-    const gone = [...stored.keys()];
+    const gone = [...stored].map(([registry, { nextAtMs }]) => ({ registry, nextAtMs }));
     // Removed first, also where it is only retimed: an upsert keeps the phase of the old interval.
-    await this.#remove([...gone, ...renewed.map(({ registry }) => registry)]);
+    await this.#remove([...gone, ...replaced]);
     await this.#upsert([...added, ...renewed]);
     return {
       added: added.length,
@@ -108,7 +142,7 @@ export class ScheduleReconciler {
       '+inf',
       'WITHSCORES',
     );
-    const entries: { registry: string; nextAtMs: number }[] = [];
+    const entries: JobOfSchedule[] = [];
     for (let index = 0; index < flat.length; index += 2) {
       entries.push({ registry: flat[index] ?? '', nextAtMs: Number(flat[index + 1]) });
     }
@@ -123,19 +157,13 @@ export class ScheduleReconciler {
     return stored;
   }
 
-  async #read({
-    registry,
-    nextAtMs,
-  }: {
-    registry: string;
-    nextAtMs: number;
-  }): Promise<StoredSchedule> {
+  async #read({ registry, nextAtMs }: JobOfSchedule): Promise<StoredSchedule> {
     const key = this.#queue.toKey(`repeat:${registry}`);
-    const [[every, offset], next] = await Promise.all([
-      this.#redis.hmget(key, 'every', 'offset'),
+    const [repeat, next] = await Promise.all([
+      this.#redis.hmget(key, ...REPEAT_FIELDS),
       this.#redis.exists(`${key}:${nextAtMs}`),
     ]);
-    return { nextAtMs, every: every ?? null, offset: offset ?? null, hasNextJob: next === 1 };
+    return { nextAtMs, repeat, hasNextJob: next === 1 };
   }
 
   /** A late job may wait its turn; but one that no list of the queue holds waits for ever. */
@@ -145,7 +173,7 @@ export class ScheduleReconciler {
       .slice(0, BATCH_SIZE);
     const states = await Promise.all(
       late.map(([registry, { nextAtMs }]) =>
-        this.#queue.getJobState(`repeat:${registry}:${nextAtMs}`),
+        this.#queue.getJobState(jobId({ registry, nextAtMs })),
       ),
     );
     for (const [index, [registry, schedule]] of late.entries()) {
@@ -157,30 +185,44 @@ export class ScheduleReconciler {
     for (const batch of batches(schedules)) {
       await Promise.all(
         batch.map((schedule) =>
-          this.#queue.upsertJobScheduler(
-            schedule.registry,
-            { every: schedule.intervalMs, offset: scheduleOffsetMs(schedule) },
-            {
-              name: JOB_NAME,
-              data: { v: 1, registry: schedule.registry, trigger: 'schedule' },
-              opts: {
-                priority: TICK_PRIORITY,
-                attempts: 1,
-                removeOnComplete: true,
-                removeOnFail: { count: 1_000 },
-              },
+          this.#queue.upsertJobScheduler(schedule.registry, repeatOf(schedule), {
+            name: JOB_NAME,
+            data: { v: 1, registry: schedule.registry, trigger: 'schedule' },
+            opts: {
+              priority: TICK_PRIORITY,
+              attempts: 1,
+              removeOnComplete: true,
+              removeOnFail: { count: 1_000 },
             },
-          ),
+          }),
         ),
       );
     }
   }
 
-  async #remove(registries: readonly string[]): Promise<void> {
-    for (const batch of batches(registries)) {
-      await Promise.all(batch.map((registry) => this.#queue.removeJobScheduler(registry)));
+  async #remove(jobs: readonly JobOfSchedule[]): Promise<void> {
+    for (const batch of batches(jobs)) {
+      await Promise.all(batch.map(({ registry }) => this.#queue.removeJobScheduler(registry)));
+      await Promise.all(batch.map((job) => this.#removeRemains(job)));
     }
   }
+
+  /** A job that no list of the queue holds is left behind, and in the way of a new one of its time. */
+  async #removeRemains(job: JobOfSchedule): Promise<void> {
+    const id = jobId(job);
+    if ((await this.#queue.getJobState(id)) !== 'unknown') return;
+    await this.#redis.unlink(this.#queue.toKey(id));
+  }
+}
+
+/** The job that a schedule fires at a time. */
+interface JobOfSchedule {
+  readonly registry: string;
+  readonly nextAtMs: number;
+}
+
+function jobId({ registry, nextAtMs }: JobOfSchedule): string {
+  return `repeat:${registry}:${nextAtMs}`;
 }
 
 function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {

@@ -206,7 +206,9 @@ test('a request that is still open is hinted at', async () => {
     return { state: 'ran', run: testRun(ALPHA), followers: [], openRequest: 2 };
   });
   await add({ v: 1, registry: 'alpha' });
-  await vi.waitFor(() => expect(wishes).toContainEqual({ kind: 'hint', request: 2 }));
+  await vi.waitFor(() => expect(wishes).toContainEqual({ kind: 'hint', request: 2 }), {
+    timeout: 10_000,
+  });
 });
 
 test.each<[what: string, result: TickResult]>([
@@ -231,7 +233,7 @@ test.each<[what: string, result: TickResult]>([
 
     const second = vi.fn<Handle>(async () => ran());
     await start(second);
-    await vi.waitFor(() => expect(second).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(second).toHaveBeenCalledOnce(), { timeout: 10_000 });
   },
 );
 
@@ -300,17 +302,22 @@ test('ten requests while a run is under way are answered by exactly one more', a
   const jobs = await Promise.all(
     Array.from({ length: 10 }, () => add({ v: 1, registry: 'alpha' })),
   );
-  await vi.waitFor(async () =>
-    expect(await redis.hget(keys.control('alpha'), 'requested')).toBe('10'),
+  await vi.waitFor(
+    async () => expect(await redis.hget(keys.control('alpha'), 'requested')).toBe('10'),
+    { timeout: 10_000 },
   );
   go.resolve();
-  await vi.waitFor(async () =>
-    expect(await redis.hget(keys.control('alpha'), 'handled')).toBe('10'),
+  await vi.waitFor(
+    async () => expect(await redis.hget(keys.control('alpha'), 'handled')).toBe('10'),
+    { timeout: 10_000 },
   );
-  await vi.waitFor(async () => {
-    const counts = await foreign.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
-    expect(Object.values(counts)).toEqual([0, 0, 0, 0]);
-  });
+  await vi.waitFor(
+    async () => {
+      const counts = await foreign.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
+      expect(Object.values(counts)).toEqual([0, 0, 0, 0]);
+    },
+    { timeout: 10_000 },
+  );
   expect(runs).toEqual([0, 10]);
   for (const { id } of jobs) expect(await foreign.getJobState(id ?? '')).toBe('completed');
 });
@@ -336,5 +343,5 @@ test('requests run before ticks', async () => {
     order.push(registry);
     return ran();
   });
-  await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']));
+  await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']), { timeout: 10_000 });
 });

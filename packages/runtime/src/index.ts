@@ -6,8 +6,18 @@ export {
   type JsonSchema,
   propertiesOf,
 } from './config/json-schema.ts';
-export { type LoadedConfig, loadConfig, parseConfig } from './config/load-config.ts';
-export { ConfigError, type ConfigProblem, formatProblem } from './config/problem.ts';
+export {
+  type LoadConfigOptions,
+  type LoadedConfig,
+  loadConfig,
+  parseConfig,
+} from './config/load-config.ts';
+export {
+  ConfigError,
+  type ConfigProblem,
+  type ConfigWarning,
+  formatProblem,
+} from './config/problem.ts';
 export { type WatchConfigOptions, watchConfig } from './config/watch-config.ts';
 export {
   type EmbeddedRedis,

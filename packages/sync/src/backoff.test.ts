@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { backoffMs } from './backoff.ts';
+import { backoffMs, longestBackoffMs } from './backoff.ts';
+import { registryConfig } from './testing/registry-config.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -62,4 +63,19 @@ describe('backoffMs', () => {
       }
     },
   );
+});
+
+describe('longestBackoffMs', () => {
+  const NOON_MS = Date.parse('2026-02-01T12:00:00Z');
+  const longest = (config: Parameters<typeof registryConfig>[0]) =>
+    longestBackoffMs(registryConfig(config), NOON_MS);
+
+  test('is the interval', () => {
+    expect(longest({ syncPolicy: { interval: '5m' } })).toBe(300_000);
+  });
+
+  test('of a cron pattern is the time between two firings, and an hour at most', () => {
+    expect(longest({ schedule: { pattern: '*/5 * * * *' } })).toBe(300_000);
+    expect(longest({ schedule: { pattern: '0 6 * * *' } })).toBe(HOUR_MS);
+  });
 });

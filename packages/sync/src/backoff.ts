@@ -1,3 +1,6 @@
+import type { RegistryConfig } from '@syncline/contract';
+import { nextFiringMs } from './cron.ts';
+
 const FIRST_DELAY_MS = 5_000;
 /** So many tries lie in the first minute or so; after them an interval has at most two. */
 const QUICK_TRIES = 4;
@@ -20,4 +23,14 @@ export function backoffMs(options: {
   const least = consecutiveFailures > QUICK_TRIES ? intervalMs / 2 : 0;
   const wanted = Math.min(exponential, intervalMs) * (1 - JITTER * random);
   return Math.ceil(Math.max(wanted, least, retryAfterMs));
+}
+
+/**
+ * The longest wait for a next try: the interval; of a registry with a cron pattern, the time between its
+ * next two firings, but no more than the default interval.
+ */
+export function longestBackoffMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
+  if (schedule === undefined) return syncPolicy.interval;
+  const nextMs = nextFiringMs(schedule, nowMs);
+  return Math.min(syncPolicy.interval, nextFiringMs(schedule, nextMs) - nextMs);
 }

@@ -81,8 +81,12 @@ describe('Coordinator', () => {
     await writeRegistry('beta', 'one', 'two');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(() =>
-      expect(options.runs()).toEqual(expect.arrayContaining(['alpha published', 'beta published'])),
+    await vi.waitFor(
+      () =>
+        expect(options.runs()).toEqual(
+          expect.arrayContaining(['alpha published', 'beta published']),
+        ),
+      { timeout: 10_000 },
     );
     await writeRegistry('alpha', 'one', 'two', 'three');
     await vi.waitFor(
@@ -99,8 +103,10 @@ describe('Coordinator', () => {
     await writeRegistry('beta', 'one');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(() =>
-      expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
+    await vi.waitFor(
+      () =>
+        expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
+      { timeout: 10_000 },
     );
     expect(await coordinator.getStatus('alpha')).toMatchObject({
       phase: 'Failed',
@@ -119,8 +125,9 @@ describe('Coordinator', () => {
       ['beta', 'Pending'],
     ]);
     await coordinator.start();
-    await vi.waitFor(async () =>
-      expect((await coordinator.getStatus()).get('alpha')?.phase).toBe('Complete'),
+    await vi.waitFor(
+      async () => expect((await coordinator.getStatus()).get('alpha')?.phase).toBe('Complete'),
+      { timeout: 10_000 },
     );
     expect(await coordinator.getStatus('nobody')).toMatchObject({ phase: 'Pending' });
   });
@@ -155,7 +162,9 @@ describe('Coordinator', () => {
     const { runStore: _default, ...options } = first.options;
     const embedded = new Coordinator(options);
     await embedded.start();
-    await vi.waitFor(() => expect(first.options.runs()).toContain('alpha unchanged'));
+    await vi.waitFor(() => expect(first.options.runs()).toContain('alpha unchanged'), {
+      timeout: 10_000,
+    });
     await embedded.stop();
     const second = createCoordinator(fileRegistries('alpha'), {
       status: createFileStatusPersistence({ path }),

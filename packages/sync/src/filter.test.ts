@@ -40,7 +40,7 @@ describe('compileGlob', () => {
     expect(others.filter(matches)).toEqual([]);
   });
 
-  test.each(['[a', 'a{b', 'a]b['])('%s is refused', (glob) => {
+  test.each(['[a', 'a{b', 'a]b[', '[z-a]', 'a\\', 'a\\\\\\'])('%s is refused', (glob) => {
     expect(() => compileGlob(glob)).toThrow(
       expect.objectContaining({ name: SynclineError.name, code: 'config-invalid' }),
     );

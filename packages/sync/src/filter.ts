@@ -38,8 +38,10 @@ export function compileFilter(filter: Filter): FilterPredicate {
 /** Globs as ToolHive has them: over the whole name, case-sensitive, `*` crosses `/`. */
 export function compileGlob(glob: string): (name: string) => boolean {
   try {
+    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('there is nothing after the last \\');
     const matches = picomatch(glob, {
       bash: true, // a single star crosses slashes
+      debug: true, // else a range such as [z-a] would match nothing, and say nothing
       dot: true,
       nonegate: true,
       noextglob: true,

@@ -3,7 +3,9 @@ export {
   type ConflictMember,
   listConflicts,
 } from './catalog/conflicts.ts';
+export { checkGlobs, checkSchedules } from './config-checks.ts';
 export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
+export { type CronSchedule, lastFiringMs, nextFiringMs } from './cron.ts';
 export { createFileStatusPersistence } from './file-status-persistence.ts';
 export { compileFilter, compileGlob } from './filter.ts';
 export { filterHash, sourceHash } from './hashes.ts';

@@ -8,7 +8,7 @@ import {
   settledPhase,
   toSynclineError,
 } from '@syncline/contract';
-import { backoffMs } from './backoff.ts';
+import { backoffMs, longestBackoffMs } from './backoff.ts';
 import { filterHash, sourceHash } from './hashes.ts';
 import { Interruption } from './lease-keeper.ts';
 import type { SyncDecision } from './manager.ts';
@@ -136,7 +136,7 @@ export function failed(
   const consecutiveFailures = context.status.consecutiveFailures + 1;
   const delayMs = backoffMs({
     consecutiveFailures,
-    intervalMs: context.registry.syncPolicy.interval,
+    intervalMs: longestBackoffMs(context.registry, context.now()),
     retryAfterMs: error.retryAfterMs,
     random,
   });

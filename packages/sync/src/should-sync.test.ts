@@ -34,6 +34,8 @@ function status(changes: Parameters<typeof changeStatus>[1]): Partial<SyncNeedIn
   return { status: changeStatus(SYNCED.status, changes) };
 }
 
+const DAILY = { registry: registryConfig({ schedule: { pattern: '0 12 * * *' } }) };
+const HOURLY = { registry: registryConfig({ schedule: { pattern: '0 * * * *' } }) };
 const FAILING = status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:01.000Z' });
 
 describe('decideSyncNeed', () => {
@@ -115,6 +117,21 @@ describe('decideSyncNeed', () => {
       'everything is to be read again',
       status({ lastSyncAt: '2026-01-31T12:00:00.000Z' }),
       { need: 'fetch', reason: 'reconcile-due' },
+    ],
+    [
+      'everything would be overdue at the next firing of the schedule',
+      { ...status({ lastSyncAt: '2026-01-31T12:00:04.000Z' }), ...DAILY },
+      { need: 'fetch', reason: 'reconcile-due' },
+    ],
+    [
+      'it is not yet overdue then',
+      { ...status({ lastSyncAt: '2026-02-01T11:00:04.000Z' }), ...HOURLY },
+      { need: 'probe' },
+    ],
+    [
+      'who asks between two firings does not have everything read',
+      { ...status({ lastSyncAt: '2026-01-31T12:00:04.000Z' }), ...DAILY, trigger: 'manual' },
+      { need: 'probe' },
     ],
     [
       'it is not known when everything was read',

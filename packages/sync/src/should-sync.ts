@@ -1,4 +1,5 @@
 import type { Control, Reason, RegistryConfig, SyncStatus, Trigger } from '@syncline/contract';
+import { nextFiringMs } from './cron.ts';
 import { filterHash, sourceHash } from './hashes.ts';
 
 export interface SyncNeedInput {
@@ -57,7 +58,12 @@ export function decideSyncNeed(input: SyncNeedInput): SyncNeed {
   return { need: 'probe', known: status.revision, changed, unchanged };
 }
 
-function fullSyncIsDue({ registry, status, nowMs }: SyncNeedInput): boolean {
+function fullSyncIsDue({ registry, status, trigger, nowMs }: SyncNeedInput): boolean {
+  const { schedule, syncPolicy } = registry;
   const lastMs = Date.parse(status.lastSyncAt ?? '');
-  return !(nowMs - lastMs < registry.syncPolicy.fullInterval);
+  // A firing at the same time each day comes a little before a day has passed since the last run's end:
+  // what would be overdue at the next firing is due at this one.
+  const byMs =
+    schedule === undefined || trigger !== 'schedule' ? nowMs : nextFiringMs(schedule, nowMs) - 1;
+  return !(byMs - lastMs < syncPolicy.fullInterval);
 }

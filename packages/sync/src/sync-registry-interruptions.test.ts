@@ -189,8 +189,8 @@ describe('crowded', () => {
     const sync = crowd();
     const slot = single.slots.tryTake();
     const waiting = sync.sync(beta);
-    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined());
-    await vi.waitFor(() => expect(sync.status('beta')?.owner).toBeUndefined());
+    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sync.status('beta')?.owner).toBeUndefined(), { timeout: 10_000 });
     expect(sync.status('beta')).toMatchObject({ phase: 'Pending', startsWithoutFinish: 0 });
     slot?.release();
     expect(ran(await waiting)).toMatchObject({ outcome: 'published' });
@@ -203,8 +203,8 @@ describe('crowded', () => {
     const sync = crowd();
     const slot = single.slots.tryTake();
     const waiting = sync.sync(request());
-    await vi.waitFor(() => expect(sync.status()?.term).toBeDefined());
-    await vi.waitFor(() => expect(sync.status()?.owner).toBeUndefined());
+    await vi.waitFor(() => expect(sync.status()?.term).toBeDefined(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sync.status()?.owner).toBeUndefined(), { timeout: 10_000 });
     slot?.release();
     expect(ran(await waiting)).toMatchObject({ outcome: 'published', handledRequest: 1 });
     expect(sync.state.of('alpha').control).toMatchObject({ requested: 1, handled: 1 });
@@ -215,7 +215,7 @@ describe('crowded', () => {
     const slot = single.slots.tryTake();
     const stop = new AbortController();
     const waiting = sync.sync(beta, stop.signal);
-    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined());
+    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined(), { timeout: 10_000 });
     stop.abort();
     expect(await waiting).toEqual({ state: 'stopped' });
     slot?.release();

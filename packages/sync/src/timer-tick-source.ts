@@ -1,8 +1,14 @@
+import type { RegistryConfig } from '@syncline/contract';
+import { nextFiringMs } from './cron.ts';
 import type { ConfigSource, Logger, Tick, TickHandler, TickSource } from './ports.ts';
 
+/** Node fires timers that are longer than 24.8 days at once. */
+const LONGEST_TIMER_MS = 86_400_000;
+
 /**
- * Ticks from timers in this process: at once for each registry, then each interval, and earlier after a
- * failure. For programs that embed a coordinator; everyone else has BullMQ.
+ * Ticks from timers in this process: at once for each registry, then each interval, or whenever its
+ * schedule fires, and earlier after a failure. For programs that embed a coordinator; everyone else has
+ * BullMQ.
  */
 export function createTimerTickSource({
   config,
@@ -59,15 +65,26 @@ export function createTimerTickSource({
     registry: string,
     { handle, nextTryAt }: { handle: TickHandler; nextTryAt: string | undefined },
   ): void {
-    const intervalMs = config.registry(registry)?.syncPolicy.interval;
-    if (stopped || intervalMs === undefined) return;
-    const retryMs = nextTryAt === undefined ? intervalMs : Date.parse(nextTryAt) - Date.now();
-    const delayMs = Math.max(0, Math.min(intervalMs, retryMs));
-    const trigger = delayMs < intervalMs ? 'retry' : 'schedule';
+    const known = config.registry(registry);
+    if (stopped || known === undefined) return;
+    const tickAtMs = nextTickMs(known, Date.now());
+    const retryAtMs = nextTryAt === undefined ? tickAtMs : Date.parse(nextTryAt);
+    const trigger = retryAtMs < tickAtMs ? 'retry' : 'schedule';
     const tick: Tick = { registry, trigger, force: false, wish: { kind: 'tick' } };
-    timers.set(
-      registry,
-      setTimeout(() => run(tick, handle), delayMs),
-    );
+    wait(Math.min(tickAtMs, retryAtMs), { tick, handle });
   }
+
+  /** A timer may also fire early by the wall clock, which would fire a schedule twice. */
+  function wait(dueMs: number, due: { tick: Tick; handle: TickHandler }): void {
+    const aheadMs = dueMs - Date.now();
+    const timer = setTimeout(
+      () => (Date.now() < dueMs ? wait(dueMs, due) : run(due.tick, due.handle)),
+      Math.min(Math.max(0, aheadMs), LONGEST_TIMER_MS),
+    );
+    timers.set(due.tick.registry, timer);
+  }
+}
+
+function nextTickMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
+  return schedule === undefined ? nowMs + syncPolicy.interval : nextFiringMs(schedule, nowMs);
 }

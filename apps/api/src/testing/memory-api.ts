@@ -230,11 +230,12 @@ export class MemoryWorld {
     return {
       suspend: async (registry, options) => {
         const state = this.state(registry);
-        state.control = { ...state.control, suspended: true, ...options };
+        const { note: _note, author: _author, ...control } = state.control;
+        state.control = { ...control, suspended: true, suspendedAt: NOW, ...options };
       },
       resume: async (registry) => {
-        const { note: _note, pinned: _pinned, ...control } = this.state(registry).control;
-        this.state(registry).control = { ...control, suspended: false };
+        const { requested, handled, force } = this.state(registry).control;
+        this.state(registry).control = { requested, handled, force, suspended: false };
       },
       rollback: (registry, { snapshot }) => publish(registry, snapshot),
       approve: (registry, { snapshot }) => publish(registry, snapshot),

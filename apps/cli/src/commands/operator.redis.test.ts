@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import path from 'node:path';
 import { redisKeys, runSchema } from '@syncline/contract';
 import { createRegistryReader } from '@syncline/redis';
@@ -117,7 +118,14 @@ describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
 
   test('suspend keeps a registry from being synced until resume', async () => {
     expect(await system.run('suspend', 'local', '--note', 'moving')).toMatchObject({ code: 0 });
-    expect((await system.read('local')).control).toMatchObject({ suspended: true, note: 'moving' });
+    expect((await system.read('local')).control).toMatchObject({
+      suspended: true,
+      note: 'moving',
+      author: userInfo().username,
+      suspendedAt: expect.any(String),
+    });
+    await system.run('suspend', 'local', '--note', 'moving', '--author', 'ada');
+    expect((await system.run('status', 'local')).text).toMatch(/suspended by ada: moving$/m);
     expect(await system.run('sync', 'local')).toMatchObject({
       code: 1,
       text: expect.stringContaining('local is suspended'),

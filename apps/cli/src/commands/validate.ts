@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { loadConfig, readEnv } from '@syncline/runtime';
+import { formatProblem, loadConfig, readEnv } from '@syncline/runtime';
 import type { Command } from 'commander';
 import { envOptions } from '../environment.ts';
 import { counted } from '../format/text.ts';
@@ -12,7 +12,9 @@ export function addValidate(program: Command): void {
     .argument('[config]', 'the file; else the one that --config and SYNCLINE_CONFIG name')
     .addHelpText('after', '\nExample:\n  $ syncline validate examples/quickstart.yaml')
     .action(async (path: string | undefined) => {
-      const { config, ...loaded } = await loadConfig(path ?? configPath(program));
+      const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
+      const { config, ...loaded } = await loadConfig(path ?? configPath(program), { checks });
+      for (const warning of loaded.warnings) print(`warning: ${formatProblem(warning)}`);
       const contents = [
         counted(config.registries.length, 'registry', 'registries'),
         ...(config.catalogs.length === 0 ? [] : [counted(config.catalogs.length, 'catalog')]),

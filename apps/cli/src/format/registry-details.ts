@@ -24,6 +24,7 @@ export function formatRegistryDetails(
     ['failures', status.consecutiveFailures > 0 ? String(status.consecutiveFailures) : undefined],
     ['next try', formatUntil(status.nextDueAt, nowMs)],
     ['control', joined([suspension(view), pin(view)])],
+    ['suspended', when(control.suspendedAt ?? undefined)],
     ['held', holding(view)],
     ['requests', open > 0 ? `${open} open` : undefined],
     ['servers', String(status.serverCount)],

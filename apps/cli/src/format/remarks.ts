@@ -14,11 +14,12 @@ export function remarksOn(view: RegistryView): string {
   ]);
 }
 
-/** `suspended by the config`, `suspended: moving house` */
+/** `suspended by the config`, `suspended by ada: moving house` */
 export function suspension({ control }: RegistryView): string | undefined {
   if (control.suspendedBy === null) return undefined;
   if (control.suspendedBy === 'config') return 'suspended by the config';
-  return control.note === null ? 'suspended' : `suspended: ${plain(control.note)}`;
+  const who = control.author === null ? 'suspended' : `suspended by ${plain(control.author)}`;
+  return control.note === null ? who : `${who}: ${plain(control.note)}`;
 }
 
 /** `pinned to 0f3ac2d51b77` */

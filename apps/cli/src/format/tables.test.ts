@@ -50,19 +50,33 @@ test('a table of registries says what operators and guards did', () => {
   };
   const views = [
     viewOf({ control: { suspended: '1', note: 'moving\u001b[2J house' } }),
+    viewOf({ control: { suspended: '1', note: 'moving', author: 'ada\u001b[1m' } }),
+    viewOf({ control: { suspended: '1', author: 'ada' } }),
     viewOf({ config: { suspended: true } }),
     viewOf({ status: COMPLETE, control: { pinned: DIGEST } }),
     viewOf({ status: { ...COMPLETE, held } }),
     viewOf({ status: { ...COMPLETE, lastSuccessAt: at(-86_400_000) } }),
+    viewOf({
+      status: { ...COMPLETE, lastSuccessAt: at(-86_400_000) },
+      config: { staleAfter: '25h' },
+    }),
+    viewOf({
+      status: { ...COMPLETE, lastSuccessAt: at(-86_400_000) },
+      config: { schedule: { pattern: '0 6 * * *' } },
+    }),
   ];
   const text = uncolored(formatRegistries(views, { nowMs: NOW_MS, width: 200 }));
   expect(text.split('\n').map((line) => line.slice(62).trim())).toEqual([
     'REASON',
     'suspended: moving [2J house',
+    'suspended by ada [1m: moving',
+    'suspended by ada',
     'suspended by the config',
     'pinned to 0f3ac2d51b77; up-to-date-with-policy',
     'holds back 0f3ac2d51b77: 3 rows in place of 100; up-to-date-with-policy',
     'up-to-date-with-policy; stale',
+    'up-to-date-with-policy',
+    'up-to-date-with-policy',
   ]);
 });
 
@@ -78,6 +92,14 @@ test('details leave out what there is nothing of', () => {
       'last success  never',
     ].join('\n'),
   );
+  const suspended = viewOf({
+    control: { suspended: '1', note: 'moving', author: 'ada', suspendedAt: at(-3_600_000) },
+    config: { schedule: { pattern: '0 6 * * 1-5', timezone: 'Europe/Berlin' } },
+  });
+  const details = formatRegistryDetails(suspended, { nowMs: NOW_MS });
+  expect(details).toContain('\nschedule      0 6 * * 1-5 in Europe/Berlin\n');
+  expect(details).toContain('\ncontrol       suspended by ada: moving\n');
+  expect(details).toContain(`\nsuspended     60m ago, ${at(-3_600_000)}\n`);
   const failed = formatRegistryDetails(viewOf({ status: FAILED }), { nowMs: NOW_MS });
   expect(failed).toContain(`\nmessage       ${FAILED.message}\n`);
   expect(failed).toContain('\nerror         source-unreachable\nfailures      2\n');

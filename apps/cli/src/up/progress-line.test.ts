@@ -73,6 +73,10 @@ test('a line says what has come of a registry', () => {
   expect(line(failed())).toMatch(
     /^ {2}local {5}Failed {4}cannot reach it; next try at \d\d:\d\d:\d\d$/,
   );
+  const { control } = viewOf({ control: { suspended: '1', note: 'moving', author: 'ada' } });
+  expect(line({ ...complete(), control })).toBe(
+    '  local     Complete  12 servers, 14 versions; suspended by ada: moving',
+  );
   expect(line(syncing({ message: 'read 100 rows' }))).toBe('  local     Syncing   read 100 rows');
 });
 

@@ -4,6 +4,7 @@ import { redisKeys } from '@syncline/contract';
 import { createConfigFollower, createRegistryReader, createRunLog } from '@syncline/redis';
 import {
   composeServices,
+  formatProblem,
   type LoadedConfig,
   loadConfig,
   type ProcessContext,
@@ -12,7 +13,7 @@ import {
   startEmbeddedRedis,
   VERSION,
 } from '@syncline/runtime';
-import { startScheduler } from '@syncline/scheduler';
+import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
 import { startWorker } from '@syncline/worker';
 import type { StoreEnv } from '../environment.ts';
 import { counted } from '../format/text.ts';
@@ -28,9 +29,10 @@ import { startProgress } from './progress.ts';
  * @throws ConfigError before anything is started
  */
 export async function startUp(context: ProcessContext): Promise<Service> {
-  const loaded = await loadConfig(context.env.configPath);
+  const loaded = await loadConfig(context.env.configPath, { checks: CONFIG_CHECKS });
   const registries = counted(loaded.config.registries.length, 'registry', 'registries');
   print(`Syncline ${VERSION} with ${registries} of ${relative('', loaded.path)}`);
+  for (const warning of loaded.warnings) print(`warning: ${formatProblem(warning)}`);
 
   const started: Service[] = [];
   const start = async <Part extends Service>(starting: Promise<Part>): Promise<Part> => {

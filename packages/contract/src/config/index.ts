@@ -1,4 +1,5 @@
 export { type CatalogConfig, derivedRegistry } from './catalog.ts';
+export type { ConfigCheck, ConfigIssue } from './check.ts';
 export {
   type Config,
   type ConfigInput,
@@ -18,3 +19,4 @@ export {
   sourceKind,
   staleAfterMs,
 } from './registry.ts';
+export { isLocalRepository } from './sources.ts';

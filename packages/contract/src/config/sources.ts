@@ -190,10 +190,17 @@ function isPlainUrl(text: string): boolean {
 /** `host:path` of scp, as git has it; a single letter before the colon would be a drive. */
 const SCP_LIKE = /^(?:[\w.-]+@)?[\w][\w.-]+:(?!\/\/)[^\s-][^\s]*$/;
 
+const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
+
+/** Whether a repository of a config is a path on the disk, without a scheme. */
+export function isLocalRepository(repository: string): boolean {
+  return !HAS_SCHEME.test(repository) && !SCP_LIKE.test(repository);
+}
+
 function isRepository(text: string): boolean {
   if (/\p{Cc}/u.test(text) || text.startsWith('-')) return false;
   if (/^[a-z][a-z0-9+.-]*::/i.test(text)) return false;
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return SCP_LIKE.test(text) || !text.includes(':');
+  if (!HAS_SCHEME.test(text)) return SCP_LIKE.test(text) || !text.includes(':');
   const url = URL.parse(text);
   if (url === null || url.password + url.search + url.hash !== '') return false;
   if (url.hostname.startsWith('-')) return false;

@@ -15,8 +15,8 @@ test('problems are told as of a config file, their places counted from the entry
   };
   const problems = registryProblems(entry);
   expect(problems).toEqual([
-    expect.stringMatching(/^syncPolicy\.timeout: expected a duration/),
     'syncPolicy.intervall: unknown key; did you mean interval?',
+    expect.stringMatching(/^syncPolicy\.timeout: expected a duration/),
     'guard.maxShrinkPercent: expected a number of at most 100, found the number 200',
   ]);
   const loaded = () => parseConfig('c.json', JSON.stringify({ registries: [entry] }));

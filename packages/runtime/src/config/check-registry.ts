@@ -1,7 +1,5 @@
-import { allIssues } from './issues.ts';
+import { type LoadConfigOptions, parseConfig } from './load-config.ts';
 import { ConfigError } from './problem.ts';
-import { problemsOfIssues } from './problems-of-issues.ts';
-import { parseConfigText } from './read-document.ts';
 
 const ENTRY = 'registries[0]';
 
@@ -11,16 +9,16 @@ const ENTRY = 'registries[0]';
  *
  * @param entry plain data, as JSON gives it
  */
-export function registryProblems(entry: unknown): string[] {
+export function registryProblems(entry: unknown, options: LoadConfigOptions = {}): string[] {
   try {
-    const source = parseConfigText('config.json', JSON.stringify({ registries: [entry] }));
-    return problemsOfIssues(source, allIssues(source.data)).map((problem) => {
+    parseConfig('config.json', JSON.stringify({ registries: [entry] }), options);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map((problem) => {
       const path = problem.path.replace(ENTRY, '').replace(/^\./, '');
       const suggestion = problem.suggestion && `; did you mean ${problem.suggestion}?`;
       return `${path === '' ? '' : `${path}: `}${problem.message}${suggestion ?? ''}`;
     });
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map(({ message }) => message);
-    throw error;
   }
 }

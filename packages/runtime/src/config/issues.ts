@@ -1,4 +1,4 @@
-import { configSchema } from '@syncline/contract';
+import { type ConfigCheck, type ConfigIssue, configSchema } from '@syncline/contract';
 import type { z } from 'zod';
 import { configJsonSchema } from './json-schema.ts';
 import { formatPath } from './problem.ts';
@@ -7,10 +7,15 @@ import { suggestKey } from './suggest.ts';
 export type Issue = z.core.$ZodIssue;
 
 /**
- * Everything that the schema has against `data`. A value of a wrong type keeps it from checking what
- * several values say together, so what is left without such values is checked once more.
+ * Everything that the schema and the further checks have against `data`. A value of a wrong type keeps
+ * them from checking what several values say together, so what is left without such values is checked
+ * once more.
  */
-export function allIssues(data: unknown): Issue[] {
+export function allIssues(data: unknown, checks: readonly ConfigCheck[]): Issue[] {
+  return [...schemaIssues(data), ...schedulesBeside(data), ...checkIssues(data, checks)];
+}
+
+function schemaIssues(data: unknown): Issue[] {
   const issues = check(data);
   if (issues.length === 0) return [];
   const misspelt = misspeltPlaces(data, issues);
@@ -32,6 +37,33 @@ export function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
     value = Reflect.get(value, segment);
   }
   return value;
+}
+
+/** A schedule stands in place of the interval, and the schema cannot tell an interval from its default. */
+function schedulesBeside(data: unknown): Issue[] {
+  const registries = valueAt(data, ['registries']);
+  if (!Array.isArray(registries)) return [];
+  return registries.flatMap((registry: unknown, index) => {
+    const isBoth =
+      valueAt(registry, ['schedule']) !== undefined &&
+      valueAt(registry, ['syncPolicy', 'interval']) !== undefined;
+    const message = 'expected either schedule or syncPolicy.interval, but both are given';
+    return isBoth ? [asIssue({ path: ['registries', index, 'schedule'], message })] : [];
+  });
+}
+
+function checkIssues(data: unknown, checks: readonly ConfigCheck[]): Issue[] {
+  if (checks.length === 0) return [];
+  const issues = check(data);
+  const parsed = configSchema.safeParse(
+    issues.length === 0 ? data : withoutUnknownKeys(stripWrongValues(data, issues).rest, issues),
+  );
+  if (!parsed.success) return [];
+  return checks.flatMap((find) => find(parsed.data)).map(asIssue);
+}
+
+function asIssue({ path, message }: ConfigIssue): Issue {
+  return { code: 'custom', path: [...path], message, input: undefined };
 }
 
 function check(data: unknown): Issue[] {
@@ -75,6 +107,20 @@ function stripWrongValues(data: unknown, issues: readonly Issue[]) {
     stripped.add(formatPath(path)).add(formatPath(path.slice(0, -1)));
   }
   return { rest, stripped };
+}
+
+function withoutUnknownKeys(data: unknown, issues: readonly Issue[]): unknown {
+  for (const issue of issues) {
+    const parent = valueAt(data, issue.path);
+    if (issue.code !== 'unrecognized_keys' || !isObject(parent)) continue;
+    for (const key of issue.keys) Reflect.deleteProperty(parent, key);
+  }
+  return data;
+}
+
+/** Whether a value of plain data is a map. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return isObject(value) && !Array.isArray(value);
 }
 
 function isObject(value: unknown): value is object {

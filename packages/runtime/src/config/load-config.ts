@@ -1,61 +1,73 @@
 import { dirname, resolve } from 'node:path';
-import { type Config, type ConfigInput, configSchema } from '@syncline/contract';
+import { type Config, type ConfigCheck, type ConfigInput, configSchema } from '@syncline/contract';
+import { withAbsolutePaths } from './absolute-paths.ts';
 import { digestOf } from './canonical-json.ts';
-import { allIssues, type Issue } from './issues.ts';
-import { ConfigError } from './problem.ts';
+import { ownForm } from './form.ts';
+import { allIssues } from './issues.ts';
+import { ConfigError, type ConfigWarning } from './problem.ts';
 import { problemsOfIssues } from './problems-of-issues.ts';
-import { type ConfigDocument, parseConfigText, readConfigText } from './read-document.ts';
+import { parseConfigText } from './read-document.ts';
+import { readSettledText } from './read-settled-text.ts';
+import { isToolHiveConfig, translateToolHive } from './toolhive/translate.ts';
 
 /** A config file that holds, in every form that is needed of it. */
 export interface LoadedConfig {
   /** Parsed: durations in milliseconds, all defaults filled in. */
   readonly config: Config;
-  /** As it was written, relative paths made absolute. */
+  /** As it was written, relative paths made absolute; of a ToolHive config, in our own form. */
   readonly input: ConfigInput;
   /** SHA-256, in hex, of the canonical JSON of `input`. */
   readonly digest: string;
   /** The file, absolute. */
   readonly path: string;
+  /** What the file asks for and does not get, in the order of the file. */
+  readonly warnings: readonly ConfigWarning[];
+}
+
+export interface LoadConfigOptions {
+  /** Run besides the schema; what they find is told with its place as well. */
+  readonly checks?: readonly ConfigCheck[];
 }
 
 /**
- * Reads and checks a config file, YAML or JSON. Relative paths in it are taken from the file's directory.
+ * Reads and checks a config file, YAML or JSON, once nobody is writing it. Relative paths in it are taken
+ * from the file's directory.
  *
  * @throws ConfigError with all problems at once: `config-unreadable` or `config-invalid`
  */
-export async function loadConfig(path: string): Promise<LoadedConfig> {
-  return parseConfig(path, await readConfigText(path));
+export async function loadConfig(
+  path: string,
+  options: LoadConfigOptions = {},
+): Promise<LoadedConfig> {
+  return parseConfig(path, await readSettledText(path), options);
 }
 
 /** Like {@link loadConfig}, of text that was read before. */
-export function parseConfig(path: string, text: string): LoadedConfig {
+export function parseConfig(
+  path: string,
+  text: string,
+  { checks = [] }: LoadConfigOptions = {},
+): LoadedConfig {
   const source = parseConfigText(path, text);
-  const issues = allIssues(source.data);
-  if (issues.length > 0 || source.problems.length > 0) throw invalid(source, issues);
+  const form = isToolHiveConfig(source.data) ? translateToolHive(source) : ownForm(source);
+  const issues = allIssues(form.data, checks);
+  const problems = [
+    ...source.problems,
+    ...form.problems,
+    ...problemsOfIssues({ source, form }, issues),
+  ];
+  if (problems.length > 0) throw new ConfigError('config-invalid', inOrderOfFile(problems));
   // The schema has just accepted it.
-  const input = withAbsolutePaths(source.data as ConfigInput, dirname(resolve(path)));
+  const input = withAbsolutePaths(form.data as ConfigInput, dirname(resolve(path)));
   return {
     config: configSchema.parse(input),
     input,
     digest: digestOf(input),
     path: resolve(path),
+    warnings: inOrderOfFile(form.warnings),
   };
 }
 
-function invalid(source: ConfigDocument, issues: readonly Issue[]): ConfigError {
-  const problems = [...source.problems, ...problemsOfIssues(source, issues)].sort(
-    (one, other) => one.line - other.line || one.column - other.column,
-  );
-  return new ConfigError('config-invalid', problems);
-}
-
-function withAbsolutePaths(input: ConfigInput, directory: string): ConfigInput {
-  return {
-    ...input,
-    registries: input.registries.map((registry) =>
-      registry.file?.path === undefined
-        ? registry
-        : { ...registry, file: { ...registry.file, path: resolve(directory, registry.file.path) } },
-    ),
-  };
+function inOrderOfFile<Told extends ConfigWarning>(told: readonly Told[]): Told[] {
+  return told.toSorted((one, other) => one.line - other.line || one.column - other.column);
 }

@@ -1,15 +1,19 @@
 import { basename } from 'node:path';
 import { SynclineError } from '@syncline/contract';
 
-/** One thing that is wrong with a config file, and where. Lines and columns count from 1. */
-export interface ConfigProblem {
+/** Something that a config file asks for and does not get, and where. Lines and columns count from 1. */
+export interface ConfigWarning {
   readonly file: string;
   readonly line: number;
   readonly column: number;
   /** As in `registries[0].api.timeout`; empty for the whole file. */
   readonly path: string;
-  /** What is wrong, in words; it tells what was found and what was expected. */
+  /** What it is, in words; of a problem, it tells what was found and what was expected. */
   readonly message: string;
+}
+
+/** One thing that is wrong with a config file, and where. */
+export interface ConfigProblem extends ConfigWarning {
   readonly found: string;
   readonly expected: string;
   /** What was probably meant. */
@@ -35,7 +39,7 @@ export class ConfigError extends SynclineError {
 }
 
 /** One line: `syncline.yaml:12:5 registries[0].syncPolicy.intervall: unknown key; did you mean interval?` */
-export function formatProblem(problem: ConfigProblem): string {
+export function formatProblem(problem: ConfigWarning & Partial<ConfigProblem>): string {
   const place = `${basename(problem.file)}:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : ` ${problem.path}`;
   const suggestion =

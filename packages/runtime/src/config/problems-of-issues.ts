@@ -1,3 +1,4 @@
+import type { ConfigForm } from './form.ts';
 import { type Issue, valueAt } from './issues.ts';
 import {
   configJsonSchema,
@@ -13,28 +14,29 @@ import { suggestKey } from './suggest.ts';
 
 /** What is wrong by the schema, as problems with a place in the file. */
 export function problemsOfIssues(
-  source: ConfigDocument,
+  file: { readonly source: ConfigDocument; readonly form: ConfigForm },
   issues: readonly Issue[],
 ): ConfigProblem[] {
-  const schema = configJsonSchema();
+  const checked = { ...file, schema: configJsonSchema() };
   return issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => unknownKey({ source, schema }, issue.path, key))
-      : [wrongValue({ source, schema }, issue)],
+      ? issue.keys.map((key) => unknownKey(checked, issue.path, key))
+      : [wrongValue(checked, issue)],
   );
 }
 
 interface Checked {
   readonly source: ConfigDocument;
+  readonly form: ConfigForm;
   readonly schema: JsonSchema;
 }
 
 function unknownKey(
-  { source, schema }: Checked,
+  { source, form, schema }: Checked,
   parent: readonly PropertyKey[],
   key: string,
 ): ConfigProblem {
-  const path = [...parent, key];
+  const path = form.placeOf([...parent, key]);
   const suggestion = suggestKey(schema, parent, key);
   const expected = `one of ${[...propertiesOf(schemaAt(schema, parent)).keys()].join(', ')}`;
   return {
@@ -48,15 +50,16 @@ function unknownKey(
   };
 }
 
-function wrongValue({ source, schema }: Checked, issue: Issue): ConfigProblem {
-  const found = describe(valueAt(source.data, issue.path));
-  const expected = describeExpected(issue, schemaAt(schema, issue.path));
+function wrongValue({ source, form, schema }: Checked, issue: Issue): ConfigProblem {
+  const path = form.placeOf(issue.path);
+  const found = describe(valueAt(form.data, issue.path));
+  const expected = form.wordsOf(describeExpected(issue, schemaAt(schema, issue.path)));
   // Messages that name what was found, or that tell of two places, are whole as they are.
   const isWhole = /, (?:found|but) /.test(expected);
   return {
     file: source.file,
-    ...locate(source, issue.path),
-    path: formatPath(issue.path),
+    ...locate(source, path),
+    path: formatPath(path),
     message: `expected ${expected}${isWhole ? '' : `, found ${found}`}`,
     found,
     expected,

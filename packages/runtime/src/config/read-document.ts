@@ -1,10 +1,12 @@
-import { open } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { ConfigError, type ConfigProblem } from './problem.ts';
 
 /** The largest config file that is read. */
 export const CONFIG_MAX_BYTES = 5_000_000;
+const READ_BYTES = 65_536;
 /** How many nodes the aliases of one file may stand for, as the yaml library counts them. */
 const MAX_ALIAS_COUNT = 100;
 /** Syntax errors beyond these are mostly echoes of the first. */
@@ -24,23 +26,50 @@ export interface ConfigDocument {
 /**
  * The text of the config file.
  *
- * @throws ConfigError `config-unreadable` where it is missing, no file, too large, or may not be read
+ * @throws ConfigError `config-unreadable` where it is missing, no file, too large, or may not be read;
+ *   `config-invalid` where it is not in UTF-8
  */
 export async function readConfigText(file: string): Promise<string> {
   try {
     await using handle = await open(file);
     const stats = await handle.stat();
     if (stats.isDirectory()) throw unreadable(file, { expected: 'a file', found: 'a directory' });
-    if (stats.size > CONFIG_MAX_BYTES) {
-      const expected = `at most ${CONFIG_MAX_BYTES} bytes`;
-      throw unreadable(file, { expected, found: `${stats.size} bytes` });
-    }
-    return await handle.readFile('utf8');
+    if (stats.size > CONFIG_MAX_BYTES) throw tooLarge(file, `${stats.size} bytes`);
+    const bytes = await readAtMost(handle, CONFIG_MAX_BYTES + 1);
+    if (bytes.length > CONFIG_MAX_BYTES) throw tooLarge(file, 'more');
+    return decode(file, bytes);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const found = describeSystemError(error);
     throw unreadable(file, { expected: 'a file that can be read', found, cause: error });
   }
+}
+
+/** Pipes and devices do not say how much there is. */
+async function readAtMost(handle: FileHandle, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  while (size < maxBytes) {
+    const length = Math.min(maxBytes - size, READ_BYTES);
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(length), 0, length, null);
+    if (bytesRead === 0) break;
+    chunks.push(buffer.subarray(0, bytesRead));
+    size += bytesRead;
+  }
+  return Buffer.concat(chunks);
+}
+
+function decode(file: string, bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  const isText = isUtf8(bytes) && !text.includes('\0');
+  if (isText) return text.replace(/^\uFEFF/, '');
+  // Decoding puts something else in the place of what is no UTF-8.
+  const decoded = Buffer.from(text);
+  let wrongAt = bytes.findIndex((byte, index) => byte === 0 || byte !== decoded[index]);
+  if (wrongAt === -1) wrongAt = bytes.length;
+  const before = bytes.subarray(0, wrongAt).toString('utf8').split('\n');
+  const place = { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, path: '' };
+  throw new ConfigError('config-invalid', [wrong(place, 'other bytes', 'text in UTF-8')]);
 }
 
 /**
@@ -115,6 +144,10 @@ function wrong(
   expected: string,
 ): ConfigProblem {
   return { ...place, message: `expected ${expected}, found ${found}`, found, expected };
+}
+
+function tooLarge(file: string, found: string): ConfigError {
+  return unreadable(file, { expected: `at most ${CONFIG_MAX_BYTES} bytes`, found });
 }
 
 function unreadable(

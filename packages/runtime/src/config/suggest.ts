@@ -14,7 +14,8 @@ export function suggestKey(
   return nearest(key, [...allowed.keys()]) ?? furtherIn(key, allowed);
 }
 
-function nearest(key: string, candidates: readonly string[]): string | undefined {
+/** The candidate that is spelt nearly as `key` is. */
+export function nearest(key: string, candidates: readonly string[]): string | undefined {
   const farthest = Math.max(2, Math.floor(key.length / 3));
   const ranked = candidates
     .map((candidate) => ({
