@@ -50,7 +50,12 @@ async function dataOf({ redisUrl, prefix }: System): Promise<Map<string, string>
   for (const key of (await keysOf(redis, `${prefix}:`)).toSorted()) {
     // Whose turn it is to sweep passes on by itself.
     if (!key.startsWith(`${prefix}:`) || key === `${prefix}:sweep`) continue;
-    stored.set(key, (await redis.dumpBuffer(key))?.toString('hex') ?? '');
+    // The order of a hash's fields, and so its dump, changes by itself.
+    const isHash = (await redis.type(key)) === 'hash';
+    const content = isHash
+      ? JSON.stringify(Object.entries(await redis.hgetall(key)).sort())
+      : (await redis.dumpBuffer(key))?.toString('hex');
+    stored.set(key, content ?? '');
   }
   return stored;
 }

@@ -2,7 +2,8 @@ import { SynclineError } from '@syncline/contract';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createControlPolicy } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
-import { MemoryWorld, serveApi, testPreview } from './testing/memory-api.ts';
+import { MemoryWorld, serveApi } from './testing/memory-api.ts';
+import { testPreview } from './testing/test-preview.ts';
 
 const ENDPOINT = 'https://registry.example.com/base';
 const CONFIG = {

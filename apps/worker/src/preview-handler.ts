@@ -1,5 +1,6 @@
 import {
   describeSource,
+  type ErrorCode,
   type PreviewJob,
   type RegistryConfig,
   SynclineError,
@@ -41,7 +42,7 @@ export function createPreviewHandler({
       return preview;
     } catch (error) {
       metrics.previewFinished('failed');
-      throw 'config' in job ? withoutContent(error, job.config) : error;
+      throw 'config' in job ? withoutContent(error, job.config, config) : error;
     }
   };
 
@@ -61,13 +62,23 @@ export function createPreviewHandler({
   }
 }
 
+/** Their messages have words of what was read. */
+const TELLING_CODES: ReadonlySet<ErrorCode> = new Set(['source-not-json', 'source-not-a-registry']);
+
 /**
- * Whoever asks for a preview may name any file on this disk. What is no registry may be a secret, and the
- * error of a text that is no JSON has its first words.
+ * Whoever asks for a preview may name any file on this disk, and what is no registry may be a secret. Of
+ * a place that the config in force names the status tells anyway.
  */
-function withoutContent(error: unknown, registry: RegistryConfig): SynclineError {
+function withoutContent(
+  error: unknown,
+  registry: RegistryConfig,
+  config: ConfigSource,
+): SynclineError {
   const known = toSynclineError(error);
+  const place = describeSource(registry);
+  const inForce = config.registry(registry.name);
   const isOnDisk = registry.file?.path !== undefined || registry.git !== undefined;
-  if (known.code !== 'source-not-json' || !isOnDisk) return known;
-  return new SynclineError('source-not-json', `${describeSource(registry)} is no JSON`);
+  const isKnown = inForce !== undefined && describeSource(inForce) === place;
+  if (!isOnDisk || isKnown || !TELLING_CODES.has(known.code)) return known;
+  return new SynclineError(known.code, `${place} holds no registry`);
 }

@@ -155,16 +155,27 @@ test('a preview is answered, and publishes nothing', async () => {
 
 test('a preview tells nothing of a file that is no registry', async () => {
   const shared = testRedis();
-  await publishRegistry(shared, 'alpha');
   const file = path.join(await temporaryDirectory(), 'token');
-  await writeFile(file, 'planted-secret');
   await start({ redisUrl: shared.url, prefix: shared.prefix });
   const keys = redisKeys(shared.prefix);
+  const input = { registries: [{ name: 'known', file: { path: file } }] };
+  await publishConfig({ redis: shared.client, keys }, { input, digest: 'one' });
   const previewer = createPreviewRequester({ redis: shared.client, keys, onError: () => {} });
   onTestFinished(() => previewer.close());
-  const config = { name: 'curious', file: { path: file } };
-  await expect(previewer.request({ config }, { timeoutMs: 10_000 })).rejects.toMatchObject({
-    code: 'preview-failed',
-    message: `the source cannot be read: source-not-json: ${file} is no JSON`,
-  });
+  const messageOf = (name: string) =>
+    previewer.request({ config: { name, file: { path: file } } }, { timeoutMs: 10_000 }).then(
+      () => 'a preview',
+      (error: Error) => error.message,
+    );
+  for (const [text, code] of [
+    ['planted-secret', 'source-not-json'],
+    ['{"planted-secret": 1}', 'source-not-a-registry'],
+  ] as const) {
+    await writeFile(file, text);
+    expect(await messageOf('curious')).toBe(
+      `the source cannot be read: ${code}: ${file} holds no registry`,
+    );
+    // Its status says as much.
+    expect(await messageOf('known')).toContain('planted-secret');
+  }
 });

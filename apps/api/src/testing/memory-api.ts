@@ -22,6 +22,7 @@ import type { PreviewWish } from '@syncline/redis';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { testPreview } from './test-preview.ts';
 
 /** Redis's clock, as the tests have it. */
 export const NOW = '2026-02-01T12:00:00.000Z';
@@ -43,41 +44,6 @@ export function testRun(registry: string, term: string, changes: Partial<Run> = 
     handledRequest: 0,
     upstream: { requests: 1, bytes: 2 },
     ...changes,
-  };
-}
-
-/** A preview for tests: one row would come. */
-export function testPreview(registry: string): Preview {
-  return {
-    registry,
-    state: 'would-publish',
-    paused: null,
-    guard: {
-      verdict: 'pass',
-      compared: 'rowCount',
-      countBefore: 0,
-      countAfter: 1,
-      lostPercent: 0,
-      maxShrinkPercent: 20,
-      allowEmpty: false,
-    },
-    rowCount: 1,
-    rowCountBefore: 0,
-    sourceRowCount: 1,
-    serverCount: 1,
-    skillCount: 0,
-    pluginCount: 0,
-    diff: {
-      added: 1,
-      updated: 0,
-      removed: 0,
-      samples: { added: ['a@1'], updated: [], removed: [] },
-    },
-    changes: [],
-    quarantined: { count: 0, samples: [] },
-    upstream: { requests: 1, bytes: 2 },
-    startedAt: NOW,
-    durationMs: 3,
   };
 }
 
