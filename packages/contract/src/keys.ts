@@ -22,6 +22,10 @@ export function redisKeys(prefix: string) {
     registries: `${prefix}:registries`,
     /** String with expiry: the worker whose turn it is to sweep. */
     sweepTurn: `${prefix}:sweep`,
+    /** Sorted set: requests under way at a host with a budget, scored with when each is over at the latest (ms). */
+    requestPlaces: (host: string) => `${prefix}:{host:${host}}:places`,
+    /** String with expiry: when the last request to a host with a budget begins (µs); it may be ahead. */
+    lastRequest: (host: string) => `${prefix}:{host:${host}}:last`,
     /** Hash: status, and the lease within it. */
     status: (registry: string) => registryKey(registry, 'status'),
     /** Hash: what operators and requesters want. */

@@ -6,6 +6,7 @@ export { createOperations, type Operations } from './operations.ts';
 export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
 export { trackRegistries } from './registry-index.ts';
 export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';
+export { createRedisRequestBudgets } from './request-budgets.ts';
 export { createRunLog, type RunLog } from './run-log.ts';
 export { createRedisRunStore } from './run-store.ts';
 export { type ScheduleChanges, ScheduleReconciler, type WantedSchedule } from './schedules.ts';

@@ -18,6 +18,7 @@ export {
   type ResolvedAddress,
 } from './network/address-guard.ts';
 export type { ProxyOptions } from './network/proxies.ts';
+export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
 export * from './ports.ts';
 export { countsOf } from './run-ending.ts';
 export * from './serving/index.ts';
