@@ -5,6 +5,7 @@ import {
   connectRedis,
   createBullTickSource,
   createConfigFollower,
+  createRedisRequestBudgets,
   createRedisRunStore,
   createRedisSnapshotStore,
   createRedisStatusPersistence,
@@ -55,6 +56,11 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
     userAgent: () => config.current()?.network.userAgent,
     guard: createAddressGuard({ allow: () => config.current()?.network.allow ?? [] }),
     proxies: { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy },
+    budgets: createRedisRequestBudgets({
+      redis,
+      keys,
+      budgets: () => config.current()?.network.budgets ?? [],
+    }),
   });
   const ingest = new IngestPool({ heavyRuns: env.heavyRuns });
   const snapshots = createRedisSnapshotStore({ redis, keys });

@@ -26,6 +26,10 @@ export function redisKeys(prefix: string) {
     sweepTurn: `${prefix}:sweep`,
     /** String with expiry: what a worker has answered to a preview, JSON. */
     previewAnswer: (id: string) => `${prefix}:preview:${id}`,
+    /** Sorted set: requests under way at a host with a budget, scored with when each is over at the latest (ms). */
+    requestPlaces: (host: string) => `${prefix}:{host:${host}}:places`,
+    /** String with expiry: when the last request to a host with a budget begins (µs); it may be ahead. */
+    lastRequest: (host: string) => `${prefix}:{host:${host}}:last`,
     /** Hash: status, and the lease within it. */
     status: (registry: string) => registryKey(registry, 'status'),
     /** Hash: what operators and requesters want. */

@@ -13,6 +13,7 @@ export { startPreviewWorker } from './preview-worker.ts';
 export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
 export { trackRegistries } from './registry-index.ts';
 export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';
+export { createRedisRequestBudgets } from './request-budgets.ts';
 export { createRunLog, type RunLog } from './run-log.ts';
 export { createRedisRunStore } from './run-store.ts';
 export {

@@ -25,6 +25,7 @@ export {
   type ResolvedAddress,
 } from './network/address-guard.ts';
 export type { ProxyOptions } from './network/proxies.ts';
+export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
 export * from './ports.ts';
 export { type PreviewDependencies, type PreviewRequest, previewRegistry } from './preview.ts';
 export { countsOf } from './run-ending.ts';

@@ -1,4 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { parseBody } from '../ingest/parse-body.ts';
 import { localGuard } from '../testing/local-guard.ts';
@@ -6,7 +10,7 @@ import { type LocalServer, startLocalServer } from '../testing/local-server.ts';
 import { sourceContext } from '../testing/source-context.ts';
 import { ApiSource } from './api-source.ts';
 import { HttpClient } from './http.ts';
-import type { SourceContext } from './source.ts';
+import type { SourceContext, TakeBody } from './source.ts';
 
 let http: HttpClient;
 beforeEach(() => {
@@ -81,6 +85,51 @@ describe('ApiSource', () => {
     const pages = { '': { rows: 1, next: 'two' }, two: { rows: 2 } };
     const server = await serve(pages, { spelling: 'next_cursor' });
     expect(await walk(server.url)).toEqual([1, 2]);
+  });
+
+  test('sends what lets it in with each page, as it is at that moment', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'syncline-api-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const tokenFile = join(directory, 'token');
+    await writeFile(tokenFile, 'first\n');
+    const server = await serve({
+      '': (response) => {
+        writeFileSync(tokenFile, 'second\n');
+        response.end(JSON.stringify({ servers: [], metadata: { nextCursor: 'two' } }));
+      },
+      two: { rows: 1 },
+    });
+    const access = { auth: { tokenFile }, headers: { 'X-Tenant': 'acme' } };
+    const source = new ApiSource({ endpoint: server.url, timeoutMs: 5_000, http, access });
+    const take: TakeBody = async (body) => {
+      const { format, rows, nextCursor } = parseBody(body);
+      return { format, rowCount: rows.length, nextCursor };
+    };
+    await source.fetch(take, sourceContext());
+    expect(server.headers.map(({ authorization }) => authorization)).toEqual([
+      'Bearer first',
+      'Bearer second',
+    ]);
+    expect(server.headers.every((headers) => headers['x-tenant'] === 'acme')).toBe(true);
+  });
+
+  test('a walk without end is given up', async () => {
+    let page = 0;
+    const server = await startLocalServer((_request, response) => {
+      page += 1;
+      response.end(JSON.stringify({ servers: [], metadata: { nextCursor: String(page) } }));
+    });
+    const source = new ApiSource({ endpoint: server.url, timeoutMs: 5_000, http, maxPages: 10 });
+    const take: TakeBody = async (body) => ({
+      format: 'registry-list',
+      rowCount: 0,
+      nextCursor: parseBody(body).nextCursor,
+    });
+    await expect(source.fetch(take, sourceContext())).rejects.toMatchObject({
+      code: 'source-too-large',
+      message: expect.stringContaining('more than 10 pages'),
+    });
+    expect(page).toBe(10);
   });
 
   test('passes the cursor back as it is, whatever it looks like', async () => {

@@ -16,6 +16,8 @@ export interface ApiSourceOptions {
   /** Default: nothing is sent that lets us in. */
   readonly access?: Access;
   readonly http: HttpClient;
+  /** Default: more than any registry has. */
+  readonly maxPages?: number;
 }
 
 /**
@@ -37,6 +39,7 @@ export class ApiSource implements Source {
   }
 
   async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: undefined }> {
+    const { maxPages = MAX_PAGES } = this.#options;
     const cursors = new Set<string>();
     const bytesBefore = context.upstream.bytes;
     let rowCount = 0;
@@ -46,7 +49,7 @@ export class ApiSource implements Source {
       context.report(`read ${rowCount} rows in ${page} pages`);
       if (nextCursor === undefined) return { revision: undefined };
       if (cursors.has(nextCursor)) throw repeatedCursor(nextCursor);
-      if (page >= MAX_PAGES) throw tooLarge(`more than ${MAX_PAGES} pages`);
+      if (page >= maxPages) throw tooLarge(`more than ${maxPages} pages`);
       if (context.upstream.bytes - bytesBefore > MAX_TOTAL_BYTES) {
         throw tooLarge(`more than ${MAX_TOTAL_BYTES} bytes`);
       }

@@ -47,7 +47,7 @@ describe('readAccessHeaders', () => {
     ['is binary', () => writeFile(path, Buffer.from([0xff, 0xfe, 65])), 'it holds more than that'],
     ['is large', () => writeFile(path, SECRET.repeat(1_000)), 'it is too large'],
     ['is a directory', () => mkdir(path), 'it is no file'],
-    ['is a pipe', async () => execFileSync('mkfifo', [path]), 'it is no file'],
+    ['is a pipe', async () => execFileSync('sh', ['-c', 'mkfifo "$0"', path]), 'it is no file'],
   ])('a file that %s is named, and nothing of what is in it', async (_what, make, why) => {
     await make();
     const error = await readAccessHeaders({ auth: { tokenFile: path } }).catch(

@@ -1,5 +1,14 @@
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { createAddressGuard } from '../network/address-guard.ts';
+import type { RequestBudgets } from '../ports.ts';
+import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
+import {
+  createInMemoryPlaceStore,
+  createInMemoryRequestBudgets,
+} from '../testing/in-memory-request-budgets.ts';
 import { localGuard } from '../testing/local-guard.ts';
 import { type Answer, type LocalServer, startLocalServer } from '../testing/local-server.ts';
 import { HttpClient, type HttpRequest } from './http.ts';
@@ -192,6 +201,66 @@ describe('HttpClient', () => {
       await expect(get(server.url, { signal: abort.signal })).rejects.toBe(reason);
     },
   );
+});
+
+describe('a budget', () => {
+  const LIMITED = [{ host: '127.0.0.1', concurrency: 1 }];
+
+  test('is kept to, also by those that redirects lead to', async () => {
+    const arrived: string[] = [];
+    const held = Promise.withResolvers<ServerResponse>();
+    const server = await serve((request, response) => {
+      arrived.push(request.url ?? '');
+      if (request.url === '/held') held.resolve(response);
+      else if (request.url === '/moved') response.writeHead(302, { location: '/end' }).end();
+      else response.end('hello');
+    });
+    const budgets = createInMemoryRequestBudgets({
+      store: createInMemoryPlaceStore(),
+      budgets: () => LIMITED,
+    });
+    const limited = testHttpClient({ budgets });
+    const first = limited.get(testHttpRequest(`${server.url}/held`));
+    const response = await held.promise;
+    const others = [1, 2].map(() => limited.get(testHttpRequest(`${server.url}/moved`)));
+    // Without the budget its answer would be there long before.
+    await http.get(testHttpRequest(`${server.url}/unlimited`));
+    expect(arrived).toEqual(['/held', '/unlimited']);
+    response.end();
+    await Promise.all([first, ...others]);
+    expect(arrived).toHaveLength(6);
+  });
+
+  test('may be waited for longer than an answer', async () => {
+    const timeoutMs = 1_000;
+    const budgets: RequestBudgets = {
+      take: async () => {
+        await once(AbortSignal.timeout(timeoutMs + 100), 'abort');
+        return { release: () => {} };
+      },
+    };
+    const server = await serve((_request, response) => response.end('hello'));
+    const body = await testHttpClient({ budgets }).get(testHttpRequest(server.url, { timeoutMs }));
+    expect(body).toHaveLength(5);
+  });
+
+  test('has its place back whatever comes of a request', async () => {
+    const taken = new Map<string, boolean>();
+    const budgets: RequestBudgets = {
+      take: async () => {
+        const id = String(taken.size);
+        taken.set(id, true);
+        return { release: () => void taken.set(id, false) };
+      },
+    };
+    const limited = testHttpClient({ budgets, guard: createAddressGuard({ allow: () => [] }) });
+    await expect(limited.get(testHttpRequest('http://127.0.0.1:1'))).rejects.toThrow();
+    const loop = await serve((_request, response) =>
+      response.writeHead(302, { location: '/' }).end(),
+    );
+    await expect(testHttpClient({ budgets }).get(testHttpRequest(loop.url))).rejects.toThrow();
+    expect([...taken.values()]).toEqual([false, false]);
+  });
 });
 
 describe('parseRetryAfter', () => {

@@ -1,6 +1,11 @@
+import { describeRequestBudgets } from './describe-request-budgets.ts';
 import { describeRunStore } from './describe-run-store.ts';
 import { describeSnapshotStore } from './describe-snapshot-store.ts';
 import { describeStatusPersistence } from './describe-status-persistence.ts';
+import {
+  createInMemoryPlaceStore,
+  createInMemoryRequestBudgets,
+} from './in-memory-request-budgets.ts';
 import { createInMemoryHarness } from './store-harness.ts';
 
 describeRunStore('the in-memory run store', async () => createInMemoryHarness());
@@ -9,3 +14,7 @@ describeStatusPersistence(
   'the in-memory status persistence',
   async () => createInMemoryHarness().status,
 );
+describeRequestBudgets('the in-memory request budgets', async () => {
+  const store = createInMemoryPlaceStore();
+  return (options) => createInMemoryRequestBudgets({ ...options, store });
+});

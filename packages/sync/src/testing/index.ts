@@ -1,3 +1,4 @@
+export { type BudgetsOptions, describeRequestBudgets } from './describe-request-budgets.ts';
 export { describeRunStore } from './describe-run-store.ts';
 export { describeSnapshotStore } from './describe-snapshot-store.ts';
 export { describeStatusPersistence } from './describe-status-persistence.ts';

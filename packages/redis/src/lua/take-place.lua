@@ -1,0 +1,43 @@
+--[[
+Takes a place among the requests that are under way at a host, and a time at which the request may begin.
+
+KEYS  1 sorted set: places, scored with when each is free again at the latest (ms)
+      2 string: when the last request begins (us), which may be ahead
+ARGV  1 place   2 requests at once, 0 for any number   3 least time between two beginnings in us, 0 for none
+      4 the longest that it may be waited for, in ms   5 the longest that the request may take, in ms
+Returns
+  {'taken', ms to wait until the request may begin}
+  {'full'}                                  all places are taken: nothing was written
+  {'late', ms until a request may begin}    longer than anyone waits: nothing was written
+A place whose holder has died is free again when its time is over.
+]]
+local time = redis.call('TIME')
+local nowUs = time[1] * 1000000 + time[2]
+local nowMs = math.floor(nowUs / 1000)
+local concurrency, gapUs = tonumber(ARGV[2]), tonumber(ARGV[3])
+local longestWaitMs, holdMs = tonumber(ARGV[4]), tonumber(ARGV[5])
+
+if concurrency > 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', nowMs)
+  if redis.call('ZCARD', KEYS[1]) >= concurrency then return {'full'} end
+end
+
+local waitMs = 0
+if gapUs > 0 then
+  local lastUs = tonumber(redis.call('GET', KEYS[2]) or '0')
+  -- Nobody is given a time so far ahead: this clock has gone back.
+  if lastUs - nowUs > longestWaitMs * 1000 then lastUs = 0 end
+  local beginUs = math.max(nowUs, lastUs + gapUs)
+  waitMs = math.ceil((beginUs - nowUs) / 1000)
+  if waitMs > longestWaitMs then return {'late', string.format('%.0f', waitMs)} end
+  redis.call('SET', KEYS[2], string.format('%.0f', beginUs), 'PX',
+    string.format('%.0f', waitMs + math.ceil(gapUs / 1000)))
+end
+
+if concurrency > 0 then
+  local leaseMs = waitMs + holdMs
+  redis.call('ZADD', KEYS[1], string.format('%.0f', nowMs + leaseMs), ARGV[1])
+  local ttlMs = math.max(redis.call('PTTL', KEYS[1]), leaseMs)
+  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', ttlMs))
+end
+return {'taken', string.format('%.0f', waitMs)}
