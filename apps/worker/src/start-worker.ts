@@ -16,13 +16,16 @@ import {
   readinessOf,
   requireRedisUrl,
   type Service,
+  searchPath,
   startLoop,
   within,
 } from '@syncline/runtime';
 import {
   Coordinator,
+  createAddressGuard,
   createManager,
   createSourceFactory,
+  Git,
   HttpClient,
   IngestPool,
 } from '@syncline/sync';
@@ -45,12 +48,18 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
   const queue = createSyncQueue({ redis, keys, onError });
   const config = createConfigFollower({ redis, keys, logger });
   const http = new HttpClient({ userAgent: () => config.current()?.network.userAgent });
+  const git = new Git({
+    dataDir: env.dataDir,
+    searchPath: searchPath(),
+    guard: createAddressGuard({ allow: () => config.current()?.network.allow ?? [] }),
+    userAgent: () => config.current()?.network.userAgent,
+  });
   const ingest = new IngestPool({ heavyRuns: env.heavyRuns });
   const snapshots = createRedisSnapshotStore({ redis, keys });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
 
   const coordinator = new Coordinator({
-    manager: createManager({ createSource: createSourceFactory({ http }), ingest, snapshots }),
+    manager: createManager({ createSource: createSourceFactory({ http, git }), ingest, snapshots }),
     runStore: createRedisRunStore({ redis, keys }),
     status: createRedisStatusPersistence({ redis, keys, config }),
     config,

@@ -11,6 +11,7 @@ export {
   type SyncDecision,
   type SyncResult,
 } from './manager.ts';
+export { createAddressGuard } from './network/address-guard.ts';
 export * from './ports.ts';
 export { countsOf } from './run-ending.ts';
 export * from './serving/index.ts';
@@ -24,6 +25,7 @@ export {
   type SnapshotReader,
 } from './snapshot/reader.ts';
 export { createSourceFactory } from './sources/create-source.ts';
+export { Git, type GitOptions } from './sources/git/index.ts';
 export { HttpClient } from './sources/http.ts';
 export type { SyncDependencies } from './sync-dependencies.ts';
 export { syncRegistry } from './sync-registry.ts';
