@@ -19,6 +19,7 @@ import {
   readinessOf,
   requireRedisUrl,
   type Service,
+  searchPath,
   startLoop,
   within,
 } from '@syncline/runtime';
@@ -27,8 +28,10 @@ import {
   createAddressGuard,
   createManager,
   createSourceFactory,
+  Git,
   HttpClient,
   IngestPool,
+  proxyFor,
   systemClock,
 } from '@syncline/sync';
 import { createPreviewHandler } from './preview-handler.ts';
@@ -52,21 +55,31 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
   const blocking = connectRedis({ url, manner: 'patient', onError });
   const queue = createSyncQueue({ redis, keys, onError });
   const config = createConfigFollower({ redis, keys, logger });
+  const userAgent = () => config.current()?.network.userAgent;
+  const guard = createAddressGuard({ allow: () => config.current()?.network.allow ?? [] });
+  const proxies = { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy };
   const http = new HttpClient({
-    userAgent: () => config.current()?.network.userAgent,
-    guard: createAddressGuard({ allow: () => config.current()?.network.allow ?? [] }),
-    proxies: { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy },
+    userAgent,
+    guard,
+    proxies,
     budgets: createRedisRequestBudgets({
       redis,
       keys,
       budgets: () => config.current()?.network.budgets ?? [],
     }),
   });
+  const git = new Git({
+    dataDir: env.dataDir,
+    searchPath: searchPath(),
+    guard,
+    proxyFor: (target) => proxyFor(target, proxies),
+    userAgent,
+  });
   const ingest = new IngestPool({ heavyRuns: env.heavyRuns });
   const snapshots = createRedisSnapshotStore({ redis, keys });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
 
-  const createSource = createSourceFactory({ http });
+  const createSource = createSourceFactory({ http, git });
 
   const coordinator = new Coordinator({
     manager: createManager({ createSource, ingest, snapshots }),

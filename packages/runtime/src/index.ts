@@ -45,6 +45,7 @@ export type { AgesSource } from './metrics/scrape-metrics.ts';
 export { type OpsServer, type OpsServerOptions, startOpsServer } from './ops-server.ts';
 export { type ProcessContext, type RunProcessOptions, runProcess } from './process.ts';
 export { requireRedisUrl } from './require-redis-url.ts';
+export { searchPath } from './search-path.ts';
 export { composeServices, type Readiness, readinessOf, type Service } from './service.ts';
 export { VERSION } from './version.ts';
 export { within } from './within.ts';

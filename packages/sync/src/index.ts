@@ -24,7 +24,7 @@ export {
   createAddressGuard,
   type ResolvedAddress,
 } from './network/address-guard.ts';
-export type { ProxyOptions } from './network/proxies.ts';
+export { type ProxyOptions, proxyFor } from './network/proxies.ts';
 export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
 export * from './ports.ts';
 export { type PreviewDependencies, type PreviewRequest, previewRegistry } from './preview.ts';
@@ -40,6 +40,7 @@ export {
   type SnapshotReader,
 } from './snapshot/reader.ts';
 export { createSourceFactory } from './sources/create-source.ts';
+export { Git, type GitOptions } from './sources/git/index.ts';
 export { HttpClient } from './sources/http.ts';
 export type { SyncDependencies } from './sync-dependencies.ts';
 export { syncRegistry } from './sync-registry.ts';

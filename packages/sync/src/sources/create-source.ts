@@ -1,14 +1,21 @@
 import { type RegistryConfig, SynclineError } from '@syncline/contract';
 import { ApiSource } from './api-source.ts';
 import { FileSource } from './file-source.ts';
+import { type Git, GitSource } from './git/index.ts';
 import type { HttpClient } from './http.ts';
 import type { Source } from './source.ts';
 import { UrlSource } from './url-source.ts';
 
 export type CreateSource = (registry: RegistryConfig) => Source;
 
+export interface SourceDependencies {
+  readonly http: HttpClient;
+  /** Where it is missing, registries in Git repositories cannot be read. */
+  readonly git?: Git;
+}
+
 /** Makes the source that a registry's config asks for. */
-export function createSourceFactory({ http }: { http: HttpClient }): CreateSource {
+export function createSourceFactory({ http, git }: SourceDependencies): CreateSource {
   return (registry) => {
     const { file, api } = registry;
     if (file?.path !== undefined) return new FileSource({ path: file.path });
@@ -18,6 +25,9 @@ export function createSourceFactory({ http }: { http: HttpClient }): CreateSourc
     if (api !== undefined) {
       const { endpoint, timeout } = api;
       return new ApiSource({ endpoint, timeoutMs: timeout, access: api, http });
+    }
+    if (registry.git !== undefined && git !== undefined) {
+      return new GitSource({ registry: registry.name, config: registry.git, git });
     }
     throw new SynclineError(
       'config-invalid',

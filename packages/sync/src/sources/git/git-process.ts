@@ -1,0 +1,180 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { SynclineError } from '@syncline/contract';
+import { endProcessGroup } from './process-group.ts';
+
+/** More of what git says on its standard error is of no use to anyone. */
+const MAX_STDERR_BYTES = 16 * 1024;
+const DEFAULT_MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
+
+export interface GitCommand {
+  readonly args: readonly string[];
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** What git's credential helper finds at descriptor 3, and nobody else anywhere. */
+  readonly credential?: string | undefined;
+}
+
+export interface GitLimits {
+  readonly signal: AbortSignal;
+  /** None where unset. */
+  readonly timeoutMs?: number;
+  readonly maxOutputBytes?: number;
+  /** Ends the call with an error when it gives one; asked now and then. */
+  readonly watch?: () => Promise<SynclineError | undefined>;
+}
+
+/** Git has ended by itself, and not well. */
+export class GitFailure extends Error {
+  override readonly name = 'GitFailure';
+  readonly stderr: string;
+
+  constructor(command: string, { stderr, exit }: { stderr: string; exit: string }) {
+    super(`git ${command} ended with ${exit}`);
+    this.stderr = stderr;
+  }
+}
+
+const WATCH_EVERY_MS = 200;
+
+/** A running git, and whatever it starts: they are one group, and end together. */
+export class GitProcess {
+  readonly child: ChildProcess;
+  readonly #command: string;
+  readonly #exited: Promise<string>;
+  #stderr = '';
+  #stopReason: { readonly error: unknown } | undefined;
+  #ending: Promise<void> | undefined;
+  readonly #release: (() => void)[] = [];
+
+  /** @throws the signal's reason where it is aborted already */
+  constructor({ args, env, input, credential }: GitCommand, limits: GitLimits) {
+    limits.signal.throwIfAborted();
+    this.#command = args.find((arg) => /^[a-z][a-z-]+$/.test(arg)) ?? '';
+    this.child = spawn('git', args, {
+      // Not where we were started: a repository may lie there, with a config of its own.
+      cwd: '/',
+      env,
+      // A group of its own, without a terminal that anybody could be asked at.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe', credential === undefined ? 'ignore' : 'pipe'],
+    });
+    this.#exited = this.#watchExit();
+    // Whoever waits for it is told; nobody waiting is no unhandled rejection.
+    this.#exited.catch(() => {});
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-MAX_STDERR_BYTES);
+    });
+    this.#write(0, input);
+    this.#write(3, credential);
+    this.#applyLimits(limits);
+  }
+
+  /** Everything on standard output, once git has ended well. @throws GitFailure, SynclineError */
+  async output(maxBytes: number): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    this.child.stdout?.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBytes) chunks.push(chunk);
+      else this.stop(outputTooLarge(this.#command, maxBytes));
+    });
+    await this.finish();
+    return Buffer.concat(chunks);
+  }
+
+  /** Waits until git, and what it has started, has ended. @throws GitFailure where it failed; why it was stopped */
+  async finish(): Promise<void> {
+    try {
+      const exit = await this.#exited;
+      if (this.#stopReason !== undefined) throw this.#stopReason.error;
+      if (exit !== 'status 0') {
+        throw new GitFailure(this.#command, { stderr: this.#stderr, exit });
+      }
+    } finally {
+      await this.end();
+    }
+  }
+
+  /** Ends it for a reason, which `finish` then throws. */
+  stop(error: unknown): void {
+    this.#stopReason ??= { error };
+    void this.end();
+  }
+
+  /** Ends git and its group, however far it is. */
+  async end(): Promise<void> {
+    for (const release of this.#release.splice(0)) release();
+    this.#ending ??= this.#endGroup();
+    await this.#ending;
+  }
+
+  async #endGroup(): Promise<void> {
+    const { pid } = this.child;
+    if (pid !== undefined) await endProcessGroup(pid);
+    for (const stream of this.child.stdio) stream?.destroy();
+    await this.#exited.catch(() => undefined);
+  }
+
+  async #watchExit(): Promise<string> {
+    const { child } = this;
+    const closed = once(child, 'close').catch(() => undefined);
+    try {
+      const [code, signal] = await once(child, 'exit');
+      // A child of its that is left over may hold on to the pipes: then nothing would ever close.
+      if (child.pid !== undefined) await endProcessGroup(child.pid);
+      await closed;
+      return code === null ? `signal ${signal}` : `status ${code}`;
+    } catch (cause) {
+      throw cannotStart(cause);
+    }
+  }
+
+  #write(descriptor: 0 | 3, text: string | undefined): void {
+    const stream = this.child.stdio[descriptor];
+    if (stream === null || stream === undefined || !('write' in stream)) return;
+    // Whoever ends without having read says why by other means.
+    stream.on('error', () => {});
+    if (descriptor === 3 || text !== undefined) stream.end(text);
+  }
+
+  #applyLimits({ signal, timeoutMs, watch }: GitLimits): void {
+    const onAbort = () => this.stop(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#release.push(() => signal.removeEventListener('abort', onAbort));
+    if (timeoutMs !== undefined) {
+      const timer = setTimeout(() => this.stop(tookTooLong(this.#command, timeoutMs)), timeoutMs);
+      this.#release.push(() => clearTimeout(timer));
+    }
+    if (watch === undefined) return;
+    const look = async () => {
+      const error = await watch();
+      if (error !== undefined) this.stop(error);
+    };
+    const timer = setInterval(() => void look().catch(() => undefined), WATCH_EVERY_MS);
+    this.#release.push(() => clearInterval(timer));
+  }
+}
+
+/** Runs git to its end. @throws GitFailure, SynclineError, the signal's reason */
+export async function runGit(command: GitCommand, limits: GitLimits): Promise<Buffer> {
+  const process = new GitProcess({ input: '', ...command }, limits);
+  return process.output(limits.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES);
+}
+
+function tookTooLong(command: string, timeoutMs: number): SynclineError {
+  return new SynclineError('source-timeout', `git ${command} took longer than ${timeoutMs} ms`);
+}
+
+function outputTooLarge(command: string, maxBytes: number): SynclineError {
+  return new SynclineError('source-too-large', `git ${command} gave more than ${maxBytes} bytes`);
+}
+
+function cannotStart(cause: unknown): SynclineError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+  return new SynclineError('source-git-failed', `cannot run git: ${code}`, {
+    expected: 'git 2.30 or later where the worker runs',
+    cause,
+  });
+}

@@ -1,0 +1,2 @@
+export { Git, type GitOptions } from './git.ts';
+export { GitSource } from './git-source.ts';
