@@ -1,9 +1,11 @@
 import type { IngestPool, OpenOptions } from './ingest/ingest-pool.ts';
+import type { IngestResult } from './ingest/messages.ts';
 import { OutOfOrder } from './ingest/row-collector.ts';
 import type { Slot } from './ingest/slots.ts';
 import type { RunContext, SnapshotStore } from './ports.ts';
 import { readChunkBlobs } from './snapshot/reader.ts';
 import type { Source, TakeBody } from './sources/source.ts';
+import { withhold } from './sources/withhold.ts';
 import {
   type Previous,
   type ReadContext,
@@ -66,8 +68,22 @@ async function fetchInOrder(
     const readChunks = (digests: readonly string[]) =>
       readChunkBlobs(snapshots, { registry: name, digests });
     const built = await timePhase('build', () => session.build({ nowMs: now(), readChunks }));
-    return { revision, built };
+    return { revision, built: { ...built, quarantined: safeQuarantine(built, context) } };
   } finally {
     session.close();
   }
+}
+
+/** A row that is no good may have anything in place of a name, also what its upstream was sent. */
+function safeQuarantine(
+  { quarantined: { count, samples } }: IngestResult,
+  { credentials }: ReadContext,
+): IngestResult['quarantined'] {
+  return {
+    count,
+    samples: samples.map(({ row, reason }) => ({
+      row: withhold(row, credentials),
+      reason: withhold(reason, credentials),
+    })),
+  };
 }

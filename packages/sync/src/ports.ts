@@ -299,6 +299,8 @@ export interface CheckContext {
   /** Epoch milliseconds by the store's clock. */
   readonly now: () => number;
   readonly upstream: UpstreamUsage;
+  /** What the run has read to be let in by its upstream: taken out of whatever it says. Sources add to it. */
+  readonly credentials: Set<string>;
   readonly logger: Logger;
   /** Says what the run is at, in the status; a failure to write it is logged and no more. */
   readonly report: (message: string) => void;

@@ -118,6 +118,7 @@ function readContext(
     now: () => nowMs + (clock.monotonic() - startedAtMs),
     startedAtMs: nowMs,
     upstream: { requests: 0, bytes: 0 },
+    credentials: new Set(),
     logger,
     report: () => {},
     timePhase: (_phase, work) => work(),

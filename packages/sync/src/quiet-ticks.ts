@@ -89,6 +89,7 @@ export class QuietTicks {
         signal: check.signal,
         now: () => nowMs,
         upstream: { requests: 0, bytes: 0 },
+        credentials: new Set(),
         logger,
         report: () => {},
       });

@@ -49,6 +49,7 @@ export function startRun(
     signal: run.signal,
     now,
     upstream: { requests: 0, bytes: 0 },
+    credentials: new Set(),
     logger: deps.logger,
     timePhase: async (phase, work) => {
       const startedAtMs = clock.monotonic();

@@ -72,6 +72,7 @@ export class ApiSource implements Source {
         maxBytes: MAX_PAGE_BYTES,
         signal: context.signal,
         upstream: context.upstream,
+        credentials: context.credentials,
       }),
     );
   }

@@ -5,6 +5,7 @@ import { type Git, GitSource } from './git/index.ts';
 import type { HttpClient } from './http.ts';
 import type { Source } from './source.ts';
 import { UrlSource } from './url-source.ts';
+import { withholdingCredentials } from './withhold.ts';
 
 export type CreateSource = (registry: RegistryConfig) => Source;
 
@@ -15,23 +16,25 @@ export interface SourceDependencies {
 }
 
 /** Makes the source that a registry's config asks for. */
-export function createSourceFactory({ http, git }: SourceDependencies): CreateSource {
-  return (registry) => {
-    const { file, api } = registry;
-    if (file?.path !== undefined) return new FileSource({ path: file.path });
-    if (file?.url !== undefined) {
-      return new UrlSource({ url: file.url, timeoutMs: file.timeout, access: file, http });
-    }
-    if (api !== undefined) {
-      const { endpoint, timeout } = api;
-      return new ApiSource({ endpoint, timeoutMs: timeout, access: api, http });
-    }
-    if (registry.git !== undefined && git !== undefined) {
-      return new GitSource({ registry: registry.name, config: registry.git, git });
-    }
-    throw new SynclineError(
-      'config-invalid',
-      `registry ${registry.name} has no source that this build can read`,
-    );
-  };
+export function createSourceFactory(deps: SourceDependencies): CreateSource {
+  return (registry) => withholdingCredentials(createSource(registry, deps));
+}
+
+function createSource(registry: RegistryConfig, { http, git }: SourceDependencies): Source {
+  const { file, api } = registry;
+  if (file?.path !== undefined) return new FileSource({ path: file.path });
+  if (file?.url !== undefined) {
+    return new UrlSource({ url: file.url, timeoutMs: file.timeout, access: file, http });
+  }
+  if (api !== undefined) {
+    const { endpoint, timeout } = api;
+    return new ApiSource({ endpoint, timeoutMs: timeout, access: api, http });
+  }
+  if (registry.git !== undefined && git !== undefined) {
+    return new GitSource({ registry: registry.name, config: registry.git, git });
+  }
+  throw new SynclineError(
+    'config-invalid',
+    `registry ${registry.name} has no source that this build can read`,
+  );
 }

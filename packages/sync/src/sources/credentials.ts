@@ -12,17 +12,23 @@ const MAX_CREDENTIAL_BYTES = 8 * 1024;
  * The headers that the config asks for, names in lower case. What lies in files is read now, so that a
  * new credential counts from the next request on.
  *
+ * @param credentials each that is read is added to it
  * @throws SynclineError `source-credential-unreadable`, which names the file and never what is in it
  */
-export async function readAccessHeaders({
-  auth,
-  headers = {},
-}: Access): Promise<Record<string, string>> {
+export async function readAccessHeaders(
+  { auth, headers = {} }: Access,
+  credentials = new Set<string>(),
+): Promise<Record<string, string>> {
+  const take = async (path: string) => {
+    const credential = await readCredential(path);
+    credentials.add(credential);
+    return credential;
+  };
   const read: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    read[name.toLowerCase()] = typeof value === 'string' ? value : await readCredential(value.file);
+    read[name.toLowerCase()] = typeof value === 'string' ? value : await take(value.file);
   }
-  if (auth !== undefined) read['authorization'] = `Bearer ${await readCredential(auth.tokenFile)}`;
+  if (auth !== undefined) read['authorization'] = `Bearer ${await take(auth.tokenFile)}`;
   return read;
 }
 

@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly upstream: UpstreamUsage;
   /** Headers and token of the config. They go to the URL's origin, and to no other. */
   readonly access?: Access;
+  /** What was read for it is added here. */
+  readonly credentials?: Set<string>;
   /** Default: JSON. */
   readonly accept?: string;
   /** Headers such as `if-none-match`, with which a 304 is an answer. */
@@ -80,7 +82,8 @@ export class HttpClient {
    *   reason where it was aborted
    */
   async read(request: HttpRequest, take: TakeChunk): Promise<HttpAnswer> {
-    const accessHeaders = await readAccessHeaders(request.access ?? {});
+    const { access = {}, credentials } = request;
+    const accessHeaders = await readAccessHeaders(access, credentials);
     let hop: Hop = { url: request.url, accessHeaders, before: [] };
     for (;;) {
       const answer = await this.#askInBudget(request, hop, take);

@@ -40,4 +40,7 @@ export interface Source {
 }
 
 /** The part of a run that sources may know. */
-export type SourceContext = Pick<CheckContext, 'signal' | 'upstream' | 'status' | 'report'>;
+export type SourceContext = Pick<
+  CheckContext,
+  'signal' | 'upstream' | 'status' | 'report' | 'credentials'
+>;

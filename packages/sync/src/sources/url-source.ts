@@ -99,7 +99,7 @@ export class UrlSource implements Source {
     return body.finish(validatorsOf(headers));
   }
 
-  #request({ signal, upstream }: SourceContext) {
+  #request({ signal, upstream, credentials }: SourceContext) {
     const { url, timeoutMs, access = {} } = this.#options;
     return {
       url: new URL(url),
@@ -109,6 +109,7 @@ export class UrlSource implements Source {
       maxBytes: MAX_BODY_BYTES,
       signal,
       upstream,
+      credentials,
     };
   }
 

@@ -10,6 +10,7 @@ export function sourceContext(
   return {
     signal,
     upstream: { requests: 0, bytes: 0 },
+    credentials: new Set(),
     status: changeStatus(PENDING_STATUS, { consecutiveFailures }),
     report: (message) => void reports.push(message),
     reports,
