@@ -1,9 +1,11 @@
 export {
+  alternativesOf,
   configJsonSchema,
   isDuration,
   itemSchema,
   type JsonSchema,
   propertiesOf,
+  valueSchema,
 } from './config/json-schema.ts';
 export {
   type LoadConfigOptions,
