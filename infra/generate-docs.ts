@@ -1,6 +1,6 @@
 /**
  * Writes what the documentation takes from the code: `docs/config.schema.json`, and in
- * `docs/configuration.md` what stands between `<!-- generated:… -->` markers. With `--check` it writes
+ * `docs/configuration.md` and `README.md` what stands between `<!-- generated:… -->` markers. With `--check` it writes
  * nothing, and exits 1 naming what is stale.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -8,22 +8,35 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import {
+  alternativesOf,
   configJsonSchema,
   envVariables,
   isDuration,
   itemSchema,
   type JsonSchema,
   propertiesOf,
+  valueSchema,
 } from '../packages/runtime/src/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const schemaFile = `${root}docs/config.schema.json`;
 const pageFile = `${root}docs/configuration.md`;
+const readmeFile = `${root}README.md`;
+
+const OPTION_HEAD = ['Option', 'Type', 'Default', 'What it does'];
+const SOURCE_KINDS = ['file', 'git', 'api'];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 const wanted = new Map([
   [schemaFile, `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`],
-  [pageFile, await configurationPage()],
+  [
+    pageFile,
+    await withSections(pageFile, {
+      options: optionsReference(),
+      environment: environmentReference(),
+    }),
+  ],
+  [readmeFile, await withSections(readmeFile, { sources: sourcesReference() })],
 ]);
 for (const [file, text] of wanted) {
   if (text === (await readFile(file, 'utf8').catch(() => ''))) continue;
@@ -37,21 +50,47 @@ for (const [file, text] of wanted) {
   }
 }
 
-async function configurationPage(): Promise<string> {
-  const page = await readFile(pageFile, 'utf8');
-  const withOptions = replaceSection(page, 'options', optionsReference());
-  return replaceSection(withOptions, 'environment', environmentReference());
+/** The file, with each of its generated sections as it should be. */
+async function withSections(
+  file: string,
+  sections: Readonly<Record<string, string>>,
+): Promise<string> {
+  let page = await readFile(file, 'utf8');
+  for (const [name, text] of Object.entries(sections)) {
+    const begin = `<!-- generated:${name} -->`;
+    const end = `<!-- /generated:${name} -->`;
+    const [before, rest] = page.split(begin, 2);
+    const after = rest?.split(end, 2)[1];
+    if (before === undefined || after === undefined) {
+      throw new Error(`${relative(root, file)} has no section between ${begin} and ${end}`);
+    }
+    page = `${before}${begin}\n\n${text}\n\n${end}${after}`;
+  }
+  return page;
 }
 
-function replaceSection(page: string, name: string, text: string): string {
-  const begin = `<!-- generated:${name} -->`;
-  const end = `<!-- /generated:${name} -->`;
-  const [before, rest] = page.split(begin, 2);
-  const after = rest?.split(end, 2)[1];
-  if (before === undefined || after === undefined) {
-    throw new Error(`${relative(root, pageFile)} has no section between ${begin} and ${end}`);
-  }
-  return `${before}${begin}\n\n${text}\n\n${end}${after}`;
+/** One table of all sources, the options of their inner blocks among them. */
+function sourcesReference(): string {
+  const registry = itemSchema(propertiesOf(configJsonSchema()).get('registries'));
+  const sources = [...propertiesOf(registry)].filter(([key]) => SOURCE_KINDS.includes(key));
+  const rows = sources.flatMap(([kind, schema]) =>
+    optionRows(schema, '').map((row) => [`\`${kind}\``, ...row]),
+  );
+  return table(['Source', ...OPTION_HEAD], rows);
+}
+
+function optionRows(schema: JsonSchema, prefix: string): string[][] {
+  const required = new Set(schema.required);
+  return [...propertiesOf(schema)].flatMap(([key, value]) =>
+    isBlock(value)
+      ? optionRows(value, `${prefix}${key}.`)
+      : [
+          optionRow(`${prefix}${key}`, value, {
+            isRequired: required.has(key),
+            block: prefix.slice(0, -1),
+          }),
+        ],
+  );
 }
 
 /** A table for each block of the config, outermost first. */
@@ -73,27 +112,54 @@ function blocksIn(path: string, schema: JsonSchema): Block[] {
   const inner = [...propertiesOf(schema)].flatMap(([key, value]) => {
     const keyPath = path === '' ? key : `${path}.${key}`;
     const item = itemSchema(value);
-    return item === undefined ? blocksIn(keyPath, value) : blocksIn(`${keyPath}[]`, item);
+    const free = valueSchema(value);
+    if (item !== undefined) return blocksIn(`${keyPath}[]`, item);
+    if (free === undefined) return blocksIn(keyPath, value);
+    return alternativesOf(free).flatMap((it) => blocksIn(`${keyPath}.<name>`, it));
   });
-  return propertiesOf(schema).size === 0 ? [] : [{ path, schema }, ...inner];
+  return isBlock(schema) ? [{ path, schema }, ...inner] : inner;
+}
+
+function isBlock(schema: JsonSchema): boolean {
+  return propertiesOf(schema).size > 0;
 }
 
 function optionsTable(schema: JsonSchema): string {
   const required = new Set(schema.required);
-  const rows = [...propertiesOf(schema)].map(([key, value]) => [
-    `\`${key}\``,
-    typeName(value),
-    required.has(key) ? 'required' : defaultText(value),
-    value.description ?? '',
-  ]);
-  return table(['Option', 'Type', 'Default', 'What it does'], rows);
+  const rows = [...propertiesOf(schema)].map(([key, value]) =>
+    optionRow(key, value, { isRequired: required.has(key) }),
+  );
+  return table(OPTION_HEAD, rows);
+}
+
+function optionRow(
+  name: string,
+  schema: JsonSchema,
+  { isRequired, block = '' }: { isRequired: boolean; block?: string },
+): string[] {
+  const requiredText = block === '' ? 'required' : `required in \`${block}\``;
+  return [
+    `\`${name}\``,
+    typeName(schema),
+    isRequired ? requiredText : defaultText(schema),
+    withExample(schema),
+  ];
+}
+
+function withExample({ description = '', examples, ...schema }: JsonSchema): string {
+  const [example] = examples ?? [];
+  const isTelling = typeof example === 'string' && !isDuration(schema);
+  return isTelling ? `${description} For instance \`${example}\`.` : description;
 }
 
 function typeName(schema: JsonSchema): string {
   const item = itemSchema(schema);
-  if (item !== undefined) return propertiesOf(item).size > 0 ? 'list of blocks' : 'list of text';
-  if (schema.type === 'object') return 'block';
+  if (item !== undefined) return isBlock(item) ? 'list of blocks' : `list of ${typeName(item)}`;
+  const values = valueSchema(schema);
+  if (values !== undefined) return `map of ${typeName(values)}`;
+  if (schema.anyOf !== undefined) return alternativesOf(schema).map(typeName).join(' or ');
   if (isDuration(schema)) return 'duration';
+  if (schema.type === 'object') return 'block';
   if (schema.format === 'uri') return 'URL';
   if (schema.type === 'boolean') return '`true` or `false`';
   if (schema.type === 'integer' || schema.type === 'number') {

@@ -1,10 +1,12 @@
 export { registryProblems } from './config/check-registry.ts';
 export {
+  alternativesOf,
   configJsonSchema,
   isDuration,
   itemSchema,
   type JsonSchema,
   propertiesOf,
+  valueSchema,
 } from './config/json-schema.ts';
 export {
   type LoadConfigOptions,

@@ -1,4 +1,5 @@
 import { type ConfigInput, configSchema } from '@syncline/contract';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { checkGlobs, checkSchedules } from './config-checks.ts';
 
@@ -44,4 +45,42 @@ test('cron patterns that do not parse, or never fire, are found', () => {
     expect.stringMatching(/^registries\.1\.schedule\.pattern: expected a cron pattern, but /),
     expect.stringMatching(/^registries\.2\.schedule\.pattern: .*no day ever matches this one$/),
   ]);
+});
+
+test('any text is a good one or a bad one, and nothing is thrown', { timeout: 60_000 }, () => {
+  const field = fc.oneof(
+    fc.constantFrom(
+      '*',
+      '*/7',
+      '0',
+      '59',
+      '31',
+      '1-5',
+      '2,4',
+      'L',
+      '?',
+      '5#3',
+      'FEB',
+      'H',
+      '-1',
+      '',
+    ),
+    fc.string({ maxLength: 4 }),
+  );
+  const pattern = fc.oneof(
+    fc.array(field, { minLength: 4, maxLength: 7 }).map((fields) => fields.join(' ')),
+    fc.string({ minLength: 1, maxLength: 40 }),
+  );
+  const glob = fc
+    .array(fc.constantFrom(...'a*?[]{}()!,-\\/.+@|^$'), { minLength: 1, maxLength: 12 })
+    .map((characters) => characters.join(''));
+  fc.assert(
+    fc.property(fc.tuple(pattern, glob), ([one, other]) => {
+      const filter = { names: { include: [other] } };
+      const schedule = { pattern: one === '' ? '*' : one, timezone: 'Europe/Berlin' };
+      const found = issues({ registries: [{ name: 'one', ...FILE, schedule, filter }] });
+      for (const issue of found) expect(issue).toMatch(/: expected /);
+    }),
+    { seed: 20_261_124, numRuns: 1_000 },
+  );
 });

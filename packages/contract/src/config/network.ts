@@ -53,7 +53,8 @@ export const networkSchema = z
           })
           .refine((it) => it.requestsPerSecond !== undefined || it.concurrency !== undefined, {
             error: 'expected requestsPerSecond, concurrency or both',
-          }),
+          })
+          .meta({ description: 'What one host is asked for at most: one limit, or both.' }),
       )
       .default([])
       .meta({ description: 'How much is asked of a host, by all workers together.' }),

@@ -16,10 +16,15 @@ const credentialFile = (what: string) =>
 const headersSchema = z
   .record(
     z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'expected the name of a header' }),
-    z.union([
-      z.string().regex(/^[\t\x20-\x7e]*$/, { error: 'expected printable ASCII' }),
-      z.strictObject({ file: credentialFile('the value') }),
-    ]),
+    z.union(
+      [
+        z.string().regex(/^[\t\x20-\x7e]*$/, { error: 'expected printable ASCII' }),
+        z
+          .strictObject({ file: credentialFile('the value') })
+          .meta({ description: 'The value of a header, in a file.' }),
+      ],
+      { error: 'expected text or {file: …}' },
+    ),
   )
   .superRefine((headers, context) => {
     for (const [name, value] of Object.entries(headers)) {

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { configJsonSchema } from './json-schema.ts';
 import { loadConfig, parseConfig } from './load-config.ts';
+import { formatProblem } from './problem.ts';
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 const examples = join(root, 'examples');
@@ -32,7 +33,9 @@ test.each(configFiles)('examples/%s holds', async (name) => {
 });
 
 test('there are examples', () => {
-  expect(configFiles.toSorted()).toEqual(['filtered.json', 'minimal.yaml', 'quickstart.yaml']);
+  expect(configFiles).toEqual(
+    expect.arrayContaining(['filtered.json', 'minimal.yaml', 'quickstart.yaml', 'toolhive.yaml']),
+  );
 });
 
 test('the example in the documentation holds', async () => {
@@ -64,6 +67,19 @@ catalogs:
     registries: [offical]
 `;
   expect(() => parseConfig('syncline.yaml', text)).toThrow(shown);
+});
+
+test('the move from ToolHive is as it is shown', async () => {
+  const page = await readFile(join(root, 'docs/moving-from-toolhive.md'), 'utf8');
+  const file = join(examples, 'toolhive.yaml');
+  const theirs = await loadConfig(file);
+  expect(page).toContain(
+    `<!-- example: examples/toolhive.yaml -->\n\`\`\`yaml\n${await readFile(file, 'utf8')}\`\`\``,
+  );
+  const [, ours = ''] = /```yaml\n(registries:.*?)```/s.exec(page) ?? [];
+  expect(parseConfig(file, ours).config).toEqual(theirs.config);
+  const [, warnings] = /\n(warning: .*?)\nexamples\/toolhive\.yaml: valid/s.exec(page) ?? [];
+  expect(theirs.warnings.map((it) => `warning: ${formatProblem(it)}`).join('\n')).toBe(warnings);
 });
 
 test('the quickstart registry has a dozen servers of the documented shape', async () => {

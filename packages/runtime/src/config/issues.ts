@@ -8,8 +8,8 @@ export type Issue = z.core.$ZodIssue;
 
 /**
  * Everything that the schema and the further checks have against `data`. A value of a wrong type keeps
- * them from checking what several values say together, so what is left without such values is checked
- * once more.
+ * them from checking what several values say together, so what is left without such values, and without
+ * keys that are unknown, is checked once more.
  */
 export function allIssues(data: unknown, checks: readonly ConfigCheck[]): Issue[] {
   return [...schemaIssues(data), ...schedulesBeside(data), ...checkIssues(data, checks)];
@@ -19,7 +19,7 @@ function schemaIssues(data: unknown): Issue[] {
   const issues = check(data);
   if (issues.length === 0) return [];
   const misspelt = misspeltPlaces(data, issues);
-  const { rest, stripped } = stripWrongValues(data, issues);
+  const { rest, stripped } = stripWrongValues(data, issues.filter(endsCheck));
   const seen = new Set(issues.map((issue) => `${placeOf(issue)} ${issue.message}`));
   const further = check(rest).filter(
     (issue) => !seen.has(`${placeOf(issue)} ${issue.message}`) && !stripped.has(placeOf(issue)),
@@ -56,7 +56,7 @@ function checkIssues(data: unknown, checks: readonly ConfigCheck[]): Issue[] {
   if (checks.length === 0) return [];
   const issues = check(data);
   const parsed = configSchema.safeParse(
-    issues.length === 0 ? data : withoutUnknownKeys(stripWrongValues(data, issues).rest, issues),
+    issues.length === 0 ? data : stripWrongValues(data, issues).rest,
   );
   if (!parsed.success) return [];
   return checks.flatMap((find) => find(parsed.data)).map(asIssue);
@@ -98,24 +98,27 @@ function misspeltPlaces(data: unknown, issues: readonly Issue[]): ReadonlySet<st
 function stripWrongValues(data: unknown, issues: readonly Issue[]) {
   const rest: unknown = structuredClone(data);
   const stripped = new Set<string>();
-  for (const { code, path } of issues) {
+  for (const issue of issues) {
+    const { path } = issue;
+    if (issue.code === 'unrecognized_keys') {
+      const block = valueAt(rest, path);
+      for (const key of issue.keys) if (isObject(block)) Reflect.deleteProperty(block, key);
+      continue;
+    }
     const key = path.at(-1);
     const parent = valueAt(rest, path.slice(0, -1));
     // Taking an item out of a list would shift the places of the others.
-    if (code === 'unrecognized_keys' || typeof key !== 'string' || !isObject(parent)) continue;
+    if (typeof key !== 'string' || !isObject(parent)) continue;
     Reflect.deleteProperty(parent, key);
     stripped.add(formatPath(path)).add(formatPath(path.slice(0, -1)));
   }
   return { rest, stripped };
 }
 
-function withoutUnknownKeys(data: unknown, issues: readonly Issue[]): unknown {
-  for (const issue of issues) {
-    const parent = valueAt(data, issue.path);
-    if (issue.code !== 'unrecognized_keys' || !isObject(parent)) continue;
-    for (const key of issue.keys) Reflect.deleteProperty(parent, key);
-  }
-  return data;
+/** Text and lists of a wrong form are checked on, all but durations: those are read while they are checked. */
+function endsCheck({ code, message }: Issue): boolean {
+  if (code === 'custom') return message.startsWith('expected a duration');
+  return code !== 'invalid_format' && code !== 'too_small' && code !== 'too_big';
 }
 
 /** Whether a value of plain data is a map. */

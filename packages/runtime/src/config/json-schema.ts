@@ -3,8 +3,15 @@ import { z } from 'zod';
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema;
 
+let known: JsonSchema | undefined;
+
 /** JSON Schema of the config as people write it: durations are text, what has a default may be absent. */
 export function configJsonSchema(): JsonSchema {
+  known ??= createJsonSchema();
+  return known;
+}
+
+function createJsonSchema(): JsonSchema {
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -41,7 +48,18 @@ export function itemSchema(schema: JsonSchema | undefined): JsonSchema | undefin
   return typeof items === 'object' && !Array.isArray(items) ? items : undefined;
 }
 
+/** The schema of each value of a map whose keys are free, such as headers. */
+export function valueSchema(schema: JsonSchema | undefined): JsonSchema | undefined {
+  const values = schema?.additionalProperties;
+  return typeof values === 'object' ? values : undefined;
+}
+
+/** The schemas of which a value may follow one: the schema itself, where that is the only one. */
+export function alternativesOf(schema: JsonSchema): JsonSchema[] {
+  return (schema.anyOf ?? [schema]).filter((it) => typeof it === 'object');
+}
+
 function childSchema(schema: JsonSchema | undefined, segment: PropertyKey): JsonSchema | undefined {
   if (typeof segment === 'number') return itemSchema(schema);
-  return propertiesOf(schema).get(String(segment));
+  return propertiesOf(schema).get(String(segment)) ?? valueSchema(schema);
 }

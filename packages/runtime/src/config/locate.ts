@@ -25,7 +25,7 @@ export function locate(
     if (pair === undefined && child === undefined) break;
     // An alias stands where it is used: what it names may be far away.
     const value = startOf(pair?.value ?? itemOf(node, segment));
-    offset = (isLast && at === 'key' ? key : (value ?? key)) ?? offset;
+    offset = (isLast && at === 'key' ? (key ?? value) : (value ?? key)) ?? offset;
     node = child;
   }
   const { line, col } = source.lineCounter.linePos(offset);

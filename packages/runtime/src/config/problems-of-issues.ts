@@ -77,13 +77,15 @@ function describeExpected(issue: Issue, schema: JsonSchema | undefined): string 
       return ownWords(issue) ?? sized(issue.origin, 'at most', issue.maximum);
     case 'invalid_value':
       return `one of ${issue.values.map(String).join(', ')}`;
+    case 'invalid_key':
+      return issue.issues.map((inner) => ownWords(inner) ?? inner.message).join(', ');
     default:
       return ownWords(issue) ?? issue.message;
   }
 }
 
 /** The schema's own message, where it has one: those begin with what was expected. */
-function ownWords({ message }: Issue): string | undefined {
+function ownWords({ message }: { readonly message: string }): string | undefined {
   return message.startsWith('expected ') ? message.slice('expected '.length) : undefined;
 }
 

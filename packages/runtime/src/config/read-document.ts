@@ -79,7 +79,13 @@ function decode(file: string, bytes: Buffer): string {
  */
 export function parseConfigText(file: string, text: string): ConfigDocument {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
+  const document = parseDocument(text, {
+    lineCounter,
+    prettyErrors: false,
+    merge: true,
+    // Else the library writes to standard error by itself.
+    logLevel: 'error',
+  });
   const faults = [...document.errors, ...document.warnings].sort(
     (one, other) => one.pos[0] - other.pos[0],
   );

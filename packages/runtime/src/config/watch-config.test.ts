@@ -1,6 +1,16 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  rename,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SynclineError } from '@syncline/contract';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { loadConfig } from './load-config.ts';
@@ -110,6 +120,52 @@ test('does not believe contents that do not last', async () => {
   const until = performance.now() + 1_500;
   while (performance.now() < until) await replace();
   await untilTold([`moving-${generation}`]);
+});
+
+test('does not believe the beginning of a file whose writer pauses', async () => {
+  const two = `${configOf('one')}  - { name: two, file: { path: y.json } }\n`;
+  const changed = two.replace('y.json', 'z.json');
+  await put(two);
+  const pollIntervalMs = 100;
+  watch({ pollIntervalMs });
+  await untilTold(['one,two']);
+  // What is written first is a config too, in which the second registry is missing.
+  await writeFile(path, configOf('one'));
+  await delay(2.5 * pollIntervalMs);
+  await appendFile(path, changed.slice(configOf('one').length));
+  await untilTold(['one,two', 'one,two']);
+});
+
+test('believes what is shorter, once it lasts', async () => {
+  await put(`${configOf('one')}  - { name: two, file: { path: y.json } }\n`);
+  watch();
+  await untilTold(['one,two']);
+  await put(configOf('one'));
+  await untilTold(['one,two', 'one']);
+});
+
+test.each<[what: string, code: string, spoil: () => Promise<unknown>]>([
+  ['a directory', 'config-unreadable', () => rm(path).then(() => mkdir(path))],
+  ['50 MB', 'config-unreadable', () => truncate(path, 50_000_000)],
+  ['no UTF-8', 'config-invalid', () => writeFile(path, Buffer.from([0xff, 0xfe]))],
+  ['a link to itself', 'config-unreadable', () => rm(path).then(() => symlink(path, path))],
+  ['nothing', 'config-invalid', () => truncate(path, 0)],
+])('tells once that the file is now %s, and goes on', async (_what, code, spoil) => {
+  await put(configOf('one'));
+  watch();
+  await untilTold(['one']);
+  await spoil();
+  await untilTold(['one', code]);
+  await rm(path, { recursive: true });
+  await put(configOf('two'));
+  await vi.waitFor(() => expect(told.at(-1)).toBe('two'), { timeout: 5_000, interval: 5 });
+});
+
+test('holds each config to the further checks', async () => {
+  await put(configOf('one'));
+  const checks = [() => [{ path: ['registries'], message: 'expected something else' }]];
+  watch({ checks });
+  await untilTold(['config-invalid']);
 });
 
 test('tells a config again that could not be put to use', async () => {

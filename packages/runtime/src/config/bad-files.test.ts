@@ -1,0 +1,183 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig, parseConfig } from './load-config.ts';
+
+let directory: string;
+let path: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'syncline-bad-'));
+  path = join(directory, 'syncline.yaml');
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const messageFor = (file: string) =>
+  loadConfig(file).then(
+    () => 'it was read',
+    (error: unknown) => (error instanceof Error ? error.message : ''),
+  );
+
+const inRegistry = (options: string) => `registries:
+  - name: one
+    file: { path: x }
+    ${options}
+`;
+
+describe('a value that is wrong is told in its place', () => {
+  test.each([
+    [
+      'a wrong type',
+      'suspended: yes please',
+      '4:16 registries[0].suspended: expected true or false, found "yes please"',
+    ],
+    ['an unknown key', 'tiemout: 5s', '4:5 registries[0].tiemout: unknown key; expected one of'],
+    [
+      'an interval of 0',
+      'syncPolicy: { interval: 0s }',
+      '4:29 registries[0].syncPolicy.interval: expected a duration of at least 1s, found "0s"',
+    ],
+    [
+      'a bare 0',
+      'syncPolicy: { interval: 0 }',
+      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found the number 0',
+    ],
+    [
+      'a negative interval',
+      'syncPolicy: { interval: -5m }',
+      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "-5m"',
+    ],
+    [
+      'a fortnight',
+      'syncPolicy: { interval: 1 fortnight }',
+      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "1 fortnight"',
+    ],
+    [
+      'endless',
+      'syncPolicy: { interval: .inf }',
+      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found the number Infinity',
+    ],
+    [
+      'a time zone of nowhere',
+      'schedule: { pattern: 0 6 * * *, timezone: Mars }',
+      '4:47 registries[0].schedule.timezone: expected the name of a time zone such as Europe/Berlin, found "Mars"',
+    ],
+  ])('%s', (_what, options, expected) => {
+    expect(() => parseConfig('syncline.yaml', inRegistry(options))).toThrow(
+      `syncline.yaml:${expected}`,
+    );
+  });
+});
+
+test.each([
+  ['X: 1', 'X: expected text or {file: …}, found the number 1'],
+  ['X: { fil: a }', 'X: expected text or {file: …}, found a map'],
+  ['X: "a\\nb"', 'X: expected printable ASCII, found "a\\nb"'],
+  ['X Y: a', 'X Y: expected the name of a header, found "a"'],
+  ['Host: a', 'Host: expected another header, found "a"'],
+])('a header that is wrong is told in its place: %s', (header, expected) => {
+  const text = `registries:
+  - name: one
+    api:
+      endpoint: https://a.example
+      headers: { ${header} }
+`;
+  expect(() => parseConfig('syncline.yaml', text)).toThrow(
+    `syncline.yaml:5:${20 + header.indexOf(':')} registries[0].api.headers.${expected}`,
+  );
+});
+
+describe('bytes that are no text', () => {
+  test.each<[what: string, bytes: Uint8Array, place: string]>([
+    ['a byte of Latin-1', Buffer.from('registries:\n  - name: caf\xe9\n', 'latin1'), '2:14'],
+    ['a character cut off', Buffer.from('registries: é').subarray(0, -1), '1:13'],
+    ['UTF-16', Buffer.from('\uFEFFregistries: []', 'utf16le'), '1:1'],
+    ['a NUL', Buffer.from('registries: \0'), '1:13'],
+    ['nothing but zeros', Buffer.alloc(100), '1:1'],
+  ])('%s', async (_what, bytes, place) => {
+    await writeFile(path, bytes);
+    expect(await messageFor(path)).toBe(
+      `syncline.yaml:${place}: expected text in UTF-8, found other bytes`,
+    );
+  });
+
+  test('a byte order mark is no mistake', async () => {
+    await writeFile(path, `\uFEFF${inRegistry('snapshots: 1')}`);
+    const { config } = await loadConfig(path);
+    expect(config.registries).toHaveLength(1);
+  });
+
+  test('a character in place of a broken one is a character', async () => {
+    await writeFile(path, inRegistry('filter: { tags: { include: ["\uFFFD"] } }'));
+    expect((await loadConfig(path)).config.registries[0]?.filter.tags.include).toEqual(['\uFFFD']);
+  });
+});
+
+describe('what is too much', () => {
+  test('50 MB are not read', async () => {
+    await writeFile(path, '');
+    await truncate(path, 50_000_000);
+    expect(await messageFor(path)).toMatch(/expected at most 5000000 bytes, found 50000000 bytes$/);
+  });
+
+  test('a device without an end is not read to it', async () => {
+    expect(await messageFor('/dev/zero')).toMatch(/expected at most 5000000 bytes, found more$/);
+  });
+
+  test.each([
+    ['lists of lists', (below: string) => `[${`*${below}, `.repeat(20)}]`],
+    [
+      'maps of maps',
+      (below: string) => `{${[...'abcdefghij'].map((key) => `${key}: *${below}`).join(', ')}}`,
+    ],
+  ])('anchors that explode: %s', (_what, level) => {
+    const levels = Array.from({ length: 20 }, (_, index) => {
+      const value = index === 0 ? '[x, x]' : level(`l${index - 1}`);
+      return `l${index}: &l${index} ${value}`;
+    });
+    expect(() => parseConfig('syncline.yaml', levels.join('\n'))).toThrow(
+      'expected at most 100 aliased nodes, found aliases that stand for too much',
+    );
+  });
+
+  test('an anchor that contains itself is told', () => {
+    for (const text of [
+      'registries: &all [*all]',
+      'registries: &all { <<: *all }',
+      inRegistry('filter: &f { names: *f }'),
+    ]) {
+      expect(() => parseConfig('syncline.yaml', text)).toThrow(/^syncline\.yaml:\d+:\d+/);
+    }
+  });
+});
+
+test('a file without permission is said to be so', async () => {
+  await writeFile(path, inRegistry('snapshots: 1'));
+  await chmod(path, 0o000);
+  // Root may read everything, so that it is another user who tries.
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) await chmod(directory, 0o755);
+  const program = `import { loadConfig } from ${JSON.stringify(import.meta.resolve('./load-config.ts'))};
+    await loadConfig(${JSON.stringify(path)}).catch((error) => console.log(error.message));`;
+  const tried = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '--eval', program],
+    isRoot ? { uid: 65_534, gid: 65_534, cwd: '/' } : {},
+  );
+  expect(tried.stdout.trim()).toBe(
+    `cannot use the config file ${path}: expected a file that can be read, found one without permission to read it`,
+  );
+});
+
+test('a file that is being written is read once it is whole', async () => {
+  const whole = `${inRegistry('snapshots: 1')}  - { name: two, file: { path: y } }\n`;
+  const half = inRegistry('snapshots: 1');
+  const writer = await open(path, 'w');
+  await writer.write(half);
+  const loading = loadConfig(path);
+  await writer.write(whole.slice(half.length));
+  await writer.close();
+  expect((await loading).config.registries).toHaveLength(2);
+});
