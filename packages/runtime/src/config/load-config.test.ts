@@ -170,6 +170,22 @@ catalogs:
     ]);
   });
 
+  test('is told without what may be a credential', () => {
+    const told = mistakesIn(`registries:
+  - { name: one, file: { url: "https://u:hunter2@h.example/?key=hunter2", auth: hunter2 } }
+  - { name: two, api: { endpoint: "https://h.example/?key=hunter2", headers: { X-Key: hunter2 } } }
+  - { name: three, api: { endpoint: "https://h.example", auth: { tokenFile: 123456 } } }
+`);
+    expect(told.join('\n')).not.toMatch(/hunter2|123456/);
+    expect(told).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/file\.auth: expected a map, found some text$/),
+        expect.stringMatching(/endpoint: .+, found "https:\/\/h\.example\/\?…"$/),
+        expect.stringMatching(/auth\.tokenFile: expected text, found a number$/),
+      ]),
+    );
+  });
+
   test('tells programs what it tells people', () => {
     try {
       parseConfig('/etc/syncline.yaml', `${VALID}    snapshot: 1\n`);

@@ -52,7 +52,8 @@ function unknownKey(
 
 function wrongValue({ source, form, schema }: Checked, issue: Issue): ConfigProblem {
   const path = form.placeOf(issue.path);
-  const found = describe(valueAt(form.data, issue.path));
+  const value = valueAt(form.data, issue.path);
+  const found = mayHoldCredential(issue.path) ? kindOf(value) : describe(value);
   const expected = form.wordsOf(describeExpected(issue, schemaAt(schema, issue.path)));
   // Messages that name what was found, or that tell of two places, are whole as they are.
   const isWhole = /, (?:found|but) /.test(expected);
@@ -110,6 +111,16 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 
 const FOUND_MAX_LENGTH = 60;
 
+/** Where people put credentials, also when the schema wants a file there. Messages reach logs. */
+function mayHoldCredential(path: readonly PropertyKey[]): boolean {
+  return path.includes('auth') || path.includes('headers');
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'string') return 'some text';
+  return typeof value === 'object' || value === undefined ? describe(value) : `a ${typeof value}`;
+}
+
 function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'an empty value';
@@ -117,8 +128,8 @@ function describe(value: unknown): string {
     return value.length === 1 ? 'a list of 1 item' : `a list of ${value.length} items`;
   if (typeof value === 'object') return 'a map';
   if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
-  // Messages reach logs: a URL may have a password in it.
-  const text = value.replace(/\/\/[^/@\s]*@/, '//…@');
+  // Messages reach logs: a URL may have a password in it, or a query that lets one in.
+  const text = value.replace(/\/\/[^/@\s]*@/, '//…@').replace(/^(\w+:\/\/[^?]*\?).+/s, '$1…');
   const isLong = text.length > FOUND_MAX_LENGTH;
   return JSON.stringify(isLong ? `${text.slice(0, FOUND_MAX_LENGTH)}…` : text);
 }
