@@ -52,7 +52,9 @@ function unknownKey(
 
 function wrongValue({ source, form, schema }: Checked, issue: Issue): ConfigProblem {
   const path = form.placeOf(issue.path);
-  const found = describe(valueAt(form.data, issue.path));
+  const value = valueAt(form.data, issue.path);
+  const isSecret = typeof value === 'string' && issue.path.some((it) => SECRET_BLOCKS.has(it));
+  const found = isSecret ? 'something else' : describe(value);
   const expected = form.wordsOf(describeExpected(issue, schemaAt(schema, issue.path)));
   // Messages that name what was found, or that tell of two places, are whole as they are.
   const isWhole = /, (?:found|but) /.test(expected);
@@ -109,6 +111,8 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 };
 
 const FOUND_MAX_LENGTH = 60;
+/** What stands in these by mistake may be the secret itself. */
+const SECRET_BLOCKS: ReadonlySet<PropertyKey> = new Set(['auth', 'headers']);
 
 function describe(value: unknown): string {
   if (value === undefined) return 'nothing';
@@ -117,8 +121,10 @@ function describe(value: unknown): string {
     return value.length === 1 ? 'a list of 1 item' : `a list of ${value.length} items`;
   if (typeof value === 'object') return 'a map';
   if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
-  // Messages reach logs: a URL may have a password in it.
-  const text = value.replace(/\/\/[^/@\s]*@/, '//…@');
+  // Messages reach logs: a URL may have a password in it, or a token in its query.
+  const text = value
+    .replace(/^((?:[a-z][a-z0-9+.-]*:)?\/\/)?.*@/is, '$1…@')
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^?#]*[?#]).*/is, '$1…');
   const isLong = text.length > FOUND_MAX_LENGTH;
   return JSON.stringify(isLong ? `${text.slice(0, FOUND_MAX_LENGTH)}…` : text);
 }
