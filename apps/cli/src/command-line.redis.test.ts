@@ -49,6 +49,15 @@ test('what only a check can find is told with its place as well', async () => {
   ]);
 });
 
+test('a config of ToolHive is a good one, with warnings', async () => {
+  const file = path.join('examples', 'toolhive.yaml');
+  const { code, text } = await syncline(['validate', file], { directory: projectRoot });
+  expect(code).toBe(0);
+  const lines = text.split('\n');
+  expect(lines.at(-1)).toBe('examples/toolhive.yaml: valid: 3 registries, 1 catalog');
+  expect(lines).toContainEqual(expect.stringMatching(/^warning: toolhive\.yaml:46:1 database: /));
+});
+
 test('--config comes before SYNCLINE_CONFIG', async () => {
   const { path: file } = await writeConfig({
     registries: [{ name: 'one', file: { path: './one.json' } }],

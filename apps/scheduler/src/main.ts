@@ -1,4 +1,4 @@
 import { runProcess } from '@syncline/runtime';
 import { startScheduler } from './start-scheduler.ts';
 
-await runProcess('scheduler', startScheduler);
+await runProcess('scheduler', (context) => startScheduler(context));

@@ -4,11 +4,12 @@ import { connect, startRedisServer, testRedis, until, writeConfig } from '@syncl
 import { expect, onTestFinished, test } from 'vitest';
 import { startScheduler } from './start-scheduler.ts';
 
-async function start(env: {
-  redisUrl: string;
-  prefix: string;
-  configPath: string;
-}): Promise<Service> {
+const silent = createLogger({ name: 'scheduler', level: 'silent', pretty: false });
+
+async function start(
+  env: { redisUrl: string; prefix: string; configPath: string },
+  logger = silent,
+): Promise<Service> {
   const scheduler = await startScheduler({
     env: {
       host: '127.0.0.1',
@@ -19,7 +20,7 @@ async function start(env: {
       dataDir: '/none',
       ...env,
     },
-    logger: createLogger({ name: 'scheduler', level: 'silent', pretty: false }),
+    logger,
     metrics: createMetrics(),
   });
   onTestFinished(() => scheduler.stop());
@@ -42,6 +43,21 @@ test('the config file is followed', async () => {
   await config.replace({ registries: [registry('alpha'), registry('beta')] });
   await until(async () => (await schedules()).length === 2, { what: 'the second registry' });
   expect(await schedules()).toEqual(['alpha', 'beta']);
+});
+
+test('what of a config does not apply is logged, at the start and at each change', async () => {
+  const { url: redisUrl, prefix } = testRedis();
+  const logged: string[] = [];
+  const destination = { write: (line: string) => void logged.push(line) };
+  const logger = createLogger({ name: 'scheduler', level: 'warn', pretty: false, destination });
+  const { path: configPath, replaceText } = await writeConfig({ registries: [registry('alpha')] });
+  await replaceText(JSON.stringify({ sources: [registry('alpha')], database: { host: 'x' } }));
+  await start({ redisUrl, prefix, configPath }, logger);
+  expect(logged).toEqual([expect.stringContaining('database: does not apply')]);
+  await replaceText(JSON.stringify({ sources: [registry('beta')], auth: { mode: 'oauth' } }));
+  await until(() => logged.some((line) => line.includes('auth: does not apply')), {
+    what: 'the warning',
+  });
 });
 
 test('a config that does not parse at the start is refused before anything is changed', async () => {

@@ -29,12 +29,15 @@ const LAST_PASS_MS = 1_000;
  * A scheduler: puts the config in force and keeps one repeatable job a registry. Any number of them may
  * run; each does the same. It never runs a registry itself.
  *
+ * @param options.loaded the config file as the caller has loaded it, and told its warnings
  * @throws ConfigError for a config file that does not parse, before anything is changed
  */
-export async function startScheduler({ env, logger, metrics }: ProcessContext): Promise<Service> {
+export async function startScheduler(
+  { env, logger, metrics }: ProcessContext,
+  options: { readonly loaded?: LoadedConfig } = {},
+): Promise<Service> {
   const url = requireRedisUrl(env);
-  const loaded = await loadConfig(env.configPath, { checks: CONFIG_CHECKS });
-  logWarnings(logger, loaded);
+  const loaded = options.loaded ?? (await loadAndLog(env.configPath, logger));
   const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
   const redis = connectRedis({ url, manner: 'patient', onError });
@@ -89,6 +92,12 @@ export async function startScheduler({ env, logger, metrics }: ProcessContext): 
       await within(LAST_PASS_MS, ended).catch(() => undefined);
     },
   };
+}
+
+async function loadAndLog(path: string, logger: Logger): Promise<LoadedConfig> {
+  const loaded = await loadConfig(path, { checks: CONFIG_CHECKS });
+  logWarnings(logger, loaded);
+  return loaded;
 }
 
 function logWarnings(logger: Logger, { path, warnings }: LoadedConfig): void {

@@ -46,7 +46,7 @@ export async function startUp(context: ProcessContext): Promise<Service> {
     await start(showProgress({ ...context, env }, loaded));
     // The api before the worker: a registry may have a catalog of this very process as its upstream.
     const api = await start(startApi(contextWithRedis));
-    const scheduler = await start(startScheduler(contextWithRedis));
+    const scheduler = await start(startScheduler(contextWithRedis, { loaded }));
     const worker = await start(startWorker(withQuietRuns(contextWithRedis)));
     print(formatAddresses({ host: env.host, port: api.port, config: loaded.config }));
     const all = composeServices('up', started, { stopOrder: [api, scheduler, worker] });

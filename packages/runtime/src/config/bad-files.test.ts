@@ -89,6 +89,31 @@ test.each([
   );
 });
 
+test('a secret in the wrong place is not told', () => {
+  const secret = 'hunter2';
+  for (const source of [
+    `api: { endpoint: "ftp://${secret}:${secret}@a.example/?x=${secret}" }`,
+    `api: { endpoint: "https://a.example/?token=${secret}" }`,
+    `file: { url: "https://a.example/#${secret}" }`,
+    `git: { repository: "https://me:${secret}/x@a.example/r.git" }`,
+    `git: { repository: "ext::me:${secret}@a.example" }`,
+    `git: { repository: https://a.example/r.git, auth: ${secret} }`,
+    `api: { endpoint: https://a.example, auth: { token: ${secret} } }`,
+    `api: { endpoint: https://a.example, headers: { Authorization: Bearer ${secret}é } }`,
+    `api: { endpoint: https://a.example, headers: [${secret}] }`,
+  ]) {
+    const text = `registries:\n  - { name: one, ${source} }\n`;
+    let message = '';
+    try {
+      parseConfig('syncline.yaml', text);
+    } catch (error) {
+      message = error instanceof Error ? error.message : '';
+    }
+    expect(message).toMatch(/^syncline\.yaml:2:/);
+    expect(message).not.toContain(secret);
+  }
+});
+
 describe('bytes that are no text', () => {
   test.each<[what: string, bytes: Uint8Array, place: string]>([
     ['a byte of Latin-1', Buffer.from('registries:\n  - name: caf\xe9\n', 'latin1'), '2:14'],

@@ -72,11 +72,22 @@ function parseAny(text: string): LoadedConfig | undefined {
 
 /** Printed and parsed again, it is the same. */
 function expectCanonical({ input, digest, config }: LoadedConfig): void {
-  for (const printed of [JSON.stringify(input), stringify(input)]) {
+  for (const printed of [JSON.stringify(input), stringify(turned(input))]) {
     const again = parseConfig('/elsewhere/other.yaml', printed);
     expect(again.digest).toBe(digest);
     expect(again.config).toEqual(config);
   }
+}
+
+/** The same data, with the keys of each map in another order. */
+function turned(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(turned);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, inner]) => [key, turned(inner)]),
+  );
 }
 
 function holds(text: string): void {

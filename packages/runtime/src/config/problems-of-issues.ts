@@ -128,8 +128,10 @@ function describe(value: unknown): string {
     return value.length === 1 ? 'a list of 1 item' : `a list of ${value.length} items`;
   if (typeof value === 'object') return 'a map';
   if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
-  // Messages reach logs: a URL may have a password in it, or a query that lets one in.
-  const text = value.replace(/\/\/[^/@\s]*@/, '//…@').replace(/^(\w+:\/\/[^?]*\?).+/s, '$1…');
+  // Messages reach logs: a URL may have a password in it, or a token in its query.
+  const text = value
+    .replace(/^((?:[a-z][a-z0-9+.-]*:)?\/\/)?.*@/is, '$1…@')
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/[^?#]*[?#]).*/is, '$1…');
   const isLong = text.length > FOUND_MAX_LENGTH;
   return JSON.stringify(isLong ? `${text.slice(0, FOUND_MAX_LENGTH)}…` : text);
 }
