@@ -75,13 +75,16 @@ function createCoordinator(
   return { coordinator, options: { ...all, runs } };
 }
 
+/** As `vi.waitFor`, for as long as threads take to start on a machine that does other things too. */
+const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 5_000 });
+
 describe('Coordinator', () => {
   test('at the start each registry is synced, and then at its interval', async () => {
     await writeRegistry('alpha', 'one');
     await writeRegistry('beta', 'one', 'two');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(() =>
+    await untilSo(() =>
       expect(options.runs()).toEqual(expect.arrayContaining(['alpha published', 'beta published'])),
     );
     await writeRegistry('alpha', 'one', 'two', 'three');
@@ -99,7 +102,7 @@ describe('Coordinator', () => {
     await writeRegistry('beta', 'one');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(() =>
+    await untilSo(() =>
       expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
     );
     expect(await coordinator.getStatus('alpha')).toMatchObject({
@@ -119,7 +122,7 @@ describe('Coordinator', () => {
       ['beta', 'Pending'],
     ]);
     await coordinator.start();
-    await vi.waitFor(async () =>
+    await untilSo(async () =>
       expect((await coordinator.getStatus()).get('alpha')?.phase).toBe('Complete'),
     );
     expect(await coordinator.getStatus('nobody')).toMatchObject({ phase: 'Pending' });
@@ -155,7 +158,7 @@ describe('Coordinator', () => {
     const { runStore: _default, ...options } = first.options;
     const embedded = new Coordinator(options);
     await embedded.start();
-    await vi.waitFor(() => expect(first.options.runs()).toContain('alpha unchanged'));
+    await untilSo(() => expect(first.options.runs()).toContain('alpha unchanged'));
     await embedded.stop();
     const second = createCoordinator(fileRegistries('alpha'), {
       status: createFileStatusPersistence({ path }),
