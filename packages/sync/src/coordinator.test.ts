@@ -75,18 +75,17 @@ function createCoordinator(
   return { coordinator, options: { ...all, runs } };
 }
 
+/** As `vi.waitFor`, for as long as threads take to start on a machine that does other things too. */
+const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 5_000 });
+
 describe('Coordinator', () => {
   test('at the start each registry is synced, and then at its interval', async () => {
     await writeRegistry('alpha', 'one');
     await writeRegistry('beta', 'one', 'two');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(
-      () =>
-        expect(options.runs()).toEqual(
-          expect.arrayContaining(['alpha published', 'beta published']),
-        ),
-      { timeout: 10_000 },
+    await untilSo(() =>
+      expect(options.runs()).toEqual(expect.arrayContaining(['alpha published', 'beta published'])),
     );
     await writeRegistry('alpha', 'one', 'two', 'three');
     await vi.waitFor(
@@ -103,10 +102,8 @@ describe('Coordinator', () => {
     await writeRegistry('beta', 'one');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(
-      () =>
-        expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
-      { timeout: 10_000 },
+    await untilSo(() =>
+      expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
     );
     expect(await coordinator.getStatus('alpha')).toMatchObject({
       phase: 'Failed',
@@ -125,9 +122,8 @@ describe('Coordinator', () => {
       ['beta', 'Pending'],
     ]);
     await coordinator.start();
-    await vi.waitFor(
-      async () => expect((await coordinator.getStatus()).get('alpha')?.phase).toBe('Complete'),
-      { timeout: 10_000 },
+    await untilSo(async () =>
+      expect((await coordinator.getStatus()).get('alpha')?.phase).toBe('Complete'),
     );
     expect(await coordinator.getStatus('nobody')).toMatchObject({ phase: 'Pending' });
   });
@@ -162,9 +158,7 @@ describe('Coordinator', () => {
     const { runStore: _default, ...options } = first.options;
     const embedded = new Coordinator(options);
     await embedded.start();
-    await vi.waitFor(() => expect(first.options.runs()).toContain('alpha unchanged'), {
-      timeout: 10_000,
-    });
+    await untilSo(() => expect(first.options.runs()).toContain('alpha unchanged'));
     await embedded.stop();
     const second = createCoordinator(fileRegistries('alpha'), {
       status: createFileStatusPersistence({ path }),

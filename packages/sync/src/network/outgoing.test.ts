@@ -116,6 +116,17 @@ describe('a direct request', () => {
     }
   });
 
+  test('a resolver that does not answer is a timeout', async () => {
+    const guard = createAddressGuard({
+      allow: () => [],
+      lookup: () => new Promise(() => {}),
+    });
+    const request = testHttpRequest('http://a.example/', { timeoutMs: 100 });
+    await expect(testHttpClient({ guard }).get(request)).rejects.toMatchObject({
+      code: 'source-timeout',
+    });
+  });
+
   test('a name that resolves to several addresses is tried at each', async () => {
     const server = await serveHello();
     const guard = createAddressGuard({
@@ -199,9 +210,11 @@ describe('a proxy', () => {
   test('is not kept waiting by a resolver that does not answer here', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
     const http = testHttpClient({ guard, proxies: { http: `http://127.0.0.1:${proxy.port}` } });
-    const request = testHttpRequest(`http://hanging.example:${portOf(server.url)}/`);
+    const request = testHttpRequest(`http://hanging.example:${portOf(server.url)}/`, {
+      timeoutMs: 20_000,
+    });
     expect(await http.get(request)).toHaveLength(5);
-  });
+  }, 20_000);
 
   test('is left out for what NO_PROXY names, which is then checked as usual', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
@@ -246,35 +259,46 @@ describe('an authority of one’s own', () => {
   const ASK = `
     import { HttpClient } from './packages/sync/src/sources/http.ts';
     import { createAddressGuard } from './packages/sync/src/network/address-guard.ts';
-    const guard = createAddressGuard({ allow: () => ['127.0.0.1'] });
-    const http = new HttpClient({ userAgent: () => undefined, guard });
+    const lookup = async () => { throw new Error('only the proxy knows'); };
+    const guard = createAddressGuard({ allow: () => ['127.0.0.1'], lookup });
+    const [target, https] = process.argv.slice(1);
+    const http = new HttpClient({ userAgent: () => undefined, guard, proxies: { https } });
     const signal = new AbortController().signal;
     const upstream = { requests: 0, bytes: 0 };
-    const url = new URL(process.argv[1]);
+    const url = new URL(target);
     await http.get({ url, timeoutMs: 5000, maxBytes: 100, signal, upstream }).then(
       (body) => console.log(Buffer.from(body).toString()),
       ({ code, message }) => console.log(code, message),
     );
     await http.close();`;
 
-  async function askInProcess(url: string, env: Record<string, string>): Promise<string> {
-    const args = ['--input-type=module', '--eval', ASK, url];
+  async function askInProcess(
+    env: Record<string, string>,
+    ...targetAndProxy: readonly string[]
+  ): Promise<string> {
+    const args = ['--input-type=module', '--eval', ASK, ...targetAndProxy];
     const cwd = new URL('../../../../', import.meta.url);
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, env });
     return stdout;
   }
 
   test('is trusted where NODE_EXTRA_CA_CERTS names it, and only there', async () => {
-    const certificate = createCertificate('localhost');
+    const certificate = createCertificate('a.example');
     const url = await serveTls(certificate);
     const directory = await mkdtemp(join(tmpdir(), 'syncline-ca-'));
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
     const file = join(directory, 'ca.pem');
     await writeFile(file, certificate.cert);
-    expect(await askInProcess(url, { NODE_EXTRA_CA_CERTS: file })).toBe('hello\n');
-    expect(await askInProcess(url, {})).toMatch(/^source-unreachable .*self-signed certificate/);
+    expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, url)).toBe('hello\n');
+    expect(await askInProcess({}, url)).toMatch(/^source-unreachable .*self-signed certificate/);
+    // Through a tunnel as well, for the name that is asked for.
+    const proxy = await startLocalProxy();
+    const named = url.replace('127.0.0.1', 'a.example');
+    const through = `http://user:pw@127.0.0.1:${proxy.port}`;
+    expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, named, through)).toBe('hello\n');
+    expect(proxy.asked).toHaveLength(1);
     // The name is checked too.
     const other = url.replace('127.0.0.1', '[::ffff:127.0.0.1]');
-    expect(await askInProcess(other, { NODE_EXTRA_CA_CERTS: file })).toMatch(/^source-unreachable/);
-  }, 20_000);
+    expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, other)).toMatch(/^source-unreachable/);
+  }, 60_000);
 });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type NetworkConfig, SynclineError } from '@syncline/contract';
+import { orAbort } from '../or-abort.ts';
 import { LONGEST_BUDGET_WAIT_MS, type RequestBudgets, type RequestPlace } from '../ports.ts';
 
 /** A free place is not announced: whoever waits for one looks again, a little later each time. */
@@ -78,6 +79,7 @@ async function untilTaken(
   const deadlineMs = performance.now() + longestWaitMs;
   for (let lookMs = FIRST_LOOK_MS; ; lookMs = Math.min(lookMs * 2, LONGEST_LOOK_MS)) {
     const asked = store.tryTake(budget, { place, holdMs, longestWaitMs });
+    // The store may be away for long; an abort is not to wait for it.
     const answer = await orAbort(asked, signal).catch((error: unknown) => {
       // What comes of it now is nobody's.
       asked.then(
@@ -91,18 +93,6 @@ async function untilTaken(
     if (performance.now() + lookMs > deadlineMs) throw overBudget(budget, RETRY_AFTER_FULL_MS);
     // By chance, so that those who wait do not look at the same moments.
     await sleep(lookMs * (0.5 + Math.random()), undefined, { signal });
-  }
-}
-
-/** The store may be away for long; an abort is not to wait for it. */
-async function orAbort<Result>(asked: Promise<Result>, signal: AbortSignal): Promise<Result> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([asked, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

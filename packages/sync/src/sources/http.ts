@@ -3,6 +3,7 @@ import type { Dispatcher } from 'undici';
 import type { ConnectionGuard } from '../network/address-guard.ts';
 import { Outgoing } from '../network/outgoing.ts';
 import type { ProxyOptions } from '../network/proxies.ts';
+import { orAbort } from '../or-abort.ts';
 import type { RequestBudgets, UpstreamUsage } from '../ports.ts';
 import { type Access, readAccessHeaders } from './credentials.ts';
 import { readBody } from './http-body.ts';
@@ -118,7 +119,8 @@ export class HttpClient {
     try {
       either.throwIfAborted();
       upstream.requests += 1;
-      const response = await this.#send(request, hop, either);
+      // undici hears of an abort only once it is connected, which may take longer.
+      const response = await orAbort(this.#send(request, hop, either), either);
       const location = redirectTarget(response);
       const isUnmodified = response.statusCode === 304 && request.conditions !== undefined;
       if (response.statusCode !== 200) await dump(response, either);

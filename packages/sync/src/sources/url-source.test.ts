@@ -136,6 +136,13 @@ describe('UrlSource', () => {
     expect(again).toEqual({ state: 'unchanged' });
   }, 20_000);
 
+  test('headers of the config come before our own, however they are spelt', async () => {
+    const server = await serveFile({ body: 'one' });
+    const access = { headers: { aCCept: 'application/vnd.github.raw' } };
+    await fetch(new UrlSource({ url: server.url, timeoutMs: 5_000, http, access }));
+    expect(server.headers[0]?.accept).toBe('application/vnd.github.raw');
+  });
+
   test('a 304 that nobody asked for is an error', async () => {
     const server = await startLocalServer((_request, response) => response.writeHead(304).end());
     await expect(fetch(source(server.url))).rejects.toMatchObject({ status: 304 });

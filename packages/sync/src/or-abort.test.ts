@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { orAbort } from './or-abort.ts';
+
+const never = new Promise<never>(() => {});
+
+test('gives what comes of the work', async () => {
+  const { signal } = new AbortController();
+  expect(await orAbort(Promise.resolve(1), signal)).toBe(1);
+  await expect(orAbort(Promise.reject(new Error('no')), signal)).rejects.toThrow('no');
+});
+
+test('does not wait for the work after an abort, and gives its reason', async () => {
+  const reason = new Error('the time is up');
+  await expect(orAbort(never, AbortSignal.abort(reason))).rejects.toBe(reason);
+  const abort = new AbortController();
+  const waiting = orAbort(never, abort.signal);
+  abort.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+});
