@@ -51,7 +51,7 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
 
   const coordinator = new Coordinator({
     manager: createManager({ createSource: createSourceFactory({ http }), ingest, snapshots }),
-    runStore: createRedisRunStore({ redis, keys }),
+    runStore: createRedisRunStore({ redis, keys, logger }),
     status: createRedisStatusPersistence({ redis, keys, config }),
     config,
     tickSource: createBullTickSource({

@@ -13,6 +13,7 @@ import {
 import type { Redis } from 'ioredis';
 import { addHint, type SyncQueue } from './queue.ts';
 import { createRegistryReader } from './registry-reader.ts';
+import { namingKeys } from './store-errors.ts';
 
 /** What operators do to a registry. */
 export interface Operations {
@@ -54,7 +55,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
   const { redis, keys, queue, snapshots, runStore, owner } = deps;
   const reader = createRegistryReader({ redis, keys });
 
-  return {
+  return namingKeys<Operations>(redis, {
     async suspend(registry, { note }) {
       const fields = { suspended: '1', ...(note === undefined ? {} : { note }) };
       await redis.hset(keys.control(registry), fields);
@@ -97,7 +98,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
       await publish(registry, { digest: held, pin: false, message: 'approved' });
       return { snapshot: held };
     },
-  };
+  });
 
   async function resolveSnapshot(registry: string, prefix: string): Promise<string> {
     const history = await snapshots.history(registry);

@@ -1,4 +1,4 @@
-import type { Diff, QuarantinedRow } from '@syncline/contract';
+import { type Diff, type QuarantinedRow, SynclineError } from '@syncline/contract';
 import { checkGuard } from './guard.ts';
 import { filterHash } from './hashes.ts';
 import type { IngestPool, OpenOptions } from './ingest/ingest-pool.ts';
@@ -9,7 +9,7 @@ import { Interruption } from './lease-keeper.ts';
 import type { Blob, Publication, RunContext, SnapshotStore } from './ports.ts';
 import { collectGarbage } from './snapshot/collect.ts';
 import { blobDigests, decodeManifest, type Manifest } from './snapshot/manifest.ts';
-import { readChunkBlobs } from './snapshot/reader.ts';
+import { areIntact, readChunkBlobs } from './snapshot/reader.ts';
 import type { Source, TakeBody } from './sources/source.ts';
 
 /** What fetching, validating, filtering and storing came to. */
@@ -37,14 +37,21 @@ export interface FetchDependencies {
   readonly snapshots: SnapshotStore;
 }
 
-interface FetchWork {
+export interface FetchOptions {
   readonly source: Source;
   readonly slot: Slot;
+  /** Reads all of what is served, to find what is damaged; else only what is lost is found. */
+  readonly isThorough?: boolean;
+}
+
+interface FetchWork extends FetchOptions, Pick<OpenOptions, 'order'> {
   readonly previous: Previous;
 }
 
 interface Previous {
   readonly blob?: Blob;
+  /** Whether readers are given it: the pointer may be lost, too. */
+  readonly isServed?: boolean;
   readonly manifest?: Manifest | undefined;
 }
 
@@ -56,12 +63,15 @@ interface Previous {
 export async function fetchAndStore(
   deps: FetchDependencies,
   context: RunContext,
-  { source, slot }: { source: Source; slot: Slot },
+  options: FetchOptions,
 ): Promise<StoreResult> {
-  const previous = await readPrevious(deps, context);
-  const { revision, built } = await fetchAndBuild(deps, context, { source, slot, previous });
+  const { revision, built, previous } = await fetchAndBuild(deps, context, {
+    ...options,
+    previous: await readPrevious(deps, context, options),
+    order: 'arrival',
+  });
   const content = { ...built, revision };
-  if (previous.blob !== undefined && isUnchanged(built, previous.manifest)) {
+  if (previous.isServed === true && isUnchanged(built, previous.manifest)) {
     return { ...content, state: 'unchanged', manifest: previous.manifest ?? built.manifest };
   }
   const result = judge(context, { content, built, previous: previous.manifest });
@@ -72,20 +82,33 @@ export async function fetchAndStore(
   return result;
 }
 
-/** Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted. */
-async function fetchAndBuild(deps: FetchDependencies, context: RunContext, work: FetchWork) {
-  try {
-    return await fetchInOrder(deps, context, { ...work, order: 'arrival' });
-  } catch (error) {
-    if (!(error instanceof OutOfOrder)) throw error;
-    return await fetchInOrder(deps, context, { ...work, order: 'buffered' });
+async function fetchAndBuild(deps: FetchDependencies, context: RunContext, first: FetchWork) {
+  for (let work = first; ; ) {
+    try {
+      return { ...(await fetchOnce(deps, context, work)), previous: work.previous };
+    } catch (error) {
+      work = workAfter(error, work);
+      context.logger.debug({ err: error, registry: context.registry.name }, 'fetching once more');
+    }
   }
 }
 
-async function fetchInOrder(
+/** How to go on after an error. @throws that error, where there is no other way */
+function workAfter(error: unknown, work: FetchWork): FetchWork {
+  // Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted.
+  if (error instanceof OutOfOrder && work.order === 'arrival')
+    return { ...work, order: 'buffered' };
+  const isDamaged =
+    error instanceof SynclineError &&
+    (error.code === 'snapshot-corrupt' || error.code === 'snapshot-incomplete');
+  if (!isDamaged || work.previous.blob === undefined) throw error;
+  return { ...work, previous: { manifest: work.previous.manifest } };
+}
+
+async function fetchOnce(
   { ingest, snapshots }: FetchDependencies,
   context: RunContext,
-  { source, slot, previous, order }: FetchWork & Pick<OpenOptions, 'order'>,
+  { source, slot, previous, order }: FetchWork,
 ) {
   const { registry, signal, timePhase, now } = context;
   const { filter, name } = registry;
@@ -102,17 +125,25 @@ async function fetchInOrder(
   }
 }
 
-/** What is served, to build upon; without its blob where parts of it are lost. */
+/** What is served, to build upon; without its blob where parts of it are lost, damaged or not known. */
 async function readPrevious(
   { snapshots }: FetchDependencies,
-  { registry, status, logger }: RunContext,
+  { registry: { name }, status, logger }: RunContext,
+  { isThorough = false }: Pick<FetchOptions, 'isThorough'>,
 ): Promise<Previous> {
   const digest = status.snapshot;
-  const found =
-    digest === undefined ? undefined : await readStored(snapshots, { name: registry.name, digest });
-  if (digest === undefined || found?.isWhole === true) return { ...found };
+  if (digest === undefined) return {};
+  const found = await readStored(snapshots, { name, digest });
+  const isWhole =
+    found?.isWhole === true &&
+    (!isThorough ||
+      (await areIntact(snapshots, { registry: name, digests: blobDigests(found.manifest) })));
+  if (isWhole) return { ...found, isServed: (await snapshots.readPointer(name)) === digest };
   // No reason to fail: the new snapshot is built from nothing, and is whole again.
-  logger.warn({ registry: registry.name, snapshot: digest }, 'what is served has lost parts');
+  logger.warn(
+    { registry: name, snapshot: digest },
+    'what is served has lost parts, or cannot be read',
+  );
   return { manifest: found?.manifest };
 }
 
@@ -123,9 +154,20 @@ async function readStored(
   const bytes = await snapshots.readManifest(name, digest);
   if (bytes === undefined) return undefined;
   const blob: Blob = { digest, bytes };
-  const manifest = decodeManifest(blob);
+  const manifest = decodeIfKnown(blob);
+  if (manifest === undefined) return undefined;
   const stored = new Set(await snapshots.listChunks(name));
   return { blob, manifest, isWhole: blobDigests(manifest).every((it) => stored.has(it)) };
+}
+
+/** `undefined` for a manifest that is damaged, or of a version that this build does not know. */
+function decodeIfKnown(blob: Blob): Manifest | undefined {
+  try {
+    return decodeManifest(blob);
+  } catch (error) {
+    if (error instanceof SynclineError && error.code === 'snapshot-corrupt') return undefined;
+    throw error;
+  }
 }
 
 /**

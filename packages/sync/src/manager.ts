@@ -72,13 +72,14 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       }
     },
 
-    async performSync(context, { source }, { slot: reserved }) {
+    async performSync(context, { source, reason }, { slot: reserved }) {
       const slot = reserved ?? ingest.slots.tryTake();
       if (slot === undefined) {
         return { state: 'crowded', whenFree: (signal) => ingest.slots.take(signal) };
       }
       try {
-        return await fetchAndStore({ ingest, snapshots }, context, { source, slot });
+        const isThorough = context.force || reason === 'reconcile-due';
+        return await fetchAndStore({ ingest, snapshots }, context, { source, slot, isThorough });
       } finally {
         slot.release();
       }
