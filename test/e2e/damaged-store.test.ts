@@ -63,6 +63,23 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   },
 };
 
+test('odd texts and keys come out over HTTP as they came in', async () => {
+  const system = await start(['fine']);
+  const odd = { description: 'half \ud800, NUL \0', ['__proto__']: { x: 1 }, constructor: 7 };
+  const server = { name: 'a.b/odd', version: '1', ...odd };
+  await system.file.replace([
+    ...ROWS,
+    { server: Object.assign(JSON.parse('{"__proto__":{"x":1}}'), server), _meta: {} },
+  ]);
+  await system.client.sync('fine');
+  const response = await fetch(`${system.apiUrl}/registry/fine/v0.1/servers/a.b%2Fodd/versions/1`);
+  const text = await response.text();
+  expect(response.status).toBe(200);
+  expect(text).toContain('"description":"half \\ud800, NUL \\u0000"');
+  expect(text).toContain('"__proto__":{"x":1}');
+  expect(text).toContain('"constructor":7');
+});
+
 test('a snapshot that is damaged is said to be, and the next full sync makes it whole', async () => {
   const system = await start([...Object.keys(DAMAGES), 'fine']);
   const { client, redis, keys } = system;

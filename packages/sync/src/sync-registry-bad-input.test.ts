@@ -1,7 +1,8 @@
 /** What a source may give that is no registry, through a whole run: said in the status, and nothing lost. */
 import { gzipSync } from 'node:zlib';
 import { SYNCLINE_META } from '@syncline/contract';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { IngestPool } from './ingest/ingest-pool.ts';
 import {
   configOf,
   createSyncHarness,
@@ -211,3 +212,24 @@ test('a body that takes for ever is ended with its run, and others go on', async
   sync.upstream.revision = 'r3';
   expect(ran(await sync.sync(request({ force: true })))).toMatchObject({ outcome: 'unchanged' });
 });
+
+test('a registry that needs too much memory fails by itself, and others go on', async () => {
+  const small = new IngestPool({ heavyRuns: 2, threadHeapMb: 24 });
+  onTestFinished(() => small.close());
+  const config = configOf({ name: 'alpha' }, { name: 'beta' });
+  const sync = createSyncHarness({ ingest: small, config });
+  expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+  const rows = Array.from({ length: 200_000 }, (_, index) => server(`s-${index}`));
+  sync.upstream.bodies = [{ body: JSON.stringify({ servers: rows }) }];
+  sync.upstream.revision = 'large';
+  expect(ran(await sync.sync())).toMatchObject({
+    outcome: 'failed',
+    error: { code: 'run-out-of-memory' },
+  });
+  expect(await sync.served()).toEqual(NAMES);
+  delete sync.upstream.bodies;
+  const tick = { trigger: 'schedule', force: false, wish: { kind: 'tick' } } as const;
+  expect(ran(await sync.sync({ ...tick, registry: 'beta' }))).toMatchObject({
+    outcome: 'published',
+  });
+}, 20_000);
