@@ -80,8 +80,12 @@ describe('Coordinator', () => {
     await writeRegistry('beta', 'one', 'two');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(() =>
-      expect(options.runs()).toEqual(expect.arrayContaining(['alpha published', 'beta published'])),
+    await vi.waitFor(
+      () =>
+        expect(options.runs()).toEqual(
+          expect.arrayContaining(['alpha published', 'beta published']),
+        ),
+      { timeout: 5_000 },
     );
     await writeRegistry('alpha', 'one', 'two', 'three');
     await vi.waitFor(
@@ -98,8 +102,10 @@ describe('Coordinator', () => {
     await writeRegistry('beta', 'one');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
-    await vi.waitFor(() =>
-      expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
+    await vi.waitFor(
+      () =>
+        expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
+      { timeout: 5_000 },
     );
     expect(await coordinator.getStatus('alpha')).toMatchObject({
       phase: 'Failed',
