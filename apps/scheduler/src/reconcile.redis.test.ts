@@ -103,6 +103,18 @@ test('a Redis that was emptied has everything scheduled and synced again', async
   expect(await hints()).toEqual(['startup alpha', 'startup beta']);
 });
 
+test('what is no config at its key is replaced', async () => {
+  const { createScheduler, redis, keys, schedules } = createShared();
+  const scheduler = createScheduler();
+  scheduler.adopt({ input: configOf('alpha'), digest: 'one' });
+  await scheduler.pass();
+  await redis.del(keys.config);
+  await redis.sadd(keys.config, 'not ours');
+  await scheduler.pass();
+  expect(await redis.get(keys.config)).toBe('one');
+  expect(await schedules()).toEqual(['alpha']);
+});
+
 test('without a config of its own, and with none in force, a pass changes nothing', async () => {
   const { createScheduler, schedules, hints } = createShared();
   await createScheduler().pass();

@@ -72,8 +72,9 @@ export function createReconcile(deps: ReconcileDependencies): Reconcile {
    */
   async function publish(): Promise<void> {
     if (own === undefined) return;
-    const inForce = await redis.get(keys.config);
-    if (!isNews && inForce !== null) return;
+    // What is no text is no config: it is replaced.
+    const isInForce = (await redis.type(keys.config)) === 'string';
+    if (!isNews && isInForce) return;
     await publishConfig({ redis, keys }, own);
     isNews = false;
   }

@@ -83,7 +83,7 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
 
   const coordinator = new Coordinator({
     manager: createManager({ createSource, ingest, snapshots }),
-    runStore: createRedisRunStore({ redis, keys }),
+    runStore: createRedisRunStore({ redis, keys, logger }),
     status: createRedisStatusPersistence({ redis, keys, config }),
     config,
     tickSource: createBullTickSource({

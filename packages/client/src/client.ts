@@ -3,6 +3,7 @@ import {
   controlSchema,
   JOB_NAME,
   type JobPayloadInput,
+  parseHash,
   QUEUE_NAME,
   type RegistryConfig,
   type Run,
@@ -16,6 +17,7 @@ import {
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { findAnswer } from './find-answer.ts';
+import { toStoreError } from './store-error.ts';
 
 export interface SynclineClientOptions {
   /** Where Redis is, or a connection that the client may use and will not close. */
@@ -32,7 +34,7 @@ export interface SynclineClient {
    *
    * @param options.force fetch even where nothing seems to have changed
    * @returns the request's number, and whether it waits for a run that is under way (`joined`)
-   * @throws SynclineError `unknown-registry`, `registry-suspended`, `store-unavailable`
+   * @throws SynclineError `unknown-registry`, `registry-suspended`, `store-unavailable`, `store-corrupt`
    */
   requestSync(
     registry: string,
@@ -137,12 +139,13 @@ export function createSynclineClient({
       redis.time(),
     ]);
     const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
-    return readStatus(statusSchema.parse(fields), nowMs);
+    return readStatus(parseHash(statusSchema, fields).value, nowMs);
   }
 
   async function requireActive(registry: string): Promise<void> {
     const config = await requireKnown(registry);
-    const control = controlSchema.parse(await guard(() => redis.hgetall(keys.control(registry))));
+    const fields = await guard(() => redis.hgetall(keys.control(registry)));
+    const control = parseHash(controlSchema, fields).value;
     if (!config.suspended && !control.suspended && control.pinned === undefined) return;
     const why = control.pinned === undefined ? 'suspended' : `pinned to ${control.pinned}`;
     throw new SynclineError('registry-suspended', `${registry} is ${why}`, {
@@ -179,16 +182,11 @@ function connect(url: string): Redis {
   return redis;
 }
 
-/** Says what it means that Redis does not answer; errors of ours pass. */
 async function guard<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
-  } catch (cause) {
-    if (cause instanceof SynclineError) throw cause;
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new SynclineError('store-unavailable', `Redis does not do its part: ${detail}`, {
-      cause,
-    });
+  } catch (error) {
+    throw toStoreError(error);
   }
 }
 

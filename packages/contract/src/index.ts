@@ -4,6 +4,7 @@ export * from './duration.ts';
 export * from './errors.ts';
 export * from './job.ts';
 export * from './keys.ts';
+export * from './parse-hash.ts';
 export * from './preview.ts';
 export * from './reasons.ts';
 export * from './registry-view.ts';

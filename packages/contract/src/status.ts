@@ -18,6 +18,15 @@ export const heldSchema = z.object({
 });
 export type Held = z.infer<typeof heldSchema>;
 
+function parseJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    context.addIssue({ code: 'custom', message: 'expected JSON' });
+    return z.NEVER;
+  }
+}
+
 /**
  * The hash `<prefix>:{registry}:status`, for anyone to read. Times are RFC 3339 UTC; absent means never.
  * Read it through {@link readStatus}: `Syncing` is true only while the lease lasts.
@@ -58,9 +67,7 @@ export const statusSchema = z.object({
   sourceHash: z.string().optional(),
   filterHash: z.string().optional(),
   durationMs: count.optional(),
-  held: z
-    .union([heldSchema, z.string().transform((text) => heldSchema.parse(JSON.parse(text)))])
-    .optional(),
+  held: z.union([heldSchema, z.string().transform(parseJson).pipe(heldSchema)]).optional(),
 });
 export type SyncStatus = z.infer<typeof statusSchema>;
 

@@ -4,10 +4,12 @@ import {
   configSchema,
   type RedisKeys,
   type RegistryConfig,
+  SynclineError,
   syncTargets,
 } from '@syncline/contract';
 import type { ConfigSource, Logger } from '@syncline/sync';
 import type { Redis } from 'ioredis';
+import { toStoreError } from './store-errors.ts';
 
 /** A config that was replaced is kept for this long, for processes that are about to read it. */
 const REPLACED_CONFIG_TTL_S = 3_600;
@@ -23,7 +25,8 @@ export async function publishConfig(
   { redis, keys }: { redis: Redis; keys: RedisKeys },
   { input, digest }: ConfigDocument,
 ): Promise<void> {
-  const before = await redis.get(keys.config);
+  // Whatever lies there, this config takes its place.
+  const before = (await redis.type(keys.config)) === 'string' ? await redis.get(keys.config) : null;
   const change = redis
     .multi()
     .set(keys.configDocument(digest), JSON.stringify(input))
@@ -51,6 +54,7 @@ export function createConfigFollower({
     | { digest: string; config: Config; targets: Map<string, RegistryConfig> }
     | undefined;
   let refused: string | undefined;
+  let unreadable: string | undefined;
   let refreshedAtMs = Number.NEGATIVE_INFINITY;
 
   return {
@@ -62,9 +66,9 @@ export function createConfigFollower({
       const nowMs = performance.now();
       if (nowMs - refreshedAtMs < maxAgeMs) return;
       refreshedAtMs = nowMs;
-      const digest = await redis.get(keys.config);
+      const digest = await read(keys.config);
       if (digest === null || digest === followed?.digest || digest === refused) return;
-      const document = await redis.get(keys.configDocument(digest));
+      const document = await read(keys.configDocument(digest));
       if (document === null) return;
       const parsed = configSchema.safeParse(parseJson(document));
       if (parsed.success) {
@@ -80,6 +84,21 @@ export function createConfigFollower({
       );
     },
   };
+
+  /** `null` also for what is no text: the last good config stays, and the log says why, once. */
+  async function read(key: string): Promise<string | null> {
+    try {
+      const text = await redis.get(key);
+      if (key === unreadable) unreadable = undefined;
+      return text;
+    } catch (cause) {
+      const error = await toStoreError(redis, cause);
+      if (!(error instanceof SynclineError)) throw error;
+      if (key !== unreadable) logger.error({ err: error }, 'the config in Redis cannot be read');
+      unreadable = key;
+      return null;
+    }
+  }
 }
 
 function parseJson(text: string): unknown {

@@ -13,6 +13,7 @@ import {
 import type { Redis } from 'ioredis';
 import { addHint, requestFollowers, type SyncQueue } from './queue.ts';
 import { createRegistryReader, redisNowMs } from './registry-reader.ts';
+import { namingKeys } from './store-errors.ts';
 
 /** Why a registry is suspended, and by whom, as they say themselves. */
 export interface Suspension {
@@ -64,7 +65,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
   const { redis, keys, queue, snapshots, runStore, owner } = deps;
   const reader = createRegistryReader({ redis, keys });
 
-  return {
+  return namingKeys<Operations>(redis, {
     suspend: (registry, suspension) => suspend(redis, keys.control(registry), suspension),
 
     async resume(registry) {
@@ -104,7 +105,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
       await publish(registry, { digest: held, pin: false, message: 'approved' });
       return { snapshot: held };
     },
-  };
+  });
 
   async function resolveSnapshot(registry: string, prefix: string): Promise<string> {
     const history = await snapshots.history(registry);

@@ -1,5 +1,6 @@
 import type { RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
+import { toStoreError } from './store-errors.ts';
 
 const BATCH_SIZE = 1_000;
 
@@ -19,8 +20,17 @@ export interface TrackOptions {
  * ago. A registry that comes back in time finds everything as it was.
  *
  * @returns the registries whose data was removed
+ * @throws SynclineError `store-corrupt`
  */
 export async function trackRegistries(options: TrackOptions): Promise<string[]> {
+  try {
+    return await track(options);
+  } catch (error) {
+    throw await toStoreError(options.redis, error);
+  }
+}
+
+async function track(options: TrackOptions): Promise<string[]> {
   const { redis, keys, names, nowMs, graceMs } = options;
   for (let start = 0; start < names.length; start += BATCH_SIZE) {
     const batch = names.slice(start, start + BATCH_SIZE);

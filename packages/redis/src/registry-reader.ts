@@ -1,18 +1,29 @@
 import {
   type Control,
   controlSchema,
+  parseHash,
   type RedisKeys,
+  SynclineError,
   type SyncStatus,
   statusSchema,
 } from '@syncline/contract';
 import type { Redis } from 'ioredis';
+import { toStoreError } from './store-errors.ts';
 
 /** What Redis knows of registries, as of one moment by its own clock. */
 export interface StoredRegistries {
   /** Epoch milliseconds. */
   readonly nowMs: number;
-  /** One entry for each name asked for; a registry that never ran has a status all the same. */
-  readonly registries: Map<string, { status: SyncStatus; control: Control }>;
+  /**
+   * One entry for each name asked for; a registry that never ran has a status all the same. One whose keys
+   * hold what is not ours has the status Failed with `store-corrupt`, and hides no other.
+   */
+  readonly registries: Map<string, StoredRegistry>;
+}
+
+interface StoredRegistry {
+  readonly status: SyncStatus;
+  readonly control: Control;
 }
 
 export interface RegistryReader {
@@ -36,21 +47,37 @@ export function createRegistryReader({
       for (let start = 0; start < names.length; start += BATCH_SIZE) {
         const batch = names.slice(start, start + BATCH_SIZE);
         const stored = await Promise.all(
-          batch.map((name) =>
-            Promise.all([redis.hgetall(keys.status(name)), redis.hgetall(keys.control(name))]),
-          ),
+          batch.map((name) => readOne(name).catch((error: unknown) => describe(error))),
         );
         for (const [index, name] of batch.entries()) {
-          const [status, control] = stored[index] ?? [];
-          registries.set(name, {
-            status: statusSchema.parse(status ?? {}),
-            control: controlSchema.parse(control ?? {}),
-          });
+          const registry = stored[index];
+          if (registry !== undefined) registries.set(name, registry);
         }
       }
       return { nowMs, registries };
     },
   };
+
+  async function readOne(name: string): Promise<StoredRegistry> {
+    const [status, control] = await Promise.all([
+      redis.hgetall(keys.status(name)),
+      redis.hgetall(keys.control(name)),
+    ]);
+    return {
+      status: parseHash(statusSchema, status).value,
+      control: parseHash(controlSchema, control).value,
+    };
+  }
+
+  async function describe(cause: unknown): Promise<StoredRegistry> {
+    const error = await toStoreError(redis, cause);
+    if (!(error instanceof SynclineError) || error.code !== 'store-corrupt') throw error;
+    const { code: errorCode, message } = error;
+    return {
+      status: statusSchema.parse({ phase: 'Failed', errorCode, message }),
+      control: controlSchema.parse({}),
+    };
+  }
 }
 
 /** Redis's clock, epoch milliseconds. */

@@ -1,5 +1,6 @@
 import { type RedisKeys, type Run, runSchema } from '@syncline/contract';
 import type { Redis } from 'ioredis';
+import { namingKeys } from './store-errors.ts';
 
 /** The runs of a registry, newest first. */
 export interface RunLog {
@@ -12,15 +13,16 @@ export interface RunLog {
 }
 
 export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys }): RunLog {
-  return { list, get };
+  return namingKeys<RunLog>(redis, { list, get });
 
   async function list(registry: string, { before, limit }: { before?: string; limit: number }) {
     // One more than asked for tells whether there are more.
     const end = before === undefined ? '+' : `(${before}-0`;
     const entries = await redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
-    const runs = entries.slice(0, limit).map(([, fields]) => parseRun(fields));
-    const last = runs.at(-1);
-    return entries.length > limit && last !== undefined ? { runs, next: last.term } : { runs };
+    const page = entries.slice(0, limit);
+    const runs = page.map(([, fields]) => parseRun(fields)).filter((run) => run !== undefined);
+    const [lastTerm] = page.at(-1)?.[0].split('-') ?? [];
+    return entries.length > limit && lastTerm !== undefined ? { runs, next: lastTerm } : { runs };
   }
 
   async function get(registry: string, term: string) {
@@ -29,6 +31,11 @@ export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys })
   }
 }
 
-function parseRun(fields: string[]): Run {
-  return runSchema.parse(JSON.parse(fields[fields.indexOf('run') + 1] ?? ''));
+/** `undefined` for what is no run, or one of a version that this build does not know: it hides no other. */
+function parseRun(fields: string[]): Run | undefined {
+  try {
+    return runSchema.parse(JSON.parse(fields[fields.indexOf('run') + 1] ?? ''));
+  } catch {
+    return undefined;
+  }
 }

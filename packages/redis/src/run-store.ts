@@ -1,8 +1,15 @@
-import { controlSchema, type RedisKeys, statusFields, statusSchema } from '@syncline/contract';
+import {
+  controlSchema,
+  parseHash,
+  type RedisKeys,
+  statusFields,
+  statusSchema,
+} from '@syncline/contract';
 import type {
   Acquisition,
   Finished,
   Lease,
+  Logger,
   Publication,
   Renewal,
   RunEnding,
@@ -12,6 +19,7 @@ import type {
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from './lua-script.ts';
+import { namingKeys } from './store-errors.ts';
 
 /** How many runs the log of a registry keeps. */
 const RUNS_KEPT = 500;
@@ -33,9 +41,19 @@ const finishReply = z.union([
   z.tuple([z.literal('incomplete'), z.string()]),
 ]);
 
+export interface RunStoreOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  /** Told of fields that were not ours, and were removed. */
+  readonly logger?: Pick<Logger, 'warn'> | undefined;
+}
+
+/** Fields of the status that are the lease's own: they are never removed for what is in them. */
+const TOKEN_FIELDS: readonly string[] = ['term', 'owner', 'leaseUntil', 'startsWithoutFinish'];
+
 /** Leases and what they fence, on Redis: one script for each promise, all time from Redis's clock. */
-export function createRedisRunStore({ redis, keys }: { redis: Redis; keys: RedisKeys }): RunStore {
-  return {
+export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): RunStore {
+  return namingKeys<RunStore>(redis, {
     async acquire({ registry, owner, ttlMs, wish }): Promise<Acquisition> {
       const reply = await acquireScript(
         redis,
@@ -49,14 +67,19 @@ export function createRedisRunStore({ redis, keys }: { redis: Redis; keys: Redis
       }
       const [, term, nowMs, json] = parsed;
       const hashes = acquiredHashes.parse(JSON.parse(json));
-      const status = statusSchema.parse(hashes.status);
+      const { value: status, invalid } = parseHash(statusSchema, hashes.status);
+      const control = parseHash(controlSchema, hashes.control);
+      await removeInvalid(
+        { redis, keys, logger },
+        { registry, status: invalid, control: control.invalid },
+      );
       return {
         state: 'acquired',
         lease: { registry, term, owner },
         nowMs,
         // As the script has counted this start.
         status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
-        control: controlSchema.parse(hashes.control),
+        control: control.value,
       };
     },
 
@@ -76,7 +99,7 @@ export function createRedisRunStore({ redis, keys }: { redis: Redis; keys: Redis
       );
       return reply === 1;
     },
-  };
+  });
 
   async function renew({ registry, term, owner }: Lease, ttlMs: number): Promise<Renewal> {
     const reply = await renewScript(
@@ -130,6 +153,19 @@ export function createRedisRunStore({ redis, keys }: { redis: Redis; keys: Redis
     if (parsed[0] === 'incomplete') return { state: 'incomplete', missing: parsed[1] };
     return parsed[1] === 0 ? { state: 'finished' } : { state: 'finished', openRequest: parsed[1] };
   }
+}
+
+/** Fields that someone else has written would be found again by each run, and by each reader. */
+async function removeInvalid(
+  { redis, keys, logger }: RunStoreOptions,
+  invalid: { registry: string; status: readonly string[]; control: readonly string[] },
+): Promise<void> {
+  const { registry, control } = invalid;
+  if (invalid.status.length + control.length === 0) return;
+  logger?.warn(invalid, 'Redis held fields that are not ours; they are left out');
+  const status = invalid.status.filter((field) => !TOKEN_FIELDS.includes(field));
+  if (status.length > 0) await redis.hdel(keys.status(registry), ...status);
+  if (control.length > 0) await redis.hdel(keys.control(registry), ...control);
 }
 
 function wishArgument(wish: Wish): string {

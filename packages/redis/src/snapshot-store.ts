@@ -2,6 +2,7 @@ import type { RedisKeys } from '@syncline/contract';
 import type { Blob, Lease, SnapshotStore } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { luaScript } from './lua-script.ts';
+import { namingKeys } from './store-errors.ts';
 
 const writeBlobsScript = luaScript('write-blobs');
 const collectScript = luaScript('collect');
@@ -19,7 +20,7 @@ export function createRedisSnapshotStore({
   redis: Redis;
   keys: RedisKeys;
 }): SnapshotStore {
-  return {
+  return namingKeys<SnapshotStore>(redis, {
     async readPointer(registry) {
       return (await redis.get(keys.snapshot(registry))) ?? undefined;
     },
@@ -78,7 +79,7 @@ export function createRedisSnapshotStore({
       }
       return reply === 1;
     },
-  };
+  });
 
   async function write(
     { registry, term, owner }: Lease,

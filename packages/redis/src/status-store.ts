@@ -1,8 +1,15 @@
-import { type RedisKeys, type SyncStatus, statusFields, statusSchema } from '@syncline/contract';
+import {
+  parseHash,
+  type RedisKeys,
+  type SyncStatus,
+  statusFields,
+  statusSchema,
+} from '@syncline/contract';
 import type { ConfigSource, StatusPersistence } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { luaScript } from './lua-script.ts';
 import { createRegistryReader } from './registry-reader.ts';
+import { namingKeys } from './store-errors.ts';
 
 const saveStatusScript = luaScript('save-status');
 
@@ -17,10 +24,10 @@ export function createRedisStatusPersistence({
   config: Pick<ConfigSource, 'targets'>;
 }): StatusPersistence {
   const reader = createRegistryReader({ redis, keys });
-  return {
+  return namingKeys<StatusPersistence>(redis, {
     async load(registry) {
       const fields = await redis.hgetall(keys.status(registry));
-      return Object.keys(fields).length === 0 ? undefined : statusSchema.parse(fields);
+      return Object.keys(fields).length === 0 ? undefined : parseHash(statusSchema, fields).value;
     },
 
     async save(registry, changes, { expected }) {
@@ -43,5 +50,5 @@ export function createRedisStatusPersistence({
       }
       return statuses;
     },
-  };
+  });
 }

@@ -68,6 +68,14 @@ test('one sweep of the whole fleet at a time', async () => {
   expect(await redis.pttl(keys.sweepTurn)).toBeGreaterThan(50_000);
 });
 
+test('a turn that somebody else has put there for ever is ended', async () => {
+  const { redis, keys, queue } = createSweep();
+  await redis.sadd(keys.sweepTurn, 'not ours');
+  const options = { redis, keys, queue, registries: [], owner: 'alice', everyMs: 60_000 };
+  expect(await sweep(options)).toBeUndefined();
+  expect(await sweep(options)).toBe(0);
+});
+
 test('a request whose hint has failed is hinted at again', async () => {
   const world = createSweep();
   await world.redis.hset(world.keys.control('beta'), 'requested', 1);

@@ -31,7 +31,11 @@ export async function sweep(options: SweepOptions): Promise<number | undefined> 
   const { redis, keys, registries, owner, everyMs } = options;
   // A little less than the period, so that the same process can have the next turn too.
   const turn = await redis.set(keys.sweepTurn, owner, 'PX', Math.ceil(everyMs * 0.9), 'NX');
-  if (turn === null) return undefined;
+  if (turn === null) {
+    // A turn that never ends is none of ours, and would be the last.
+    if ((await redis.pttl(keys.sweepTurn)) === -1) await redis.unlink(keys.sweepTurn);
+    return undefined;
+  }
   let hints = 0;
   for (let start = 0; start < registries.length; start += BATCH_SIZE) {
     hints += await sweepBatch(options, registries.slice(start, start + BATCH_SIZE));

@@ -122,6 +122,19 @@ test('ticks that nobody took are one run', async () => {
 
 test.each([
   ['no payload', undefined],
+  ['a payload that is null', null],
+  ['a payload that is a text', '{"v":1,"registry":"alpha"}'],
+  ['a payload that is a list', [{ v: 1, registry: 'alpha' }]],
+  ['a payload that is a number', 7],
+  ['a version that is a text', { v: '1', registry: 'alpha' }],
+  ['a newer version of another shape', { v: 3, registries: ['alpha'] }],
+  ['a registry that is no text', { v: 1, registry: { name: 'alpha' } }],
+  ['a registry of NUL', { v: 1, registry: 'al\0pha' }],
+  ['a force that is no flag', { v: 1, registry: 'alpha', force: 'yes' }],
+  ['a request that is none', { v: 1, registry: 'alpha', request: -1 }],
+  ['a request beyond all numbers', { v: 1, registry: 'alpha', request: 1e300 }],
+  ['a payload of 5 MB', { v: 1, registry: 'x'.repeat(5_000_000) }],
+  ['a prototype in place of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
   ['another version', { v: 2, registry: 'alpha' }],
   ['no registry', { v: 1 }],
   ['a name that no registry can have', { v: 1, registry: '../alpha' }],
@@ -131,9 +144,23 @@ test.each([
   const handle = vi.fn<Handle>();
   await start(handle);
   const job = await foreign.add(JOB_NAME, payload, { attempts: 5 });
-  await expect(job.waitUntilFinished(events)).rejects.toThrow('the payload is not known');
+  await expect(job.waitUntilFinished(events)).rejects.toThrow(
+    /^the payload is not known; expected \{v: 1, registry, .*\}:/,
+  );
   expect(handle).not.toHaveBeenCalled();
   expect(await foreign.getFailedCount()).toBe(1);
+  expect((await foreign.getJob(job.id ?? ''))?.failedReason?.length).toBeLessThan(1_200);
+});
+
+test('a worker that was sent what it cannot do goes on with what it can', async () => {
+  const { start, add, events } = await createTicks();
+  await start(async () => ran());
+  const bad = [null, 7, { v: 2 }, { v: 1, registry: 'x'.repeat(1_000_000) }].map(add);
+  const good = await add({ v: 1, registry: 'alpha', more: 'that is not known yet' });
+  for (const job of await Promise.all(bad)) {
+    await expect(job.waitUntilFinished(events)).rejects.toThrow('the payload is not known');
+  }
+  expect(await good.waitUntilFinished(events)).toBe('published');
 });
 
 test('a job for a registry that is not known fails for good', async () => {

@@ -99,7 +99,7 @@ async function processJob(
 ): Promise<string> {
   const parsed = jobPayloadSchema.safeParse(job.data);
   if (!parsed.success) {
-    throw new UnrecoverableError(`the payload is not known:\n${z.prettifyError(parsed.error)}`);
+    throw new UnrecoverableError(unknownPayload(parsed.error));
   }
   const result = await processing.handle(tickOf(job, parsed.data), signal);
   switch (result.state) {
@@ -121,6 +121,14 @@ async function processJob(
   if (run.outcome === 'failed') throw new Error(run.error?.message ?? 'failed');
   if (run.outcome === 'interrupted' && signal.aborted) return putBack(job, token);
   return run.outcome;
+}
+
+const MAX_PROBLEM_CHARACTERS = 1_000;
+
+/** What Bull Board shows of a job that no worker can do. Nothing of the payload itself, whoever wrote it. */
+function unknownPayload(error: z.ZodError): string {
+  const problems = z.prettifyError(error).slice(0, MAX_PROBLEM_CHARACTERS);
+  return `the payload is not known; expected {v: 1, registry, trigger?, force?, request?}:\n${problems}`;
 }
 
 /** Back to waiting, for another worker. */

@@ -7,6 +7,7 @@ import { readChunkBlobs } from './snapshot/reader.ts';
 import type { Source, TakeBody } from './sources/source.ts';
 import { withhold } from './sources/withhold.ts';
 import {
+  isDamage,
   type Previous,
   type ReadContext,
   readPrevious,
@@ -17,6 +18,13 @@ import {
 export interface FetchDependencies {
   readonly ingest: IngestPool;
   readonly snapshots: SnapshotStore;
+}
+
+export interface FetchOptions {
+  readonly source: Source;
+  readonly slot: Slot;
+  /** Reads all of what is served, to find what is damaged; else only what is lost is found. */
+  readonly isThorough: boolean;
 }
 
 export interface FetchWork extends Pick<OpenOptions, 'detail'> {
@@ -33,31 +41,44 @@ export interface FetchWork extends Pick<OpenOptions, 'detail'> {
 export async function fetchAndStore(
   deps: FetchDependencies,
   context: RunContext,
-  { source, slot }: { source: Source; slot: Slot },
+  { source, slot, isThorough }: FetchOptions,
 ): Promise<StoreResult> {
-  const previous = await readPrevious(deps, context);
-  const { revision, built } = await fetchAndBuild(deps, context, { source, slot, previous });
-  return storeBuilt(deps, context, { built, revision, previous });
+  const previous = await readPrevious(deps, context, { isThorough });
+  return storeBuilt(deps, context, await fetchAndBuild(deps, context, { source, slot, previous }));
 }
 
-/** Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted. */
+/** What was built, and what it was built upon: that may have turned out to be damaged. */
 export async function fetchAndBuild(
   deps: FetchDependencies,
   context: ReadContext,
   work: FetchWork,
 ) {
-  try {
-    return await fetchInOrder(deps, context, { ...work, order: 'arrival' });
-  } catch (error) {
-    if (!(error instanceof OutOfOrder)) throw error;
-    return await fetchInOrder(deps, context, { ...work, order: 'buffered' });
+  let attempt: FetchAttempt = { ...work, order: 'arrival' };
+  for (;;) {
+    try {
+      return { ...(await fetchOnce(deps, context, attempt)), previous: attempt.previous };
+    } catch (error) {
+      attempt = attemptAfter(error, attempt);
+      context.logger.debug({ err: error, registry: context.registry.name }, 'fetching once more');
+    }
   }
 }
 
-async function fetchInOrder(
+type FetchAttempt = FetchWork & Pick<OpenOptions, 'order'>;
+
+/** How to go on after an error. @throws that error, where there is no other way */
+function attemptAfter(error: unknown, attempt: FetchAttempt): FetchAttempt {
+  const { order, previous } = attempt;
+  // Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted.
+  if (error instanceof OutOfOrder && order === 'arrival') return { ...attempt, order: 'buffered' };
+  if (!isDamage(error) || previous.blob === undefined) throw error;
+  return { ...attempt, previous: { manifest: previous.manifest } };
+}
+
+async function fetchOnce(
   { ingest, snapshots }: FetchDependencies,
   context: ReadContext,
-  { source, slot, previous, order, detail }: FetchWork & Pick<OpenOptions, 'order'>,
+  { source, slot, previous, order, detail }: FetchAttempt,
 ) {
   const { registry, signal, timePhase, now } = context;
   const { filter, name } = registry;

@@ -85,9 +85,12 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       }
       try {
         const deps = { ingest, snapshots };
-        if (source !== undefined) return await fetchAndStore(deps, context, { source, slot });
+        const isThorough = context.force || reason === 'reconcile-due';
+        if (source !== undefined) {
+          return await fetchAndStore(deps, context, { source, slot, isThorough });
+        }
         const { registries = [] } = context.registry.catalog ?? {};
-        return await mergeAndStore(deps, context, { registries, reason, slot });
+        return await mergeAndStore(deps, context, { registries, slot, isThorough });
       } finally {
         slot.release();
       }

@@ -1,17 +1,24 @@
-import type { Reason } from '@syncline/contract';
-import { readMemberBlobs, readMembers, revisionOf } from './catalog/members.ts';
+import { type MemberState, readMemberBlobs, readMembers, revisionOf } from './catalog/members.ts';
 import type { FetchDependencies } from './fetch-and-store.ts';
 import { filterHash, sourceHash } from './hashes.ts';
+import type { IngestResult } from './ingest/messages.ts';
 import type { Slot } from './ingest/slots.ts';
 import type { RunContext } from './ports.ts';
 import { readChunkBlobs } from './snapshot/reader.ts';
-import { readPrevious, type StoreResult, storeBuilt } from './store-built.ts';
+import {
+  isDamage,
+  type Previous,
+  readPrevious,
+  type StoreResult,
+  storeBuilt,
+} from './store-built.ts';
 
 export interface MergeWork {
   /** In order of precedence. */
   readonly registries: readonly string[];
-  readonly reason: Reason;
   readonly slot: Slot;
+  /** Looks at everything, whatever is known of it. */
+  readonly isThorough: boolean;
 }
 
 /**
@@ -23,42 +30,63 @@ export interface MergeWork {
 export async function mergeAndStore(
   deps: FetchDependencies,
   context: RunContext,
-  { registries, reason, slot }: MergeWork,
+  { registries, slot, isThorough }: MergeWork,
 ): Promise<StoreResult> {
-  const { ingest, snapshots } = deps;
-  const { registry, status, signal, timePhase, now } = context;
-  const members = await readMembers(snapshots, registries);
-  const previous = await readPrevious(deps, context);
-  const isKnown = previous.blob !== undefined && canBuildUpon(context, reason);
+  const members = await readMembers(deps.snapshots, registries);
+  const revision = revisionOf(members);
+  const previous = await readPrevious(deps, context, { isThorough });
+  const known = isThorough ? undefined : knownRevision(context);
+  try {
+    const built = await merge(deps, context, { members, slot, previous, known });
+    return await storeBuilt(deps, context, { built, revision, previous });
+  } catch (error) {
+    if (!isDamage(error) || previous.blob === undefined) throw error;
+    context.logger.debug({ err: error, registry: context.registry.name }, 'merging once more');
+    const afresh = { manifest: previous.manifest };
+    const built = await merge(deps, context, { members, slot, previous: afresh, known: undefined });
+    return storeBuilt(deps, context, { built, revision, previous: afresh });
+  }
+}
+
+interface MergeAttempt {
+  readonly members: readonly MemberState[];
+  readonly slot: Slot;
+  readonly previous: Previous;
+  /** What the catalog was built from; `undefined` to look at everything. */
+  readonly known: string | undefined;
+}
+
+async function merge(
+  { ingest, snapshots }: FetchDependencies,
+  { registry, signal, timePhase, now }: RunContext,
+  { members, slot, previous, known }: MergeAttempt,
+): Promise<IngestResult> {
   const blobs = await readMemberBlobs(snapshots, {
     members,
-    known: isKnown ? status.revision : undefined,
+    known: previous.blob === undefined ? undefined : known,
   });
+  const { filter, name } = registry;
   const session = ingest.open({
-    filter: registry.filter,
+    filter,
     signal,
     slot,
     order: 'buffered',
     previous: previous.blob,
   });
   try {
-    const readChunks = (digests: readonly string[], member = registry.name) =>
+    const readChunks = (digests: readonly string[], member = name) =>
       readChunkBlobs(snapshots, { registry: member, digests });
-    const built = await timePhase('build', () =>
+    return await timePhase('build', () =>
       session.merge({ nowMs: now(), members: blobs, readChunks }),
     );
-    return await storeBuilt(deps, context, { built, revision: revisionOf(members), previous });
   } finally {
     session.close();
   }
 }
 
-/** Whether what is served is what the revision stands for, merged and filtered as it is to be now. */
-function canBuildUpon({ registry, status, force }: RunContext, reason: Reason): boolean {
-  return (
-    !force &&
-    reason !== 'reconcile-due' &&
-    status.sourceHash === sourceHash(registry) &&
-    status.filterHash === filterHash(registry)
-  );
+/** The revision of what is served, if that was merged and filtered as it is to be now. */
+function knownRevision({ registry, status }: RunContext): string | undefined {
+  const isSame =
+    status.sourceHash === sourceHash(registry) && status.filterHash === filterHash(registry);
+  return isSame ? status.revision : undefined;
 }

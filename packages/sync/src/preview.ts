@@ -85,10 +85,12 @@ async function preview(
 ): Promise<Preview> {
   const context = readContext(deps, request);
   const source = deps.createSource(request.registry);
-  const previous = await readPrevious(deps, context);
-  const detail = { sampleLimit: request.sampleLimit };
-  const work = { source, slot, previous, detail };
-  const { revision, built } = await fetchAndBuild(deps, context, work);
+  const { revision, built, previous } = await fetchAndBuild(deps, context, {
+    source,
+    slot,
+    previous: await readPrevious(deps, context, { isThorough: false }),
+    detail: { sampleLimit: request.sampleLimit },
+  });
   return {
     ...judge(context, built, previous),
     ...contentOf(built),

@@ -1,4 +1,4 @@
-import type { Diff, QuarantinedRow } from '@syncline/contract';
+import { type Diff, type QuarantinedRow, SynclineError } from '@syncline/contract';
 import { checkGuard } from './guard.ts';
 import { filterHash } from './hashes.ts';
 import type { IngestResult } from './ingest/messages.ts';
@@ -6,6 +6,7 @@ import { Interruption } from './lease-keeper.ts';
 import type { Blob, Publication, RunContext, SnapshotStore } from './ports.ts';
 import { collectGarbage } from './snapshot/collect.ts';
 import { blobDigests, decodeManifest, type Manifest } from './snapshot/manifest.ts';
+import { areIntact } from './snapshot/reader.ts';
 
 /** What fetching, validating, filtering and storing came to. */
 export type StoreResult =
@@ -37,6 +38,8 @@ export type ReadContext = Omit<RunContext, 'lease'>;
 /** What is served now; nothing where a registry was never published. */
 export interface Previous {
   readonly blob?: Blob;
+  /** Whether readers are given it: the pointer may be lost, too. */
+  readonly isServed?: boolean;
   readonly manifest?: Manifest | undefined;
 }
 
@@ -53,7 +56,7 @@ export async function storeBuilt(
   { built, revision, previous }: BuiltContent,
 ): Promise<StoreResult> {
   const content = { ...built, revision };
-  if (previous.blob !== undefined && isUnchanged(built, previous.manifest)) {
+  if (previous.isServed === true && isUnchanged(built, previous.manifest)) {
     return { ...content, state: 'unchanged', manifest: previous.manifest ?? built.manifest };
   }
   const result = judge(context, { content, built, previous: previous.manifest });
@@ -64,18 +67,34 @@ export async function storeBuilt(
   return result;
 }
 
-/** What is served, to build upon; without its blob where parts of it are lost. */
+/** What is served, to build upon; without its blob where parts of it are lost, damaged or not known. */
 export async function readPrevious(
   { snapshots }: StoreDependencies,
-  { registry, status, logger }: ReadContext,
+  { registry: { name }, status, logger }: ReadContext,
+  { isThorough }: { isThorough: boolean },
 ): Promise<Previous> {
   const digest = status.snapshot;
-  const found =
-    digest === undefined ? undefined : await readStored(snapshots, { name: registry.name, digest });
-  if (digest === undefined || found?.isWhole === true) return { ...found };
+  if (digest === undefined) return {};
+  const found = await readStored(snapshots, { name, digest });
+  const isWhole =
+    found?.isWhole === true &&
+    (!isThorough ||
+      (await areIntact(snapshots, { registry: name, digests: blobDigests(found.manifest) })));
+  if (isWhole) return { ...found, isServed: (await snapshots.readPointer(name)) === digest };
   // No reason to fail: the new snapshot is built from nothing, and is whole again.
-  logger.warn({ registry: registry.name, snapshot: digest }, 'what is served has lost parts');
+  logger.warn(
+    { registry: name, snapshot: digest },
+    'what is served has lost parts, or cannot be read',
+  );
   return { manifest: found?.manifest };
+}
+
+/** Whether an error tells that what is stored cannot be built upon. */
+export function isDamage(error: unknown): boolean {
+  return (
+    error instanceof SynclineError &&
+    (error.code === 'snapshot-corrupt' || error.code === 'snapshot-incomplete')
+  );
 }
 
 async function readStored(
@@ -85,9 +104,20 @@ async function readStored(
   const bytes = await snapshots.readManifest(name, digest);
   if (bytes === undefined) return undefined;
   const blob: Blob = { digest, bytes };
-  const manifest = decodeManifest(blob);
+  const manifest = decodeIfKnown(blob);
+  if (manifest === undefined) return undefined;
   const stored = new Set(await snapshots.listChunks(name));
   return { blob, manifest, isWhole: blobDigests(manifest).every((it) => stored.has(it)) };
+}
+
+/** `undefined` for a manifest that is damaged, or of a version that this build does not know. */
+function decodeIfKnown(blob: Blob): Manifest | undefined {
+  try {
+    return decodeManifest(blob);
+  } catch (error) {
+    if (isDamage(error)) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -161,7 +161,10 @@ function findFollowers({ config }: SyncDependencies, { registry }: RunContext): 
   return current === undefined ? [] : followersOf(current, registry.name);
 }
 
-/** Writes how a run ended: as a failure, where the store has lost parts of what was to be published. */
+/**
+ * Writes how a run ended: as a failure, where the store has lost parts of what was to be published, or where
+ * keys of ours hold what is not ours.
+ */
 async function write(
   deps: SyncDependencies,
   {
@@ -174,19 +177,41 @@ async function write(
   const record = runRecord(context, ending, { durationMs });
   const keepsRecord = whenFree === undefined && isWorthARecord(context, ending);
   const changes = statusChanges(context, ending, { durationMs });
+  const fail = (error: SynclineError) =>
+    failed(context, error, { random: deps.random(), reason: record.reason });
+  try {
+    const finished = await writeEnding(deps, context, {
+      ending: {
+        changes,
+        handledRequest: record.handledRequest,
+        ...(keepsRecord ? { run: record } : {}),
+      },
+      publication: ending.publication,
+    });
+    if (finished.state !== 'incomplete') return { finished, record, changes };
+    const { name } = context.registry;
+    const error = new SynclineError('snapshot-incomplete', `${name} lacks ${finished.missing}`);
+    return await write(deps, { context, ending: fail(error), whenFree });
+  } catch (error) {
+    if (!(error instanceof SynclineError) || error.code !== 'store-corrupt') throw error;
+    return writeStatusAlone(deps, context, { ending: fail(error), durationMs });
+  }
+}
+
+/** What can be said where neither run log nor snapshot can be written: the status, which lies elsewhere. */
+async function writeStatusAlone(
+  deps: SyncDependencies,
+  context: RunContext,
+  { ending, durationMs }: { ending: Ending; durationMs: number },
+): Promise<{ finished: Finished; record: Run; changes: StatusChanges }> {
+  const record = runRecord(context, ending, { durationMs });
+  const changes = statusChanges(context, ending, { durationMs });
+  const { handledRequest } = record;
   const finished = await writeEnding(deps, context, {
-    ending: {
-      changes,
-      handledRequest: record.handledRequest,
-      ...(keepsRecord ? { run: record } : {}),
-    },
-    publication: ending.publication,
+    ending: { changes, handledRequest },
+    publication: undefined,
   });
-  if (finished.state !== 'incomplete') return { finished, record, changes };
-  const { name } = context.registry;
-  const error = new SynclineError('snapshot-incomplete', `${name} lacks ${finished.missing}`);
-  const failure = failed(context, error, { random: deps.random(), reason: record.reason });
-  return write(deps, { context, ending: failure, whenFree });
+  return { finished, record, changes };
 }
 
 /** A scheduled tick that finds what the one before it found is no news; the status counts it. */

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SynclineError } from '@syncline/contract';
 import type { Finished, Publication, RunContext, RunEnding } from './ports.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
@@ -27,6 +28,8 @@ export async function writeEnding(
         ? await runStore.finish(lease, ending)
         : await runStore.publishAndFinish(lease, ending, publication);
     } catch (error) {
+      // Whoever holds another type of value than ours at a key will not have gone in a second.
+      if (error instanceof SynclineError && error.code === 'store-corrupt') throw error;
       logger.warn(
         { err: error, registry: lease.registry, term: lease.term },
         'could not save the status',

@@ -11,6 +11,6 @@ local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 if stored[1] ~= ARGV[1] or stored[2] then return 0 end
 local control = redis.call('HMGET', KEYS[2], 'requested', 'handled', 'suspended', 'pinned')
 if control[3] == '1' or control[4] then return 0 end
-if tonumber(control[1] or '0') > tonumber(control[2] or '0') then return 0 end
+if (tonumber(control[1]) or 0) > (tonumber(control[2]) or 0) then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1

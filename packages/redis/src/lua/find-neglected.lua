@@ -6,16 +6,18 @@ KEYS  status hash, control hash, of each registry in turn
 Returns  a flat list: number of the registry, from 1; term of its interrupted run, '' for none; number of
          its open request, 0 for none; and so on
 It reads two hashes a registry: callers ask for some hundreds at a time, so that others are served between.
+A registry whose keys hold what is not ours is passed over, so that it hides no other.
 ]]
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 local neglected = {}
 for index = 1, #KEYS, 2 do
-  local status = redis.call('HMGET', KEYS[index], 'owner', 'term', 'leaseUntil')
-  if not status[1] or tonumber(status[3] or '0') <= nowMs then
-    local control = redis.call('HMGET', KEYS[index + 1], 'requested', 'handled')
-    local request = tonumber(control[1] or '0')
-    if request <= tonumber(control[2] or '0') then request = 0 end
+  local status = redis.pcall('HMGET', KEYS[index], 'owner', 'term', 'leaseUntil')
+  local control = redis.pcall('HMGET', KEYS[index + 1], 'requested', 'handled')
+  local isOurs = not status.err and not control.err
+  if isOurs and (not status[1] or (tonumber(status[3]) or 0) <= nowMs) then
+    local request = tonumber(control[1]) or 0
+    if request <= (tonumber(control[2]) or 0) then request = 0 end
     local term = status[1] and status[2] or ''
     if term ~= '' or request > 0 then
       neglected[#neglected + 1] = (index + 1) / 2

@@ -21,12 +21,16 @@ heard the first answer may ask again.
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 local function openRequest()
   local control = redis.call('HMGET', KEYS[2], 'requested', 'handled')
-  local requested = tonumber(control[1] or '0')
-  if requested > tonumber(control[2] or '0') then return requested end
+  local requested = tonumber(control[1]) or 0
+  if requested > (tonumber(control[2]) or 0) then return requested end
   return 0
 end
 if stored[1] == ARGV[1] and not stored[2] then return {'finished', openRequest()} end
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return {'refused'} end
+
+-- An error ends a script where it stands: whatever may be of the wrong type is looked at before any write.
+openRequest()
+if ARGV[4] ~= '' then redis.call('XLEN', KEYS[3]) end
 
 local manifest = ARGV[6]
 if manifest ~= '' then
@@ -38,6 +42,7 @@ if manifest ~= '' then
   local time = redis.call('TIME')
   local nowMs = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
   local before = redis.call('GET', KEYS[4])
+  redis.call('ZCARD', KEYS[7])
   if before and before ~= manifest then redis.call('ZADD', KEYS[7], nowMs, before) end
   redis.call('ZADD', KEYS[7], '+inf', manifest)
   redis.call('SET', KEYS[4], manifest)
@@ -54,7 +59,7 @@ end
 
 local answered = tonumber(ARGV[3])
 if answered > 0 then
-  local handled = tonumber(redis.call('HGET', KEYS[2], 'handled') or '0')
+  local handled = tonumber(redis.call('HGET', KEYS[2], 'handled')) or 0
   if answered > handled then redis.call('HSET', KEYS[2], 'handled', ARGV[3]) end
   -- A newer request may be a forced one: the flag stays until none is open.
   if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end

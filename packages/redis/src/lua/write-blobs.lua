@@ -1,5 +1,6 @@
 --[[
-Stores blobs under their digests, if the lease is held. A blob that is there already stays as it is.
+Stores blobs under their digests, if the lease is held. One that is there already is written again: it may
+have been damaged since.
 
 KEYS  1 status hash   2 hash of blobs
 ARGV  1 term   2 owner   then digest, bytes, …
@@ -7,5 +8,5 @@ Returns  1 if all are stored, 0 if the lease is not held
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return 0 end
-for index = 3, #ARGV, 2 do redis.call('HSETNX', KEYS[2], ARGV[index], ARGV[index + 1]) end
+for index = 3, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[index], ARGV[index + 1]) end
 return 1

@@ -2,7 +2,7 @@ import { SynclineError } from '@syncline/contract';
 import { parseDocument } from 'yaml';
 import { decodeText, notJson, type ParsedValue, reasonOf, tooDeep } from './parse-json.ts';
 
-/** YAML takes fifty times as long as JSON: what is larger is no file that people write. */
+/** YAML takes some hundred times as long as JSON: what is larger is no file that people write. */
 const MAX_YAML_BYTES = 8 * 1024 * 1024;
 /** So many copies of anchored values at most: anchors of anchors would grow without bound. */
 const MAX_ALIAS_COUNT = 100;

@@ -10,6 +10,7 @@ import {
 import type { Blob, SnapshotStore } from '../ports.ts';
 import { type AttachmentKind, decodeAttachment } from './attachment.ts';
 import { AS_CHUNK, type Chunk, decodeChunk } from './chunk.ts';
+import { sha256 } from './digest.ts';
 import { decodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
 import { nameSortKey, type RowKey, sortKey } from './row-key.ts';
 
@@ -150,6 +151,25 @@ export async function readChunkBlobs(
     }
     return { digest, bytes };
   });
+}
+
+const VERIFY_BATCH_SIZE = 64;
+
+/** Whether all these blobs are stored, each as its digest says. Reads them all, a few at a time. */
+export async function areIntact(
+  store: Pick<SnapshotStore, 'readChunks'>,
+  { registry, digests }: { registry: string; digests: readonly string[] },
+): Promise<boolean> {
+  for (let start = 0; start < digests.length; start += VERIFY_BATCH_SIZE) {
+    const batch = digests.slice(start, start + VERIFY_BATCH_SIZE);
+    const found = await store.readChunks(registry, batch);
+    const isIntact = (digest: string, index: number) => {
+      const bytes = found[index];
+      return bytes !== undefined && sha256(bytes) === digest;
+    };
+    if (!batch.every(isIntact)) return false;
+  }
+  return true;
 }
 
 /** The index of the chunk in which `key` lies, if anywhere. */

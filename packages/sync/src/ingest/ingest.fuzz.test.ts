@@ -1,0 +1,146 @@
+import { SYNCLINE_META, SynclineError } from '@syncline/contract';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { BodyOrigin } from '../sources/source.ts';
+import { FUZZ, jsonValues, mutated, nearRows } from '../testing/fuzz.ts';
+import { parseBody } from './parse-body.ts';
+import { readRow } from './read-row.ts';
+
+const server = { name: 'a', version: '1', description: 'x' };
+
+/** Reads a body to its end. An error of ours is an answer; any other is not caught. */
+function readBody(body: Uint8Array, origin: BodyOrigin = {}): string[] {
+  try {
+    return [...parseBody(body, origin).readRows(1)].map((it) => (it.ok ? it.row.json : it.reason));
+  } catch (error) {
+    if (error instanceof SynclineError && error.code.startsWith('source-')) return [error.code];
+    throw error;
+  }
+}
+
+describe('readRow', () => {
+  test('takes whatever JSON can say, and never throws', () => {
+    fc.assert(
+      fc.property(fc.oneof(jsonValues, nearRows), (candidate) => {
+        const reading = readRow(candidate, 1);
+        if (!reading.ok) expect(reading.reason).not.toBe('');
+      }),
+      {
+        ...FUZZ,
+        examples: [[null], [{ server: null }], [JSON.parse('{"__proto__":{"name":"a"}}')]],
+      },
+    );
+  });
+
+  test('keeps what it takes as it came', () => {
+    fc.assert(
+      fc.property(nearRows, (candidate) => {
+        const reading = readRow(candidate, 1);
+        if (!reading.ok) return;
+        const kept = JSON.parse(reading.row.json);
+        const { server, _meta, ...more } =
+          'server' in candidate
+            ? (JSON.parse(JSON.stringify(candidate)) as Record<string, unknown>)
+            : { server: JSON.parse(JSON.stringify(candidate)), _meta: {} };
+        expect(JSON.stringify(kept.server)).toBe(JSON.stringify(server));
+        const { [SYNCLINE_META]: _ours, ...theirs } = { ...Object(_meta) };
+        expect(kept).toEqual({ ...more, server, _meta: theirs });
+        // Read once more, it is the same row.
+        expect(readRow(kept, 1)).toMatchObject({ ok: true, row: reading.row });
+      }),
+      { ...FUZZ, examples: [[{ ...server, _meta: { '': -0 } }]] },
+    );
+  });
+});
+
+describe('parseBody', () => {
+  const real = Buffer.from(
+    JSON.stringify({
+      version: '1.0.0',
+      servers: { x: { image: 'acme/x:1.0.0', description: 'é', env_vars: [{ name: 'A' }] } },
+      remote_servers: { y: { url: 'https://y.example', description: 'y' } },
+    }),
+  );
+  const list = Buffer.from(
+    JSON.stringify({
+      servers: [{ server: { name: 'a', version: '1', description: 'é' }, _meta: {} }],
+      metadata: { nextCursor: 'x' },
+    }),
+  );
+  const yaml = Buffer.from(
+    '- name: &n a\n  version: "1"\n  description: |\n    two\n    lines\n  x: *n\n',
+  );
+
+  test('takes any bytes, and throws nothing but what it says', () => {
+    const bodies = fc.oneof(
+      fc.uint8Array({ maxLength: 64 }),
+      jsonValues.map((value) => Buffer.from(JSON.stringify(value))),
+      fc.array(nearRows, { maxLength: 3 }).map((rows) => Buffer.from(JSON.stringify(rows))),
+      mutated(list),
+      mutated(real),
+    );
+    fc.assert(
+      fc.property(bodies, (body) => void readBody(body)),
+      FUZZ,
+    );
+  });
+
+  test('takes any YAML, and throws nothing but what it says', () => {
+    const bodies = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 64 }).map((text) => Buffer.from(text)),
+      fc
+        .array(
+          fc.constantFrom(
+            'a',
+            ': ',
+            '- ',
+            '\n',
+            '  ',
+            '[',
+            ']',
+            '{',
+            '}',
+            '&a ',
+            '*a',
+            '!!',
+            '|',
+            '>',
+            '"',
+            "'",
+            '#',
+            '? ',
+            '---',
+            '1',
+            '<<',
+            ',',
+          ),
+          { maxLength: 30 },
+        )
+        .map((tokens) => Buffer.from(tokens.join(''))),
+      mutated(yaml),
+      jsonValues.map((value) => Buffer.from(JSON.stringify(value))),
+    );
+    fc.assert(
+      fc.property(bodies, (body) => void readBody(body, { name: 'x.yaml', syntax: 'yaml' })),
+      {
+        ...FUZZ,
+        examples: [
+          [Buffer.from('- &a\n  server: *a\n')],
+          [Buffer.from('data: &a\n  skills: [*a]\n')],
+        ],
+      },
+    );
+  });
+
+  test('the same rows come out of JSON and of JSON read as YAML', () => {
+    fc.assert(
+      fc.property(fc.array(nearRows, { minLength: 1, maxLength: 3 }), (rows) => {
+        const body = () => Buffer.from(JSON.stringify(rows));
+        const asYaml = readBody(body(), { syntax: 'yaml' });
+        // YAML knows no halves of surrogate pairs, and refuses more than JSON does.
+        if (asYaml[0]?.startsWith('source-') !== true) expect(asYaml).toEqual(readBody(body()));
+      }),
+      FUZZ,
+    );
+  });
+});
