@@ -2,11 +2,12 @@
 import type { Benchmark } from './benchmark.ts';
 import { delta } from './delta/benchmark.ts';
 import { fullSync } from './full-sync/benchmark.ts';
+import { git } from './git/benchmark.ts';
 import { formatFigures, saveFigures } from './results.ts';
 import { schedules } from './schedules/benchmark.ts';
 import { tick } from './tick/benchmark.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, schedules];
+const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, schedules, git];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 

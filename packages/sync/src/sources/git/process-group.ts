@@ -31,25 +31,45 @@ async function isGone(leader: number, withinMs: number): Promise<boolean> {
   return false;
 }
 
+/** What a group has of the machine's memory; 0 without `/proc`. */
+export async function groupMemoryBytes(leader: number): Promise<number> {
+  const members = await membersOf(leader);
+  return (members ?? []).reduce((total, { memoryBytes }) => total + memoryBytes, 0);
+}
+
 /**
  * Whether one of a group is more than an entry in the table of processes: orphans stay there until the
  * first process of the machine, or of the container, gets round to them. Without `/proc`: yes.
  */
 async function isAnyRunning(leader: number): Promise<boolean> {
-  const names = await readdir('/proc').catch(() => undefined);
-  if (names === undefined) return true;
-  const states = await Promise.all(
-    names.filter((name) => /^\d+$/.test(name)).map((pid) => stateWithin(leader, pid)),
-  );
-  return states.some((state) => state !== undefined && state !== 'Z');
+  const members = await membersOf(leader);
+  return members === undefined || members.some(({ state }) => state !== 'Z');
 }
 
-/** The state of a process of the group; nothing where it is of another one, or gone. */
-async function stateWithin(leader: number, pid: string): Promise<string | undefined> {
+interface Member {
+  readonly group: number;
+  readonly state: string;
+  readonly memoryBytes: number;
+}
+
+async function membersOf(leader: number): Promise<Member[] | undefined> {
+  const names = await readdir('/proc').catch(() => undefined);
+  if (names === undefined) return undefined;
+  const found = await Promise.all(names.filter((name) => /^\d+$/.test(name)).map(readProcess));
+  return found.filter(({ group }) => group === leader);
+}
+
+const PAGE_BYTES = 4_096;
+/** Where proc(5) has the pages that are resident, counted from the state. */
+const RESIDENT_FIELD = 21;
+
+async function readProcess(pid: string): Promise<Member> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   // After the name, which stands in parentheses and may hold anything: state, parent, group.
-  const [state, , group] = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return Number(group) === leader ? state : undefined;
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state = '', , group] = fields;
+  const memoryBytes = Number(fields[RESIDENT_FIELD] ?? 0) * PAGE_BYTES;
+  return { state, group: Number(group), memoryBytes };
 }
 
 /** @returns whether there is anybody left to take it */
