@@ -32,7 +32,12 @@ test.each(configFiles)('examples/%s holds', async (name) => {
 });
 
 test('there are examples', () => {
-  expect(configFiles.toSorted()).toEqual(['filtered.json', 'minimal.yaml', 'quickstart.yaml']);
+  expect(configFiles.toSorted()).toEqual([
+    'filtered.json',
+    'git.yaml',
+    'minimal.yaml',
+    'quickstart.yaml',
+  ]);
 });
 
 test('the example in the documentation holds', async () => {

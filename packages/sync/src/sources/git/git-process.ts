@@ -49,6 +49,8 @@ export class GitProcess {
   #stderr = '';
   #stopReason: { readonly error: unknown } | undefined;
   #ending: Promise<void> | undefined;
+  /** Nobody of the group is left: its number may be another one's by now. */
+  #isGroupGone = false;
   readonly #release: (() => void)[] = [];
 
   /** @throws the signal's reason where it is aborted already */
@@ -115,7 +117,7 @@ export class GitProcess {
 
   async #endGroup(): Promise<void> {
     const { pid } = this.child;
-    if (pid !== undefined) await endProcessGroup(pid);
+    if (pid !== undefined && !this.#isGroupGone) await endProcessGroup(pid);
     for (const stream of this.child.stdio) stream?.destroy();
     await this.#exited.catch(() => undefined);
   }
@@ -127,6 +129,7 @@ export class GitProcess {
       const [code, signal] = await once(child, 'exit');
       // A child of its that is left over may hold on to the pipes: then nothing would ever close.
       if (child.pid !== undefined) await endProcessGroup(child.pid);
+      this.#isGroupGone = true;
       await closed;
       return code === null ? `signal ${signal}` : `status ${code}`;
     } catch (cause) {

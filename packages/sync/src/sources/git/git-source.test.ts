@@ -197,6 +197,21 @@ describe('what goes wrong', () => {
     expect(await fetchAll(source())).toMatchObject({ files: TWO, revision: commit });
   });
 
+  test('an upstream that fails already is asked once an attempt', async () => {
+    const { repository, source } = await setUp();
+    await repository.remove();
+    for (const [consecutiveFailures, requests] of [
+      [0, 2],
+      [1, 1],
+    ] as const) {
+      const context = sourceContext({ consecutiveFailures });
+      const one = source();
+      await expect(one.probe('x', context)).rejects.toThrow();
+      await expect(fetchAll(one, context)).rejects.toMatchObject({ code: 'source-unreachable' });
+      expect(context.upstream.requests).toBe(requests);
+    }
+  });
+
   test('no git at all', async () => {
     const repository = await testRepository();
     const { git } = await testGit({ searchPath: '/nowhere' });
