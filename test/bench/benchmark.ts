@@ -3,7 +3,7 @@ import type { Lifetime } from '../support/index.ts';
 /** One thing measured: of a baseline that does only what cannot be left out, and of Syncline. */
 export interface Figure {
   readonly what: string;
-  readonly unit: 'jobs/s' | 'ms' | 's' | 'MB' | 'KB' | '%';
+  readonly unit: 'jobs/s' | 'ms' | 's' | 'MB' | 'KB' | 'processes' | '%';
   readonly baseline?: number;
   readonly syncline?: number;
 }

@@ -3,11 +3,12 @@ import type { Benchmark } from './benchmark.ts';
 import { catalog } from './catalog/benchmark.ts';
 import { delta } from './delta/benchmark.ts';
 import { fullSync } from './full-sync/benchmark.ts';
+import { git } from './git/benchmark.ts';
 import { formatFigures, saveFigures } from './results.ts';
 import { schedules } from './schedules/benchmark.ts';
 import { tick } from './tick/benchmark.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, catalog, schedules];
+const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, catalog, git, schedules];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 

@@ -16,7 +16,10 @@ export interface BenchedSyncline {
   readonly prefix: string;
   readonly queue: ReturnType<typeof openQueue>;
   /** Starts a worker, which forgets what it used to start up. */
-  startWorker(options?: { concurrency?: number }): Promise<MeasuredProcess>;
+  startWorker(options?: {
+    concurrency?: number;
+    env?: Readonly<Record<string, string>>;
+  }): Promise<MeasuredProcess>;
   /** Has a registry run, and gives how long that took, from the job in the queue to its end. */
   run(registry: string): Promise<number>;
   status(registry: string): Promise<SyncStatus>;
@@ -39,13 +42,14 @@ export async function benchSyncline(
     prefix,
     queue,
     run: (registry) => runTick({ queue, url, prefix }, registry),
-    startWorker: async ({ concurrency } = {}) => {
+    startWorker: async ({ concurrency, env } = {}) => {
       const worker = await startMeasured({
         name: 'syncline worker',
         entry: PROGRAMS.worker,
         env: {
           REDIS_URL: url,
           SYNCLINE_PREFIX: prefix,
+          ...env,
           ...(concurrency !== undefined && { SYNCLINE_CONCURRENCY: String(concurrency) }),
         },
         lifetime,

@@ -34,7 +34,13 @@ test.each(configFiles)('examples/%s holds', async (name) => {
 
 test('there are examples', () => {
   expect(configFiles).toEqual(
-    expect.arrayContaining(['filtered.json', 'minimal.yaml', 'quickstart.yaml', 'toolhive.yaml']),
+    expect.arrayContaining([
+      'filtered.json',
+      'git.yaml',
+      'minimal.yaml',
+      'quickstart.yaml',
+      'toolhive.yaml',
+    ]),
   );
 });
 

@@ -2,6 +2,8 @@ export { type BudgetsOptions, describeRequestBudgets } from './describe-request-
 export { describeRunStore } from './describe-run-store.ts';
 export { describeSnapshotStore } from './describe-snapshot-store.ts';
 export { describeStatusPersistence } from './describe-status-persistence.ts';
+export { type GitHttpServer, startGitHttpServer } from './git/git-http-server.ts';
+export { TestRepository } from './git/test-repository.ts';
 export { createInMemoryRunStore } from './in-memory-run-store.ts';
 export { createInMemorySnapshotStore } from './in-memory-snapshot-store.ts';
 export {

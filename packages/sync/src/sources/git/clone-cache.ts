@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { SynclineError } from '@syncline/contract';
 import { sha256 } from '../../snapshot/digest.ts';
 
 const HOUR_MS = 3_600_000;
@@ -48,10 +49,14 @@ export class CloneCache {
     }
   }
 
-  /** A new place, whatever there is. */
+  /** A new place, whatever there is. @throws SynclineError `source-git-failed` where there can be none */
   async claimNew(key: string): Promise<ClaimedClone> {
     const { home, directory } = this.#placesFor(key);
-    await mkdir(directory, { recursive: true });
+    try {
+      await mkdir(directory, { recursive: true });
+    } catch (cause) {
+      throw cannotKeep(this.#directory, cause);
+    }
     return { home, directory, isNew: true };
   }
 
@@ -100,6 +105,14 @@ export class CloneCache {
     // In a container every process of ours may have had the number that we have now.
     return pid === ownPid || !isAlive(Number(pid));
   }
+}
+
+function cannotKeep(directory: string, cause: unknown): SynclineError {
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  return new SynclineError('source-git-failed', `cannot keep clones: ${detail}`, {
+    expected: `${directory} to be a directory that the worker may write`,
+    cause,
+  });
 }
 
 function isAlive(pid: number): boolean {

@@ -13,6 +13,8 @@ export const HEAD_COMMIT = `${HEAD}^{commit}`;
 export const HEAD_TREE = `${HEAD}^{tree}`;
 /** Each fetch leaves a pack: a clone that has so many is made anew. */
 const MAX_PACKS = 50;
+/** What git takes for a history without an end, also where the clone has the end of it only. */
+const ALL_COMMITS = 2_147_483_647;
 const LOCAL_TIMEOUT_MS = 60_000;
 
 /** Which of the objects a fetch brings: only commits and folders, or files as well. */
@@ -47,13 +49,13 @@ export class Clone {
 
   /** Fetches the newest commit of a ref, or a commit by its id, into {@link HEAD_COMMIT}. */
   async fetchHead(wanted: string, extent: Extent): Promise<void> {
-    await this.#fetch(['--depth=1', ...filterOf(extent), 'origin', `+${wanted}:${HEAD}`]);
+    await this.#fetch(['--depth=1', 'origin', `+${wanted}:${HEAD}`], { extent });
   }
 
   /** Fetches all that branches and tags have: where a server gives no commit by its id. */
-  async fetchHistory(): Promise<void> {
+  async fetchHistory(extent: Extent): Promise<void> {
     const refs = ['+refs/heads/*:refs/syncline/heads/*', '+refs/tags/*:refs/syncline/tags/*'];
-    await this.#fetch([...filterOf('without-files'), 'origin', ...refs]);
+    await this.#fetch([`--depth=${ALL_COMMITS}`, 'origin', ...refs], { extent });
   }
 
   /** @returns whether the clone has that commit */
@@ -69,10 +71,8 @@ export class Clone {
 
   /** Fetches files by their ids. */
   async fetchFiles(ids: readonly string[]): Promise<void> {
-    const args = ['--depth=1', ...filterOf('without-files'), '--stdin', 'origin'];
-    // What we have already is no help: it would only be told to the server.
-    const config = ['-c', 'fetch.negotiationAlgorithm=noop'];
-    await this.#fetch(args, { config, input: ids.map((id) => `${id}\n`).join('') });
+    const input = ids.map((id) => `${id}\n`).join('');
+    await this.#fetch(['--depth=1', '--stdin', 'origin'], { extent: 'without-files', input });
   }
 
   /** How large files are; those that the clone does not have are missing. */
@@ -103,7 +103,7 @@ export class Clone {
 
   async #fetch(
     args: readonly string[],
-    { config = [], input }: { config?: readonly string[]; input?: string } = {},
+    { extent, input }: { extent: Extent; input?: string },
   ): Promise<void> {
     const { git, route, context } = this.#options;
     const { maxCloneBytes } = git.limits;
@@ -112,7 +112,16 @@ export class Clone {
     try {
       await git.run(
         {
-          args: [...route.config, ...PROMISOR, ...config, 'fetch', ...FETCH_OPTIONS, ...args],
+          args: [
+            ...route.config,
+            ...(extent === 'whole' ? [] : PROMISOR),
+            // Files that we have already are no help: they would only be told to the server.
+            ...(input === undefined ? [] : ['-c', 'fetch.negotiationAlgorithm=noop']),
+            'fetch',
+            ...FETCH_OPTIONS,
+            ...(extent === 'whole' ? [] : ['--filter=blob:none']),
+            ...args,
+          ],
           env: { ...route.env, ...this.#env() },
           credential: route.credential,
           ...(input === undefined ? {} : { input }),
@@ -179,10 +188,6 @@ const FETCH_OPTIONS = [
   '--no-auto-maintenance',
   '--no-show-forced-updates',
 ];
-
-function filterOf(extent: Extent): string[] {
-  return extent === 'whole' ? [] : ['--filter=blob:none'];
-}
 
 /** Whether a server gives only what its refs name. */
 export function refusesIds(error: unknown): boolean {

@@ -10,6 +10,7 @@ export interface FailureContext {
 }
 
 const MAX_DETAIL_LENGTH = 400;
+const NOISE = /^(hint:|and the repository exists|please make sure)/i;
 const UNEXPLAINED = { code: 'source-git-failed' } as const;
 
 type Verdict = Pick<SynclineErrorOptions, 'expected' | 'status'> & {
@@ -82,14 +83,16 @@ function verdictOn(stderr: string): Verdict | undefined {
   return { code: 'source-http-status', status };
 }
 
-/** The lines that say something, in one, without what must not be shown. */
+/**
+ * The lines that say something, in one, without what must not be shown. What the server says itself is
+ * left out where it has been told a secret: it could say that back in any form.
+ */
 function detailOf(stderr: string, secrets: readonly string[]): string {
   const lines = withoutSecrets(stderr, secrets)
-    .split(/[\r\n]+/)
+    .split('\n')
+    .filter((line) => secrets.length === 0 || !line.startsWith('remote:'))
     .map((line) => line.replace(/^(fatal|error|remote|warning): /, '').trim())
-    .filter(
-      (line) => line !== '' && !/^(hint:|and the repository exists|please make sure)/i.test(line),
-    );
+    .filter((line) => line !== '' && !NOISE.test(line));
   return printable(lines.join('; ')).slice(0, MAX_DETAIL_LENGTH);
 }
 

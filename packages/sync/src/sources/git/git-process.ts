@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { SynclineError } from '@syncline/contract';
-import { endProcessGroup } from './process-group.ts';
+import { endProcessGroup, groupMemoryBytes } from './process-group.ts';
 
 /** More of what git says on its standard error is of no use to anyone. */
 const MAX_STDERR_BYTES = 16 * 1024;
@@ -23,6 +23,8 @@ export interface GitLimits {
   readonly maxOutputBytes?: number;
   /** Ends the call with an error when it gives one; asked now and then. */
   readonly watch?: () => Promise<SynclineError | undefined>;
+  /** Of git and what it starts together, where that can be told. */
+  readonly maxMemoryBytes?: number;
 }
 
 /** Git has ended by itself, and not well. */
@@ -37,6 +39,7 @@ export class GitFailure extends Error {
 }
 
 const WATCH_EVERY_MS = 200;
+const MAX_MEMORY_BYTES = 2 * 1024 * 1024 * 1024;
 
 /** A running git, and whatever it starts: they are one group, and end together. */
 export class GitProcess {
@@ -46,6 +49,8 @@ export class GitProcess {
   #stderr = '';
   #stopReason: { readonly error: unknown } | undefined;
   #ending: Promise<void> | undefined;
+  /** Nobody of the group is left: its number may be another one's by now. */
+  #isGroupGone = false;
   readonly #release: (() => void)[] = [];
 
   /** @throws the signal's reason where it is aborted already */
@@ -112,7 +117,7 @@ export class GitProcess {
 
   async #endGroup(): Promise<void> {
     const { pid } = this.child;
-    if (pid !== undefined) await endProcessGroup(pid);
+    if (pid !== undefined && !this.#isGroupGone) await endProcessGroup(pid);
     for (const stream of this.child.stdio) stream?.destroy();
     await this.#exited.catch(() => undefined);
   }
@@ -124,6 +129,7 @@ export class GitProcess {
       const [code, signal] = await once(child, 'exit');
       // A child of its that is left over may hold on to the pipes: then nothing would ever close.
       if (child.pid !== undefined) await endProcessGroup(child.pid);
+      this.#isGroupGone = true;
       await closed;
       return code === null ? `signal ${signal}` : `status ${code}`;
     } catch (cause) {
@@ -139,7 +145,7 @@ export class GitProcess {
     if (descriptor === 3 || text !== undefined) stream.end(text);
   }
 
-  #applyLimits({ signal, timeoutMs, watch }: GitLimits): void {
+  #applyLimits({ signal, timeoutMs, watch, maxMemoryBytes = MAX_MEMORY_BYTES }: GitLimits): void {
     const onAbort = () => this.stop(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     this.#release.push(() => signal.removeEventListener('abort', onAbort));
@@ -147,9 +153,10 @@ export class GitProcess {
       const timer = setTimeout(() => this.stop(tookTooLong(this.#command, timeoutMs)), timeoutMs);
       this.#release.push(() => clearTimeout(timer));
     }
-    if (watch === undefined) return;
     const look = async () => {
-      const error = await watch();
+      const memoryBytes = await groupMemoryBytes(this.child.pid ?? 0);
+      if (memoryBytes > maxMemoryBytes) this.stop(tooMuchMemory(this.#command, maxMemoryBytes));
+      const error = await watch?.();
       if (error !== undefined) this.stop(error);
     };
     const timer = setInterval(() => void look().catch(() => undefined), WATCH_EVERY_MS);
@@ -169,6 +176,12 @@ function tookTooLong(command: string, timeoutMs: number): SynclineError {
 
 function outputTooLarge(command: string, maxBytes: number): SynclineError {
   return new SynclineError('source-too-large', `git ${command} gave more than ${maxBytes} bytes`);
+}
+
+function tooMuchMemory(command: string, maxBytes: number): SynclineError {
+  return new SynclineError('source-too-large', `git ${command} took too much memory`, {
+    expected: `at most ${maxBytes} bytes`,
+  });
 }
 
 function cannotStart(cause: unknown): SynclineError {

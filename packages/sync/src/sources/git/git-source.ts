@@ -23,6 +23,7 @@ export class GitSource implements Source {
   readonly #target: Target;
   readonly #repository: Repository;
   #fetchedCommit: string | undefined;
+  #failedCheck: unknown;
 
   /** @throws SynclineError `config-invalid` where the repository cannot be read as one */
   constructor({ registry, config, git }: GitSourceOptions) {
@@ -34,11 +35,20 @@ export class GitSource implements Source {
   }
 
   async probe(known: string, context: SourceContext): Promise<Probe> {
-    const commit = this.#target.commit ?? (await this.#askForCommit(context));
-    return { state: commit === known ? 'unchanged' : 'changed' };
+    try {
+      const commit = this.#target.commit ?? (await this.#askForCommit(context));
+      return { state: commit === known ? 'unchanged' : 'changed' };
+    } catch (error) {
+      this.#failedCheck = error;
+      throw error;
+    }
   }
 
   async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string }> {
+    // An upstream that fails already is asked once an attempt, not twice.
+    if (this.#failedCheck !== undefined && context.status.consecutiveFailures > 0) {
+      throw this.#failedCheck;
+    }
     const route = await this.#findRoute();
     const commit = await this.#explained(route, () =>
       this.#readClone({

@@ -96,7 +96,7 @@ async function fetchHead(
     await clone.fetchHead(target.wanted, attempt.extent);
   } catch (error) {
     if (target.commit === undefined || !refusesIds(error)) throw error;
-    await clone.fetchHistory();
+    await clone.fetchHistory(attempt.extent);
     if (await clone.moveHead(target.commit)) return;
     throw new SynclineError('source-ref-missing', `${shown} has no ${target.shown}`, {
       expected: 'a commit that a branch or tag leads to',
