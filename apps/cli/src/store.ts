@@ -63,7 +63,7 @@ export async function withStore<Result>(
 export async function withOperations<Result>(
   program: Command,
   name: string,
-  work: (operations: Operations, registry: RegistryConfig) => Promise<Result>,
+  work: (operations: Operations, registry: RegistryConfig, store: Store) => Promise<Result>,
 ): Promise<Result> {
   return withStore(program, async (store) => {
     const { redis, keys } = store;
@@ -78,7 +78,7 @@ export async function withOperations<Result>(
       owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
     });
     try {
-      return await work(operations, registry);
+      return await work(operations, registry, store);
     } finally {
       await queue.close();
     }

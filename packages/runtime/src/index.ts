@@ -35,5 +35,6 @@ export { type OpsServer, type OpsServerOptions, startOpsServer } from './ops-ser
 export { type ProcessContext, type RunProcessOptions, runProcess } from './process.ts';
 export { requireRedisUrl } from './require-redis-url.ts';
 export { composeServices, type Readiness, readinessOf, type Service } from './service.ts';
+export { isScreen } from './terminal.ts';
 export { VERSION } from './version.ts';
 export { within } from './within.ts';

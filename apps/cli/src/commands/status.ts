@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { SynclineError } from '@syncline/contract';
 import type { Command } from 'commander';
 import { describeError } from '../errors.ts';
+import { addExamples } from '../examples.ts';
 import { formatRegistryDetails } from '../format/registry-details.ts';
 import { formatRegistries } from '../format/registry-table.ts';
-import { print } from '../output.ts';
+import { print, toJson } from '../output.ts';
 import { type Store, type Views, withStore } from '../store.ts';
 
 const WATCH_EVERY_MS = 1_000;
@@ -17,13 +18,12 @@ interface StatusOptions {
 }
 
 export function addStatus(program: Command): void {
-  program
+  const command = program
     .command('status')
     .description('show how the registries are, or everything about one')
     .argument('[registry]')
     .option('--json', 'a list of registries, as GET /v1/registries has them')
     .option('--watch', 'show it again whenever it changes, until Ctrl-C')
-    .addHelpText('after', '\nExample:\n  $ syncline status --watch')
     .action((registry: string | undefined, options: StatusOptions) =>
       withStore(program, (store) =>
         options.watch === true
@@ -31,6 +31,11 @@ export function addStatus(program: Command): void {
           : show(store, registry, options).then(({ text }) => print(text)),
       ),
     );
+  addExamples(command, [
+    'syncline status',
+    'syncline status --watch',
+    'syncline status official --json',
+  ]);
 }
 
 interface Shown {
@@ -46,8 +51,8 @@ async function show(
 ): Promise<Shown> {
   const configs = name === undefined ? await store.registries() : [await store.registry(name)];
   const found = await store.view(configs);
-  const mark = JSON.stringify(found.views);
-  if (json === true) return { text: JSON.stringify(found.views, null, 2), mark };
+  const mark = toJson(found.views);
+  if (json === true) return { text: toJson(found.views, 2), mark };
   return { text: name === undefined ? tableOf(found) : detailsOf(found), mark };
 }
 

@@ -1,26 +1,45 @@
 import { relative } from 'node:path';
-import { loadConfig, readEnv } from '@syncline/runtime';
+import { type LoadedConfig, loadConfig, readEnv } from '@syncline/runtime';
 import type { Command } from 'commander';
 import { envOptions } from '../environment.ts';
+import { addExamples } from '../examples.ts';
 import { counted } from '../format/text.ts';
-import { print } from '../output.ts';
+import { print, printJson } from '../output.ts';
 
 export function addValidate(program: Command): void {
-  program
+  const command = program
     .command('validate')
     .description('check a config file, and start nothing')
     .argument('[config]', 'the file; else the one that --config and SYNCLINE_CONFIG name')
-    .addHelpText('after', '\nExample:\n  $ syncline validate examples/quickstart.yaml')
-    .action(async (path: string | undefined) => {
-      const { config, ...loaded } = await loadConfig(path ?? configPath(program));
-      const contents = [
-        counted(config.registries.length, 'registry', 'registries'),
-        ...(config.catalogs.length === 0 ? [] : [counted(config.catalogs.length, 'catalog')]),
-      ];
-      print(`${relative('', loaded.path)}: valid: ${contents.join(', ')}`);
+    .option('--json', 'how many registries and catalogs; problems are a list, on standard error')
+    .action(async (path: string | undefined, { json }: { readonly json?: true }) => {
+      const loaded = await loadConfig(path ?? configPath(program));
+      if (json === true) printJson(summaryOf(loaded));
+      else print(formatSummary(loaded));
     });
+  addExamples(command, [
+    'syncline validate examples/quickstart.yaml',
+    'syncline validate --json syncline.yaml',
+  ]);
 }
 
 function configPath(program: Command): string {
   return readEnv(undefined, envOptions(program)).configPath;
+}
+
+function summaryOf({ config, path, digest }: LoadedConfig): object {
+  return {
+    file: path,
+    digest,
+    registries: config.registries.length,
+    catalogs: config.catalogs.length,
+  };
+}
+
+function formatSummary({ config, path }: LoadedConfig): string {
+  const contents = [
+    counted(config.registries.length, 'registry', 'registries'),
+    ...(config.catalogs.length === 0 ? [] : [counted(config.catalogs.length, 'catalog')]),
+  ];
+  return `${relative('', path)}: valid: ${contents.join(', ')}`;
 }

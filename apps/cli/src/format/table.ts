@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
+import { fitting, widthOf } from './width.ts';
 
 export interface Column {
   readonly head: string;
@@ -57,18 +57,25 @@ export function formatTable(
 
 /** Breaks between words where it can, and within those that are longer than a line, as URLs are. */
 function wrap(text: string, width: number): string {
-  const pieces = text
-    .split(' ')
-    .flatMap((word) => word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? []);
   const lines: string[] = [];
-  for (const piece of pieces) {
+  for (const piece of text.split(' ').flatMap((word) => pieces(word, width))) {
     const line = lines.at(-1);
-    if (line === undefined || line.length + 1 + piece.length > width) lines.push(piece);
+    if (line === undefined || widthOf(line) + 1 + widthOf(piece) > width) lines.push(piece);
     else lines[lines.length - 1] = `${line} ${piece}`;
   }
   return lines.join('\n');
 }
 
+function pieces(word: string, width: number): string[] {
+  const found: string[] = [];
+  for (let left = word; left !== ''; ) {
+    const piece = widthOf(left) <= width ? left : fitting(left, width);
+    found.push(piece);
+    left = left.slice(piece.length);
+  }
+  return found;
+}
+
 function widest(index: number, rows: readonly (readonly string[])[]): number {
-  return Math.max(...rows.map((row) => stripVTControlCharacters(row[index] ?? '').length));
+  return Math.max(...rows.map((row) => widthOf(row[index] ?? '')));
 }
