@@ -111,7 +111,8 @@ export function hostOf(url: string): string {
   return `${protocol}//${host}`;
 }
 
-function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
+/** What is in that Redis, under the prefix of the environment. */
+export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
   const keys = redisKeys(env.prefix);
   const reader = createRegistryReader({ redis, keys });
   const logger = createLogger({ name: 'syncline', level: 'error', destination: process.stderr });

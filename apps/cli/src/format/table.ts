@@ -7,7 +7,7 @@ export interface Column {
 }
 
 /** What a table is wide where nobody looks at it on a terminal. */
-const DEFAULT_WIDTH = 100;
+export const DEFAULT_WIDTH = 100;
 const GAP = 2;
 const LEAST_LAST_WIDTH = 20;
 
@@ -56,7 +56,7 @@ export function formatTable(
 }
 
 /** Breaks between words where it can, and within those that are longer than a line, as URLs are. */
-function wrap(text: string, width: number): string {
+export function wrap(text: string, width: number): string {
   const lines: string[] = [];
   for (const piece of text.split(' ').flatMap((word) => pieces(word, width))) {
     const line = lines.at(-1);
