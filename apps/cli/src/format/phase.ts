@@ -1,5 +1,6 @@
-import type { Outcome, Phase } from '@syncline/contract';
+import type { Outcome, Phase, RegistryView } from '@syncline/contract';
 import { paint, type Style } from './style.ts';
+import { counted } from './text.ts';
 
 const PHASES = { Pending: 'gray', Syncing: 'cyan', Complete: 'green', Failed: 'red' } as const;
 
@@ -18,4 +19,13 @@ export function formatPhase(phase: Phase): string {
 export function formatOutcome(outcome: Outcome): string {
   const style = OUTCOMES[outcome];
   return style === undefined ? outcome : paint(style, outcome);
+}
+
+/** `300 registries: 290 Complete, 10 Failed` */
+export function countPhases(views: readonly RegistryView[]): string {
+  const counts = new Map<Phase, number>();
+  for (const { status } of views) counts.set(status.phase, (counts.get(status.phase) ?? 0) + 1);
+  const parts = [...counts].map(([phase, count]) => `${count.toLocaleString('en')} ${phase}`);
+  const total = counted(views.length, 'registry', 'registries');
+  return [total, ...(parts.length > 0 ? [parts.sort().join(', ')] : [])].join(': ');
 }

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { fitting, widthOf } from './width.ts';
+import { cut, fitting, widthOf } from './width.ts';
 
 export interface Column {
   readonly head: string;
@@ -29,11 +29,18 @@ const NO_LINES = {
   middle: '',
 };
 
-/** A table without lines. The last column takes what width is left, and is wrapped there. */
+export interface TableOptions {
+  /** By default that of the terminal. */
+  readonly width?: number;
+  /** What becomes of texts that are too long for the last column; `cut` makes each row one line. */
+  readonly last?: 'wrap' | 'cut';
+}
+
+/** A table without lines. The last column takes what width is left. */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  { width = process.stdout.columns ?? DEFAULT_WIDTH }: { readonly width?: number } = {},
+  { width = process.stdout.columns ?? DEFAULT_WIDTH, last = 'wrap' }: TableOptions = {},
 ): string {
   const head = columns.map((column) => column.head);
   const widths = columns.slice(0, -1).map((_, index) => widest(index, [head, ...rows]) + GAP);
@@ -47,7 +54,8 @@ export function formatTable(
     chars: NO_LINES,
     style: { 'padding-left': 0, 'padding-right': GAP, head: [], border: [] },
   });
-  for (const row of rows) table.push([...row.slice(0, -1), wrap(row.at(-1) ?? '', lastWidth)]);
+  const fitted = last === 'wrap' ? wrap : cut;
+  for (const row of rows) table.push([...row.slice(0, -1), fitted(row.at(-1) ?? '', lastWidth)]);
   return table
     .toString()
     .split('\n')

@@ -91,7 +91,10 @@ async function waitForAll(
   };
   const look = async () => stepOfAll((await store.view(configs)).views, { done, failed });
   return showingProgress({ isQuiet: quiet === true || json === true, look }, () =>
-    withInterrupt((signal) => Promise.all(requests.map((requested) => wait(signal, requested)))),
+    withInterrupt(
+      (signal) => Promise.all(requests.map((requested) => wait(signal, requested))),
+      'the requests that are not answered stay open',
+    ),
   );
 }
 

@@ -45,8 +45,12 @@ async function waitForOne(
     const [view] = (await store.view([config])).views;
     return view === undefined ? { stage: '', text: registry } : stepOfOne(view);
   };
-  const run = await showingProgress({ isQuiet: quiet === true || json === true, look }, () =>
-    withInterrupt((signal) => client.waitForRun(registry, request, { timeoutMs: timeout, signal })),
+  const isQuiet = quiet === true || json === true;
+  const run = await showingProgress({ isQuiet, look }, () =>
+    withInterrupt(
+      (signal) => client.waitForRun(registry, request, { timeoutMs: timeout, signal }),
+      `${registry}: request ${request} stays open`,
+    ),
   );
   if (run !== undefined) return run;
   const waited = formatTook(performance.now() - startedAtMs);
