@@ -23,8 +23,9 @@ function helpOf(command: Command): string {
 
 /** The arguments after `syncline` of each example, as a shell would split them. */
 function examplesIn(help: string): string[][] {
-  return [...help.matchAll(/^ {2}\$ (?:[A-Z_]+=\S+ )*syncline ?([^|\n]*)/gm)].map(([, text = '']) =>
-    [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ''),
+  return [...help.matchAll(/^ {2}\$ (?:[A-Z_]+=\S+ )*syncline ?([^|>\n]*)/gm)].map(
+    ([, text = '']) =>
+      [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? ''),
   );
 }
 

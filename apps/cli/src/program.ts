@@ -2,6 +2,7 @@ import { VERSION } from '@syncline/runtime';
 import { Command } from 'commander';
 import { addApi } from './commands/api.ts';
 import { addApprove } from './commands/approve.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addResume } from './commands/resume.ts';
 import { addRollback } from './commands/rollback.ts';
@@ -22,7 +23,7 @@ const GROUPS = [
     heading: 'Controlling:',
     commands: [addSync, addSuspend, addResume, addApprove, addRollback],
   },
-  { heading: 'Checking:', commands: [addValidate, addDoctor] },
+  { heading: 'Checking:', commands: [addValidate, addDoctor, addCompletion] },
 ];
 
 const MORE_HELP = `

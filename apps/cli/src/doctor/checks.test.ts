@@ -64,7 +64,7 @@ describe('redis', () => {
   });
 
   test('answers slowly', () => {
-    expect(examine({}, 20.1)).toEqual(['redis: warning']);
+    expect(examine({}, 50.1)).toEqual(['redis: warning']);
     expect(examine({}, 251)).toEqual(['redis: problem']);
   });
 });

@@ -12,7 +12,7 @@ export interface RedisFacts {
 
 const LEAST_VERSION = '6.2.0';
 const WANTED_HZ = 100;
-const SLOW_ROUND_TRIP_MS = 20;
+const SLOW_ROUND_TRIP_MS = 50;
 const SLOWEST_ROUND_TRIP_MS = 250;
 const MUCH_MEMORY = 0.8;
 const TOO_MUCH_MEMORY = 0.95;

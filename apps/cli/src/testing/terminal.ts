@@ -6,7 +6,8 @@ import { onTestFinished } from 'vitest';
 
 /** Whether this machine has the means: `script`, as util-linux has it. */
 export const hasTerminals =
-  spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
+  spawnSync('env', ['script', '--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ??
+  false;
 
 export interface TerminalOptions {
   readonly columns: number;
