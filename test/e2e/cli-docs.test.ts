@@ -3,7 +3,6 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import {
   connect,
-  generateRows,
   PROGRAMS,
   projectRoot,
   replaceFile,
@@ -53,6 +52,16 @@ function comparable(text: string, directory: string): string {
     .replaceAll(directory, '/srv/syncline');
 }
 
+function rowsOfTeam(count: number): object[] {
+  return Array.from({ length: count }, (_, index) => ({
+    server: {
+      name: `com.example.team/server-${index + 1}`,
+      description: 'A server of the team.',
+      version: '1.0.0',
+    },
+  }));
+}
+
 /** The system of the page: a registry that is there, one that changes, one that is missing. */
 async function start() {
   const redis = await startRedisServer();
@@ -65,12 +74,8 @@ async function start() {
     ],
   });
   const { directory } = config;
-  const rows = generateRows({ count: 20 });
   const writeTeam = (count: number) =>
-    replaceFile(
-      path.join(directory, 'team.json'),
-      JSON.stringify({ servers: rows.slice(0, count) }),
-    );
+    replaceFile(path.join(directory, 'team.json'), JSON.stringify({ servers: rowsOfTeam(count) }));
   await writeTeam(10);
   const examples = path.join(projectRoot, 'examples/quickstart-registry.json');
   await replaceFile(path.join(directory, 'examples.json'), await readFile(examples, 'utf8'));
