@@ -116,8 +116,10 @@ test('every program under examples is shown somewhere', async () => {
 });
 
 test('the command line is described whole', async () => {
-  const { 1: listed = '' } = (await help).split(/^Commands:$/m, 2);
-  const commands = listed.split('\n\n')[0] ?? '';
+  const groups = /^(?:Running|Looking|Controlling|Checking):$/m;
+  const { 1: listed = '' } =
+    (await help).split(/^Environment:$/m, 1)[0]?.split(/^Options:$/m) ?? [];
+  const commands = listed.split(groups).slice(1).join('\n');
   const names = matches(commands, /^ {2}([a-z]+)/gm).filter((name) => name !== 'help');
   const described = matches(page('docs/cli.md'), /^syncline ([a-z]+)/gm);
   expect(described.toSorted()).toEqual(names.toSorted());

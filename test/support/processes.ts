@@ -69,7 +69,7 @@ export async function startProcess(options: StartProcessOptions): Promise<Proces
     env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...env, [TAG_VARIABLE]: tag },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const output = collectOutput(name, [child.stdout, child.stderr]);
+  const output = collectOutput(name, child);
   const { promise: exited, resolve, reject } = Promise.withResolvers<Exit>();
   child.once('error', reject);
   // `close` comes after the last of the output.

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { VERSION } from '@syncline/runtime';
-import { projectRoot, temporaryDirectory, writeConfig } from '@syncline/test/support';
+import { projectRoot, runCommand, temporaryDirectory, writeConfig } from '@syncline/test/support';
 import { expect, test } from 'vitest';
-import { syncline } from './testing/syncline.ts';
+import { syncline, synclineApart } from './testing/syncline.ts';
 
 test('a good config is said to be so', async () => {
   const file = path.join('examples', 'quickstart.yaml');
@@ -86,4 +86,71 @@ test('a command that is not there ends with 2', async () => {
 
 test('version ends with 0', async () => {
   expect(await syncline(['--version'])).toEqual({ code: 0, text: VERSION });
+});
+
+test('with --json what is wrong is JSON on standard error, and nothing is on the other', async () => {
+  const config = await writeConfig({ registries: [] });
+  await config.replaceText('registries:\n  - name: Local\n    file: { path: ./a.json }\n');
+  const { code, stdout, stderr } = await synclineApart(['validate', '--json', config.path]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(JSON.parse(stderr)).toEqual({
+    error: {
+      code: 'config-invalid',
+      message: expect.stringContaining('registries[0].name'),
+      problems: [
+        expect.objectContaining({
+          file: config.path,
+          line: 2,
+          column: 11,
+          path: 'registries[0].name',
+          message: expect.any(String),
+        }),
+      ],
+    },
+  });
+});
+
+test('with --json a good config is counted', async () => {
+  const file = path.join('examples', 'quickstart.yaml');
+  const { code, stdout, stderr } = await synclineApart(['validate', '--json', file]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual({
+    file: path.join(projectRoot, file),
+    digest: expect.stringMatching(/^[0-9a-f]{64}$/),
+    registries: expect.any(Number),
+    catalogs: expect.any(Number),
+    warnings: [],
+  });
+});
+
+test('with --json bad usage is JSON too', async () => {
+  const { code, stdout, stderr } = await synclineApart(['status', '--json', '--wacht']);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(JSON.parse(stderr)).toEqual({
+    error: { code: 'bad-request', message: expect.stringContaining("unknown option '--wacht'") },
+  });
+});
+
+test('sync wants a registry, or all of them', async () => {
+  for (const args of [['sync'], ['sync', 'one', '--all']]) {
+    expect(await syncline(args)).toEqual({
+      code: 2,
+      text: 'error: expected the name of a registry, or --all',
+    });
+  }
+});
+
+test('colours come where they are asked for, and only there', async () => {
+  const error = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
+    synclineApart(['status', ...args], { env: { REDIS_URL: 'redis://127.0.0.1:1', ...env } });
+  const red = '\u001b[31merror:';
+  expect((await error([])).stderr).toMatch(/^error: /);
+  expect((await error([], { FORCE_COLOR: '1' })).stderr).toContain(red);
+  expect((await error(['--no-color'], { FORCE_COLOR: '1' })).stderr).toMatch(/^error: /);
+});
+
+test('a reader that has seen enough ends a command without a word', async () => {
+  const command = `${process.execPath} apps/cli/src/main.ts --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const printed = await runCommand('bash', ['-c', command], { directory: projectRoot });
+  expect(printed).toMatch(/^Usage: syncline .*\n0\n$/);
 });

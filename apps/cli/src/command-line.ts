@@ -1,27 +1,44 @@
 import { CommanderError } from 'commander';
-import { EndedWith, EXIT_STATUS, exitStatusOf, reportError } from './errors.ts';
+import {
+  EndedWith,
+  EXIT_STATUS,
+  exitStatusOf,
+  reportError,
+  reportErrorAsJson,
+  reportUsageAsJson,
+} from './errors.ts';
 import { createProgram } from './program.ts';
 
 /**
- * Runs one command.
+ * Runs one command. With `--json` standard error has JSON too, and the exit status is the same.
  *
  * @param args what follows the program's name
- * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, else as the command says
+ * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, 130 ended by Ctrl-C, else as the
+ *   command says
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   endQuietlyWithReader();
+  const isJson = asksForJson(args);
   try {
-    await createProgram().parseAsync(args, { from: 'user' });
+    await createProgram({ isJson }).parseAsync(args, { from: 'user' });
     return EXIT_STATUS.done;
   } catch (error) {
-    // Commander has said already what is wrong; help and version come this way too, with 0.
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? EXIT_STATUS.done : EXIT_STATUS.usage;
+      // Help and version come this way too, with 0. Of what is wrong commander has told people already.
+      if (error.exitCode === 0) return EXIT_STATUS.done;
+      if (isJson) reportUsageAsJson(error.message);
+      return EXIT_STATUS.usage;
     }
     if (error instanceof EndedWith) return error.exitStatus;
-    reportError(error);
+    if (isJson) reportErrorAsJson(error);
+    else reportError(error);
     return exitStatusOf(error);
   }
+}
+
+function asksForJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return (end === -1 ? args : args.slice(0, end)).includes('--json');
 }
 
 /** Whoever reads our output may have seen enough, as `head` has. */
@@ -30,4 +47,6 @@ function endQuietlyWithReader(): void {
     if ('code' in error && error.code === 'EPIPE') process.exit(EXIT_STATUS.done);
     throw error;
   });
+  // Without a reader for what goes wrong, the work is still worth doing.
+  process.stderr.on('error', () => {});
 }

@@ -1,6 +1,6 @@
 import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import { describeError, exitStatusOf } from './errors.ts';
+import { describeError, exitStatusOf, Interrupted } from './errors.ts';
 
 test.each([
   ['config-invalid', 2],
@@ -28,4 +28,15 @@ test('says what to do about a port that is taken', () => {
   expect(describeError(Object.assign(new Error('listen'), taken))).toMatch(
     /^port 8080 of 127\.0\.0\.1 is in use: set PORT /,
   );
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('what %s has ended ends with %d', (signal, status) => {
+  expect(exitStatusOf(new Interrupted(signal))).toBe(status);
+});
+
+test('an error that quotes an upstream does not steer the terminal', () => {
+  expect(describeError(new Error('found \u001b]0;title\u0007'))).toBe('found  ]0;title ');
 });

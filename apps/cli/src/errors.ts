@@ -1,9 +1,12 @@
 import { SynclineError } from '@syncline/contract';
-import { withoutCredentials } from '@syncline/runtime';
+import { ConfigError, withoutCredentials } from '@syncline/runtime';
+import { paint } from './format/style.ts';
+import { plain } from './format/text.ts';
+import { note, toJson } from './output.ts';
 
 export const EXIT_STATUS = { done: 0, failed: 1, usage: 2, differs: 3 } as const;
 
-/** Ends a command that has done what it should, and says something more by its exit status. */
+/** Ends a command that has said all that there is to say, but for its exit status. */
 export class EndedWith extends Error {
   override readonly name = 'EndedWith';
   readonly exitStatus: number;
@@ -14,8 +17,28 @@ export class EndedWith extends Error {
   }
 }
 
-/** 2 for what whoever called us has to put right in the call, the environment or the config; else 1. */
+/** As shells have it for a program that a signal has ended: 128 and the signal's number. */
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+export type StopSignal = keyof typeof SIGNAL_STATUS;
+
+/** A signal has ended a command before it was done. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  readonly signal: StopSignal;
+
+  constructor(signal: StopSignal, message = 'interrupted') {
+    super(message);
+    this.signal = signal;
+  }
+}
+
+/**
+ * 2 for what whoever called us has to put right in the call, the environment or the config; 130 and 143
+ * for what a signal has ended; else 1.
+ */
 export function exitStatusOf(error: unknown): number {
+  if (error instanceof Interrupted) return SIGNAL_STATUS[error.signal];
   return isConfigError(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
 }
 
@@ -23,13 +46,38 @@ export function exitStatusOf(error: unknown): number {
 export function reportError(error: unknown): void {
   const message = describeError(error);
   // The problems of a config begin with their place, so that editors and terminals can go there.
-  process.stderr.write(isConfigError(error) ? `${message}\n` : `error: ${message}\n`);
+  const isPlain = isConfigError(error) || error instanceof Interrupted;
+  note(isPlain ? message : `${paint('red', 'error:', process.stderr)} ${message}`);
 }
 
-/** An error for people to read, without a stack and without credentials. */
+/** Says the same to a program: `{"error": {code, message, …}}`, in one line. */
+export function reportErrorAsJson(error: unknown): void {
+  note(toJson({ error: jsonOf(error) }));
+}
+
+/** Says to a program that it has called us wrongly. */
+export function reportUsageAsJson(message: string): void {
+  note(toJson({ error: { code: 'bad-request', message: message.replace(/^error: /, '') } }));
+}
+
+function jsonOf(error: unknown): object {
+  const message = describeError(error);
+  if (error instanceof Interrupted) return { code: 'interrupted', message };
+  if (!(error instanceof SynclineError)) return { code: 'internal', message };
+  const { code, expected } = error;
+  return {
+    code,
+    message,
+    ...(expected === undefined ? {} : { expected }),
+    ...(error instanceof ConfigError ? { problems: error.problems } : {}),
+  };
+}
+
+/** An error for people to read, without a stack, without credentials, and without power over the terminal. */
 export function describeError(error: unknown): string {
-  if (isConfigError(error)) return error.message;
-  return String(withoutCredentials(messageOf(error).trim())).replace(/\s*\n\s*/g, ' ');
+  if (isConfigError(error)) return error.message.split('\n').map(plain).join('\n');
+  const text = String(withoutCredentials(messageOf(error).trim())).replace(/\s*\n\s*/g, ' ');
+  return plain(text);
 }
 
 function isConfigError(error: unknown): error is SynclineError {

@@ -2,3 +2,24 @@
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
+
+/** Prints a value for programs, on standard output. */
+export function printJson(value: unknown): void {
+  print(toJson(value, 2));
+}
+
+/** Says something beside the result, on standard error. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/**
+ * A value as JSON. What terminals may take for commands is escaped: whoever looks at the output of an
+ * upstream's text on one must not be steered by it.
+ */
+export function toJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, undefined, indent).replace(
+    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

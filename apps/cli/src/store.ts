@@ -67,7 +67,7 @@ export async function withStore<Result>(
 export async function withOperations<Result>(
   program: Command,
   name: string,
-  work: (operations: Operations, registry: RegistryConfig) => Promise<Result>,
+  work: (operations: Operations, registry: RegistryConfig, store: Store) => Promise<Result>,
 ): Promise<Result> {
   return withStore(program, async (store) => {
     const { redis, keys } = store;
@@ -84,7 +84,7 @@ export async function withOperations<Result>(
       followersOf: (name) => followersOf(config, name),
     });
     try {
-      return await work(operations, registry);
+      return await work(operations, registry, store);
     } finally {
       await queue.close();
     }
@@ -117,7 +117,8 @@ export function hostOf(url: string): string {
   return `${protocol}//${host}`;
 }
 
-function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
+/** What is in that Redis, under the prefix of the environment. */
+export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
   const keys = redisKeys(env.prefix);
   const reader = createRegistryReader({ redis, keys });
   const logger = createLogger({ name: 'syncline', level: 'error', destination: process.stderr });

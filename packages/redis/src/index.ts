@@ -11,6 +11,7 @@ export {
 } from './preview-queue.ts';
 export { startPreviewWorker } from './preview-worker.ts';
 export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
+export { type QueueHealth, readQueueHealth } from './queue-health.ts';
 export { trackRegistries } from './registry-index.ts';
 export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';
 export { createRedisRequestBudgets } from './request-budgets.ts';
@@ -22,6 +23,7 @@ export {
   type WantedSchedule,
   wantedSchedule,
 } from './schedules.ts';
+export { readServerInfo, type ServerInfo } from './server-info.ts';
 export { createRedisSnapshotStore } from './snapshot-store.ts';
 export { createRedisStatusPersistence } from './status-store.ts';
 export { sweep } from './sweep.ts';

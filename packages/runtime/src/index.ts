@@ -49,5 +49,6 @@ export { type ProcessContext, type RunProcessOptions, runProcess } from './proce
 export { requireRedisUrl } from './require-redis-url.ts';
 export { searchPath } from './search-path.ts';
 export { composeServices, type Readiness, readinessOf, type Service } from './service.ts';
+export { isScreen } from './terminal.ts';
 export { VERSION } from './version.ts';
 export { within } from './within.ts';

@@ -10,6 +10,10 @@ export type LogLine = z.infer<typeof logLineSchema>;
 export interface Output {
   /** Standard output and standard error, as they came. */
   readonly lines: readonly string[];
+  /** Of standard output alone. */
+  readonly stdout: readonly string[];
+  /** Of standard error alone. */
+  readonly stderr: readonly string[];
   /** The lines that are log lines. */
   readonly logs: readonly LogLine[];
   /** Calls `listener` after each line, until the returned function is called. */
@@ -21,14 +25,23 @@ export interface Output {
 /** Where set, what the processes of tests print goes to standard error too. */
 const ECHO_VARIABLE = 'SYNCLINE_TEST_LOGS';
 
-export function collectOutput(name: string, streams: readonly Readable[]): Output {
+export function collectOutput(
+  name: string,
+  streams: { readonly stdout: Readable; readonly stderr: Readable },
+): Output {
   const lines: string[] = [];
+  const stdout: string[] = [];
+  const stderr: string[] = [];
   const logs: LogLine[] = [];
   const listeners = new Set<() => void>();
-  for (const stream of streams) {
-    createInterface({ input: stream }).on('line', (line) => {
+  for (const [input, own] of [
+    [streams.stdout, stdout],
+    [streams.stderr, stderr],
+  ] as const) {
+    createInterface({ input }).on('line', (line) => {
       if (process.env[ECHO_VARIABLE] !== undefined) process.stderr.write(`${name}: ${line}\n`);
       lines.push(line);
+      own.push(line);
       const log = parseLogLine(line);
       if (log !== undefined) logs.push(log);
       for (const listener of listeners) listener();
@@ -36,6 +49,8 @@ export function collectOutput(name: string, streams: readonly Readable[]): Outpu
   }
   return {
     lines,
+    stdout,
+    stderr,
     logs,
     onLine: (listener) => {
       listeners.add(listener);

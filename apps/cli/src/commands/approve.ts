@@ -1,19 +1,22 @@
 import type { Command } from 'commander';
+import { addExamples } from '../examples.ts';
 import { shortDigest } from '../format/text.ts';
-import { print } from '../output.ts';
+import { print, printJson } from '../output.ts';
 import { withOperations } from '../store.ts';
 
 export function addApprove(program: Command): void {
-  program
+  const command = program
     .command('approve')
     .description('publish the snapshot that a guard holds back')
     .argument('<registry>')
     .argument('<snapshot>', 'its digest, or the beginning of it, as status shows it')
-    .addHelpText('after', '\nExample:\n  $ syncline approve official 0f3ac2d51b77')
-    .action((registry: string, snapshot: string) =>
+    .option('--json', 'the snapshot, as POST /v1/registries/{name}/approve answers')
+    .action((registry: string, snapshot: string, { json }: { readonly json?: true }) =>
       withOperations(program, registry, async (operations, { name }) => {
         const approved = await operations.approve(name, { snapshot });
+        if (json === true) return printJson(approved);
         print(`${name}: published ${shortDigest(approved.snapshot)}`);
       }),
     );
+  addExamples(command, ['syncline approve official 0f3ac2d51b77']);
 }

@@ -3,8 +3,9 @@ import { createPreviewRequester, type PreviewWish } from '@syncline/redis';
 import { loadConfig } from '@syncline/runtime';
 import { type Command, InvalidArgumentError } from 'commander';
 import { EndedWith, EXIT_STATUS } from '../errors.ts';
+import { addExamples } from '../examples.ts';
 import { formatPreview } from '../format/preview.ts';
-import { print } from '../output.ts';
+import { print, printJson } from '../output.ts';
 import { type Store, withStore } from '../store.ts';
 import { readDuration } from './sync.ts';
 
@@ -19,7 +20,7 @@ interface DiffOptions {
 const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 
 export function addDiff(program: Command): void {
-  program
+  const command = program
     .command('diff')
     .description('show what a sync would change, and change nothing')
     .argument('<registry>')
@@ -28,19 +29,20 @@ export function addDiff(program: Command): void {
     .option('--exit-code', 'end with 3 where a sync would change something')
     .option('--samples <count>', 'name so many rows of each kind', readCount, PREVIEW_SAMPLE_LIMIT)
     .option('--timeout <duration>', 'how long to wait', readDuration, DEFAULT_TIMEOUT_MS)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ syncline diff official\n  $ syncline diff official --file ./new.yaml --exit-code',
-    )
     .action((registry: string, options: DiffOptions) =>
       withStore(program, async (store) => {
         const preview = await requestPreview(store, registry, options);
-        print(options.json === true ? JSON.stringify(preview, null, 2) : formatPreview(preview));
+        if (options.json === true) printJson(preview);
+        else print(formatPreview(preview));
         if (options.exitCode === true && preview.state !== 'unchanged') {
           throw new EndedWith(EXIT_STATUS.differs);
         }
       }),
     );
+  addExamples(command, [
+    'syncline diff official',
+    'syncline diff official --file ./new.yaml --exit-code',
+  ]);
 }
 
 async function requestPreview(

@@ -15,7 +15,7 @@ import {
   writeConfig,
 } from '@syncline/test/support';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { startSyncline, syncline } from '../testing/syncline.ts';
+import { startSyncline, syncline, synclineApart } from '../testing/syncline.ts';
 
 /** Each command is a process of its own, and each test runs several. */
 const TIMEOUT_MS = 60_000;
@@ -59,7 +59,15 @@ async function startSystem(lifetime: ReturnType<typeof suiteLifetime>) {
     if (found === undefined) throw new Error(`${name} was not read`);
     return found;
   };
-  return { run: (...args: string[]) => syncline(args, { env }), read, untilPhase, writeRows, env };
+  const runApart = (...args: string[]) => synclineApart(args, { env });
+  return {
+    run: (...args: string[]) => syncline(args, { env }),
+    runApart,
+    read,
+    untilPhase,
+    writeRows,
+    env,
+  };
 }
 
 describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
@@ -116,6 +124,51 @@ describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
     });
   });
 
+  test('with --json a request and a run are told as the api tells them', async () => {
+    const asked = await system.runApart('sync', 'local', '--json');
+    expect({ ...asked, stdout: JSON.parse(asked.stdout) }).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: {
+        registry: 'local',
+        request: expect.any(Number),
+        state: expect.stringMatching(/^(queued|joined)$/),
+      },
+    });
+    const good = await system.runApart('sync', 'local', '--wait', '--json');
+    expect({ code: good.code, stderr: good.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(runSchema.parse(JSON.parse(good.stdout))).toMatchObject({ outcome: 'unchanged' });
+
+    const bad = await system.runApart('sync', 'missing', '--wait', '--json');
+    expect(bad.code).toBe(1);
+    expect(runSchema.parse(JSON.parse(bad.stdout))).toMatchObject({ outcome: 'failed' });
+    expect(JSON.parse(bad.stderr)).toMatchObject({ error: { code: 'source-file-missing' } });
+  });
+
+  test('sync --all asks for each registry that is not stopped, and waits', async () => {
+    const { code, stdout } = await system.runApart('sync', '--all', '--wait');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^REGISTRY +OUTCOME +ROWS +CHANGES +TOOK +REASON$/m);
+    expect(stdout).toMatch(/^local +unchanged /m);
+    expect(stdout).toMatch(/^missing +failed /m);
+    expect(stdout).toMatch(
+      /^2 registries: 1 failed, 1 unchanged; not asked for, being stopped: paused$/m,
+    );
+    const asked = await system.runApart('sync', '--all', '--json');
+    expect(asked.code).toBe(0);
+    expect(JSON.parse(asked.stdout)).toMatchObject({
+      requests: expect.arrayContaining([expect.objectContaining({ registry: 'missing' })]),
+      suspended: ['paused'],
+    });
+    const json = await system.runApart('sync', '--all', '--wait', '--json');
+    expect({ code: json.code, stderr: json.stderr }).toEqual({ code: 1, stderr: '' });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      runs: [{ registry: 'local' }, { registry: 'missing', outcome: 'failed' }],
+      unanswered: [],
+      suspended: ['paused'],
+    });
+  });
+
   test('suspend keeps a registry from being synced until resume', async () => {
     expect(await system.run('suspend', 'local', '--note', 'moving')).toMatchObject({ code: 0 });
     expect((await system.read('local')).control).toMatchObject({
@@ -132,6 +185,13 @@ describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
     });
     expect(await system.run('resume', 'local')).toEqual({ code: 0, text: 'local: resumed' });
     expect((await system.read('local')).control).toMatchObject({ suspended: false });
+    for (const [command, suspended] of [
+      ['suspend', true],
+      ['resume', false],
+    ] as const) {
+      const { stdout } = await system.runApart(command, 'local', '--json');
+      expect(JSON.parse(stdout)).toMatchObject({ name: 'local', control: { suspended } });
+    }
     expect(await system.run('resume', 'paused')).toMatchObject({
       code: 1,
       text: expect.stringContaining('suspended by the config'),
@@ -157,6 +217,8 @@ describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
       control: { pinned: before },
     });
     expect((await system.run('runs', 'local')).text).toContain(before.slice(0, 12));
+    const again = await system.runApart('rollback', 'local', held.slice(0, 12), '--json');
+    expect(JSON.parse(again.stdout)).toEqual({ snapshot: held });
     await system.run('resume', 'local');
   });
 

@@ -1,21 +1,27 @@
 import { SynclineError } from '@syncline/contract';
 import type { Command } from 'commander';
-import { print } from '../output.ts';
+import { addExamples } from '../examples.ts';
+import { print, printJson } from '../output.ts';
 import { withOperations } from '../store.ts';
 
 export function addResume(program: Command): void {
-  program
+  const command = program
     .command('resume')
     .description('lift a suspension, or the pin of a rollback, and sync the registry')
     .argument('<registry>')
-    .addHelpText('after', '\nExample:\n  $ syncline resume official')
-    .action((registry: string) =>
-      withOperations(program, registry, async (operations, { name, suspended }) => {
+    .option('--json', 'the registry, as GET /v1/registries/{name} has it')
+    .action((registry: string, { json }: { readonly json?: true }) =>
+      withOperations(program, registry, async (operations, config, store) => {
+        const { name, suspended } = config;
         await operations.resume(name);
-        if (!suspended) return print(`${name}: resumed`);
-        throw new SynclineError('suspended-by-config', `${name} is suspended by the config`, {
-          expected: 'suspended: false there',
-        });
+        if (suspended) {
+          throw new SynclineError('suspended-by-config', `${name} is suspended by the config`, {
+            expected: 'suspended: false there',
+          });
+        }
+        if (json === true) return printJson((await store.view([config])).views[0]);
+        print(`${name}: resumed`);
       }),
     );
+  addExamples(command, ['syncline resume official']);
 }

@@ -1,7 +1,8 @@
 import { createRunLog, redisNowMs } from '@syncline/redis';
 import { type Command, InvalidArgumentError } from 'commander';
+import { addExamples } from '../examples.ts';
 import { formatRuns } from '../format/run-table.ts';
-import { print } from '../output.ts';
+import { print, printJson } from '../output.ts';
 import { withStore } from '../store.ts';
 
 interface RunsOptions {
@@ -12,22 +13,25 @@ interface RunsOptions {
 const DEFAULT_LIMIT = 20;
 
 export function addRuns(program: Command): void {
-  program
+  const command = program
     .command('runs')
     .description('list the runs of a registry, newest first')
     .argument('<registry>')
     .option('--json', 'a list of runs, as GET /v1/registries/{name}/runs has them')
     .option('--limit <count>', 'how many', readCount, DEFAULT_LIMIT)
-    .addHelpText('after', '\nExample:\n  $ syncline runs official --limit 5')
     .action((registry: string, { json, limit }: RunsOptions) =>
       withStore(program, async (store) => {
         const { name } = await store.registry(registry);
         const { runs } = await createRunLog(store).list(name, { limit });
-        if (json === true) return print(JSON.stringify(runs, null, 2));
+        if (json === true) return printJson(runs);
         if (runs.length === 0) return print(`${name} has not been run yet`);
         print(formatRuns(runs, { nowMs: await redisNowMs(store.redis) }));
       }),
     );
+  addExamples(command, [
+    'syncline runs official --limit 5',
+    'syncline runs official --json | jq ".[0].error"',
+  ]);
 }
 
 function readCount(text: string): number {

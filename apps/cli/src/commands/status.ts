@@ -1,15 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SynclineError } from '@syncline/contract';
+import { isScreen } from '@syncline/runtime';
 import type { Command } from 'commander';
-import { describeError } from '../errors.ts';
+import { describeError, Interrupted } from '../errors.ts';
+import { addExamples } from '../examples.ts';
 import { formatRegistryDetails } from '../format/registry-details.ts';
 import { formatRegistries } from '../format/registry-table.ts';
-import { print } from '../output.ts';
+import { withInterrupt } from '../interrupt.ts';
+import { print, printJson, toJson } from '../output.ts';
 import { type Store, type Views, withStore } from '../store.ts';
+import { watchOnScreen } from '../watch/watch-on-screen.ts';
 
 const WATCH_EVERY_MS = 1_000;
-/** To the top left, and all below is cleared: without the flicker of clearing first. */
-const REDRAW = '\x1b[H\x1b[J';
 
 interface StatusOptions {
   readonly json?: true;
@@ -17,67 +19,91 @@ interface StatusOptions {
 }
 
 export function addStatus(program: Command): void {
-  program
+  const command = program
     .command('status')
     .description('show how the registries are, or everything about one')
     .argument('[registry]')
     .option('--json', 'a list of registries, as GET /v1/registries has them')
-    .option('--watch', 'show it again whenever it changes, until Ctrl-C')
-    .addHelpText('after', '\nExample:\n  $ syncline status --watch')
+    .option('--watch', 'a live table, until Ctrl-C; without a terminal, again at each change')
     .action((registry: string | undefined, options: StatusOptions) =>
-      withStore(program, (store) =>
-        options.watch === true
-          ? watch(store, registry, options)
-          : show(store, registry, options).then(({ text }) => print(text)),
-      ),
+      withStore(program, async (store) => {
+        const look = () => lookAt(store, registry);
+        const isDetailed = registry !== undefined;
+        if (options.watch === true) return watch(look, { isDetailed, ...options });
+        const found = await look();
+        if (options.json === true) printJson(found.views);
+        else print(format(found, isDetailed));
+      }),
     );
+  addExamples(command, [
+    'syncline status',
+    'syncline status --watch',
+    'syncline status official --json',
+  ]);
 }
 
-interface Shown {
-  readonly text: string;
-  /** Changes when the registries do; `text` has ages in it, which always change. */
-  readonly mark: string;
+async function lookAt(store: Store, name: string | undefined): Promise<Views> {
+  return store.view(name === undefined ? await store.registries() : [await store.registry(name)]);
 }
 
-async function show(
-  store: Store,
-  name: string | undefined,
-  { json }: StatusOptions,
-): Promise<Shown> {
-  const configs = name === undefined ? await store.registries() : [await store.registry(name)];
-  const found = await store.view(configs);
-  const mark = JSON.stringify(found.views);
-  if (json === true) return { text: JSON.stringify(found.views, null, 2), mark };
-  return { text: name === undefined ? tableOf(found) : detailsOf(found), mark };
-}
-
-function tableOf({ views, nowMs }: Views): string {
-  return formatRegistries(views, { nowMs });
-}
-
-function detailsOf({ views, nowMs }: Views): string {
+function format({ views, nowMs }: Views, isDetailed: boolean): string {
+  if (!isDetailed) return formatRegistries(views, { nowMs });
   return views.map((view) => formatRegistryDetails(view, { nowMs })).join('\n\n');
 }
 
-/** Goes on while Redis is away: what is watched for may be that it comes back. */
+/** Until Ctrl-C, which is how it is meant to end. */
 async function watch(
-  store: Store,
-  name: string | undefined,
-  options: StatusOptions,
-): Promise<never> {
-  const isScreen = process.stdout.isTTY === true && options.json !== true;
-  let mark: string | undefined;
-  for (;;) {
-    const shown = await show(store, name, options).catch(toTrouble);
-    if (isScreen) print(`${REDRAW}${shown.text}`);
-    else if (shown.mark !== mark) print(options.json === true ? shown.mark : shown.text);
-    mark = shown.mark;
-    await delay(WATCH_EVERY_MS);
+  look: () => Promise<Views>,
+  { isDetailed, json }: StatusOptions & { readonly isDetailed: boolean },
+): Promise<void> {
+  const stream = process.stdout;
+  try {
+    await withInterrupt((signal) =>
+      json !== true && isScreen(stream)
+        ? watchOnScreen({
+            look,
+            mayGoOn: throwUnknown,
+            stream,
+            everyMs: WATCH_EVERY_MS,
+            isDetailed,
+            signal,
+          })
+        : watchInLines(
+            look,
+            (found) => (json ? toJson(found.views) : format(found, isDetailed)),
+            signal,
+          ),
+    );
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
   }
 }
 
-function toTrouble(error: unknown): Shown {
-  if (error instanceof SynclineError && error.code === 'unknown-registry') throw error;
+/** Goes on while Redis is away: what is watched for may be that it comes back. */
+async function watchInLines(
+  look: () => Promise<Views>,
+  format: (found: Views) => string,
+  signal: AbortSignal,
+): Promise<void> {
+  let mark: string | undefined;
+  while (!signal.aborted) {
+    const shown = await look().then(
+      (found) => ({ text: format(found), mark: toJson(found.views) }),
+      toTrouble,
+    );
+    if (shown.mark !== mark) print(shown.text);
+    mark = shown.mark;
+    await delay(WATCH_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function toTrouble(error: unknown): { text: string; mark: string } {
+  throwUnknown(error);
   const text = describeError(error);
   return { text, mark: text };
+}
+
+/** There is nothing to watch. */
+function throwUnknown(error: unknown): void {
+  if (error instanceof SynclineError && error.code === 'unknown-registry') throw error;
 }

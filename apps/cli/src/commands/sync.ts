@@ -1,76 +1,51 @@
-import { createSynclineClient, type SynclineClient } from '@syncline/client';
-import { parseDuration, type Run, SynclineError } from '@syncline/contract';
+import { createSynclineClient } from '@syncline/client';
+import { parseDuration } from '@syncline/contract';
 import { type Command, InvalidArgumentError } from 'commander';
-import { formatTook } from '../format/age.ts';
-import { formatDiff, formatRunRemarks } from '../format/run-text.ts';
-import { joined } from '../format/text.ts';
-import { print } from '../output.ts';
+import { addExamples } from '../examples.ts';
 import { withStore } from '../store.ts';
-
-interface SyncOptions {
-  readonly force?: true;
-  readonly wait?: true;
-  readonly timeout: number;
-}
+import type { SyncOptions } from '../sync/options.ts';
+import { syncAll } from '../sync/sync-all.ts';
+import { syncOne } from '../sync/sync-one.ts';
 
 const DEFAULT_TIMEOUT_MS = 15 * 60_000;
 
 export function addSync(program: Command): void {
-  program
+  const command = program
     .command('sync')
-    .description('have a registry synced now')
-    .argument('<registry>')
+    .description('have a registry synced now, or all of them')
+    .argument('[registry]')
+    .option('--all', 'every registry that is not suspended or pinned')
     .option('--force', 'fetch even where nothing seems to have changed')
     .option('--wait', 'until the run has ended; status 1 where it failed')
     .option(
       '--timeout <duration>',
-      'how long to wait, such as 30s or 5m',
+      'how long to wait, such as 30s or 5m; 15m where absent',
       readDuration,
-      DEFAULT_TIMEOUT_MS,
     )
-    .addHelpText('after', '\nExample:\n  $ syncline sync official --wait')
-    .action((registry: string, options: SyncOptions) =>
-      withStore(program, async ({ redis, env, ...store }) => {
-        const { name } = await store.registry(registry);
-        const client = createSynclineClient({ redis, prefix: env.prefix });
+    .option('--quiet', 'do not show how far it is')
+    .option('--json', 'the request; with --wait the run')
+    .action((registry: string | undefined, given: Partial<SyncOptions>) => {
+      const options = { timeout: DEFAULT_TIMEOUT_MS, ...given };
+      if ((registry !== undefined) === (options.all === true)) {
+        command.error('error: expected the name of a registry, or --all');
+      }
+      return withStore(program, async (store) => {
+        const client = createSynclineClient({ redis: store.redis, prefix: store.env.prefix });
         try {
-          await sync(client, name, options);
+          if (registry === undefined) {
+            return await syncAll({ client, store }, await store.registries(), options);
+          }
+          await syncOne({ client, store }, await store.registry(registry), options);
         } finally {
           await client.close();
         }
-      }),
-    );
-}
-
-async function sync(client: SynclineClient, registry: string, options: SyncOptions): Promise<void> {
-  const force = options.force === true;
-  const { request, state } = await client.requestSync(registry, { force });
-  if (options.wait !== true) {
-    const how = state === 'joined' ? 'it is run after the run that is under way' : 'it is queued';
-    print(`${registry}: request ${request}: ${how}`);
-    return;
-  }
-  const startedAtMs = performance.now();
-  const run = await client.waitForRun(registry, request, { timeoutMs: options.timeout });
-  if (run === undefined) throw unanswered(registry, request, performance.now() - startedAtMs);
-  reportRun(run);
-}
-
-function reportRun(run: Run): void {
-  const { registry, outcome, error, durationMs, diff } = run;
-  if (outcome === 'failed') {
-    throw new SynclineError(error?.code ?? 'internal', `${registry}: ${formatRunRemarks(run)}`);
-  }
-  const details = joined([formatDiff(diff), formatRunRemarks(run)]);
-  print(`${registry}: ${outcome} in ${formatTook(durationMs)}${details && `: ${details}`}`);
-}
-
-function unanswered(registry: string, request: number, waitedMs: number): SynclineError {
-  return new SynclineError(
-    'unknown-run',
-    `${registry}: no run has answered request ${request} within ${formatTook(waitedMs)}; it stays open`,
-    { expected: 'a worker to be running' },
-  );
+      });
+    });
+  addExamples(command, [
+    'syncline sync official',
+    'syncline sync official --force --wait --timeout 5m',
+    'syncline sync --all --wait --json',
+  ]);
 }
 
 /** A duration that an option is given. */

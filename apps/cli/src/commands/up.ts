@@ -2,14 +2,14 @@ import { runProcess } from '@syncline/runtime';
 import type { Command } from 'commander';
 import { envOptions } from '../environment.ts';
 import { reportError } from '../errors.ts';
+import { addExamples } from '../examples.ts';
 
 export function addUp(program: Command): void {
-  program
+  const command = program
     .command('up')
     .description(
       'run everything in one process, with a Redis of its own where REDIS_URL is not set',
     )
-    .addHelpText('after', '\nExample:\n  $ syncline up --config examples/quickstart.yaml')
     .action(async () => {
       const { startUp } = await import('../up/start-up.ts');
       await runProcess('up', startUp, {
@@ -18,4 +18,8 @@ export function addUp(program: Command): void {
         reportFailure: reportError,
       });
     });
+  addExamples(command, [
+    'syncline up --config examples/quickstart.yaml',
+    'PORT=0 LOG_LEVEL=info syncline up',
+  ]);
 }

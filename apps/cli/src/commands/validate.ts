@@ -1,28 +1,48 @@
 import { relative } from 'node:path';
-import { formatProblem, loadConfig, readEnv } from '@syncline/runtime';
+import { formatProblem, type LoadedConfig, loadConfig, readEnv } from '@syncline/runtime';
 import type { Command } from 'commander';
 import { envOptions } from '../environment.ts';
-import { counted } from '../format/text.ts';
-import { print } from '../output.ts';
+import { addExamples } from '../examples.ts';
+import { counted, plain } from '../format/text.ts';
+import { print, printJson } from '../output.ts';
 
 export function addValidate(program: Command): void {
-  program
+  const command = program
     .command('validate')
     .description('check a config file, and start nothing')
     .argument('[config]', 'the file; else the one that --config and SYNCLINE_CONFIG name')
-    .addHelpText('after', '\nExample:\n  $ syncline validate examples/quickstart.yaml')
-    .action(async (path: string | undefined) => {
+    .option('--json', 'a summary, warnings among it; problems are a list, on standard error')
+    .action(async (path: string | undefined, { json }: { readonly json?: true }) => {
       const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
-      const { config, ...loaded } = await loadConfig(path ?? configPath(program), { checks });
-      for (const warning of loaded.warnings) print(`warning: ${formatProblem(warning)}`);
-      const contents = [
-        counted(config.registries.length, 'registry', 'registries'),
-        ...(config.catalogs.length === 0 ? [] : [counted(config.catalogs.length, 'catalog')]),
-      ];
-      print(`${relative('', loaded.path)}: valid: ${contents.join(', ')}`);
+      const loaded = await loadConfig(path ?? configPath(program), { checks });
+      if (json === true) return printJson(summaryOf(loaded));
+      for (const warning of loaded.warnings) print(`warning: ${plain(formatProblem(warning))}`);
+      print(formatSummary(loaded));
     });
+  addExamples(command, [
+    'syncline validate examples/quickstart.yaml',
+    'syncline validate --json syncline.yaml',
+  ]);
 }
 
 function configPath(program: Command): string {
   return readEnv(undefined, envOptions(program)).configPath;
+}
+
+function summaryOf({ config, path, digest, warnings }: LoadedConfig): object {
+  return {
+    file: path,
+    digest,
+    registries: config.registries.length,
+    catalogs: config.catalogs.length,
+    warnings,
+  };
+}
+
+function formatSummary({ config, path }: LoadedConfig): string {
+  const contents = [
+    counted(config.registries.length, 'registry', 'registries'),
+    ...(config.catalogs.length === 0 ? [] : [counted(config.catalogs.length, 'catalog')]),
+  ];
+  return `${relative('', path)}: valid: ${contents.join(', ')}`;
 }

@@ -1,5 +1,6 @@
 import type { Run } from '@syncline/contract';
 import { formatAge, formatTook } from './age.ts';
+import { formatOutcome } from './phase.ts';
 import { formatDiff, formatRunRemarks } from './run-text.ts';
 import { formatTable } from './table.ts';
 import { shortDigest } from './text.ts';
@@ -23,7 +24,7 @@ export function formatRuns(
   const rows = runs.map((run) => [
     formatAge(nowMs - Date.parse(run.startedAt)),
     run.trigger,
-    run.outcome,
+    formatOutcome(run.outcome),
     run.rowCount === undefined ? '' : String(run.rowCount),
     formatDiff(run.diff),
     formatTook(run.durationMs),

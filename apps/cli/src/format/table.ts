@@ -1,5 +1,5 @@
-import { stripVTControlCharacters } from 'node:util';
 import Table from 'cli-table3';
+import { cut, fitting, widthOf } from './width.ts';
 
 export interface Column {
   readonly head: string;
@@ -7,7 +7,7 @@ export interface Column {
 }
 
 /** What a table is wide where nobody looks at it on a terminal. */
-const DEFAULT_WIDTH = 100;
+export const DEFAULT_WIDTH = 100;
 const GAP = 2;
 const LEAST_LAST_WIDTH = 20;
 
@@ -29,11 +29,18 @@ const NO_LINES = {
   middle: '',
 };
 
-/** A table without lines. The last column takes what width is left, and is wrapped there. */
+export interface TableOptions {
+  /** By default that of the terminal. */
+  readonly width?: number;
+  /** What becomes of texts that are too long for the last column; `cut` makes each row one line. */
+  readonly last?: 'wrap' | 'cut';
+}
+
+/** A table without lines. The last column takes what width is left. */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  { width = process.stdout.columns ?? DEFAULT_WIDTH }: { readonly width?: number } = {},
+  { width = process.stdout.columns ?? DEFAULT_WIDTH, last = 'wrap' }: TableOptions = {},
 ): string {
   const head = columns.map((column) => column.head);
   const widths = columns.slice(0, -1).map((_, index) => widest(index, [head, ...rows]) + GAP);
@@ -47,7 +54,8 @@ export function formatTable(
     chars: NO_LINES,
     style: { 'padding-left': 0, 'padding-right': GAP, head: [], border: [] },
   });
-  for (const row of rows) table.push([...row.slice(0, -1), wrap(row.at(-1) ?? '', lastWidth)]);
+  const fitted = last === 'wrap' ? wrap : cut;
+  for (const row of rows) table.push([...row.slice(0, -1), fitted(row.at(-1) ?? '', lastWidth)]);
   return table
     .toString()
     .split('\n')
@@ -56,19 +64,26 @@ export function formatTable(
 }
 
 /** Breaks between words where it can, and within those that are longer than a line, as URLs are. */
-function wrap(text: string, width: number): string {
-  const pieces = text
-    .split(' ')
-    .flatMap((word) => word.match(new RegExp(`.{1,${width}}`, 'gu')) ?? []);
+export function wrap(text: string, width: number): string {
   const lines: string[] = [];
-  for (const piece of pieces) {
+  for (const piece of text.split(' ').flatMap((word) => pieces(word, width))) {
     const line = lines.at(-1);
-    if (line === undefined || line.length + 1 + piece.length > width) lines.push(piece);
+    if (line === undefined || widthOf(line) + 1 + widthOf(piece) > width) lines.push(piece);
     else lines[lines.length - 1] = `${line} ${piece}`;
   }
   return lines.join('\n');
 }
 
+function pieces(word: string, width: number): string[] {
+  const found: string[] = [];
+  for (let left = word; left !== ''; ) {
+    const piece = widthOf(left) <= width ? left : fitting(left, width);
+    found.push(piece);
+    left = left.slice(piece.length);
+  }
+  return found;
+}
+
 function widest(index: number, rows: readonly (readonly string[])[]): number {
-  return Math.max(...rows.map((row) => stripVTControlCharacters(row[index] ?? '').length));
+  return Math.max(...rows.map((row) => widthOf(row[index] ?? '')));
 }

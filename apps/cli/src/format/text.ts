@@ -1,6 +1,9 @@
-/** Text of an upstream or of an operator: it must not steer the terminal that it is shown on. */
+/**
+ * Text of an upstream or of an operator: it must not steer the terminal that it is shown on, nor turn
+ * round what stands beside it.
+ */
 export function plain(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ');
 }
 
 /** As much of a snapshot's digest as tells it from others; commands take that much of it. */

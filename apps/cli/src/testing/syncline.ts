@@ -36,3 +36,20 @@ export async function syncline(
   const { code } = await started.exited;
   return { code, text: started.output.lines.join('\n') };
 }
+
+export interface EndedApart {
+  readonly code: Exit['code'];
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `syncline` until it ends, and tells its two outputs apart. */
+export async function synclineApart(
+  args: readonly string[],
+  options: SynclineOptions = {},
+): Promise<EndedApart> {
+  const started = await startSyncline(args, options);
+  const { code } = await started.exited;
+  const { stdout, stderr } = started.output;
+  return { code, stdout: stdout.join('\n'), stderr: stderr.join('\n') };
+}

@@ -1,6 +1,7 @@
-import type { Phase, RegistryView, Run } from '@syncline/contract';
+import type { RegistryView, Run } from '@syncline/contract';
 import { formatClock } from '../format/age.ts';
-import { formatPhase } from '../format/phase.ts';
+import { markOf } from '../format/mark.ts';
+import { countPhases, formatPhase } from '../format/phase.ts';
 import { holding, pin, suspension } from '../format/remarks.ts';
 import { formatDiff } from '../format/run-text.ts';
 import { counted, joined, plain } from '../format/text.ts';
@@ -26,13 +27,6 @@ function isFirstSync({ view, atMs }: Told, now: RegistryView, nowMs: number): bo
   if (view.status.phase === 'Pending') return true;
   if (view.status.phase !== 'Syncing') return false;
   return view.status.message !== now.status.message && nowMs - atMs >= SYNCING_EVERY_MS;
-}
-
-/** What there is to tell of a registry, without what changes with each run that changes nothing. */
-function markOf({ status, snapshot, held, control }: RegistryView): string {
-  const { phase, errorCode } = status;
-  const { suspended, pinned } = control;
-  return JSON.stringify([phase, errorCode, snapshot, held?.snapshot, suspended, pinned]);
 }
 
 export interface ProgressLineOptions {
@@ -83,8 +77,5 @@ function change(run: Run | undefined): string {
 
 /** `  300 registries: 290 Complete, 10 Failed` */
 export function formatSummary(views: readonly RegistryView[]): string {
-  const counts = new Map<Phase, number>();
-  for (const { status } of views) counts.set(status.phase, (counts.get(status.phase) ?? 0) + 1);
-  const parts = [...counts].map(([phase, count]) => `${count.toLocaleString('en')} ${phase}`);
-  return `  ${counted(views.length, 'registry', 'registries')}: ${parts.sort().join(', ')}`;
+  return `  ${countPhases(views)}`;
 }

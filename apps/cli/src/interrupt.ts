@@ -1,0 +1,29 @@
+import { Interrupted, type StopSignal } from './errors.ts';
+
+const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
+
+/**
+ * Does `work` with a signal that Ctrl-C and SIGTERM abort, with an {@link Interrupted} as its reason. A
+ * second one ends the process, as if nobody listened.
+ *
+ * @param message what there is to say to someone who has ended it
+ */
+export async function withInterrupt<Result>(
+  work: (signal: AbortSignal) => Promise<Result>,
+  message?: string,
+): Promise<Result> {
+  const stopping = new AbortController();
+  const stop = (signal: StopSignal) => {
+    release();
+    stopping.abort(new Interrupted(signal, message));
+  };
+  const release = () => {
+    for (const signal of SIGNALS) process.off(signal, stop);
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
+  try {
+    return await work(stopping.signal);
+  } finally {
+    release();
+  }
+}

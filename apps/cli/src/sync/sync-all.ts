@@ -1,0 +1,134 @@
+import { type RegistryConfig, type Run, SynclineError } from '@syncline/contract';
+import { EndedWith, EXIT_STATUS } from '../errors.ts';
+import { formatSyncs } from '../format/sync-table.ts';
+import { counted } from '../format/text.ts';
+import { withInterrupt } from '../interrupt.ts';
+import { print, printJson } from '../output.ts';
+import type { SyncOptions } from './options.ts';
+import type { SyncDependencies } from './sync-one.ts';
+import { showingProgress, stepOfAll } from './waiting.ts';
+
+interface Requested {
+  readonly registry: string;
+  readonly request: number;
+  readonly state: 'queued' | 'joined';
+}
+
+/** As `POST /v1/sync` answers. */
+interface AllRequested {
+  readonly requests: readonly Requested[];
+  readonly suspended: readonly string[];
+}
+
+/** What a request came to; without a run, none has answered it in time. */
+export interface Answered {
+  readonly registry: string;
+  readonly request: number;
+  readonly run: Run | undefined;
+}
+
+/** How many registries are asked for at once. */
+const BATCH_SIZE = 100;
+
+/** Asks for a sync of every registry that is not stopped, and waits for all where that is wanted. */
+export async function syncAll(
+  dependencies: SyncDependencies,
+  registries: readonly RegistryConfig[],
+  options: SyncOptions,
+): Promise<void> {
+  const all = await requestAll(dependencies, registries, { force: options.force === true });
+  if (options.wait === true) {
+    const answers = await waitForAll(dependencies, { all, registries, options });
+    return reportAnswers(answers, { suspended: all.suspended, options });
+  }
+  if (options.json === true) return printJson(all);
+  print(
+    `${counted(all.requests.length, 'registry', 'registries')} asked for${left(all.suspended)}`,
+  );
+}
+
+async function requestAll(
+  { client }: SyncDependencies,
+  registries: readonly RegistryConfig[],
+  options: { readonly force: boolean },
+): Promise<AllRequested> {
+  const requests: Requested[] = [];
+  const suspended: string[] = [];
+  const ask = async ({ name: registry }: RegistryConfig) => {
+    try {
+      requests.push({ registry, ...(await client.requestSync(registry, options)) });
+    } catch (error) {
+      const isSuspended = error instanceof SynclineError && error.code === 'registry-suspended';
+      if (!isSuspended) throw error;
+      suspended.push(registry);
+    }
+  };
+  for (let start = 0; start < registries.length; start += BATCH_SIZE) {
+    await Promise.all(registries.slice(start, start + BATCH_SIZE).map(ask));
+  }
+  return { requests, suspended };
+}
+
+async function waitForAll(
+  { client, store }: SyncDependencies,
+  waiting: {
+    readonly all: AllRequested;
+    readonly registries: readonly RegistryConfig[];
+    readonly options: SyncOptions;
+  },
+): Promise<Answered[]> {
+  const { timeout, quiet, json } = waiting.options;
+  const { requests } = waiting.all;
+  const asked = new Set(requests.map(({ registry }) => registry));
+  const configs = waiting.registries.filter(({ name }) => asked.has(name));
+  let done = 0;
+  let failed = 0;
+  const wait = async (signal: AbortSignal, { registry, request }: Requested) => {
+    const run = await client.waitForRun(registry, request, { timeoutMs: timeout, signal });
+    if (run !== undefined) done += 1;
+    if (run?.outcome === 'failed') failed += 1;
+    return { registry, request, run };
+  };
+  const look = async () => stepOfAll((await store.view(configs)).views, { done, failed });
+  return showingProgress({ isQuiet: quiet === true || json === true, look }, () =>
+    withInterrupt(
+      (signal) => Promise.all(requests.map((requested) => wait(signal, requested))),
+      'the requests that are not answered stay open',
+    ),
+  );
+}
+
+/** @throws EndedWith where a run has failed, or none has come */
+function reportAnswers(
+  answers: readonly Answered[],
+  { suspended, options }: { readonly suspended: readonly string[]; readonly options: SyncOptions },
+): void {
+  const runs = answers.flatMap(({ run }) => (run === undefined ? [] : [run]));
+  const open = answers.flatMap(({ registry, request, run }) =>
+    run === undefined ? [{ registry, request }] : [],
+  );
+  if (options.json === true) printJson({ runs, unanswered: open, suspended });
+  else {
+    if (answers.length > 0) print(`${formatSyncs(answers)}\n`);
+    print(summarise(runs, { open: open.length, suspended }));
+  }
+  if (open.length > 0 || runs.some(({ outcome }) => outcome === 'failed'))
+    throw new EndedWith(EXIT_STATUS.failed);
+}
+
+/** `3 registries: 1 failed, 2 published; suspended: team` */
+function summarise(
+  runs: readonly Run[],
+  { open, suspended }: { readonly open: number; readonly suspended: readonly string[] },
+): string {
+  const counts = new Map<string, number>();
+  for (const { outcome } of runs) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  if (open > 0) counts.set('not run in time', open);
+  const parts = [...counts].map(([outcome, count]) => `${count} ${outcome}`).sort();
+  const total = counted(runs.length + open, 'registry', 'registries');
+  return `${[total, ...(parts.length > 0 ? [parts.join(', ')] : [])].join(': ')}${left(suspended)}`;
+}
+
+function left(suspended: readonly string[]): string {
+  return suspended.length === 0 ? '' : `; not asked for, being stopped: ${suspended.join(', ')}`;
+}

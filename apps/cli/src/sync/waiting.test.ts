@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { NOW_MS, viewOf } from '../testing/views.ts';
+import { stepOfAll, stepOfOne } from './waiting.ts';
+
+const syncing = (name: string, message?: string) =>
+  viewOf({
+    name,
+    status: { phase: 'Syncing', leaseUntil: NOW_MS + 1_000, ...(message && { message }) },
+  });
+
+test('says what is waited for', () => {
+  expect(stepOfOne(viewOf())).toEqual({ stage: 'queued', text: 'local: waits for a worker' });
+  expect(stepOfOne(syncing('a', 'syncing: read 3,100 rows\u001b[2J in 31 pages'))).toEqual({
+    stage: 'Syncing',
+    text: 'a: read 3,100 rows [2J in 31 pages',
+  });
+  expect(stepOfOne(syncing('a')).text).toBe('a: is being synced');
+});
+
+test('counts what is done of all, and names a few that are under way', () => {
+  const views = [...'abcde'].map((name) => syncing(name));
+  expect(stepOfAll([...views, viewOf()], { done: 1, failed: 0 }).text).toBe(
+    '1 of 6 registries done; syncing a, b, c and 2 more',
+  );
+  expect(stepOfAll([viewOf()], { done: 1, failed: 1 })).toEqual({
+    stage: '1/1',
+    text: '1 of 1 registry done, 1 failed',
+  });
+});

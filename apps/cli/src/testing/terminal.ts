@@ -1,0 +1,80 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { nodeBinary, PROGRAMS, projectRoot, until } from '@syncline/test/support';
+import { onTestFinished } from 'vitest';
+
+/** Whether this machine has the means: `script`, as util-linux has it. */
+export const hasTerminals =
+  spawnSync('env', ['script', '--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ??
+  false;
+
+export interface TerminalOptions {
+  readonly columns: number;
+  readonly rows: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A terminal in which `syncline` runs. */
+export interface Terminal {
+  /** All that was written to it; control sequences begin with `␛`. */
+  written(): string;
+  /** What is written between the beginnings of the last two frames that are whole, without control sequences. */
+  frame(): string;
+  untilShown(pattern: RegExp): Promise<void>;
+  /** As a key of the keyboard: `\x03` is Ctrl-C. */
+  type(keys: string): void;
+  resize(size: { readonly columns: number; readonly rows: number }): void;
+  /** Of the command. */
+  readonly exitStatus: Promise<number | null>;
+}
+
+const TIMEOUT_MS = 30_000;
+
+export async function startInTerminal(
+  args: readonly string[],
+  { columns, rows, env = {} }: TerminalOptions,
+): Promise<Terminal> {
+  const variables = Object.entries({ HOME: tmpdir(), TERM: 'xterm', ...env });
+  const settings = variables.map(([name, value]) => `${name}='${value}'`).join(' ');
+  const command = [nodeBinary(), path.join(projectRoot, PROGRAMS.cli), ...args].join(' ');
+  const size = `stty rows ${rows} cols ${columns}`;
+  // From scratch: what runs the tests may say itself how it wants its colours.
+  const inside = `tty; ${size}; exec env -i PATH="$PATH" ${settings} ${command}`;
+  const script = ['script', '-q', '-e', '-f', '-c', inside, '/dev/null'];
+  const child = spawn('env', ['SHELL=/bin/sh', ...script], {
+    cwd: projectRoot,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let written = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    written += text.replaceAll('\x1b', '␛');
+  });
+  const exitStatus = new Promise<number | null>((resolve) => child.once('close', resolve));
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exitStatus;
+  });
+  const frame = () => {
+    const frames = [...written.matchAll(/␛\[\?2026h(.*?)␛\[\?2026l/gs)];
+    return (frames.at(-1)?.[1] ?? '').replaceAll(/␛\[[?\d;]*[A-Za-z]/g, '');
+  };
+  const find = (pattern: RegExp) => pattern.exec(frame()) ?? pattern.exec(written);
+  const [, device = ''] = await until(() => /^(\/dev\/\S+)/m.exec(written), {
+    what: 'a terminal',
+    timeoutMs: TIMEOUT_MS,
+  });
+  return {
+    written: () => written,
+    frame,
+    untilShown: async (pattern) => {
+      await until(() => find(pattern) !== null, { what: String(pattern), timeoutMs: TIMEOUT_MS });
+    },
+    type: (keys) => void child.stdin.write(keys),
+    resize: (size) => {
+      const sizes = ['rows', String(size.rows), 'cols', String(size.columns)];
+      spawnSync('stty', ['-F', device, ...sizes]);
+    },
+    exitStatus,
+  };
+}

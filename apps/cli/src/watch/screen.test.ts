@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { openScreen } from './screen.ts';
+
+function recorder(rows = 3) {
+  const written: string[] = [];
+  return { columns: 20, rows, written, write: (text: string) => written.push(text) > 0 };
+}
+
+test('a frame is written over the one before, and never more lines than there are', () => {
+  const stream = recorder();
+  const screen = openScreen(stream);
+  screen.draw(['one', 'two', 'three', 'four']);
+  const frame = stream.written.at(-1) ?? '';
+  expect(frame).toContain('\u001b[Hone\u001b[K\r\ntwo\u001b[K\r\nthree\u001b[K\u001b[J');
+  // To clear all before anything is written is to flicker.
+  expect(frame).not.toContain('\u001b[2J');
+  expect(frame).not.toContain('four');
+});
+
+test('the terminal is given back once, and not drawn upon any more', () => {
+  const stream = recorder();
+  const screen = openScreen(stream);
+  screen.close();
+  screen.close();
+  screen.draw(['late']);
+  expect(stream.written).toEqual([
+    '\u001b[?1049h\u001b[?25l\u001b[?7l',
+    '\u001b[?7h\u001b[?25h\u001b[?1049l',
+  ]);
+});
