@@ -66,6 +66,7 @@ async function serveAndCompare({ file, servers, rows }: Given): Promise<void> {
   const system = await startSystem({ config });
   const local = await untilComplete(system.client, 'local');
   const official = await untilComplete(system.client, 'official');
+  await untilComplete(system.client, 'catalog.default');
   expect(local.status).toMatchObject({ versionCount: servers.length, quarantinedCount: 0 });
   expect(official.status).toMatchObject({ versionCount: rows.length, quarantinedCount: 0 });
 
@@ -94,8 +95,9 @@ async function expectOfficialRows({ client }: System, rows: readonly OfficialRow
       stale: false,
     });
   }
-  const aliased = await client.allServers('default', { parameters: { include_deleted: 'true' } });
-  expect(aliased).toEqual(served);
+  const catalog = await client.allServers('default', { parameters: { include_deleted: 'true' } });
+  expect(catalog.map(withoutOurs)).toEqual(rows.map(withoutOurs));
+  expect(catalog.map(ourMeta)).toEqual(served.map(ourMeta));
 }
 
 /** The server is as it came; what a registry says about its rows is said by us. */

@@ -8,7 +8,7 @@ test('a good config is said to be so', async () => {
   const file = path.join('examples', 'quickstart.yaml');
   expect(await syncline(['validate', file], { directory: projectRoot })).toEqual({
     code: 0,
-    text: 'examples/quickstart.yaml: valid: 3 registries, 1 catalog',
+    text: 'examples/quickstart.yaml: valid: 5 registries, 1 catalog',
   });
 });
 

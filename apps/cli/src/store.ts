@@ -8,6 +8,7 @@ import {
   redisKeys,
   registryView,
   SynclineError,
+  syncTargets,
 } from '@syncline/contract';
 import {
   connectRedis,
@@ -34,6 +35,8 @@ export interface Store {
   config(): Promise<Config>;
   /** Every registry of the config in force. @throws SynclineError `config-unreadable` where there is none */
   registries(): Promise<readonly RegistryConfig[]>;
+  /** Those, and then the catalogs, as the derived registries that they are built in. */
+  targets(): Promise<readonly RegistryConfig[]>;
   /** @throws SynclineError `unknown-registry` */
   registry(name: string): Promise<RegistryConfig>;
   view(registries: readonly RegistryConfig[]): Promise<Views>;
@@ -141,6 +144,7 @@ export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): St
     keys,
     config: currentConfig,
     registries: async () => (await currentConfig()).registries,
+    targets: async () => syncTargets(await currentConfig()),
     async registry(name) {
       const { registries: known } = await currentConfig();
       const found = follower.registry(name);

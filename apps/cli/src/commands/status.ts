@@ -21,13 +21,13 @@ interface StatusOptions {
 export function addStatus(program: Command): void {
   const command = program
     .command('status')
-    .description('show how the registries are, or everything about one')
+    .description('show how registries and catalogs are, or everything about one')
     .argument('[registry]')
     .option('--json', 'a list of registries, as GET /v1/registries has them')
     .option('--watch', 'a live table, until Ctrl-C; without a terminal, again at each change')
     .action((registry: string | undefined, options: StatusOptions) =>
       withStore(program, async (store) => {
-        const look = () => lookAt(store, registry);
+        const look = () => lookAt(store, registry, options);
         const isDetailed = registry !== undefined;
         if (options.watch === true) return watch(look, { isDetailed, ...options });
         const found = await look();
@@ -42,8 +42,14 @@ export function addStatus(program: Command): void {
   ]);
 }
 
-async function lookAt(store: Store, name: string | undefined): Promise<Views> {
-  return store.view(name === undefined ? await store.registries() : [await store.registry(name)]);
+/** People are shown the catalogs, too; programs ask for what the api calls registries. */
+async function lookAt(
+  store: Store,
+  name: string | undefined,
+  { json }: StatusOptions,
+): Promise<Views> {
+  if (name !== undefined) return store.view([await store.registry(name)]);
+  return store.view(json === true ? await store.registries() : await store.targets());
 }
 
 function format({ views, nowMs }: Views, isDetailed: boolean): string {

@@ -18,7 +18,7 @@ export function findCandidates(
 ): Promise<readonly string[]> {
   return withStore(program, async (store) => {
     if (query.argument === 'registry') {
-      return (await store.registries()).map(({ name }) => name);
+      return (await store.targets()).map(({ name }) => name);
     }
     if (query.argument !== 'snapshot' || query.registry === undefined) return [];
     return findSnapshots(store, query.command, query.registry);

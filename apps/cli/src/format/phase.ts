@@ -21,11 +21,15 @@ export function formatOutcome(outcome: Outcome): string {
   return style === undefined ? outcome : paint(style, outcome);
 }
 
-/** `300 registries: 290 Complete, 10 Failed` */
+/** `300 registries, 1 catalog: 290 Complete, 11 Failed` */
 export function countPhases(views: readonly RegistryView[]): string {
   const counts = new Map<Phase, number>();
   for (const { status } of views) counts.set(status.phase, (counts.get(status.phase) ?? 0) + 1);
   const parts = [...counts].map(([phase, count]) => `${count.toLocaleString('en')} ${phase}`);
-  const total = counted(views.length, 'registry', 'registries');
+  const catalogs = views.filter(({ source }) => source.kind === 'catalog').length;
+  const total = [
+    counted(views.length - catalogs, 'registry', 'registries'),
+    ...(catalogs > 0 ? [counted(catalogs, 'catalog')] : []),
+  ].join(', ');
   return [total, ...(parts.length > 0 ? [parts.sort().join(', ')] : [])].join(': ');
 }

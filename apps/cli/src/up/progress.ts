@@ -1,4 +1,4 @@
-import { type Config, type RegistryView, registryView } from '@syncline/contract';
+import { type Config, type RegistryView, registryView, syncTargets } from '@syncline/contract';
 import type { RegistryReader, RunLog } from '@syncline/redis';
 import { type Loop, startLoop } from '@syncline/runtime';
 import { formatProgress, formatSummary, isNews, type Told } from './progress-line.ts';
@@ -14,7 +14,7 @@ export interface ProgressOptions {
 }
 
 const LOOK_EVERY_MS = 500;
-/** More registries than this would scroll by: then a sum is printed in place of a line each. */
+/** More registries and catalogs than this would scroll by: then a sum is printed in place of a line each. */
 const MOST_LINES = 50;
 const LOOK_AT_MANY_EVERY_MS = 5_000;
 
@@ -26,7 +26,7 @@ export async function startProgress(options: ProgressOptions): Promise<Pick<Loop
   const look = createLook(options);
   const config = await options.config();
   await look();
-  const everyMs = config.registries.length > MOST_LINES ? LOOK_AT_MANY_EVERY_MS : LOOK_EVERY_MS;
+  const everyMs = syncTargets(config).length > MOST_LINES ? LOOK_AT_MANY_EVERY_MS : LOOK_EVERY_MS;
   return startLoop({ everyMs, pass: look, onError: options.onError });
 }
 
@@ -35,9 +35,9 @@ function createLook({ config, reader, runs, print }: ProgressOptions): () => Pro
   let lastSummary = '';
 
   return async () => {
-    const { registries } = await config();
-    const stored = await reader.readMany(registries.map(({ name }) => name));
-    const views = registries.flatMap((registry) => {
+    const targets = syncTargets(await config());
+    const stored = await reader.readMany(targets.map(({ name }) => name));
+    const views = targets.flatMap((registry) => {
       const found = stored.registries.get(registry.name);
       return found === undefined ? [] : [registryView(registry, found, stored.nowMs)];
     });
