@@ -73,7 +73,8 @@ const variablesSchema = z.object({
     .prefault('2')
     .meta({ description: 'How many of them may read a whole registry at once; they need memory.' }),
   SYNCLINE_DATA_DIR: z.string().prefault('.syncline').meta({
-    description: 'Where a process keeps files: those of the Redis that `syncline up` starts.',
+    description:
+      'Where a process keeps files: clones of Git repositories, and those of the Redis that `syncline up` starts.',
   }),
   HTTPS_PROXY: proxyUrl.exactOptional().meta({
     description: 'The proxy through which `https:` upstreams are asked; also in lower case.',

@@ -67,7 +67,8 @@ async function inForce(store: Store, name: string): Promise<PreviewWish> {
 
 /** An entry of a config file, its relative paths made absolute by the loader. */
 async function fromFile(file: string, name: string): Promise<PreviewWish> {
-  const { input } = await loadConfig(file);
+  const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
+  const { input } = await loadConfig(file, { checks });
   const config = input.registries.find((registry) => registry.name === name);
   if (config !== undefined) return { config };
   throw new SynclineError('unknown-registry', `${file} names no registry ${name}`, {

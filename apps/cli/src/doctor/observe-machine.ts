@@ -16,7 +16,8 @@ export async function observeFile(
 ): Promise<{ facts: FileFacts; config: Config | undefined }> {
   const shown = relative('', path) || path;
   try {
-    const { config, digest } = await loadConfig(path);
+    const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
+    const { config, digest } = await loadConfig(path, { checks });
     return { facts: { state: 'good', path: shown, digest }, config };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

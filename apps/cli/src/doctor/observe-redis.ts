@@ -1,4 +1,4 @@
-import type { Config } from '@syncline/contract';
+import { type Config, syncTargets } from '@syncline/contract';
 import {
   createConfigFollower,
   createSyncQueue,
@@ -57,7 +57,8 @@ export async function observeProcesses(store: Store, config: Config): Promise<Pr
   const { redis, keys } = store;
   const queue = createSyncQueue({ redis, keys, onError: () => {} });
   try {
-    const { views, nowMs } = await store.view(config.registries);
+    const targets = syncTargets(config);
+    const { views, nowMs } = await store.view(targets);
     let health = await readQueueHealth({ redis, keys, queue });
     const untilMs = performance.now() + SWEEP_SEEN_WITHIN_MS;
     while (health.workers === undefined && health.sweeper === undefined) {
@@ -67,7 +68,7 @@ export async function observeProcesses(store: Store, config: Config): Promise<Pr
     return {
       nowMs,
       queue: health,
-      registries: config.registries.map(({ name }) => name),
+      registries: targets.map(({ name }) => name),
       failing: views.filter(({ status }) => status.phase === 'Failed').map(({ name }) => name),
     };
   } finally {
