@@ -10,6 +10,7 @@ import {
 import type { ConfigSource, Logger } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { toStoreError } from './store-errors.ts';
+import { execute } from './transaction.ts';
 
 /** A config that was replaced is kept for this long, for processes that are about to read it. */
 const REPLACED_CONFIG_TTL_S = 3_600;
@@ -34,7 +35,7 @@ export async function publishConfig(
   if (before !== null && before !== digest) {
     change.expire(keys.configDocument(before), REPLACED_CONFIG_TTL_S);
   }
-  await change.exec();
+  await execute(change);
 }
 
 /**

@@ -182,7 +182,8 @@ async function suspend(redis: Redis, key: string, { note, author }: Suspension):
     ...(author === undefined ? {} : { author }),
   };
   // What someone else has said before is not what this one says.
-  await redis.multi().hdel(key, 'note', 'author').hset(key, fields).exec();
+  await redis.hdel(key, 'note', 'author');
+  await redis.hset(key, fields);
 }
 
 function busy(registry: string): SynclineError {
