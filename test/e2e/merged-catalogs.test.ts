@@ -111,12 +111,13 @@ test('a catalog waits for its registries, and then serves', async () => {
   });
   const { client } = system;
   await untilComplete(client, 'official');
-  const waiting = await untilRegistry(
+  await untilRegistry(
     client,
     CATALOG,
-    ({ status }) => status.reason === 'members-not-ready',
+    ({ status }) =>
+      status.reason === 'members-not-ready' &&
+      status.message === 'waiting for the first sync of late',
   );
-  expect(waiting.status.message).toBe('waiting for the first sync of late');
   expect(await client.get('/registry/default/v0.1/servers')).toMatchObject({
     status: 503,
     body: { code: 'catalog-not-ready' },
