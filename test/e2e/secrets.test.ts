@@ -6,6 +6,7 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { startGitHttpServer, TestRepository } from '@syncline/sync/testing';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import {
@@ -38,12 +39,14 @@ const SECRETS = {
   admin: 'planted-admin-token-5d4a',
   redis: 'planted-redis-password-6e39',
   proxy: 'planted-proxy-password-7f28',
+  git: 'planted-git-password-8a17',
+  sshKey: 'planted-ssh-key-9b06',
 } as const;
 
 /** As they are, and as headers and URLs carry them. */
 const NEEDLES = Object.values(SECRETS).flatMap((secret) => [
   secret,
-  ...['user', 'git', ''].map((user) => Buffer.from(`${user}:${secret}`).toString('base64')),
+  ...['user', 'mirror', ''].map((user) => Buffer.from(`${user}:${secret}`).toString('base64')),
 ]);
 
 function secretsIn(text: string): string[] {
@@ -93,6 +96,32 @@ async function startUpstream(): Promise<{ url: string; seen: () => string }> {
   return { url: `http://127.0.0.1:${port}`, seen: () => received.join('\n') };
 }
 
+/** A repository that lets in who has the password, and one that answers with what it was sent. */
+async function startRepository(): Promise<{ url: string; echoUrl: string }> {
+  const repository = await TestRepository.create();
+  testLifetime.defer(() => repository[Symbol.asyncDispose]());
+  await repository.commit({ 'registry.json': JSON.stringify({ servers: ROWS }) });
+  const login = { username: 'mirror', password: SECRETS.git };
+  const server = await startGitHttpServer({ root: repository.root, login });
+  testLifetime.defer(() => server.close());
+  const echo = await startGitHttpServer({
+    root: repository.root,
+    answer: ({ headers }, response) => {
+      const { authorization = '' } = headers;
+      const status = authorization === '' ? 401 : 403;
+      const headersOfEcho = { 'www-authenticate': 'Basic realm="x"', 'content-type': 'text/plain' };
+      const [, password = ''] = Buffer.from(authorization.slice(6), 'base64').toString().split(':');
+      response.writeHead(status, headersOfEcho).end(`no: ${authorization} ${password}\n`);
+      return true;
+    },
+  });
+  testLifetime.defer(() => echo.close());
+  return {
+    url: `${server.url}/${repository.name}`,
+    echoUrl: `${echo.url}/${repository.name}`,
+  };
+}
+
 async function writeSecrets(): Promise<Record<keyof typeof SECRETS, string>> {
   const directory = await temporaryDirectory();
   const files = Object.entries(SECRETS).map(async ([name, secret]) => {
@@ -105,11 +134,13 @@ async function writeSecrets(): Promise<Record<keyof typeof SECRETS, string>> {
 }
 
 async function startPlanted() {
-  const [upstream, files, redis] = await Promise.all([
+  const [upstream, files, redis, repository] = await Promise.all([
     startUpstream(),
     writeSecrets(),
     startRedisServer(),
+    startRepository(),
   ]);
+  const login = { username: 'mirror', passwordFile: files.git };
   await connect(redis.url).config('SET', 'requirepass', SECRETS.redis);
   const auth = { tokenFile: files.urlToken };
   const url = (name: string, place: string) => ({
@@ -128,6 +159,7 @@ async function startPlanted() {
       ...OPS_ENV,
       LOG_LEVEL: 'trace',
       SYNCLINE_ADMIN_TOKEN_FILE: files.admin,
+      SYNCLINE_DATA_DIR: await temporaryDirectory(),
       HTTPS_PROXY: `http://user:${SECRETS.proxy}@127.0.0.1:9`,
     },
     config: {
@@ -145,6 +177,12 @@ async function startPlanted() {
         url('redirect', 'redirect'),
         url('broken', 'broken'),
         url('missing', `missing?key=${SECRETS.query}`),
+        { name: 'git', git: { repository: repository.url, auth: login } },
+        { name: 'git-echo', git: { repository: repository.echoUrl, auth: login } },
+        {
+          name: 'git-ssh',
+          git: { repository: 'ssh://git@127.0.0.1:9/x.git', auth: { sshKeyFile: files.sshKey } },
+        },
         {
           name: 'refused',
           api: { endpoint: `${upstream.url}/refuse`, auth: { tokenFile: files.apiToken } },
@@ -154,7 +192,7 @@ async function startPlanted() {
           api: { endpoint: 'https://registry.invalid', auth: { tokenFile: files.apiToken } },
         },
       ],
-      catalogs: [{ name: 'default', registries: ['api', 'url'] }],
+      catalogs: [{ name: 'default', registries: ['api', 'url', 'git'] }],
     },
   });
   const operator = createApiClient({ url: system.apiUrl, token: SECRETS.admin });
@@ -294,9 +332,9 @@ async function runCommands(system: System, commands: readonly string[][]): Promi
 test('a secret that is planted in any credential is found nowhere', async () => {
   const { system, operator, upstream, files } = await startPlanted();
   const { client } = system;
-  for (const name of ['api', 'url', 'catalog.default']) await untilComplete(client, name);
+  for (const name of ['api', 'url', 'git', 'catalog.default']) await untilComplete(client, name);
   const failing = ['text', 'html', 'json', 'keys', 'row', 'redirect', 'broken', 'missing'];
-  for (const name of [...failing, 'refused', 'proxied']) {
+  for (const name of [...failing, 'git-echo', 'git-ssh', 'refused', 'proxied']) {
     await untilRegistry(
       client,
       name,

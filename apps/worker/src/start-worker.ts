@@ -58,20 +58,17 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
   const userAgent = () => config.current()?.network.userAgent;
   const guard = createAddressGuard({ allow: () => config.current()?.network.allow ?? [] });
   const proxies = { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy };
-  const http = new HttpClient({
-    userAgent,
-    guard,
-    proxies,
-    budgets: createRedisRequestBudgets({
-      redis,
-      keys,
-      budgets: () => config.current()?.network.budgets ?? [],
-    }),
+  const budgets = createRedisRequestBudgets({
+    redis,
+    keys,
+    budgets: () => config.current()?.network.budgets ?? [],
   });
+  const http = new HttpClient({ userAgent, guard, proxies, budgets });
   const git = new Git({
     dataDir: env.dataDir,
     searchPath: searchPath(),
     guard,
+    budgets,
     proxyFor: (target) => proxyFor(target, proxies),
     userAgent,
   });

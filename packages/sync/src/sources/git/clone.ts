@@ -110,10 +110,10 @@ export class Clone {
     const before = sum(await this.#packSizes());
     context.upstream.requests += 1;
     try {
-      await git.run(
+      await git.ask(
+        route,
         {
           args: [
-            ...route.config,
             ...(extent === 'whole' ? [] : PROMISOR),
             // Files that we have already are no help: they would only be told to the server.
             ...(input === undefined ? [] : ['-c', 'fetch.negotiationAlgorithm=noop']),
@@ -122,8 +122,7 @@ export class Clone {
             ...(extent === 'whole' ? [] : ['--filter=blob:none']),
             ...args,
           ],
-          env: { ...route.env, ...this.#env() },
-          credential: route.credential,
+          env: this.#env(),
           ...(input === undefined ? {} : { input }),
         },
         {

@@ -74,12 +74,9 @@ export class GitSource implements Source {
     const { wanted, shown } = this.#target;
     upstream.requests += 1;
     const output = await this.#explained(route, () =>
-      this.#git.run(
-        {
-          args: [...route.config, 'ls-remote', '--quiet', 'origin', wanted, `${wanted}^{}`],
-          env: route.env,
-          credential: route.credential,
-        },
+      this.#git.ask(
+        route,
+        { args: ['ls-remote', '--quiet', 'origin', wanted, `${wanted}^{}`] },
         { signal, timeoutMs: this.#config.timeout },
       ),
     );

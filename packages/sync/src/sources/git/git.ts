@@ -1,10 +1,11 @@
 import { join, resolve } from 'node:path';
 import type { AddressGuard } from '../../network/address-guard.ts';
+import type { RequestBudgets } from '../../ports.ts';
 import { CertificateBundle } from './certificate-bundle.ts';
 import { CloneCache } from './clone-cache.ts';
 import { type GitCommand, type GitLimits, GitProcess, runGit } from './git-process.ts';
 import { DEFAULT_LIMITS, type RepositoryLimits } from './limits.ts';
-import { baseEnv, type RouteOptions } from './route.ts';
+import { baseEnv, type Route, type RouteOptions } from './route.ts';
 
 export interface GitOptions {
   /** The process's directory for files; clones are kept in `git` there. */
@@ -19,6 +20,8 @@ export interface GitOptions {
   /** The authorities that servers' certificates may come from, in PEM; default: what this process trusts. */
   readonly certificates?: () => readonly string[];
   readonly limits?: Partial<RepositoryLimits>;
+  /** Default: no host has one. */
+  readonly budgets?: RequestBudgets;
 }
 
 const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -51,12 +54,14 @@ export class Git {
   readonly #root: string;
   readonly #env: Readonly<Record<string, string>>;
   readonly #userAgent: (() => string | undefined) | undefined;
+  readonly #budgets: RequestBudgets | undefined;
   #version: Promise<readonly number[]> | undefined;
 
   constructor({ dataDir, guard, searchPath, proxyFor, certificates, ...options }: GitOptions) {
     this.#root = resolve(dataDir, 'git');
     this.#env = baseEnv({ root: this.#root, searchPath: searchPath || DEFAULT_SEARCH_PATH });
     this.#userAgent = options.userAgent;
+    this.#budgets = options.budgets;
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.clones = new CloneCache(join(this.#root, 'clones'));
     this.routes = {
@@ -70,6 +75,29 @@ export class Git {
   /** Runs git to its end. @throws GitFailure, SynclineError, the signal's reason */
   run(command: Partial<GitCommand>, limits: GitLimits): Promise<Buffer> {
     return runGit(this.#complete(command), limits);
+  }
+
+  /** Runs git on what lies elsewhere, by its route and within the budget of its host. */
+  async ask(
+    route: Route,
+    command: Partial<GitCommand>,
+    limits: GitLimits & { readonly timeoutMs: number },
+  ): Promise<Buffer> {
+    const { signal, timeoutMs: holdMs } = limits;
+    const place =
+      route.host === undefined
+        ? undefined
+        : await this.#budgets?.take(route.host, { signal, holdMs });
+    try {
+      const args = [...route.config, ...(command.args ?? [])];
+      const { credential } = route;
+      return await this.run(
+        { ...command, args, env: { ...route.env, ...command.env }, credential },
+        limits,
+      );
+    } finally {
+      place?.release();
+    }
   }
 
   /** Starts git, for whoever talks to it. */

@@ -286,8 +286,11 @@ describe('an answer that', () => {
           },
         },
       });
-      for (const attempt of [source().probe('x', sourceContext()), fetchAll(source())]) {
-        expect(await errorOf(attempt)).toMatchObject({ code: 'source-redirect-refused' });
+      for (const attempt of [
+        () => source().probe('x', sourceContext()),
+        () => fetchAll(source()),
+      ]) {
+        expect(await errorOf(attempt())).toMatchObject({ code: 'source-redirect-refused' });
       }
       expect(target.paths).toEqual([]);
     },
@@ -296,10 +299,10 @@ describe('an answer that', () => {
   test('never comes is not waited for beyond the time that a call has', async () => {
     const { dataDir, source } = await setUp({ server: { answer: () => true } });
     for (const attempt of [
-      source({ timeout: '300ms' }).probe('x', sourceContext()),
-      fetchAll(source({ timeout: '300ms' })),
+      () => source({ timeout: '300ms' }).probe('x', sourceContext()),
+      () => fetchAll(source({ timeout: '300ms' })),
     ]) {
-      expect(await errorOf(attempt)).toMatchObject({
+      expect(await errorOf(attempt())).toMatchObject({
         code: 'source-timeout',
         message: expect.stringMatching(/^git (ls-remote|fetch) took longer than 300 ms$/),
       });
@@ -395,3 +398,37 @@ async function textsBelow(directory: string): Promise<string[]> {
     files.map(({ parentPath, name }) => readFile(join(parentPath, name), 'latin1')),
   );
 }
+
+test('each call that goes out takes its place in the budget of the host, and gives it back', async () => {
+  const places: string[] = [];
+  const budgets: NonNullable<GitOptions['budgets']> = {
+    take: async (host, { holdMs }) => {
+      places.push(`${host} for ${holdMs}`);
+      return { release: () => void places.push('released') };
+    },
+  };
+  const { repository, source } = await setUp({ git: { budgets } });
+  const commit = await repository.commit(ONE);
+  await source().probe(commit, sourceContext());
+  expect(places).toEqual(['127.0.0.1 for 120000', 'released']);
+  const context = sourceContext();
+  await source().fetch(
+    async () => ({ format: 'registry-list', rowCount: 1, nextCursor: undefined }),
+    context,
+  );
+  expect(places).toHaveLength(2 * (1 + context.upstream.requests));
+  await expect(source({ branch: 'gone' }).probe(commit, sourceContext())).rejects.toThrow();
+  expect(places.at(-1)).toBe('released');
+});
+
+test('a budget that is used up ends the attempt, and says when the next may be', async () => {
+  const usedUp = new SynclineError('source-rate-limited', 'no place', { retryAfterMs: 40_000 });
+  const budgets = { take: () => Promise.reject(usedUp) };
+  const { repository, server, source } = await setUp({ git: { budgets } });
+  const commit = await repository.commit(ONE);
+  expect(await errorOf(source().probe(commit, sourceContext()))).toMatchObject({
+    code: 'source-rate-limited',
+    retryAfterMs: 40_000,
+  });
+  expect(server.requests).toEqual([]);
+});

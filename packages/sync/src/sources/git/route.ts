@@ -9,11 +9,13 @@ import { sshCommand } from './ssh-command.ts';
 
 /** How git gets to a repository: by nothing else, and to nowhere else. */
 export interface Route {
+  /** The host that is asked, as budgets name it; none where the repository is on this machine. */
+  readonly host?: string;
   /** Arguments that come before the command. */
   readonly config: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** For {@link GitCommand.credential}. */
-  readonly credential?: string;
+  readonly credential?: string | undefined;
   /** What must not be shown, whatever git says. */
   readonly secrets: readonly string[];
 }
@@ -71,6 +73,7 @@ async function sshRoute(
   if (auth?.sshKeyFile !== undefined) await checkCredentialFile(auth.sshKeyFile);
   if (auth?.knownHostsFile !== undefined) await checkCredentialFile(auth.knownHostsFile);
   return {
+    host,
     config: remote(location),
     env: { GIT_ALLOW_PROTOCOL: 'ssh', ...sshCommand({ host, port, address: first.address, auth }) },
     secrets: [],
@@ -97,6 +100,7 @@ async function httpRoute(
       : ['credential.helper=', `credential.helper=${CREDENTIAL_HELPER}`]),
   ];
   return {
+    host: url.hostname,
     config: [...remote(url.href), ...settings.flatMap((setting) => ['-c', setting])],
     env: {
       GIT_ALLOW_PROTOCOL: transport,
