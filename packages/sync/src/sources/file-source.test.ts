@@ -140,7 +140,7 @@ describe('FileSource', () => {
   test.each<[what: string, make: () => unknown]>([
     ['directory', () => mkdir(path)],
     // A pipe that nobody writes into.
-    ['pipe', () => execFileSync('mkfifo', [path])],
+    ['pipe', () => execFileSync('sh', ['-c', 'mkfifo "$0"', path])],
     ['device without an end', () => symlink('/dev/zero', path)],
   ])('a %s is no file', async (_what, make) => {
     await make();
