@@ -51,7 +51,9 @@ async function startAll() {
   return { system, cases, upstream };
 }
 
-test('sources that go bad in every way cost themselves, and nothing else', async () => {
+test('sources that go bad in every way cost themselves, and nothing else', {
+  timeout: 120_000,
+}, async () => {
   const { system, cases, upstream } = await startAll();
   const { client } = system;
   const residentMbBefore = await residentMb(system);
