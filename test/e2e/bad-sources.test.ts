@@ -108,6 +108,10 @@ async function expectAlive(system: System, residentMbBefore: number): Promise<vo
   for (const process of [...system.schedulers, ...system.workers, system.api]) {
     expect(process.running, process.output.tail()).toBe(true);
   }
+  const failedJobs = `${system.apiUrl}/queues/api/queues?activeQueue=registry-sync&status=failed`;
+  const shown = await (await fetch(failedJobs)).text();
+  expect(shown).toMatch(/"failedReason":"[^"]+/);
+  expect(shown).not.toMatch(/\.[jt]s:\d+/);
   await until(
     async (see) => {
       const nowMb = await residentMb(system);
