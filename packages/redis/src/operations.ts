@@ -182,7 +182,10 @@ async function suspend(redis: Redis, key: string, { note, author }: Suspension):
     ...(author === undefined ? {} : { author }),
   };
   // What someone else has said before is not what this one says.
-  await redis.multi().hdel(key, 'note', 'author').hset(key, fields).exec();
+  const replies = await redis.multi().hdel(key, 'note', 'author').hset(key, fields).exec();
+  const failure = replies?.find(([error]) => error !== null)?.[0];
+  // In a transaction each command fails by itself, and its error does not say of which key it speaks.
+  if (failure) throw Object.assign(failure, { command: { name: 'hset', args: [key] } });
 }
 
 function busy(registry: string): SynclineError {
