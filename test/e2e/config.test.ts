@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { type ConfigInput, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
 import {
@@ -39,7 +40,9 @@ test('a registry with a cron pattern is synced when it fires, and at an interval
   expect(next).toMatchObject({ trigger: 'schedule', outcome: 'published' });
 });
 
-test('a config that does not hold changes nothing, and the next good one is followed', async () => {
+test('a config that does not hold changes nothing, and the next good one is followed', {
+  timeout: 120_000,
+}, async () => {
   const source = await writeRegistryFile(ROWS);
   const good = withSchedule(source.path);
   const system = await startSystem({ config: good });
@@ -58,15 +61,33 @@ test('a config that does not hold changes nothing, and the next good one is foll
     ],
     ['registries: [{ name: source', 'syncline.yaml:1:'],
     [JSON.stringify({ ...good, catalogs: [{ name: 'all', registries: ['gone'] }] }), 'found gone'],
+    [JSON.stringify({ ...good, registriez: [] }), 'unknown key'],
+    [JSON.stringify({ registries: [...good.registries, ...good.registries] }), 'a unique name'],
+    [
+      JSON.stringify(withSchedule(source.path, { syncPolicy: { interval: '1 fortnight' } })),
+      'expected a duration',
+    ],
+    [`x: &x [${'y,'.repeat(50)}]\nregistries: [${'*x,'.repeat(200)}]`, 'aliased nodes'],
+    [`registries: [] #${'x'.repeat(50_000_000)}`, 'expected at most 5000000 bytes'],
+    [JSON.stringify(good).slice(0, -20), 'syncline.yaml:1:'],
   ];
   for (const [text, complaint] of bad) {
+    const linesBefore = scheduler.output.logs.length;
     await config.replaceText(text);
     await scheduler.waitForLog(
-      (line) => line.level === 'error' && JSON.stringify(line).includes(complaint),
+      (line) =>
+        scheduler.output.logs.indexOf(line) >= linesBefore &&
+        line.level === 'error' &&
+        JSON.stringify(line).includes(complaint),
     );
     expect(await digestInForce(system)).toBe(inForce);
     expect((await client.allServers('source')).map(rowKey)).toEqual(served);
   }
+  await rm(config.path);
+  await scheduler.waitForLog(
+    (line) => line.level === 'error' && JSON.stringify(line).includes('nothing there'),
+  );
+  expect(await digestInForce(system)).toBe(inForce);
   await source.replace(ROWS.slice(1));
   await untilRun(client, 'source', ({ rowCount }) => rowCount === ROWS.length - 1);
   await config.replace({

@@ -1,20 +1,17 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type ConfigInput, type Preview, previewSchema } from '@syncline/contract';
 import { expect, onTestFinished, test } from 'vitest';
-import { z } from 'zod';
 import {
   connect,
   generateRows,
   keysOf,
   loadOfficialBase,
+  loadTruncatedScrape,
   NO_REAL_DATA,
-  type OfficialRow,
   PROGRAMS,
-  realDataDirectory,
   replaceFile,
   rowKey,
   type System,
@@ -173,18 +170,8 @@ test('a registry that is not in the config, and settings that are not in force, 
   expect((await system.client.get('/v1/registries/newcomer')).status).toBe(404);
 });
 
-const incidentSchema = z.array(
-  z.custom<OfficialRow>((row) => typeof row === 'object' && row !== null && 'server' in row),
-);
-
-async function loadIncident(): Promise<OfficialRow[] | undefined> {
-  const name = 'incidents/truncated-scrape-2025-09-30T2029Z.json';
-  const text = await readFile(path.join(realDataDirectory(), name), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : incidentSchema.parse(JSON.parse(text));
-}
-
 test('a real truncated scrape is shown as what the guard would hold, and is held', async (ctx) => {
-  const [whole, truncated] = [loadOfficialBase(), await loadIncident()];
+  const [whole, truncated] = [loadOfficialBase(), loadTruncatedScrape()];
   if (whole === undefined || truncated === undefined) return ctx.skip(NO_REAL_DATA);
   const source = await writeRegistryFile(whole);
   const system = await startSystem({ config: fileRegistry(source.path), workers: 1 });

@@ -23,6 +23,7 @@ export { type RedisServerHandle, startRedisServer } from './redis-server.ts';
 export { type RegistryFile, writeRegistryFile } from './registry-file.ts';
 export * from './rows.ts';
 export { runCommand } from './run-command.ts';
+export { type AnswerRequest, type ScriptedServer, startScriptedServer } from './scripted-server.ts';
 export { PROGRAMS, type Program, type System, startSystem, waitUntilReady } from './system.ts';
 export { temporaryDirectory } from './temporary.ts';
 export { type See, until } from './until.ts';

@@ -4,6 +4,7 @@ export {
   loadOfficialBase,
   loadOfficialChanges,
   loadToolhiveExample,
+  loadTruncatedScrape,
   NO_REAL_DATA,
   realDataDirectory,
   type ToolhiveExample,

@@ -1,7 +1,8 @@
 import { JOB_NAME, QUEUE_NAME, redisKeys } from '@syncline/contract';
+import { SECURITY_HEADERS } from '@syncline/runtime';
 import { testRedis } from '@syncline/test/support';
 import { Queue } from 'bullmq';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { createQueueBoard } from './bull-board.ts';
 import { createControlPolicy } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -103,6 +104,53 @@ test('with a token, it decides', async () => {
   expect(await isReadOnly(url)).toBe(true);
   expect(await isReadOnly(url, { authorization: 'Bearer sesame' })).toBe(false);
 });
+
+test.each([
+  '',
+  'Bearer',
+  'Bearer sesam',
+  'Bearer sesamee',
+  'Basic sesame',
+  'Bearer sesame, Bearer x',
+])('with %j in place of the token, nobody acts', async (authorization) => {
+  const { url, queue } = await serveBoard({
+    controlPolicy: createControlPolicy({ host: '127.0.0.1', token: 'sesame' }),
+  });
+  const headers = { authorization };
+  expect(await isReadOnly(url, headers)).toBe(true);
+  const answer = await fetch(`${url}${PAUSE}`, { method: 'PUT', headers });
+  expect(answer.status).toBe(401);
+  expect(Object.fromEntries(answer.headers)).toMatchObject(SECURITY_HEADERS);
+  expect(await queue.isPaused()).toBe(false);
+});
+
+test.each([undefined, 'development', 'production'])(
+  'says no more of an error than we do, with NODE_ENV %s',
+  async (environment) => {
+    vi.stubEnv('NODE_ENV', environment);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const { url, queue } = await serveBoard();
+    const unreadable = await fetch(`${url}/queues/api/queues/${QUEUE_NAME}/add`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"x":',
+    });
+    const trouble = new Error('secret detail');
+    vi.spyOn(queue, 'getJobCounts').mockRejectedValue(trouble);
+    vi.spyOn(queue, 'pause').mockRejectedValue(trouble);
+    const failed = await fetch(`${url}${PAUSE}`, { method: 'PUT' });
+    for (const [answer, status, code] of [
+      [unreadable, 400, 'bad-request'],
+      [failed, 500, 'internal'],
+    ] as const) {
+      expect(answer.status).toBe(status);
+      const text = await answer.text();
+      expect(JSON.parse(text)).toMatchObject({ status, code });
+      expect(text).not.toMatch(/secret|node_modules|\bat /);
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+    }
+  },
+);
 
 test('does not load thousands of schedulers at once', async () => {
   const few = await serveBoard();

@@ -48,6 +48,10 @@ function board(
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: 'Syncline' } },
   });
+  // It would say itself what went wrong, in development with the stack: whoever has mounted it is to say it.
+  adapter.setErrorHandler((error) => {
+    throw error;
+  });
   const dashboard: Express = adapter.getRouter();
   dashboard.disable('x-powered-by');
   const router = express.Router();

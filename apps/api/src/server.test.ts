@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { readAdminToken } from './admin-token.ts';
 import { listen } from './server.ts';
@@ -49,6 +51,17 @@ describe('closing', () => {
     await once(response, 'end');
     await server.close({ graceMs: 60_000 });
   });
+});
+
+test('what is no HTTP has an answer like other errors', async () => {
+  const server = await listen((_request, response) => response.end(), {
+    host: '127.0.0.1',
+    port: 0,
+  });
+  onTestFinished(() => server.close({ graceMs: 0 }));
+  const socket = connect(server.port, '127.0.0.1');
+  socket.write('garbage\r\n\r\n');
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 .*"code":"bad-request"}$/s);
 });
 
 test('a port that is taken is an error', async () => {

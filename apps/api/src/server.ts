@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
+import { answerMalformedRequests } from '@syncline/runtime';
 
 export interface ListenOptions {
   readonly host: string;
@@ -19,6 +20,7 @@ export async function listen(
   { host, port }: ListenOptions,
 ): Promise<HttpServer> {
   const server = createServer(handle);
+  answerMalformedRequests(server);
   let closing = false;
   server.on('request', (_request, response) => {
     // Node closes connections that are idle when it is told to; not those that come to be so later.

@@ -281,6 +281,27 @@ test('a run that ends within the grace is let end', async () => {
   await stopped;
 });
 
+test('no job keeps the stack of what it failed of', async () => {
+  const { start, foreign, events } = await createTicks();
+  await start(async ({ registry }) => {
+    if (registry === 'broken') throw new TypeError('no such thing');
+    if (registry === 'nobody') return { state: 'unknown-registry' };
+    return ran({ outcome: 'failed' });
+  });
+  for (const payload of [
+    { v: 2 },
+    ...['broken', 'nobody', 'alpha'].map((it) => ({ v: 1, registry: it })),
+  ]) {
+    const { id = '' } = await foreign.add(JOB_NAME, payload).then(async (job) => {
+      await expect(job.waitUntilFinished(events)).rejects.toThrow();
+      return job;
+    });
+    const job = await foreign.getJob(id);
+    expect(job?.failedReason).toMatch(/.+/);
+    expect(job?.stacktrace).toEqual([]);
+  }
+});
+
 test('what a handler throws fails the job, and the worker goes on', async () => {
   const { start, add, events } = await createTicks();
   await start(async ({ registry }) => {

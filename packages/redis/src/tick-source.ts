@@ -44,7 +44,9 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
         QUEUE_NAME,
         // BullMQ makes the signal only for a processor that declares all three parameters.
         (job, token, signal) =>
-          processJob({ redis, keys, queue, logger, handle }, { job, token, signal }),
+          processJob({ redis, keys, queue, logger, handle }, { job, token, signal }).catch(
+            rethrowWithoutStack,
+          ),
         {
           connection: blocking,
           prefix: keys.queuePrefix,
@@ -101,7 +103,13 @@ async function processJob(
   if (!parsed.success) {
     throw new UnrecoverableError(unknownPayload(parsed.error));
   }
-  const result = await processing.handle(tickOf(job, parsed.data), signal);
+  const { registry } = parsed.data;
+  const result = await processing
+    .handle(tickOf(job, parsed.data), signal)
+    .catch((error: unknown) => {
+      processing.logger.error({ err: error, registry }, 'a job has failed');
+      throw error;
+    });
   switch (result.state) {
     case 'busy':
       return 'joined: another run is under way';
@@ -110,7 +118,7 @@ async function processJob(
     case 'quiet':
       return 'unchanged';
     case 'unknown-registry':
-      throw new UnrecoverableError(`the config names no registry ${parsed.data.registry}`);
+      throw new UnrecoverableError(`the config names no registry ${registry}`);
     case 'stopped':
       return putBack(job, token);
     case 'ran':
@@ -121,6 +129,12 @@ async function processJob(
   if (run.outcome === 'failed') throw new Error(run.error?.message ?? 'failed');
   if (run.outcome === 'interrupted' && signal.aborted) return putBack(job, token);
   return run.outcome;
+}
+
+/** BullMQ keeps the stack of an error with its job, and Bull Board shows it to whoever looks: the log is the place. */
+function rethrowWithoutStack(error: unknown): never {
+  if (error instanceof Error) error.stack = '';
+  throw error;
 }
 
 const MAX_PROBLEM_CHARACTERS = 1_000;

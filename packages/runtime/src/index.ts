@@ -41,6 +41,7 @@ export {
   withoutCredentials,
 } from './logger.ts';
 export { type Loop, type LoopOptions, startLoop } from './loop.ts';
+export { answerMalformedRequests } from './malformed-requests.ts';
 export type { HttpRequestObservation } from './metrics/http-metrics.ts';
 export { createMetrics, type Metrics } from './metrics/metrics.ts';
 export type { AgesSource } from './metrics/scrape-metrics.ts';
@@ -48,6 +49,7 @@ export { type OpsServer, type OpsServerOptions, startOpsServer } from './ops-ser
 export { type ProcessContext, type RunProcessOptions, runProcess } from './process.ts';
 export { requireRedisUrl } from './require-redis-url.ts';
 export { searchPath } from './search-path.ts';
+export { SECURITY_HEADERS } from './security-headers.ts';
 export { composeServices, type Readiness, readinessOf, type Service } from './service.ts';
 export { isScreen } from './terminal.ts';
 export { VERSION } from './version.ts';

@@ -1,17 +1,23 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createMetrics } from './metrics/metrics.ts';
 import { type OpsServer, startOpsServer } from './ops-server.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { type Readiness, readinessOf } from './service.ts';
 
 let ops: OpsServer;
 let readiness: () => Promise<Readiness>;
+let metrics: ReturnType<typeof createMetrics>['expose'];
+let errors: unknown[];
 beforeEach(async () => {
   readiness = async () => readinessOf([]);
+  metrics = createMetrics().expose;
+  errors = [];
   ops = await startOpsServer({
     host: '127.0.0.1',
     port: 0,
-    metrics: createMetrics(),
+    metrics: { expose: () => metrics() },
     readiness: () => readiness(),
+    onError: (error) => errors.push(error),
   });
 });
 afterEach(() => ops.close());
@@ -60,6 +66,24 @@ test('HEAD has the head alone', async () => {
   expect(await response.text()).toBe('');
 });
 
+test.each(['/health', '/readiness', '/metrics', '/nothing'])(
+  '%s has headers that keep browsers in check',
+  async (path) => {
+    expect(Object.fromEntries((await get(path)).headers)).toMatchObject(SECURITY_HEADERS);
+  },
+);
+
+test('what goes wrong inside of us stays there', async () => {
+  const error = new Error('secret detail');
+  metrics = () => Promise.reject(error);
+  const response = await get('/metrics');
+  expect(response.status).toBe(500);
+  const text = await response.text();
+  expect(JSON.parse(text)).toMatchObject({ code: 'internal' });
+  expect(text).not.toContain('secret');
+  expect(errors).toEqual([error]);
+});
+
 test.each([
   ['GET', '/nothing'],
   ['POST', '/health'],
@@ -75,6 +99,7 @@ test('a port that is taken is an error', async () => {
     port: ops.port,
     metrics: createMetrics(),
     readiness,
+    onError: () => {},
   });
   await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

@@ -1,5 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
+import { answerMalformedRequests } from './malformed-requests.ts';
 import type { Metrics } from './metrics/metrics.ts';
+import { SECURITY_HEADERS } from './security-headers.ts';
 import { type Readiness, readinessOf } from './service.ts';
 import { within } from './within.ts';
 
@@ -9,6 +11,8 @@ export interface OpsServerOptions {
   readonly port: number;
   readonly metrics: Pick<Metrics, 'expose'>;
   readonly readiness: () => Promise<Readiness>;
+  /** Told what went wrong inside of us: the answer does not say it. */
+  readonly onError: (error: unknown) => void;
 }
 
 export interface OpsServer {
@@ -27,9 +31,13 @@ const READINESS_TIMEOUT_MS = 2_000;
 export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
   const server = createServer((request, response) => {
     void answer(options, request.method ?? '', request.url ?? '')
-      .catch((error: unknown) => notOk(500, 'internal', 'Internal Server Error', String(error)))
+      .catch((error: unknown) => {
+        options.onError(error);
+        return notOk(500, 'internal', 'Internal Server Error', 'something went wrong on our side');
+      })
       .then((reply) => send(response, reply));
   });
+  answerMalformedRequests(server);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject).listen(options.port, options.host, resolve);
   await promise;
@@ -83,6 +91,7 @@ function send(response: ServerResponse, { status, contentType, body }: Reply): v
     'content-type': contentType,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
+    ...SECURITY_HEADERS,
   });
   response.end(body);
 }

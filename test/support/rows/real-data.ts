@@ -50,6 +50,12 @@ export function loadOfficialChanges(): OfficialChange[] | undefined {
     });
 }
 
+/** What a mirror of the official registry once kept of it: the first 100 rows. `undefined` where the data is absent. */
+export function loadTruncatedScrape(): OfficialRow[] | undefined {
+  const text = readData('incidents/truncated-scrape-2025-09-30T2029Z.json');
+  return text === undefined ? undefined : asRows(z.array(z.unknown()).parse(JSON.parse(text)));
+}
+
 const toolhiveSchema = z.looseObject({
   data: z.looseObject({
     servers: z.array(z.looseObject({ name: z.string(), version: z.string() })),

@@ -1,8 +1,9 @@
 import { SynclineError } from '@syncline/contract';
+import { SECURITY_HEADERS } from '@syncline/runtime';
 import express, { type RequestHandler } from 'express';
 import type { ApiDependencies } from '../dependencies.ts';
 
-const MAX_BODY = '16kb';
+const MAX_BODY_BYTES = 16 * 1024;
 const PREFLIGHT_MAX_AGE_SECONDS = 86_400;
 
 /** Says what came in and how it went: to the metrics, and to the log at level debug. */
@@ -36,15 +37,9 @@ function routeOf(locals: Readonly<Record<string, unknown>>): string {
   return typeof route === 'string' ? route : 'unmatched';
 }
 
-/** Headers that keep browsers from doing anything else with our answers than reading them. */
+/** Sets {@link SECURITY_HEADERS}, and has what is cached asked about again. */
 export const securityHeaders: RequestHandler = (_request, response, next) => {
-  response.set({
-    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'DENY',
-    'referrer-policy': 'no-referrer',
-    'cache-control': 'no-cache',
-  });
+  response.set({ ...SECURITY_HEADERS, 'cache-control': 'no-cache' });
   next();
 };
 
@@ -81,5 +76,13 @@ export const readJsonBody: RequestHandler[] = [
         : undefined,
     );
   },
-  express.json({ limit: MAX_BODY, inflate: false }),
+  (request, _response, next) => {
+    // Said at once: the parser would read such a body to its end first.
+    next(
+      Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES
+        ? new SynclineError('body-too-large', 'the body is too large')
+        : undefined,
+    );
+  },
+  express.json({ limit: MAX_BODY_BYTES, inflate: false }),
 ];

@@ -6,12 +6,18 @@ export interface RawAnswer {
   readonly text: string;
 }
 
+export interface RawRequest {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  /** Whether more of the body seems to come, which never does. */
+  readonly isUnfinished?: boolean;
+}
+
 /** A request with exactly this path and these headers; `fetch` would change them. */
-export async function rawRequest(
-  port: number,
-  options: { method?: string; path: string; headers?: Record<string, string>; body?: string },
-): Promise<RawAnswer> {
-  const { method = 'GET', path, headers = {}, body } = options;
+export async function rawRequest(port: number, options: RawRequest): Promise<RawAnswer> {
+  const { method = 'GET', path, headers = {}, body, isUnfinished = false } = options;
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>();
   const outgoing = request({ host: '127.0.0.1', port, method, path, headers }, (response) => {
     let text = '';
@@ -25,6 +31,8 @@ export async function rawRequest(
       })
       .on('error', reject);
   });
-  outgoing.on('error', reject).end(body);
-  return promise;
+  outgoing.on('error', reject);
+  if (isUnfinished) outgoing.write(body ?? '');
+  else outgoing.end(body);
+  return promise.finally(() => outgoing.destroy());
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -136,8 +137,13 @@ describe('FileSource', () => {
     await expect(fetch(below)).rejects.toMatchObject({ code: 'source-file-missing' });
   });
 
-  test('a directory is no file', async () => {
-    await mkdir(path);
+  test.each<[what: string, make: () => unknown]>([
+    ['directory', () => mkdir(path)],
+    // A pipe that nobody writes into.
+    ['pipe', () => execFileSync('sh', ['-c', 'mkfifo "$0"', path])],
+    ['device without an end', () => symlink('/dev/zero', path)],
+  ])('a %s is no file', async (_what, make) => {
+    await make();
     await expect(fetch()).rejects.toMatchObject({
       code: 'source-file-unreadable',
       message: expect.stringContaining('is no file'),

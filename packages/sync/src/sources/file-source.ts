@@ -1,4 +1,4 @@
-import { type Stats, stat } from 'node:fs';
+import { constants, type Stats, stat } from 'node:fs';
 import { open, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { SynclineError } from '@syncline/contract';
@@ -53,8 +53,9 @@ export class FileSource implements Source {
 
   async #readFile({ signal, upstream }: SourceContext) {
     try {
-      // One handle for both, so that the stamp and the bytes are of the same file.
-      await using file = await open(this.#path);
+      // One handle for both, so that the stamp and the bytes are of the same file. Opened without waiting for
+      // somebody to write, where it is a pipe: nothing would end that.
+      await using file = await open(this.#path, constants.O_RDONLY | constants.O_NONBLOCK);
       const stats = await file.stat();
       if (!stats.isFile()) throw this.#notAFile();
       if (stats.size > MAX_FILE_BYTES) throw this.#tooLarge(stats.size);

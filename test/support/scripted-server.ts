@@ -1,0 +1,39 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type Lifetime, testLifetime } from './lifetime.ts';
+
+/** How a request is answered. */
+export type AnswerRequest = (response: ServerResponse, request: IncomingMessage) => void;
+
+/** A server that answers each first segment of a path in a way of its own. */
+export interface ScriptedServer {
+  /** Without a slash at its end. */
+  readonly url: string;
+  /** From now on `/<segment>`, and all below it, is answered so. */
+  answer(segment: string, answer: AnswerRequest): void;
+}
+
+/** Starts a server on the loopback address; it answers 404 until told otherwise, and ends with the test. */
+export async function startScriptedServer(
+  lifetime: Lifetime = testLifetime,
+): Promise<ScriptedServer> {
+  const answers = new Map<string, AnswerRequest>();
+  const server = createServer((request, response) => {
+    const segment = request.url?.split(/[/?]/)[1] ?? '';
+    const answer = answers.get(segment);
+    if (answer === undefined) response.writeHead(404).end();
+    else answer(response, request);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  lifetime.defer(async () => {
+    server.closeAllConnections();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  });
+  // A server that listens on TCP has an address of this kind.
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    answer: (segment, answer) => void answers.set(segment, answer),
+  };
+}
