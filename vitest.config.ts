@@ -8,7 +8,11 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{packages,apps}/*/src/**/*.test.ts', 'test/support/**/*.test.ts'],
+          include: [
+            '{packages,apps}/*/src/**/*.test.ts',
+            'test/support/**/*.test.ts',
+            'test/chaos/history/**/*.test.ts',
+          ],
           exclude: ['**/*.redis.test.ts'],
           testTimeout: 20_000,
         },
@@ -16,7 +20,10 @@ export default defineConfig({
       {
         test: {
           name: 'redis',
-          include: ['{packages,apps}/*/src/**/*.redis.test.ts', 'test/support/**/*.redis.test.ts'],
+          include: [
+            '{packages,apps}/*/src/**/*.redis.test.ts',
+            'test/{support,chaos}/**/*.redis.test.ts',
+          ],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           ...redis,

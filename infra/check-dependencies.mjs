@@ -15,6 +15,7 @@ const MAY_DEPEND_ON = {
   api: PACKAGES,
   cli: [...PACKAGES, ...APPS],
   test: PACKAGES,
+  chaos: [...PACKAGES, ...APPS, 'test'],
 };
 const SCOPE = '@syncline/';
 
@@ -44,5 +45,7 @@ function findManifests() {
   const folders = ['packages', 'apps'].flatMap((parent) =>
     readdirSync(parent).map((folder) => join(parent, folder)),
   );
-  return [...folders, 'test'].map((folder) => join(folder, 'package.json')).filter(existsSync);
+  return [...folders, 'test', 'test/chaos']
+    .map((folder) => join(folder, 'package.json'))
+    .filter(existsSync);
 }

@@ -47,7 +47,13 @@ function digestOfManifests() {
   const workspaces = ['packages', 'apps'].flatMap((folder) =>
     readdirSync(folder).map((name) => join(folder, name, 'package.json')),
   );
-  const files = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'test/package.json'];
+  const files = [
+    'package.json',
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    'test/package.json',
+    'test/chaos/package.json',
+  ];
   const hash = createHash('sha256').update(`${PNPM} ${process.platform} ${process.arch}\n`);
   for (const file of [...files, ...workspaces].filter((file) => existsSync(file))) {
     hash.update(`${file}\n`).update(readFileSync(file));

@@ -1,1 +1,1 @@
-export { startWorker } from './start-worker.ts';
+export { startWorker, type WorkerDecorator, type WorkerStores } from './start-worker.ts';

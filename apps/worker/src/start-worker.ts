@@ -15,6 +15,8 @@ import {
   sweep,
 } from '@syncline/redis';
 import {
+  type Logger,
+  type Loop,
   type ProcessContext,
   readinessOf,
   requireRedisUrl,
@@ -24,6 +26,7 @@ import {
   within,
 } from '@syncline/runtime';
 import {
+  type ConfigSource,
   Coordinator,
   createAddressGuard,
   createManager,
@@ -31,7 +34,11 @@ import {
   Git,
   HttpClient,
   IngestPool,
+  type Manager,
   proxyFor,
+  type RunStore,
+  type SnapshotStore,
+  type StatusPersistence,
   systemClock,
 } from '@syncline/sync';
 import { createPreviewHandler } from './preview-handler.ts';
@@ -43,11 +50,29 @@ const LAST_PASS_MS = 1_000;
 /** They must not take what syncs need. */
 const PREVIEWS_AT_ONCE = 1;
 
+/** What a worker's runs write to. */
+export interface WorkerStores {
+  readonly runStore: RunStore;
+  readonly snapshots: SnapshotStore;
+  readonly status: StatusPersistence;
+}
+
+/** Puts something around what a worker is made of: who watches its runs need not be known here. */
+export interface WorkerDecorator {
+  stores(stores: WorkerStores): WorkerStores;
+  manager(manager: Manager): Manager;
+}
+
+const UNDECORATED: WorkerDecorator = { stores: (stores) => stores, manager: (manager) => manager };
+
 /**
  * A worker: takes jobs from the queue and syncs what they ask for. Any number of them share the work.
  * It waits for a Redis that is not there yet, and goes on after one that was away.
  */
-export async function startWorker({ env, logger, metrics }: ProcessContext): Promise<Service> {
+export async function startWorker(
+  { env, logger, metrics }: ProcessContext,
+  { decorate = UNDECORATED }: { readonly decorate?: WorkerDecorator } = {},
+): Promise<Service> {
   const url = requireRedisUrl(env);
   const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
@@ -73,15 +98,19 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
     userAgent,
   });
   const ingest = new IngestPool({ heavyRuns: env.heavyRuns });
-  const snapshots = createRedisSnapshotStore({ redis, keys });
+  const { runStore, snapshots, status } = decorate.stores({
+    runStore: createRedisRunStore({ redis, keys, logger }),
+    snapshots: createRedisSnapshotStore({ redis, keys }),
+    status: createRedisStatusPersistence({ redis, keys, config }),
+  });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
 
   const createSource = createSourceFactory({ http, git });
 
   const coordinator = new Coordinator({
-    manager: createManager({ createSource, ingest, snapshots }),
-    runStore: createRedisRunStore({ redis, keys, logger }),
-    status: createRedisStatusPersistence({ redis, keys, config }),
+    manager: decorate.manager(createManager({ createSource, ingest, snapshots })),
+    runStore,
+    status,
     config,
     tickSource: createBullTickSource({
       blocking,
@@ -111,16 +140,7 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
     }),
   });
 
-  const sweeper = startLoop({
-    everyMs: SWEEP_EVERY_MS,
-    pass: async () => {
-      await config.refresh();
-      const registries = config.targets().map(({ name }) => name);
-      const hints = await sweep({ redis, keys, queue, registries, owner, everyMs: SWEEP_EVERY_MS });
-      if (hints !== undefined && hints > 0) logger.info({ hints }, 'swept up what was left undone');
-    },
-    onError: (error) => logger.warn({ err: error }, 'could not sweep'),
-  });
+  const sweeper = startSweeper({ redis, keys, queue, config, owner, logger });
 
   return {
     name: 'worker',
@@ -140,4 +160,24 @@ export async function startWorker({ env, logger, metrics }: ProcessContext): Pro
       await Promise.all([ingest.close(), http.close()]);
     },
   };
+}
+
+/** Looks for what was left undone, whenever it is this worker's turn. */
+function startSweeper(
+  of: Pick<Parameters<typeof sweep>[0], 'redis' | 'keys' | 'queue' | 'owner'> & {
+    readonly config: ConfigSource;
+    readonly logger: Logger;
+  },
+): Loop {
+  const { redis, keys, queue, owner, config, logger } = of;
+  return startLoop({
+    everyMs: SWEEP_EVERY_MS,
+    pass: async () => {
+      await config.refresh();
+      const registries = config.targets().map(({ name }) => name);
+      const hints = await sweep({ redis, keys, queue, registries, owner, everyMs: SWEEP_EVERY_MS });
+      if (hints !== undefined && hints > 0) logger.info({ hints }, 'swept up what was left undone');
+    },
+    onError: (error) => logger.warn({ err: error }, 'could not sweep'),
+  });
 }

@@ -47,20 +47,41 @@ async function sweepBatch(
   { redis, keys, queue }: SweepOptions,
   registries: readonly string[],
 ): Promise<number> {
-  const reply = await findNeglectedScript(
-    redis,
-    registries.flatMap((registry) => [keys.status(registry), keys.control(registry)]),
-    [],
-  );
-  const flat = neglectedReply.parse(reply);
   let hints = 0;
+  for (const { registry, term, request } of await findNeglected({ redis, keys }, registries)) {
+    if (term !== undefined) await addHint(queue, { kind: 'interrupted', registry, term });
+    if (request !== undefined) await addHint(queue, { kind: 'request', registry, request });
+    hints += (term === undefined ? 0 : 1) + (request === undefined ? 0 : 1);
+  }
+  return hints;
+}
+
+/** A registry that nobody works on, and somebody should. */
+export interface Neglected {
+  readonly registry: string;
+  /** Of a run whose lease has ended without a word. */
+  readonly term?: string;
+  /** The last request that is open. */
+  readonly request?: number;
+}
+
+/** Looks at some hundreds of registries at once. */
+export async function findNeglected(
+  { redis, keys }: Pick<SweepOptions, 'redis' | 'keys'>,
+  registries: readonly string[],
+): Promise<Neglected[]> {
+  const names = registries.flatMap((name) => [keys.status(name), keys.control(name)]);
+  const flat = neglectedReply.parse(await findNeglectedScript(redis, names, []));
+  const found: Neglected[] = [];
   for (let index = 0; index < flat.length; index += 3) {
     const registry = registries[Number(flat[index]) - 1] ?? '';
     const term = String(flat[index + 1]);
     const request = Number(flat[index + 2]);
-    if (term !== '') await addHint(queue, { kind: 'interrupted', registry, term });
-    if (request > 0) await addHint(queue, { kind: 'request', registry, request });
-    hints += (term === '' ? 0 : 1) + (request > 0 ? 1 : 0);
+    found.push({
+      registry,
+      ...(term === '' ? {} : { term }),
+      ...(request === 0 ? {} : { request }),
+    });
   }
-  return hints;
+  return found;
 }

@@ -14,6 +14,9 @@ export {
 export { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
 export { createManualClock, type ManualClock } from './manual-clock.ts';
 export { testRow, testSnapshot } from './memory-snapshot.ts';
+export { describeProtocol } from './protocol/describe-protocol.ts';
+export { findViolation } from './protocol/play.ts';
+export type { Found, ProtocolStore } from './protocol/protocol-store.ts';
 export {
   createRecordingLogger,
   createRecordingObserver,

@@ -25,9 +25,10 @@ export interface StoreHarness {
 }
 
 /** Of the in-memory ports. */
-export function createInMemoryHarness(): StoreHarness {
-  const clock = createManualClock({ nowMs: Date.parse('2026-02-01T12:00:00Z') });
-  const state = createInMemoryState({ clock });
+export function createInMemoryHarness(
+  clock = createManualClock({ nowMs: Date.parse('2026-02-01T12:00:00Z') }),
+  state = createInMemoryState({ clock }),
+): StoreHarness {
   return {
     runStore: createInMemoryRunStore(state),
     snapshots: createInMemorySnapshotStore(state),

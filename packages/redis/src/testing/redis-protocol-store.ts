@@ -1,0 +1,37 @@
+import type { ProtocolStore } from '@syncline/sync/testing';
+import { findNeglected } from '../sweep.ts';
+import { redisHarness, type TestRedis } from './test-redis.ts';
+
+/** The Redis ports, as the protocol is played on them. */
+export function redisProtocolStore(test: TestRedis): ProtocolStore {
+  const { redis, keys } = test;
+  return {
+    ...redisHarness(test),
+    request: async (registry, { force }) => {
+      const change = redis.multi().hincrby(keys.control(registry), 'requested', 1);
+      if (force) change.hset(keys.control(registry), 'force', '1');
+      await change.exec();
+    },
+    resume: async (registry) => {
+      await redis.hdel(keys.control(registry), 'suspended', 'pinned');
+    },
+    loseData: async (registry) => {
+      await redis.unlink(
+        keys.status(registry),
+        keys.control(registry),
+        keys.runs(registry),
+        keys.snapshot(registry),
+        keys.snapshotManifests(registry),
+        keys.snapshotChunks(registry),
+        keys.snapshotHistory(registry),
+      );
+    },
+    sweep: async (registry) => {
+      const [found] = await findNeglected({ redis, keys }, [registry]);
+      return {
+        ...(found?.term === undefined ? {} : { interruptedTerm: found.term }),
+        ...(found?.request === undefined ? {} : { openRequest: found.request }),
+      };
+    },
+  };
+}

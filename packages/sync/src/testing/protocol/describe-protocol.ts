@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+import { findViolation } from './play.ts';
+import type { ProtocolStore } from './protocol-store.ts';
+
+/** Whatever holders, requesters and operators do, in whatever order, a store does as `SPEC.md` says. */
+export function describeProtocol(name: string, create: () => ProtocolStore): void {
+  test(`${name} does as the protocol says, whoever does what and when`, async () => {
+    expect(await findViolation(create())).toBeUndefined();
+  }, 60_000);
+}

@@ -1,0 +1,117 @@
+import type { StatusChanges } from '@syncline/contract';
+import { SynclineError } from '@syncline/contract';
+import type { Publication, RunContext, RunEnding } from '../../ports.ts';
+import {
+  type Ending,
+  failed,
+  interrupted,
+  notNeeded,
+  POISON_AFTER_STARTS,
+  performed,
+  poisoned,
+  runRecord,
+  statusChanges,
+} from '../../run-ending.ts';
+import { createRecordingLogger } from '../recorders.ts';
+import { registryConfig } from '../registry-config.ts';
+import type { Acquired, EndingKind, ModelEnding } from './model.ts';
+
+const NOTHING_CHANGED = {
+  added: 0,
+  updated: 0,
+  removed: 0,
+  samples: { added: [], updated: [], removed: [] },
+};
+const MANIFEST = {
+  rowCount: 1,
+  sourceRowCount: 1,
+  serverCount: 1,
+  skillCount: 0,
+  pluginCount: 0,
+  newestMs: 0,
+  chunks: [],
+};
+
+/** What a run writes at its end: made by the code that real runs end with. */
+export function endRun(
+  acquired: Acquired,
+  kind: Exclude<EndingKind, 'poisoned'>,
+  publication?: Publication,
+): { written: RunEnding; model: Pick<ModelEnding, 'kind' | 'message'> } {
+  const context = contextOf(acquired);
+  const isPoisoned = acquired.status.startsWithoutFinish > POISON_AFTER_STARTS;
+  const ending = isPoisoned
+    ? poisoned(context, { random: 0 })
+    : endingOf(context, { kind, publication });
+  const changes = statusChanges(context, ending, { durationMs: 1 });
+  const run = runRecord(context, ending, { durationMs: 1 });
+  return {
+    written: { changes, run, handledRequest: run.handledRequest },
+    model: { kind: isPoisoned ? 'poisoned' : kind, message: messageOf(changes) },
+  };
+}
+
+function endingOf(
+  context: RunContext,
+  {
+    kind,
+    publication,
+  }: { kind: Exclude<EndingKind, 'poisoned'>; publication: Publication | undefined },
+): Ending {
+  switch (kind) {
+    case 'published': {
+      if (publication === undefined) throw new Error('nothing to publish');
+      const decision = { sync: true, reason: 'source-data-changed', source: undefined } as const;
+      return performed(context, decision, {
+        state: 'stored',
+        publication,
+        manifest: MANIFEST,
+        diff: NOTHING_CHANGED,
+        quarantined: { count: 0, samples: [] },
+        revision: undefined,
+      });
+    }
+    case 'unchanged':
+      return notNeeded(context, {
+        sync: false,
+        reason: 'up-to-date-with-policy',
+        because: 'unchanged',
+      });
+    case 'skipped':
+      return notNeeded(context, {
+        sync: false,
+        reason: 'suspended',
+        because: 'skipped',
+        message: 'suspended',
+      });
+    case 'failed':
+      return failed(context, new SynclineError('source-unreachable', 'nobody answers'), {
+        random: 0,
+      });
+    case 'interrupted':
+      return interrupted('told to stop');
+  }
+}
+
+function messageOf(changes: StatusChanges): string | null | undefined {
+  return 'message' in changes ? changes.message : null;
+}
+
+function contextOf({ lease, nowMs, status, control }: Acquired): RunContext {
+  return {
+    registry: registryConfig({ name: lease.registry }),
+    lease,
+    status,
+    control,
+    trigger: 'manual',
+    force: false,
+    startedAtMs: nowMs,
+    signal: new AbortController().signal,
+    now: () => nowMs,
+    upstream: { requests: 0, bytes: 0 },
+    credentials: new Set(),
+    logger: createRecordingLogger(),
+    report: () => {},
+    timePhase: (_phase, work) => work(),
+  };
+}

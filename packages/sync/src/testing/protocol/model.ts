@@ -1,0 +1,191 @@
+/**
+ * What must hold of one registry, whoever does what in whatever order: the tables of `SPEC.md` as a plain
+ * program. It knows neither Redis nor how the ports are made.
+ */
+import type { Phase } from '@syncline/contract';
+import type { Acquisition, Lease, Wish } from '../../ports.ts';
+
+/** Snapshots that are played with, and their chunks; some share one. */
+export const SNAPSHOTS = {
+  a: ['a-1', 'shared'],
+  b: ['b-1', 'shared'],
+  c: ['c-1', 'c-2'],
+} as const;
+export type SnapshotName = keyof typeof SNAPSHOTS;
+export const SNAPSHOT_NAMES: readonly SnapshotName[] = ['a', 'b', 'c'];
+
+export type Acquired = Extract<Acquisition, { state: 'acquired' }>;
+
+/** A lease that somebody was given, and may still believe in. */
+export interface KnownLease {
+  readonly lease: Lease;
+  /** As `t3 of bob`: terms are long. */
+  readonly label: string;
+  readonly acquired: Acquired;
+  /** What its run has left, once it has ended. */
+  phaseLeft?: Phase;
+}
+
+/** How a run ends, as the transition table tells endings apart. */
+export type EndingKind =
+  | 'published'
+  | 'unchanged'
+  | 'failed'
+  | 'poisoned'
+  | 'skipped'
+  | 'interrupted';
+
+export interface ModelEnding {
+  readonly kind: EndingKind;
+  readonly publish?: { readonly name: SnapshotName; readonly pin: boolean } | undefined;
+  /** What it says in the status; `undefined` removes what was said, `null` leaves it. */
+  readonly message: string | null | undefined;
+}
+
+/** What is stored of the registry. */
+export class ModelRegistry {
+  term: string | undefined;
+  owner: string | undefined;
+  lapsed = false;
+  failures = 0;
+  succeeded = false;
+  startsWithoutFinish = 0;
+  message: string | undefined;
+  /** As the status names it. */
+  snapshot: SnapshotName | undefined;
+
+  requested = 0;
+  handled = 0;
+  force = false;
+  suspended = false;
+  pinned: SnapshotName | undefined;
+
+  pointer: SnapshotName | undefined;
+  readonly superseded = new Set<SnapshotName>();
+  readonly manifests = new Set<SnapshotName>();
+  readonly chunks = new Set<string>();
+  /** Terms of the runs that were logged, newest first. */
+  readonly runs: string[] = [];
+
+  get phase(): Phase {
+    return this.owner === undefined ? this.settledPhase : 'Syncing';
+  }
+
+  get settledPhase(): Phase {
+    if (this.failures > 0) return 'Failed';
+    return this.succeeded ? 'Complete' : 'Pending';
+  }
+
+  get isRunning(): boolean {
+    return this.owner !== undefined && !this.lapsed;
+  }
+
+  get openRequest(): number {
+    return this.requested > this.handled ? this.requested : 0;
+  }
+
+  isHeldUnder({ term, owner }: Lease): boolean {
+    return this.term === term && this.owner === owner;
+  }
+
+  hasEnded({ term }: Pick<Lease, 'term'>): boolean {
+    return this.term === term && this.owner === undefined;
+  }
+
+  /** What a publication of the snapshot lacks. */
+  missingOf(name: SnapshotName): string[] {
+    const chunks = SNAPSHOTS[name].filter((chunk) => !this.chunks.has(chunk));
+    return [...(this.manifests.has(name) ? [] : [name]), ...chunks];
+  }
+
+  request({ force }: { force: boolean }): void {
+    this.requested += 1;
+    this.force ||= force;
+  }
+
+  /** Counts what is to be counted, and says what the answer must be. */
+  ask(wish: Wish): Acquisition['state'] {
+    if (wish.kind === 'request') this.request(wish);
+    if (wish.kind === 'hint' && this.handled >= wish.request) return 'answered';
+    return this.isRunning ? 'busy' : 'acquired';
+  }
+
+  take({ term, owner }: Lease): void {
+    this.term = term;
+    this.owner = owner;
+    this.lapsed = false;
+    this.startsWithoutFinish += 1;
+  }
+
+  /** A run that holds the lease ends. */
+  end(run: KnownLease, { kind, publish, message }: ModelEnding): void {
+    const { control, status } = run.acquired;
+    this.owner = undefined;
+    this.lapsed = false;
+    if (message !== null) this.message = message;
+    if (publish !== undefined) this.#publish(publish);
+    if (kind === 'published' || kind === 'unchanged') {
+      this.succeeded = true;
+      this.failures = 0;
+    }
+    if (kind === 'failed' || kind === 'poisoned') this.failures += 1;
+    this.startsWithoutFinish = startsAfter(kind, status.startsWithoutFinish);
+    this.#answer(kind === 'interrupted' ? control.handled : control.requested);
+    this.runs.unshift(run.lease.term);
+    run.phaseLeft = this.phase;
+  }
+
+  #publish({ name, pin }: { name: SnapshotName; pin: boolean }): void {
+    if (this.pointer !== undefined && this.pointer !== name) this.superseded.add(this.pointer);
+    this.superseded.delete(name);
+    this.pointer = name;
+    this.snapshot = name;
+    if (pin) this.pinned = name;
+  }
+
+  #answer(request: number): void {
+    if (request === 0) return;
+    this.handled = Math.max(this.handled, request);
+    if (this.openRequest === 0) this.force = false;
+  }
+
+  /** All snapshots but the served one, and what only they need. */
+  garbage(): { manifests: SnapshotName[]; chunks: string[] } {
+    const needed = new Set<string>(this.pointer === undefined ? [] : SNAPSHOTS[this.pointer]);
+    const chunks = [...new Set(Object.values(SNAPSHOTS).flat())];
+    return {
+      manifests: SNAPSHOT_NAMES.filter((name) => name !== this.pointer),
+      chunks: chunks.filter((chunk) => !needed.has(chunk)),
+    };
+  }
+
+  collect({ manifests, chunks }: { manifests: SnapshotName[]; chunks: string[] }): void {
+    for (const name of manifests) {
+      this.manifests.delete(name);
+      this.superseded.delete(name);
+    }
+    for (const chunk of chunks) this.chunks.delete(chunk);
+  }
+}
+
+function startsAfter(kind: EndingKind, startsWithThisOne: number): number {
+  if (kind === 'poisoned') return 2;
+  return kind === 'skipped' ? Math.max(0, startsWithThisOne - 1) : 0;
+}
+
+/** The registry, and what its holders remember. */
+export class ProtocolModel {
+  registry = new ModelRegistry();
+  /** Every lease that was given and that somebody still knows, oldest first. */
+  readonly leases: KnownLease[] = [];
+  /** How many leases were given. */
+  leaseCount = 0;
+  lastTerm = 0n;
+  /** What has happened, for people. */
+  readonly steps: string[] = [];
+
+  /** Counted from the newest; the oldest where there are not as many. */
+  lease(back: number): KnownLease | undefined {
+    return this.leases.at(-1 - back) ?? this.leases[0];
+  }
+}

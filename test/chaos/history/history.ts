@@ -1,0 +1,124 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type EventKind, type EventOf, eventSchema, type HistoryEvent } from './events.ts';
+
+/** What is known of one run. */
+export interface RunEvents {
+  readonly registry: string;
+  readonly term: string;
+  readonly acquired: EventOf<'lease-acquired'>[];
+  readonly renewed: EventOf<'lease-renewed'>[];
+  readonly refused: EventOf<'lease-refused'>[];
+  readonly tried: EventOf<'ending-tried'>[];
+  readonly answered: EventOf<'ending-answered'>[];
+  readonly called: EventOf<'upstream-called'>[];
+}
+
+/** What happened, in the order of the machine's clock; what one process wrote stays in its own order. */
+export class History {
+  readonly events: readonly HistoryEvent[];
+  readonly #byKind = new Map<EventKind, HistoryEvent[]>();
+  readonly #runs = new Map<string, RunEvents>();
+
+  constructor(events: readonly HistoryEvent[]) {
+    this.events = events.toSorted((one, other) => one.atMs - other.atMs);
+    for (const event of this.events) {
+      const ofKind = this.#byKind.get(event.kind);
+      if (ofKind === undefined) this.#byKind.set(event.kind, [event]);
+      else ofKind.push(event);
+      this.#addToRun(event);
+    }
+  }
+
+  get runs(): readonly RunEvents[] {
+    return [...this.#runs.values()];
+  }
+
+  run({ registry, term }: { registry: string; term: string }): RunEvents {
+    const key = `${registry}:${term}`;
+    const known = this.#runs.get(key);
+    if (known !== undefined) return known;
+    const run: RunEvents = {
+      registry,
+      term,
+      acquired: [],
+      renewed: [],
+      refused: [],
+      tried: [],
+      answered: [],
+      called: [],
+    };
+    this.#runs.set(key, run);
+    return run;
+  }
+
+  #addToRun(event: HistoryEvent): void {
+    switch (event.kind) {
+      case 'lease-acquired':
+        return void this.run(event).acquired.push(event);
+      case 'lease-renewed':
+        return void this.run(event).renewed.push(event);
+      case 'lease-refused':
+        return void this.run(event).refused.push(event);
+      case 'ending-tried':
+        return void this.run(event).tried.push(event);
+      case 'ending-answered':
+        return void this.run(event).answered.push(event);
+      case 'upstream-called':
+        return void this.run(event).called.push(event);
+    }
+  }
+
+  of<Kind extends EventKind>(kind: Kind): readonly EventOf<Kind>[] {
+    // Put there under its own kind.
+    return (this.#byKind.get(kind) ?? []) as EventOf<Kind>[];
+  }
+
+  get endMs(): number {
+    return this.of('history-ended')[0]?.atMs ?? this.events.at(-1)?.atMs ?? 0;
+  }
+}
+
+/**
+ * Reads all `*.ndjson` of a directory; each is named after its process. A last line that breaks off is what
+ * a process that was killed had begun to say.
+ *
+ * @throws for any other line that is no event, with its place
+ */
+export async function readHistory(directory: string): Promise<History> {
+  const files = (await readdir(directory)).filter((name) => name.endsWith('.ndjson'));
+  const events: HistoryEvent[] = [];
+  for (const file of files) {
+    const text = await readFile(path.join(directory, file), 'utf8');
+    const lines = text.split('\n');
+    lines.pop();
+    const name = path.basename(file, '.ndjson');
+    for (const [index, line] of lines.entries()) {
+      events.push({ ...parseLine(line, `${file}:${index + 1}`), process: name });
+    }
+  }
+  return new History(events);
+}
+
+function parseLine(line: string, place: string) {
+  try {
+    return eventSchema.parse(JSON.parse(line));
+  } catch (error) {
+    throw new Error(`${place} is no event: ${line}`, { cause: error });
+  }
+}
+
+/** Whether the ending may have been written: it was accepted, or a try of it was never answered. */
+export function mayHaveEnded({ tried, answered }: RunEvents): boolean {
+  return tried.some(({ calledAtMs }) => {
+    const answer = answered.find((it) => it.calledAtMs === calledAtMs);
+    return answer === undefined || answer.answer === 'finished';
+  });
+}
+
+/** By registry, in order. */
+export function byRegistry<Event extends { readonly registry: string }>(
+  events: readonly Event[],
+): Map<string, Event[]> {
+  return Map.groupBy(events, ({ registry }) => registry);
+}

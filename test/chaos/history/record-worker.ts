@@ -1,0 +1,170 @@
+import type {
+  CheckContext,
+  FencingToken,
+  Finished,
+  Lease,
+  Manager,
+  RunContext,
+  RunEnding,
+  RunStore,
+  SnapshotStore,
+  StatusPersistence,
+  UpstreamUsage,
+} from '@syncline/sync';
+import type { WorkerDecorator } from '@syncline/worker';
+import { type HistoryRecorder, machineMs } from './recorder.ts';
+
+/** A worker that does what it did, and writes down what its runs ask for, and what they are answered. */
+export function recordWorker(recorder: HistoryRecorder): WorkerDecorator {
+  return {
+    stores: ({ runStore, snapshots, status }) => ({
+      runStore: recordRunStore(runStore, recorder),
+      snapshots: recordSnapshots(snapshots, recorder),
+      status: recordStatus(status, recorder),
+    }),
+    manager: (manager) => recordManager(manager, recorder),
+  };
+}
+
+function recordRunStore(store: RunStore, { record }: HistoryRecorder): RunStore {
+  const end = async (
+    lease: Lease,
+    { ending, publishes }: { ending: RunEnding; publishes?: string },
+    ask: () => Promise<Finished>,
+  ): Promise<Finished> => {
+    const { registry, term } = lease;
+    const calledAtMs = machineMs();
+    record({
+      kind: 'ending-tried',
+      registry,
+      term,
+      calledAtMs,
+      ...whatOf(ending),
+      handledRequest: ending.handledRequest ?? 0,
+      ...(publishes === undefined ? {} : { publishes }),
+    });
+    const finished = await ask();
+    record({ kind: 'ending-answered', registry, term, calledAtMs, answer: finished.state });
+    return finished;
+  };
+  return {
+    async acquire(options) {
+      const calledAtMs = machineMs();
+      const acquisition = await store.acquire(options);
+      if (acquisition.state === 'acquired') {
+        const { lease, control } = acquisition;
+        const { requested, handled } = control;
+        const { ttlMs } = options;
+        record({ kind: 'lease-acquired', ...lease, calledAtMs, ttlMs, requested, handled });
+      }
+      return acquisition;
+    },
+    async renew(leases, options) {
+      const calledAtMs = machineMs();
+      const renewals = await store.renew(leases, options);
+      for (const [index, { registry, term }] of leases.entries()) {
+        if (renewals[index]?.held === true) {
+          const { ttlMs } = options;
+          record({ kind: 'lease-renewed', registry, term, calledAtMs, ttlMs });
+        } else record({ kind: 'lease-refused', registry, term });
+      }
+      return renewals;
+    },
+    publishAndFinish: (lease, ending, publication) =>
+      end(lease, { ending, publishes: publication.manifest }, () =>
+        store.publishAndFinish(lease, ending, publication),
+      ),
+    finish: (lease, ending) => end(lease, { ending }, () => store.finish(lease, ending)),
+    async confirmUnchanged(registry, confirmation) {
+      const calledAtMs = machineMs();
+      const accepted = await store.confirmUnchanged(registry, confirmation);
+      const { term } = confirmation;
+      record({ kind: 'confirm-answered', registry, term, calledAtMs, accepted });
+      return accepted;
+    },
+  };
+}
+
+/** A scheduled tick that found nothing leaves no record of a run. */
+function whatOf({ changes, run }: RunEnding) {
+  return {
+    ...(changes.phase === undefined ? {} : { phase: changes.phase }),
+    ...(run === undefined ? {} : { outcome: run.outcome, trigger: run.trigger }),
+  };
+}
+
+function recordSnapshots(store: SnapshotStore, { record }: HistoryRecorder): SnapshotStore {
+  const write = async (
+    { registry, term }: Lease,
+    what: 'chunks' | 'manifest' | 'garbage',
+    ask: () => Promise<boolean>,
+  ): Promise<boolean> => {
+    const calledAtMs = machineMs();
+    const accepted = await ask();
+    record({ kind: 'write-answered', registry, term, calledAtMs, what, accepted });
+    return accepted;
+  };
+  return {
+    ...store,
+    writeChunks: (lease, chunks) => write(lease, 'chunks', () => store.writeChunks(lease, chunks)),
+    writeManifest: (lease, manifest) =>
+      write(lease, 'manifest', () => store.writeManifest(lease, manifest)),
+    collect: (lease, garbage) => write(lease, 'garbage', () => store.collect(lease, garbage)),
+  };
+}
+
+function recordStatus(status: StatusPersistence, { record }: HistoryRecorder): StatusPersistence {
+  return {
+    ...status,
+    async save(registry, changes, options) {
+      const calledAtMs = machineMs();
+      const accepted = await status.save(registry, changes, options);
+      const term = termOf(options.expected);
+      record({ kind: 'write-answered', registry, term, calledAtMs, what: 'status', accepted });
+      return accepted;
+    },
+  };
+}
+
+function termOf(token: FencingToken | undefined): string {
+  return token?.split(':')[0] ?? '0';
+}
+
+/** Sources count each call as they make it: that is when it is written down. */
+function recordManager(manager: Manager, recorder: HistoryRecorder): Manager {
+  return {
+    shouldSync: (context) => manager.shouldSync(recordCalls(context, recorder)),
+    performSync: (context, decision, options) =>
+      manager.performSync(recordCalls(context, recorder), decision, options),
+  };
+}
+
+function recordCalls<Context extends CheckContext>(
+  context: Context,
+  { record }: HistoryRecorder,
+): Context {
+  if (!hasLease(context)) return context;
+  const { upstream, lease } = context;
+  const { registry, term } = lease;
+  const counting: UpstreamUsage = {
+    get requests() {
+      return upstream.requests;
+    },
+    set requests(count) {
+      upstream.requests = count;
+      record({ kind: 'upstream-called', registry, term });
+    },
+    get bytes() {
+      return upstream.bytes;
+    },
+    set bytes(count) {
+      upstream.bytes = count;
+    },
+  };
+  return { ...context, upstream: counting };
+}
+
+/** A quiet tick asks its source without one. */
+function hasLease(context: CheckContext): context is RunContext {
+  return 'lease' in context;
+}

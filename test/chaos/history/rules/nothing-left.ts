@@ -1,0 +1,24 @@
+import type { Rule } from '../violation.ts';
+
+/** What was begun is ended. */
+export const nothingLeft: Rule = {
+  name: 'nothing-left',
+  promise: 'no process and no key is left behind',
+  find: (history) => [
+    ...history.of('left-behind').map((event) => ({
+      message: `${event.what} ${event.name} was left behind`,
+      evidence: [event],
+    })),
+    ...history
+      .of('process-started')
+      .filter((started) => {
+        const starts = history.of('process-started').filter(({ name }) => name === started.name);
+        const ends = history.of('process-ended').filter(({ name }) => name === started.name);
+        return starts.indexOf(started) >= ends.length;
+      })
+      .map((started) => ({
+        message: `${started.name} was started and never ended`,
+        evidence: [started],
+      })),
+  ],
+};

@@ -1,0 +1,55 @@
+import type { HistoryEvent } from '../events.ts';
+import type { History } from '../history.ts';
+import type { Rule, Violation } from '../violation.ts';
+
+/** I4. */
+export const onTime: Rule = {
+  name: 'I4',
+  promise: 'each registry of the config is run again in time, whatever died',
+  find: (history, { intervalMs, lateMs }) => {
+    const limitMs = intervalMs + lateMs;
+    return wantedSpans(history).flatMap(({ registry, from, untilMs }): Violation[] => {
+      const signs = signsOfLife(history, registry).filter(
+        ({ atMs }) => atMs >= from.atMs && atMs <= untilMs,
+      );
+      let last: HistoryEvent = from;
+      for (const sign of [...signs, undefined]) {
+        const waitedMs = (sign?.atMs ?? untilMs) - last.atMs;
+        if (waitedMs > limitMs) {
+          const evidence = sign === undefined ? [last] : [last, sign];
+          const waited = `${Math.round(waitedMs)} ms`;
+          return [{ message: `${registry}: not run for ${waited}, of ${limitMs} ms`, evidence }];
+        }
+        if (sign !== undefined) last = sign;
+      }
+      return [];
+    });
+  },
+};
+
+/** A run that began, or a check that found nothing to run for. */
+function signsOfLife(history: History, registry: string): HistoryEvent[] {
+  const confirmed = history.of('confirm-answered').filter(({ accepted }) => accepted);
+  return [...history.of('lease-acquired'), ...confirmed]
+    .filter((event) => event.registry === registry)
+    .sort((one, other) => one.atMs - other.atMs);
+}
+
+/** For how long the config has named each registry. */
+function wantedSpans(history: History) {
+  const spans: { registry: string; from: HistoryEvent; untilMs: number }[] = [];
+  const configs = history.of('config-applied');
+  for (const registry of new Set(configs.flatMap(({ registries }) => registries))) {
+    let from: HistoryEvent | undefined;
+    for (const config of configs) {
+      const isNamed = config.registries.includes(registry);
+      if (isNamed) from ??= config;
+      else if (from !== undefined) {
+        spans.push({ registry, from, untilMs: config.atMs });
+        from = undefined;
+      }
+    }
+    if (from !== undefined) spans.push({ registry, from, untilMs: history.endMs });
+  }
+  return spans;
+}

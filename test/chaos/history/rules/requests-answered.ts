@@ -1,0 +1,79 @@
+import type { EventOf } from '../events.ts';
+import { byRegistry, type History, mayHaveEnded, type RunEvents } from '../history.ts';
+import type { Rule, Violation } from '../violation.ts';
+
+/** I5. */
+export const requestsAnswered: Rule = {
+  name: 'I5',
+  promise:
+    'a request that was acknowledged is followed by a run that began after it, and answers it',
+  find: (history, { answerMs }) => {
+    const answering = byRegistry(history.runs.filter(answersRequests));
+    return [
+      ...history.of('request-acknowledged').flatMap((request) => {
+        const violation = judge(request, answering.get(request.registry) ?? [], history);
+        if (violation === 'none came' && history.endMs - request.atMs > answerMs) {
+          return [notAnswered(request, answerMs)];
+        }
+        return typeof violation === 'string' ? [] : [violation];
+      }),
+      ...findOvershoots(history),
+    ];
+  },
+};
+
+function judge(
+  request: EventOf<'request-acknowledged'>,
+  runs: readonly RunEvents[],
+  history: History,
+): Violation | 'answered' | 'none came' {
+  const mayBeLost = losesDataAfter(history, request);
+  const answers = runs.filter(
+    ({ tried }) => mayBeLost || tried.some((it) => it.handledRequest >= request.request),
+  );
+  for (const { acquired, tried } of mayBeLost ? [] : answers) {
+    const [lease] = acquired;
+    if (lease === undefined || lease.atMs >= request.calledAtMs) continue;
+    const { registry, request: number } = request;
+    const message = `${registry}: request ${number} was answered by a run that had begun before it`;
+    return { message, evidence: [lease, request, ...tried] };
+  }
+  // A lease that was asked for before the request, and given after it, may have been given after it.
+  const isAfter = ({ acquired }: RunEvents) =>
+    acquired.some(({ atMs }) => atMs > request.calledAtMs);
+  return answers.some(isAfter) ? 'answered' : 'none came';
+}
+
+function notAnswered(request: EventOf<'request-acknowledged'>, answerMs: number): Violation {
+  const { registry, request: number } = request;
+  const message = `${registry}: nothing answered request ${number} within ${answerMs} ms`;
+  return { message, evidence: [request] };
+}
+
+/** Has ended, as far as is known, and otherwise than interrupted. */
+function answersRequests(run: RunEvents): boolean {
+  const isAnswer = run.tried.some(
+    ({ outcome }) => outcome !== undefined && outcome !== 'interrupted',
+  );
+  return isAnswer && mayHaveEnded(run);
+}
+
+/** Redis may have forgotten the request itself, or the answers to earlier ones of the same number. */
+function losesDataAfter(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
+  const SETTLED_AFTER_MS = 2_000;
+  return history
+    .of('fault')
+    .some((it) => it.losesData === true && it.atMs > atMs - SETTLED_AFTER_MS);
+}
+
+/** A run answers what was asked when it began, and nothing later. */
+function findOvershoots(history: History): Violation[] {
+  return history.of('ending-tried').flatMap((ending): Violation[] => {
+    const { registry, term, handledRequest } = ending;
+    const [lease] = history.run(ending).acquired;
+    if (lease === undefined || handledRequest <= Math.max(lease.requested, lease.handled))
+      return [];
+    const message = `${registry}: ${term} answers request ${handledRequest}, of which it cannot have known`;
+    return [{ message, evidence: [lease, ending] }];
+  });
+}

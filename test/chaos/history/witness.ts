@@ -1,0 +1,170 @@
+/**
+ * Redis's own order: what each script did, as MONITOR shows it. It shows the call, with its arguments, and
+ * then the commands that the script ran, before anything else; whoever held which lease is thus known
+ * without believing a worker, and also where a script is not what it should be.
+ */
+import { phaseSchema, type RedisKeys } from '@syncline/contract';
+import { Redis } from 'ioredis';
+import { z } from 'zod';
+import type { Happened } from './events.ts';
+import type { HistoryRecorder } from './recorder.ts';
+
+/** A command that Redis ran, and when, by its own clock. */
+interface Command {
+  readonly redisMs: number;
+  readonly args: readonly string[];
+  readonly isOfScript: boolean;
+}
+
+/** A script that is called, and what it did. */
+interface Call {
+  readonly redisMs: number;
+  readonly registry: string;
+  readonly args: readonly string[];
+  readonly statusFields: Map<string, string>;
+  publishes: string | undefined;
+  isEnd: boolean;
+  wrote: string | undefined;
+}
+
+const FIRST_ARGUMENT = 3;
+/** A script is over when the next command comes; on a Redis where none does, after this. */
+const FLUSH_EVERY_MS = 200;
+
+/** Makes events of commands. */
+class CommandReader {
+  readonly #registryOf: (key: string) => { registry: string; suffix: string } | undefined;
+  readonly #record: (happened: Happened) => void;
+  #call: Call | undefined;
+
+  constructor(keys: RedisKeys, record: (happened: Happened) => void) {
+    const [before = '', after = ''] = keys.status('\0').split('\0');
+    const prefix = before;
+    const braceAndColon = after.slice(0, after.lastIndexOf(':') + 1);
+    this.#registryOf = (key) => {
+      const end = key.indexOf(braceAndColon, prefix.length);
+      if (!key.startsWith(prefix) || end < 0) return undefined;
+      const suffix = key.slice(end + braceAndColon.length);
+      return { registry: key.slice(prefix.length, end), suffix };
+    };
+    this.#record = record;
+  }
+
+  take({ redisMs, args, isOfScript }: Command): void {
+    if (isOfScript) {
+      this.#takeEffect(args);
+      return;
+    }
+    this.flush();
+    if (!/^eval(sha)?$/i.test(args[0] ?? '')) return;
+    const keyCount = Number(args[2]);
+    const registry = this.#registryOf(args[FIRST_ARGUMENT] ?? '')?.registry;
+    if (registry === undefined) return;
+    this.#call = {
+      redisMs,
+      registry,
+      args: args.slice(FIRST_ARGUMENT + keyCount),
+      statusFields: new Map(),
+      publishes: undefined,
+      isEnd: false,
+      wrote: undefined,
+    };
+  }
+
+  /** The script that was called last has ended. */
+  flush(): void {
+    const call = this.#call;
+    this.#call = undefined;
+    if (call === undefined) return;
+    const happened = eventOf(call);
+    if (happened !== undefined) this.#record(happened);
+  }
+
+  #takeEffect([command = '', key = '', ...rest]: readonly string[]): void {
+    const call = this.#call;
+    const suffix = this.#registryOf(key)?.suffix;
+    if (call === undefined || suffix === undefined) return;
+    switch (`${command.toUpperCase()} ${suffix}`) {
+      case 'HSET status':
+        for (let index = 0; index < rest.length; index += 2) {
+          call.statusFields.set(rest[index] ?? '', rest[index + 1] ?? '');
+        }
+        break;
+      case 'HDEL status':
+        call.isEnd ||= rest.includes('owner');
+        break;
+      case 'SET snapshot':
+        [call.publishes] = rest;
+        break;
+      case 'HSET snapshot:chunks':
+      case 'HSET snapshot:manifests':
+      case 'HDEL snapshot:chunks':
+      case 'HDEL snapshot:manifests':
+        call.wrote = `${command.toUpperCase()} ${suffix}`;
+        break;
+    }
+  }
+}
+
+function eventOf({ redisMs, registry, args, ...did }: Call): Happened | undefined {
+  const { statusFields, publishes, isEnd, wrote } = did;
+  const leaseUntilMs = Number(statusFields.get('leaseUntil'));
+  const term = statusFields.get('term');
+  const owner = statusFields.get('owner');
+  if (term !== undefined && owner !== undefined) {
+    return { kind: 'store-acquired', registry, term, owner, redisMs, leaseUntilMs };
+  }
+  const [first = '', second = ''] = args;
+  const by = { registry, term: first, owner: second, redisMs };
+  if (isEnd || publishes !== undefined) {
+    const phase = phaseSchema.safeParse(statusFields.get('phase')).data;
+    return {
+      kind: 'store-ended',
+      ...by,
+      ...(phase === undefined ? {} : { phase }),
+      ...(publishes === undefined ? {} : { publishes }),
+    };
+  }
+  if (statusFields.has('leaseUntil')) return { kind: 'store-renewed', ...by, leaseUntilMs };
+  if (wrote !== undefined) return { kind: 'store-wrote', ...by, what: wrote };
+  if (statusFields.size === 0) return undefined;
+  // `save-status` is given the token in one; `confirm-unchanged` the term of a run that has ended.
+  const [termOfToken = '', ownerOfToken] = first.split(':');
+  if (ownerOfToken === undefined) return undefined;
+  return {
+    ...by,
+    kind: 'store-wrote',
+    term: termOfToken,
+    owner: ownerOfToken,
+    what: 'HSET status',
+  };
+}
+
+const timeSchema = z.coerce.number();
+
+/** Watches a Redis from now on, until it is closed or Redis ends. */
+export async function watchRedis(
+  url: string,
+  { keys, recorder, why }: { keys: RedisKeys; recorder: HistoryRecorder; why: string },
+): Promise<{ close: () => void }> {
+  const redis = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  // It ends with the Redis that it watches.
+  redis.on('error', () => {});
+  const monitor = await redis.monitor();
+  monitor.on('error', () => {});
+  recorder.record({ kind: 'store-unknown', why });
+  const reader = new CommandReader(keys, recorder.record);
+  monitor.on('monitor', (time: unknown, args: string[], source: unknown) => {
+    const redisMs = timeSchema.parse(time) * 1_000;
+    reader.take({ redisMs, args, isOfScript: source === 'lua' });
+  });
+  const timer = setInterval(() => reader.flush(), FLUSH_EVERY_MS);
+  return {
+    close: () => {
+      clearInterval(timer);
+      reader.flush();
+      monitor.disconnect();
+      redis.disconnect();
+    },
+  };
+}
