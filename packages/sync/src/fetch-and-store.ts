@@ -1,4 +1,5 @@
 import type { IngestPool, OpenOptions } from './ingest/ingest-pool.ts';
+import { lendWhileIdle } from './ingest/lend-while-idle.ts';
 import type { IngestResult } from './ingest/messages.ts';
 import { OutOfOrder } from './ingest/row-collector.ts';
 import type { Slot } from './ingest/slots.ts';
@@ -83,12 +84,15 @@ async function fetchOnce(
   const { registry, signal, timePhase, now } = context;
   const { filter, name } = registry;
   const session = ingest.open({ filter, signal, slot, order, detail, previous: previous.blob });
+  using lending = lendWhileIdle({ slot, receivedBytes: () => context.upstream.bytes, signal });
   try {
-    const take: TakeBody = (body, origin) => session.add(body, origin);
+    const take: TakeBody = (body, origin) => lending.use(() => session.add(body, origin));
     const { revision } = await timePhase('fetch', () => source.fetch(take, context));
     const readChunks = (digests: readonly string[]) =>
       readChunkBlobs(snapshots, { registry: name, digests });
-    const built = await timePhase('build', () => session.build({ nowMs: now(), readChunks }));
+    const built = await timePhase('build', () =>
+      lending.use(() => session.build({ nowMs: now(), readChunks })),
+    );
     return { revision, built: { ...built, quarantined: safeQuarantine(built, context) } };
   } finally {
     session.close();

@@ -17,6 +17,8 @@ import { type Slot, Slots } from './slots.ts';
 /** More rows than this are no registry that anyone runs today; the official one has some 100,000. */
 const MAX_ROWS = 2_000_000;
 const THREAD_IDLE_TIMEOUT_MS = 60_000;
+/** Runs that wait for silent upstreams, with what they have read so far. */
+const LENT_PER_SLOT = 4;
 /** Rows live as long as it takes to compress them: with room for that, few are ever moved. */
 const YOUNG_GENERATION_MB = 32;
 
@@ -63,12 +65,14 @@ export class IngestPool {
   readonly #threads: Piscina<IngestTask, IngestEnd>;
 
   constructor({ heavyRuns, threadHeapMb = 768 }: IngestPoolOptions) {
-    this.slots = new Slots(heavyRuns);
+    const maxLent = LENT_PER_SLOT * heavyRuns;
+    this.slots = new Slots(heavyRuns, { maxLent });
     this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
       // One is made ready at once: its modules take half a second to load.
       minThreads: 1,
-      maxThreads: heavyRuns,
+      // A run whose slot is lent keeps its thread, which waits for the next body.
+      maxThreads: heavyRuns + maxLent,
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
       resourceLimits: {
         maxOldGenerationSizeMb: threadHeapMb,

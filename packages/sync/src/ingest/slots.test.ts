@@ -58,4 +58,43 @@ describe('Slots', () => {
     slots.tryTake();
     await expect(slots.take(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
   });
+
+  test('one that is lent is somebody else’s until it is free again', async () => {
+    const slots = new Slots(1, { maxLent: 1 });
+    const first = slots.tryTake();
+    expect(first?.lend()).toBe(true);
+    const second = slots.tryTake();
+    expect(second).toBeDefined();
+    expect(second?.lend()).toBe(false);
+    const back = first?.takeBack(never);
+    second?.release();
+    await back;
+    expect(slots.tryTake()).toBeUndefined();
+    first?.release();
+    expect(slots.tryTake()).toBeDefined();
+    expect(slots.tryTake()).toBeUndefined();
+  });
+
+  test('one that is given back while it is lent is not free twice', async () => {
+    const slots = new Slots(1, { maxLent: 1 });
+    const first = slots.tryTake();
+    first?.lend();
+    first?.release();
+    const second = slots.tryTake();
+    expect(second?.lend()).toBe(true);
+    await second?.takeBack(never);
+    expect(slots.tryTake()).toBeUndefined();
+  });
+
+  test('whoever stops waiting to have it back has lent it still', async () => {
+    const slots = new Slots(1, { maxLent: 1 });
+    const first = slots.tryTake();
+    first?.lend();
+    const second = slots.tryTake();
+    await expect(first?.takeBack(AbortSignal.abort(new Error('enough')))).rejects.toThrow('enough');
+    first?.release();
+    second?.release();
+    expect(slots.tryTake()).toBeDefined();
+    expect(slots.tryTake()).toBeUndefined();
+  });
 });

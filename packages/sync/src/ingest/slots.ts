@@ -1,15 +1,29 @@
-/** The right to do heavy work; given back with {@link release}, any number of times. */
+/** The right to do heavy work. */
 export interface Slot {
+  /**
+   * Lets others have it for a while, unless so many are lent that the memory of their runs might not
+   * suffice.
+   *
+   * @returns whether it is lent
+   */
+  lend(): boolean;
+  /** Has it back, as soon as one is free, where it is lent. Rejects with the signal's reason when it is aborted. */
+  takeBack(signal: AbortSignal): Promise<void>;
+  /** Gives it back for good; any number of times. */
   release(): void;
 }
 
 /** A fixed number of slots, handed out in the order they were asked for. */
 export class Slots {
+  readonly maxLent: number;
   #free: number;
-  readonly #waiting = new Set<(slot: Slot) => void>();
+  #lent = 0;
+  readonly #waiting = new Set<() => void>();
 
-  constructor(count: number) {
+  /** @param options.maxLent how many may be lent at once; default 0 */
+  constructor(count: number, { maxLent = 0 }: { maxLent?: number } = {}) {
     this.#free = count;
+    this.maxLent = maxLent;
   }
 
   /** A slot, if one is free now. */
@@ -20,37 +34,61 @@ export class Slots {
   }
 
   /** A slot, as soon as one is free. Rejects with the signal's reason when it is aborted. */
-  take(signal: AbortSignal): Promise<Slot> {
-    const slot = this.tryTake();
-    if (slot !== undefined) return Promise.resolve(slot);
+  async take(signal: AbortSignal): Promise<Slot> {
+    await this.#place(signal);
+    return this.#slot();
+  }
+
+  #place(signal: AbortSignal): Promise<void> {
+    if (this.#free > 0) {
+      this.#free -= 1;
+      return Promise.resolve();
+    }
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        this.#waiting.delete(onSlot);
+        this.#waiting.delete(onPlace);
         reject(signal.reason);
       };
-      const onSlot = (freed: Slot) => {
+      const onPlace = () => {
         signal.removeEventListener('abort', onAbort);
-        resolve(freed);
+        resolve();
       };
       if (signal.aborted) return onAbort();
       signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.add(onSlot);
+      this.#waiting.add(onPlace);
     });
   }
 
+  #freePlace(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#free += 1;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+
   #slot(): Slot {
-    let taken = true;
+    let state: 'taken' | 'lent' | 'released' = 'taken';
     return {
+      lend: () => {
+        if (state !== 'taken' || this.#lent >= this.maxLent) return false;
+        state = 'lent';
+        this.#lent += 1;
+        this.#freePlace();
+        return true;
+      },
+      takeBack: async (signal) => {
+        if (state !== 'lent') return;
+        await this.#place(signal);
+        this.#lent -= 1;
+        state = 'taken';
+      },
       release: () => {
-        if (!taken) return;
-        taken = false;
-        const [next] = this.#waiting;
-        if (next === undefined) {
-          this.#free += 1;
-          return;
-        }
-        this.#waiting.delete(next);
-        next(this.#slot());
+        if (state === 'taken') this.#freePlace();
+        if (state === 'lent') this.#lent -= 1;
+        state = 'released';
       },
     };
   }
