@@ -37,6 +37,7 @@ type SyncWorker = Worker<JobPayloadInput, string, string>;
 export function createBullTickSource(options: BullTickSourceOptions): TickSource {
   const { blocking, redis, keys, queue, concurrency, logger } = options;
   let worker: SyncWorker | undefined;
+  const running = new RunningJobs();
 
   return {
     async start(handle) {
@@ -44,9 +45,9 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
         QUEUE_NAME,
         // BullMQ makes the signal only for a processor that declares all three parameters.
         (job, token, signal) =>
-          processJob({ redis, keys, queue, logger, handle }, { job, token, signal }).catch(
-            rethrowWithoutStack,
-          ),
+          running
+            .track(processJob({ redis, keys, queue, logger, handle }, { job, token, signal }))
+            .catch(rethrowWithoutStack),
         {
           connection: blocking,
           prefix: keys.queuePrefix,
@@ -72,14 +73,33 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
       // Without Redis it would wait for ever; the leases and locks of what is left then run out.
       const givenUp = Promise.withResolvers<void>();
       const limit = setTimeout(givenUp.resolve, graceMs + INTERRUPTED_GRACE_MS);
+      const onAway = () => void running.whenNone().then(givenUp.resolve);
+      if (blocking.status !== 'ready') onAway();
+      blocking.once('close', onAway);
       try {
         await Promise.race([stopping.close(), givenUp.promise]);
       } finally {
         clearTimeout(grace);
         clearTimeout(limit);
+        blocking.off('close', onAway);
       }
     },
   };
+}
+
+/** The jobs that are being processed in this process. */
+class RunningJobs {
+  readonly #running = new Set<Promise<unknown>>();
+
+  track<Result>(job: Promise<Result>): Promise<Result> {
+    const ended = job.finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
+    return ended;
+  }
+
+  async whenNone(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
 }
 
 interface Processing {

@@ -1,12 +1,15 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { type RegistryConfig, SynclineError } from '@syncline/contract';
+import type { RegistryConfig } from '@syncline/contract';
+import { readCredentialFile, unreadableCredential } from './credential-file.ts';
 
 /** How the config has an upstream let us in. */
 export type Access = Pick<NonNullable<RegistryConfig['api']>, 'auth' | 'headers'>;
 
 /** Longer ones do not fit into what servers take for headers. */
 const MAX_CREDENTIAL_BYTES = 8 * 1024;
+const LIMITS = {
+  maxBytes: MAX_CREDENTIAL_BYTES,
+  expected: `one line of printable ASCII, of at most ${MAX_CREDENTIAL_BYTES} bytes`,
+};
 
 /**
  * The headers that the config asks for, names in lower case. What lies in files is read now, so that a
@@ -32,33 +35,9 @@ export async function readAccessHeaders(
   return read;
 }
 
-/** One line of printable ASCII, without the space around it. */
+/** One line of printable ASCII. */
 async function readCredential(path: string): Promise<string> {
-  const text = (await readSmallFile(path)).trim();
-  if (text === '') throw unreadable(path, 'it is empty');
-  if (!/^[\x20-\x7e]+$/.test(text)) throw unreadable(path, 'it holds more than that');
-  return text;
-}
-
-async function readSmallFile(path: string): Promise<string> {
-  try {
-    // Without waiting for somebody to write, where it is a pipe.
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!(await file.stat()).isFile()) throw unreadable(path, 'it is no file');
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_CREDENTIAL_BYTES + 1));
-    if (bytesRead > MAX_CREDENTIAL_BYTES) throw unreadable(path, 'it is too large');
-    return buffer.toString('utf8', 0, bytesRead);
-  } catch (error) {
-    if (error instanceof SynclineError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw unreadable(path, code === 'ENOENT' ? 'there is no such file' : code);
-  }
-}
-
-function unreadable(path: string, why: string): SynclineError {
-  return new SynclineError(
-    'source-credential-unreadable',
-    `cannot take the credential from ${path}: ${why}`,
-    { expected: `one line of printable ASCII, of at most ${MAX_CREDENTIAL_BYTES} bytes` },
-  );
+  const text = await readCredentialFile(path, LIMITS);
+  if (/^[\x20-\x7e]+$/.test(text)) return text;
+  throw unreadableCredential(path, 'it holds more than that', LIMITS);
 }

@@ -1,11 +1,14 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { type RegistryConfig, SynclineError } from '@syncline/contract';
+import { readCredentialFile, unreadableCredential } from '../credential-file.ts';
 
 export type GitAuth = NonNullable<NonNullable<RegistryConfig['git']>['auth']>;
 
 /** Keys of 16,384 bits fit. */
 const MAX_CREDENTIAL_BYTES = 32 * 1024;
+const LIMITS = {
+  maxBytes: MAX_CREDENTIAL_BYTES,
+  expected: 'a password in one line, or a private key',
+};
 
 /** What a user logs in with over http. */
 export interface PasswordCredential {
@@ -29,36 +32,14 @@ export async function readPassword(
       'the user’s name has control characters',
     );
   }
-  const password = (await readCredentialFile(passwordFile)).trim();
-  if (password === '') throw unreadable(passwordFile, 'it is empty');
-  if (/\p{Cc}/u.test(password)) throw unreadable(passwordFile, 'it holds more than one line');
+  const password = await readCredentialFile(passwordFile, LIMITS);
+  if (/\p{Cc}/u.test(password)) {
+    throw unreadableCredential(passwordFile, 'it holds more than one line', LIMITS);
+  }
   return { username, password };
 }
 
 /** Sees to it that ssh, which says little about a key that it cannot read, will find one. */
 export async function checkCredentialFile(path: string): Promise<void> {
-  if ((await readCredentialFile(path)).trim() === '') throw unreadable(path, 'it is empty');
-}
-
-async function readCredentialFile(path: string): Promise<string> {
-  try {
-    // Without waiting for somebody to write, where it is a pipe.
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!(await file.stat()).isFile()) throw unreadable(path, 'it is no file');
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_CREDENTIAL_BYTES + 1));
-    if (bytesRead > MAX_CREDENTIAL_BYTES) throw unreadable(path, 'it is too large');
-    return buffer.toString('utf8', 0, bytesRead);
-  } catch (error) {
-    if (error instanceof SynclineError) throw error;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw unreadable(path, code === 'ENOENT' ? 'there is no such file' : code);
-  }
-}
-
-function unreadable(path: string, why: string): SynclineError {
-  return new SynclineError(
-    'source-credential-unreadable',
-    `cannot take the credential from ${path}: ${why}`,
-    { expected: 'a password in one line, or a private key' },
-  );
+  await readCredentialFile(path, LIMITS);
 }
