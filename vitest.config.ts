@@ -35,8 +35,8 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           // Each file runs several processes of ours: more at once would measure the machine.
           maxWorkers: 2,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
           ...redis,
         },
       },

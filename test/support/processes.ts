@@ -45,7 +45,7 @@ export interface ProcessHandle {
   /**
    * The first log line, from the very beginning, that the predicate takes.
    *
-   * @throws when the time (15 s by default) is up or the process ends, with what it printed last
+   * @throws when the time (45 s by default) is up or the process ends, with what it printed last
    */
   waitForLog(predicate: (line: LogLine) => boolean, options?: WaitOptions): Promise<LogLine>;
   /** Sends a signal, SIGKILL by default, and waits for the end. */
@@ -125,7 +125,7 @@ interface WaitForLogOptions extends WaitOptions {
 }
 
 async function waitForLog(options: WaitForLogOptions): Promise<LogLine> {
-  const { name, output, exited, predicate, what = String(predicate), timeoutMs = 15_000 } = options;
+  const { name, output, exited, predicate, what = String(predicate), timeoutMs = 45_000 } = options;
   const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
   const fail = (how: string) =>
     reject(new Error(`${name} ${how} before it logged ${what}; its last lines:\n${output.tail()}`));

@@ -118,6 +118,6 @@ export async function waitUntilReady(client: ApiClient): Promise<void> {
       see({ status, body });
       return status === 200;
     },
-    { what: `readiness of ${client.url}`, timeoutMs: 30_000 },
+    { what: `readiness of ${client.url}`, timeoutMs: 60_000 },
   );
 }

@@ -11,7 +11,7 @@ export function untilRegistry(
   client: ApiClient,
   name: string,
   isSo: (registry: Registry) => boolean,
-  { what = `${name} to be so that ${isSo}`, timeoutMs = 20_000 }: UntilRegistryOptions = {},
+  { what = `${name} to be so that ${isSo}`, timeoutMs = 45_000 }: UntilRegistryOptions = {},
 ): Promise<Registry> {
   return until(
     async (see) => {
@@ -40,7 +40,7 @@ export function untilRun(
   client: ApiClient,
   name: string,
   isWanted: (run: RunOfApi) => boolean,
-  { what = `a run of ${name} that ${isWanted}`, timeoutMs = 20_000 }: UntilRegistryOptions = {},
+  { what = `a run of ${name} that ${isWanted}`, timeoutMs = 45_000 }: UntilRegistryOptions = {},
 ): Promise<RunOfApi> {
   return until(
     async (see) => {

@@ -16,11 +16,11 @@ export type See = (seen: unknown) => void;
  * Asks `probe` again and again until it gives something other than `undefined`, `null` or `false`,
  * and returns that. A probe that throws counts as "not yet".
  *
- * @throws after `timeoutMs` (10 s by default), saying what was awaited and what was last seen
+ * @throws after `timeoutMs` (30 s by default), saying what was awaited and what was last seen
  */
 export async function until<Value>(
   probe: (see: See) => Promise<Value> | Value,
-  { what, timeoutMs = 10_000 }: UntilOptions,
+  { what, timeoutMs = 30_000 }: UntilOptions,
 ): Promise<Exclude<Value, undefined | null | false>> {
   const deadline = performance.now() + timeoutMs;
   let last = 'nothing: the probe has not returned';
