@@ -1,9 +1,20 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { OFFICIAL_META, SYNCLINE_META } from '@syncline/contract';
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import {
   generateRows,
+  loadConflictingServers,
+  loadOfficialBase,
+  loadOfficialChanges,
+  NO_REAL_DATA,
   type OfficialRow,
+  rowKey,
+  type System,
   startSystem,
+  temporaryDirectory,
   untilComplete,
   untilRegistry,
   untilRun,
@@ -129,3 +140,76 @@ test('a catalog waits for its registries, and then serves', async () => {
   await untilComplete(client, CATALOG);
   expect(await client.allServers('default')).toHaveLength(ROWS.length);
 });
+
+test('real registries that contradict each other: each contradiction is told, and the first is served', async (ctx) => {
+  const conflicting = loadConflictingServers();
+  const base = loadOfficialBase();
+  const changes = loadOfficialChanges();
+  if (conflicting === undefined || base === undefined || changes === undefined) {
+    return ctx.skip(NO_REAL_DATA);
+  }
+  const official = new Map(
+    [...base, ...changes.flatMap(({ upserts }) => upserts)].map((row) => [rowKey(row), row]),
+  );
+  const curated = await writeFileIn('curated.json', JSON.stringify(conflicting));
+  const upstream = await writeRegistryFile([...official.values()]);
+  const system = await startSystem({
+    config: {
+      registries: [
+        { name: 'curated', file: { path: curated }, syncPolicy: { interval: '1h' } },
+        { name: 'official', file: { path: upstream.path }, syncPolicy: { interval: '1h' } },
+      ],
+      catalogs: [{ name: 'default', registries: ['curated', 'official'] }],
+    },
+    workers: 1,
+  });
+  await untilComplete(system.client, CATALOG);
+
+  const expected = conflicting
+    .filter((server) => {
+      const other = official.get(`${server.name}@${server.version}`)?.server;
+      return other !== undefined && !isDeepStrictEqual(server, other);
+    })
+    .map(({ name, version }) => `${name}@${version}`);
+  const told = await allConflicts(system, 'default');
+  expect(expected.length).toBeGreaterThan(200);
+  expect(told.map(({ name, version }) => `${name}@${version}`).sort()).toEqual(expected.sort());
+  expect(new Set(told.map(({ served }) => served))).toEqual(new Set(['curated']));
+
+  const curatedNames = new Set(conflicting.map(({ name }) => name));
+  const served = await system.client.allServers('default');
+  for (const { server, _meta } of served) {
+    const { source } = _meta[SYNCLINE_META] as { source: string };
+    expect(source).toBe(curatedNames.has(server.name) ? 'curated' : 'official');
+  }
+  expect(served.filter(({ server }) => curatedNames.has(server.name))).toHaveLength(
+    conflicting.length,
+  );
+});
+
+async function writeFileIn(name: string, text: string): Promise<string> {
+  const file = path.join(await temporaryDirectory(), name);
+  await writeFile(file, text);
+  return file;
+}
+
+const conflictsSchema = z.object({
+  conflicts: z.array(
+    z.object({ name: z.string(), version: z.string(), served: z.string().nullable() }),
+  ),
+  nextCursor: z.string().optional(),
+});
+
+async function allConflicts({ client }: System, catalog: string) {
+  const conflicts: z.infer<typeof conflictsSchema>['conflicts'] = [];
+  for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+    const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
+    const page: z.infer<typeof conflictsSchema> = await client.getJson(
+      `/v1/catalogs/${catalog}/conflicts?limit=100${query}`,
+      conflictsSchema,
+    );
+    conflicts.push(...page.conflicts);
+    cursor = page.nextCursor;
+  }
+  return conflicts;
+}

@@ -56,9 +56,18 @@ export function loadTruncatedScrape(): OfficialRow[] | undefined {
   return text === undefined ? undefined : asRows(z.array(z.unknown()).parse(JSON.parse(text)));
 }
 
+const serverSchema = z.looseObject({ name: z.string(), version: z.string() });
+export type RealServer = z.infer<typeof serverSchema>;
+
+/** Another registry's servers, whose names are all the official registry's too. `undefined` where the data is absent. */
+export function loadConflictingServers(): RealServer[] | undefined {
+  const text = readData('conflicts/agentregistry-2026-04-20.json');
+  return text === undefined ? undefined : z.array(serverSchema).parse(JSON.parse(text));
+}
+
 const toolhiveSchema = z.looseObject({
   data: z.looseObject({
-    servers: z.array(z.looseObject({ name: z.string(), version: z.string() })),
+    servers: z.array(serverSchema),
   }),
 });
 export type ToolhiveExample = z.infer<typeof toolhiveSchema>;
