@@ -83,11 +83,11 @@ export class Clients {
     });
   }
 
-  /** Whether all that was asked for is answered, and nothing is under way. */
+  /** Whether each registry is served, and all that was asked for is answered. */
   async isSettled(): Promise<boolean> {
     for (const registry of this.#options.registries) {
       const found = await this.#registry(registry);
-      if (found === undefined || found.status.phase === 'Syncing') return false;
+      if (found === undefined || found.snapshot === null) return false;
       if (found.control.handled < found.control.requested) return false;
     }
     return true;

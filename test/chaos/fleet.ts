@@ -39,6 +39,7 @@ const ENTRIES: Readonly<Record<Role, string>> = {
 };
 /** As long as whoever watches over processes may take to see that one has ended. */
 const REPLACED_AFTER_MS = 1_000;
+const STARTED_WITHIN_MS = 60_000;
 
 /** The processes of the system under test. */
 export class Fleet {
@@ -65,11 +66,11 @@ export class Fleet {
     this.#members.push({ role, name, ...url, process });
   }
 
-  /** Ends a process at once, and starts another one in its place. */
-  async killAndReplace(name: string): Promise<void> {
+  /** Ends a process, at once or in good order, and starts another one in its place. */
+  async replace(name: string, how: 'killed' | 'stopped'): Promise<void> {
     const member = this.#find(name);
-    await member.process.kill();
-    this.#options.recorder.record({ kind: 'process-ended', name, how: 'killed' });
+    await (how === 'killed' ? member.process.kill() : member.process.stop());
+    this.#options.recorder.record({ kind: 'process-ended', name, how });
     await waitMs(REPLACED_AFTER_MS);
     member.process = await this.#start(member);
   }
@@ -104,7 +105,7 @@ export class Fleet {
     // Redis may be away when it is started; it is one of ours all the same.
     await until(() => process.output.logs.length > 0 || !process.running, {
       what: `the first words of ${name}`,
-      timeoutMs: 20_000,
+      timeoutMs: STARTED_WITHIN_MS,
     });
     return process;
   }

@@ -6,8 +6,11 @@ export const FAULTS = [
   'kill-scheduler',
   'kill-api',
   'pause-worker',
+  'stop-worker',
   'kill-redis',
   'empty-redis',
+  'hang-redis',
+  'edit-config',
 ] as const;
 export type FaultName = (typeof FAULTS)[number];
 

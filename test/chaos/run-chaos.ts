@@ -64,16 +64,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 
   const redis = await startRedisServer({ lifetime });
   const registries = Array.from({ length: plan.registries }, (_, index) => `r${index + 1}`);
-  const config = await writeConfig(
-    {
-      registries: registries.map((name) => ({
-        name,
-        api: { endpoint: upstream.url },
-        syncPolicy: { interval: `${intervalMs(name) / 1_000}s` },
-      })),
-    },
-    lifetime,
-  );
+  const configOf = (names: readonly string[]) => ({
+    registries: names.map((name) => ({
+      name,
+      api: { endpoint: upstream.url },
+      syncPolicy: { interval: `${intervalMs(name) / 1_000}s` },
+    })),
+  });
+  const config = await writeConfig(configOf(registries), lifetime);
+  const applyConfig = async (names: readonly string[]) => {
+    await config.replace(configOf(names));
+    recorder.record({ kind: 'config-applied', registries: [...names] });
+  };
   const env = {
     REDIS_URL: redis.url,
     SYNCLINE_PREFIX: PREFIX,
@@ -83,7 +85,17 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { sabotage } = plan;
   const fleet = new Fleet({ env, directory, recorder, lifetime, sabotage });
   const keys = redisKeys(PREFIX);
-  const injector = new Injector({ fleet, redis, keys, recorder, random, directory, log });
+  const injector = new Injector({
+    fleet,
+    redis,
+    keys,
+    recorder,
+    random,
+    directory,
+    registries,
+    applyConfig,
+    log,
+  });
   lifetime.defer(() => injector.close());
   await injector.watch('begun');
   await startAll(fleet, plan);
