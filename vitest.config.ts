@@ -32,7 +32,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['test/e2e/**/*.test.ts'],
+          include: ['test/e2e/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
           // Each file runs several processes of ours: more at once would measure the machine.
           maxWorkers: 2,
           testTimeout: 180_000,

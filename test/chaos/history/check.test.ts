@@ -224,6 +224,17 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
+    what: 'a number that is given again by a Redis that has lost its data',
+    events: [
+      requested(50, 1),
+      ...run(100, '100', { handledRequest: 1, requested: 1 }),
+      fault(5_000, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      requested(9_000, 1),
+      ...run(9_010, '200', { handledRequest: 1, requested: 1 }),
+      ended(200_000),
+    ],
+  },
+  {
     what: 'a request that there was no time to answer',
     events: [requested(50, 1), ended(1_000)],
   },
@@ -255,6 +266,28 @@ const RIGHT: readonly Case[] = [
       seen(10, 'Complete'),
       fault(20, { fault: 'restart-empty', target: 'redis', losesData: true }),
       seen(30, 'Pending'),
+    ],
+  },
+  {
+    what: 'a run whose process is killed, and another one soon after',
+    events: [
+      acquired(1, '100'),
+      fault(500, { fault: 'kill' }),
+      acquired(16_000, '200', { process: 'worker-2' }),
+      ended(60_000),
+    ],
+  },
+  {
+    what: 'a kill while Redis was away besides, and one of a worker that did nothing',
+    events: [
+      acquired(1, '100'),
+      fault(500, { fault: 'kill' }),
+      fault(600, { fault: 'kill-redis', target: 'redis', losesData: true }),
+      acquired(25_000, '200', { process: 'worker-2' }),
+      tried(25_100, '200'),
+      answered(25_101, '200', { calledAtMs: 25_100 }),
+      fault(30_000, { fault: 'kill', target: 'worker-2' }),
+      ended(60_000),
     ],
   },
   {
@@ -466,6 +499,17 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
+    what: 'a number that is given again, and that only a run answers which came before',
+    events: [
+      ...run(100, '100', { handledRequest: 1, requested: 1 }),
+      fault(5_000, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      requested(9_000, 1),
+      ended(200_000),
+    ],
+    says: /nothing answered request 1/,
+  },
+  {
+    rule: 'I5',
     what: 'a run that answers more than it was asked',
     events: run(0, '100', { handledRequest: 2, requested: 1 }),
     says: /100 answers request 2, of which it cannot have known/,
@@ -556,6 +600,22 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
       called(40_500, '100'),
     ],
     says: /100 asked its upstream/,
+  },
+  {
+    rule: 'recovery',
+    what: 'a run whose process is killed, and that nobody makes good',
+    events: [acquired(1, '100'), fault(500, { fault: 'kill' }), ended(21_000)],
+    says: /alpha: not run for 20500 ms, of 20000 ms, after the kill of worker-1/,
+  },
+  {
+    rule: 'recovery',
+    what: 'a run whose process is killed, and that is made good too late',
+    events: [
+      acquired(1, '100'),
+      fault(500, { fault: 'kill' }),
+      acquired(40_500, '200', { process: 'worker-2' }),
+    ],
+    says: /alpha: not run for 40000 ms/,
   },
   {
     rule: 'nothing-left',

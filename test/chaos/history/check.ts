@@ -5,6 +5,7 @@ import { noFlood } from './rules/no-flood.ts';
 import { nothingLeft } from './rules/nothing-left.ts';
 import { onTime } from './rules/on-time.ts';
 import { oneHolder } from './rules/one-holder.ts';
+import { recovery } from './rules/recovery.ts';
 import { removal } from './rules/removal.ts';
 import { requestsAnswered } from './rules/requests-answered.ts';
 import { transitions } from './rules/transitions.ts';
@@ -23,6 +24,7 @@ export const RULES: readonly Rule[] = [
   removal,
   transitions,
   upstreamAfterLoss,
+  recovery,
   nothingLeft,
 ];
 

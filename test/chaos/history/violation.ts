@@ -19,7 +19,9 @@ export interface Rule {
 export interface Limits {
   /** At most so long after its interval a registry is run again. */
   readonly lateMs: number;
-  readonly intervalMs: number;
+  readonly intervalMs: (registry: string) => number;
+  /** A run whose process was killed is followed by another one within, if nothing else is done meanwhile. */
+  readonly recoveryMs: number;
   /** A request that is acknowledged is answered within. */
   readonly answerMs: number;
   /** A run that has lost its lease asks nothing of its upstream any more after. */
@@ -32,7 +34,8 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   lateMs: 60_000,
-  intervalMs: 5_000,
+  intervalMs: () => 5_000,
+  recoveryMs: 20_000,
   answerMs: 60_000,
   quietAfterMs: 2_000,
   removalMs: 10_000,

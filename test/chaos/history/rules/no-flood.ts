@@ -14,7 +14,7 @@ export const noFlood: Rule = {
       const begun = leases.toSorted((one, other) => one.atMs - other.atMs);
       const first = begun.findIndex((event, index) => {
         const after = begun[index + scheduledPerInterval];
-        return after !== undefined && after.atMs - event.atMs < intervalMs;
+        return after !== undefined && after.atMs - event.atMs < intervalMs(registry);
       });
       if (first < 0) continue;
       const evidence = begun.slice(first, first + scheduledPerInterval + 1);

@@ -6,9 +6,9 @@ import type { Rule, Violation } from '../violation.ts';
 export const onTime: Rule = {
   name: 'I4',
   promise: 'each registry of the config is run again in time, whatever died',
-  find: (history, { intervalMs, lateMs }) => {
-    const limitMs = intervalMs + lateMs;
-    return wantedSpans(history).flatMap(({ registry, from, untilMs }): Violation[] => {
+  find: (history, { intervalMs, lateMs }) =>
+    wantedSpans(history).flatMap(({ registry, from, untilMs }): Violation[] => {
+      const limitMs = intervalMs(registry) + lateMs;
       const signs = signsOfLife(history, registry).filter(
         ({ atMs }) => atMs >= from.atMs && atMs <= untilMs,
       );
@@ -23,8 +23,7 @@ export const onTime: Rule = {
         if (sign !== undefined) last = sign;
       }
       return [];
-    });
-  },
+    }),
 };
 
 /** A run that began, or a check that found nothing to run for. */

@@ -28,8 +28,12 @@ function judge(
   history: History,
 ): Violation | 'answered' | 'none came' {
   const mayBeLost = losesDataAfter(history, request);
+  const numbersCountFromMs = lastLossBefore(history, request);
   const answers = runs.filter(
-    ({ tried }) => mayBeLost || tried.some((it) => it.handledRequest >= request.request),
+    ({ tried, acquired }) =>
+      mayBeLost ||
+      (acquired.some(({ atMs }) => atMs > numbersCountFromMs) &&
+        tried.some((it) => it.handledRequest >= request.request)),
   );
   for (const { acquired, tried } of mayBeLost ? [] : answers) {
     const [lease] = acquired;
@@ -58,7 +62,13 @@ function answersRequests(run: RunEvents): boolean {
   return isAnswer && mayHaveEnded(run);
 }
 
-/** Redis may have forgotten the request itself, or the answers to earlier ones of the same number. */
+/** A Redis that has lost its data gives the same numbers again. */
+function lastLossBefore(history: History, { atMs }: EventOf<'request-acknowledged'>): number {
+  const losses = history.of('fault').filter((it) => it.losesData === true && it.atMs <= atMs);
+  return losses.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY;
+}
+
+/** Redis may have forgotten the request itself. */
 function losesDataAfter(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
   const SETTLED_AFTER_MS = 2_000;
   return history

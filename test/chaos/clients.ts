@@ -1,0 +1,147 @@
+import { phaseSchema } from '@syncline/contract';
+import { z } from 'zod';
+import type { HistoryRecorder } from './history/recorder.ts';
+import { machineMs } from './history/recorder.ts';
+
+export interface ClientOptions {
+  readonly recorder: HistoryRecorder;
+  /** Those that may be asked; some of them may be away. */
+  readonly apis: readonly string[];
+  readonly registries: readonly string[];
+  readonly random: () => number;
+  /** How many rows each snapshot has. */
+  readonly rowCount: number;
+}
+
+const TIMEOUT_MS = 5_000;
+const PAGE_SIZE = 40;
+
+const requestedSchema = z.looseObject({ request: z.int() });
+const registrySchema = z.looseObject({
+  status: z.looseObject({ phase: phaseSchema }),
+  snapshot: z.string().nullable(),
+  control: z.looseObject({ requested: z.int(), handled: z.int() }),
+});
+const pageSchema = z.looseObject({
+  servers: z.array(z.looseObject({ server: z.looseObject({ description: z.string() }) })),
+  metadata: z.looseObject({ nextCursor: z.string().optional() }),
+});
+
+/** Programs that use the system while it is being hurt. What fails says nothing: it is asked again. */
+export class Clients {
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** Asks for a sync; remembered only where it was acknowledged. */
+  async request(): Promise<void> {
+    const registry = this.#pick(this.#options.registries);
+    const calledAtMs = machineMs();
+    const answer = await this.#ask(`/v1/registries/${registry}/sync`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ force: this.#options.random() < 0.2 }),
+    });
+    if (answer?.status !== 202) return;
+    const { request } = requestedSchema.parse(answer.body);
+    this.#options.recorder.record({
+      kind: 'request-acknowledged',
+      registry,
+      request,
+      calledAtMs,
+    });
+  }
+
+  /** Looks at a status. */
+  async poll(): Promise<void> {
+    const registry = this.#pick(this.#options.registries);
+    const calledAtMs = machineMs();
+    const answer = await this.#ask(`/v1/registries/${registry}`);
+    if (answer === undefined || (answer.status !== 200 && answer.status !== 404)) return;
+    const phase = answer.status === 404 ? 'absent' : registrySchema.parse(answer.body).status.phase;
+    this.#options.recorder.record({ kind: 'status-seen', registry, calledAtMs, phase });
+  }
+
+  /** Reads all pages of a registry. */
+  async read(): Promise<void> {
+    const registry = this.#pick(this.#options.registries);
+    const calledAtMs = machineMs();
+    const before = await this.#registry(registry);
+    const walk = await this.#walk(registry);
+    const after = await this.#registry(registry);
+    if (walk === undefined || before === undefined || after === undefined) return;
+    const isOne = before.snapshot !== null && before.snapshot === after.snapshot;
+    const problem = walk.problem ?? (isOne && walk.states.size > 1 ? 'two states' : undefined);
+    this.#options.recorder.record({
+      kind: 'snapshot-read',
+      registry,
+      calledAtMs,
+      ...(isOne && before.snapshot !== null ? { digest: before.snapshot } : {}),
+      ...(problem === undefined ? {} : { problem }),
+    });
+  }
+
+  /** Whether each registry is served, and all that was asked for is answered. */
+  async isSettled(): Promise<boolean> {
+    for (const registry of this.#options.registries) {
+      const found = await this.#registry(registry);
+      if (found === undefined || found.snapshot === null) return false;
+      if (found.control.handled < found.control.requested) return false;
+    }
+    return true;
+  }
+
+  async #registry(name: string) {
+    const answer = await this.#ask(`/v1/registries/${name}`);
+    return answer?.status === 200 ? registrySchema.parse(answer.body) : undefined;
+  }
+
+  /** `undefined` where an api did not give them all. */
+  async #walk(registry: string) {
+    const states = new Set<string>();
+    let count = 0;
+    let mixed = false;
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({
+        limit: String(PAGE_SIZE),
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      const answer = await this.#ask(`/registry/${registry}/v0.1/servers?${query}`);
+      if (answer?.status !== 200) return undefined;
+      const { servers, metadata } = pageSchema.parse(answer.body);
+      const ofPage = new Set(servers.map(({ server }) => server.description));
+      for (const state of ofPage) states.add(state);
+      mixed ||= ofPage.size > 1;
+      count += servers.length;
+      cursor = metadata.nextCursor;
+    } while (cursor !== undefined);
+    const { rowCount } = this.#options;
+    const isEmpty = count === 0;
+    if (mixed) return { states, problem: 'two states on a page' };
+    if (count === rowCount || isEmpty) return { states };
+    return { states, problem: `${count} rows of ${rowCount}` };
+  }
+
+  async #ask(path: string, init: RequestInit = {}) {
+    try {
+      const response = await fetch(this.#pick(this.#options.apis) + path, {
+        ...init,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      const body: unknown = await response.json();
+      return { status: response.status, body };
+    } catch {
+      // It was killed, or Redis is away.
+      return undefined;
+    }
+  }
+
+  #pick(among: readonly string[]): string {
+    const picked = among[Math.floor(this.#options.random() * among.length)];
+    if (picked === undefined) throw new Error('nothing to pick from');
+    return picked;
+  }
+}

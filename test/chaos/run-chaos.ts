@@ -1,0 +1,179 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { redisKeys } from '@syncline/contract';
+import {
+  generateRows,
+  type Lifetime,
+  startRedisServer,
+  startUpstream,
+  type Upstream,
+  until,
+  writeConfig,
+} from '@syncline/test/support';
+import { Clients } from './clients.ts';
+import { Injector } from './faults.ts';
+import { Fleet, waitMs } from './fleet.ts';
+import { type Broken, checkHistory } from './history/check.ts';
+import { type History, readHistory } from './history/history.ts';
+import { openHistory } from './history/recorder.ts';
+import { type Plan, randomFrom } from './plan.ts';
+
+const PREFIX = 'chaos';
+const INTERVAL_MS = 5_000;
+/** Of those that are run seldom. */
+const LONG_INTERVAL_MS = 12 * 3_600_000;
+/** One page of the upstream: an answer is of one state, so that each snapshot has to be. */
+const ROW_COUNT = 95;
+/** Of each answer of the upstream, and of every fourth. */
+const UPSTREAM_DELAY_MS = 100;
+const LONG_UPSTREAM_DELAY_MS = 1_500;
+const NEW_STATE_EVERY_MS = 700;
+const REQUEST_EVERY_MS = 400;
+const POLL_EVERY_MS = 50;
+const READ_EVERY_MS = 150;
+
+export interface ChaosOptions {
+  readonly plan: Plan;
+  /** Where the histories are kept. */
+  readonly directory: string;
+  readonly lifetime: Lifetime;
+  readonly log: (line: string) => void;
+}
+
+export interface ChaosResult {
+  readonly history: History;
+  readonly broken: readonly Broken[];
+}
+
+/** Runs the real system, does to it what the plan says, and holds what happened against all rules. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
+  const { plan, directory, lifetime, log } = options;
+  await mkdir(directory, { recursive: true });
+  const random = randomFrom(plan.seed);
+  const intervalMs = (registry: string) => intervalOf(registry, plan);
+  const recorder = openHistory(path.join(directory, 'harness.ndjson'));
+  const upstream = await startUpstream({ recording: false, lifetime });
+  const isSlow = ({ number }: { number: number }) => number % 4 === 0;
+  upstream.behave({ kind: 'delay', delayMs: UPSTREAM_DELAY_MS }, { times: Infinity });
+  upstream.behave(
+    { kind: 'delay', delayMs: LONG_UPSTREAM_DELAY_MS },
+    { times: Infinity, when: isSlow },
+  );
+  const states = changeStates(upstream);
+  lifetime.defer(() => states.stop());
+
+  const redis = await startRedisServer({ lifetime });
+  const registries = Array.from({ length: plan.registries }, (_, index) => `r${index + 1}`);
+  const configOf = (names: readonly string[]) => ({
+    registries: names.map((name) => ({
+      name,
+      api: { endpoint: upstream.url },
+      syncPolicy: { interval: `${intervalMs(name) / 1_000}s` },
+    })),
+  });
+  const config = await writeConfig(configOf(registries), lifetime);
+  const applyConfig = async (names: readonly string[]) => {
+    await config.replace(configOf(names));
+    recorder.record({ kind: 'config-applied', registries: [...names] });
+  };
+  const env = {
+    REDIS_URL: redis.url,
+    SYNCLINE_PREFIX: PREFIX,
+    SYNCLINE_CONFIG: config.path,
+    SYNCLINE_DATA_DIR: path.join(directory, 'data'),
+  };
+  const { sabotage } = plan;
+  const fleet = new Fleet({ env, directory, recorder, lifetime, sabotage });
+  const keys = redisKeys(PREFIX);
+  const injector = new Injector({
+    fleet,
+    redis,
+    keys,
+    recorder,
+    random,
+    directory,
+    registries,
+    applyConfig,
+    log,
+  });
+  lifetime.defer(() => injector.close());
+  await injector.watch('begun');
+  await startAll(fleet, plan);
+  recorder.record({ kind: 'config-applied', registries });
+
+  const apis = fleet.of('api').flatMap(({ url }) => (url === undefined ? [] : [url]));
+  const clients = new Clients({ recorder, apis, registries, random, rowCount: ROW_COUNT });
+  await until(() => clients.isSettled(), { what: 'the first syncs', timeoutMs: 60_000 });
+  log(`${registries.length} registries are synced; the faults begin`);
+  const asking = again(REQUEST_EVERY_MS, () => clients.request());
+  const looking = [
+    again(POLL_EVERY_MS, () => clients.poll()),
+    again(READ_EVERY_MS, () => clients.read()),
+  ];
+  await injector.inject(plan);
+  await asking.stop();
+  log('the faults are over');
+  await until(() => clients.isSettled(), {
+    what: 'an answer to all that was asked for',
+    timeoutMs: plan.settleMs,
+  }).catch((error: unknown) => log(String(error)));
+  await Promise.all(looking.map((it) => it.stop()));
+  recorder.record({ kind: 'history-ended' });
+  await fleet.stop();
+  await states.stop();
+  injector.close();
+  recorder.close();
+
+  const history = await readHistory(directory);
+  // It has settled: whatever is not answered by now never will be.
+  const broken = checkHistory(history, { intervalMs, answerMs: 0 });
+  return { history, broken };
+}
+
+function intervalOf(registry: string, { seldom }: Plan): number {
+  const isSeldom = seldom === 'all' || Number(registry.slice(1)) % 3 === 0;
+  return isSeldom ? LONG_INTERVAL_MS : INTERVAL_MS;
+}
+
+async function startAll(fleet: Fleet, { schedulers, workers, apis }: Plan): Promise<void> {
+  const numbered = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+  await Promise.all([
+    ...numbered(schedulers).map((number) => fleet.add('scheduler', `scheduler-${number}`)),
+    ...numbered(workers).map((number) => fleet.add('worker', `worker-${number}`)),
+    ...numbered(apis).map((number) => fleet.add('api', `api-${number}`)),
+  ]);
+}
+
+interface Repetition {
+  stop(): Promise<void>;
+}
+
+/** Does something again and again, with pauses between. */
+function again(everyMs: number, act: () => Promise<void>): Repetition {
+  let stopped = false;
+  const run = async () => {
+    while (!stopped) {
+      await act();
+      await waitMs(everyMs);
+    }
+  };
+  const running = run();
+  running.catch(() => {});
+  return {
+    stop: async () => {
+      stopped = true;
+      await running;
+    },
+  };
+}
+
+/** All rows say in which state of the upstream they are: a mix would be seen. */
+function changeStates(upstream: Upstream): Repetition {
+  const rows = generateRows({ count: ROW_COUNT, seed: 7 });
+  let state = 0;
+  return again(NEW_STATE_EVERY_MS, async () => {
+    state += 1;
+    const description = `state ${state}`;
+    upstream.replace(rows.map((row) => ({ ...row, server: { ...row.server, description } })));
+  });
+}

@@ -1,0 +1,87 @@
+import type { History } from './history/history.ts';
+import { findRecoveries } from './history/recoveries.ts';
+
+/** Figures of a history: that the faults bit, and how soon what they broke went on. */
+export interface Summary {
+  readonly faults: Readonly<Record<string, number>>;
+  readonly runs: number;
+  readonly publications: number;
+  readonly requestsAcknowledged: number;
+  readonly snapshotsRead: number;
+  readonly statusesSeen: number;
+  /** Writes and endings of runs that had lost their lease. */
+  readonly zombieWritesRefused: number;
+  readonly renewalsRefused: number;
+  /** Leases that were taken after their holder had gone without a word. */
+  readonly takeovers: number;
+  /** From the kill of a worker to the next run of a registry that it was running, milliseconds. */
+  readonly recoveriesMs: readonly number[];
+  /** From the kill of Redis to the next lease. */
+  readonly redisRecoveriesMs: readonly number[];
+}
+
+export function summarize(history: History): Summary {
+  const faults = history
+    .of('fault')
+    .map(({ fault, target }) =>
+      fault === 'kill' || fault === 'pause' ? `${fault} ${target.replace(/-\d+$/, '')}` : fault,
+    );
+  return {
+    faults: Object.fromEntries(
+      [...Map.groupBy(faults, (name) => name)].map(([name, all]) => [name, all.length]),
+    ),
+    runs: history.of('lease-acquired').length,
+    publications: history.of('store-ended').filter((it) => it.publishes !== undefined).length,
+    requestsAcknowledged: history.of('request-acknowledged').length,
+    snapshotsRead: history.of('snapshot-read').length,
+    statusesSeen: history.of('status-seen').length,
+    zombieWritesRefused:
+      history.of('ending-answered').filter(({ answer }) => answer === 'refused').length +
+      history.of('write-answered').filter(({ accepted }) => !accepted).length,
+    renewalsRefused: history.of('lease-refused').length,
+    takeovers: countTakeovers(history),
+    recoveriesMs: findRecoveries(history).flatMap(({ kill, next }) =>
+      next === undefined ? [] : [next.atMs - kill.atMs],
+    ),
+    redisRecoveriesMs: history
+      .of('fault')
+      .filter(({ target }) => target === 'redis')
+      .flatMap(({ atMs }) => {
+        const next = history.of('lease-acquired').find((it) => it.calledAtMs > atMs);
+        return next === undefined ? [] : [next.atMs - atMs];
+      }),
+  };
+}
+
+function countTakeovers({ events }: History): number {
+  const open = new Set<string>();
+  let takeovers = 0;
+  for (const event of events) {
+    if (event.kind === 'store-unknown') open.clear();
+    if (event.kind === 'store-ended') open.delete(event.registry);
+    if (event.kind !== 'store-acquired') continue;
+    if (open.has(event.registry)) takeovers += 1;
+    open.add(event.registry);
+  }
+  return takeovers;
+}
+
+/** For people. */
+export function formatSummary(summary: Summary): string {
+  const { faults, recoveriesMs, redisRecoveriesMs, ...counts } = summary;
+  const lines = [
+    ...Object.entries(faults).map(([name, count]) => `fault ${name}: ${count}`),
+    ...Object.entries(counts).map(([name, count]) => `${name}: ${count}`),
+    `from the kill of a worker to the next run of its registries: ${spread(recoveriesMs)}`,
+    `from the kill of Redis to the next run: ${spread(redisRecoveriesMs)}`,
+  ];
+  return lines.join('\n');
+}
+
+function spread(values: readonly number[]): string {
+  if (values.length === 0) return 'none';
+  const sorted = values.toSorted((one, other) => one - other);
+  const at = (share: number) =>
+    Math.round(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms, of ${values.length}`;
+}
