@@ -47,6 +47,19 @@ export const DEFAULT_PLAN = {
 export const SABOTAGES = ['fence', 'lease', 'sweep'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
+/** The rule that is broken when workers do without something, and what brings it about soon. */
+export const SABOTAGED = {
+  fence: { rule: 'I2', plan: { faults: [{ atMs: 500, fault: 'pause-worker' }] } },
+  lease: { rule: 'I1', plan: { faults: [] } },
+  sweep: {
+    rule: 'recovery',
+    plan: { faults: [{ atMs: 500, fault: 'kill-worker' }], seldom: 'all', settleMs: 25_000 },
+  },
+} as const satisfies Record<Sabotage, { rule: string; plan: Partial<Plan> }>;
+
+/** Long enough for what is sabotaged to be missed. */
+export const SABOTAGED_DURATION_MS = 5_000;
+
 /** Between one fault and the next. */
 const LEAST_GAP_MS = 1_500;
 const SPREAD_MS = 4_000;
