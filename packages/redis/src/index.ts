@@ -13,7 +13,12 @@ export { startPreviewWorker } from './preview-worker.ts';
 export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
 export { type QueueHealth, readQueueHealth } from './queue-health.ts';
 export { trackRegistries } from './registry-index.ts';
-export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';
+export {
+  createRegistryReader,
+  type RegistryReader,
+  redisNowMs,
+  type StoredRegistries,
+} from './registry-reader.ts';
 export { createRedisRequestBudgets } from './request-budgets.ts';
 export { createRunLog, type RunLog } from './run-log.ts';
 export { createRedisRunStore } from './run-store.ts';
