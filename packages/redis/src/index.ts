@@ -33,3 +33,4 @@ export { createRedisSnapshotStore } from './snapshot-store.ts';
 export { createRedisStatusPersistence } from './status-store.ts';
 export { sweep } from './sweep.ts';
 export { createBullTickSource } from './tick-source.ts';
+export type { Pulse } from './turning-worker.ts';
