@@ -22,6 +22,7 @@ export {
 export { createRedisRequestBudgets } from './request-budgets.ts';
 export { createRunLog, type RunLog } from './run-log.ts';
 export { createRedisRunStore } from './run-store.ts';
+export { recordScheduler } from './scheduler-heartbeat.ts';
 export {
   type ScheduleChanges,
   ScheduleReconciler,
