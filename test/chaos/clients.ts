@@ -98,7 +98,7 @@ export class Clients {
     return answer?.status === 200 ? registrySchema.parse(answer.body) : undefined;
   }
 
-  /** `undefined` where an api did not give them all. */
+  /** `undefined` where an api did not give them all, or from memory: each remembers another snapshot. */
   async #walk(registry: string) {
     const states = new Set<string>();
     let count = 0;
@@ -110,7 +110,7 @@ export class Clients {
         ...(cursor === undefined ? {} : { cursor }),
       });
       const answer = await this.#ask(`/registry/${registry}/v0.1/servers?${query}`);
-      if (answer?.status !== 200) return undefined;
+      if (answer?.status !== 200 || answer.isRemembered) return undefined;
       const { servers, metadata } = pageSchema.parse(answer.body);
       const ofPage = new Set(servers.map(({ server }) => server.description));
       for (const state of ofPage) states.add(state);
@@ -132,7 +132,11 @@ export class Clients {
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       const body: unknown = await response.json();
-      return { status: response.status, body };
+      return {
+        status: response.status,
+        body,
+        isRemembered: response.headers.has('x-syncline-as-of'),
+      };
     } catch {
       // It was killed, or Redis is away.
       return undefined;

@@ -48,6 +48,7 @@ function comparable(text: string, directory: string): string {
     .replaceAll(/\bin AMOUNT\b|\bnow\b/g, 'SOON')
     .replaceAll(/\b(ahead of|behind)\b/g, 'BESIDE')
     .replaceAll(/(redis version) +[\d.]+/g, '$1 VERSION')
+    .replaceAll(/(ok +scheduler) +\S+-\d+/g, '$1 PROCESS')
     .replaceAll(/\s+/g, '')
     .replaceAll(directory, '/srv/syncline');
 }

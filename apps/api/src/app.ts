@@ -17,6 +17,7 @@ import {
   securityHeaders,
 } from './http/middleware.ts';
 import type { Answer, Route } from './http/route.ts';
+import { defaultRetryAfterMs } from './http/status.ts';
 import { ROUTES } from './routes.ts';
 
 /** The api as an Express app. It does not listen. */
@@ -91,8 +92,9 @@ function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);
-    if (error.retryAfterMs !== undefined) {
-      response.setHeader('retry-after', Math.ceil(error.retryAfterMs / 1_000));
+    const retryAfterMs = error.retryAfterMs ?? defaultRetryAfterMs(error.code);
+    if (retryAfterMs !== undefined) {
+      response.setHeader('retry-after', Math.ceil(retryAfterMs / 1_000));
     }
     // Nothing to serve yet is nobody's fault.
     if (body.status >= 500 && error.code !== 'catalog-not-ready') {

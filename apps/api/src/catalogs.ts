@@ -7,7 +7,7 @@ import {
 } from '@syncline/contract';
 import type { FreshnessOf, OpenSnapshot } from '@syncline/sync';
 import type { ApiDependencies } from './dependencies.ts';
-import { findCatalog, viewRegistries } from './registries.ts';
+import { findCatalog, toViews, viewRegistries } from './registries.ts';
 
 /** A first sync takes seconds, unless it fails; then its status says why. */
 const NOT_READY_RETRY_MS = 5_000;
@@ -72,19 +72,35 @@ export async function viewCatalogs(
   });
 }
 
-/** What a catalog serves, and how fresh each of its registries is. @throws {SynclineError} `catalog-not-ready` */
+/** A catalog, opened. */
+export interface OpenCatalog {
+  readonly snapshot: OpenSnapshot;
+  /** How fresh each of its registries is, now. */
+  readonly freshnessOf: FreshnessOf;
+  /** When the above was read, where Redis is away: epoch milliseconds by its clock, and how long ago. */
+  readonly asOf: { readonly atMs: number; readonly ageMs: number } | undefined;
+}
+
+/**
+ * What a catalog serves. While Redis is away, that is what this process last served.
+ *
+ * @throws {SynclineError} `catalog-not-ready`
+ */
 export async function openCatalog(
   dependencies: ApiDependencies,
   catalog: string,
-): Promise<{ snapshot: OpenSnapshot; freshnessOf: FreshnessOf }> {
+): Promise<OpenCatalog> {
   const target = await findCatalog(dependencies, catalog);
-  const [snapshot, views] = await Promise.all([
+  const configs = withMembers(dependencies, [target]);
+  const [snapshot, stored] = await Promise.all([
     dependencies.snapshots.open(target.name),
-    viewTargets(dependencies, [target]),
+    dependencies.remembered.readMany(configs.map(({ name }) => name)),
   ]);
+  const views = byName(toViews(configs, stored));
   if (snapshot === undefined) throw notReady(catalog, views.get(target.name));
   return {
     snapshot,
+    asOf: asOf(stored.nowMs, [snapshot.ageMs, stored.ageMs]),
     freshnessOf: (source) => {
       // Of a registry that the catalog has no longer, only tombstones are left.
       const { status, stale = true } = views.get(source) ?? {};
@@ -93,16 +109,31 @@ export async function openCatalog(
   };
 }
 
-/** Targets, and the registries that they are made of, by name. */
+function asOf(nowMs: number, ages: readonly (number | undefined)[]): OpenCatalog['asOf'] {
+  const known = ages.filter((ageMs) => ageMs !== undefined);
+  if (known.length === 0) return undefined;
+  const ageMs = Math.max(...known);
+  return { atMs: nowMs - ageMs, ageMs };
+}
+
+/** Targets as they stand, and the registries that they are made of, by name. */
 async function viewTargets(
   dependencies: ApiDependencies,
   targets: readonly RegistryConfig[],
 ): Promise<ReadonlyMap<string, RegistryView>> {
-  const members = targets
-    .flatMap(membersOf)
-    .flatMap((name) => dependencies.config.registry(name) ?? []);
-  const wanted = new Map([...targets, ...members].map((config) => [config.name, config]));
-  const views = await viewRegistries(dependencies, [...wanted.values()]);
+  return byName(await viewRegistries(dependencies, withMembers(dependencies, targets)));
+}
+
+/** Targets, and the registries that they are made of, each once. */
+function withMembers(
+  { config }: Pick<ApiDependencies, 'config'>,
+  targets: readonly RegistryConfig[],
+): RegistryConfig[] {
+  const members = targets.flatMap(membersOf).flatMap((name) => config.registry(name) ?? []);
+  return [...new Map([...targets, ...members].map((it) => [it.name, it])).values()];
+}
+
+function byName(views: readonly RegistryView[]): ReadonlyMap<string, RegistryView> {
   return new Map(views.map((view) => [view.name, view]));
 }
 

@@ -4,11 +4,14 @@ import type { Operations, PreviewRequester, RegistryReader, RunLog } from '@sync
 import type { ConfigSource, Logger, SnapshotReader } from '@syncline/sync';
 import type { QueueBoard } from './bull-board.ts';
 import type { ControlPolicy } from './control-policy.ts';
+import type { RememberedRegistries } from './remembered-registries.ts';
 
 /** Everything that the api needs from the world. */
 export interface ApiDependencies {
   readonly config: ConfigSource;
   readonly registries: RegistryReader;
+  /** The same for those who are served copies: goes on while Redis is away. */
+  readonly remembered: RememberedRegistries;
   readonly snapshots: SnapshotReader;
   readonly runs: RunLog;
   /** The run that answered a request; `undefined` where none has, or the log has forgotten it. */

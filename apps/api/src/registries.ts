@@ -8,6 +8,7 @@ import {
   registryView,
   SynclineError,
 } from '@syncline/contract';
+import type { StoredRegistries } from '@syncline/redis';
 import type { ApiDependencies } from './dependencies.ts';
 
 type ConfigDependency = Pick<ApiDependencies, 'config'>;
@@ -69,7 +70,11 @@ export async function viewRegistries(
   { registries }: Pick<ApiDependencies, 'registries'>,
   configs: readonly RegistryConfig[],
 ): Promise<RegistryView[]> {
-  const stored = await registries.readMany(configs.map(({ name }) => name));
+  return toViews(configs, await registries.readMany(configs.map(({ name }) => name)));
+}
+
+/** Registries as they stand by what was read of them. */
+export function toViews(configs: readonly RegistryConfig[], stored: StoredRegistries) {
   return configs.map((config) => toView(config, stored));
 }
 
@@ -81,10 +86,8 @@ export async function viewRegistry(
   return toView(config, await registries.readMany([config.name]));
 }
 
-type Stored = Awaited<ReturnType<ApiDependencies['registries']['readMany']>>;
-
 const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}) };
 
-function toView(config: RegistryConfig, { nowMs, registries }: Stored): RegistryView {
+function toView(config: RegistryConfig, { nowMs, registries }: StoredRegistries): RegistryView {
   return registryView(config, registries.get(config.name) ?? NEVER_RAN, nowMs);
 }

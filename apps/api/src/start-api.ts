@@ -28,11 +28,15 @@ import { readAdminToken } from './admin-token.ts';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
 import { type ControlPolicy, createControlPolicy } from './control-policy.ts';
+import { isStoreUnavailable } from './http/store-errors.ts';
+import { rememberRegistries } from './remembered-registries.ts';
 import { listen } from './server.ts';
 
 /** How soon a new config is followed. */
 const REFRESH_EVERY_MS = 1_000;
 const STOP_GRACE_MS = 5_000;
+/** Whoever asks has an answer in about this time, also where Redis hangs. */
+const COMMAND_TIMEOUT_MS = 1_000;
 
 export interface ApiService extends Service {
   /** Where it listens; it may have been told to take any free port. */
@@ -51,12 +55,20 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
   const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
-  const redis = connectRedis({ url, manner: 'prompt', onError });
+  const redis = connectRedis({
+    url,
+    manner: 'prompt',
+    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    onError,
+  });
+  // A rollback or an approval is one large write, which must not be given up on while it is done. What
+  // comes before it has asked the other connection, so it is not begun where Redis hangs.
+  const patientWrites = connectRedis({ url, manner: 'prompt', onError });
   const queue = createSyncQueue({ redis, keys, onError });
   const config = createConfigFollower({ redis, keys, logger });
   const registries = createRegistryReader({ redis, keys });
   const snapshots = createRedisSnapshotStore({ redis, keys });
-  const runStore = createRedisRunStore({ redis, keys });
+  const runStore = createRedisRunStore({ redis: patientWrites, keys });
   const requester = createSynclineClient({ redis, prefix: env.prefix });
   const previewer = createPreviewRequester({ redis, keys, onError });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
@@ -70,7 +82,8 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const app = createApp({
     config,
     registries,
-    snapshots: createSnapshotReader({ store: snapshots }),
+    remembered: rememberRegistries(registries),
+    snapshots: createSnapshotReader({ store: snapshots, isAway: isStoreUnavailable }),
     runs: createRunLog({ redis, keys }),
     findAnswer: (registry, request) => findAnswer({ redis, keys }, { registry, request }),
     operations: createOperations({
@@ -112,19 +125,14 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     const refreshed = refresher.stop();
     await Promise.all([requester.close(), previewer.close(), queue.close()]);
     redis.disconnect();
+    patientWrites.disconnect();
     await refreshed;
   };
   const server = await listen(app, env).catch(async (error: unknown) => {
     await close();
     throw error;
   });
-  logger.info({ url: urlOf(env.host, server.port) }, 'listening');
-  if (controlPolicy.kind === 'off') {
-    logger.warn(
-      { host: env.host },
-      'control is off and Bull Board read-only: set SYNCLINE_ADMIN_TOKEN_FILE, or HOST to loopback',
-    );
-  }
+  announce({ env, port: server.port, controlPolicy, logger });
   return {
     name: 'api',
     port: server.port,
@@ -161,6 +169,20 @@ async function readAges({
     ages.set(name, (stored.nowMs - Date.parse(status.lastSuccessAt)) / 1_000);
   }
   return ages;
+}
+
+function announce({
+  env: { host },
+  port,
+  controlPolicy,
+  logger,
+}: Pick<ProcessContext, 'env' | 'logger'> & { port: number; controlPolicy: ControlPolicy }): void {
+  logger.info({ url: urlOf(host, port) }, 'listening');
+  if (controlPolicy.kind !== 'off') return;
+  logger.warn(
+    { host },
+    'control is off and Bull Board read-only: set SYNCLINE_ADMIN_TOKEN_FILE, or HOST to loopback',
+  );
 }
 
 function urlOf(host: string, port: number): string {

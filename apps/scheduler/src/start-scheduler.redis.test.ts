@@ -45,6 +45,16 @@ test('the config file is followed', async () => {
   expect(await schedules()).toEqual(['alpha', 'beta']);
 });
 
+test('it leaves word that it lives, which is forgotten by itself', async () => {
+  const { client, url: redisUrl, prefix } = testRedis();
+  const config = await writeConfig({ registries: [registry('alpha')] });
+  await start({ redisUrl, prefix, configPath: config.path });
+  const key = redisKeys(prefix).scheduler;
+  const owner = await until(() => client.get(key), { what: 'word of the scheduler' });
+  expect(owner).toContain(String(process.pid));
+  expect(await client.pttl(key)).toBeGreaterThan(0);
+});
+
 test('what of a config does not apply is logged, at the start and at each change', async () => {
   const { url: redisUrl, prefix } = testRedis();
   const logged: string[] = [];

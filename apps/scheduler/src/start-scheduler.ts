@@ -1,8 +1,10 @@
+import { hostname } from 'node:os';
 import { redisKeys } from '@syncline/contract';
 import {
   connectRedis,
   createConfigFollower,
   createSyncQueue,
+  recordScheduler,
   ScheduleReconciler,
 } from '@syncline/redis';
 import {
@@ -24,6 +26,8 @@ import { createReconcile } from './reconcile.ts';
 /** How often what the config wants is held against what Redis has. */
 const RECONCILE_EVERY_MS = 30_000;
 const LAST_PASS_MS = 1_000;
+/** A pass may fail, or take long, without a scheduler counting as gone. */
+const SEEN_FOR_MS = 3 * RECONCILE_EVERY_MS;
 
 /**
  * A scheduler: puts the config in force and keeps one repeatable job a registry. Any number of them may
@@ -47,11 +51,13 @@ export async function startScheduler(
   const reconcile = createReconcile({ redis, keys, queue, schedules, follower, logger, metrics });
   reconcile.adopt(loaded);
 
+  const owner = `${hostname()}-${process.pid}`;
   let reconciled = false;
   const loop = startLoop({
     everyMs: RECONCILE_EVERY_MS,
     pass: async () => {
       await reconcile.pass();
+      await recordScheduler({ redis, keys }, { owner, ttlMs: SEEN_FOR_MS });
       reconciled = true;
     },
     onError: (error) => logger.warn({ err: error }, 'could not reconcile the schedules'),

@@ -1,28 +1,42 @@
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { connect as connectSocket, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { createSynclineClient } from '@syncline/client';
 import { redisKeys } from '@syncline/contract';
 import { createPreviewRequester, publishConfig } from '@syncline/redis';
-import { createLogger, createMetrics, type Service } from '@syncline/runtime';
-import { startRedisServer, temporaryDirectory, testRedis, until } from '@syncline/test/support';
+import { createLogger, createMetrics } from '@syncline/runtime';
+import {
+  connect,
+  startRedisServer,
+  temporaryDirectory,
+  testRedis,
+  until,
+} from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
 import { startWorker } from './start-worker.ts';
 
-async function start(env: { redisUrl: string; prefix: string }): Promise<Service> {
-  const worker = await startWorker({
-    env: {
-      configPath: '/none',
-      host: '127.0.0.1',
-      port: 0,
-      logLevel: 'silent',
-      concurrency: 4,
-      heavyRuns: 1,
-      dataDir: '/none',
-      ...env,
+async function start(
+  env: { redisUrl: string; prefix: string },
+  options: Parameters<typeof startWorker>[1] = {},
+) {
+  const worker = await startWorker(
+    {
+      env: {
+        configPath: '/none',
+        host: '127.0.0.1',
+        port: 0,
+        logLevel: 'silent',
+        concurrency: 4,
+        heavyRuns: 1,
+        dataDir: '/none',
+        ...env,
+      },
+      logger: createLogger({ name: 'worker', level: 'silent', pretty: false }),
+      metrics: createMetrics(),
     },
-    logger: createLogger({ name: 'worker', level: 'silent', pretty: false }),
-    metrics: createMetrics(),
-  });
+    options,
+  );
   onTestFinished(() => worker.stop());
   return worker;
 }
@@ -179,3 +193,97 @@ test('a preview tells nothing of a file that is no registry', async () => {
     expect(await messageOf('known')).toContain('planted-secret');
   }
 });
+
+/** Longer than a healthy loop takes for a turn, and no longer than a test can wait. */
+const WEDGED_AFTER_MS = 12_000;
+
+test('a worker whose connection is open and dead is no longer alive, although its process answers', async () => {
+  const shared = testRedis();
+  const proxy = await startProxy(shared.url);
+  const worker = await start(
+    { redisUrl: proxy.url, prefix: shared.prefix },
+    { wedgedAfterMs: WEDGED_AFTER_MS },
+  );
+  await publishRegistry(shared, 'alpha');
+  await until(async () => (await worker.readiness()).ready, { what: 'readiness' });
+  expect(worker.liveness()).toEqual([]);
+
+  proxy.swallowJobs();
+  const [problem] = await until(() => worker.liveness().length > 0 && worker.liveness(), {
+    what: 'the canary to fall silent',
+    timeoutMs: 60_000,
+  });
+  expect(problem).toContain('has taken no jobs');
+  // Redis answers: all that readiness asks for is there.
+  expect(await worker.readiness()).toEqual({ ready: true, problems: [] });
+}, 90_000);
+
+test('a worker whose Redis was away for longer than its loop may stand still is alive all along', async () => {
+  const server = await startRedisServer();
+  const worker = await start(
+    { redisUrl: server.url, prefix: 'syncline' },
+    { wedgedAfterMs: WEDGED_AFTER_MS },
+  );
+  const alive: boolean[] = [];
+  const lookUntil = (isReached: () => Promise<boolean>, what: string) =>
+    until(
+      async () => {
+        alive.push(worker.liveness().length === 0);
+        return isReached();
+      },
+      { what, timeoutMs: 60_000 },
+    );
+  const isSeen = async () => !(await worker.readiness()).problems.join().includes('Redis');
+  await lookUntil(isSeen, 'the connection');
+  await server.kill();
+  const backAtMs = performance.now() + WEDGED_AFTER_MS + 4_000;
+  await lookUntil(async () => performance.now() > backAtMs, 'the outage to be long');
+  expect(await isSeen()).toBe(false);
+  await server.start();
+  await lookUntil(isSeen, 'Redis to be back');
+  const redis = connect(server.url);
+  const write = await publishRegistry({ client: redis, prefix: 'syncline' }, 'alpha');
+  await write('a');
+  const client = createSynclineClient({ redis });
+  onTestFinished(() => client.close());
+  const { request } = await client.requestSync('alpha');
+  await client.waitForRun('alpha', request, { timeoutMs: 30_000 });
+  expect(new Set(alive)).toEqual(new Set([true]));
+}, 90_000);
+
+/** Stands between a worker and Redis. Told to, it takes what the connection for jobs sends, and says nothing. */
+async function startProxy(redisUrl: string) {
+  const { hostname: host, port } = new URL(redisUrl);
+  const sockets = new Set<Socket>();
+  let isSwallowing = false;
+  const proxy = createServer((socket) => {
+    const upstream = connectSocket(Number(port), host);
+    for (const end of [socket, upstream]) {
+      sockets.add(end);
+      end.on('error', () => {});
+      end.on('close', () => socket.destroy());
+    }
+    let carriesJobs = false;
+    socket.on('data', (data) => {
+      // What fetches jobs names these keys; the canary has a connection that does not.
+      carriesJobs ||= isSwallowing && /registry-sync:(active|marker)/.test(data.toString());
+      if (!carriesJobs) upstream.write(data);
+    });
+    upstream.on('data', (data) => {
+      if (!carriesJobs) socket.write(data);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    proxy.close();
+  });
+  const address = proxy.address();
+  if (address === null || typeof address === 'string') throw new Error('it listens on TCP');
+  return {
+    url: `redis://127.0.0.1:${address.port}`,
+    swallowJobs: () => {
+      isSwallowing = true;
+    },
+  };
+}

@@ -11,6 +11,7 @@ import {
   createRedisStatusPersistence,
   createRegistryReader,
   createSyncQueue,
+  type Redis,
   startPreviewWorker,
   sweep,
 } from '@syncline/redis';
@@ -41,6 +42,13 @@ import {
   type StatusPersistence,
   systemClock,
 } from '@syncline/sync';
+import {
+  CANARY_EVERY_MS,
+  type Canary,
+  type CanaryOptions,
+  createCanary,
+  WEDGED_AFTER_MS,
+} from './canary.ts';
 import { createPreviewHandler } from './preview-handler.ts';
 
 /** How often the fleet looks for what was left undone; with the lease's 12 s, what a kill costs. */
@@ -65,14 +73,20 @@ export interface WorkerDecorator {
 
 const UNDECORATED: WorkerDecorator = { stores: (stores) => stores, manager: (manager) => manager };
 
+export interface StartWorkerOptions {
+  readonly decorate?: WorkerDecorator;
+  /** For how long its loop must stand still, while Redis answers, for {@link Service.liveness} to say so. */
+  readonly wedgedAfterMs?: number;
+}
+
 /**
  * A worker: takes jobs from the queue and syncs what they ask for. Any number of them share the work.
  * It waits for a Redis that is not there yet, and goes on after one that was away.
  */
 export async function startWorker(
   { env, logger, metrics }: ProcessContext,
-  { decorate = UNDECORATED }: { readonly decorate?: WorkerDecorator } = {},
-): Promise<Service> {
+  { decorate = UNDECORATED, wedgedAfterMs = WEDGED_AFTER_MS }: StartWorkerOptions = {},
+): Promise<Service & Required<Pick<Service, 'liveness'>>> {
   const url = requireRedisUrl(env);
   const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
@@ -107,19 +121,20 @@ export async function startWorker(
 
   const createSource = createSourceFactory({ http, git });
 
+  const tickSource = createBullTickSource({
+    blocking,
+    redis,
+    keys,
+    queue,
+    concurrency: env.concurrency,
+    logger,
+  });
   const coordinator = new Coordinator({
     manager: decorate.manager(createManager({ createSource, ingest, snapshots })),
     runStore,
     status,
     config,
-    tickSource: createBullTickSource({
-      blocking,
-      redis,
-      keys,
-      queue,
-      concurrency: env.concurrency,
-      logger,
-    }),
+    tickSource,
     logger,
     observer: metrics,
     owner,
@@ -141,6 +156,7 @@ export async function startWorker(
   });
 
   const sweeper = startSweeper({ redis, keys, queue, config, owner, logger });
+  const watcher = startWatcher({ pulse: tickSource.pulse, redis, logger, wedgedAfterMs });
 
   return {
     name: 'worker',
@@ -149,7 +165,9 @@ export async function startWorker(
         ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
         ...(config.current() === undefined ? ['no config has been published'] : []),
       ]),
+    liveness: watcher.problems,
     stop: async () => {
+      await watcher.stop();
       await Promise.all([coordinator.stop(), previews.stop()]);
       const swept = sweeper.stop();
       await queue.close();
@@ -180,4 +198,37 @@ function startSweeper(
     },
     onError: (error) => logger.warn({ err: error }, 'could not sweep'),
   });
+}
+
+/** Keeps an eye on the worker's loop, and logs when it has stopped to turn. */
+function startWatcher({
+  pulse,
+  redis,
+  logger,
+  wedgedAfterMs,
+}: Pick<CanaryOptions, 'pulse' | 'wedgedAfterMs'> & {
+  redis: Redis;
+  logger: Logger;
+}): Pick<Loop, 'stop'> & Pick<Canary, 'problems'> {
+  const { look, problems } = createCanary({
+    pulse,
+    askStore: async () => {
+      if (redis.status !== 'ready') throw new Error(`Redis is ${redis.status}`);
+      await redis.ping();
+    },
+    everyMs: CANARY_EVERY_MS,
+    wedgedAfterMs,
+  });
+  let isKnown = false;
+  const { stop } = startLoop({
+    everyMs: CANARY_EVERY_MS,
+    pass: async () => {
+      await look();
+      const found = problems();
+      if (found.length > 0 && !isKnown) logger.error({ problems: found }, 'the worker is wedged');
+      isKnown = found.length > 0;
+    },
+    onError: (error) => logger.warn({ err: error }, 'could not look at the worker'),
+  });
+  return { stop, problems };
 }

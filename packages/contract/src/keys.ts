@@ -24,6 +24,8 @@ export function redisKeys(prefix: string) {
     registries: `${prefix}:registries`,
     /** String with expiry: the worker whose turn it is to sweep. */
     sweepTurn: `${prefix}:sweep`,
+    /** String with expiry: the scheduler that was the last to hold the schedules against the config. */
+    scheduler: `${prefix}:scheduler`,
     /** String with expiry: what a worker has answered to a preview, JSON. */
     previewAnswer: (id: string) => `${prefix}:preview:${id}`,
     /** Sorted set: requests under way at a host with a budget, scored with when each is over at the latest (ms). */

@@ -3,6 +3,9 @@ import { Redis } from 'ioredis';
 /** Reconnects quickly: a worker that waits 20 s after Redis is back has lost 20 s of ticks. */
 const MAX_RETRY_DELAY_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 5_000;
+/** Of a prompt connection: nobody has anything of it while it waits. */
+const PROMPT_MAX_RETRY_DELAY_MS = 500;
+const PROMPT_CONNECT_TIMEOUT_MS = 3_000;
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -11,18 +14,21 @@ export interface ConnectionOptions {
    * whoever answers requests needs it.
    */
   readonly manner: 'patient' | 'prompt';
+  /**
+   * Of a prompt connection: how long a command may take, milliseconds; 5,000 where absent. A Redis that says
+   * nothing for so long counts as away, until it answers a new connection.
+   */
+  readonly commandTimeoutMs?: number;
   readonly onError: (error: Error) => void;
 }
 
 /** A connection that outlives restarts and failovers of Redis. */
-export function connectRedis({ url, manner, onError }: ConnectionOptions): Redis {
+export function connectRedis({ url, manner, onError, ...options }: ConnectionOptions): Redis {
   const redis = new Redis(url, {
     retryStrategy: (attempt) => Math.min(100 * attempt, MAX_RETRY_DELAY_MS),
     // A master that became a replica keeps its socket open; only a new connection finds the new one.
     reconnectOnError: (error) => (/^(READONLY|UNBLOCKED)/.test(error.message) ? 2 : false),
-    ...(manner === 'patient'
-      ? { maxRetriesPerRequest: null }
-      : { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS }),
+    ...(manner === 'patient' ? { maxRetriesPerRequest: null } : promptOptions(options)),
   });
   redis.on('error', onError);
   if (manner === 'prompt') {
@@ -32,6 +38,20 @@ export function connectRedis({ url, manner, onError }: ConnectionOptions): Redis
     });
   }
   return redis;
+}
+
+function promptOptions({
+  commandTimeoutMs = COMMAND_TIMEOUT_MS,
+}: Pick<ConnectionOptions, 'commandTimeoutMs'>) {
+  return {
+    retryStrategy: (attempt: number) => Math.min(100 * attempt, PROMPT_MAX_RETRY_DELAY_MS),
+    connectTimeout: PROMPT_CONNECT_TIMEOUT_MS,
+    // What its caller was told has failed must not be done later.
+    maxRetriesPerRequest: 0,
+    commandTimeout: commandTimeoutMs,
+    // Else what a Redis that hangs is asked would pile up until it answers.
+    socketTimeout: commandTimeoutMs,
+  };
 }
 
 /** Resolves when the connection can be used; rejects when `signal` is aborted before. */

@@ -13,10 +13,16 @@ export { startPreviewWorker } from './preview-worker.ts';
 export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
 export { type QueueHealth, readQueueHealth } from './queue-health.ts';
 export { trackRegistries } from './registry-index.ts';
-export { createRegistryReader, type RegistryReader, redisNowMs } from './registry-reader.ts';
+export {
+  createRegistryReader,
+  type RegistryReader,
+  redisNowMs,
+  type StoredRegistries,
+} from './registry-reader.ts';
 export { createRedisRequestBudgets } from './request-budgets.ts';
 export { createRunLog, type RunLog } from './run-log.ts';
 export { createRedisRunStore } from './run-store.ts';
+export { recordScheduler } from './scheduler-heartbeat.ts';
 export {
   type ScheduleChanges,
   ScheduleReconciler,
@@ -28,3 +34,4 @@ export { createRedisSnapshotStore } from './snapshot-store.ts';
 export { createRedisStatusPersistence } from './status-store.ts';
 export { sweep } from './sweep.ts';
 export { createBullTickSource } from './tick-source.ts';
+export type { Pulse } from './turning-worker.ts';

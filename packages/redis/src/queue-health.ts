@@ -8,6 +8,8 @@ export interface QueueHealth {
   readonly workers: number | undefined;
   /** The worker whose turn it was to sweep, within the last seconds. */
   readonly sweeper: string | undefined;
+  /** The scheduler that was the last to mend the schedules; undefined where none was for some passes. */
+  readonly scheduler: string | undefined;
   /** When the schedule of each registry fires next, epoch milliseconds. */
   readonly schedules: ReadonlyMap<string, number>;
   readonly waiting: number;
@@ -24,9 +26,10 @@ export async function readQueueHealth({
   keys: RedisKeys;
   queue: SyncQueue;
 }): Promise<QueueHealth> {
-  const [workers, sweeper, flat, counts, next] = await Promise.all([
+  const [workers, sweeper, scheduler, flat, counts, next] = await Promise.all([
     queue.getWorkersCount().catch(() => undefined),
     redis.get(keys.sweepTurn),
+    redis.get(keys.scheduler),
     redis.zrange(queue.toKey('repeat'), '0', '-1', 'WITHSCORES'),
     queue.getJobCounts('waiting', 'prioritized'),
     queue.getJobs(['waiting', 'prioritized'], 0, 0, true),
@@ -39,6 +42,7 @@ export async function readQueueHealth({
   return {
     workers,
     sweeper: sweeper ?? undefined,
+    scheduler: scheduler ?? undefined,
     schedules,
     waiting: Object.values(counts).reduce((sum, count) => sum + count, 0),
     oldestDueAtMs: dueAtMs.length === 0 ? undefined : Math.min(...dueAtMs),

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { addHint } from './queue.ts';
 import { readQueueHealth } from './queue-health.ts';
 import { redisNowMs } from './registry-reader.ts';
+import { recordScheduler } from './scheduler-heartbeat.ts';
 import { readServerInfo } from './server-info.ts';
 import { testQueue, testRedis } from './testing/test-redis.ts';
 
@@ -34,6 +35,7 @@ test('what waits, and who works, is seen in Redis', async () => {
   expect(empty).toEqual({
     workers: 0,
     sweeper: undefined,
+    scheduler: undefined,
     schedules: new Map(),
     waiting: 0,
     oldestDueAtMs: undefined,
@@ -41,8 +43,11 @@ test('what waits, and who works, is seen in Redis', async () => {
   await addHint(queue, { kind: 'startup', registry: 'one', since: 'x', delayMs: 0 });
   await addHint(queue, { kind: 'request', registry: 'two', request: 1 });
   await redis.set(keys.sweepTurn, 'worker-1');
+  await recordScheduler({ redis, keys }, { owner: 'scheduler-1', ttlMs: 60_000 });
+  expect(await redis.pttl(keys.scheduler)).toBeGreaterThan(0);
   const nowMs = await redisNowMs(redis);
-  const { waiting, oldestDueAtMs, sweeper } = await readQueueHealth({ redis, keys, queue });
-  expect({ waiting, sweeper }).toEqual({ waiting: 2, sweeper: 'worker-1' });
+  const { waiting, oldestDueAtMs, ...seen } = await readQueueHealth({ redis, keys, queue });
+  expect(waiting).toBe(2);
+  expect(seen).toMatchObject({ sweeper: 'worker-1', scheduler: 'scheduler-1' });
   expect(Math.abs((oldestDueAtMs ?? 0) - nowMs)).toBeLessThan(60_000);
 });

@@ -6,10 +6,11 @@ import {
   type RedisKeys,
 } from '@syncline/contract';
 import type { Logger, Tick, TickHandler, TickResult, TickSource, Wish } from '@syncline/sync';
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq';
+import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { addHint, requestFollowers, type SyncQueue } from './queue.ts';
+import { type Pulse, TurningWorker } from './turning-worker.ts';
 
 /** Longer than any pause of a healthy event loop: a lost lock costs a stalled check. */
 const LOCK_DURATION_MS = 60_000;
@@ -31,17 +32,20 @@ export interface BullTickSourceOptions {
   readonly logger: Logger;
 }
 
-type SyncWorker = Worker<JobPayloadInput, string, string>;
+/** A {@link TickSource} that can be asked whether it still takes jobs. */
+export interface BullTickSource extends TickSource {
+  pulse(): Pulse;
+}
 
 /** Ticks from the BullMQ queue: scheduled ones, hints, and jobs of foreign producers alike. */
-export function createBullTickSource(options: BullTickSourceOptions): TickSource {
+export function createBullTickSource(options: BullTickSourceOptions): BullTickSource {
   const { blocking, redis, keys, queue, concurrency, logger } = options;
-  let worker: SyncWorker | undefined;
+  let worker: TurningWorker | undefined;
   const running = new RunningJobs();
 
   return {
     async start(handle) {
-      const started: SyncWorker = new Worker(
+      const started = new TurningWorker(
         QUEUE_NAME,
         // BullMQ makes the signal only for a processor that declares all three parameters.
         (job, token, signal) =>
@@ -65,6 +69,8 @@ export function createBullTickSource(options: BullTickSourceOptions): TickSource
       });
       await started.waitUntilReady();
     },
+
+    pulse: () => ({ turns: worker?.turns ?? 0, isFull: running.size >= concurrency }),
 
     async stop({ graceMs }) {
       const stopping = worker;
@@ -95,6 +101,10 @@ class RunningJobs {
     const ended = job.finally(() => this.#running.delete(ended));
     this.#running.add(ended);
     return ended;
+  }
+
+  get size(): number {
+    return this.#running.size;
   }
 
   async whenNone(): Promise<void> {

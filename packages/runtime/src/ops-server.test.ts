@@ -6,10 +6,12 @@ import { type Readiness, readinessOf } from './service.ts';
 
 let ops: OpsServer;
 let readiness: () => Promise<Readiness>;
+let liveness: string[];
 let metrics: ReturnType<typeof createMetrics>['expose'];
 let errors: unknown[];
 beforeEach(async () => {
   readiness = async () => readinessOf([]);
+  liveness = [];
   metrics = createMetrics().expose;
   errors = [];
   ops = await startOpsServer({
@@ -17,6 +19,7 @@ beforeEach(async () => {
     port: 0,
     metrics: { expose: () => metrics() },
     readiness: () => readiness(),
+    liveness: () => liveness,
     onError: (error) => errors.push(error),
   });
 });
@@ -30,6 +33,13 @@ test('/health answers as long as the process does', async () => {
   const response = await get('/health');
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ status: 'ok' });
+});
+
+test('/health says what only a restart would mend', async () => {
+  liveness = ['worker: takes no jobs'];
+  const response = await get('/health');
+  expect(response.status).toBe(503);
+  expect(await response.json()).toEqual({ status: 'wedged', problems: liveness });
 });
 
 test('/readiness says what is not ready', async () => {
@@ -99,6 +109,7 @@ test('a port that is taken is an error', async () => {
     port: ops.port,
     metrics: createMetrics(),
     readiness,
+    liveness: () => [],
     onError: () => {},
   });
   await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' });

@@ -11,6 +11,8 @@ export interface OpsServerOptions {
   readonly port: number;
   readonly metrics: Pick<Metrics, 'expose'>;
   readonly readiness: () => Promise<Readiness>;
+  /** What only a restart would mend; none while the process lives. */
+  readonly liveness: () => readonly string[];
   /** Told what went wrong inside of us: the answer does not say it. */
   readonly onError: (error: unknown) => void;
 }
@@ -23,8 +25,8 @@ export interface OpsServer {
 const READINESS_TIMEOUT_MS = 2_000;
 
 /**
- * Serves `/health` (200 as long as the process answers), `/readiness` (200, or 503 with the problems)
- * and `/metrics`.
+ * Serves `/health` (200, or 503 with what only a restart would mend), `/readiness` (200, or 503 with the
+ * problems) and `/metrics`.
  *
  * @throws the system's error where the port cannot be had
  */
@@ -61,7 +63,7 @@ interface Reply {
 async function answer(options: OpsServerOptions, method: string, url: string): Promise<Reply> {
   const path = url.split('?', 1)[0];
   if (method === 'GET' || method === 'HEAD') {
-    if (path === '/health') return json(200, { status: 'ok' });
+    if (path === '/health') return healthReply(options.liveness());
     if (path === '/readiness') return readinessReply(options);
     if (path === '/metrics') {
       const { contentType, body } = await options.metrics.expose();
@@ -69,6 +71,12 @@ async function answer(options: OpsServerOptions, method: string, url: string): P
     }
   }
   return notOk(404, 'unknown-route', 'Not Found', `there is no ${method} ${path}`);
+}
+
+function healthReply(problems: readonly string[]): Reply {
+  return problems.length === 0
+    ? json(200, { status: 'ok' })
+    : json(503, { status: 'wedged', problems });
 }
 
 async function readinessReply(options: OpsServerOptions): Promise<Reply> {

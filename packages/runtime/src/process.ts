@@ -100,6 +100,7 @@ async function startWithOps(
           port: env.opsPort,
           metrics,
           readiness: async () => started?.readiness() ?? readinessOf([`${name}: starting`]),
+          liveness: () => started?.liveness?.() ?? [],
           onError: (error) => logger.error({ err: error }, 'ops request failed'),
         });
   if (ops !== undefined) logger.info({ host: env.host, port: ops.port }, 'ops server listening');

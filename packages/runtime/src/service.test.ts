@@ -71,3 +71,10 @@ test('stops the others where one fails to, and tells the failure', async () => {
   await expect(all.stop()).rejects.toThrow('stuck');
   expect(log).toEqual(['redis stopping', 'redis stopped']);
 });
+
+test('lives as long as all parts do, of which most have nothing to say', () => {
+  const worker: Service = { ...service('worker'), liveness: () => ['takes no jobs'] };
+  expect(composeServices('up', [service('api')]).liveness?.()).toEqual([]);
+  const all = composeServices('up', [service('api'), worker]);
+  expect(all.liveness?.()).toEqual(['worker: takes no jobs']);
+});

@@ -8,6 +8,8 @@ export interface Readiness {
 export interface Service {
   readonly name: string;
   readiness(): Promise<Readiness>;
+  /** What only a restart of the process would mend; none while it lives. What has no such thing leaves it out. */
+  liveness?(): readonly string[];
   /** Resolves when nothing of it is left running. */
   stop(): Promise<void>;
 }
@@ -31,6 +33,10 @@ export function composeServices(
   return {
     name,
     readiness: async () => readinessOf((await Promise.all(services.map(problemsOf))).flat()),
+    liveness: () =>
+      services.flatMap((service) =>
+        (service.liveness?.() ?? []).map((problem) => `${service.name}: ${problem}`),
+      ),
     stop: () => {
       stopping ??= stopInTurn(name, [...new Set([...stopOrder, ...services.toReversed()])]);
       return stopping;

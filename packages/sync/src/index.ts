@@ -10,6 +10,7 @@ export { createFileStatusPersistence } from './file-status-persistence.ts';
 export { compileFilter, compileGlob } from './filter.ts';
 export { filterHash, sourceHash } from './hashes.ts';
 export { IngestPool } from './ingest/ingest-pool.ts';
+export { LastKnown } from './last-known.ts';
 export { pickLatest } from './latest.ts';
 export { DEFAULT_LEASE_TIMES, Interruption, LeaseKeeper, type LeaseTimes } from './lease-keeper.ts';
 export {

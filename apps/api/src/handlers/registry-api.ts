@@ -5,7 +5,7 @@ import {
   parseListQuery,
   parseVersionQuery,
 } from '@syncline/sync';
-import { openCatalog } from '../catalogs.ts';
+import { type OpenCatalog, openCatalog } from '../catalogs.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
 
@@ -15,8 +15,9 @@ export async function getServers(
   { params, query }: ApiRequest<'catalog'>,
 ): Promise<Answer> {
   const request = parseListQuery(query);
-  const { snapshot, freshnessOf } = await openCatalog(dependencies, params.catalog);
-  return ok(await listServers(snapshot, request, freshnessOf));
+  const catalog = await openCatalog(dependencies, params.catalog);
+  const { snapshot, freshnessOf } = catalog;
+  return served(await listServers(snapshot, request, freshnessOf), catalog);
 }
 
 /** `GET …/servers/{serverName}/versions` of the MCP Registry API. */
@@ -25,8 +26,10 @@ export async function getServerVersions(
   { params, query }: ApiRequest<'catalog' | 'serverName'>,
 ): Promise<Answer> {
   const { includeDeleted } = parseVersionQuery(query);
-  const { snapshot, freshnessOf } = await openCatalog(dependencies, params.catalog);
-  return ok(await listVersions(snapshot, { name: params.serverName, includeDeleted }, freshnessOf));
+  const catalog = await openCatalog(dependencies, params.catalog);
+  const { snapshot, freshnessOf } = catalog;
+  const request = { name: params.serverName, includeDeleted };
+  return served(await listVersions(snapshot, request, freshnessOf), catalog);
 }
 
 /** `GET …/servers/{serverName}/versions/{version}` of the MCP Registry API. */
@@ -35,7 +38,19 @@ export async function getServerVersion(
   { params, query }: ApiRequest<'catalog' | 'serverName' | 'version'>,
 ): Promise<Answer> {
   const { includeDeleted } = parseVersionQuery(query);
-  const { snapshot, freshnessOf } = await openCatalog(dependencies, params.catalog);
+  const catalog = await openCatalog(dependencies, params.catalog);
   const { serverName, version } = params;
-  return ok(await getVersion(snapshot, { name: serverName, version, includeDeleted }, freshnessOf));
+  const { snapshot, freshnessOf } = catalog;
+  const request = { name: serverName, version, includeDeleted };
+  return served(await getVersion(snapshot, request, freshnessOf), catalog);
+}
+
+/** Says how old it is, where it may no longer be what is served. */
+function served(body: unknown, { asOf }: Pick<OpenCatalog, 'asOf'>): Answer {
+  if (asOf === undefined) return ok(body);
+  const headers = {
+    age: String(Math.floor(asOf.ageMs / 1_000)),
+    'x-syncline-as-of': new Date(asOf.atMs).toISOString(),
+  };
+  return { ...ok(body), headers };
 }

@@ -49,6 +49,7 @@ export const allowAnyOrigin: RequestHandler = (request, response, next) => {
     'access-control-allow-origin': '*',
     'access-control-allow-methods': 'GET, OPTIONS',
     'access-control-allow-headers': 'Authorization, Content-Type',
+    'access-control-expose-headers': 'Age, Retry-After, X-Syncline-As-Of',
   });
   if (request.method !== 'OPTIONS') return next();
   response.set('access-control-max-age', String(PREFLIGHT_MAX_AGE_SECONDS)).status(204).end();

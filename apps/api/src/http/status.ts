@@ -59,3 +59,11 @@ const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
 export function httpStatus(code: ErrorCode): number {
   return HTTP_STATUS[code];
 }
+
+/** A Redis that restarts takes seconds. */
+const STORE_RETRY_MS = 2_000;
+
+/** When to try again, where an error of this code does not say so itself. */
+export function defaultRetryAfterMs(code: ErrorCode): number | undefined {
+  return code === 'store-unavailable' ? STORE_RETRY_MS : undefined;
+}

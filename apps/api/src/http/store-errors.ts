@@ -11,7 +11,7 @@ const NETWORK_CODES = new Set([
 
 /** What ioredis says when there is no connection, or none that answers; it gives these no codes. */
 const CLIENT_MESSAGES =
-  /^(Connection is closed|Stream isn't writeable|Command timed out|Reached the max retries per request limit)/;
+  /^(Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|Command aborted due to connection close|Reached the max retries per request limit)/;
 
 /** What a Redis says that is there, but not for us, not now. */
 const SERVER_MESSAGES =

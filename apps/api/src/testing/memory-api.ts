@@ -22,6 +22,7 @@ import type { PreviewWish } from '@syncline/redis';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { rememberRegistries } from '../remembered-registries.ts';
 import { testPreview } from './test-preview.ts';
 
 /** Redis's clock, as the tests have it. */
@@ -123,6 +124,12 @@ export class MemoryWorld {
     const log = (level: string) => (fields: object, message: string) => {
       this.logged.push({ level, fields, message });
     };
+    const registries: ApiDependencies['registries'] = {
+      readMany: async (names) => ({
+        nowMs: Date.parse(NOW),
+        registries: new Map(names.map((name) => [name, this.state(name)])),
+      }),
+    };
     return {
       config: {
         current: () => this.config,
@@ -132,12 +139,8 @@ export class MemoryWorld {
           this.config = this.nextConfig ?? this.config;
         },
       },
-      registries: {
-        readMany: async (names) => ({
-          nowMs: Date.parse(NOW),
-          registries: new Map(names.map((name) => [name, this.state(name)])),
-        }),
-      },
+      registries,
+      remembered: rememberRegistries(registries),
       snapshots: { open: async (registry) => openRows(this.state(registry).rows) },
       runs: this.#runLog(),
       findAnswer: async (registry, request) => this.#answerOf(registry, request),
@@ -245,6 +248,7 @@ function openRows(rows: ServedRow[] | undefined) {
   return {
     digest: 'test',
     rowCount: rows.length,
+    ageMs: undefined,
     async *rows({ after }: { after?: { name: string; version: string } } = {}) {
       for (const row of rows) {
         const { name, version } = row.server;

@@ -97,6 +97,7 @@ describe('processes', () => {
   const queue: QueueHealth = {
     workers: 1,
     sweeper: undefined,
+    scheduler: 's',
     schedules: new Map([
       ['a', NOW_MS + 1],
       ['b', NOW_MS - 60_000],
@@ -119,6 +120,7 @@ describe('processes', () => {
     ['have no worker', { workers: 0 }, ['workers: problem']],
     ['have a worker that only its sweep shows', { workers: undefined, sweeper: 'w' }, []],
     ['show no worker', { workers: undefined }, ['workers: problem']],
+    ['have no scheduler', { scheduler: undefined }, ['scheduler: warning']],
     ['lack a schedule', { schedules: new Map([['a', NOW_MS]]) }, ['schedules: problem']],
     [
       'are late',

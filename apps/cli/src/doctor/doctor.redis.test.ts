@@ -58,6 +58,7 @@ test('a system that is well has no problem, and bad settings of its Redis are fo
     'redis hz': 'ok',
     'config in force': 'ok',
     workers: 'ok',
+    scheduler: 'ok',
     schedules: 'ok',
     'source of local': 'ok',
   });

@@ -19,7 +19,13 @@ const NAMES_SHOWN = 3;
 
 /** What can be seen in Redis of workers and schedulers. */
 export function checkProcesses(facts: ProcessFacts): Finding[] {
-  return [checkWorkers(facts), checkSchedules(facts), checkQueue(facts), checkRegistries(facts)];
+  return [
+    checkWorkers(facts),
+    checkScheduler(facts),
+    checkSchedules(facts),
+    checkQueue(facts),
+    checkRegistries(facts),
+  ];
 }
 
 function checkWorkers({ queue: { workers, sweeper } }: ProcessFacts): Finding {
@@ -31,6 +37,16 @@ function checkWorkers({ queue: { workers, sweeper } }: ProcessFacts): Finding {
     found: workers === undefined ? 'none that could be seen' : 'none',
     why,
     advice: 'start syncline worker, or syncline up; check its REDIS_URL and SYNCLINE_PREFIX',
+  });
+}
+
+function checkScheduler({ queue: { scheduler } }: ProcessFacts): Finding {
+  const check = 'scheduler';
+  if (scheduler !== undefined) return ok(check, `${scheduler} is at work`);
+  return warning(check, {
+    found: 'none has been at work for 90 s',
+    why: 'schedules go on as they are; a changed config waits, and a schedule that is lost stays so',
+    advice: 'start syncline scheduler, or syncline up; its log says why where it cannot',
   });
 }
 
@@ -52,7 +68,7 @@ function checkSchedules({ nowMs, queue, registries }: ProcessFacts): Finding {
       advice: 'look whether workers run and keep up, and whether a scheduler does',
     });
   }
-  return ok(check, `all ${registries.length}; whether a scheduler runs is not seen in Redis`);
+  return ok(check, `all ${registries.length}`);
 }
 
 function checkQueue({ nowMs, queue: { waiting, oldestDueAtMs } }: ProcessFacts): Finding {

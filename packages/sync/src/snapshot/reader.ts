@@ -7,9 +7,11 @@ import {
   SynclineError,
   type SynclineMeta,
 } from '@syncline/contract';
-import type { Blob, SnapshotStore } from '../ports.ts';
+import { LastKnown, type LastKnownOptions } from '../last-known.ts';
+import { type Blob, type SnapshotStore, systemClock } from '../ports.ts';
 import { type AttachmentKind, decodeAttachment } from './attachment.ts';
 import { AS_CHUNK, type Chunk, decodeChunk } from './chunk.ts';
+import { ChunkCache, type Entry } from './chunk-cache.ts';
 import { sha256 } from './digest.ts';
 import { decodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
 import { nameSortKey, type RowKey, sortKey } from './row-key.ts';
@@ -24,6 +26,8 @@ export interface SnapshotReader {
 export interface OpenSnapshot {
   readonly digest: string;
   readonly rowCount: number;
+  /** How long ago it was known to be the one that is served; `undefined` where that has just been read. */
+  readonly ageMs: number | undefined;
   /**
    * Rows by name, then version, as bytes order them: those strictly after `after`, and of these, where
    * `updatedAfterMs` is given, at least all whose `updatedAt` lies after it.
@@ -35,54 +39,55 @@ export interface OpenSnapshot {
   attachment(kind: AttachmentKind): Promise<unknown[]>;
 }
 
-interface Entry {
-  readonly key: string;
-  readonly row: ServedRow;
-}
-
 /** How much of what was read is kept, in rows. */
 const DEFAULT_CACHED_ROWS = 150_000;
-const CACHED_MANIFESTS = 64;
 /** A reader can fall behind collection only if it takes more than the collector's grace; once is enough. */
 const OPEN_ATTEMPTS = 3;
 
 export interface SnapshotReaderOptions {
   readonly store: Pick<SnapshotStore, 'readPointer' | 'readManifest' | 'readChunks'>;
   readonly cachedRows?: number;
+  /** Which errors say that the store is away: what was served last is opened then. By default none. */
+  readonly isAway?: LastKnownOptions['isAway'];
+  readonly clock?: LastKnownOptions['clock'];
+}
+
+interface Served {
+  readonly digest: string;
+  readonly manifest: Manifest;
 }
 
 /**
- * A reader that keeps chunks it has read. What it keeps never goes stale: a digest names one content.
+ * A reader that keeps chunks it has read, and of each registry the manifest that is served. What it keeps
+ * never goes stale: a digest names one content. Which digest is served is asked each time.
  */
 export function createSnapshotReader({
   store,
   cachedRows = DEFAULT_CACHED_ROWS,
+  isAway = () => false,
+  clock = systemClock,
 }: SnapshotReaderOptions): SnapshotReader {
-  const manifests = new Map<string, Manifest>();
+  const served = new LastKnown<Served | undefined>({ isAway, clock });
   const chunks = new ChunkCache(cachedRows);
 
   return {
     async open(registry) {
-      for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt += 1) {
-        const digest = await store.readPointer(registry);
-        if (digest === undefined) return undefined;
-        const manifest = await readManifest({ registry, digest });
-        if (manifest !== undefined) return openSnapshot({ registry, digest, manifest });
-      }
-      throw new SynclineError('snapshot-incomplete', `the snapshot of ${registry} has no manifest`);
+      const { value, ageMs } = await served.read(registry, () => readServed(registry));
+      return value === undefined ? undefined : openSnapshot(registry, { ...value, ageMs });
     },
   };
 
-  async function readManifest({ registry, digest }: { registry: string; digest: string }) {
-    const known = manifests.get(digest);
-    if (known !== undefined) return known;
-    const bytes = await store.readManifest(registry, digest);
-    if (bytes === undefined) return undefined;
-    const manifest = decodeManifest({ digest, bytes });
-    manifests.set(digest, manifest);
-    const [oldest] = manifests.keys();
-    if (manifests.size > CACHED_MANIFESTS && oldest !== undefined) manifests.delete(oldest);
-    return manifest;
+  /** The manifest too: a pointer whose manifest cannot be had is of no use to who reads on without the store. */
+  async function readServed(registry: string): Promise<Served | undefined> {
+    for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt += 1) {
+      const digest = await store.readPointer(registry);
+      if (digest === undefined) return undefined;
+      const known = served.peek(registry);
+      if (known?.digest === digest) return known;
+      const bytes = await store.readManifest(registry, digest);
+      if (bytes !== undefined) return { digest, manifest: decodeManifest({ digest, bytes }) };
+    }
+    throw new SynclineError('snapshot-incomplete', `the snapshot of ${registry} has no manifest`);
   }
 
   async function readEntries(registry: string, chunk: ManifestChunk): Promise<readonly Entry[]> {
@@ -97,15 +102,10 @@ export function createSnapshotReader({
     return entries;
   }
 
-  function openSnapshot({
-    registry,
-    digest,
-    manifest,
-  }: {
-    registry: string;
-    digest: string;
-    manifest: Manifest;
-  }): OpenSnapshot {
+  function openSnapshot(
+    registry: string,
+    { digest, manifest, ageMs }: Served & Pick<OpenSnapshot, 'ageMs'>,
+  ): OpenSnapshot {
     async function* entriesFrom(least: string, updatedAfterMs = Number.NEGATIVE_INFINITY) {
       for (const chunk of manifest.chunks.slice(firstChunkFor(manifest, least))) {
         if (chunk.newestMs <= updatedAfterMs) continue;
@@ -115,6 +115,7 @@ export function createSnapshotReader({
     return {
       digest,
       rowCount: manifest.rowCount,
+      ageMs,
       async *rows({ after, updatedAfterMs } = {}) {
         // The least key after `after`: NUL sorts before whatever else could follow.
         const least = after === undefined ? '' : `${sortKey(after)}\0`;
@@ -229,33 +230,4 @@ function toEntries(
     };
     return { key: sortKey(server), row };
   });
-}
-
-/** The chunks used last, up to a number of rows. */
-class ChunkCache {
-  readonly #maxRows: number;
-  readonly #chunks = new Map<string, readonly Entry[]>();
-  #rows = 0;
-
-  constructor(maxRows: number) {
-    this.#maxRows = maxRows;
-  }
-
-  get(digest: string): readonly Entry[] | undefined {
-    const entries = this.#chunks.get(digest);
-    if (entries === undefined) return undefined;
-    this.#chunks.delete(digest);
-    this.#chunks.set(digest, entries);
-    return entries;
-  }
-
-  set(digest: string, entries: readonly Entry[]): void {
-    this.#chunks.set(digest, entries);
-    this.#rows += entries.length;
-    for (const [oldest, dropped] of this.#chunks) {
-      if (this.#rows <= this.#maxRows || oldest === digest) break;
-      this.#chunks.delete(oldest);
-      this.#rows -= dropped.length;
-    }
-  }
 }

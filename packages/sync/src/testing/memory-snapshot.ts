@@ -38,6 +38,7 @@ export function testSnapshot(rows: readonly ServedRow[]): OpenSnapshot {
   return {
     digest: 'test',
     rowCount: sorted.length,
+    ageMs: undefined,
     async *rows({ after } = {}) {
       for (const row of sorted) {
         if (after === undefined || compareKeys(row.server, after) > 0) yield row;

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest';
+import { LastKnown } from './last-known.ts';
+
+const AWAY = new Error('away');
+
+function setUp() {
+  const clock = { nowMs: 0, monotonic: () => clock.nowMs };
+  const known = new LastKnown<string>({ clock, isAway: (error) => error === AWAY });
+  return { clock, known };
+}
+
+const away = () => Promise.reject(AWAY);
+
+test('gives what was read last, with its age, while the store is away, and what is new after that', async () => {
+  const { clock, known } = setUp();
+  expect(await known.read('a', async () => 'one')).toEqual({ value: 'one', ageMs: undefined });
+  clock.nowMs = 1_500;
+  expect(await known.read('a', away)).toEqual({ value: 'one', ageMs: 1_500 });
+  clock.nowMs = 60_000;
+  expect(await known.read('a', away)).toEqual({ value: 'one', ageMs: 60_000 });
+  expect(await known.read('a', async () => 'two')).toEqual({ value: 'two', ageMs: undefined });
+  clock.nowMs = 60_001;
+  expect(await known.read('a', away)).toEqual({ value: 'two', ageMs: 1 });
+});
+
+test('counts the age from when it was asked, not from when the answer came', async () => {
+  const { clock, known } = setUp();
+  await known.read('a', async () => {
+    clock.nowMs = 400;
+    return 'one';
+  });
+  expect(await known.read('a', away)).toEqual({ value: 'one', ageMs: 400 });
+});
+
+test('has no answer to what was never answered, and hides no other error', async () => {
+  const { known } = setUp();
+  await expect(known.read('a', away)).rejects.toBe(AWAY);
+  await known.read('a', async () => 'one');
+  await expect(known.read('b', away)).rejects.toBe(AWAY);
+  await expect(known.read('a', () => Promise.reject(new Error('corrupt')))).rejects.toThrow(
+    'corrupt',
+  );
+});
+
+test('an answer that comes late does not take the place of a newer one', async () => {
+  const { known } = setUp();
+  const slow = Promise.withResolvers<string>();
+  const asked = known.read('a', () => slow.promise);
+  await known.read('a', async () => 'two');
+  slow.resolve('one');
+  expect(await asked).toEqual({ value: 'one', ageMs: undefined });
+  expect(await known.read('a', away)).toMatchObject({ value: 'two' });
+});
+
+test('who asked before a newer answer and got none is given the newer one', async () => {
+  const { known } = setUp();
+  await known.read('a', async () => 'one');
+  const slow = Promise.withResolvers<string>();
+  const asked = known.read('a', () => slow.promise);
+  await known.read('a', async () => 'two');
+  slow.reject(AWAY);
+  expect(await asked).toMatchObject({ value: 'two' });
+});
