@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const redis = { globalSetup: ['test/support/redis-global-setup.ts'] };
+/** These wait for Redis and for processes more than they compute. */
+const ALL_CORES = '100%';
 
 export default defineConfig({
   test: {
@@ -14,6 +16,7 @@ export default defineConfig({
             'test/chaos/history/**/*.test.ts',
           ],
           exclude: ['**/*.redis.test.ts'],
+          maxWorkers: ALL_CORES,
           testTimeout: 20_000,
         },
       },
@@ -24,6 +27,7 @@ export default defineConfig({
             '{packages,apps}/*/src/**/*.redis.test.ts',
             'test/{support,chaos}/**/*.redis.test.ts',
           ],
+          maxWorkers: ALL_CORES,
           testTimeout: 20_000,
           hookTimeout: 20_000,
           ...redis,
