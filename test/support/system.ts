@@ -53,6 +53,9 @@ export interface StartOptions {
   readonly nodeArgs?: readonly string[];
 }
 
+/** Where many start at once on a busy machine, compiling alone takes its time. */
+const START_TIMEOUT_MS = 40_000;
+
 /** Starts the whole system. All of it ends with the test, and its keys are deleted. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const { lifetime = testLifetime, schedulers = 1, workers = 2, awaitReady = true } = options;
@@ -80,7 +83,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       },
       lifetime,
     });
-    await started.waitForLog(({ msg }) => msg === 'started', { what: 'that it has started' });
+    await started.waitForLog(({ msg }) => msg === 'started', {
+      what: 'that it has started',
+      timeoutMs: START_TIMEOUT_MS,
+    });
     return started;
   };
   const startMany = (program: Program, count: number) =>

@@ -103,6 +103,29 @@ test('a Redis that was emptied has everything scheduled and synced again', async
   expect(await hints()).toEqual(['startup alpha', 'startup beta']);
 });
 
+test('a Redis that lost only the last config has it put in force again, and synced', async () => {
+  const { createScheduler, hints, schedules, redis, keys, queue } = createShared();
+  const [first, second] = [createScheduler(), createScheduler()];
+  for (const it of [first, second]) it.adopt({ input: configOf('alpha'), digest: 'old' });
+  await first.pass();
+  await second.pass();
+  const edition = await redis.get(keys.configEdition);
+  first.adopt({ input: configOf('alpha', 'beta'), digest: 'new' });
+  await first.pass();
+  await redis.mset(keys.config, 'old', keys.configEdition, edition ?? '');
+  await queue.removeJobScheduler('beta');
+  await queue.remove('startup-beta-0-new');
+  expect(await hints()).not.toContain('startup beta');
+  // It knows of no later edition than there is.
+  await second.pass();
+  expect(await redis.get(keys.config)).toBe('old');
+  await first.pass();
+  await second.pass();
+  expect(await redis.get(keys.config)).toBe('new');
+  expect(await schedules()).toEqual(['alpha', 'beta']);
+  expect(await hints()).toContain('startup beta');
+});
+
 test('what is no config at its key is replaced', async () => {
   const { createScheduler, redis, keys, schedules } = createShared();
   const scheduler = createScheduler();

@@ -2,6 +2,7 @@ import { type Config, type RedisKeys, syncTargets } from '@syncline/contract';
 import {
   type ConfigDocument,
   claimEpoch,
+  configEdition,
   createRegistryReader,
   publishConfig,
   type Redis,
@@ -40,6 +41,8 @@ export function createReconcile(deps: ReconcileDependencies): Reconcile {
   /** What our own file has, and whether Redis is to be told. */
   let own: ConfigDocument | undefined;
   let isNews = false;
+  /** The edition that our last publication was. */
+  let edition = 0;
   /** The config whose due registries have been hinted at. */
   let hintedDigest: string | undefined;
 
@@ -67,16 +70,20 @@ export function createReconcile(deps: ReconcileDependencies): Reconcile {
   };
 
   /**
-   * At start, and when our own file has changed; and where Redis has lost what was in force. Never
-   * otherwise: replicas with different files must not undo each other.
+   * At start, and when our own file has changed; and where Redis has lost what was in force: all of it, or
+   * the last editions, as after a failover to a replica that lagged. Never otherwise: replicas with
+   * different files must not undo each other.
    */
   async function publish(): Promise<void> {
     if (own === undefined) return;
     // What is no text is no config: it is replaced.
     const isInForce = (await redis.type(keys.config)) === 'string';
-    if (!isNews && isInForce) return;
-    await publishConfig({ redis, keys }, own);
+    const isLost = (await configEdition({ redis, keys })) < edition;
+    if (!isNews && isInForce && !isLost) return;
+    edition = await publishConfig({ redis, keys }, own);
     isNews = false;
+    // What was synced since is lost too, and who is due has to be looked for again.
+    if (isLost) hintedDigest = undefined;
   }
 
   async function mendSchedules(config: Config): Promise<void> {

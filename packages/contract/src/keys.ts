@@ -18,6 +18,8 @@ export function redisKeys(prefix: string) {
     config: `${prefix}:config`,
     /** String: the config of that digest, JSON. */
     configDocument: (digest: string) => `${prefix}:config:${digest}`,
+    /** String: how many configs have been put in force here; fewer than a scheduler knows of, and some are lost. */
+    configEdition: `${prefix}:config-edition`,
     /** String: present as long as this Redis has kept its data; missing means that it came up empty. */
     epoch: `${prefix}:epoch`,
     /** Sorted set: registries that have data here, scored with when the config dropped them (ms), 0 while it names them. */

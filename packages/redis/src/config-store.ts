@@ -21,21 +21,41 @@ export interface ConfigDocument {
   readonly digest: string;
 }
 
-/** Puts a config in force: every process follows the pointer. */
+/**
+ * Puts a config in force: every process follows the pointer.
+ *
+ * @returns its edition, which {@link configEdition} falls below only where Redis has lost it
+ */
 export async function publishConfig(
   { redis, keys }: { redis: Redis; keys: RedisKeys },
   { input, digest }: ConfigDocument,
-): Promise<void> {
+): Promise<number> {
   // Whatever lies there, this config takes its place.
   const before = (await redis.type(keys.config)) === 'string' ? await redis.get(keys.config) : null;
+  const edition = 1 + (await configEdition({ redis, keys }));
   const change = redis
     .multi()
     .set(keys.configDocument(digest), JSON.stringify(input))
+    .set(keys.configEdition, edition)
     .set(keys.config, digest);
   if (before !== null && before !== digest) {
     change.expire(keys.configDocument(before), REPLACED_CONFIG_TTL_S);
   }
   await execute(change);
+  return edition;
+}
+
+/** How many configs have been put in force, as far as this Redis remembers. */
+export async function configEdition({
+  redis,
+  keys,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+}): Promise<number> {
+  if ((await redis.type(keys.configEdition)) !== 'string') return 0;
+  const stored = await redis.get(keys.configEdition);
+  return /^\d{1,15}$/.test(stored ?? '') ? Number(stored) : 0;
 }
 
 /**

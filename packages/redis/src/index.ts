@@ -1,5 +1,10 @@
 export type { Redis } from 'ioredis';
-export { type ConfigDocument, createConfigFollower, publishConfig } from './config-store.ts';
+export {
+  type ConfigDocument,
+  configEdition,
+  createConfigFollower,
+  publishConfig,
+} from './config-store.ts';
 export { connectRedis, untilReady } from './connection.ts';
 export { claimEpoch } from './epoch.ts';
 export { createOperations, type Operations } from './operations.ts';

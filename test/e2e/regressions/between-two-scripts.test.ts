@@ -1,0 +1,93 @@
+/**
+ * Bit: Trigger.dev, issue 834.
+ * There: Redis died between two Lua calls that belonged together, and what they were about was stuck for ever.
+ * Here: Redis is killed after each single step of a request and its run: each time the request is answered in the end.
+ */
+import { QUEUE_NAME, redisKeys } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import {
+  connect,
+  generateRows,
+  startRedisServer,
+  startSystem,
+  until,
+  untilComplete,
+  untilRegistry,
+  waitUntilReady,
+  writeRegistryFile,
+} from '../../support/index.ts';
+import { startRedisCut } from './redis-cut.ts';
+
+const ROWS = generateRows({ count: 30, seed: 834 });
+/** More than a request and its run have: the test itself says when it is through. */
+const MOST_STEPS = 16;
+/** The name of a command comes first, after its length. To read is no step. */
+const WRITES = /^\$\d+\r\n(eval|evalsha|hincrby)\r\n/i;
+
+test('Redis dies after any step between a request and its answer, and nothing is stuck', {
+  timeout: 120_000,
+}, async () => {
+  const redis = await startRedisServer();
+  const cut = await startRedisCut(redis);
+  const names = Array.from({ length: MOST_STEPS }, (_, index) => `cut-${index + 1}-`);
+  const files = await Promise.all(names.map(() => writeRegistryFile(ROWS)));
+  const system = await startSystem({
+    config: {
+      registries: names.map((name, index) => ({
+        name: `${name}after`,
+        file: { path: files[index]?.path ?? '' },
+        syncPolicy: { interval: '12h' },
+      })),
+    },
+    redisUrl: cut.url,
+    schedulers: 0,
+    workers: 1,
+    awaitReady: false,
+  });
+  // Not through the cut: to look after the schedules is no step.
+  await system.start('scheduler', { env: { REDIS_URL: redis.url } });
+  const { client } = system;
+  // And neither is to look.
+  const direct = connect(redis.url);
+  const { control, queuePrefix } = redisKeys(system.prefix);
+  const isAnswered = async (registry: string) =>
+    (await direct.hget(control(registry), 'handled')) !== null &&
+    (await direct.exists(`${queuePrefix}:${QUEUE_NAME}:request-${registry}-1`)) === 0;
+  for (const name of names) await untilComplete(client, `${name}after`);
+
+  const cutAfter: string[] = [];
+  for (const [index, name] of names.entries()) {
+    const registry = `${name}after`;
+    await files[index]?.replace(ROWS.slice(1));
+    // Whoever looks at all registries at once is no step of this one.
+    const isStep = (command: string) =>
+      WRITES.test(command) && names.every((it) => command.includes(it) === (it === name));
+    const death = cut.killAfter(index + 1, isStep);
+    // What is not acknowledged need not be done; what is counted will be all the same.
+    await client.post(`/v1/registries/${registry}/sync`);
+    const allDone = until(async () => (await isAnswered(registry)) && death.callOff(), {
+      what: `Redis to be killed after step ${index + 1}, or all to be done`,
+    });
+    const isDone = await Promise.race([allDone, death.happened.then(() => false)]);
+    allDone.catch(() => {});
+    if (isDone) break;
+    await redis.start();
+    cutAfter.push(registry);
+    await waitUntilReady(client);
+  }
+  expect(cutAfter.length).toBeGreaterThanOrEqual(6);
+  expect(cutAfter.length).toBeLessThan(MOST_STEPS);
+
+  for (const registry of cutAfter) {
+    const after = await untilRegistry(
+      client,
+      registry,
+      (it) => it.control.handled === it.control.requested && it.status.phase === 'Complete',
+      { what: `${registry} to be answered and settled`, timeoutMs: 30_000 },
+    );
+    expect(after.status.consecutiveFailures).toBe(0);
+    if (after.control.requested > 0) expect(after.status.versionCount).toBe(ROWS.length - 1);
+    expect(await client.sync(registry)).toMatchObject({ trigger: 'manual' });
+    expect((await client.registry(registry)).status.versionCount).toBe(ROWS.length - 1);
+  }
+});

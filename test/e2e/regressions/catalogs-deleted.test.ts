@@ -1,0 +1,85 @@
+/**
+ * Bit: obot, pull request 3540.
+ * There: all catalogs were deleted by accident.
+ * Here: a config that does not hold changes nothing, and one that drops everything takes no data for ten minutes: it comes back whole.
+ */
+import { rm } from 'node:fs/promises';
+import { redisKeys } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import {
+  connect,
+  generateRows,
+  startSystem,
+  startUpstream,
+  until,
+  untilComplete,
+} from '../../support/index.ts';
+
+const ROWS = generateRows({ count: 40, seed: 3_540 });
+const NAMES = ['one', 'two', 'three'];
+
+test('neither an accident with the config nor the loss of it deletes a catalog', async () => {
+  const upstream = await startUpstream({ rows: ROWS });
+  const configOf = (names: readonly string[]) => ({
+    registries: names.map((name) => ({
+      name,
+      api: { endpoint: upstream.url },
+      syncPolicy: { interval: '12h' },
+    })),
+  });
+  const catalogs = [{ name: 'all', registries: NAMES }];
+  const system = await startSystem({
+    config: { ...configOf(NAMES), catalogs },
+    workers: 1,
+  });
+  const { client, config, prefix, redisUrl } = system;
+  const [scheduler] = system.schedulers;
+  if (scheduler === undefined) throw new Error('expected a scheduler');
+  const snapshots = async () => {
+    const found = await Promise.all(NAMES.map((name) => client.registry(name)));
+    return found.map(({ snapshot }) => snapshot);
+  };
+  for (const name of NAMES) await untilComplete(client, name);
+  await until(async () => (await client.allServers('all')).length === ROWS.length, {
+    what: 'the catalog of all',
+  });
+  const before = await snapshots();
+
+  const accidents = [
+    () => config.replaceText(''),
+    () => config.replaceText(JSON.stringify(configOf([]))),
+    () => rm(config.path),
+  ];
+  for (const cause of accidents) {
+    const lines = scheduler.output.logs.length;
+    await cause();
+    await scheduler.waitForLog(
+      (line) => line.level === 'error' && scheduler.output.logs.indexOf(line) >= lines,
+      { what: 'that the config is refused' },
+    );
+    for (const name of [...NAMES, 'all']) {
+      expect(await client.allServers(name), `${cause}`).toHaveLength(ROWS.length);
+    }
+  }
+
+  // A good one that drops all but one: meant, as far as anyone can tell. The data waits.
+  const direct = connect(redisUrl);
+  const keys = redisKeys(prefix);
+  await config.replace(configOf(NAMES.slice(0, 1)));
+  await until(async () => Number(await direct.zscore(keys.registries, 'three')) > 0, {
+    what: 'the scheduler to have noted what is dropped',
+  });
+  await until(async () => (await client.get('/registry/three/v0.1/servers')).status === 404, {
+    what: 'the api to follow',
+  });
+  const asked = upstream.requests.length;
+  await config.replace({ ...configOf(NAMES), catalogs });
+  await until(async () => (await client.get('/registry/all/v0.1/servers')).status === 200, {
+    what: 'all to be served again',
+  });
+  expect(await snapshots()).toEqual(before);
+  for (const name of [...NAMES, 'all']) {
+    expect(await client.allServers(name)).toHaveLength(ROWS.length);
+  }
+  expect(upstream.requests).toHaveLength(asked);
+});

@@ -1,0 +1,103 @@
+/**
+ * Bit: Sourcebot, issue 1039, and cnpmcore, issue 739.
+ * There: a 500 of GitLab removed repositories, and a passing 404 removed packages: not found was read as deleted.
+ * Here: only an upstream that answers well, to its last page, can take anything away; and not too much of it at once.
+ */
+import { expect, test } from 'vitest';
+import {
+  type ApiClient,
+  type Behaviour,
+  generateRows,
+  type RecordedRequest,
+  rowKey,
+  startSystem,
+  startUpstream,
+  untilComplete,
+} from '../../support/index.ts';
+
+/** Three pages of the upstream's. */
+const ROWS = generateRows({ count: 250, seed: 739 });
+
+const isFirstPage = ({ query }: RecordedRequest) => !query.has('cursor');
+const isLaterPage = ({ query }: RecordedRequest) => query.has('cursor');
+
+interface Fault {
+  readonly name: string;
+  readonly behaviour: Behaviour;
+  readonly code: string;
+}
+
+const status = (code: number, body = 'x'): Behaviour => ({ kind: 'status', status: code, body });
+const FAULTS: readonly Fault[] = [
+  { name: 'a 404', behaviour: status(404), code: 'source-http-status' },
+  { name: 'a 410', behaviour: status(410), code: 'source-http-status' },
+  { name: 'a 403', behaviour: status(403), code: 'source-http-status' },
+  { name: 'a 500', behaviour: status(500), code: 'source-http-status' },
+  {
+    name: 'a 500 whose body is an empty registry',
+    behaviour: status(500, '{"servers":[],"metadata":{"count":0}}'),
+    code: 'source-http-status',
+  },
+  { name: 'a page for people', behaviour: { kind: 'html' }, code: 'source-not-json' },
+  { name: 'half an answer', behaviour: { kind: 'truncated-json' }, code: 'source-not-json' },
+  {
+    name: 'a broken connection',
+    behaviour: { kind: 'broken-connection' },
+    code: 'source-unreachable',
+  },
+];
+
+test('whatever an upstream fails with, at its first page or in the middle, takes nothing away', async () => {
+  const upstream = await startUpstream({ rows: ROWS });
+  const config = {
+    registries: [
+      { name: 'source', api: { endpoint: upstream.url }, syncPolicy: { interval: '12h' } },
+    ],
+  };
+  const { client } = await startSystem({ config, workers: 1 });
+  const before = await untilComplete(client, 'source');
+  // A registry that fails already is asked once a run: the retries need not be waited for eight times.
+  const first = upstream.behave({ kind: 'html' });
+  expect(await client.sync('source')).toMatchObject({ outcome: 'failed' });
+  expect(first.applied).toHaveLength(1);
+
+  for (const { name, behaviour, code } of FAULTS) {
+    for (const when of [isFirstPage, isLaterPage]) {
+      const script = upstream.behave(behaviour, { when, times: Number.POSITIVE_INFINITY });
+      expect(await client.sync('source'), name).toMatchObject({
+        outcome: 'failed',
+        error: { code },
+      });
+      expect(script.applied.length, name).toBeGreaterThan(0);
+      script.end();
+      const after = await client.registry('source');
+      expect(after.snapshot, name).toBe(before.snapshot);
+      expect(after.status.lastSuccessAt, name).toBe(before.status.lastSuccessAt);
+    }
+  }
+  await expectAllServed(client);
+
+  // An answer that is well formed, and has lost everything, is looked at by people first.
+  upstream.replace([]);
+  expect(await client.sync('source')).toMatchObject({ outcome: 'held' });
+  expect((await client.registry('source')).held).toMatchObject({ reason: 'empty' });
+  await expectAllServed(client);
+
+  // What has been taken away by an upstream that is well is gone.
+  upstream.replace(ROWS.slice(10));
+  expect(await client.sync('source')).toMatchObject({
+    outcome: 'published',
+    diff: { removed: 10 },
+  });
+  expect(await client.allServers('source')).toHaveLength(ROWS.length - 10);
+});
+
+/** In the list, and each of them by its name: a mirror of ours asks for either. */
+async function expectAllServed(client: ApiClient): Promise<void> {
+  const served = await client.allServers('source');
+  expect(served.map(rowKey).sort()).toEqual(ROWS.map(rowKey).sort());
+  for (const { server } of [ROWS.at(0), ROWS.at(-1)].filter((row) => row !== undefined)) {
+    const path = `/registry/source/v0.1/servers/${encodeURIComponent(server.name)}/versions/${server.version}`;
+    expect(await client.get(path)).toMatchObject({ status: 200 });
+  }
+}

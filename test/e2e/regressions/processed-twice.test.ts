@@ -1,0 +1,84 @@
+/**
+ * Bit: Sourcebot, issue 523.
+ * There: the same repository was indexed twice at once, since a job for it was added while one was running.
+ * Here: whoever asks, and however often, one registry is walked by one worker at a time.
+ */
+import { type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
+import { Queue } from 'bullmq';
+import { expect, test } from 'vitest';
+import {
+  generateRows,
+  OPS_ENV,
+  opsUrl,
+  readMetrics,
+  startSystem,
+  startUpstream,
+  sumOf,
+  testLifetime,
+  until,
+  untilComplete,
+  untilRegistry,
+} from '../../support/index.ts';
+import { workerThatRuns } from './who-holds.ts';
+
+test('while one worker walks a registry, ticks, requests and jobs of others begin no second walk', async () => {
+  const upstream = await startUpstream({ rows: generateRows({ count: 50, seed: 523 }) });
+  const system = await startSystem({
+    config: {
+      registries: [
+        { name: 'wanted', api: { endpoint: upstream.url }, syncPolicy: { interval: '1s' } },
+      ],
+    },
+    workers: 3,
+    env: OPS_ENV,
+  });
+  const { client, workers } = system;
+  await untilComplete(client, 'wanted');
+  const gate = upstream.hold({ times: Number.POSITIVE_INFINITY });
+  testLifetime.defer(() => gate.release());
+  await gate.arrived;
+  const holder = await workerThatRuns(system, 'wanted');
+  const { status } = await client.registry('wanted');
+
+  const queue = openQueue(system);
+  const payload: JobPayloadInput = { v: 1, registry: 'wanted', force: true };
+  const asked = await Promise.all([
+    ...Array.from({ length: 5 }, () => client.post('/v1/registries/wanted/sync')),
+    ...Array.from({ length: 5 }, () => queue.add('sync', payload)),
+  ]);
+  expect(asked).toHaveLength(10);
+  const urls = await Promise.all(workers.map(opsUrl));
+  await until(
+    async (see) => {
+      const metrics = await Promise.all(urls.map(readMetrics));
+      const [skipped, busy] = [
+        metrics.reduce((sum, of) => sum + sumOf(of, 'syncline_overlaps_skipped_total'), 0),
+        (await queue.getJobCounts('wait', 'active'))['wait'],
+      ];
+      see({ skipped, busy, waiting: gate.waiting });
+      return skipped >= 3 && busy === 0;
+    },
+    { what: 'three ticks, and all that was asked for, to have met the walk' },
+  );
+  expect(gate.waiting).toBe(1);
+  expect(await workerThatRuns(system, 'wanted')).toBe(holder);
+  expect((await client.registry('wanted')).status.term).toBe(status.term);
+
+  // All ten are answered by the one run that begins next.
+  const requested = (await client.registry('wanted')).control.requested;
+  gate.release();
+  await untilRegistry(client, 'wanted', ({ control }) => control.handled >= requested);
+  const runs = await client.runs('wanted');
+  const answering = runs.filter(({ trigger }) => trigger === 'manual');
+  expect(answering).toMatchObject([{ handledRequest: requested, outcome: 'unchanged' }]);
+});
+
+function openQueue({ redisUrl, prefix }: { redisUrl: string; prefix: string }): Queue {
+  const { hostname: host, port } = new URL(redisUrl);
+  const queue = new Queue(QUEUE_NAME, {
+    connection: { host, port: Number(port) },
+    prefix: redisKeys(prefix).queuePrefix,
+  });
+  testLifetime.defer(() => queue.close());
+  return queue;
+}

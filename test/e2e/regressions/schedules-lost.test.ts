@@ -1,0 +1,77 @@
+/**
+ * Bit: Harbor, issue 18836.
+ * There: Redis had forgotten most schedules, 217 of 250, and nothing said so or fired until the job service was restarted.
+ * Here: a Redis that comes back with less than it had is made whole at once, by the processes that run already.
+ */
+import { QUEUE_NAME, redisKeys } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import {
+  connect,
+  generateRows,
+  type RedisServerHandle,
+  startRedisServer,
+  startSystem,
+  until,
+  untilComplete,
+  writeRegistryFile,
+} from '../../support/index.ts';
+
+const ALL = Array.from({ length: 250 }, (_, index) => `registry-${index}`);
+const KEPT = ALL.slice(0, 33);
+
+test('of 250 schedules 217 are lost with the end of the append-only file: all fire again, and nobody restarts a thing', async () => {
+  const redis = await startRedisServer();
+  const { path } = await writeRegistryFile(generateRows({ count: 2, seed: 18_836 }));
+  const configOf = (names: readonly string[]) => ({
+    registries: names.map((name) => ({ name, file: { path }, syncPolicy: { interval: '12h' } })),
+  });
+  const system = await startSystem({
+    config: configOf(KEPT),
+    redisUrl: redis.url,
+    workers: 0,
+  });
+  const { client, config, prefix } = system;
+  const [scheduler] = system.schedulers;
+  if (scheduler === undefined) throw new Error('expected a scheduler');
+  await untilSchedules(redis, prefix, KEPT);
+
+  // From here on nothing reaches the disk.
+  await connect(redis.url).config('SET', 'appendonly', 'no');
+  await config.replace(configOf(ALL));
+  await untilSchedules(redis, prefix, ALL);
+  scheduler.pause();
+  await redis.kill();
+  await redis.start();
+  await untilSchedules(redis, prefix, KEPT);
+  scheduler.resume();
+
+  await untilSchedules(redis, prefix, ALL);
+  // Those that nobody remembers are synced without waiting for their first tick, in half a day.
+  await system.start('worker');
+  for (const name of [...ALL.slice(-3), ...KEPT.slice(0, 3)]) await untilComplete(client, name);
+  for (const process of [scheduler, system.api]) {
+    expect(process.running, `${process.name}:\n${process.output.tail()}`).toBe(true);
+  }
+});
+
+/** Waits until exactly these are scheduled, each with the job that is to fire next. */
+async function untilSchedules(
+  { url }: RedisServerHandle,
+  prefix: string,
+  names: readonly string[],
+): Promise<void> {
+  const client = connect(url);
+  const key = `${redisKeys(prefix).queuePrefix}:${QUEUE_NAME}:repeat`;
+  await until(
+    async (see) => {
+      const stored = await client.zrange(key, '0', '-1', 'WITHSCORES');
+      const jobs = stored.flatMap((name, index) =>
+        index % 2 === 0 ? [`${key}:${name}:${stored[index + 1]}`] : [],
+      );
+      const fire = jobs.length === 0 ? 0 : await client.exists(...jobs);
+      see(`${jobs.length} schedules, of which ${fire} will fire`);
+      return fire === names.length && jobs.length === names.length;
+    },
+    { what: `${names.length} schedules`, timeoutMs: 20_000 },
+  );
+}
