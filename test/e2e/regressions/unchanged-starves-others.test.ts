@@ -1,20 +1,17 @@
 /**
  * Bit: ToolHive Registry Server, in its code (`GetNextSyncJob`, `ORDER BY ended_at LIMIT 1`).
- * There: the oldest row came first each time: an unchanged one, or one in progress, starved all others, for up to an hour.
- * Here: each registry has a schedule and a lease of its own; none stands before another.
+ * There: an unchanged source stayed the oldest and came first each time: those after it were never synced.
+ * Here: each registry has a schedule of its own, and waits its turn again once it has been looked at.
  */
 import { expect, test } from 'vitest';
 import {
   generateRows,
   startSystem,
   startUpstream,
-  testLifetime,
   type Upstream,
   untilComplete,
-  untilRegistry,
   untilRun,
 } from '../../support/index.ts';
-import { workerThatRuns } from './who-holds.ts';
 
 const ROWS = generateRows({ count: 60, seed: 772 });
 const OTHERS = ['other-a', 'other-b', 'other-c', 'other-d'];
@@ -64,41 +61,4 @@ test('sources that never change keep no other from being synced, and are not ask
   const asked = of('a-unchanged-and-due').requests.length;
   expect(asked).toBeGreaterThan(0);
   expect(asked).toBeLessThanOrEqual((Date.now() - since) / 1_000 + 1);
-});
-
-test('a run that its process has left in progress holds up nobody else, and itself for seconds only', async () => {
-  const { of, config } = await startUpstreams({ 'a-stuck': '12h', ...everySecond });
-  const system = await startSystem({ config });
-  const { client } = system;
-  for (const { name } of config.registries) await untilComplete(client, name);
-  const gate = of('a-stuck').hold();
-  testLifetime.defer(() => gate.release());
-  expect((await client.post('/v1/registries/a-stuck/sync')).status).toBe(202);
-  await gate.arrived;
-  const holder = await workerThatRuns(system, 'a-stuck');
-  const { status } = await client.registry('a-stuck');
-
-  const expectOthersGoOn = async (lost: number) => {
-    for (const name of OTHERS) of(name).replace(ROWS.slice(lost));
-    for (const name of OTHERS) {
-      await untilRun(client, name, ({ rowCount }) => rowCount === ROWS.length - lost);
-    }
-    return client.registry('a-stuck');
-  };
-  expect((await expectOthersGoOn(1)).status.phase).toBe('Syncing');
-  await holder.kill();
-  // Its row still says so while the others are synced again.
-  expect((await expectOthersGoOn(2)).status.term).toBe(status.term);
-
-  const isLater = ({ term }: { term: string }) => Number(term) > Number(status.term);
-  expect(await untilRun(client, 'a-stuck', isLater)).toMatchObject({
-    outcome: 'unchanged',
-    trigger: 'manual',
-  });
-  const { control } = await untilRegistry(
-    client,
-    'a-stuck',
-    (it) => it.status.phase === 'Complete',
-  );
-  expect(control.handled).toBe(control.requested);
 });
