@@ -37,8 +37,8 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
-          // Each file runs several processes of ours: more at once would measure the machine.
-          maxWorkers: 2,
+          // Each file runs several processes of ours, and waits for them: more at once would measure the machine.
+          maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           ...redis,

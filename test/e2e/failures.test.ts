@@ -5,7 +5,6 @@ import {
   startSystem,
   startUpstream,
   type UpstreamRow,
-  until,
   untilComplete,
   untilRegistry,
   untilRun,
@@ -141,16 +140,15 @@ test('an upstream that says when to come back is left alone until then', async (
 
   // Its schedule ticks each second, and none of the ticks asks the upstream.
   const terms = new Set<string>();
-  await until(
-    async (see) => {
-      const { status } = await client.registry('limited');
-      see(status);
-      terms.add(status.term ?? '');
-      return terms.size > 3;
+  const { status } = await untilRegistry(
+    client,
+    'limited',
+    (it) => {
+      terms.add(it.status.term ?? '');
+      return terms.size > 3 && it.status.phase !== 'Syncing';
     },
-    { what: 'three more ticks' },
+    { what: 'three more ticks, and nothing under way' },
   );
-  const { status } = await client.registry('limited');
   expect(status).toMatchObject({
     phase: 'Failed',
     errorCode: 'source-rate-limited',
