@@ -17,7 +17,9 @@ const CHECKS = {
   lint: () => command(`biome ci --error-on-warnings --max-diagnostics=100 --colors=${COLORS}`),
   // turbo wants pnpm on the PATH.
   types: () =>
-    command('npx -y -p pnpm@12.21.0 -- turbo run typecheck --continue --output-logs=errors-only'),
+    command(
+      'npx -y --prefer-offline -p pnpm@12.21.0 -- turbo run typecheck --continue --output-logs=errors-only',
+    ),
   dependencies: () => command('node infra/check-dependencies.mjs'),
   unused: () => command('knip'),
   unit: () => tests('unit'),

@@ -78,9 +78,13 @@ async function packAll(directory: string): Promise<string[]> {
   for (const name of PACKAGES) {
     const of = path.join(projectRoot, 'packages', name);
     await runCommand(TSC, ['-p', 'tsconfig.build.json'], { directory: of });
-    await runCommand('npx', ['-y', 'pnpm@12.21.0', 'pack', '--pack-destination', directory], {
-      directory: of,
-    });
+    await runCommand(
+      'npx',
+      ['-y', '--prefer-offline', 'pnpm@12.21.0', 'pack', '--pack-destination', directory],
+      {
+        directory: of,
+      },
+    );
   }
   return PACKAGES.map((name) => `./syncline-${name}-0.1.0.tgz`);
 }

@@ -26,7 +26,13 @@ test('captures the log of a process that has an environment from scratch', async
   const entry = await program(LOGGING);
   const running = await startProcess({ name: 'logger', entry, env: { GIVEN: '1' } });
   const line = await running.waitForLog(({ msg }) => msg === 'started');
-  expect(line['env']).toEqual(['PATH', 'HOME', 'GIVEN', 'SYNCLINE_TEST_PROCESS']);
+  expect(line['env']).toEqual([
+    'PATH',
+    'HOME',
+    'NODE_COMPILE_CACHE',
+    'GIVEN',
+    'SYNCLINE_TEST_PROCESS',
+  ]);
   expect(running.output.lines[0]).toBe('plain text');
   expect(await running.stop()).toEqual({ code: 3, signal: null });
   expect(running.running).toBe(false);

@@ -1,9 +1,9 @@
 import { SynclineError } from '@syncline/contract';
+import { testPreview } from '@syncline/sync/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createControlPolicy } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { MemoryWorld, serveApi } from './testing/memory-api.ts';
-import { testPreview } from './testing/test-preview.ts';
 
 const ENDPOINT = 'https://registry.example.com/base';
 const CONFIG = {

@@ -11,6 +11,22 @@ export const PREVIEW_QUEUE_NAME = 'registry-preview';
  */
 export function redisKeys(prefix: string) {
   const registryKey = (registry: string, suffix: string) => `${prefix}:{${registry}}:${suffix}`;
+  const ofRegistry = {
+    /** Hash: status, and the lease within it. */
+    status: (registry: string) => registryKey(registry, 'status'),
+    /** Hash: what operators and requesters want. */
+    control: (registry: string) => registryKey(registry, 'control'),
+    /** Stream: one entry a run, its id the run's term. */
+    runs: (registry: string) => registryKey(registry, 'runs'),
+    /** String: digest of the manifest that is served. */
+    snapshot: (registry: string) => registryKey(registry, 'snapshot'),
+    /** Hash: digest to manifest bytes. */
+    snapshotManifests: (registry: string) => registryKey(registry, 'snapshot:manifests'),
+    /** Hash: digest to chunk bytes. */
+    snapshotChunks: (registry: string) => registryKey(registry, 'snapshot:chunks'),
+    /** Sorted set: manifest digests, scored with when each was superseded (ms), +inf while served. */
+    snapshotHistory: (registry: string) => registryKey(registry, 'snapshot:history'),
+  };
   return {
     /** BullMQ's own prefix. */
     queuePrefix: `{${prefix}:queue}`,
@@ -34,20 +50,9 @@ export function redisKeys(prefix: string) {
     requestPlaces: (host: string) => `${prefix}:{host:${host}}:places`,
     /** String with expiry: when the last request to a host with a budget begins (µs); it may be ahead. */
     lastRequest: (host: string) => `${prefix}:{host:${host}}:last`,
-    /** Hash: status, and the lease within it. */
-    status: (registry: string) => registryKey(registry, 'status'),
-    /** Hash: what operators and requesters want. */
-    control: (registry: string) => registryKey(registry, 'control'),
-    /** Stream: one entry a run, its id the run's term. */
-    runs: (registry: string) => registryKey(registry, 'runs'),
-    /** String: digest of the manifest that is served. */
-    snapshot: (registry: string) => registryKey(registry, 'snapshot'),
-    /** Hash: digest to manifest bytes. */
-    snapshotManifests: (registry: string) => registryKey(registry, 'snapshot:manifests'),
-    /** Hash: digest to chunk bytes. */
-    snapshotChunks: (registry: string) => registryKey(registry, 'snapshot:chunks'),
-    /** Sorted set: manifest digests, scored with when each was superseded (ms), +inf while served. */
-    snapshotHistory: (registry: string) => registryKey(registry, 'snapshot:history'),
+    ...ofRegistry,
+    /** All that a registry has, for where it goes as a whole. */
+    allOfRegistry: (registry: string) => Object.values(ofRegistry).map((key) => key(registry)),
   } as const;
 }
 

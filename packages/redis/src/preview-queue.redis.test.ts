@@ -1,47 +1,12 @@
-import {
-  PREVIEW_QUEUE_NAME,
-  type Preview,
-  type PreviewJob,
-  SynclineError,
-} from '@syncline/contract';
-import { createRecordingLogger } from '@syncline/sync/testing';
+import { PREVIEW_QUEUE_NAME, type PreviewJob, SynclineError } from '@syncline/contract';
+import { createRecordingLogger, testPreview } from '@syncline/sync/testing';
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { createPreviewRequester, type PreviewHandler } from './preview-queue.ts';
 import { startPreviewWorker } from './preview-worker.ts';
 import { type TestRedis, testRedis } from './testing/test-redis.ts';
 
-const PREVIEW: Preview = {
-  registry: 'alpha',
-  state: 'would-publish',
-  paused: null,
-  guard: {
-    verdict: 'pass',
-    compared: 'rowCount',
-    countBefore: 0,
-    countAfter: 1,
-    lostPercent: 0,
-    maxShrinkPercent: 20,
-    allowEmpty: false,
-  },
-  rowCount: 1,
-  rowCountBefore: 0,
-  sourceRowCount: 1,
-  serverCount: 1,
-  skillCount: 0,
-  pluginCount: 0,
-  diff: {
-    added: 1,
-    updated: 0,
-    removed: 0,
-    samples: { added: ['a@1'], updated: [], removed: [] },
-  },
-  changes: [],
-  quarantined: { count: 0, samples: [] },
-  upstream: { requests: 1, bytes: 2 },
-  startedAt: '2026-02-01T12:00:00.000Z',
-  durationMs: 3,
-};
+const PREVIEW = testPreview('alpha');
 
 function requesterOf({ redis, keys }: TestRedis) {
   const requester = createPreviewRequester({

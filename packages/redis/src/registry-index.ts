@@ -55,14 +55,6 @@ async function forgetRegistry(
   { redis, keys }: { redis: Redis; keys: RedisKeys },
   registry: string,
 ): Promise<void> {
-  await redis.unlink(
-    keys.status(registry),
-    keys.control(registry),
-    keys.runs(registry),
-    keys.snapshot(registry),
-    keys.snapshotManifests(registry),
-    keys.snapshotChunks(registry),
-    keys.snapshotHistory(registry),
-  );
+  await redis.unlink(keys.allOfRegistry(registry));
   await redis.zrem(keys.registries, registry);
 }

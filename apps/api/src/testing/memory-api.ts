@@ -19,11 +19,11 @@ import {
   syncTargets,
 } from '@syncline/contract';
 import type { PreviewWish } from '@syncline/redis';
+import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { rememberRegistries } from '../remembered-registries.ts';
-import { testPreview } from './test-preview.ts';
 
 /** Redis's clock, as the tests have it. */
 export const NOW = '2026-02-01T12:00:00.000Z';

@@ -16,15 +16,7 @@ export function redisProtocolStore(test: TestRedis): ProtocolStore {
       await redis.hdel(keys.control(registry), 'suspended', 'pinned');
     },
     loseData: async (registry) => {
-      await redis.unlink(
-        keys.status(registry),
-        keys.control(registry),
-        keys.runs(registry),
-        keys.snapshot(registry),
-        keys.snapshotManifests(registry),
-        keys.snapshotChunks(registry),
-        keys.snapshotHistory(registry),
-      );
+      await redis.unlink(keys.allOfRegistry(registry));
     },
     sweep: async (registry) => {
       const [found] = await findNeglected({ redis, keys }, [registry]);

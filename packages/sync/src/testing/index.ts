@@ -25,4 +25,5 @@ export {
 export { createStaticConfigSource, type StaticConfigSource } from './static-config-source.ts';
 export { acquire, createInMemoryHarness, type StoreHarness, testRun } from './store-harness.ts';
 export { storeSnapshot, testBlob } from './test-blobs.ts';
+export { testPreview } from './test-preview.ts';
 export { storeRows } from './test-snapshots.ts';
