@@ -10,6 +10,7 @@ export { allowingLocalTargets, type ConfigFile, replaceFile, writeConfig } from 
 export { type Lifetime, suiteLifetime, testLifetime } from './lifetime.ts';
 export { OPS_ENV, opsUrl, readMetrics, type Samples, sumOf } from './ops.ts';
 export { freePort } from './ports.ts';
+export { processContext } from './process-context.ts';
 export {
   type Exit,
   type LogLine,

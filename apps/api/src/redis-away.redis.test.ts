@@ -6,9 +6,8 @@ import {
   publishConfig,
   type Redis,
 } from '@syncline/redis';
-import { createLogger, createMetrics } from '@syncline/runtime';
 import { acquire, storeRows } from '@syncline/sync/testing';
-import { startRedisServer, until } from '@syncline/test/support';
+import { processContext, startRedisServer, until } from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from './start-api.ts';
 
@@ -48,21 +47,7 @@ async function setUp() {
   await publishConfig({ redis, keys }, { input: { registries }, digest: 'one' });
   await publish(redis, 'local', ROWS);
   await publish(redis, 'unread', ROWS);
-  const api = await startApi({
-    env: {
-      redisUrl: server.url,
-      prefix: 'syncline',
-      configPath: '/none',
-      host: '127.0.0.1',
-      port: 0,
-      logLevel: 'silent',
-      concurrency: 1,
-      heavyRuns: 1,
-      dataDir: '/none',
-    },
-    logger: createLogger({ name: 'api', level: 'silent', pretty: false }),
-    metrics: createMetrics(),
-  });
+  const api = await startApi(processContext('api', { redisUrl: server.url, prefix: 'syncline' }));
   onTestFinished(() => api.stop());
   const ask = async (route: string, init: RequestInit = {}): Promise<Answer> => {
     const response = await fetch(`http://127.0.0.1:${api.port}${route}`, init);

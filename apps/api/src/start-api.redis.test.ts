@@ -2,8 +2,14 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { publishConfig } from '@syncline/redis';
-import { createLogger, createMetrics, type ProcessContext } from '@syncline/runtime';
-import { startRedisServer, temporaryDirectory, testRedis, until } from '@syncline/test/support';
+import type { ProcessContext } from '@syncline/runtime';
+import {
+  processContext,
+  startRedisServer,
+  temporaryDirectory,
+  testRedis,
+  until,
+} from '@syncline/test/support';
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from './start-api.ts';
@@ -11,29 +17,15 @@ import { startApi } from './start-api.ts';
 const INPUT = { registries: [{ name: 'local', file: { path: '/registry.json' } }] };
 
 async function start(env: { redisUrl: string } & Partial<ProcessContext['env']>) {
-  const metrics = createMetrics();
-  const api = await startApi({
-    env: {
-      prefix: 'syncline',
-      configPath: '/none',
-      host: '127.0.0.1',
-      port: 0,
-      logLevel: 'silent',
-      concurrency: 1,
-      heavyRuns: 1,
-      dataDir: '/none',
-      ...env,
-    },
-    logger: createLogger({ name: 'api', level: 'silent', pretty: false }),
-    metrics,
-  });
+  const context = processContext('api', { prefix: 'syncline', ...env });
+  const api = await startApi(context);
   onTestFinished(() => api.stop());
   const url = `http://127.0.0.1:${api.port}`;
   const get = async (route: string, init: RequestInit = {}) => {
     const response = await fetch(`${url}${route}`, init);
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
-  return { api, url, get, metrics };
+  return { api, url, get, metrics: context.metrics };
 }
 
 test('serves what Redis has, from the moment that it has it', async () => {

@@ -1,28 +1,22 @@
 import { redisKeys } from '@syncline/contract';
-import { createLogger, createMetrics, type Service } from '@syncline/runtime';
-import { connect, startRedisServer, testRedis, until, writeConfig } from '@syncline/test/support';
+import { createLogger, type Logger, type Service } from '@syncline/runtime';
+import {
+  connect,
+  processContext,
+  startRedisServer,
+  testRedis,
+  until,
+  writeConfig,
+} from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
 import { startScheduler } from './start-scheduler.ts';
 
-const silent = createLogger({ name: 'scheduler', level: 'silent', pretty: false });
-
 async function start(
   env: { redisUrl: string; prefix: string; configPath: string },
-  logger = silent,
+  logger?: Logger,
 ): Promise<Service> {
-  const scheduler = await startScheduler({
-    env: {
-      host: '127.0.0.1',
-      port: 0,
-      logLevel: 'silent',
-      concurrency: 1,
-      heavyRuns: 1,
-      dataDir: '/none',
-      ...env,
-    },
-    logger,
-    metrics: createMetrics(),
-  });
+  const context = processContext('scheduler', env);
+  const scheduler = await startScheduler({ ...context, logger: logger ?? context.logger });
   onTestFinished(() => scheduler.stop());
   return scheduler;
 }

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { createSynclineClient } from '@syncline/client';
 import { redisKeys } from '@syncline/contract';
 import { createPreviewRequester, publishConfig } from '@syncline/redis';
-import { createLogger, createMetrics } from '@syncline/runtime';
 import {
   connect,
+  processContext,
   startRedisServer,
   temporaryDirectory,
   testRedis,
@@ -20,23 +20,7 @@ async function start(
   env: { redisUrl: string; prefix: string },
   options: Parameters<typeof startWorker>[1] = {},
 ) {
-  const worker = await startWorker(
-    {
-      env: {
-        configPath: '/none',
-        host: '127.0.0.1',
-        port: 0,
-        logLevel: 'silent',
-        concurrency: 4,
-        heavyRuns: 1,
-        dataDir: '/none',
-        ...env,
-      },
-      logger: createLogger({ name: 'worker', level: 'silent', pretty: false }),
-      metrics: createMetrics(),
-    },
-    options,
-  );
+  const worker = await startWorker(processContext('worker', { concurrency: 4, ...env }), options);
   onTestFinished(() => worker.stop());
   return worker;
 }

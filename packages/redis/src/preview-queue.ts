@@ -9,11 +9,9 @@ import {
   type PreviewJob,
   type PreviewJobInput,
   previewAnswerSchema,
-  type RedisKeys,
   SynclineError,
 } from '@syncline/contract';
-import { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import { openQueue, type QueueOptions } from './queue.ts';
 import { redisNowMs } from './registry-reader.ts';
 
 /** What is to be looked at: a registry of the config in force, or one as a config might have it. */
@@ -52,21 +50,9 @@ const OWN_CODES: ReadonlySet<ErrorCode> = new Set([
   'internal',
 ]);
 
-export function createPreviewRequester({
-  redis,
-  keys,
-  onError,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-  onError: (error: Error) => void;
-}): PreviewRequester {
-  const queue = new Queue<PreviewJobInput>(PREVIEW_QUEUE_NAME, {
-    connection: redis,
-    prefix: keys.queuePrefix,
-    skipVersionCheck: true,
-  });
-  queue.on('error', onError);
+export function createPreviewRequester(options: QueueOptions): PreviewRequester {
+  const { redis, keys } = options;
+  const queue = openQueue<PreviewJobInput>(PREVIEW_QUEUE_NAME, options);
 
   return {
     async request(wish, { timeoutMs, signal }) {

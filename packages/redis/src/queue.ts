@@ -13,17 +13,23 @@ export const TICK_PRIORITY = 10;
 
 export type SyncQueue = Queue<JobPayloadInput>;
 
+export interface QueueOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly onError: (error: Error) => void;
+}
+
 /** The queue that workers take from. Jobs in it are hints: what must not be lost is in control hashes. */
-export function createSyncQueue({
-  redis,
-  keys,
-  onError,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-  onError: (error: Error) => void;
-}): SyncQueue {
-  const queue: SyncQueue = new Queue(QUEUE_NAME, {
+export function createSyncQueue(options: QueueOptions): SyncQueue {
+  return openQueue(QUEUE_NAME, options);
+}
+
+/** A queue under our own prefix. */
+export function openQueue<Payload>(
+  name: string,
+  { redis, keys, onError }: QueueOptions,
+): Queue<Payload> {
+  const queue = new Queue<Payload>(name, {
     connection: redis,
     prefix: keys.queuePrefix,
     skipVersionCheck: true,
