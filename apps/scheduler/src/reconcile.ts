@@ -88,7 +88,8 @@ export function createReconcile(deps: ReconcileDependencies): Reconcile {
 
   async function mendSchedules(config: Config): Promise<void> {
     const wanted = syncTargets(config).map(wantedSchedule);
-    const changes = await schedules.reconcile(wanted);
+    const nowMs = Math.max(Date.now(), await redisNowMs(redis));
+    const changes = await schedules.reconcile(wanted, nowMs);
     for (const [kind, count] of Object.entries(changes)) {
       if (count > 0) metrics.reconcileRepaired(kind, count);
     }

@@ -129,6 +129,27 @@ test('a late job that no list of the queue holds is healed too', async () => {
   expect(await reconciler.reconcile(wanted('alpha'), lateMs)).toEqual({ ...NOTHING, healed: 1 });
 });
 
+test.each<[what: string, schedule: WantedSchedule]>([
+  ['of an interval', { registry: 'alpha', intervalMs: 60_000 }],
+  ['of a cron pattern', { registry: 'alpha', pattern: '* * * * *', timezone: 'UTC' }],
+])('a tick %s that a clock which is ahead has made is made anew', async (_what, schedule) => {
+  const { reconciler, queue } = createReconciler();
+  const nowMs = Date.now();
+  vi.useFakeTimers({ now: nowMs + 4 * 60_000, toFake: ['Date'] });
+  try {
+    await reconciler.reconcile([schedule]);
+    // By its own clock nothing is wrong: two of which one is ahead do not undo each other.
+    expect(await reconciler.reconcile([schedule])).toEqual(NOTHING);
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(await reconciler.reconcile([schedule], nowMs)).toEqual({ ...NOTHING, healed: 1 });
+  const [scheduler] = await queue.getJobSchedulers();
+  expect(scheduler?.next).toBeLessThanOrEqual(Date.now() + 60_000);
+  expect(await queue.getDelayedCount()).toBe(1);
+  expect(await reconciler.reconcile([schedule])).toEqual(NOTHING);
+});
+
 test('a late job that waits its turn is left alone', async () => {
   const { reconciler, queue } = createReconciler();
   await reconciler.reconcile(wanted('alpha'));

@@ -1,5 +1,5 @@
 import { JOB_NAME, type RegistryConfig } from '@syncline/contract';
-import { type CronSchedule, fnv1a } from '@syncline/sync';
+import { type CronSchedule, fnv1a, nextFiringMs } from '@syncline/sync';
 import type { RepeatOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { type SyncQueue, TICK_PRIORITY } from './queue.ts';
@@ -42,6 +42,8 @@ export interface ScheduleChanges {
 const BATCH_SIZE = 500;
 /** A tick that is this late, and in no state of the queue, will never come. */
 const LOST_AFTER_MS = 60_000;
+/** Clocks of machines that are looked after differ by less. */
+const CLOCK_SLACK_MS = 10_000;
 
 /**
  * The phase of a registry's ticks within its interval: the same for all time, and spread over all
@@ -74,6 +76,16 @@ function isSame(wanted: WantedSchedule, { repeat }: StoredSchedule): boolean {
 }
 
 /**
+ * Whether the next tick is later than any that is made by a right clock. BullMQ makes ticks by the clock of
+ * whichever worker takes the one before; one whose clock is ahead keeps a registry from all others.
+ */
+function isTooLate(wanted: WantedSchedule, { nextAtMs }: StoredSchedule, nowMs: number): boolean {
+  const latestMs =
+    'pattern' in wanted ? nextFiringMs(wanted, nowMs) : nowMs + 2 * wanted.intervalMs;
+  return nextAtMs > latestMs + CLOCK_SLACK_MS;
+}
+
+/**
  * Makes the Job Schedulers in Redis what the config wants, again and again. Any number of processes may
  * do so at once: all write the same. It writes only what differs, since an upsert would move a waiting
  * job to the end of the queue.
@@ -89,6 +101,7 @@ export class ScheduleReconciler {
     this.#queue = queue;
   }
 
+  /** @param nowMs the later of our own clock and Redis's: what is in order by either of them is left alone */
   async reconcile(wanted: readonly WantedSchedule[], nowMs = Date.now()): Promise<ScheduleChanges> {
     const stored = await this.#list(nowMs);
     const added: WantedSchedule[] = [];
@@ -106,9 +119,10 @@ export class ScheduleReconciler {
       }
       const { nextAtMs } = found;
       const isRetimed = !isSame(schedule, found);
-      if (!isRetimed && found.hasNextJob) continue;
+      const isAhead = isTooLate(schedule, found, nowMs);
+      if (!isRetimed && !isAhead && found.hasNextJob) continue;
       const sight = `${registry}@${nextAtMs}`;
-      if (!isRetimed && !this.#suspects.has(sight)) {
+      if (!isRetimed && !isAhead && !this.#suspects.has(sight)) {
         suspects.add(sight);
         continue;
       }
