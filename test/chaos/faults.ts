@@ -1,216 +1,208 @@
-import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisKeys } from '@syncline/contract';
-import type { RedisServerHandle } from '@syncline/test/support';
-import { type Fleet, type Member, type Role, waitMs } from './fleet.ts';
-import type { Happened } from './history/events.ts';
-import { type HistoryRecorder, machineMs, openHistory } from './history/recorder.ts';
-import { watchRedis } from './history/witness.ts';
-import type { FaultName, Plan } from './plan.ts';
+import { createSyncQueue, type Redis } from '@syncline/redis';
+import type { Fleet, Member, Role } from './fleet.ts';
+import type { EventOf } from './history/events.ts';
+import { type HistoryRecorder, machineMs } from './history/recorder.ts';
+import type { Condition } from './network.ts';
+import type { FaultName } from './plan.ts';
+import type { Store } from './store.ts';
+import type { Victims } from './victims.ts';
 
 /** Longer than a lease, and than a sweep after it. */
 const PAUSE_MS = 18_000;
+/** Longer than a lease may go without a renewal. */
+const BLOCK_MS = 13_000;
 const REDIS_AWAY_MS = 800;
 const REDIS_HANGS_MS = 3_000;
+const REDIS_FULL_MS = 3_000;
+/** Longer than a lease too: its holder must give up without having heard anything. */
+const NETWORK_CUT_MS = 14_000;
+const NETWORK_SLOW_MS = 10_000;
+const NETWORK_DELAY_MS = 400;
+const CLOCK_OFF_MS = 20_000;
+const CLOCKS_OFF_BY_MS = [-240_000, -90_000, 90_000, 240_000];
 /** Longer than a run that had begun may go on. */
 const DROPPED_MS = 14_000;
-/** A kill of a process that does nothing proves nothing, nor does one of a run that is over by then. */
-const WAIT_FOR_WORK_MS = 6_000;
-const LONG_RUN_MS = 250;
-const LOOK_EVERY_MS = 20;
 
-export interface InjectorOptions {
+/** All that faults can be done to. */
+export interface Ground {
   readonly fleet: Fleet;
-  readonly redis: RedisServerHandle;
+  readonly store: Store;
+  readonly upstreamPort: number;
   readonly keys: RedisKeys;
+  readonly victims: Victims;
   readonly recorder: HistoryRecorder;
-  readonly random: () => number;
-  readonly directory: string;
   readonly registries: readonly string[];
   /** Puts a config with these registries in the place of the one in force. */
   readonly applyConfig: (registries: readonly string[]) => Promise<void>;
-  readonly log: (line: string) => void;
+  /** To be called when the server that takes writes is another one, or has been away. */
+  readonly watch: (why: string) => Promise<void>;
+  readonly connect: () => Redis;
 }
 
-/** Does to a system what a plan says, and watches its Redis. */
-export class Injector {
-  readonly #options: InjectorOptions;
-  readonly #witness: HistoryRecorder;
-  /** Who has which lease, and since when, as far as Redis was seen to give it. */
-  readonly #holders = new Map<string, { readonly owner: string; readonly sinceMs: number }>();
-  readonly #busy = new Set<string>();
-  readonly #underWay = new Set<Promise<void>>();
-  #watching: { close: () => void } | undefined;
+type Fault = (ground: Ground) => Promise<void>;
 
-  constructor(options: InjectorOptions) {
-    this.#options = options;
-    this.#witness = openHistory(path.join(options.directory, 'redis.ndjson'));
-  }
+/** Each does what its name says, and makes it good again. */
+export const FAULT_ACTIONS: Readonly<Record<FaultName, Fault>> = {
+  'kill-worker': (ground) => ground.victims.one('worker', (it) => replace(ground, it, 'killed')),
+  'kill-scheduler': (ground) =>
+    ground.victims.one('scheduler', (it) => replace(ground, it, 'killed')),
+  'kill-api': (ground) => ground.victims.one('api', (it) => replace(ground, it, 'killed')),
+  'stop-worker': (ground) => ground.victims.one('worker', (it) => replace(ground, it, 'stopped')),
+  'replace-workers': (ground) =>
+    ground.victims.all('worker', async (members) => {
+      await Promise.all(members.map((member) => replace(ground, member, 'stopped')));
+    }),
+  'pause-worker': (ground) => ground.victims.one('worker', (member) => pause(ground, member)),
+  'block-loop': (ground) => ground.victims.one(anyRole(ground), (it) => block(ground, it)),
+  'skew-clock': (ground) => ground.victims.one(anyRole(ground), (it) => skewClock(ground, it)),
 
-  /** Watches Redis from now on; `why` says why nothing was known before. */
-  async watch(why: string): Promise<void> {
-    const { redis, keys } = this.#options;
-    this.#watching?.close();
-    this.#holders.clear();
-    const record = (happened: Happened) => {
-      this.#witness.record(happened);
-      if (happened.kind === 'store-acquired') {
-        const { registry, owner } = happened;
-        this.#holders.set(registry, { owner, sinceMs: machineMs() });
-      } else if (happened.kind === 'store-ended') this.#holders.delete(happened.registry);
-    };
-    this.#watching = await watchRedis(redis.url, {
-      keys,
-      recorder: { record, close: () => {} },
-      why,
-    });
-  }
+  'kill-redis': (ground) => killRedis(ground, { empty: false }),
+  'empty-redis': (ground) => killRedis(ground, { empty: true }),
+  'hang-redis': (ground) =>
+    toRedis(ground, 'hang-redis', async ({ primary }) => {
+      primary.pause();
+      await sleep(REDIS_HANGS_MS);
+      primary.resume();
+    }),
+  'fill-disk': (ground) =>
+    toRedis(ground, 'fill-disk', async (store) => {
+      const empty = await store.fillDisk();
+      await sleep(REDIS_FULL_MS);
+      await empty();
+    }),
+  'fill-memory': (ground) =>
+    toRedis(ground, 'fill-memory', async (store) => {
+      const empty = await store.fillMemory();
+      await sleep(REDIS_FULL_MS);
+      await empty();
+    }),
+  'lose-schedules': loseSchedules,
 
-  close(): void {
-    this.#watching?.close();
-    this.#watching = undefined;
-  }
+  'cut-redis': (ground) => disturb(ground, 'redis', { kind: 'cut' }),
+  'delay-redis': (ground) => disturb(ground, 'redis', { kind: 'delayed', byMs: NETWORK_DELAY_MS }),
+  'halve-redis': (ground) => disturb(ground, 'redis', { kind: 'halved' }),
+  'cut-upstream': (ground) => disturb(ground, 'upstream', { kind: 'cut' }),
+  'delay-upstream': (ground) =>
+    disturb(ground, 'upstream', { kind: 'delayed', byMs: NETWORK_DELAY_MS }),
+  'halve-upstream': (ground) => disturb(ground, 'upstream', { kind: 'halved' }),
 
-  /** Resolves when all that was done has been made good, and the plan's time is over. */
-  async inject({ faults, durationMs }: Plan): Promise<void> {
-    const startedAtMs = machineMs();
-    const untilAtMs = (atMs: number) => waitMs(Math.max(0, startedAtMs + atMs - machineMs()));
-    for (const { atMs, fault } of faults) {
-      await untilAtMs(atMs);
-      const done = this.#inject(fault);
-      this.#underWay.add(done);
-      done.finally(() => this.#underWay.delete(done)).catch(() => {});
-    }
-    await untilAtMs(durationMs);
-    await Promise.all(this.#underWay);
-  }
+  'edit-config': editConfig,
+};
 
-  async #inject(fault: FaultName): Promise<void> {
-    switch (fault) {
-      case 'kill-worker':
-        return this.#hurt('worker', fault, (member) => this.#kill(member));
-      case 'kill-scheduler':
-        return this.#hurt('scheduler', fault, (member) => this.#kill(member));
-      case 'kill-api':
-        return this.#hurt('api', fault, (member) => this.#kill(member));
-      case 'pause-worker':
-        return this.#hurt('worker', fault, (member) => this.#pause(member));
-      case 'stop-worker':
-        return this.#hurt('worker', fault, (member) => this.#stop(member));
-      case 'kill-redis':
-      case 'empty-redis':
-        return this.#toRedis(fault, () => this.#killRedis(fault));
-      case 'hang-redis':
-        return this.#toRedis(fault, () => this.#hangRedis());
-      case 'edit-config':
-        return this.#editConfig();
-    }
-  }
+function record(
+  { recorder }: Ground,
+  fault: Pick<EventOf<'fault'>, 'fault' | 'target'> & Partial<EventOf<'fault'>>,
+): void {
+  recorder.record({ kind: 'fault', ...fault });
+}
 
-  /** Does it to one that nothing is being done to; a worker in the middle of a run, if one is to be had. */
-  async #hurt(role: Role, fault: FaultName, act: (member: Member) => Promise<void>): Promise<void> {
-    const { log } = this.#options;
-    const atWork = role === 'worker' ? await this.#untilAtWork() : undefined;
-    const free = this.#free(role);
-    // One is left alone, so that the others' work is done by somebody.
-    if (free.length < 2) return log(`${fault}: there is no other ${role}`);
-    const picked = free.find((member) => member === atWork) ?? this.#pick(free);
-    this.#busy.add(picked.name);
+async function replace(ground: Ground, { name }: Member, how: 'killed' | 'stopped'): Promise<void> {
+  record(ground, { fault: how === 'killed' ? 'kill' : 'stop', target: name });
+  await ground.fleet.replace(name, how);
+}
+
+async function pause(ground: Ground, { name, process }: Member): Promise<void> {
+  const untilMs = machineMs() + PAUSE_MS;
+  record(ground, { fault: 'pause', target: name, untilMs, stops: true });
+  process.pause();
+  await sleep(PAUSE_MS);
+  process.resume();
+}
+
+/** Any process can be slow, or have a wrong clock; workers are most of them. */
+function anyRole({ victims }: Ground): Role {
+  return victims.pick(['worker', 'worker', 'scheduler', 'api']);
+}
+
+async function block(ground: Ground, member: Member): Promise<void> {
+  const untilMs = machineMs() + BLOCK_MS;
+  record(ground, { fault: 'block', target: member.name, untilMs, stops: true });
+  ground.fleet.order(member, { kind: 'block', forMs: BLOCK_MS });
+  await sleep(BLOCK_MS);
+}
+
+/** Its clock jumps, and jumps back later. */
+async function skewClock(ground: Ground, member: Member): Promise<void> {
+  const { fleet, victims } = ground;
+  const untilMs = machineMs() + CLOCK_OFF_MS;
+  record(ground, { fault: 'skew-clock', target: member.name, untilMs });
+  fleet.order(member, { kind: 'clock', offMs: victims.pick(CLOCKS_OFF_BY_MS) });
+  await sleep(CLOCK_OFF_MS);
+  fleet.order(member, { kind: 'clock', offMs: 0 });
+}
+
+/** Between one process and what it needs; of the upstream, only workers need it. */
+async function disturb(
+  ground: Ground,
+  from: 'redis' | 'upstream',
+  condition: Condition,
+): Promise<void> {
+  const { victims, store, upstreamPort } = ground;
+  const ports = from === 'redis' ? store.ports : [upstreamPort];
+  const forMs = condition.kind === 'delayed' ? NETWORK_SLOW_MS : NETWORK_CUT_MS;
+  const role = from === 'redis' ? anyRole(ground) : 'worker';
+  await victims.one(role, async ({ name, network }) => {
+    const untilMs = machineMs() + forMs;
+    record(ground, { fault: `${condition.kind} ${from}`, target: name, untilMs });
+    network.set(condition, ports);
+    await sleep(forMs);
+    network.set({ kind: 'open' }, ports);
+  });
+}
+
+async function toRedis(
+  ground: Ground,
+  fault: string,
+  act: (store: Store) => Promise<void>,
+): Promise<void> {
+  await ground.victims.only('redis', async () => {
+    record(ground, { fault, target: 'redis', untilMs: machineMs() + REDIS_HANGS_MS });
+    await act(ground.store);
+    ground.recorder.record({ kind: 'redis-back' });
+  });
+}
+
+async function killRedis(ground: Ground, { empty }: { empty: boolean }): Promise<void> {
+  const { victims, store, watch, recorder } = ground;
+  const fault = empty ? 'empty-redis' : 'kill-redis';
+  await victims.only('redis', async () => {
+    const { primary } = store;
+    record(ground, { fault, target: 'redis', losesData: true });
+    await primary.kill();
+    await sleep(REDIS_AWAY_MS);
+    await primary.start({ empty });
+    recorder.record({ kind: 'redis-back' });
+    await watch(fault);
+  });
+}
+
+/** As a restart in the wrong moment does, or somebody who tidies up: a fifth of all schedules are gone. */
+async function loseSchedules(ground: Ground): Promise<void> {
+  const { victims, registries, connect, keys } = ground;
+  await victims.only('redis', async () => {
+    record(ground, { fault: 'lose-schedules', target: 'schedules' });
+    const redis = connect();
+    const queue = createSyncQueue({ redis, keys, onError: () => {} });
     try {
-      log(`${fault}: ${picked.name}`);
-      await act(picked);
+      const lost = registries.filter((_, index) => index % 5 === 0);
+      await Promise.all(lost.map((registry) => queue.removeJobScheduler(registry)));
     } finally {
-      this.#busy.delete(picked.name);
+      await queue.close();
+      redis.disconnect();
     }
-  }
+  });
+}
 
-  /** Those that nothing is being done to. */
-  #free(role: Role): readonly Member[] {
-    return this.#options.fleet.of(role).filter(({ name }) => !this.#busy.has(name));
-  }
-
-  /** The first that is found in the middle of a run that takes long; none, where there is none for long. */
-  async #untilAtWork(): Promise<Member | undefined> {
-    const untilMs = machineMs() + WAIT_FOR_WORK_MS;
-    while (machineMs() < untilMs) {
-      const longMs = machineMs() - LONG_RUN_MS;
-      const long = [...this.#holders.values()].filter(({ sinceMs }) => sinceMs < longMs);
-      const found = this.#free('worker').find(({ process }) =>
-        long.some(({ owner }) => owner.includes(`-${process.pid}-`)),
-      );
-      if (found !== undefined) return found;
-      await waitMs(LOOK_EVERY_MS);
-    }
-    return undefined;
-  }
-
-  #pick<Item>(among: readonly Item[]): Item {
-    const picked = among[Math.floor(this.#options.random() * among.length)];
-    if (picked === undefined) throw new Error('nothing to pick from');
-    return picked;
-  }
-
-  async #kill({ name }: Member): Promise<void> {
-    this.#options.recorder.record({ kind: 'fault', fault: 'kill', target: name });
-    await this.#options.fleet.replace(name, 'killed');
-  }
-
-  async #stop({ name }: Member): Promise<void> {
-    this.#options.recorder.record({ kind: 'fault', fault: 'stop', target: name });
-    await this.#options.fleet.replace(name, 'stopped');
-  }
-
-  async #pause({ name, process }: Member): Promise<void> {
-    const untilMs = machineMs() + PAUSE_MS;
-    this.#options.recorder.record({ kind: 'fault', fault: 'pause', target: name, untilMs });
-    process.pause();
-    await waitMs(PAUSE_MS);
-    process.resume();
-  }
-
-  async #toRedis(fault: FaultName, act: () => Promise<void>): Promise<void> {
-    const { log } = this.#options;
-    if (this.#busy.has('redis')) return log(`${fault}: it is away already`);
-    this.#busy.add('redis');
-    try {
-      log(fault);
-      await act();
-    } finally {
-      this.#busy.delete('redis');
-    }
-  }
-
-  async #killRedis(fault: 'kill-redis' | 'empty-redis'): Promise<void> {
-    const { redis, recorder } = this.#options;
-    recorder.record({ kind: 'fault', fault, target: 'redis', losesData: true });
-    await redis.kill();
-    await waitMs(REDIS_AWAY_MS);
-    await redis.start({ empty: fault === 'empty-redis' });
-    await this.watch(fault);
-  }
-
-  async #hangRedis(): Promise<void> {
-    const { redis, recorder } = this.#options;
-    const untilMs = machineMs() + REDIS_HANGS_MS;
-    recorder.record({ kind: 'fault', fault: 'hang-redis', target: 'redis', untilMs });
-    redis.pause();
-    await waitMs(REDIS_HANGS_MS);
-    redis.resume();
-  }
-
-  /** Takes a registry out of the config, and puts it back later; another one has another filter. */
-  async #editConfig(): Promise<void> {
-    const { registries, recorder, log, applyConfig } = this.#options;
-    if (this.#busy.has('config')) return log('edit-config: it is being edited already');
-    this.#busy.add('config');
-    try {
-      const dropped = this.#pick(registries);
-      log(`edit-config: without ${dropped}`);
-      recorder.record({ kind: 'fault', fault: 'edit-config', target: dropped });
-      await applyConfig(registries.filter((name) => name !== dropped));
-      await waitMs(DROPPED_MS);
-      await applyConfig(registries);
-    } finally {
-      this.#busy.delete('config');
-    }
-  }
+/** Takes a registry out of the config, and puts it back later. */
+async function editConfig(ground: Ground): Promise<void> {
+  const { victims, registries, applyConfig } = ground;
+  await victims.only('config', async () => {
+    const dropped = victims.pick(registries);
+    record(ground, { fault: 'edit-config', target: dropped });
+    await applyConfig(registries.filter((name) => name !== dropped));
+    await sleep(DROPPED_MS);
+    await applyConfig(registries);
+  });
 }

@@ -1,14 +1,17 @@
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   freePort,
   type Lifetime,
-  PROGRAMS,
   type ProcessHandle,
   startProcess,
   until,
 } from '@syncline/test/support';
 import type { HistoryRecorder } from './history/recorder.ts';
+import { Network } from './network.ts';
 import type { Sabotage } from './plan.ts';
+import { ORDER_SIGNAL, type Order } from './processes/orders.ts';
 
 export type Role = 'scheduler' | 'worker' | 'api';
 
@@ -20,6 +23,8 @@ export interface Member {
   readonly url?: string;
   /** The one that runs, or ran last. */
   readonly process: ProcessHandle;
+  /** How it gets to all others. */
+  readonly network: Network;
 }
 
 export interface FleetOptions {
@@ -28,14 +33,16 @@ export interface FleetOptions {
   readonly directory: string;
   readonly recorder: HistoryRecorder;
   readonly lifetime: Lifetime;
-  /** What workers are to do without. */
+  /** What processes connect to. */
+  readonly ports: readonly number[];
+  /** What they are to do without. */
   readonly sabotage: Sabotage | undefined;
 }
 
 const ENTRIES: Readonly<Record<Role, string>> = {
-  scheduler: PROGRAMS.scheduler,
+  scheduler: 'test/chaos/processes/scheduler.ts',
   worker: 'test/chaos/processes/worker.ts',
-  api: PROGRAMS.api,
+  api: 'test/chaos/processes/api.ts',
 };
 /** As long as whoever watches over processes may take to see that one has ended. */
 const REPLACED_AFTER_MS = 1_000;
@@ -62,43 +69,64 @@ export class Fleet {
   async add(role: Role, name: string): Promise<void> {
     const port = role === 'api' ? await freePort() : undefined;
     const url = port === undefined ? {} : { url: `http://127.0.0.1:${port}` };
-    const process = await this.#start({ role, name, ...url });
-    this.#members.push({ role, name, ...url, process });
+    const { ports, lifetime } = this.#options;
+    const network = await Network.create(ports, lifetime);
+    const process = await this.#start({ role, name, network, ...url });
+    this.#members.push({ role, name, network, ...url, process });
   }
 
   /** Ends a process, at once or in good order, and starts another one in its place. */
   async replace(name: string, how: 'killed' | 'stopped'): Promise<void> {
     const member = this.#find(name);
-    await (how === 'killed' ? member.process.kill() : member.process.stop());
-    this.#options.recorder.record({ kind: 'process-ended', name, how });
-    await waitMs(REPLACED_AFTER_MS);
+    await this.#end(member, how);
+    await sleep(REPLACED_AFTER_MS);
     member.process = await this.#start(member);
+  }
+
+  /** Has a process do something as soon as its loop turns. */
+  order({ name, process }: Member, order: Order): void {
+    writeFileSync(this.#ordersOf(name), JSON.stringify(order));
+    process.signal(ORDER_SIGNAL);
   }
 
   /** Ends all in good order: apis first, workers last. */
   async stop(): Promise<void> {
     const order: readonly Role[] = ['api', 'scheduler', 'worker'];
     for (const role of order) {
-      await Promise.all(this.of(role).map((member) => this.#stop(member)));
+      await Promise.all(this.of(role).map((member) => this.#end(member, 'stopped')));
     }
   }
 
-  async #stop({ name, process }: Member): Promise<void> {
-    const wasRunning = process.running;
-    if (wasRunning) await process.stop();
-    const how = wasRunning ? 'stopped' : 'by itself';
-    this.#options.recorder.record({ kind: 'process-ended', name, how });
+  async #end({ name, process }: Member, how: 'killed' | 'stopped'): Promise<void> {
+    const { recorder } = this.#options;
+    if (!process.running) {
+      recorder.record({ kind: 'process-ended', name, how: 'by itself' });
+      return;
+    }
+    const { code } = await (how === 'killed' ? process.kill() : process.stop());
+    const isInOrder = how === 'killed' || code === 0;
+    recorder.record({ kind: 'process-ended', name, how: isInOrder ? how : 'out of order' });
   }
 
-  async #start({ role, name, url }: Omit<Member, 'process'>): Promise<ProcessHandle> {
+  #ordersOf(name: string): string {
+    return path.join(this.#options.directory, `${name}.orders.json`);
+  }
+
+  async #start({ role, name, url, network }: Omit<Member, 'process'>): Promise<ProcessHandle> {
     const { env, directory, recorder, lifetime, sabotage } = this.#options;
     const history = path.join(directory, `${name}.ndjson`);
-    const ofWorker = [history, ...(sabotage === undefined ? [] : [sabotage])];
+    const without = sabotage === undefined ? [] : [sabotage];
+    const args = { scheduler: without, worker: [history, ...without], api: [] };
     const process = await startProcess({
       name,
       entry: ENTRIES[role],
-      args: role === 'worker' ? ofWorker : [],
-      env: { ...env, ...(url === undefined ? {} : { PORT: new URL(url).port }) },
+      args: args[role],
+      env: {
+        ...env,
+        ...(url === undefined ? {} : { PORT: new URL(url).port }),
+        CHAOS_ORDERS: this.#ordersOf(name),
+        CHAOS_DETOURS: JSON.stringify(network.detours),
+      },
       lifetime,
     });
     recorder.record({ kind: 'process-started', name, pid: process.pid });
@@ -115,10 +143,4 @@ export class Fleet {
     if (member === undefined) throw new Error(`there is no ${name}`);
     return member;
   }
-}
-
-export function waitMs(ms: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, ms);
-  return promise;
 }

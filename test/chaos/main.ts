@@ -5,15 +5,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { formatViolation } from './history/check.ts';
-import {
-  DEFAULT_PLAN,
-  drawFaults,
-  FAULTS,
-  type Plan,
-  SABOTAGED,
-  SABOTAGED_DURATION_MS,
-  SABOTAGES,
-} from './plan.ts';
+import { DEFAULT_PLAN, drawFaults, FAULTS, type Plan, SABOTAGED, SABOTAGES } from './plan.ts';
 import { runChaos } from './run-chaos.ts';
 import { formatSummary, summarize } from './summary.ts';
 
@@ -28,11 +20,13 @@ const { values } = parseArgs({
     faults: { type: 'string', default: FAULTS.join(',') },
     registries: { type: 'string', default: '20' },
     workers: { type: 'string', default: '3' },
-    /** What the workers are to do without, with faults and a duration of its own; the checker must see it. */
+    /** How many others there are, of an interval of twelve hours. */
+    seldom: { type: 'string', default: String(DEFAULT_PLAN.seldom) },
+    /** What processes are to do without, with faults and a duration of its own; the checker must see it. */
     sabotage: { type: 'string' },
   },
 });
-const { seed, duration, faults, registries, workers, sabotage } = z
+const { seed, duration, faults, registries, seldom, workers, sabotage } = z
   .object({
     seed: z.coerce.number().int(),
     duration: z.coerce.number().int().positive(),
@@ -41,6 +35,7 @@ const { seed, duration, faults, registries, workers, sabotage } = z
       .transform((text) => text.split(',').filter((name) => name !== ''))
       .pipe(z.array(z.enum(FAULTS))),
     registries: z.coerce.number().int().positive(),
+    seldom: z.coerce.number().int().nonnegative(),
     workers: z.coerce.number().int().positive(),
     sabotage: z.enum(SABOTAGES).optional(),
   })
@@ -50,12 +45,11 @@ const plan: Plan = {
   ...DEFAULT_PLAN,
   seed,
   registries,
+  seldom,
   workers,
   durationMs,
   faults: drawFaults({ seed, durationMs, faults }),
-  ...(sabotage === undefined
-    ? {}
-    : { ...SABOTAGED[sabotage].plan, durationMs: SABOTAGED_DURATION_MS, sabotage }),
+  ...(sabotage === undefined ? {} : { ...SABOTAGED[sabotage].plan, sabotage }),
 };
 
 await using lifetime = new AsyncDisposableStack();

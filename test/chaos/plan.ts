@@ -1,15 +1,28 @@
 /** What is done to the system, and when: the same for the same seed. */
+import type { Limits } from './history/violation.ts';
 
 /** Each by the name that `--faults` knows it by. */
 export const FAULTS = [
   'kill-worker',
   'kill-scheduler',
   'kill-api',
-  'pause-worker',
   'stop-worker',
+  'replace-workers',
+  'pause-worker',
+  'block-loop',
+  'skew-clock',
   'kill-redis',
   'empty-redis',
   'hang-redis',
+  'fill-disk',
+  'fill-memory',
+  'lose-schedules',
+  'cut-redis',
+  'delay-redis',
+  'halve-redis',
+  'cut-upstream',
+  'delay-upstream',
+  'halve-upstream',
   'edit-config',
 ] as const;
 export type FaultName = (typeof FAULTS)[number];
@@ -23,48 +36,70 @@ export interface PlannedFault {
 export interface Plan {
   readonly seed: number;
   readonly durationMs: number;
+  /** Of an interval of five seconds. */
   readonly registries: number;
   readonly workers: number;
   readonly schedulers: number;
   readonly apis: number;
   readonly faults: readonly PlannedFault[];
-  /** Which registries are run so seldom that no tick makes good what is left undone. */
-  readonly seldom: 'some' | 'all';
+  /** Besides: those that are run so seldom that no tick makes good what is left undone. */
+  readonly seldom: number;
+  /** Whether clients ask for syncs, which are a sign of life too. */
+  readonly requests: 'some' | 'none';
   /** How long it may take until all that was asked for is answered. */
   readonly settleMs: number;
   /** Takes out something that all rests on: the checker must see it. */
   readonly sabotage?: Sabotage;
+  /** Where it is held to other figures than those that are promised. */
+  readonly limits?: Partial<Limits>;
 }
 
 export const DEFAULT_PLAN = {
   schedulers: 2,
   apis: 2,
-  seldom: 'some',
-  // A lease that ends, a sweep, a run, more than once, and what was asked for meanwhile.
-  settleMs: 60_000,
+  seldom: 5,
+  requests: 'some',
+  // The lock of a job that a worker has taken and not heard of, and the look for such jobs: 60 s, and 30 s.
+  settleMs: 120_000,
 } as const;
 
-export const SABOTAGES = ['fence', 'lease', 'sweep'] as const;
+export const SABOTAGES = ['fence', 'lease', 'sweep', 'watchdog'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
-/** The rule that is broken when workers do without something, and what brings it about soon. */
+/** The rule that is broken when processes do without something, and what brings it about soon. */
 export const SABOTAGED = {
-  fence: { rule: 'I2', plan: { faults: [{ atMs: 500, fault: 'pause-worker' }] } },
-  lease: { rule: 'I1', plan: { faults: [] } },
+  fence: {
+    rule: 'I2',
+    plan: { durationMs: 5_000, faults: [{ atMs: 500, fault: 'pause-worker' }] },
+  },
+  lease: { rule: 'I1', plan: { durationMs: 5_000, faults: [] } },
   sweep: {
     rule: 'recovery',
-    plan: { faults: [{ atMs: 500, fault: 'kill-worker' }], seldom: 'all', settleMs: 25_000 },
+    plan: {
+      durationMs: 5_000,
+      faults: [{ atMs: 500, fault: 'kill-worker' }],
+      registries: 0,
+      seldom: 9,
+      settleMs: 25_000,
+    },
+  },
+  watchdog: {
+    rule: 'I4',
+    plan: {
+      durationMs: 45_000,
+      faults: [{ atMs: 500, fault: 'lose-schedules' }],
+      requests: 'none',
+      // Schedules are looked after every 30 s, and what is gone is made anew at once.
+      limits: { lateMs: 35_000 },
+    },
   },
 } as const satisfies Record<Sabotage, { rule: string; plan: Partial<Plan> }>;
-
-/** Long enough for what is sabotaged to be missed. */
-export const SABOTAGED_DURATION_MS = 5_000;
 
 /** Between one fault and the next. */
 const LEAST_GAP_MS = 1_500;
 const SPREAD_MS = 4_000;
 
-/** Faults one after the other, in an order that the seed decides; each is as likely as any other. */
+/** Faults one after the other, in an order that the seed decides; none comes again before all others have. */
 export function drawFaults(options: {
   seed: number;
   durationMs: number;
@@ -73,9 +108,11 @@ export function drawFaults(options: {
   const { seed, durationMs, faults } = options;
   const random = randomFrom(seed);
   const drawn: PlannedFault[] = [];
+  let rest: FaultName[] = [];
   let atMs = LEAST_GAP_MS;
   while (atMs < durationMs) {
-    const fault = faults[Math.floor(random() * faults.length)];
+    if (rest.length === 0) rest = [...faults];
+    const [fault] = rest.splice(Math.floor(random() * rest.length), 1);
     if (fault === undefined) break;
     drawn.push({ atMs: Math.round(atMs), fault });
     atMs += LEAST_GAP_MS + random() * SPREAD_MS;

@@ -1,22 +1,26 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { redisKeys } from '@syncline/contract';
+import { connectRedis } from '@syncline/redis';
 import {
   generateRows,
   type Lifetime,
-  startRedisServer,
   startUpstream,
   type Upstream,
   until,
   writeConfig,
 } from '@syncline/test/support';
 import { Clients } from './clients.ts';
-import { Injector } from './faults.ts';
-import { Fleet, waitMs } from './fleet.ts';
+import { Fleet } from './fleet.ts';
 import { type Broken, checkHistory } from './history/check.ts';
 import { type History, readHistory } from './history/history.ts';
 import { openHistory } from './history/recorder.ts';
+import { Injector } from './injector.ts';
 import { type Plan, randomFrom } from './plan.ts';
+import { findLapsedLeases, findRemains } from './remains.ts';
+import { startSingleStore } from './store.ts';
+import { Victims } from './victims.ts';
 
 const PREFIX = 'chaos';
 const INTERVAL_MS = 5_000;
@@ -62,8 +66,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const states = changeStates(upstream);
   lifetime.defer(() => states.stop());
 
-  const redis = await startRedisServer({ lifetime });
-  const registries = Array.from({ length: plan.registries }, (_, index) => `r${index + 1}`);
+  const store = await startSingleStore({ directory, lifetime });
+  const registries = Array.from(
+    { length: plan.registries + plan.seldom },
+    (_, index) => `r${index + 1}`,
+  );
   const configOf = (names: readonly string[]) => ({
     registries: names.map((name) => ({
       name,
@@ -77,23 +84,33 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     recorder.record({ kind: 'config-applied', registries: [...names] });
   };
   const env = {
-    REDIS_URL: redis.url,
+    REDIS_URL: store.url,
     SYNCLINE_PREFIX: PREFIX,
     SYNCLINE_CONFIG: config.path,
     SYNCLINE_DATA_DIR: path.join(directory, 'data'),
   };
-  const { sabotage } = plan;
-  const fleet = new Fleet({ env, directory, recorder, lifetime, sabotage });
+  const fleet = new Fleet({
+    env,
+    directory,
+    recorder,
+    lifetime,
+    ports: [...store.ports, upstream.port],
+    sabotage: plan.sabotage,
+  });
   const keys = redisKeys(PREFIX);
+  const connect = () =>
+    connectRedis({ url: store.primary.url, manner: 'prompt', onError: () => {} });
   const injector = new Injector({
     fleet,
-    redis,
+    store,
+    upstreamPort: upstream.port,
     keys,
+    victims: new Victims({ fleet, random, log }),
     recorder,
-    random,
-    directory,
     registries,
     applyConfig,
+    connect,
+    directory,
     log,
   });
   lifetime.defer(() => injector.close());
@@ -105,7 +122,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const clients = new Clients({ recorder, apis, registries, random, rowCount: ROW_COUNT });
   await until(() => clients.isSettled(), { what: 'the first syncs', timeoutMs: 60_000 });
   log(`${registries.length} registries are synced; the faults begin`);
-  const asking = again(REQUEST_EVERY_MS, () => clients.request());
+  const asking = again(REQUEST_EVERY_MS, async () => {
+    if (plan.requests === 'some') await clients.request();
+  });
   const looking = [
     again(POLL_EVERY_MS, () => clients.poll()),
     again(READ_EVERY_MS, () => clients.read()),
@@ -113,26 +132,33 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   await injector.inject(plan);
   await asking.stop();
   log('the faults are over');
-  await until(() => clients.isSettled(), {
+  const redis = connect();
+  const isSettled = async () =>
+    (await clients.isSettled()) && (await findLapsedLeases(redis, keys, registries)).length === 0;
+  await until(isSettled, {
     what: 'an answer to all that was asked for',
     timeoutMs: plan.settleMs,
   }).catch((error: unknown) => log(String(error)));
   await Promise.all(looking.map((it) => it.stop()));
   recorder.record({ kind: 'history-ended' });
   await fleet.stop();
+  for (const remains of await findRemains(redis, keys, registries)) {
+    recorder.record({ kind: 'left-behind', ...remains });
+  }
+  redis.disconnect();
   await states.stop();
   injector.close();
   recorder.close();
 
   const history = await readHistory(directory);
   // It has settled: whatever is not answered by now never will be.
-  const broken = checkHistory(history, { intervalMs, answerMs: 0 });
+  const broken = checkHistory(history, { intervalMs, answerMs: 0, ...plan.limits });
   return { history, broken };
 }
 
-function intervalOf(registry: string, { seldom }: Plan): number {
-  const isSeldom = seldom === 'all' || Number(registry.slice(1)) % 3 === 0;
-  return isSeldom ? LONG_INTERVAL_MS : INTERVAL_MS;
+/** The last ones are those that are run seldom. */
+function intervalOf(registry: string, { registries }: Plan): number {
+  return Number(registry.slice(1)) > registries ? LONG_INTERVAL_MS : INTERVAL_MS;
 }
 
 async function startAll(fleet: Fleet, { schedulers, workers, apis }: Plan): Promise<void> {
@@ -154,7 +180,7 @@ function again(everyMs: number, act: () => Promise<void>): Repetition {
   const run = async () => {
     while (!stopped) {
       await act();
-      await waitMs(everyMs);
+      await sleep(everyMs);
     }
   };
   const running = run();

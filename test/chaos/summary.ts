@@ -16,16 +16,15 @@ export interface Summary {
   readonly takeovers: number;
   /** From the kill of a worker to the next run of a registry that it was running, milliseconds. */
   readonly recoveriesMs: readonly number[];
-  /** From the kill of Redis to the next lease. */
+  /** From when Redis was there again to the next lease. */
   readonly redisRecoveriesMs: readonly number[];
 }
 
 export function summarize(history: History): Summary {
-  const faults = history
-    .of('fault')
-    .map(({ fault, target }) =>
-      fault === 'kill' || fault === 'pause' ? `${fault} ${target.replace(/-\d+$/, '')}` : fault,
-    );
+  const faults = history.of('fault').map(({ fault, target }) => {
+    const role = /^(worker|scheduler|api)-\d+$/.exec(target)?.[1];
+    return role === undefined ? fault : `${fault}: ${role}`;
+  });
   return {
     faults: Object.fromEntries(
       [...Map.groupBy(faults, (name) => name)].map(([name, all]) => [name, all.length]),
@@ -43,13 +42,10 @@ export function summarize(history: History): Summary {
     recoveriesMs: findRecoveries(history).flatMap(({ kill, next }) =>
       next === undefined ? [] : [next.atMs - kill.atMs],
     ),
-    redisRecoveriesMs: history
-      .of('fault')
-      .filter(({ target }) => target === 'redis')
-      .flatMap(({ atMs }) => {
-        const next = history.of('lease-acquired').find((it) => it.calledAtMs > atMs);
-        return next === undefined ? [] : [next.atMs - atMs];
-      }),
+    redisRecoveriesMs: history.of('redis-back').flatMap(({ atMs }) => {
+      const next = history.of('lease-acquired').find((it) => it.calledAtMs > atMs);
+      return next === undefined ? [] : [next.atMs - atMs];
+    }),
   };
 }
 
@@ -73,7 +69,7 @@ export function formatSummary(summary: Summary): string {
     ...Object.entries(faults).map(([name, count]) => `fault ${name}: ${count}`),
     ...Object.entries(counts).map(([name, count]) => `${name}: ${count}`),
     `from the kill of a worker to the next run of its registries: ${spread(recoveriesMs)}`,
-    `from the kill of Redis to the next run: ${spread(redisRecoveriesMs)}`,
+    `from when Redis is back to the next run: ${spread(redisRecoveriesMs)}`,
   ];
   return lines.join('\n');
 }

@@ -55,6 +55,8 @@ export interface ProcessHandle {
   /** Freezes it, as a long garbage collection or a suspended machine does. */
   pause(): void;
   resume(): void;
+  /** Any other signal; it goes on. */
+  signal(signal: NodeJS.Signals): void;
 }
 
 /** Tests start hundreds of processes, and compiling is much of what a start costs. */
@@ -123,6 +125,7 @@ export async function startProcess(options: StartProcessOptions): Promise<Proces
     },
     pause: () => send('SIGSTOP'),
     resume: () => send('SIGCONT'),
+    signal: send,
   };
 }
 

@@ -125,7 +125,8 @@ const ofHarness = [
   z.object({
     kind: z.literal('process-ended'),
     name: z.string(),
-    how: z.enum(['killed', 'stopped', 'by itself']),
+    /** `out of order`: it was told to stop, and did not end as it should. */
+    how: z.enum(['killed', 'stopped', 'out of order', 'by itself']),
   }),
   /** `untilMs`: when it was over; absent where it is done in a moment, as a kill is. */
   z.object({
@@ -135,7 +136,11 @@ const ofHarness = [
     untilMs: ms.optional(),
     /** Redis may have forgotten what it had acknowledged. */
     losesData: z.boolean().optional(),
+    /** The process cannot do anything meanwhile. */
+    stops: z.boolean().optional(),
   }),
+  /** Redis can be used again. */
+  z.object({ kind: z.literal('redis-back') }),
   z.object({ kind: z.literal('left-behind'), what: z.string(), name: z.string() }),
   /** From here on nobody asks, and nothing has to come any more. */
   z.object({ kind: z.literal('history-ended') }),

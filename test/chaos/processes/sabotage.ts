@@ -13,6 +13,8 @@ const CHANGES: Readonly<Record<Sabotage, readonly (readonly [from: string, to: s
   ],
   lease: [['if stored[2] and leaseUntil > nowMs then', 'if false then']],
   sweep: [['return neglected', 'return {}']],
+  // It is no script.
+  watchdog: [],
 };
 
 export function sabotageScripts(sabotage: Sabotage): void {
@@ -24,4 +26,16 @@ export function sabotageScripts(sabotage: Sabotage): void {
   };
   Object.assign(fs, { readFileSync: read });
   syncBuiltinESMExports();
+}
+
+/** A scheduler that makes its schedules once, and never looks again whether they are there. */
+export async function sabotageWatchdog(): Promise<void> {
+  const { ScheduleReconciler } = await import('@syncline/redis');
+  const { reconcile } = ScheduleReconciler.prototype;
+  let isMade = false;
+  ScheduleReconciler.prototype.reconcile = async function reconcileOnce(...args) {
+    if (isMade) return { added: 0, retimed: 0, removed: 0, healed: 0 };
+    isMade = true;
+    return reconcile.apply(this, args);
+  };
 }

@@ -1,19 +1,21 @@
 /**
- * A worker that writes down its history: `worker.ts <file> [sabotage]`. The second is what it is to do
- * without.
+ * A worker that obeys orders, and writes down its history: `worker.ts <file> [sabotage]`. The second is what
+ * it is to do without.
  */
-import { runProcess } from '@syncline/runtime';
 import { z } from 'zod';
-import { openHistory } from '../history/recorder.ts';
 import { SABOTAGES } from '../plan.ts';
+import { obeyOrders } from './orders.ts';
 import { sabotageScripts } from './sabotage.ts';
 
+obeyOrders();
 const [file, sabotage] = z
   .tuple([z.string(), z.enum(SABOTAGES).optional()])
   .parse(process.argv.slice(2));
 if (sabotage !== undefined) sabotageScripts(sabotage);
 // Loaded only now, for their scripts are read then.
+const { runProcess } = await import('@syncline/runtime');
 const { startWorker } = await import('@syncline/worker');
+const { openHistory } = await import('../history/recorder.ts');
 const { recordWorker } = await import('../history/record-worker.ts');
 const decorate = recordWorker(openHistory(file));
 await runProcess('worker', (context) => startWorker(context, { decorate }));

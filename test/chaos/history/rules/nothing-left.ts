@@ -3,12 +3,16 @@ import type { Rule } from '../violation.ts';
 /** What was begun is ended. */
 export const nothingLeft: Rule = {
   name: 'nothing-left',
-  promise: 'no process and no key is left behind',
+  promise: 'no process and no key is left behind, and each process ends when and as it should',
   find: (history) => [
     ...history.of('left-behind').map((event) => ({
       message: `${event.what} ${event.name} was left behind`,
       evidence: [event],
     })),
+    ...history
+      .of('process-ended')
+      .filter(({ how }) => how === 'by itself' || how === 'out of order')
+      .map((event) => ({ message: `${event.name} ended ${event.how}`, evidence: [event] })),
     ...history
       .of('process-started')
       .filter((started) => {

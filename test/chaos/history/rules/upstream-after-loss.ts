@@ -40,7 +40,9 @@ function runningMs(
   history: History,
   { lost, call }: { lost: Loss; call: EventOf<'upstream-called'> },
 ): number {
-  const stopped = history.of('fault').filter(({ target }) => target === call.process);
+  const stopped = history
+    .of('fault')
+    .filter(({ target, stops }) => stops === true && target === call.process);
   const stoppedMs = stopped.reduce((sum, { atMs, untilMs = atMs }) => {
     const overlapMs = Math.min(untilMs, call.atMs) - Math.max(atMs, lost.atMs);
     return sum + Math.max(0, overlapMs);

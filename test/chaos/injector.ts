@@ -1,0 +1,62 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FAULT_ACTIONS, type Ground } from './faults.ts';
+import type { Happened } from './history/events.ts';
+import { type HistoryRecorder, machineMs, openHistory } from './history/recorder.ts';
+import { watchRedis } from './history/witness.ts';
+import type { Plan } from './plan.ts';
+
+export interface InjectorOptions extends Omit<Ground, 'watch'> {
+  readonly directory: string;
+  readonly log: (line: string) => void;
+}
+
+/** Does to a system what a plan says, and watches its Redis. */
+export class Injector {
+  readonly #ground: Ground;
+  readonly #log: (line: string) => void;
+  readonly #witness: HistoryRecorder;
+  readonly #underWay = new Set<Promise<void>>();
+  #watching: { close: () => void } | undefined;
+
+  constructor({ directory, log, ...ground }: InjectorOptions) {
+    this.#ground = { ...ground, watch: (why) => this.watch(why) };
+    this.#log = log;
+    this.#witness = openHistory(path.join(directory, 'redis.ndjson'));
+  }
+
+  /** Watches Redis from now on; `why` says why nothing was known before. */
+  async watch(why: string): Promise<void> {
+    const { store, keys, victims } = this.#ground;
+    this.#watching?.close();
+    const record = (happened: Happened) => {
+      this.#witness.record(happened);
+      victims.observe(happened);
+    };
+    this.#watching = await watchRedis(store.primary.url, {
+      keys,
+      recorder: { record, close: () => {} },
+      why,
+    });
+  }
+
+  close(): void {
+    this.#watching?.close();
+    this.#watching = undefined;
+  }
+
+  /** Resolves when all that was done has been made good, and the plan's time is over. */
+  async inject({ faults, durationMs }: Plan): Promise<void> {
+    const startedAtMs = machineMs();
+    const untilAtMs = (atMs: number) => sleep(Math.max(0, startedAtMs + atMs - machineMs()));
+    for (const { atMs, fault } of faults) {
+      await untilAtMs(atMs);
+      this.#log(`${(atMs / 1_000).toFixed(1)} s: ${fault}`);
+      const done = FAULT_ACTIONS[fault](this.#ground);
+      this.#underWay.add(done);
+      done.finally(() => this.#underWay.delete(done)).catch(() => {});
+    }
+    await untilAtMs(durationMs);
+    await Promise.all(this.#underWay);
+  }
+}

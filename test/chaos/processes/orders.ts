@@ -1,0 +1,77 @@
+/**
+ * What a process under test does when the harness tells it to, and how it gets out to the network.
+ * The harness writes an order into the file of the process, and sends the signal.
+ */
+import { readFileSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { z } from 'zod';
+
+export const ORDER_SIGNAL = 'SIGUSR2';
+
+const orderSchema = z.discriminatedUnion('kind', [
+  /** Does nothing else for so long, as a computation does that was not foreseen. */
+  z.object({ kind: z.literal('block'), forMs: z.int().positive() }),
+  /** The time of day is off by so much from now on. */
+  z.object({ kind: z.literal('clock'), offMs: z.int() }),
+]);
+export type Order = z.infer<typeof orderSchema>;
+
+/** From the port that is asked for to the one that leads there: a process has a network of its own. */
+const detoursSchema = z.record(z.string(), z.int());
+
+const envSchema = z.object({
+  CHAOS_ORDERS: z.string(),
+  CHAOS_DETOURS: z.string().transform((text) => detoursSchema.parse(JSON.parse(text))),
+});
+
+/** To be called before anything else is loaded. */
+export function obeyOrders(): void {
+  const { CHAOS_ORDERS: file, CHAOS_DETOURS: detours } = envSchema.parse(process.env);
+  takeDetours(detours);
+  const setClock = replaceClock();
+  process.on(ORDER_SIGNAL, () => {
+    const order = orderSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    if (order.kind === 'clock') setClock(order.offMs);
+    else blockFor(order.forMs);
+  });
+}
+
+function blockFor(forMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, forMs);
+}
+
+function replaceClock(): (offMs: number) => void {
+  let offMs = 0;
+  const RealDate = Date;
+  class OffDate extends RealDate {
+    constructor(...args: [] | [number | string | Date]) {
+      if (args.length === 0) super(RealDate.now() + offMs);
+      else super(...args);
+    }
+
+    static override now(): number {
+      return RealDate.now() + offMs;
+    }
+  }
+  Object.assign(globalThis, { Date: OffDate });
+  return (toMs) => {
+    offMs = toMs;
+  };
+}
+
+const targetSchema = z.looseObject({ port: z.coerce.number() });
+
+/** Whatever library it is that connects. Node's own `connect` has put its arguments into a list by then. */
+function takeDetours(detours: Readonly<Record<string, number>>): void {
+  const connect = Socket.prototype.connect;
+  const detour = (target: unknown): unknown => {
+    const port = detours[targetSchema.safeParse(target).data?.port ?? ''];
+    return port === undefined ? target : Object.assign({}, target, { port });
+  };
+  Socket.prototype.connect = function connectThere(this: Socket, ...args: unknown[]): Socket {
+    const [first] = args;
+    if (Array.isArray(first)) first[0] = detour(first[0]);
+    else args[0] = detour(first);
+    return Reflect.apply(connect, this, args);
+  };
+}

@@ -1,0 +1,69 @@
+import type { RedisKeys } from '@syncline/contract';
+import type { Redis } from '@syncline/redis';
+
+/** Something in Redis that nobody will take care of any more. */
+export interface Remains {
+  readonly what: string;
+  readonly name: string;
+}
+
+/** The registries whose last run has neither ended nor been followed by another one. */
+export async function findLapsedLeases(
+  redis: Redis,
+  keys: RedisKeys,
+  registries: readonly string[],
+): Promise<string[]> {
+  const [seconds = 0] = await redis.time();
+  const leases = await Promise.all(
+    registries.map((registry) => redis.hmget(keys.status(registry), 'owner', 'leaseUntil')),
+  );
+  return registries.filter((_, index) => {
+    const [owner, leaseUntilMs] = leases[index] ?? [];
+    return owner != null && Number(leaseUntilMs) < Number(seconds) * 1_000;
+  });
+}
+
+/** What must not be there when all processes have been told to stop, and have. */
+export async function findRemains(
+  redis: Redis,
+  keys: RedisKeys,
+  registries: readonly string[],
+): Promise<Remains[]> {
+  const owners = await Promise.all(
+    registries.map((registry) => redis.hget(keys.status(registry), 'owner')),
+  );
+  const leases = registries.filter((_, index) => owners[index] != null);
+  const strays = await findStrayKeys(redis, keys, registries);
+  return [
+    ...leases.map((name) => ({ what: 'lease', name })),
+    ...strays.map((name) => ({ what: 'key', name })),
+  ];
+}
+
+/** Those that neither a registry of the config nor the system as a whole has. */
+async function findStrayKeys(
+  redis: Redis,
+  keys: RedisKeys,
+  registries: readonly string[],
+): Promise<string[]> {
+  const known = new Set([
+    ...registries.flatMap((registry) => keys.allOfRegistry(registry)),
+    keys.config,
+    keys.configEdition,
+    keys.epoch,
+    keys.registries,
+    keys.sweepTurn,
+    keys.scheduler,
+  ]);
+  const digest = await redis.get(keys.config);
+  if (digest !== null) known.add(keys.configDocument(digest));
+  const isOfQueue = (key: string) =>
+    key.startsWith(`${keys.queuePrefix}:`) && !key.endsWith(':lock');
+  const all: string[] = [];
+  for await (const page of redis.scanStream({ count: 1_000 })) all.push(...page);
+  const strays = all.filter((key) => !known.has(key) && !isOfQueue(key));
+  // What goes by itself is not left behind. So does the lock of a job whose worker died, or was not heard;
+  // any other worker then has the job.
+  const lifetimesMs = await Promise.all(strays.map((key) => redis.pttl(key)));
+  return strays.filter((_, index) => lifetimesMs[index] === -1);
+}
