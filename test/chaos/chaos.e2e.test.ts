@@ -28,7 +28,8 @@ async function play(changes: Partial<Plan>) {
   return { history, broken };
 }
 
-test(
+// They wait more than they work: side by side.
+test.concurrent(
   'processes are killed and frozen, Redis and the network too, and all that is promised holds',
   async () => {
     const { history, broken } = await play({
@@ -53,7 +54,6 @@ test(
   TEST_TIMEOUT_MS,
 );
 
-// They wait more than they work.
 test.concurrent.for(SABOTAGES)(
   'processes that do without the %s are found out',
   { timeout: TEST_TIMEOUT_MS },

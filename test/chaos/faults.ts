@@ -6,7 +6,7 @@ import type { EventOf } from './history/events.ts';
 import { type HistoryRecorder, machineMs } from './history/recorder.ts';
 import type { Condition } from './network.ts';
 import type { FaultName } from './plan.ts';
-import type { Store } from './store.ts';
+import { fillDisk, fillMemory, type Store } from './store.ts';
 import type { Victims } from './victims.ts';
 
 /** Longer than a lease, and than a sweep after it. */
@@ -38,7 +38,7 @@ export interface Ground {
   readonly applyConfig: (registries: readonly string[]) => Promise<void>;
   /** To be called when the server that takes writes is another one, or has been away. */
   readonly watch: (why: string) => Promise<void>;
-  readonly connect: () => Redis;
+  readonly connect: () => Promise<Redis>;
 }
 
 type Fault = (ground: Ground) => Promise<void>;
@@ -60,24 +60,20 @@ export const FAULT_ACTIONS: Readonly<Record<FaultName, Fault>> = {
 
   'kill-redis': (ground) => killRedis(ground, { empty: false }),
   'empty-redis': (ground) => killRedis(ground, { empty: true }),
+  'fail-over': (ground) =>
+    toRedis(ground, { fault: 'fail-over', losesData: true }, async ({ failOver }) => {
+      if (failOver === undefined) throw new Error('there is no other Redis');
+      await failOver();
+    }),
+  // Where another one takes its place, it takes writes until it hears of it, and loses them.
   'hang-redis': (ground) =>
-    toRedis(ground, 'hang-redis', async ({ primary }) => {
-      primary.pause();
-      await sleep(REDIS_HANGS_MS);
-      primary.resume();
-    }),
-  'fill-disk': (ground) =>
-    toRedis(ground, 'fill-disk', async (store) => {
-      const empty = await store.fillDisk();
-      await sleep(REDIS_FULL_MS);
-      await empty();
-    }),
-  'fill-memory': (ground) =>
-    toRedis(ground, 'fill-memory', async (store) => {
-      const empty = await store.fillMemory();
-      await sleep(REDIS_FULL_MS);
-      await empty();
-    }),
+    toRedis(
+      ground,
+      { fault: 'hang-redis', losesData: ground.store.failOver !== undefined },
+      (store) => store.hang(REDIS_HANGS_MS),
+    ),
+  'fill-disk': (ground) => toRedis(ground, { fault: 'fill-disk' }, fill(fillDisk)),
+  'fill-memory': (ground) => toRedis(ground, { fault: 'fill-memory' }, fill(fillMemory)),
   'lose-schedules': loseSchedules,
 
   'cut-redis': (ground) => disturb(ground, 'redis', { kind: 'cut' }),
@@ -154,28 +150,34 @@ async function disturb(
 
 async function toRedis(
   ground: Ground,
-  fault: string,
+  fault: Pick<EventOf<'fault'>, 'fault' | 'losesData'>,
   act: (store: Store) => Promise<void>,
 ): Promise<void> {
-  await ground.victims.only('redis', async () => {
-    record(ground, { fault, target: 'redis', untilMs: machineMs() + REDIS_HANGS_MS });
-    await act(ground.store);
-    ground.recorder.record({ kind: 'redis-back' });
+  const { victims, store, recorder, watch } = ground;
+  await victims.only('redis', async () => {
+    record(ground, { ...fault, target: 'redis' });
+    await act(store);
+    recorder.record({ kind: 'redis-back' });
+    if (fault.losesData === true) await watch(fault.fault);
   });
 }
 
-async function killRedis(ground: Ground, { empty }: { empty: boolean }): Promise<void> {
-  const { victims, store, watch, recorder } = ground;
+function killRedis(ground: Ground, { empty }: { empty: boolean }): Promise<void> {
   const fault = empty ? 'empty-redis' : 'kill-redis';
-  await victims.only('redis', async () => {
-    const { primary } = store;
-    record(ground, { fault, target: 'redis', losesData: true });
+  return toRedis(ground, { fault, losesData: true }, async (store) => {
+    const primary = await store.primary();
     await primary.kill();
     await sleep(REDIS_AWAY_MS);
     await primary.start({ empty });
-    recorder.record({ kind: 'redis-back' });
-    await watch(fault);
   });
+}
+
+function fill(how: typeof fillDisk | typeof fillMemory) {
+  return async (store: Store) => {
+    const empty = await how(await store.primary());
+    await sleep(REDIS_FULL_MS);
+    await empty();
+  };
 }
 
 /** As a restart in the wrong moment does, or somebody who tidies up: a fifth of all schedules are gone. */
@@ -183,7 +185,7 @@ async function loseSchedules(ground: Ground): Promise<void> {
   const { victims, registries, connect, keys } = ground;
   await victims.only('redis', async () => {
     record(ground, { fault: 'lose-schedules', target: 'schedules' });
-    const redis = connect();
+    const redis = await connect();
     const queue = createSyncQueue({ redis, keys, onError: () => {} });
     try {
       const lost = registries.filter((_, index) => index % 5 === 0);

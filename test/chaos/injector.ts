@@ -33,7 +33,8 @@ export class Injector {
       this.#witness.record(happened);
       victims.observe(happened);
     };
-    this.#watching = await watchRedis(store.primary.url, {
+    const { url } = await store.primary();
+    this.#watching = await watchRedis(url, {
       keys,
       recorder: { record, close: () => {} },
       why,

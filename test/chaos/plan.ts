@@ -13,6 +13,7 @@ export const FAULTS = [
   'skew-clock',
   'kill-redis',
   'empty-redis',
+  'fail-over',
   'hang-redis',
   'fill-disk',
   'fill-memory',

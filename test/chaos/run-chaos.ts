@@ -19,7 +19,7 @@ import { openHistory } from './history/recorder.ts';
 import { Injector } from './injector.ts';
 import { type Plan, randomFrom } from './plan.ts';
 import { findLapsedLeases, findRemains } from './remains.ts';
-import { startSingleStore } from './store.ts';
+import { startReplicatedStore, startSingleStore } from './store.ts';
 import { Victims } from './victims.ts';
 
 const PREFIX = 'chaos';
@@ -66,7 +66,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const states = changeStates(upstream);
   lifetime.defer(() => states.stop());
 
-  const store = await startSingleStore({ directory, lifetime });
+  const isReplicated = plan.faults.some(({ fault }) => fault === 'fail-over');
+  const store = await (isReplicated ? startReplicatedStore(lifetime) : startSingleStore(lifetime));
   const registries = Array.from(
     { length: plan.registries + plan.seldom },
     (_, index) => `r${index + 1}`,
@@ -98,8 +99,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     sabotage: plan.sabotage,
   });
   const keys = redisKeys(PREFIX);
-  const connect = () =>
-    connectRedis({ url: store.primary.url, manner: 'prompt', onError: () => {} });
+  const connect = async () =>
+    connectRedis({ url: (await store.primary()).url, manner: 'prompt', onError: () => {} });
   const injector = new Injector({
     fleet,
     store,
@@ -132,7 +133,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   await injector.inject(plan);
   await asking.stop();
   log('the faults are over');
-  const redis = connect();
+  const redis = await connect();
   const isSettled = async () =>
     (await clients.isSettled()) && (await findLapsedLeases(redis, keys, registries)).length === 0;
   await until(isSettled, {

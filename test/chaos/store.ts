@@ -1,7 +1,14 @@
 import { readdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { type Lifetime, type RedisServerHandle, startRedisServer } from '@syncline/test/support';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Lifetime,
+  type RedisServerHandle,
+  startRedisServer,
+  startReplicatedRedis,
+} from '@syncline/test/support';
 import { Redis } from 'ioredis';
+import { z } from 'zod';
 
 /** The Redis of the system under test, and what can be done to it. */
 export interface Store {
@@ -10,26 +17,64 @@ export interface Store {
   /** All that a process connects to. */
   readonly ports: readonly number[];
   /** The server that takes writes now. */
-  readonly primary: RedisServerHandle;
-  /** Has no room for its append-only file, until the result is called. */
-  fillDisk(): Promise<() => Promise<void>>;
-  /** Has no memory for what is written, and throws nothing away for it; until the result is called. */
-  fillMemory(): Promise<() => Promise<void>>;
+  primary(): Promise<RedisServerHandle>;
+  /**
+   * Freezes it for so long, and resolves when it can be used again: where there is another server, that one
+   * has taken its place.
+   */
+  hang(forMs: number): Promise<void>;
+  /**
+   * Has another server take its place, which lacks what was acknowledged in the last moments. Where there is no
+   * other one, there is nothing to do it with.
+   */
+  readonly failOver?: () => Promise<void>;
 }
 
 /** One server. */
-export async function startSingleStore(options: {
-  directory: string;
-  lifetime: Lifetime;
-}): Promise<Store> {
-  const directory = path.join(options.directory, 'redis');
-  const server = await startRedisServer({ directory, lifetime: options.lifetime });
+export async function startSingleStore(lifetime: Lifetime): Promise<Store> {
+  const server = await startRedisServer({ lifetime });
   return {
     url: server.url,
     ports: [server.port],
-    primary: server,
-    fillDisk: () => fillDisk(server, directory),
-    fillMemory: () => fillMemory(server),
+    primary: async () => server,
+    hang: async (forMs) => {
+      server.pause();
+      await sleep(forMs);
+      server.resume();
+    },
+  };
+}
+
+/** As long as a primary may be away before it is replaced. */
+const DOWN_AFTER_MS = 1_500;
+const LAG_MS = 1_500;
+
+/** A primary, its replica and a sentinel. */
+export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
+  const redis = await startReplicatedRedis({ lifetime, downAfterMs: DOWN_AFTER_MS });
+  const servers = [...redis.nodes, ...redis.sentinels];
+  return {
+    url: redis.url,
+    ports: servers.map(({ port }) => port),
+    primary: () => redis.primary(),
+    hang: async (forMs) => {
+      await redis.untilInSync();
+      const old = await redis.primary();
+      const isOverAtMs = performance.now() + forMs;
+      old.pause();
+      if (forMs > DOWN_AFTER_MS) await redis.untilFailedOver(old);
+      await sleep(Math.max(0, isOverAtMs - performance.now()));
+      old.resume();
+      await redis.untilInSync();
+    },
+    failOver: async () => {
+      await redis.untilInSync();
+      await redis.holdReplicaBack();
+      await sleep(LAG_MS);
+      const old = await redis.killPrimary();
+      await redis.untilFailedOver(old);
+      await old.start();
+    },
   };
 }
 
@@ -37,24 +82,28 @@ export async function startSingleStore(options: {
 const FULL_DEVICE = '/dev/full';
 const AOF_DIRECTORY = 'appendonlydir';
 
-/** Redis begins a new file at each rewrite; the first lies on a disk that is full, the second one does not. */
-async function fillDisk(
-  server: RedisServerHandle,
-  directory: string,
-): Promise<() => Promise<void>> {
-  const files = path.join(directory, AOF_DIRECTORY);
+/**
+ * Leaves a server without room for its append-only file, until the result is called. It begins a new file at
+ * each rewrite: the first one lies on a disk that is full, the second one does not.
+ */
+export async function fillDisk(server: RedisServerHandle): Promise<() => Promise<void>> {
+  const directory = await ask(server, (redis) => redis.config('GET', 'dir'));
+  const [, place] = z.tuple([z.literal('dir'), z.string()]).parse(directory);
+  const files = path.join(place, AOF_DIRECTORY);
   const numbers = (await readdir(files)).flatMap(
     (name) => /\.(\d+)\.incr\.aof$/.exec(name)?.[1] ?? [],
   );
   const next = Math.max(...numbers.map(Number)) + 1;
   await symlink(FULL_DEVICE, path.join(files, `appendonly.aof.${next}.incr.aof`));
-  await ask(server, (redis) => redis.bgrewriteaof());
-  return () => ask(server, (redis) => redis.bgrewriteaof());
+  const rewrite = async () => void (await ask(server, (redis) => redis.bgrewriteaof()));
+  await rewrite();
+  return rewrite;
 }
 
-async function fillMemory(server: RedisServerHandle): Promise<() => Promise<void>> {
-  const setMaximum = (bytes: number) =>
-    ask(server, (redis) => redis.config('SET', 'maxmemory', bytes));
+/** Leaves a server without memory for what is written, until the result is called. */
+export async function fillMemory(server: RedisServerHandle): Promise<() => Promise<void>> {
+  const setMaximum = async (bytes: number) =>
+    void (await ask(server, (redis) => redis.config('SET', 'maxmemory', bytes)));
   await setMaximum(1);
   return () => setMaximum(0);
 }
@@ -62,11 +111,11 @@ async function fillMemory(server: RedisServerHandle): Promise<() => Promise<void
 async function ask(
   { url }: RedisServerHandle,
   question: (redis: Redis) => Promise<unknown>,
-): Promise<void> {
+): Promise<unknown> {
   const redis = new Redis(url, { maxRetriesPerRequest: 1 });
   redis.on('error', () => {});
   try {
-    await question(redis);
+    return await question(redis);
   } finally {
     redis.disconnect();
   }

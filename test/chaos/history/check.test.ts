@@ -115,7 +115,7 @@ const seen = (atMs: number, phase: EventOf<'status-seen'>['phase']) =>
 const config = (atMs: number, ...registries: string[]) =>
   at(atMs, { kind: 'config-applied', registries }, 'harness');
 const fault = (atMs: number, given: Of<'fault'> = {}) =>
-  at(atMs, { kind: 'fault', fault: 'pause', target: 'worker-1', ...given }, 'harness');
+  at(atMs, { kind: 'fault', fault: 'pause', target: 'worker-1', stops: true, ...given }, 'harness');
 const ended = (atMs: number) => at(atMs, { kind: 'history-ended' }, 'harness');
 
 /** A run from its lease to its end, as its worker and as Redis saw it. */
@@ -181,6 +181,15 @@ const RIGHT: readonly Case[] = [
       acquired(1_000, '200', { process: 'worker-2', calledAtMs: 900 }),
       acquired(1_001, '100', { calledAtMs: 950 }),
       wrote(1_005, '100', { calledAtMs: 990 }),
+    ],
+  },
+  {
+    what: 'a lease that Redis has given, and forgotten when it was killed: the one before is what it knows',
+    events: [
+      acquired(1_000, '100'),
+      acquired(14_000, '200', { process: 'worker-2' }),
+      fault(14_500, { fault: 'kill-redis', target: 'redis', losesData: true }),
+      wrote(15_000, '100'),
     ],
   },
   {
@@ -602,6 +611,16 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
     says: /100 asked its upstream/,
   },
   {
+    rule: 'upstream-after-loss',
+    what: 'an upstream that is asked long after the lease was lost, by a process that was cut off and ran',
+    events: [
+      acquired(1, '100'),
+      fault(100, { fault: 'cut redis', stops: false, untilMs: 40_000 }),
+      called(20_500, '100'),
+    ],
+    says: /100 asked its upstream 8501 ms after/,
+  },
+  {
     rule: 'recovery',
     what: 'a run whose process is killed, and that nobody makes good',
     events: [acquired(1, '100'), fault(500, { fault: 'kill' }), ended(21_000)],
@@ -632,6 +651,24 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
       at(2, { kind: 'process-started', name: 'worker-1', pid: 2 }, 'harness'),
     ],
     says: /worker-1 was started and never ended/,
+  },
+  {
+    rule: 'nothing-left',
+    what: 'a process that has died by itself',
+    events: [
+      at(0, { kind: 'process-started', name: 'worker-1', pid: 1 }, 'harness'),
+      at(1, { kind: 'process-ended', name: 'worker-1', how: 'by itself' }, 'harness'),
+    ],
+    says: /worker-1 ended by itself/,
+  },
+  {
+    rule: 'nothing-left',
+    what: 'a process that was told to stop, and had to be ended',
+    events: [
+      at(0, { kind: 'process-started', name: 'worker-1', pid: 1 }, 'harness'),
+      at(1, { kind: 'process-ended', name: 'worker-1', how: 'out of order' }, 'harness'),
+    ],
+    says: /worker-1 ended out of order/,
   },
 ];
 
