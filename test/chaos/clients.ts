@@ -83,14 +83,16 @@ export class Clients {
     });
   }
 
-  /** Whether each registry is served, and all that was asked for is answered. */
-  async isSettled(): Promise<boolean> {
+  /** A registry that is not served, or of which something was asked that is not answered; none, where all is well. */
+  async findUnsettled(): Promise<string | undefined> {
     for (const registry of this.#options.registries) {
       const found = await this.#registry(registry);
-      if (found === undefined || found.snapshot === null) return false;
-      if (found.control.handled < found.control.requested) return false;
+      if (found === undefined) return `${registry}: no answer`;
+      const { snapshot, control, status } = found;
+      if (snapshot !== null && control.handled >= control.requested) continue;
+      return `${registry}: ${JSON.stringify({ snapshot, control, status })}`;
     }
-    return true;
+    return undefined;
   }
 
   async #registry(name: string) {

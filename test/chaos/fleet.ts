@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -130,6 +130,13 @@ export class Fleet {
       lifetime,
     });
     recorder.record({ kind: 'process-started', name, pid: process.pid });
+    const log = path.join(directory, `${name}.log`);
+    let written = 0;
+    process.output.onLine(() => {
+      const lines = process.output.lines.slice(written);
+      written += lines.length;
+      appendFileSync(log, lines.map((line) => `${line}\n`).join(''));
+    });
     // Redis may be away when it is started; it is one of ours all the same.
     await until(() => process.output.logs.length > 0 || !process.running, {
       what: `the first words of ${name}`,

@@ -6,6 +6,7 @@ import { connectRedis } from '@syncline/redis';
 import {
   generateRows,
   type Lifetime,
+  type See,
   startUpstream,
   type Upstream,
   until,
@@ -121,7 +122,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 
   const apis = fleet.of('api').flatMap(({ url }) => (url === undefined ? [] : [url]));
   const clients = new Clients({ recorder, apis, registries, random, rowCount: ROW_COUNT });
-  await until(() => clients.isSettled(), { what: 'the first syncs', timeoutMs: 60_000 });
+  const isSettled = async (see: See) => {
+    const unsettled = await clients.findUnsettled();
+    see(unsettled);
+    return unsettled === undefined;
+  };
+  await until(isSettled, { what: 'the first syncs', timeoutMs: 60_000 });
   log(`${registries.length} registries are synced; the faults begin`);
   const asking = again(REQUEST_EVERY_MS, async () => {
     if (plan.requests === 'some') await clients.request();
@@ -134,9 +140,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   await asking.stop();
   log('the faults are over');
   const redis = await connect();
-  const isSettled = async () =>
-    (await clients.isSettled()) && (await findLapsedLeases(redis, keys, registries)).length === 0;
-  await until(isSettled, {
+  const areLeasesHeld = async (see: See) => {
+    const lapsed = await findLapsedLeases(redis, keys, registries);
+    see(lapsed);
+    return lapsed.length === 0;
+  };
+  await until(async (see) => (await isSettled(see)) && areLeasesHeld(see), {
     what: 'an answer to all that was asked for',
     timeoutMs: plan.settleMs,
   }).catch((error: unknown) => log(String(error)));

@@ -147,11 +147,7 @@ export async function watchRedis(
   url: string,
   { keys, recorder, why }: { keys: RedisKeys; recorder: HistoryRecorder; why: string },
 ): Promise<{ close: () => void }> {
-  const redis = new Redis(url, { retryStrategy: () => null, maxRetriesPerRequest: 0 });
-  // It ends with the Redis that it watches.
-  redis.on('error', () => {});
-  const monitor = await redis.monitor();
-  monitor.on('error', () => {});
+  const monitor = await startMonitor(url);
   recorder.record({ kind: 'store-unknown', why });
   const reader = new CommandReader(keys, recorder.record);
   monitor.on('monitor', (time: unknown, args: string[], source: unknown) => {
@@ -164,7 +160,26 @@ export async function watchRedis(
       clearInterval(timer);
       reader.flush();
       monitor.disconnect();
-      redis.disconnect();
     },
   };
+}
+
+const MONITOR_TRIES = 20;
+
+/** On a busy Redis, the first command may come with the answer, before ioredis knows that it is monitoring. */
+async function startMonitor(url: string): Promise<Redis> {
+  for (let tries = 1; ; tries += 1) {
+    const monitor = new Redis(url, { monitor: true, retryStrategy: () => null });
+    const started = Promise.withResolvers<void>();
+    monitor.once('monitoring', started.resolve);
+    // Also later: it ends with the Redis that it watches.
+    monitor.on('error', started.reject);
+    try {
+      await started.promise;
+      return monitor;
+    } catch (error) {
+      monitor.disconnect();
+      if (tries === MONITOR_TRIES) throw error;
+    }
+  }
 }
