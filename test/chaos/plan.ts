@@ -1,5 +1,4 @@
 /** What is done to the system, and when: the same for the same seed. */
-import type { Limits } from './history/violation.ts';
 
 /** Each by the name that `--faults` knows it by. */
 export const FAULTS = [
@@ -51,8 +50,6 @@ export interface Plan {
   readonly settleMs: number;
   /** Takes out something that all rests on: the checker must see it. */
   readonly sabotage?: Sabotage;
-  /** Where it is held to other figures than those that are promised. */
-  readonly limits?: Partial<Limits>;
 }
 
 export const DEFAULT_PLAN = {
@@ -85,13 +82,13 @@ export const SABOTAGED = {
     },
   },
   watchdog: {
-    rule: 'I4',
+    rule: 'scheduled',
     plan: {
-      durationMs: 45_000,
+      durationMs: 2_000,
       faults: [{ atMs: 500, fault: 'lose-schedules' }],
       requests: 'none',
-      // Schedules are looked after every 30 s, and what is gone is made anew at once.
-      limits: { lateMs: 35_000 },
+      // Schedules are looked after every 30 s.
+      settleMs: 40_000,
     },
   },
 } as const satisfies Record<Sabotage, { rule: string; plan: Partial<Plan> }>;

@@ -1,5 +1,5 @@
 import type { RedisKeys } from '@syncline/contract';
-import type { Redis } from '@syncline/redis';
+import { createSyncQueue, type Redis, stateOfNextTick } from '@syncline/redis';
 
 /** Something in Redis that nobody will take care of any more. */
 export interface Remains {
@@ -21,6 +21,16 @@ export async function findLapsedLeases(
     const [owner, leaseUntilMs] = leases[index] ?? [];
     return owner != null && Number(leaseUntilMs) < Number(seconds) * 1_000;
   });
+}
+
+/** The registries whose next tick is on its way. */
+export async function findScheduled(redis: Redis, keys: RedisKeys): Promise<string[]> {
+  const queue = createSyncQueue({ redis, keys, onError: () => {} });
+  const schedulers = await queue.getJobSchedulers();
+  const states = await Promise.all(
+    schedulers.map(({ key }) => stateOfNextTick({ redis, queue }, key)),
+  );
+  return schedulers.flatMap(({ key }, index) => (states[index] === 'unknown' ? [] : [key]));
 }
 
 /** What must not be there when all processes have been told to stop, and have. */

@@ -19,7 +19,7 @@ import { type History, readHistory } from './history/history.ts';
 import { openHistory } from './history/recorder.ts';
 import { Injector } from './injector.ts';
 import { type Plan, randomFrom } from './plan.ts';
-import { findLapsedLeases, findRemains } from './remains.ts';
+import { findLapsedLeases, findRemains, findScheduled } from './remains.ts';
 import { startReplicatedStore, startSingleStore } from './store.ts';
 import { Victims } from './victims.ts';
 
@@ -145,10 +145,16 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     see(lapsed);
     return lapsed.length === 0;
   };
-  await until(async (see) => (await isSettled(see)) && areLeasesHeld(see), {
-    what: 'an answer to all that was asked for',
-    timeoutMs: plan.settleMs,
-  }).catch((error: unknown) => log(String(error)));
+  const areScheduled = async (see: See) => {
+    const scheduled = await findScheduled(redis, keys);
+    see(`${scheduled.length} schedules`);
+    return scheduled.length === registries.length;
+  };
+  await until(
+    async (see) => (await isSettled(see)) && (await areLeasesHeld(see)) && areScheduled(see),
+    { what: 'an answer to all that was asked for', timeoutMs: plan.settleMs },
+  ).catch((error: unknown) => log(String(error)));
+  recorder.record({ kind: 'schedules-seen', registries: await findScheduled(redis, keys) });
   await Promise.all(looking.map((it) => it.stop()));
   recorder.record({ kind: 'history-ended' });
   await fleet.stop();
@@ -162,7 +168,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 
   const history = await readHistory(directory);
   // It has settled: whatever is not answered by now never will be.
-  const broken = checkHistory(history, { intervalMs, answerMs: 0, ...plan.limits });
+  const broken = checkHistory(history, { intervalMs, answerMs: 0 });
   return { history, broken };
 }
 

@@ -5,11 +5,9 @@ import {
   type SyncStatus,
   syncTargets,
 } from '@syncline/contract';
-import { addHint, type RegistryReader, type SyncQueue } from '@syncline/redis';
+import { addHint, type RegistryReader, STARTS_PER_SECOND, type SyncQueue } from '@syncline/redis';
 import { filterHash, fnv1a, lastFiringMs, sourceHash } from '@syncline/sync';
 
-/** So many registries a second begin at most, when a whole config has to. */
-const STARTS_PER_SECOND = 50;
 /** Below this many, all begin at once. */
 const SPREAD_FROM = 50;
 

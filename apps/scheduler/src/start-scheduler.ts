@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { redisKeys } from '@syncline/contract';
 import {
   connectRedis,
@@ -25,6 +26,8 @@ import { createReconcile } from './reconcile.ts';
 
 /** How often what the config wants is held against what Redis has. */
 const RECONCILE_EVERY_MS = 30_000;
+/** A worker that is making the next job of a schedule has made it by then. */
+const SECOND_LOOK_AFTER_MS = 3_000;
 const LAST_PASS_MS = 1_000;
 /** A pass may fail, or take long, without a scheduler counting as gone. */
 const SEEN_FOR_MS = 3 * RECONCILE_EVERY_MS;
@@ -55,8 +58,12 @@ export async function startScheduler(
   let reconciled = false;
   const loop = startLoop({
     everyMs: RECONCILE_EVERY_MS,
-    pass: async () => {
+    pass: async (signal) => {
       await reconcile.pass();
+      if (schedules.isSuspicious) {
+        await sleep(SECOND_LOOK_AFTER_MS, undefined, { signal });
+        await reconcile.pass();
+      }
       await recordScheduler({ redis, keys }, { owner, ttlMs: SEEN_FOR_MS });
       reconciled = true;
     },

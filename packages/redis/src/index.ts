@@ -8,6 +8,7 @@ export {
 export { connectRedis, untilReady } from './connection.ts';
 export { claimEpoch } from './epoch.ts';
 export { createOperations, type Operations } from './operations.ts';
+export { hintOverdue } from './overdue.ts';
 export {
   createPreviewRequester,
   type PreviewHandler,
@@ -15,7 +16,13 @@ export {
   type PreviewWish,
 } from './preview-queue.ts';
 export { startPreviewWorker } from './preview-worker.ts';
-export { addHint, createSyncQueue, type Hint, type SyncQueue } from './queue.ts';
+export {
+  addHint,
+  createSyncQueue,
+  type Hint,
+  STARTS_PER_SECOND,
+  type SyncQueue,
+} from './queue.ts';
 export { type QueueHealth, readQueueHealth } from './queue-health.ts';
 export { trackRegistries } from './registry-index.ts';
 export {
@@ -31,6 +38,7 @@ export { recordScheduler } from './scheduler-heartbeat.ts';
 export {
   type ScheduleChanges,
   ScheduleReconciler,
+  stateOfNextTick,
   type WantedSchedule,
   wantedSchedule,
 } from './schedules.ts';

@@ -11,6 +11,9 @@ import type { Redis } from 'ioredis';
 /** Ticks and what stands in for them. Requests have none, and so run first. */
 export const TICK_PRIORITY = 10;
 
+/** So many registries a second begin at most, when very many have to. */
+export const STARTS_PER_SECOND = 50;
+
 export type SyncQueue = Queue<JobPayloadInput>;
 
 export interface QueueOptions {
@@ -57,6 +60,8 @@ export type Hint =
       readonly term: string;
       readonly delayMs: number;
     }
+  /** The registry was not tried when it should have been. */
+  | { readonly kind: 'overdue'; readonly registry: string }
   /** The registry was never synced, is overdue, or is configured anew; `since` tells occasions apart. */
   | {
       readonly kind: 'startup' | 'config';
@@ -98,7 +103,18 @@ export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
     }
     case 'interrupted': {
       const jobId = `interrupted-${registry}-${hint.term}`;
-      await queue.add(JOB_NAME, { v: 1, registry, trigger: 'retry' }, { ...options, jobId });
+      const payload = { v: 1, registry, trigger: 'retry' } as const;
+      await queue.add(JOB_NAME, payload, { ...options, jobId, removeOnFail: true });
+      return;
+    }
+    case 'overdue': {
+      const payload = { v: 1, registry, trigger: 'schedule' } as const;
+      await queue.add(JOB_NAME, payload, {
+        ...options,
+        jobId: `overdue-${registry}`,
+        priority: TICK_PRIORITY,
+        removeOnFail: true,
+      });
       return;
     }
     case 'retry': {

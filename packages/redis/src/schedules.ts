@@ -41,7 +41,7 @@ export interface ScheduleChanges {
 
 const BATCH_SIZE = 500;
 /** A tick that is this late, and in no state of the queue, will never come. */
-const LOST_AFTER_MS = 60_000;
+const LOST_AFTER_MS = 15_000;
 /** Clocks of machines that are looked after differ by less. */
 const CLOCK_SLACK_MS = 10_000;
 
@@ -102,6 +102,11 @@ export class ScheduleReconciler {
   }
 
   /** @param nowMs the later of our own clock and Redis's: what is in order by either of them is left alone */
+  /** Whether something was seen that only a second look can tell to be amiss. */
+  get isSuspicious(): boolean {
+    return this.#suspects.size > 0;
+  }
+
   async reconcile(wanted: readonly WantedSchedule[], nowMs = Date.now()): Promise<ScheduleChanges> {
     const stored = await this.#list(nowMs);
     const added: WantedSchedule[] = [];
@@ -227,6 +232,17 @@ export class ScheduleReconciler {
     if ((await this.#queue.getJobState(id)) !== 'unknown') return;
     await this.#redis.unlink(this.#queue.toKey(id));
   }
+}
+
+/** Where the next tick of a registry is, in BullMQ's words; `unknown` where there is none. */
+export async function stateOfNextTick(
+  { redis, queue }: { redis: Redis; queue: SyncQueue },
+  registry: string,
+): Promise<string> {
+  const nextAtMs = await redis.zscore(queue.toKey('repeat'), registry);
+  return nextAtMs === null
+    ? 'unknown'
+    : queue.getJobState(jobId({ registry, nextAtMs: Number(nextAtMs) }));
 }
 
 /** The job that a schedule fires at a time. */

@@ -393,3 +393,20 @@ test('requests run before ticks', async () => {
   });
   await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']), { timeout: 10_000 });
 });
+
+test('a tick whose successor cannot be made is run all the same', async () => {
+  const { redis, queue, start } = await createTicks();
+  const everyHour = { registry: 'alpha', intervalMs: 3_600_000 };
+  await new ScheduleReconciler({ redis, queue }).reconcile([everyHour]);
+  // Where the schedule is no hash, BullMQ's script throws, as it does on a Redis that is full.
+  await redis.del(queue.toKey('repeat:alpha'));
+  await redis.set(queue.toKey('repeat:alpha'), 'not ours');
+  const [tick] = await queue.getDelayed();
+  await tick?.promote();
+  const taken = Promise.withResolvers<Tick>();
+  await start(async (found) => {
+    taken.resolve(found);
+    return ran();
+  });
+  expect(await taken.promise).toMatchObject({ registry: 'alpha', trigger: 'schedule' });
+});

@@ -12,8 +12,13 @@ import { z } from 'zod';
 import { addHint, requestFollowers, type SyncQueue } from './queue.ts';
 import { type Pulse, TurningWorker } from './turning-worker.ts';
 
-/** Longer than any pause of a healthy event loop: a lost lock costs a stalled check. */
-const LOCK_DURATION_MS = 60_000;
+/**
+ * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
+ * died, or never heard that it was given it, is taken up again after the lock and one look at the most: within
+ * the minute that a registry may be late.
+ */
+const LOCK_DURATION_MS = 30_000;
+const STALLED_LOOK_EVERY_MS = 10_000;
 /** After its due time, so that no clock's haste makes a retry come too early and go unheard. */
 const RETRY_SLACK_MS = 250;
 /** For runs that were told to end, to say how they did. */
@@ -57,6 +62,7 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
           prefix: keys.queuePrefix,
           concurrency,
           lockDuration: LOCK_DURATION_MS,
+          stalledInterval: STALLED_LOOK_EVERY_MS,
           removeOnComplete: { count: COMPLETED_KEPT },
           removeOnFail: { count: FAILED_KEPT },
         },

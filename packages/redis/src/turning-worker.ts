@@ -9,7 +9,11 @@ export interface Pulse {
   readonly isFull: boolean;
 }
 
-/** A BullMQ worker that counts the turns of its loop. A connection that is open does not say that it turns. */
+/**
+ * A BullMQ worker that counts the turns of its loop, since a connection that is open does not say that it turns;
+ * and that does each job that it has taken. BullMQ's own lets go of the job of a schedule whose next job it could
+ * not make, as on a Redis that is full, and nobody has it until its lock has ended.
+ */
 export class TurningWorker extends Worker<JobPayloadInput, string, string> {
   #turns = 0;
 
@@ -25,6 +29,9 @@ export class TurningWorker extends Worker<JobPayloadInput, string, string> {
   ): Promise<Job<JobPayloadInput, string, string>> {
     const job = await super.nextJobFromJobData(data, id, token);
     this.#turns += 1;
-    return job;
+    if (job !== undefined || data === undefined || data === null || id === undefined) return job;
+    const taken = this.createJob(data, id);
+    if (token !== undefined) taken.token = token;
+    return taken;
   }
 }

@@ -114,6 +114,8 @@ const seen = (atMs: number, phase: EventOf<'status-seen'>['phase']) =>
   at(atMs, { kind: 'status-seen', registry: 'alpha', calledAtMs: atMs - 2, phase }, 'client');
 const config = (atMs: number, ...registries: string[]) =>
   at(atMs, { kind: 'config-applied', registries }, 'harness');
+const schedules = (atMs: number, ...registries: string[]) =>
+  at(atMs, { kind: 'schedules-seen', registries }, 'harness');
 const fault = (atMs: number, given: Of<'fault'> = {}) =>
   at(atMs, { kind: 'fault', fault: 'pause', target: 'worker-1', stops: true, ...given }, 'harness');
 const ended = (atMs: number) => at(atMs, { kind: 'history-ended' }, 'harness');
@@ -635,6 +637,18 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
       acquired(40_500, '200', { process: 'worker-2' }),
     ],
     says: /alpha: not run for 40000 ms/,
+  },
+  {
+    rule: 'scheduled',
+    what: 'a registry that has lost its schedule for good',
+    events: [config(0, 'alpha', 'beta'), schedules(900, 'alpha')],
+    says: /beta: has no schedule/,
+  },
+  {
+    rule: 'scheduled',
+    what: 'a schedule of a registry that the config has dropped',
+    events: [config(0, 'alpha', 'beta'), config(9, 'alpha'), schedules(900, 'alpha', 'beta')],
+    says: /beta: has a schedule still/,
   },
   {
     rule: 'nothing-left',

@@ -8,6 +8,7 @@ import { oneHolder } from './rules/one-holder.ts';
 import { recovery } from './rules/recovery.ts';
 import { removal } from './rules/removal.ts';
 import { requestsAnswered } from './rules/requests-answered.ts';
+import { scheduled } from './rules/scheduled.ts';
 import { transitions } from './rules/transitions.ts';
 import { upstreamAfterLoss } from './rules/upstream-after-loss.ts';
 import { wholeSnapshots } from './rules/whole-snapshots.ts';
@@ -25,6 +26,7 @@ export const RULES: readonly Rule[] = [
   transitions,
   upstreamAfterLoss,
   recovery,
+  scheduled,
   nothingLeft,
 ];
 

@@ -139,6 +139,8 @@ const ofHarness = [
     /** The process cannot do anything meanwhile. */
     stops: z.boolean().optional(),
   }),
+  /** The registries that are ticked, when all has settled. */
+  z.object({ kind: z.literal('schedules-seen'), registries: z.array(registry) }),
   /** Redis can be used again. */
   z.object({ kind: z.literal('redis-back') }),
   z.object({ kind: z.literal('left-behind'), what: z.string(), name: z.string() }),

@@ -1,0 +1,29 @@
+--[[
+Finds, among some registries, those that were last tried before a given time, or never; that nobody works
+on; and that neither an operator nor a failure keeps waiting.
+
+KEYS  status hash, control hash, of each registry in turn
+ARGV  the time now; then, for each registry in turn, the time before which it should not have been tried
+      last. ISO 8601 in UTC with milliseconds, as the status has them, so that their order is that of text
+Returns  the numbers of the registries, from 1
+It reads two hashes a registry: callers ask for some hundreds at a time, so that others are served between.
+A registry whose keys hold what is not ours is passed over, so that it hides no other.
+]]
+local time = redis.call('TIME')
+local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+local overdue = {}
+for index = 1, #KEYS, 2 do
+  local status = redis.pcall('HMGET', KEYS[index], 'owner', 'leaseUntil', 'lastAttemptAt', 'nextDueAt')
+  local control = redis.pcall('HMGET', KEYS[index + 1], 'suspended', 'pinned')
+  if not status.err and not control.err then
+    local number = (index + 1) / 2
+    local isRunning = status[1] and (tonumber(status[2]) or 0) > nowMs
+    local isLate = not status[3] or status[3] < ARGV[number + 1]
+    local isWaiting = status[4] and status[4] > ARGV[1]
+    local isHeld = control[1] or control[2]
+    if isLate and not isRunning and not isWaiting and not isHeld then
+      overdue[#overdue + 1] = number
+    end
+  end
+end
+return overdue

@@ -1,0 +1,75 @@
+import type { RedisKeys, RegistryConfig } from '@syncline/contract';
+import { lastFiringMs } from '@syncline/sync';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { luaScript } from './lua-script.ts';
+import { addHint, STARTS_PER_SECOND, type SyncQueue } from './queue.ts';
+import { redisNowMs } from './registry-reader.ts';
+import { stateOfNextTick } from './schedules.ts';
+
+/** A tick comes much sooner after its time; and there is time left of the minute that a run may be late. */
+const OVERDUE_AFTER_MS = 20_000;
+/** So many registries take Redis a millisecond. */
+const BATCH_SIZE = 250;
+/** In line, or being run: more of the same would only make it later. */
+const IN_LINE = new Set(['waiting', 'prioritized', 'active']);
+
+const findOverdueScript = luaScript('find-overdue');
+const overdueReply = z.array(z.int().positive());
+
+export interface OverdueOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly queue: SyncQueue;
+  readonly registries: readonly RegistryConfig[];
+  /** How often this is called by the whole fleet. */
+  readonly everyMs: number;
+}
+
+/**
+ * Adds a hint for each registry that was not tried when it should have been. Ticks and hints are events, and
+ * events get lost: with a Redis that was full, or that has forgotten its last second. What was tried, and
+ * when, does not depend on them.
+ *
+ * @returns how many hints were added; the rest comes with the next calls, where there are very many
+ */
+export async function hintOverdue(options: OverdueOptions): Promise<number> {
+  const { redis, queue, everyMs } = options;
+  const nowMs = await redisNowMs(redis);
+  const registries = options.registries.filter(({ suspended }) => !suspended);
+  let left = Math.ceil((STARTS_PER_SECOND * everyMs) / 1_000);
+  let hints = 0;
+  for (let start = 0; start < registries.length && left > 0; start += BATCH_SIZE) {
+    const found = await findOverdue(options, registries.slice(start, start + BATCH_SIZE), nowMs);
+    for (const { name } of found.slice(0, left)) {
+      left -= 1;
+      if (IN_LINE.has(await stateOfNextTick({ redis, queue }, name))) continue;
+      await addHint(queue, { kind: 'overdue', registry: name });
+      hints += 1;
+    }
+  }
+  return hints;
+}
+
+async function findOverdue(
+  { redis, keys }: Pick<OverdueOptions, 'redis' | 'keys'>,
+  registries: readonly RegistryConfig[],
+  nowMs: number,
+): Promise<RegistryConfig[]> {
+  const names = registries.flatMap(({ name }) => [keys.status(name), keys.control(name)]);
+  const times = registries.map((registry) => iso(triedSinceMs(registry, nowMs)));
+  const numbers = overdueReply.parse(await findOverdueScript(redis, names, [iso(nowMs), ...times]));
+  return registries.filter((_, index) => numbers.includes(index + 1));
+}
+
+/** Since when it should have been tried, with a little patience. */
+function triedSinceMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
+  const patientMs = nowMs - OVERDUE_AFTER_MS;
+  return schedule === undefined
+    ? patientMs - syncPolicy.interval
+    : lastFiringMs(schedule, patientMs);
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}
