@@ -3,6 +3,7 @@ import { freePort } from './ports.ts';
 import { type RedisServerHandle, startRedisServer } from './redis-server.ts';
 import { ask, flagsOf, primaryPortOf, replicationOf } from './replicated-redis/ask.ts';
 import {
+  MASTER_NAME,
   nodeSettings,
   type ReplicationSettings,
   sentinelConfig,
@@ -38,6 +39,8 @@ export interface ReplicatedRedis {
   holdReplicaBack(): Promise<void>;
   /** Kills the primary, and lets a replica that was held back go on. Gives the node that was killed. */
   killPrimary(): Promise<RedisServerHandle>;
+  /** Has the sentinels let the replica take over from a primary that lives. */
+  stepBack(): Promise<void>;
   /** Waits until another node than `old` is the primary and takes writes; gives that one. */
   untilFailedOver(old: RedisServerHandle): Promise<RedisServerHandle>;
 }
@@ -139,6 +142,11 @@ export async function startReplicatedRedis(
       await primary.kill();
       if (replica.running) replica.resume();
       return primary;
+    },
+    stepBack: async () => {
+      const [sentinel] = sentinels;
+      if (sentinel === undefined) throw new Error('there is no sentinel');
+      await ask(sentinelAt(sentinel), (redis) => redis.call('SENTINEL', 'FAILOVER', MASTER_NAME));
     },
     untilFailedOver: (old) =>
       until(
