@@ -21,6 +21,11 @@ export class FollowingConnector extends SentinelConnector {
   #listeners: readonly Redis[] = [];
   #news: News | undefined;
 
+  constructor(options: unknown) {
+    // Those that ioredis was made with: it gives them to whatever connector there is, and so has no type for them.
+    super(options as ConstructorParameters<typeof SentinelConnector>[0]);
+  }
+
   override async connect(...args: Parameters<Connect>): ReturnType<Connect> {
     if (this.#listeners.length === 0) this.#listen();
     // Begins after the sentinel whose answer led nowhere. ioredis would go on behind it as well, but at the
