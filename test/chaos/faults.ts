@@ -159,17 +159,20 @@ async function toRedis(
     await act(store);
     recorder.record({ kind: 'redis-back' });
     if (fault.losesData === true) await watch(fault.fault);
+    const before = await store.primary();
+    await store.settle();
+    if (fault.losesData !== true) return;
+    recorder.record({ kind: 'redis-settled' });
+    // A server that took long to start may have been replaced meanwhile.
+    if ((await store.primary()) !== before) await watch('settled');
   });
 }
 
 function killRedis(ground: Ground, { empty }: { empty: boolean }): Promise<void> {
   const fault = empty ? 'empty-redis' : 'kill-redis';
-  return toRedis(ground, { fault, losesData: true }, async (store) => {
-    const primary = await store.primary();
-    await primary.kill();
-    await sleep(REDIS_AWAY_MS);
-    await primary.start({ empty });
-  });
+  return toRedis(ground, { fault, losesData: true }, (store) =>
+    store.restart({ empty, awayMs: REDIS_AWAY_MS }),
+  );
 }
 
 function fill(how: typeof fillDisk | typeof fillMemory) {

@@ -93,11 +93,21 @@ export const SABOTAGED = {
   },
 } as const satisfies Record<Sabotage, { rule: string; plan: Partial<Plan> }>;
 
-/** Between one fault and the next. */
-const LEAST_GAP_MS = 1_500;
-const SPREAD_MS = 4_000;
+/** Between one fault and the next; of Redis, which has to have settled, or all are one long outage. */
+const GAPS = {
+  others: { leastMs: 1_500, spreadMs: 4_000 },
+  ofRedis: { leastMs: 18_000, spreadMs: 8_000 },
+};
+const OF_REDIS: ReadonlySet<FaultName> = new Set([
+  'kill-redis',
+  'empty-redis',
+  'fail-over',
+  'hang-redis',
+  'fill-disk',
+  'fill-memory',
+]);
 
-/** Faults one after the other, in an order that the seed decides; none comes again before all others have. */
+/** Faults in an order that the seed decides; none comes again before all others have. */
 export function drawFaults(options: {
   seed: number;
   durationMs: number;
@@ -105,15 +115,26 @@ export function drawFaults(options: {
 }): PlannedFault[] {
   const { seed, durationMs, faults } = options;
   const random = randomFrom(seed);
+  const ofRedis = faults.filter((fault) => OF_REDIS.has(fault));
+  const others = faults.filter((fault) => !OF_REDIS.has(fault));
+  return [
+    ...drawSeries(others, { ...GAPS.others, durationMs, random }),
+    ...drawSeries(ofRedis, { ...GAPS.ofRedis, durationMs, random }),
+  ].sort((one, other) => one.atMs - other.atMs);
+}
+
+function drawSeries(
+  faults: readonly FaultName[],
+  options: { leastMs: number; spreadMs: number; durationMs: number; random: () => number },
+): PlannedFault[] {
+  const { leastMs, spreadMs, durationMs, random } = options;
   const drawn: PlannedFault[] = [];
   let rest: FaultName[] = [];
-  let atMs = LEAST_GAP_MS;
-  while (atMs < durationMs) {
+  for (let atMs = leastMs; atMs < durationMs; atMs += leastMs + random() * spreadMs) {
     if (rest.length === 0) rest = [...faults];
     const [fault] = rest.splice(Math.floor(random() * rest.length), 1);
     if (fault === undefined) break;
     drawn.push({ atMs: Math.round(atMs), fault });
-    atMs += LEAST_GAP_MS + random() * SPREAD_MS;
   }
   return drawn;
 }

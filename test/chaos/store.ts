@@ -19,6 +19,12 @@ export interface Store {
   /** The server that takes writes now. */
   primary(): Promise<RedisServerHandle>;
   /**
+   * Ends it and starts it again, with what is on its disk or with nothing, also where there is another one.
+   */
+  restart(options: { empty: boolean; awayMs: number }): Promise<void>;
+  /** Waits until one server takes writes, and the other one, if there is one, follows it. */
+  settle(): Promise<void>;
+  /**
    * Freezes it for so long, and resolves when it can be used again: where there is another server, that one
    * has taken its place.
    */
@@ -37,6 +43,12 @@ export async function startSingleStore(lifetime: Lifetime): Promise<Store> {
     url: server.url,
     ports: [server.port],
     primary: async () => server,
+    restart: async ({ empty, awayMs }) => {
+      await server.kill();
+      await sleep(awayMs);
+      await server.start({ empty });
+    },
+    settle: async () => {},
     hang: async (forMs) => {
       server.pause();
       await sleep(forMs);
@@ -57,18 +69,25 @@ export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
     url: redis.url,
     ports: servers.map(({ port }) => port),
     primary: () => redis.primary(),
+    restart: async ({ empty, awayMs }) => {
+      const [primary, replica] = [await redis.primary(), await redis.replica()];
+      // Else the replica would have it all.
+      if (empty) await replica.kill();
+      await primary.kill();
+      await sleep(awayMs);
+      await primary.start({ empty });
+      if (empty) await replica.start({ empty });
+    },
+    settle: () => redis.untilInSync(),
     hang: async (forMs) => {
-      await redis.untilInSync();
       const old = await redis.primary();
       const isOverAtMs = performance.now() + forMs;
       old.pause();
       if (forMs > DOWN_AFTER_MS) await redis.untilFailedOver(old);
       await sleep(Math.max(0, isOverAtMs - performance.now()));
       old.resume();
-      await redis.untilInSync();
     },
     failOver: async () => {
-      await redis.untilInSync();
       await redis.holdReplicaBack();
       await sleep(LAG_MS);
       const old = await redis.killPrimary();

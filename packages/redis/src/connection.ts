@@ -51,7 +51,10 @@ export function connectRedis({ url, manner, onError, ...options }: ConnectionOpt
 }
 
 /** A client of that Redis, with the options of ioredis. */
-export function openRedis(target: RedisTarget, options: Omit<RedisOptions, 'replyMapping' | 'Connector'>): Redis {
+export function openRedis(
+  target: RedisTarget,
+  options: Omit<RedisOptions, 'replyMapping' | 'Connector'>,
+): Redis {
   if (target.kind === 'server') return new Redis(target.url, options);
   return new Redis({ ...sentinelOptions(target), Connector: FollowingConnector, ...options });
 }

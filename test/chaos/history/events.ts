@@ -143,6 +143,8 @@ const ofHarness = [
   z.object({ kind: z.literal('schedules-seen'), registries: z.array(registry) }),
   /** Redis can be used again. */
   z.object({ kind: z.literal('redis-back') }),
+  /** Of two servers that took writes, one has given up what it had taken: it is lost. */
+  z.object({ kind: z.literal('redis-settled') }),
   z.object({ kind: z.literal('left-behind'), what: z.string(), name: z.string() }),
   /** From here on nobody asks, and nothing has to come any more. */
   z.object({ kind: z.literal('history-ended') }),

@@ -74,6 +74,12 @@ export class History {
     return (this.#byKind.get(kind) ?? []) as EventOf<Kind>[];
   }
 
+  /** When Redis may have forgotten what it had acknowledged. */
+  get losses(): readonly HistoryEvent[] {
+    const faults = this.of('fault').filter(({ losesData }) => losesData === true);
+    return [...faults, ...this.of('redis-settled')];
+  }
+
   get endMs(): number {
     return this.of('history-ended')[0]?.atMs ?? this.events.at(-1)?.atMs ?? 0;
   }

@@ -62,7 +62,7 @@ function isAccepted(event: HistoryEvent): event is Accepted {
 /** As workers saw it: accepted, though asked for when another run had the lease already. */
 function findLateWrites(history: History): Violation[] {
   const acquisitions = byRegistry(history.of('lease-acquired'));
-  const losses = history.of('fault').filter(({ losesData }) => losesData === true);
+  const { losses } = history;
   return history.events.filter(isAccepted).flatMap((event): Violation[] => {
     const { registry, term } = event;
     const askedAtMs = firstAskedAtMs(event, history);

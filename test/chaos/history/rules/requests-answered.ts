@@ -64,16 +64,14 @@ function answersRequests(run: RunEvents): boolean {
 
 /** A Redis that has lost its data gives the same numbers again. */
 function lastLossBefore(history: History, { atMs }: EventOf<'request-acknowledged'>): number {
-  const losses = history.of('fault').filter((it) => it.losesData === true && it.atMs <= atMs);
-  return losses.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY;
+  const before = history.losses.map((loss) => loss.atMs).filter((lossMs) => lossMs <= atMs);
+  return Math.max(Number.NEGATIVE_INFINITY, ...before);
 }
 
 /** Redis may have forgotten the request itself. */
 function losesDataAfter(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
   const SETTLED_AFTER_MS = 2_000;
-  return history
-    .of('fault')
-    .some((it) => it.losesData === true && it.atMs > atMs - SETTLED_AFTER_MS);
+  return history.losses.some((loss) => loss.atMs > atMs - SETTLED_AFTER_MS);
 }
 
 /** A run answers what was asked when it began, and nothing later. */

@@ -59,7 +59,7 @@ function findWrongMoves({ events }: History): Violation[] {
 
 /** As pollers saw it: what was once synced is not Pending again, unless the store has lost its data. */
 function findForgotten(history: History): Violation[] {
-  const losses = history.of('fault').filter(({ losesData }) => losesData === true);
+  const { losses } = history;
   const violations: Violation[] = [];
   for (const [registry, seen] of byRegistry(history.of('status-seen'))) {
     let settled: EventOf<'status-seen'> | undefined;
