@@ -6,29 +6,34 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { formatViolation } from './history/check.ts';
 import { DEFAULT_PLAN, drawFaults, FAULTS, type Plan, SABOTAGED, SABOTAGES } from './plan.ts';
-import { runChaos } from './run-chaos.ts';
-import { formatSummary, summarize } from './summary.ts';
+import { type ChaosResult, runChaos } from './run-chaos.ts';
+import { addSummaries, formatSummary, type Summary, summarize } from './summary.ts';
 
 const EXIT_FAILED = 1;
 const MOST_VIOLATIONS_SHOWN = 10;
 
 const { values } = parseArgs({
   options: {
+    /** The first one. */
     seed: { type: 'string', default: '1' },
-    /** Seconds. */
+    /** How many seeds, one run after the other. */
+    seeds: { type: 'string', default: '1' },
+    /** Seconds, of each run. */
     duration: { type: 'string', default: '120' },
     faults: { type: 'string', default: FAULTS.join(',') },
+    /** How many registries of an interval of five seconds there are. */
     registries: { type: 'string', default: '20' },
-    workers: { type: 'string', default: '3' },
     /** How many others there are, of an interval of twelve hours. */
     seldom: { type: 'string', default: String(DEFAULT_PLAN.seldom) },
+    workers: { type: 'string', default: '4' },
     /** What processes are to do without, with faults and a duration of its own; the checker must see it. */
     sabotage: { type: 'string' },
   },
 });
-const { seed, duration, faults, registries, seldom, workers, sabotage } = z
+const options = z
   .object({
     seed: z.coerce.number().int(),
+    seeds: z.coerce.number().int().positive(),
     duration: z.coerce.number().int().positive(),
     faults: z
       .string()
@@ -40,33 +45,51 @@ const { seed, duration, faults, registries, seldom, workers, sabotage } = z
     sabotage: z.enum(SABOTAGES).optional(),
   })
   .parse(values);
-const durationMs = duration * 1_000;
-const plan: Plan = {
-  ...DEFAULT_PLAN,
-  seed,
-  registries,
-  seldom,
-  workers,
-  durationMs,
-  faults: drawFaults({ seed, durationMs, faults }),
-  ...(sabotage === undefined ? {} : { ...SABOTAGED[sabotage].plan, sabotage }),
-};
 
-await using lifetime = new AsyncDisposableStack();
-const directory = await mkdtemp(path.join(tmpdir(), 'syncline-chaos-'));
-const { history, broken } = await runChaos({
-  plan,
-  directory,
-  lifetime,
-  log: (line) => process.stderr.write(`${line}\n`),
-});
-console.log(formatSummary(summarize(history)));
-for (const violation of broken.slice(0, MOST_VIOLATIONS_SHOWN)) {
-  console.log(`\n${formatViolation(violation, history)}`);
+const summaries: Summary[] = [];
+let violations = 0;
+let isAsItShouldBe = true;
+for (let seed = options.seed; seed < options.seed + options.seeds; seed += 1) {
+  const { history, broken } = await play(seed);
+  const { sabotage } = options;
+  isAsItShouldBe &&=
+    sabotage === undefined
+      ? broken.length === 0
+      : broken.some((violation) => violation.rule === SABOTAGED[sabotage].rule);
+  violations += broken.length;
+  summaries.push(summarize(history));
 }
-console.log(`\n${broken.length} violations; the history is in ${directory}`);
-const asItShouldBe =
-  sabotage === undefined
-    ? broken.length === 0
-    : broken.some((violation) => violation.rule === SABOTAGED[sabotage].rule);
-if (!asItShouldBe) process.exitCode = EXIT_FAILED;
+if (summaries.length > 1) {
+  console.log(`\nall ${summaries.length} seeds\n${formatSummary(addSummaries(summaries))}`);
+  console.log(`${violations} violations`);
+}
+if (!isAsItShouldBe) process.exitCode = EXIT_FAILED;
+
+async function play(seed: number): Promise<ChaosResult> {
+  await using lifetime = new AsyncDisposableStack();
+  const directory = await mkdtemp(path.join(tmpdir(), 'syncline-chaos-'));
+  const log = (line: string) => void process.stderr.write(`${line}\n`);
+  const result = await runChaos({ plan: planOf(seed), directory, lifetime, log });
+  const { history, broken } = result;
+  console.log(`\nseed ${seed}\n${formatSummary(summarize(history))}`);
+  for (const violation of broken.slice(0, MOST_VIOLATIONS_SHOWN)) {
+    console.log(`\n${formatViolation(violation, history)}`);
+  }
+  console.log(`${broken.length} violations; the history is in ${directory}`);
+  return result;
+}
+
+function planOf(seed: number): Plan {
+  const { duration, faults, sabotage, registries, seldom, workers } = options;
+  const durationMs = duration * 1_000;
+  return {
+    ...DEFAULT_PLAN,
+    seed,
+    registries,
+    seldom,
+    workers,
+    durationMs,
+    faults: drawFaults({ seed, durationMs, faults }),
+    ...(sabotage === undefined ? {} : { ...SABOTAGED[sabotage].plan, sabotage }),
+  };
+}

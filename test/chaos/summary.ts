@@ -62,11 +62,36 @@ function countTakeovers({ events }: History): number {
   return takeovers;
 }
 
+/** Of several runs together. */
+export function addSummaries(summaries: readonly Summary[]): Summary {
+  const faults: Record<string, number> = {};
+  for (const [name, count] of summaries.flatMap((it) => Object.entries(it.faults))) {
+    faults[name] = (faults[name] ?? 0) + count;
+  }
+  const sum = (count: (summary: Summary) => number) =>
+    summaries.reduce((total, summary) => total + count(summary), 0);
+  return {
+    faults,
+    runs: sum((it) => it.runs),
+    publications: sum((it) => it.publications),
+    requestsAcknowledged: sum((it) => it.requestsAcknowledged),
+    snapshotsRead: sum((it) => it.snapshotsRead),
+    statusesSeen: sum((it) => it.statusesSeen),
+    zombieWritesRefused: sum((it) => it.zombieWritesRefused),
+    renewalsRefused: sum((it) => it.renewalsRefused),
+    takeovers: sum((it) => it.takeovers),
+    recoveriesMs: summaries.flatMap((it) => it.recoveriesMs),
+    redisRecoveriesMs: summaries.flatMap((it) => it.redisRecoveriesMs),
+  };
+}
+
 /** For people. */
 export function formatSummary(summary: Summary): string {
   const { faults, recoveriesMs, redisRecoveriesMs, ...counts } = summary;
+  const all = Object.values(faults).reduce((sum, count) => sum + count, 0);
   const lines = [
-    ...Object.entries(faults).map(([name, count]) => `fault ${name}: ${count}`),
+    `faults: ${all}`,
+    ...Object.entries(faults).map(([name, count]) => `  ${name}: ${count}`),
     ...Object.entries(counts).map(([name, count]) => `${name}: ${count}`),
     `from the kill of a worker to the next run of its registries: ${spread(recoveriesMs)}`,
     `from when Redis is back to the next run: ${spread(redisRecoveriesMs)}`,
