@@ -195,6 +195,16 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
+    what: 'a lease that is given by a server which another one has replaced, and whose writes are lost',
+    events: [
+      acquired(1_000, '100'),
+      fault(13_000, { fault: 'hang-redis', target: 'redis', losesData: true }),
+      acquired(14_000, '200', { process: 'worker-2' }),
+      wrote(15_000, '100'),
+      at(20_000, { kind: 'redis-settled' }, 'harness'),
+    ],
+  },
+  {
     what: 'an ending that is asked for again, and the first of which was written',
     events: [
       acquired(1, '100'),

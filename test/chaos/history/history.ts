@@ -14,6 +14,12 @@ export interface RunEvents {
   readonly called: EventOf<'upstream-called'>[];
 }
 
+/** From when Redis lost data until only one server took writes again. */
+export interface Loss {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /** What happened, in the order of the machine's clock; what one process wrote stays in its own order. */
 export class History {
   readonly events: readonly HistoryEvent[];
@@ -74,10 +80,13 @@ export class History {
     return (this.#byKind.get(kind) ?? []) as EventOf<Kind>[];
   }
 
-  /** When Redis may have forgotten what it had acknowledged. */
-  get losses(): readonly HistoryEvent[] {
+  /** What Redis acknowledged then, or a moment before, it may have forgotten. */
+  get losses(): readonly Loss[] {
     const faults = this.of('fault').filter(({ losesData }) => losesData === true);
-    return [...faults, ...this.of('redis-settled')];
+    return faults.map(({ atMs }) => {
+      const settled = this.of('redis-settled').find((it) => it.atMs > atMs);
+      return { fromMs: atMs, untilMs: settled?.atMs ?? atMs };
+    });
   }
 
   get endMs(): number {

@@ -71,7 +71,8 @@ function findLateWrites(history: History): Violation[] {
       ?.find((it) => it.atMs < askedAtMs && BigInt(it.term) > BigInt(term));
     if (later === undefined) return [];
     // A Redis that has forgotten that it gave the later lease knows the earlier one only.
-    if (losses.some(({ atMs }) => atMs > later.atMs && atMs < event.atMs)) return [];
+    if (losses.some(({ fromMs, untilMs }) => untilMs > later.atMs && fromMs < event.atMs))
+      return [];
     const message = `${registry}: ${event.kind} of ${term} was accepted after ${later.term} was given`;
     return [{ message, evidence: [later, event] }];
   });

@@ -64,14 +64,14 @@ function answersRequests(run: RunEvents): boolean {
 
 /** A Redis that has lost its data gives the same numbers again. */
 function lastLossBefore(history: History, { atMs }: EventOf<'request-acknowledged'>): number {
-  const before = history.losses.map((loss) => loss.atMs).filter((lossMs) => lossMs <= atMs);
+  const before = history.losses.map(({ untilMs }) => untilMs).filter((lossMs) => lossMs <= atMs);
   return Math.max(Number.NEGATIVE_INFINITY, ...before);
 }
 
 /** Redis may have forgotten the request itself. */
 function losesDataAfter(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
   const SETTLED_AFTER_MS = 2_000;
-  return history.losses.some((loss) => loss.atMs > atMs - SETTLED_AFTER_MS);
+  return history.losses.some(({ untilMs }) => untilMs > atMs - SETTLED_AFTER_MS);
 }
 
 /** A run answers what was asked when it began, and nothing later. */

@@ -1,6 +1,6 @@
 import type { Outcome, Phase } from '@syncline/contract';
-import type { EventOf, HistoryEvent } from '../events.ts';
-import { byRegistry, type History } from '../history.ts';
+import type { EventOf } from '../events.ts';
+import { byRegistry, type History, type Loss } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
 /** Of the table in `SPEC.md`. */
@@ -78,9 +78,9 @@ function findForgotten(history: History): Violation[] {
 }
 
 function isLostBetween(
-  losses: readonly HistoryEvent[],
+  losses: readonly Loss[],
   one: EventOf<'status-seen'>,
   other: EventOf<'status-seen'>,
 ): boolean {
-  return losses.some(({ atMs }) => atMs >= one.calledAtMs && atMs <= other.atMs);
+  return losses.some(({ fromMs, untilMs }) => untilMs >= one.calledAtMs && fromMs <= other.atMs);
 }
