@@ -41,6 +41,18 @@ export class Injector {
     });
   }
 
+  /** Also where nobody wanted it: on a machine that is busy, a primary may seem to be gone. */
+  watchSwitches(): void {
+    const { store, recorder } = this.#ground;
+    store.onSwitch(() => {
+      recorder.record({ kind: 'fault', fault: 'switch', target: 'redis', losesData: true });
+      this.watch('switch')
+        .then(() => store.settle())
+        .then(() => recorder.record({ kind: 'redis-settled' }))
+        .catch((error: unknown) => this.#log(String(error)));
+    });
+  }
+
   close(): void {
     this.#watching?.close();
     this.#watching = undefined;

@@ -117,6 +117,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   });
   lifetime.defer(() => injector.close());
   await injector.watch('begun');
+  injector.watchSwitches();
   await startAll(fleet, plan);
   recorder.record({ kind: 'config-applied', registries });
 

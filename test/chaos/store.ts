@@ -22,6 +22,8 @@ export interface Store {
    * Ends it and starts it again, with what is on its disk or with nothing, also where there is another one.
    */
   restart(options: { empty: boolean; awayMs: number }): Promise<void>;
+  /** Calls back whenever another server has taken the place of the primary, planned or not. */
+  onSwitch(listener: () => void): void;
   /** Waits until one server takes writes, and the other one, if there is one, follows it. */
   settle(): Promise<void>;
   /**
@@ -48,6 +50,7 @@ export async function startSingleStore(lifetime: Lifetime): Promise<Store> {
       await sleep(awayMs);
       await server.start({ empty });
     },
+    onSwitch: () => {},
     settle: async () => {},
     hang: async (forMs) => {
       server.pause();
@@ -77,6 +80,15 @@ export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
       await sleep(awayMs);
       await primary.start({ empty });
       if (empty) await replica.start({ empty });
+    },
+    onSwitch: (listener) => {
+      const [sentinel] = redis.sentinels;
+      if (sentinel === undefined) throw new Error('there is no sentinel');
+      const subscriber = new Redis(sentinel.url, { enableReadyCheck: false });
+      lifetime.defer(() => subscriber.disconnect());
+      subscriber.on('error', () => {});
+      subscriber.on('message', listener);
+      subscriber.subscribe('+switch-master').catch(() => {});
     },
     settle: () => redis.untilInSync(),
     hang: async (forMs) => {
