@@ -18,6 +18,7 @@ export class Injector {
   readonly #witness: HistoryRecorder;
   readonly #underWay = new Set<Promise<void>>();
   #watching: { close: () => void } | undefined;
+  #beginning = Promise.resolve();
 
   constructor({ directory, log, ...ground }: InjectorOptions) {
     this.#ground = { ...ground, watch: (why) => this.watch(why) };
@@ -26,7 +27,13 @@ export class Injector {
   }
 
   /** Watches Redis from now on; `why` says why nothing was known before. */
-  async watch(why: string): Promise<void> {
+  watch(why: string): Promise<void> {
+    // One after the other: of two at once one would never be closed.
+    this.#beginning = this.#beginning.then(() => this.#watch(why));
+    return this.#beginning;
+  }
+
+  async #watch(why: string): Promise<void> {
     const { store, keys, victims } = this.#ground;
     this.#watching?.close();
     const record = (happened: Happened) => {
