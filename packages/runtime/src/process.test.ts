@@ -115,6 +115,18 @@ test('a signal while it starts stops it too', async () => {
   expect(messages).toContain('cleaned up');
 });
 
+test('what has started after it was told to stop has all of its time to stop', async () => {
+  const body = `
+    context.logger.info('starting');
+    await delay(700);
+    return { ...service, stop: () => delay(700) };
+  `;
+  const { child, logged, ended } = run(body, {}, 'stopDeadlineMs: 1_000');
+  await logged('starting');
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
+});
+
 test('a start that hangs is ended when told to stop', async () => {
   const { child, logged, ended } = run(`
     context.logger.info('starting');

@@ -57,16 +57,22 @@ export async function runProcess(
   const stopSignal = nextStopSignal({
     onRepeated: () => exitNow('told to stop once more, ending at once'),
   });
-  let deadlineMs = Math.min(stopDeadlineMs, STARTING_STOP_DEADLINE_MS);
+  let deadline: NodeJS.Timeout | undefined;
+  const endAfter = (deadlineMs: number) => {
+    clearTimeout(deadline);
+    const end = () => exitNow(`did not stop within ${deadlineMs} ms, ending now`);
+    deadline = setTimeout(end, deadlineMs);
+  };
   void stopSignal.then((signal) => {
     logger.info({ signal }, 'stopping');
-    setTimeout(() => exitNow(`did not stop within ${deadlineMs} ms, ending now`), deadlineMs);
+    endAfter(Math.min(stopDeadlineMs, STARTING_STOP_DEADLINE_MS));
   });
   try {
     const running = await startWithOps(name, start, context);
-    deadlineMs = stopDeadlineMs;
     logger.info({ version: VERSION }, 'started');
     await stopSignal;
+    // Also where it was told so while it was starting: it may have taken something on since.
+    endAfter(stopDeadlineMs);
     await running.stop();
     logger.info('stopped');
     process.exit(EXIT_OK);
