@@ -19,8 +19,9 @@ import {
   endedByError,
   failed,
   interrupted,
+  isLastTry,
+  isPoisoned,
   notNeeded,
-  POISON_AFTER_STARTS,
   performed,
   poisoned,
   runRecord,
@@ -47,32 +48,66 @@ export async function syncRegistry(
     deps.observer.tickQuiet();
     return { state: 'quiet' };
   }
-  let slot: Slot | undefined;
+  const places: Places = {};
   let attempt = tick;
   try {
     for (;;) {
-      const result = await runOnce(deps, attempt, { stop, slot });
+      const result = await runOnce(deps, attempt, { stop, places });
       if (result.state !== 'crowded') return result;
       // Others may run this registry while we wait: the lease is free, and the request is counted.
-      slot = await result.whenFree(stop).catch(() => undefined);
-      if (slot === undefined) return { state: 'stopped' };
+      const waited = await waitForPlace(deps, tick, { crowd: result.crowd, places, stop });
+      if (waited !== undefined) return waited;
       attempt = { ...tick, wish: result.wish };
     }
   } finally {
-    slot?.release();
+    places.slot?.release();
+    places.lastTry?.release();
   }
 }
 
-type WhenFree = (signal: AbortSignal) => Promise<Slot>;
+/** What a run has waited for, and holds until it has ended. */
+interface Places {
+  /** For heavy work. */
+  slot?: Slot | undefined;
+  /** See {@link ProcessRuns.lastTries}. */
+  lastTry?: Slot | undefined;
+}
+
+/** What a run has to wait for. */
+interface Crowd {
+  readonly place: keyof Places;
+  readonly whenFree: (signal: AbortSignal) => Promise<Slot>;
+}
 
 type Attempt =
   | TickResult
-  | { readonly state: 'crowded'; readonly whenFree: WhenFree; readonly wish: Tick['wish'] };
+  | { readonly state: 'crowded'; readonly crowd: Crowd; readonly wish: Tick['wish'] };
+
+/** @returns what the tick comes to where it is not to go on */
+async function waitForPlace(
+  { processRuns: { waiting }, observer }: SyncDependencies,
+  { registry, wish, trigger }: Tick,
+  { crowd, places, stop }: { crowd: Crowd; places: Places; stop: AbortSignal },
+): Promise<TickResult | undefined> {
+  if (waiting.has(registry)) {
+    if (wish.kind === 'tick') observer.overlapSkipped(trigger);
+    return { state: 'busy' };
+  }
+  waiting.add(registry);
+  try {
+    places[crowd.place] = await crowd.whenFree(stop);
+    return undefined;
+  } catch {
+    return { state: 'stopped' };
+  } finally {
+    waiting.delete(registry);
+  }
+}
 
 async function runOnce(
   deps: SyncDependencies,
   tick: Tick,
-  { stop, slot }: { stop: AbortSignal; slot: Slot | undefined },
+  { stop, places }: { stop: AbortSignal; places: Places },
 ): Promise<Attempt> {
   const acquisition = await acquire(deps, tick);
   if (acquisition.state === 'answered') return { state: 'answered' };
@@ -91,30 +126,64 @@ async function runOnce(
   const random = deps.random();
   let ending = interrupted('ended before it could say how');
   let decision: SyncDecision | undefined;
-  let whenFree: WhenFree | undefined;
+  let crowd: Crowd | undefined;
   try {
-    if (context.status.startsWithoutFinish > POISON_AFTER_STARTS) {
+    if (isLastTry(context)) crowd = takeLastTry(deps, places);
+    if (isPoisoned(context)) {
       ending = poisoned(context, { random });
-    } else {
-      decision = await context.timePhase('decide', () => deps.manager.shouldSync(context));
+    } else if (crowd === undefined) {
+      refuseStraggler(deps, context);
+      decision = await context.timePhase('decide', () =>
+        watch(deps, context, deps.manager.shouldSync(context)),
+      );
       if (!decision.sync) {
         ending = notNeeded(context, decision);
       } else {
         context.report(`syncing: ${decision.reason}`);
-        const result = await deps.manager.performSync(context, decision, { slot });
-        if (result.state === 'crowded') {
-          whenFree = result.whenFree;
-          ending = untouched(context);
-        } else {
-          ending = performed(context, decision, result);
-        }
+        const { slot } = places;
+        const performing = deps.manager.performSync(context, decision, { slot });
+        const result = await watch(deps, context, performing);
+        if (result.state === 'crowded') crowd = { place: 'slot', whenFree: result.whenFree };
+        else ending = performed(context, decision, result);
       }
     }
+    if (crowd !== undefined) ending = untouched(context);
   } catch (error) {
     ending = endedByError(context, error, { random, reason: decision?.reason });
   }
   // The only place where a run's status is written, and it is written whatever happened above.
-  return finish(deps, { context, ending, end, whenFree });
+  return finish(deps, { context, ending, end, crowd });
+}
+
+/** Ends with the signal of its run, also where the work does not. */
+function watch<Result>(
+  { processRuns: { stragglers } }: SyncDependencies,
+  { registry, signal }: RunContext,
+  work: Promise<Result>,
+): Promise<Result> {
+  return stragglers.watch(registry.name, work, signal);
+}
+
+/** What hangs would hang again, and hold still more of the process. @throws SynclineError `run-timeout` */
+function refuseStraggler(
+  { processRuns: { stragglers } }: SyncDependencies,
+  { registry: { name } }: RunContext,
+): void {
+  if (!stragglers.has(name)) return;
+  throw new SynclineError('run-timeout', 'an earlier run still hangs in the same process');
+}
+
+/** @returns what to wait for, where another registry has its last try in this process */
+function takeLastTry(
+  { processRuns: { lastTries } }: SyncDependencies,
+  places: Places,
+): Crowd | undefined {
+  places.lastTry ??= lastTries.tryTake();
+  if (places.lastTry !== undefined) return undefined;
+  // It may be what the other one waits for.
+  places.slot?.release();
+  places.slot = undefined;
+  return { place: 'lastTry', whenFree: (signal) => lastTries.take(signal) };
 }
 
 async function finish(
@@ -123,10 +192,10 @@ async function finish(
     context: RunContext;
     ending: Ending;
     end: () => void;
-    whenFree: WhenFree | undefined;
+    crowd: Crowd | undefined;
   },
 ): Promise<Attempt> {
-  const { context, whenFree } = run;
+  const { context, crowd } = run;
   let written: Awaited<ReturnType<typeof write>>;
   try {
     written = await context.timePhase('finish', () => write(deps, run));
@@ -134,11 +203,11 @@ async function finish(
     run.end();
   }
   const { finished, record, changes } = written;
-  if (whenFree !== undefined) {
+  if (crowd !== undefined) {
     const { requested, handled } = context.control;
     const wish: Tick['wish'] =
       requested > handled ? { kind: 'hint', request: requested } : { kind: 'tick' };
-    return { state: 'crowded', whenFree, wish };
+    return { state: 'crowded', crowd, wish };
   }
   if (finished.state === 'refused') deps.observer.fencedWriteRefused();
   if (finished.state === 'finished') remember(deps, context, changes);
@@ -167,15 +236,11 @@ function findFollowers({ config }: SyncDependencies, { registry }: RunContext): 
  */
 async function write(
   deps: SyncDependencies,
-  {
-    context,
-    ending,
-    whenFree,
-  }: Pick<Parameters<typeof finish>[1], 'context' | 'ending' | 'whenFree'>,
+  { context, ending, crowd }: Pick<Parameters<typeof finish>[1], 'context' | 'ending' | 'crowd'>,
 ): Promise<{ finished: Finished; record: Run; changes: StatusChanges }> {
   const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
   const record = runRecord(context, ending, { durationMs });
-  const keepsRecord = whenFree === undefined && isWorthARecord(context, ending);
+  const keepsRecord = crowd === undefined && isWorthARecord(context, ending);
   const changes = statusChanges(context, ending, { durationMs });
   const fail = (error: SynclineError) =>
     failed(context, error, { random: deps.random(), reason: record.reason });
@@ -191,7 +256,7 @@ async function write(
     if (finished.state !== 'incomplete') return { finished, record, changes };
     const { name } = context.registry;
     const error = new SynclineError('snapshot-incomplete', `${name} lacks ${finished.missing}`);
-    return await write(deps, { context, ending: fail(error), whenFree });
+    return await write(deps, { context, ending: fail(error), crowd });
   } catch (error) {
     if (!(error instanceof SynclineError) || error.code !== 'store-corrupt') throw error;
     return writeStatusAlone(deps, context, { ending: fail(error), durationMs });
