@@ -112,7 +112,7 @@ test.each(['return service;', `return { ...service, stop: () => new Promise(() =
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const pipe = join(directory, 'pipe');
     // Opened for reading, it holds a thread until somebody writes.
-    execFileSync('mkfifo', [pipe]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
     const { child, logged, ended } = run(`
       const { open } = await import('node:fs/promises');
       void open(${JSON.stringify(pipe)}, 'r');

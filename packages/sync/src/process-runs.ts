@@ -5,10 +5,10 @@ import { Stragglers } from './stragglers.ts';
 export interface ProcessRuns {
   readonly stragglers: Stragglers;
   /**
-   * The turn of a registry that has died twice in a row. There is one: whichever of those that were under
-   * way together ends the process once more, no other of them is blamed for it.
+   * The turn of a registry whose last run died with its process. There is one: of those that were under way
+   * together, whichever it was that ended the process takes none of the others with it once more.
    */
-  readonly lastTries: Slots;
+  readonly suspects: Slots;
   /** Registries of which a run waits for a place. One is enough of each: it does what more would. */
   readonly waiting: Set<string>;
 }
@@ -16,7 +16,7 @@ export interface ProcessRuns {
 export function createProcessRuns(options: { graceMs?: number } = {}): ProcessRuns {
   return {
     stragglers: new Stragglers(options),
-    lastTries: new Slots(1),
+    suspects: new Slots(1),
     waiting: new Set(),
   };
 }

@@ -1,4 +1,5 @@
 /** Registries that end their process, or that never end themselves: what they cost others, and for how long. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { IngestPool } from './ingest/ingest-pool.ts';
 import {
@@ -97,7 +98,7 @@ describe('a registry that ends its process', () => {
   });
 });
 
-describe('registries that have died together twice', () => {
+describe('registries that have died together', () => {
   /** Alpha is under way, until `end`. */
   const startTwo = async (deaths: { alpha: number; beta: number }) => {
     const config = configOf({ name: 'alpha' }, { name: 'beta' });
@@ -116,7 +117,7 @@ describe('registries that have died together twice', () => {
     return { sync, alpha, end: go.resolve };
   };
 
-  test('are not under way together a third time: the other one waits, without a lease or a trace', async () => {
+  test('are not under way together: the other one waits, without a lease or a trace', async () => {
     const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
     const beta = sync.sync(BETA);
     await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('beta'));
@@ -128,18 +129,30 @@ describe('registries that have died together twice', () => {
     expect(sync.state.of('beta').runs).toHaveLength(1);
   });
 
+  test.each([{ alpha: 1 }, { alpha: 2 }])(
+    'a turn is passed on after a while, but not on a last try: %j',
+    async ({ alpha: deaths }) => {
+      const { sync, alpha, end } = await startTwo({ alpha: deaths, beta: 1 });
+      const beta = sync.sync(BETA);
+      const first = await Promise.race([beta.then(() => 'beta'), sleep(6_000, 'nobody')]);
+      expect(first).toBe(deaths === 1 ? 'beta' : 'nobody');
+      end();
+      expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
+      expect(ran(await beta)).toMatchObject({ outcome: 'published' });
+    },
+  );
+
   test.each([
-    { alpha: 2, beta: 1 },
-    { alpha: 1, beta: 2 },
-    { alpha: 0, beta: 0 },
-  ])('those with fewer deaths wait for nobody: %j', async (deaths) => {
+    { alpha: 2, beta: 0 },
+    { alpha: 0, beta: 2 },
+  ])('one that has not died waits for nobody, and nobody for it: %j', async (deaths) => {
     const { sync, alpha, end } = await startTwo(deaths);
     expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
     end();
     expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
   });
 
-  test('one that holds the slot the other waits for gives it back', async () => {
+  test('none waits for one place while it holds the other', async () => {
     const single = new IngestPool({ heavyRuns: 1 });
     const config = configOf({ name: 'alpha' }, { name: 'beta' });
     const sync = createSyncHarness({ ingest: single, config });

@@ -10,8 +10,8 @@ import {
   SynclineError,
   settledPhase,
 } from '@syncline/contract';
-import type { Slot } from './ingest/slots.ts';
 import type { SyncDecision } from './manager.ts';
+import { type Crowd, type Places, releasePlaces, takeTurn, waitForPlace } from './places.ts';
 import type { Acquisition, ConfigSource, Finished, RunContext, Tick, TickResult } from './ports.ts';
 import { startRun } from './run-context.ts';
 import {
@@ -19,7 +19,6 @@ import {
   endedByError,
   failed,
   interrupted,
-  isLastTry,
   isPoisoned,
   notNeeded,
   performed,
@@ -60,49 +59,13 @@ export async function syncRegistry(
       attempt = { ...tick, wish: result.wish };
     }
   } finally {
-    places.slot?.release();
-    places.lastTry?.release();
+    releasePlaces(places);
   }
-}
-
-/** What a run has waited for, and holds until it has ended. */
-interface Places {
-  /** For heavy work. */
-  slot?: Slot | undefined;
-  /** See {@link ProcessRuns.lastTries}. */
-  lastTry?: Slot | undefined;
-}
-
-/** What a run has to wait for. */
-interface Crowd {
-  readonly place: keyof Places;
-  readonly whenFree: (signal: AbortSignal) => Promise<Slot>;
 }
 
 type Attempt =
   | TickResult
   | { readonly state: 'crowded'; readonly crowd: Crowd; readonly wish: Tick['wish'] };
-
-/** @returns what the tick comes to where it is not to go on */
-async function waitForPlace(
-  { processRuns: { waiting }, observer }: SyncDependencies,
-  { registry, wish, trigger }: Tick,
-  { crowd, places, stop }: { crowd: Crowd; places: Places; stop: AbortSignal },
-): Promise<TickResult | undefined> {
-  if (waiting.has(registry)) {
-    if (wish.kind === 'tick') observer.overlapSkipped(trigger);
-    return { state: 'busy' };
-  }
-  waiting.add(registry);
-  try {
-    places[crowd.place] = await crowd.whenFree(stop);
-    return undefined;
-  } catch {
-    return { state: 'stopped' };
-  } finally {
-    waiting.delete(registry);
-  }
-}
 
 async function runOnce(
   deps: SyncDependencies,
@@ -128,31 +91,46 @@ async function runOnce(
   let decision: SyncDecision | undefined;
   let crowd: Crowd | undefined;
   try {
-    if (isLastTry(context)) crowd = takeLastTry(deps, places);
     if (isPoisoned(context)) {
       ending = poisoned(context, { random });
-    } else if (crowd === undefined) {
-      refuseStraggler(deps, context);
-      decision = await context.timePhase('decide', () =>
-        watch(deps, context, deps.manager.shouldSync(context)),
-      );
-      if (!decision.sync) {
-        ending = notNeeded(context, decision);
+    } else {
+      crowd = takeTurn(deps, context, places);
+      if (crowd === undefined) {
+        decision = await decide(deps, context);
+        ({ ending, crowd } = await act(deps, context, { decision, places }));
       } else {
-        context.report(`syncing: ${decision.reason}`);
-        const { slot } = places;
-        const performing = deps.manager.performSync(context, decision, { slot });
-        const result = await watch(deps, context, performing);
-        if (result.state === 'crowded') crowd = { place: 'slot', whenFree: result.whenFree };
-        else ending = performed(context, decision, result);
+        ending = untouched(context);
       }
     }
-    if (crowd !== undefined) ending = untouched(context);
   } catch (error) {
     ending = endedByError(context, error, { random, reason: decision?.reason });
   }
   // The only place where a run's status is written, and it is written whatever happened above.
   return finish(deps, { context, ending, end, crowd });
+}
+
+async function decide(deps: SyncDependencies, context: RunContext): Promise<SyncDecision> {
+  const { manager, processRuns } = deps;
+  // What hangs would hang again, and hold still more of the process.
+  if (processRuns.stragglers.has(context.registry.name)) {
+    throw new SynclineError('run-timeout', 'an earlier run still hangs in the same process');
+  }
+  return context.timePhase('decide', () => watch(deps, context, manager.shouldSync(context)));
+}
+
+async function act(
+  deps: SyncDependencies,
+  context: RunContext,
+  { decision, places }: { decision: SyncDecision; places: Places },
+): Promise<{ ending: Ending; crowd: Crowd | undefined }> {
+  if (!decision.sync) return { ending: notNeeded(context, decision), crowd: undefined };
+  context.report(`syncing: ${decision.reason}`);
+  const { slot } = places;
+  const performing = deps.manager.performSync(context, decision, { slot });
+  const result = await watch(deps, context, performing);
+  return result.state === 'crowded'
+    ? { ending: untouched(context), crowd: { place: 'slot', whenFree: result.whenFree } }
+    : { ending: performed(context, decision, result), crowd: undefined };
 }
 
 /** Ends with the signal of its run, also where the work does not. */
@@ -162,28 +140,6 @@ function watch<Result>(
   work: Promise<Result>,
 ): Promise<Result> {
   return stragglers.watch(registry.name, work, signal);
-}
-
-/** What hangs would hang again, and hold still more of the process. @throws SynclineError `run-timeout` */
-function refuseStraggler(
-  { processRuns: { stragglers } }: SyncDependencies,
-  { registry: { name } }: RunContext,
-): void {
-  if (!stragglers.has(name)) return;
-  throw new SynclineError('run-timeout', 'an earlier run still hangs in the same process');
-}
-
-/** @returns what to wait for, where another registry has its last try in this process */
-function takeLastTry(
-  { processRuns: { lastTries } }: SyncDependencies,
-  places: Places,
-): Crowd | undefined {
-  places.lastTry ??= lastTries.tryTake();
-  if (places.lastTry !== undefined) return undefined;
-  // It may be what the other one waits for.
-  places.slot?.release();
-  places.slot = undefined;
-  return { place: 'lastTry', whenFree: (signal) => lastTries.take(signal) };
 }
 
 async function finish(
