@@ -47,6 +47,8 @@ export interface System {
 }
 
 export interface StartOptions {
+  /** What is started in place of the program: one of the same kind, relative to the project's root. */
+  readonly entry?: string;
   readonly name?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
@@ -66,10 +68,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const apiUrl = `http://127.0.0.1:${port}`;
 
   const start = async (program: Program, startOptions: StartOptions = {}) => {
-    const { name = program, args = [], nodeArgs = [] } = startOptions;
+    const { name = program, entry = PROGRAMS[program], args = [], nodeArgs = [] } = startOptions;
     const started = await startProcess({
       name,
-      entry: PROGRAMS[program],
+      entry,
       args,
       nodeArgs,
       directory: config.directory,

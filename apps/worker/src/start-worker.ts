@@ -81,6 +81,8 @@ export interface StartWorkerOptions {
   readonly decorate?: WorkerDecorator;
   /** For how long its loop must stand still, while Redis answers, for {@link Service.liveness} to say so. */
   readonly wedgedAfterMs?: number;
+  /** Heap of each thread for heavy work. Default: that of {@link IngestPool}. */
+  readonly threadHeapMb?: number;
 }
 
 /**
@@ -89,7 +91,11 @@ export interface StartWorkerOptions {
  */
 export async function startWorker(
   { env, logger, metrics }: ProcessContext,
-  { decorate = UNDECORATED, wedgedAfterMs = WEDGED_AFTER_MS }: StartWorkerOptions = {},
+  {
+    decorate = UNDECORATED,
+    wedgedAfterMs = WEDGED_AFTER_MS,
+    threadHeapMb,
+  }: StartWorkerOptions = {},
 ): Promise<Service & Required<Pick<Service, 'liveness'>>> {
   const url = requireRedisUrl(env);
   const keys = redisKeys(env.prefix);
@@ -115,7 +121,10 @@ export async function startWorker(
     proxyFor: (target) => proxyFor(target, proxies),
     userAgent,
   });
-  const ingest = new IngestPool({ heavyRuns: env.heavyRuns });
+  const ingest = new IngestPool({
+    heavyRuns: env.heavyRuns,
+    ...(threadHeapMb === undefined ? {} : { threadHeapMb }),
+  });
   const { runStore, snapshots, status } = decorate.stores({
     runStore: createRedisRunStore({ redis, keys, logger }),
     snapshots: createRedisSnapshotStore({ redis, keys }),

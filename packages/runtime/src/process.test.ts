@@ -1,9 +1,12 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -101,6 +104,27 @@ test('a stop that hangs is ended at the deadline, with 1', async () => {
   expect(code).toBe(1);
   expect(messages.at(-1)).toBe('did not stop within 300 ms, ending now');
 });
+
+test.each(['return service;', `return { ...service, stop: () => new Promise(() => {}) };`])(
+  'a call to a file system that never returns keeps it from ending in no case: %s',
+  async (body) => {
+    const directory = mkdtempSync(join(tmpdir(), 'syncline-hanging-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const pipe = join(directory, 'pipe');
+    // Opened for reading, it holds a thread until somebody writes.
+    execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
+    const { child, logged, ended } = run(`
+      const { open } = await import('node:fs/promises');
+      void open(${JSON.stringify(pipe)}, 'r');
+      ${body}
+    `);
+    await logged('started');
+    child.kill('SIGTERM');
+    const { code, messages } = await ended;
+    expect(code).toBeNull();
+    expect(messages.at(-1)).toMatch(/^stopped|^did not stop/);
+  },
+);
 
 test('a signal while it starts stops it too', async () => {
   const { child, logged, ended } = run(`

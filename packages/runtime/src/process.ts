@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SynclineError } from '@syncline/contract';
 import { type Env, type ReadEnvOptions, readEnv } from './env.ts';
 import { createLogger, type Logger } from './logger.ts';
@@ -30,6 +31,9 @@ const STARTING_STOP_DEADLINE_MS = 5_000;
 /** The longest delay that Node's timers take. */
 const FOREVER_MS = 2 ** 31 - 1;
 
+/** For what is still written to files after an orderly stop. */
+const LAST_FILE_CALLS_MS = 1_000;
+
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -52,7 +56,7 @@ export async function runProcess(
   setInterval(() => {}, FOREVER_MS);
   const exitNow = (message: string) => {
     logger.error(message);
-    process.exit(EXIT_FAILED);
+    endProcess(EXIT_FAILED);
   };
   const stopSignal = nextStopSignal({
     onRepeated: () => exitNow('told to stop once more, ending at once'),
@@ -75,10 +79,21 @@ export async function runProcess(
     endAfter(stopDeadlineMs);
     await running.stop();
     logger.info('stopped');
-    process.exit(EXIT_OK);
+    if (hasOpenFileCalls()) await sleep(LAST_FILE_CALLS_MS);
+    endProcess(EXIT_OK);
   } catch (error) {
     exitWith(error, reportFailure);
   }
+}
+
+/** Node's own end waits for the threads of all calls to file systems, also of one that never returns. */
+function endProcess(code: number): never {
+  if (hasOpenFileCalls()) process.kill(process.pid, 'SIGKILL');
+  process.exit(code);
+}
+
+function hasOpenFileCalls(): boolean {
+  return process.getActiveResourcesInfo().some((resource) => resource.startsWith('FSReq'));
 }
 
 function createContext(name: string, envOptions: ReadEnvOptions | undefined): ProcessContext {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { backoffMs, longestBackoffMs } from './backoff.ts';
+import { backoffMs, longestBackoffMs, longestWaitAfterDeathsMs } from './backoff.ts';
 import { registryConfig } from './testing/registry-config.ts';
 
 const HOUR_MS = 3_600_000;
@@ -77,5 +77,13 @@ describe('longestBackoffMs', () => {
   test('of a cron pattern is the time between two firings, and an hour at most', () => {
     expect(longest({ schedule: { pattern: '*/5 * * * *' } })).toBe(300_000);
     expect(longest({ schedule: { pattern: '0 6 * * *' } })).toBe(HOUR_MS);
+  });
+});
+
+describe('longestWaitAfterDeathsMs', () => {
+  test('is the usual one at first, and then an hour at least', () => {
+    expect(longestWaitAfterDeathsMs(5_000, { isFirst: true })).toBe(5_000);
+    expect(longestWaitAfterDeathsMs(5_000, { isFirst: false })).toBe(HOUR_MS);
+    expect(longestWaitAfterDeathsMs(24 * HOUR_MS, { isFirst: false })).toBe(24 * HOUR_MS);
   });
 });

@@ -6,6 +6,8 @@ const FIRST_DELAY_MS = 5_000;
 const QUICK_TRIES = 4;
 /** Delays are shortened by up to this share, so that registries that failed together part ways. */
 const JITTER = 0.2;
+/** However short its interval: each try may cost those beside it a death. */
+const LONGEST_AFTER_DEATHS_MS = 3_600_000;
 
 /**
  * How long a registry that keeps failing waits for its next try: longer each time, up to its interval.
@@ -33,4 +35,15 @@ export function longestBackoffMs({ schedule, syncPolicy }: RegistryConfig, nowMs
   if (schedule === undefined) return syncPolicy.interval;
   const nextMs = nextFiringMs(schedule, nowMs);
   return Math.min(syncPolicy.interval, nextFiringMs(schedule, nextMs) - nextMs);
+}
+
+/**
+ * The longest wait of a registry that has ended its process on each of its tries. The first one is as
+ * after any failure: it may have been another's fault.
+ */
+export function longestWaitAfterDeathsMs(
+  longestMs: number,
+  { isFirst }: { isFirst: boolean },
+): number {
+  return isFirst ? longestMs : Math.max(longestMs, LONGEST_AFTER_DEATHS_MS);
 }

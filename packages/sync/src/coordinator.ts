@@ -11,6 +11,7 @@ import {
   systemClock,
   type TickSource,
 } from './ports.ts';
+import { createProcessRuns } from './process-runs.ts';
 import { QuietTicks } from './quiet-ticks.ts';
 import { createSingleProcessRunStore } from './single-process-run-store.ts';
 import { syncRegistry } from './sync-registry.ts';
@@ -61,7 +62,9 @@ export class Coordinator {
     const clock = this.#clock;
     const runStore = this.#options.runStore ?? createSingleProcessRunStore({ status, clock });
     const keeper = new LeaseKeeper({ runStore, config, clock, logger, observer, times });
-    const quietTicks = new QuietTicks({ manager, runStore, clock, logger });
+    const processRuns = createProcessRuns();
+    const { stragglers } = processRuns;
+    const quietTicks = new QuietTicks({ manager, runStore, clock, logger, stragglers });
     const random = this.#options.random ?? Math.random;
     const deps = {
       manager,
@@ -69,6 +72,7 @@ export class Coordinator {
       status,
       config,
       keeper,
+      processRuns,
       quietTicks,
       times,
       clock,

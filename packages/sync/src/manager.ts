@@ -83,6 +83,7 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       if (slot === undefined) {
         return { state: 'crowded', whenFree: (signal) => ingest.slots.take(signal) };
       }
+      context.onEnd(() => slot.release());
       try {
         const deps = { ingest, snapshots };
         const isThorough = context.force || reason === 'reconcile-due';

@@ -312,6 +312,8 @@ export interface RunContext extends CheckContext {
   /** When the lease was taken, epoch milliseconds by the store's clock. */
   readonly startedAtMs: number;
   readonly timePhase: <Result>(phase: RunPhase, work: () => Promise<Result>) => Promise<Result>;
+  /** Has `release` called when the run has ended, also where its work goes on, deaf to the signal. */
+  readonly onEnd: (release: () => void) => void;
 }
 
 export type { Outcome };

@@ -230,6 +230,20 @@ test('ends with its signal, and by its own timeout', async () => {
   await expect(previewOf(harness, { registry })).rejects.toMatchObject({ code: 'run-timeout' });
 });
 
+test('a source that hangs for ever is left behind, and the slot is free again', async () => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  harness.upstream.beforeFetch = () => new Promise(() => {});
+  const previews = Array.from({ length: 2 }, () =>
+    previewOf(harness, { signal: AbortSignal.timeout(10) }),
+  );
+  for (const ended of await Promise.allSettled(previews)) {
+    expect(ended).toMatchObject({ reason: { name: 'TimeoutError' } });
+  }
+  harness.upstream.beforeFetch = () => {};
+  expect(await previewOf(harness)).toMatchObject({ state: 'unchanged' });
+});
+
 test('waits for its turn, but not for ever', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();

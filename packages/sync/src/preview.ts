@@ -17,6 +17,7 @@ import { filterHash } from './hashes.ts';
 import type { IngestPool } from './ingest/ingest-pool.ts';
 import type { IngestResult } from './ingest/messages.ts';
 import type { Slot } from './ingest/slots.ts';
+import { orLeave } from './or-leave.ts';
 import type { Clock, Logger } from './ports.ts';
 import type { CreateSource } from './sources/create-source.ts';
 import { isUnchanged, type Previous, type ReadContext, readPrevious } from './store-built.ts';
@@ -69,7 +70,7 @@ export async function previewRegistry(
   try {
     const slot = await takeSlot(deps, signal);
     try {
-      return await preview(deps, { ...request, signal }, slot);
+      return await orLeave(preview(deps, { ...request, signal }, slot), { signal });
     } finally {
       slot.release();
     }

@@ -7,6 +7,7 @@
 import { controlSchema, type RegistryConfig, type SyncStatus } from '@syncline/contract';
 import type { Manager, SyncDecision } from './manager.ts';
 import type { Clock, Logger, RunStore, Tick } from './ports.ts';
+import type { Stragglers } from './stragglers.ts';
 
 /** The store's clock is carried on for so long from when it was last read. */
 const CLOCK_VALID_MS = 60_000;
@@ -18,6 +19,7 @@ export interface QuietTickDependencies {
   readonly runStore: Pick<RunStore, 'confirmUnchanged'>;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly stragglers: Stragglers;
 }
 
 export class QuietTicks {
@@ -72,7 +74,7 @@ export class QuietTicks {
     registry: RegistryConfig,
     { status, nowMs, signal }: { status: SyncStatus; nowMs: number; signal: AbortSignal },
   ): Promise<SyncDecision | undefined> {
-    const { manager, logger } = this.#deps;
+    const { manager, logger, stragglers } = this.#deps;
     const check = new AbortController();
     const end = () => check.abort();
     const timer = setTimeout(end, registry.syncPolicy.timeout);
@@ -80,7 +82,7 @@ export class QuietTicks {
     if (signal.aborted) end();
     signal.addEventListener('abort', end, { once: true });
     try {
-      return await manager.shouldSync({
+      const asking = manager.shouldSync({
         registry,
         status,
         control: UNTOUCHED_CONTROL,
@@ -93,6 +95,7 @@ export class QuietTicks {
         logger,
         report: () => {},
       });
+      return await stragglers.watch(registry.name, asking, check.signal);
     } catch (error) {
       logger.debug({ err: error, registry: registry.name }, 'could not settle the tick quietly');
       return undefined;

@@ -37,6 +37,7 @@ export function startRun(
   else stop.addEventListener('abort', onStop, { once: true });
   const held = deps.keeper.hold(lease, (reason) => run.abort(reason));
 
+  const releases: (() => void)[] = [];
   const trigger = effectiveTrigger(tick, { registry, control });
   const context: RunContext = {
     registry,
@@ -60,6 +61,7 @@ export function startRun(
       }
     },
     report: createReporter(deps, lease),
+    onEnd: (release) => void releases.push(release),
   };
   return {
     context,
@@ -67,6 +69,7 @@ export function startRun(
       clearTimeout(timer);
       stop.removeEventListener('abort', onStop);
       held.release();
+      for (const release of releases) release();
     },
   };
 }

@@ -8,7 +8,7 @@ import {
   settledPhase,
   toSynclineError,
 } from '@syncline/contract';
-import { backoffMs, longestBackoffMs } from './backoff.ts';
+import { backoffMs, longestBackoffMs, longestWaitAfterDeathsMs } from './backoff.ts';
 import { filterHash, sourceHash } from './hashes.ts';
 import { Interruption } from './lease-keeper.ts';
 import type { SyncDecision } from './manager.ts';
@@ -118,6 +118,8 @@ interface FailureOptions {
   readonly random: number;
   /** Why the run had begun to sync, if it had got so far. */
   readonly reason?: Reason | undefined;
+  /** The longest wait for the next try. Default: see {@link longestBackoffMs}. */
+  readonly longestMs?: number;
 }
 
 /** Something threw. */
@@ -131,12 +133,12 @@ export function endedByError(context: RunContext, error: unknown, options: Failu
 export function failed(
   context: RunContext,
   error: SynclineError,
-  { random, reason }: FailureOptions,
+  { random, reason, longestMs = longestBackoffMs(context.registry, context.now()) }: FailureOptions,
 ): Ending {
   const consecutiveFailures = context.status.consecutiveFailures + 1;
   const delayMs = backoffMs({
     consecutiveFailures,
-    intervalMs: longestBackoffMs(context.registry, context.now()),
+    intervalMs: longestMs,
     retryAfterMs: error.retryAfterMs,
     random,
   });
@@ -159,6 +161,21 @@ export function failed(
 /** Runs in a row that never finished before a registry is taken to kill its process. */
 export const POISON_AFTER_STARTS = 3;
 
+/** The registry has died so often that it is not tried. @see poisoned */
+export function isPoisoned({ status }: RunContext): boolean {
+  return status.startsWithoutFinish > POISON_AFTER_STARTS;
+}
+
+/** The last run of the registry died with its process, be it its fault or not. */
+export function isSuspect({ status }: RunContext): boolean {
+  return status.startsWithoutFinish > 1;
+}
+
+/** One more death, and the registry is taken to kill its process. */
+export function isLastTry({ status }: RunContext): boolean {
+  return status.startsWithoutFinish === POISON_AFTER_STARTS;
+}
+
 /**
  * The registry has ended its process three times in a row. It is not tried now, and the next try is the
  * only one that it gets: one more death, and it waits again, longer.
@@ -168,7 +185,10 @@ export function poisoned(context: RunContext, options: FailureOptions): Ending {
     'run-crashed',
     `the last ${POISON_AFTER_STARTS} runs ended with the death of their process`,
   );
-  const ending = failed(context, error, options);
+  const longestMs = longestWaitAfterDeathsMs(longestBackoffMs(context.registry, context.now()), {
+    isFirst: context.status.errorCode !== error.code,
+  });
+  const ending = failed(context, error, { ...options, longestMs });
   return {
     ...ending,
     changes: { ...ending.changes, startsWithoutFinish: POISON_AFTER_STARTS - 1 },

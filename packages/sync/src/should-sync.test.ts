@@ -37,6 +37,11 @@ function status(changes: Parameters<typeof changeStatus>[1]): Partial<SyncNeedIn
 const DAILY = { registry: registryConfig({ schedule: { pattern: '0 12 * * *' } }) };
 const HOURLY = { registry: registryConfig({ schedule: { pattern: '0 * * * *' } }) };
 const FAILING = status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:01.000Z' });
+const CRASHING = status({
+  errorCode: 'run-crashed',
+  consecutiveFailures: 2,
+  nextDueAt: '2026-02-01T12:00:01.000Z',
+});
 
 describe('decideSyncNeed', () => {
   test.each<[why: string, input: Partial<SyncNeedInput>, need: Partial<SyncNeed>]>([
@@ -83,6 +88,12 @@ describe('decideSyncNeed', () => {
     ['a retry waits until it is due', { ...FAILING, trigger: 'retry' }, { reason: 'backing-off' }],
     ['but not for who asks', { ...FAILING, trigger: 'manual' }, { need: 'probe' }],
     ['nor for who forces', { ...FAILING, force: true }, { need: 'fetch' }],
+    [
+      'what ends its process waits also for who asks',
+      { ...CRASHING, trigger: 'manual' },
+      { need: 'none', reason: 'backing-off' },
+    ],
+    ['but not for who forces', { ...CRASHING, force: true }, { need: 'fetch' }],
     [
       'it is failing, and due',
       status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:00.000Z' }),

@@ -40,7 +40,9 @@ export function decideSyncNeed(input: SyncNeedInput): SyncNeed {
   if (control.pinned !== undefined) {
     return { need: 'none', reason: 'suspended', message: `pinned to snapshot ${control.pinned}` };
   }
-  if (!asked && !force && Date.parse(status.nextDueAt ?? '') > nowMs) {
+  // Who asks again and again for what ends its process each time would end one each time.
+  const waits = !force && (!asked || status.errorCode === 'run-crashed');
+  if (waits && Date.parse(status.nextDueAt ?? '') > nowMs) {
     const message = `failing; the next try is due at ${status.nextDueAt}`;
     return { need: 'none', reason: 'backing-off', message };
   }

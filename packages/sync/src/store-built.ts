@@ -33,7 +33,7 @@ export interface StoreDependencies {
 }
 
 /** The part of a run that reads, and writes nothing. */
-export type ReadContext = Omit<RunContext, 'lease'>;
+export type ReadContext = Omit<RunContext, 'lease' | 'onEnd'>;
 
 /** What is served now; nothing where a registry was never published. */
 export interface Previous {

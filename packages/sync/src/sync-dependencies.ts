@@ -8,6 +8,7 @@ import type {
   RunStore,
   StatusPersistence,
 } from './ports.ts';
+import type { ProcessRuns } from './process-runs.ts';
 import type { QuietTicks } from './quiet-ticks.ts';
 
 /** What a sync needs from its process; the same for all runs. */
@@ -17,6 +18,7 @@ export interface SyncDependencies {
   readonly status: StatusPersistence;
   readonly config: ConfigSource;
   readonly keeper: LeaseKeeper;
+  readonly processRuns: ProcessRuns;
   /** Deals with ticks that need no run; without it, each tick is one. */
   readonly quietTicks?: QuietTicks;
   readonly times: LeaseTimes;

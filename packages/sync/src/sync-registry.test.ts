@@ -7,11 +7,9 @@ import {
   ran,
   request,
   START_MS,
-  type SyncHarness,
   server,
   servers,
   suiteIngestPool,
-  TICK,
   untilAborted,
 } from './testing/sync-harness.ts';
 
@@ -453,52 +451,5 @@ describe('failed', () => {
     const result = await sync.sync(request());
     expect(result).not.toHaveProperty('openRequest');
     expect(ran(result)).toMatchObject({ outcome: 'failed', handledRequest: 1 });
-  });
-});
-
-describe('poisoned', () => {
-  const die = async (sync: SyncHarness, times: number) => {
-    for (let death = 0; death < times; death += 1) {
-      await sync.deps.runStore.acquire({
-        registry: 'alpha',
-        owner: 'killed',
-        ttlMs: 1,
-        wish: { kind: 'tick' },
-      });
-      sync.clock.advance(1);
-    }
-  };
-
-  test('two deaths are bad luck', async () => {
-    const sync = createSyncHarness({ ingest });
-    await die(sync, 2);
-    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
-    expect(sync.status()?.startsWithoutFinish).toBe(0);
-  });
-
-  test('after three, the registry is not tried but waits, longer after each further death', async () => {
-    const sync = createSyncHarness({ ingest });
-    await die(sync, 3);
-    expect(ran(await sync.sync())).toMatchObject({
-      outcome: 'failed',
-      error: { code: 'run-crashed' },
-    });
-    expect(sync.upstream.counts.fetches).toBe(0);
-    expect(sync.status()).toMatchObject({ phase: 'Failed', consecutiveFailures: 1 });
-    expect(ran(await sync.sync())).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
-
-    sync.clock.advance(5_000);
-    await die(sync, 1);
-    expect(ran(await sync.sync())).toMatchObject({ error: { code: 'run-crashed' } });
-    expect(sync.status()).toMatchObject({ consecutiveFailures: 2 });
-  });
-
-  test('a try that survives ends it', async () => {
-    const sync = createSyncHarness({ ingest });
-    await die(sync, 3);
-    await sync.sync();
-    sync.clock.advance(5_000);
-    expect(ran(await sync.sync(TICK))).toMatchObject({ outcome: 'published' });
-    expect(sync.status()).toMatchObject({ phase: 'Complete', startsWithoutFinish: 0 });
   });
 });

@@ -10,8 +10,8 @@ import {
   SynclineError,
   settledPhase,
 } from '@syncline/contract';
-import type { Slot } from './ingest/slots.ts';
 import type { SyncDecision } from './manager.ts';
+import { type Crowd, type Places, releasePlaces, takeTurn, waitForPlace } from './places.ts';
 import type { Acquisition, ConfigSource, Finished, RunContext, Tick, TickResult } from './ports.ts';
 import { startRun } from './run-context.ts';
 import {
@@ -19,8 +19,8 @@ import {
   endedByError,
   failed,
   interrupted,
+  isPoisoned,
   notNeeded,
-  POISON_AFTER_STARTS,
   performed,
   poisoned,
   runRecord,
@@ -47,32 +47,30 @@ export async function syncRegistry(
     deps.observer.tickQuiet();
     return { state: 'quiet' };
   }
-  let slot: Slot | undefined;
+  const places: Places = {};
   let attempt = tick;
   try {
     for (;;) {
-      const result = await runOnce(deps, attempt, { stop, slot });
+      const result = await runOnce(deps, attempt, { stop, places });
       if (result.state !== 'crowded') return result;
       // Others may run this registry while we wait: the lease is free, and the request is counted.
-      slot = await result.whenFree(stop).catch(() => undefined);
-      if (slot === undefined) return { state: 'stopped' };
+      const waited = await waitForPlace(deps, tick, { crowd: result.crowd, places, stop });
+      if (waited !== undefined) return waited;
       attempt = { ...tick, wish: result.wish };
     }
   } finally {
-    slot?.release();
+    releasePlaces(places);
   }
 }
 
-type WhenFree = (signal: AbortSignal) => Promise<Slot>;
-
 type Attempt =
   | TickResult
-  | { readonly state: 'crowded'; readonly whenFree: WhenFree; readonly wish: Tick['wish'] };
+  | { readonly state: 'crowded'; readonly crowd: Crowd; readonly wish: Tick['wish'] };
 
 async function runOnce(
   deps: SyncDependencies,
   tick: Tick,
-  { stop, slot }: { stop: AbortSignal; slot: Slot | undefined },
+  { stop, places }: { stop: AbortSignal; places: Places },
 ): Promise<Attempt> {
   const acquisition = await acquire(deps, tick);
   if (acquisition.state === 'answered') return { state: 'answered' };
@@ -91,30 +89,57 @@ async function runOnce(
   const random = deps.random();
   let ending = interrupted('ended before it could say how');
   let decision: SyncDecision | undefined;
-  let whenFree: WhenFree | undefined;
+  let crowd: Crowd | undefined;
   try {
-    if (context.status.startsWithoutFinish > POISON_AFTER_STARTS) {
+    if (isPoisoned(context)) {
       ending = poisoned(context, { random });
     } else {
-      decision = await context.timePhase('decide', () => deps.manager.shouldSync(context));
-      if (!decision.sync) {
-        ending = notNeeded(context, decision);
+      crowd = takeTurn(deps, context, places);
+      if (crowd === undefined) {
+        decision = await decide(deps, context);
+        ({ ending, crowd } = await act(deps, context, { decision, places }));
       } else {
-        context.report(`syncing: ${decision.reason}`);
-        const result = await deps.manager.performSync(context, decision, { slot });
-        if (result.state === 'crowded') {
-          whenFree = result.whenFree;
-          ending = untouched(context);
-        } else {
-          ending = performed(context, decision, result);
-        }
+        ending = untouched(context);
       }
     }
   } catch (error) {
     ending = endedByError(context, error, { random, reason: decision?.reason });
   }
   // The only place where a run's status is written, and it is written whatever happened above.
-  return finish(deps, { context, ending, end, whenFree });
+  return finish(deps, { context, ending, end, crowd });
+}
+
+async function decide(deps: SyncDependencies, context: RunContext): Promise<SyncDecision> {
+  const { manager, processRuns } = deps;
+  // What hangs would hang again, and hold still more of the process.
+  if (processRuns.stragglers.has(context.registry.name)) {
+    throw new SynclineError('run-timeout', 'an earlier run still hangs in the same process');
+  }
+  return context.timePhase('decide', () => watch(deps, context, manager.shouldSync(context)));
+}
+
+async function act(
+  deps: SyncDependencies,
+  context: RunContext,
+  { decision, places }: { decision: SyncDecision; places: Places },
+): Promise<{ ending: Ending; crowd: Crowd | undefined }> {
+  if (!decision.sync) return { ending: notNeeded(context, decision), crowd: undefined };
+  context.report(`syncing: ${decision.reason}`);
+  const { slot } = places;
+  const performing = deps.manager.performSync(context, decision, { slot });
+  const result = await watch(deps, context, performing);
+  return result.state === 'crowded'
+    ? { ending: untouched(context), crowd: { place: 'slot', whenFree: result.whenFree } }
+    : { ending: performed(context, decision, result), crowd: undefined };
+}
+
+/** Ends with the signal of its run, also where the work does not. */
+function watch<Result>(
+  { processRuns: { stragglers } }: SyncDependencies,
+  { registry, signal }: RunContext,
+  work: Promise<Result>,
+): Promise<Result> {
+  return stragglers.watch(registry.name, work, signal);
 }
 
 async function finish(
@@ -123,10 +148,10 @@ async function finish(
     context: RunContext;
     ending: Ending;
     end: () => void;
-    whenFree: WhenFree | undefined;
+    crowd: Crowd | undefined;
   },
 ): Promise<Attempt> {
-  const { context, whenFree } = run;
+  const { context, crowd } = run;
   let written: Awaited<ReturnType<typeof write>>;
   try {
     written = await context.timePhase('finish', () => write(deps, run));
@@ -134,11 +159,11 @@ async function finish(
     run.end();
   }
   const { finished, record, changes } = written;
-  if (whenFree !== undefined) {
+  if (crowd !== undefined) {
     const { requested, handled } = context.control;
     const wish: Tick['wish'] =
       requested > handled ? { kind: 'hint', request: requested } : { kind: 'tick' };
-    return { state: 'crowded', whenFree, wish };
+    return { state: 'crowded', crowd, wish };
   }
   if (finished.state === 'refused') deps.observer.fencedWriteRefused();
   if (finished.state === 'finished') remember(deps, context, changes);
@@ -167,15 +192,11 @@ function findFollowers({ config }: SyncDependencies, { registry }: RunContext): 
  */
 async function write(
   deps: SyncDependencies,
-  {
-    context,
-    ending,
-    whenFree,
-  }: Pick<Parameters<typeof finish>[1], 'context' | 'ending' | 'whenFree'>,
+  { context, ending, crowd }: Pick<Parameters<typeof finish>[1], 'context' | 'ending' | 'crowd'>,
 ): Promise<{ finished: Finished; record: Run; changes: StatusChanges }> {
   const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
   const record = runRecord(context, ending, { durationMs });
-  const keepsRecord = whenFree === undefined && isWorthARecord(context, ending);
+  const keepsRecord = crowd === undefined && isWorthARecord(context, ending);
   const changes = statusChanges(context, ending, { durationMs });
   const fail = (error: SynclineError) =>
     failed(context, error, { random: deps.random(), reason: record.reason });
@@ -191,7 +212,7 @@ async function write(
     if (finished.state !== 'incomplete') return { finished, record, changes };
     const { name } = context.registry;
     const error = new SynclineError('snapshot-incomplete', `${name} lacks ${finished.missing}`);
-    return await write(deps, { context, ending: fail(error), whenFree });
+    return await write(deps, { context, ending: fail(error), crowd });
   } catch (error) {
     if (!(error instanceof SynclineError) || error.code !== 'store-corrupt') throw error;
     return writeStatusAlone(deps, context, { ending: fail(error), durationMs });

@@ -141,6 +141,30 @@ describe('parseBody', () => {
     );
   });
 
+  test.each([
+    [`[${'1,'.repeat(2_000_000)}1]`, /2000000 entries in one list/],
+    [`{"servers":[],"x":[${'{},'.repeat(2_000_000)}{}]}`, /2000000 entries in one list/],
+    [
+      `{${Array.from({ length: 200_001 }, (_, key) => `"${key}":1`).join()}}`,
+      /200000 keys in one object/,
+    ],
+    [
+      `[${Array(11)
+        .fill(`[${'1,'.repeat(1_900_000)}1]`)
+        .join()}]`,
+      /20000000 values in one body/,
+    ],
+  ])('JSON that is all values is refused, before it is parsed', (text, says) => {
+    expect(() => parseBody(Buffer.from(text))).toThrow(
+      expect.objectContaining({ code: 'source-too-large', message: expect.stringMatching(says) }),
+    );
+  });
+
+  test('what has many commas and is no JSON is called what it is', () => {
+    const expected = expect.objectContaining({ code: 'source-not-json' });
+    expect(() => parseBody(Buffer.from('a,'.repeat(2_000_001)))).toThrow(expected);
+  });
+
   test('what looks deep and is no JSON is called what it is', () => {
     expect(() => parseBody(Buffer.from(`<html>${'['.repeat(2_000)}`))).toThrow(/an HTML page/);
     const quoted = JSON.stringify([{ ...server, description: `"${'[{'.repeat(2_000)}` }]);

@@ -9,6 +9,17 @@ import { scanJson } from './scan-json.ts';
  */
 const MAX_BODY_DEPTH = 1_000;
 
+/**
+ * Parsing cannot be ended in the middle, nor does a thread's heap limit hold there: a list that is longer than
+ * what is left of the heap ends the whole process. So a body that packs more into its bytes is refused
+ * before. Rows have some 30 bytes a value, so that the largest file has less than this.
+ */
+const MAX_BODY_VALUES = 20_000_000;
+/** Of one list. No list of rows may be longer either. */
+const MAX_ENTRIES = 2_000_000;
+/** Of one object, which needs more at once than a list. ToolHive's legacy map has a key a server. */
+const MAX_KEYS = 200_000;
+
 /** A value out of a body. */
 export interface ParsedValue {
   readonly value: unknown;
@@ -24,8 +35,18 @@ export interface ParsedValue {
 export function parseJson(body: Uint8Array): ParsedValue {
   const expected = 'JSON in UTF-8';
   const text = decodeText(body, { expected });
-  const { depth, hasOddNumber } = scanJson(body, { maxDepth: MAX_BODY_DEPTH });
-  if (depth > MAX_BODY_DEPTH && /^\s*[[{]/.test(text)) throw tooDeep();
+  const { depth, hasOddNumber, values, entries, keys } = scanJson(body, {
+    maxDepth: MAX_BODY_DEPTH,
+    maxValues: MAX_BODY_VALUES,
+    maxEntries: MAX_ENTRIES,
+    maxKeys: MAX_KEYS,
+  });
+  if (/^\s*[[{]/.test(text)) {
+    if (depth > MAX_BODY_DEPTH) throw tooDeep();
+    if (entries > MAX_ENTRIES) throw tooMany(`${MAX_ENTRIES} entries in one list`);
+    if (keys > MAX_KEYS) throw tooMany(`${MAX_KEYS} keys in one object`);
+    if (values > MAX_BODY_VALUES) throw tooMany(`${MAX_BODY_VALUES} values in one body`);
+  }
   try {
     return { value: JSON.parse(text), isSuspect: depth > MAX_ROW_DEPTH || hasOddNumber };
   } catch (cause) {
@@ -56,6 +77,12 @@ export function tooDeep(cause?: unknown): SynclineError {
   return new SynclineError('source-too-deep', 'the source gave a body that nests too deep', {
     expected: `at most ${MAX_BODY_DEPTH} levels`,
     cause,
+  });
+}
+
+function tooMany(limit: string): SynclineError {
+  return new SynclineError('source-too-large', `the source gave more than ${limit}`, {
+    expected: 'a registry within that limit',
   });
 }
 

@@ -6,6 +6,7 @@ const DIGIT_0 = 0x30;
 const DIGIT_9 = 0x39;
 const UPPER_E = 0x45;
 const OPENING_BRACKET = 0x5b;
+const COMMA = 0x2c;
 const BACKSLASH = 0x5c;
 const CLOSING_BRACKET = 0x5d;
 const LOWER_E = 0x65;
@@ -21,17 +22,30 @@ export interface JsonScan {
   readonly depth: number;
   /** Whether a number in it may be larger than any that can be held. */
   readonly hasOddNumber: boolean;
+  /** How many values it has in all. */
+  readonly values: number;
+  /** How many the longest of its lists has. */
+  readonly entries: number;
+  /** How many keys the largest of its objects has. */
+  readonly keys: number;
+}
+
+/** The scan ends where one of them is passed. */
+export interface ScanLimits {
+  readonly maxDepth: number;
+  readonly maxValues: number;
+  readonly maxEntries: number;
+  readonly maxKeys: number;
 }
 
 /**
  * Looks through JSON in UTF-8, in a quarter of the time of parsing it. Of what is no JSON it says something,
  * in bounded time and memory.
  */
-export function scanJson(bytes: Uint8Array, { maxDepth }: { maxDepth: number }): JsonScan {
-  let depth = 0;
-  let deepest = 0;
+export function scanJson(bytes: Uint8Array, limits: ScanLimits): JsonScan {
+  const structure = new Structure(limits);
   let hasOddNumber = false;
-  for (let index = 0; index < bytes.length; index += 1) {
+  for (let index = 0; index < bytes.length && structure.isWithinLimits; index += 1) {
     const byte = bytes[index] ?? 0;
     if (byte === QUOTE) {
       index = endOfString(bytes, index);
@@ -40,12 +54,55 @@ export function scanJson(bytes: Uint8Array, { maxDepth }: { maxDepth: number }):
       hasOddNumber ||= isOdd(bytes, index, end);
       index = end - 1;
     } else {
-      depth += depthChange(byte);
-      if (depth > deepest) deepest = depth;
-      if (depth > maxDepth) break;
+      structure.add(byte);
     }
   }
-  return { depth: deepest, hasOddNumber };
+  const { depth, values, entries, keys } = structure;
+  return { depth, values, entries, keys, hasOddNumber };
+}
+
+/** What brackets and commas say. */
+class Structure {
+  readonly #limits: ScanLimits;
+  /** Entries of each list or object that is open, by its level. */
+  readonly #counts: Uint32Array;
+  readonly #areObjects: Uint8Array;
+  #level = 0;
+  isWithinLimits = true;
+  depth = 0;
+  values = 1;
+  entries = 0;
+  keys = 0;
+
+  constructor(limits: ScanLimits) {
+    this.#limits = limits;
+    this.#counts = new Uint32Array(limits.maxDepth + 2);
+    this.#areObjects = new Uint8Array(limits.maxDepth + 2);
+  }
+
+  add(byte: number): void {
+    const change = depthChange(byte);
+    if (change === 0 && byte !== COMMA) return;
+    this.#level += change;
+    if (change === -1) return;
+    if (change === 1) this.#areObjects[this.#level] = byte === OPENING_BRACE ? 1 : 0;
+    // One that has none counts as having one.
+    this.#addEntry(change === 1 ? 1 : (this.#counts[this.#level] ?? 0) + 1);
+  }
+
+  #addEntry(count: number): void {
+    const { maxDepth, maxValues, maxEntries, maxKeys } = this.#limits;
+    this.#counts[this.#level] = count;
+    this.values += 1;
+    if (this.#areObjects[this.#level] === 1) this.keys = Math.max(this.keys, count);
+    else this.entries = Math.max(this.entries, count);
+    if (this.#level > this.depth) this.depth = this.#level;
+    this.isWithinLimits =
+      this.depth <= maxDepth &&
+      this.values <= maxValues &&
+      this.entries <= maxEntries &&
+      this.keys <= maxKeys;
+  }
 }
 
 function depthChange(byte: number): number {

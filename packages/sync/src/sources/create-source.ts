@@ -1,5 +1,6 @@
 import { type RegistryConfig, SynclineError } from '@syncline/contract';
 import { ApiSource } from './api-source.ts';
+import { FileCalls } from './file-calls.ts';
 import { FileSource } from './file-source.ts';
 import { type Git, GitSource } from './git/index.ts';
 import type { HttpClient } from './http.ts';
@@ -17,12 +18,16 @@ export interface SourceDependencies {
 
 /** Makes the source that a registry's config asks for. */
 export function createSourceFactory(deps: SourceDependencies): CreateSource {
-  return (registry) => withholdingCredentials(createSource(registry, deps));
+  const calls = new FileCalls();
+  return (registry) => withholdingCredentials(createSource(registry, { ...deps, calls }));
 }
 
-function createSource(registry: RegistryConfig, { http, git }: SourceDependencies): Source {
+function createSource(
+  registry: RegistryConfig,
+  { http, git, calls }: SourceDependencies & { readonly calls: FileCalls },
+): Source {
   const { file, api } = registry;
-  if (file?.path !== undefined) return new FileSource({ path: file.path });
+  if (file?.path !== undefined) return new FileSource({ path: file.path, calls });
   if (file?.url !== undefined) {
     return new UrlSource({ url: file.url, timeoutMs: file.timeout, access: file, http });
   }

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sourceContext } from '../testing/source-context.ts';
+import { FileCalls } from './file-calls.ts';
 import { FileSource } from './file-source.ts';
 import type { TakeBody } from './source.ts';
 
@@ -15,6 +16,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
+/** The file, as a new run reads it. */
+function sourceOf(of = path): FileSource {
+  return new FileSource({ path: of, calls: new FileCalls() });
+}
+
 /** Writes the file as if that had been an hour ago. */
 async function writeSettled(text: string): Promise<void> {
   await writeFile(path, text);
@@ -23,7 +29,7 @@ async function writeSettled(text: string): Promise<void> {
 }
 
 /** What a fetch of a new run finds. */
-async function fetch(source = new FileSource({ path }), context = sourceContext()) {
+async function fetch(source = sourceOf(), context = sourceContext()) {
   const bodies: string[] = [];
   const take: TakeBody = async (body) => {
     // As the ingest does: the bytes go to a thread, and are gone here.
@@ -51,7 +57,7 @@ describe('FileSource', () => {
     await writeSettled('one');
     const { revision } = await fetch();
     const context = sourceContext();
-    expect(await new FileSource({ path }).probe(revision, context)).toEqual({ state: 'unchanged' });
+    expect(await sourceOf().probe(revision, context)).toEqual({ state: 'unchanged' });
     expect(context.upstream).toEqual({ requests: 0, bytes: 0 });
   });
 
@@ -60,7 +66,7 @@ describe('FileSource', () => {
     const { revision } = await fetch();
     await utimes(path, 1, 1);
     const context = sourceContext();
-    const probe = await new FileSource({ path }).probe(revision, context);
+    const probe = await sourceOf().probe(revision, context);
     expect(probe).toEqual({
       state: 'unchanged',
       revision: expect.stringMatching(/^3-1000-/),
@@ -72,7 +78,7 @@ describe('FileSource', () => {
     await writeSettled('one');
     const { revision } = await fetch();
     await writeSettled('two');
-    expect(await new FileSource({ path }).probe(revision, sourceContext())).toEqual({
+    expect(await sourceOf().probe(revision, sourceContext())).toEqual({
       state: 'changed',
     });
   });
@@ -82,7 +88,7 @@ describe('FileSource', () => {
     const { revision } = await fetch();
     expect(revision).toMatch(/^:[0-9a-f]{64}$/);
     const context = sourceContext();
-    const probe = await new FileSource({ path }).probe(revision, context);
+    const probe = await sourceOf().probe(revision, context);
     expect(probe.state).toBe('unchanged');
     expect(context.upstream.requests).toBe(1);
   });
@@ -91,7 +97,7 @@ describe('FileSource', () => {
     await writeSettled('one');
     const { revision } = await fetch();
     await writeSettled('two, and more');
-    const source = new FileSource({ path });
+    const source = sourceOf();
     const context = sourceContext();
     await source.probe(revision, context);
     expect(await fetch(source, context)).toMatchObject({
@@ -100,13 +106,25 @@ describe('FileSource', () => {
     });
   });
 
+  test('a large file is hashed by the check, and read by the fetch', async () => {
+    await writeSettled('one');
+    const { revision } = await fetch();
+    await truncate(path, 65 * 1024 * 1024);
+    const source = sourceOf();
+    const context = sourceContext();
+    expect(await source.probe(revision, context)).toEqual({ state: 'changed' });
+    const { bodies } = await fetch(source, context);
+    expect(bodies[0]).toHaveLength(65 * 1024 * 1024);
+    expect(context.upstream.requests).toBe(2);
+  });
+
   test('can be fetched more than once in a run', async () => {
     // Large enough for memory of its own.
     const text = 'x'.repeat(200_000);
     await writeSettled('one');
     const { revision } = await fetch();
     await writeSettled(text);
-    const source = new FileSource({ path });
+    const source = sourceOf();
     await source.probe(revision, sourceContext());
     expect((await fetch(source)).bodies).toEqual([text]);
     expect((await fetch(source)).bodies).toEqual([text]);
@@ -120,7 +138,7 @@ describe('FileSource', () => {
     expect(bodies).toEqual(['one']);
     await symlink('two.json', `${path}.new`);
     await rename(`${path}.new`, path);
-    expect(await new FileSource({ path }).probe(revision, sourceContext())).toEqual({
+    expect(await sourceOf().probe(revision, sourceContext())).toEqual({
       state: 'changed',
     });
     expect((await fetch()).bodies).toEqual(['two']);
@@ -129,11 +147,9 @@ describe('FileSource', () => {
   test('a file that is missing is said to be', async () => {
     const missing = { code: 'source-file-missing', message: expect.stringContaining(path) };
     await expect(fetch()).rejects.toMatchObject(missing);
-    await expect(new FileSource({ path }).probe('1:2', sourceContext())).rejects.toMatchObject(
-      missing,
-    );
+    await expect(sourceOf().probe('1:2', sourceContext())).rejects.toMatchObject(missing);
     await writeFile(path, '');
-    const below = new FileSource({ path: join(path, 'registry.json') });
+    const below = sourceOf(join(path, 'registry.json'));
     await expect(fetch(below)).rejects.toMatchObject({ code: 'source-file-missing' });
   });
 
@@ -153,6 +169,6 @@ describe('FileSource', () => {
   test('an abort ends the reading, with its own reason', async () => {
     await writeSettled('one');
     const context = sourceContext({ signal: AbortSignal.abort(new Error('the time is up')) });
-    await expect(fetch(new FileSource({ path }), context)).rejects.toThrow();
+    await expect(fetch(sourceOf(), context)).rejects.toThrow();
   });
 });

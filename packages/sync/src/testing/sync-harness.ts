@@ -4,6 +4,7 @@ import { IngestPool } from '../ingest/ingest-pool.ts';
 import { LeaseKeeper, type LeaseTimes } from '../lease-keeper.ts';
 import { createManager } from '../manager.ts';
 import type { Tick, TickResult } from '../ports.ts';
+import { createProcessRuns } from '../process-runs.ts';
 import { QuietTicks } from '../quiet-ticks.ts';
 import { createSnapshotReader } from '../snapshot/reader.ts';
 import type { BodyOrigin, Source, SourceContext } from '../sources/source.ts';
@@ -100,9 +101,14 @@ export function createSyncHarness({
     beforeFetch: () => {},
   };
   const manager = createManager({ createSource: () => sourceOf(upstream), ingest, snapshots });
+  const processRuns = createProcessRuns({ graceMs: 50 });
+  const { stragglers } = processRuns;
   const deps: SyncDependencies = {
     manager,
-    ...(quiet ? { quietTicks: new QuietTicks({ manager, runStore, clock, logger }) } : {}),
+    processRuns,
+    ...(quiet
+      ? { quietTicks: new QuietTicks({ manager, runStore, clock, logger, stragglers }) }
+      : {}),
     runStore,
     status: createInMemoryStatusPersistence(state),
     config,

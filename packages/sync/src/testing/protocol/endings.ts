@@ -113,5 +113,6 @@ function contextOf({ lease, nowMs, status, control }: Acquired): RunContext {
     logger: createRecordingLogger(),
     report: () => {},
     timePhase: (_phase, work) => work(),
+    onEnd: () => {},
   };
 }

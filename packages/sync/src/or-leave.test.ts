@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { orLeave } from './or-leave.ts';
+
+const REASON = new Error('the time is up');
+const never = new Promise<never>(() => {});
+
+test('gives what comes of the work, also after an abort if that is soon', async () => {
+  const { signal } = new AbortController();
+  expect(await orLeave(Promise.resolve(1), { signal })).toBe(1);
+  await expect(orLeave(Promise.reject(new Error('no')), { signal })).rejects.toThrow('no');
+  const work = Promise.withResolvers<number>();
+  const waiting = orLeave(work.promise, { signal: AbortSignal.abort(REASON) });
+  work.resolve(2);
+  expect(await waiting).toBe(2);
+});
+
+test('leaves work that does not end with its signal, and gives the reason', async () => {
+  let left = 0;
+  const onLeft = () => {
+    left += 1;
+  };
+  const aborted = AbortSignal.abort(REASON);
+  await expect(orLeave(never, { signal: aborted, onLeft, graceMs: 1 })).rejects.toBe(REASON);
+  const abort = new AbortController();
+  const work = Promise.withResolvers<number>();
+  const waiting = orLeave(work.promise, { signal: abort.signal, onLeft, graceMs: 1 });
+  abort.abort(REASON);
+  await expect(waiting).rejects.toBe(REASON);
+  expect(left).toBe(2);
+  // What comes of it now is nobody's, and no unhandled rejection either.
+  work.reject(new Error('too late'));
+});

@@ -1,0 +1,22 @@
+import { Slots } from './ingest/slots.ts';
+import { Stragglers } from './stragglers.ts';
+
+/** What the runs of one process must know of each other, so that none of them is in the way of the rest. */
+export interface ProcessRuns {
+  readonly stragglers: Stragglers;
+  /**
+   * The turn of a registry whose last run died with its process. There is one: of those that were under way
+   * together, whichever it was that ended the process takes none of the others with it once more.
+   */
+  readonly suspects: Slots;
+  /** Registries of which a run waits for a place. One is enough of each: it does what more would. */
+  readonly waiting: Set<string>;
+}
+
+export function createProcessRuns(options: { graceMs?: number } = {}): ProcessRuns {
+  return {
+    stragglers: new Stragglers(options),
+    suspects: new Slots(1),
+    waiting: new Set(),
+  };
+}

@@ -1,0 +1,181 @@
+/** One registry that is poison to the process that runs it costs others little, and for a while only. */
+import { execFileSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { ConfigInput, ErrorCode } from '@syncline/contract';
+import { expect, test } from 'vitest';
+import {
+  type ApiClient,
+  generateRows,
+  type ProcessHandle,
+  startScriptedServer,
+  startSystem,
+  startUpstream,
+  temporaryDirectory,
+  testLifetime,
+  until,
+  untilComplete,
+  untilRegistry,
+  writeRegistryFile,
+} from '../support/index.ts';
+
+const ROWS = generateRows({ count: 150, seed: 19 });
+const DEATHS = 3;
+
+type Registries = ConfigInput['registries'];
+
+/** A system whose workers are started by the test, as its supervisor would. */
+async function startPoisoned(registries: Registries, env: Record<string, string> = {}) {
+  const pipe = path.join(await temporaryDirectory(), 'pipe');
+  execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
+  const system = await startSystem({ config: { registries }, workers: 0, env });
+  const startWorker = (): Promise<ProcessHandle> =>
+    system.start('worker', { entry: 'test/chaos/processes/poisoned-worker.ts', args: [pipe] });
+  return { ...system, pipe, startWorker };
+}
+
+/** Starts a worker again whenever it has died, as long as it is in scope. */
+function supervise(startWorker: () => Promise<ProcessHandle>) {
+  const deathsAtMs: number[] = [];
+  let worker: ProcessHandle | undefined;
+  let isOver = false;
+  const supervising = (async () => {
+    while (!isOver) {
+      worker = await startWorker();
+      const { signal } = await worker.exited;
+      if (!isOver) expect(signal).toBe('SIGKILL');
+      deathsAtMs.push(Date.now());
+    }
+  })();
+  supervising.catch(() => {});
+  return {
+    /** Waits for the death of that number, from 1, and says when it was. */
+    death: (number: number) =>
+      until(() => deathsAtMs[number - 1], { what: `death ${number}`, timeoutMs: 60_000 }),
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      if (worker?.running) await worker.kill();
+      await supervising;
+    },
+  };
+}
+
+/** Waits until a registry has been looked at, and is well, after a time. */
+function untilWellAfter(client: ApiClient, name: string, sinceMs: number) {
+  return untilRegistry(
+    client,
+    name,
+    ({ status }) => Date.parse(status.lastSuccessAt ?? '') > sinceMs,
+    { what: `${name} to be well again` },
+  );
+}
+
+test('it kills its process: after three deaths it is Failed, and others are not, even if they died with it each time', async () => {
+  const upstream = await startUpstream({ rows: ROWS });
+  const long = await startUpstream({ rows: ROWS });
+  const of = (name: string, url: string) => ({
+    name,
+    api: { endpoint: url },
+    syncPolicy: { interval: '5s' },
+  });
+  const { client, startWorker } = await startPoisoned([
+    of('killer', upstream.url),
+    of('long', long.url),
+    of('steady-a', upstream.url),
+    of('steady-b', upstream.url),
+  ]);
+  const hold = () => {
+    const gate = long.hold({ when: ({ query }) => query.has('cursor') });
+    testLifetime.defer(() => gate.release());
+    return gate;
+  };
+  await using supervisor = supervise(startWorker);
+  for (let death = 1; death <= DEATHS; death += 1) {
+    const gate = hold();
+    // By then at the latest only one of the two is under way: whichever comes first, the other one waits.
+    if (death === DEATHS) gate.arrived.then(gate.release, () => {});
+    const diedAtMs = await supervisor.death(death);
+    gate.release();
+    if (death === 1) {
+      expect((await client.registry('long')).status.startsWithoutFinish).toBe(1);
+    }
+    for (const name of ['steady-a', 'steady-b']) await untilWellAfter(client, name, diedAtMs);
+  }
+  const { status } = await untilRegistry(client, 'killer', (it) => it.status.phase === 'Failed');
+  expect(status).toMatchObject({ errorCode: 'run-crashed', consecutiveFailures: 1 });
+  expect(Date.parse(status.nextDueAt ?? '')).toBeGreaterThan(
+    Date.parse(status.lastAttemptAt ?? ''),
+  );
+  expect(await client.sync('killer')).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
+  await untilComplete(client, 'long');
+  for (const name of ['long', 'steady-a', 'steady-b']) {
+    const failed = (await client.runs(name)).filter(({ outcome }) => outcome === 'failed');
+    expect(failed).toEqual([]);
+  }
+});
+
+test('it hangs or fills memory: it is Failed with its reason, and leaves slots and threads to the others', async () => {
+  const upstream = await startUpstream({ rows: ROWS });
+  const steadyFile = await writeRegistryFile(ROWS);
+  const server = await startScriptedServer();
+  server.answer('silent', () => {});
+  server.answer('dripping', (response) => {
+    const dripping = setInterval(() => response.write(' '), 100);
+    response.once('close', () => clearInterval(dripping));
+  });
+  const folder = await temporaryDirectory();
+  const fat = path.join(folder, 'fat.json');
+  const small = { version: '1.0.0', description: 'does things' };
+  const many = Array.from({ length: 200_000 }, (_, index) => ({ name: `s-${index}`, ...small }));
+  await writeFile(fat, JSON.stringify({ servers: many }));
+  const dense = path.join(folder, 'dense.json');
+  await writeFile(dense, `[${'1,'.repeat(2_000_000)}1]`);
+  const pipe = path.join(folder, 'pipe');
+  execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
+
+  const poison: Record<string, readonly [code: ErrorCode, source: object]> = {
+    'hung-promise': ['run-timeout', { api: { endpoint: upstream.url } }],
+    'hung-store': ['run-timeout', { api: { endpoint: upstream.url } }],
+    'hung-call': ['run-timeout', { api: { endpoint: upstream.url } }],
+    silent: ['run-timeout', { file: { url: `${server.url}/silent`, timeout: '1m' } }],
+    dripping: ['run-timeout', { api: { endpoint: `${server.url}/dripping`, timeout: '1m' } }],
+    pipe: ['source-file-unreadable', { file: { path: pipe } }],
+    fat: ['run-out-of-memory', { file: { path: fat } }],
+    dense: ['source-too-large', { file: { path: dense } }],
+  };
+  const { client, startWorker } = await startPoisoned(
+    [
+      ...Object.entries(poison).map(([name, [code, source]]) => ({
+        name,
+        ...source,
+        syncPolicy: { interval: '1h', ...(code === 'run-timeout' ? { timeout: '3s' } : {}) },
+      })),
+      { name: 'steady-api', api: { endpoint: upstream.url } },
+      { name: 'steady-file', file: { path: steadyFile.path } },
+    ],
+    // As many at once as there are that hang, were they not ended.
+    { SYNCLINE_CONCURRENCY: '5', SYNCLINE_HEAVY_RUNS: '1' },
+  );
+  const worker = await startWorker();
+  for (const [name, [code]] of Object.entries(poison)) {
+    const { status } = await untilRegistry(client, name, (it) => it.status.phase === 'Failed');
+    expect(status, name).toMatchObject({ errorCode: code });
+  }
+
+  // Each try that began the same call again would hold one more of the four threads that read files.
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    expect(await client.sync('hung-call')).toMatchObject({ error: { code: 'run-timeout' } });
+  }
+  upstream.replace(ROWS.slice(1));
+  await steadyFile.replace(ROWS.slice(1));
+  for (const name of ['steady-api', 'steady-file']) {
+    await untilComplete(client, name);
+    await client.sync(name);
+    expect(await client.allServers(name)).toHaveLength(ROWS.length - 1);
+  }
+  expect(worker.running).toBe(true);
+
+  // A thread that never returns would keep it from ending, too.
+  await worker.stop();
+  expect(worker.output.logs.at(-1)).toMatchObject({ msg: 'stopped' });
+});
