@@ -10,18 +10,26 @@ function ratioOf({ baseline, syncline }: Figure): number | undefined {
   return baseline === undefined || syncline === undefined ? undefined : syncline / baseline;
 }
 
+/** Whether a figure is what it is wanted to be; empty where nothing is wanted of it. */
+function verdictOn({ syncline, wantedBelow, unit }: Figure): string {
+  if (syncline === undefined || wantedBelow === undefined) return '';
+  return `under ${wantedBelow} ${unit}: ${syncline < wantedBelow ? 'met' : 'missed'}`;
+}
+
 /** The figures as a table for people. */
 export function formatFigures({ name, about }: Benchmark, figures: readonly Figure[]): string {
+  const isAnyWanted = figures.some(({ wantedBelow }) => wantedBelow !== undefined);
   const rows = [
-    ['', 'baseline', 'syncline', 'ratio'],
+    ['', 'baseline', 'syncline', 'ratio', isAnyWanted ? 'wanted' : ''],
     ...figures.map((figure) => [
       figure.what,
       formatNumber(figure.baseline, figure.unit),
       formatNumber(figure.syncline, figure.unit),
       formatNumber(ratioOf(figure), '×'),
+      verdictOn(figure),
     ]),
   ];
-  const widths = [0, 1, 2, 3].map((column) =>
+  const widths = [0, 1, 2, 3, 4].map((column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
   const lines = rows.map((row) =>
