@@ -46,6 +46,12 @@ export function formatFigures({ name, about }: Benchmark, figures: readonly Figu
 
 /** Keeps the figures in `results/<name>.json`, and says where. */
 export function saveFigures({ name, about }: Benchmark, figures: readonly Figure[]): string {
+  const withRatios = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) }));
+  return saveResult(name, { about, figures: withRatios });
+}
+
+/** Keeps what was measured, with when and on which machine, in `results/<name>.json`, and says where. */
+export function saveResult(name: string, measured: object): string {
   mkdirSync(RESULTS_DIRECTORY, { recursive: true });
   const file = path.join(RESULTS_DIRECTORY, `${name}.json`);
   const machine = {
@@ -54,14 +60,7 @@ export function saveFigures({ name, about }: Benchmark, figures: readonly Figure
     cores: availableParallelism(),
     memoryGb: Math.round(totalmem() / 1e9),
   };
-  const withRatios = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) }));
-  const result = {
-    name,
-    about,
-    measuredAt: new Date().toISOString(),
-    machine,
-    figures: withRatios,
-  };
+  const result = { name, measuredAt: new Date().toISOString(), machine, ...measured };
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
   return file;
 }
