@@ -22,6 +22,11 @@ export { nodeBinary, projectRoot } from './project.ts';
 export { connect, freshPrefix, keysOf, redisUrl, type TestRedis, testRedis } from './redis.ts';
 export { type RedisServerHandle, startRedisServer } from './redis-server.ts';
 export { type RegistryFile, writeRegistryFile } from './registry-file.ts';
+export {
+  type ReplicatedRedis,
+  type ReplicatedRedisOptions,
+  startReplicatedRedis,
+} from './replicated-redis.ts';
 export * from './rows.ts';
 export { runCommand } from './run-command.ts';
 export { type AnswerRequest, type ScriptedServer, startScriptedServer } from './scripted-server.ts';

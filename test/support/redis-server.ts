@@ -1,6 +1,11 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { findRedisServer, type RedisProcess, startRedisProcess } from '@syncline/runtime';
+import {
+  findRedisServer,
+  type RedisProcess,
+  type RedisSettings,
+  startRedisProcess,
+} from '@syncline/runtime';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { freePort } from './ports.ts';
 import { temporaryDirectory } from './temporary.ts';
@@ -10,6 +15,10 @@ export interface RedisServerOptions {
   readonly port?: number;
   /** Where its append-only file lies; by default a directory that is removed after the test. */
   readonly directory?: string;
+  /** Is asked at each start for settings over those that `syncline up` gives its Redis. */
+  readonly settings?: () => Promise<RedisSettings> | RedisSettings;
+  /** Makes it a sentinel; what its file says before it first writes it itself. */
+  readonly sentinel?: string;
   readonly lifetime?: Lifetime;
 }
 
@@ -19,6 +28,8 @@ export interface RedisServerHandle {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** Also while it is paused. */
+  readonly running: boolean;
   /** Ends it at once: what was not yet on the disk is lost. */
   kill(): Promise<void>;
   /** Lets it write what it has, and end. */
@@ -34,14 +45,22 @@ export interface RedisServerHandle {
 export async function startRedisServer(
   options: RedisServerOptions = {},
 ): Promise<RedisServerHandle> {
-  const { lifetime = testLifetime } = options;
+  const { lifetime = testLifetime, settings = () => ({}), sentinel } = options;
   const server = await findRedisServer();
   const directory = options.directory ?? path.join(await temporaryDirectory(lifetime), 'redis');
   const port = options.port ?? (await freePort());
 
   const launch = async () => {
     await mkdir(directory, { recursive: true });
-    return startRedisProcess({ server, directory, port });
+    const sentinelFile = path.join(directory, 'sentinel.conf');
+    if (sentinel !== undefined) await writeIfNone(sentinelFile, sentinel);
+    return startRedisProcess({
+      server,
+      directory,
+      port,
+      settings: await settings(),
+      ...(sentinel === undefined ? {} : { sentinelFile }),
+    });
   };
   let redis: RedisProcess = await launch();
   let running = true;
@@ -61,6 +80,9 @@ export async function startRedisServer(
     get pid() {
       return redis.pid;
     },
+    get running() {
+      return running;
+    },
     kill,
     stop: () => end(() => redis.stop()),
     start: async ({ empty = false } = {}) => {
@@ -72,4 +94,10 @@ export async function startRedisServer(
     pause: () => signal('SIGSTOP'),
     resume: () => signal('SIGCONT'),
   };
+}
+
+async function writeIfNone(file: string, text: string): Promise<void> {
+  await writeFile(file, text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }

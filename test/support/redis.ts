@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Redis } from 'ioredis';
+import { parseRedisUrl } from '@syncline/contract';
+import { openRedis, type Redis } from '@syncline/redis';
 import { inject } from 'vitest';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 
@@ -49,7 +50,8 @@ export function freshPrefix(options: TestRedisOptions = {}): string {
 
 /** A connection that is closed at the end of the test. */
 export function connect(url: string, lifetime: Lifetime = testLifetime): Redis {
-  const client = new Redis(url, { maxRetriesPerRequest: 1, retryStrategy: () => 100 });
+  const options = { maxRetriesPerRequest: 1, retryStrategy: () => 100 };
+  const client = openRedis(parseRedisUrl(url), options);
   // Tests take Redis away; a command that fails says so itself.
   client.on('error', () => {});
   lifetime.defer(() => client.disconnect());
@@ -68,7 +70,11 @@ export async function keysOf(client: Redis, prefix: string): Promise<string[]> {
 }
 
 async function deletePrefix(url: string, prefix: string): Promise<void> {
-  const client = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy: () => null });
+  const client = openRedis(parseRedisUrl(url), {
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    sentinelRetryStrategy: () => null,
+  });
   client.on('error', () => {});
   try {
     const keys = await keysOf(client, prefix);

@@ -6,6 +6,7 @@ import {
   type RegistryConfig,
   type RegistryView,
   redisKeys,
+  redisPlace,
   registryView,
   SynclineError,
   syncTargets,
@@ -102,22 +103,23 @@ export async function connectToRedis(url: string): Promise<Redis> {
   };
   const redis = connectRedis({ url, manner: 'prompt', onError });
   try {
-    await redis.ping();
+    // Where no sentinel answers, the connection goes on asking, and the command would wait for it.
+    const failed = Promise.withResolvers<never>();
+    redis.once('error', failed.reject);
+    await Promise.race([redis.ping(), failed.promise]);
     return redis;
   } catch (error) {
     redis.disconnect();
     // The command fails because it was given up on; the connection knows why.
     const why = describeError(trouble ?? error);
-    throw new SynclineError('store-unavailable', `cannot use the Redis at ${hostOf(url)}: ${why}`, {
-      cause: error,
-    });
+    throw new SynclineError(
+      'store-unavailable',
+      `cannot use the Redis at ${redisPlace(url)}: ${why}`,
+      {
+        cause: error,
+      },
+    );
   }
-}
-
-/** Where a Redis is, without the password that its URL may have. */
-export function hostOf(url: string): string {
-  const { protocol, host } = new URL(url);
-  return `${protocol}//${host}`;
 }
 
 /** What is in that Redis, under the prefix of the environment. */

@@ -4,6 +4,7 @@ import {
   JOB_NAME,
   type JobPayloadInput,
   parseHash,
+  parseRedisUrl,
   QUEUE_NAME,
   type RegistryConfig,
   type Run,
@@ -11,6 +12,7 @@ import {
   redisKeys,
   SynclineError,
   type SyncStatus,
+  sentinelOptions,
   statusSchema,
   syncTargets,
 } from '@syncline/contract';
@@ -20,7 +22,11 @@ import { findAnswer } from './find-answer.ts';
 import { toStoreError } from './store-error.ts';
 
 export interface SynclineClientOptions {
-  /** Where Redis is, or a connection that the client may use and will not close. */
+  /**
+   * Where Redis is: `redis://`, `rediss://`, or sentinels, by
+   * `redis+sentinel://host:port,host:port/<name of the master>`; or a connection that the client may use
+   * and will not close.
+   */
   readonly redis: string | Redis;
   /** What Syncline's keys begin with. Default `syncline`. */
   readonly prefix?: string;
@@ -59,7 +65,11 @@ const FIRST_POLL_MS = 25;
 const LONGEST_POLL_MS = 500;
 const COMMAND_TIMEOUT_MS = 5_000;
 
-/** A client of a Syncline that shares its Redis. */
+/**
+ * A client of a Syncline that shares its Redis.
+ *
+ * @throws SynclineError `config-invalid` for a URL that is none of Redis
+ */
 export function createSynclineClient({
   redis: target,
   prefix = 'syncline',
@@ -177,7 +187,12 @@ export function createSynclineClient({
 }
 
 function connect(url: string): Redis {
-  const redis = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS });
+  const target = parseRedisUrl(url);
+  const options = { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS };
+  const redis =
+    target.kind === 'server'
+      ? new Redis(target.url, options)
+      : new Redis({ ...sentinelOptions(target), ...options, socketTimeout: COMMAND_TIMEOUT_MS });
   redis.on('error', () => {});
   return redis;
 }

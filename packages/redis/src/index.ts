@@ -5,7 +5,7 @@ export {
   createConfigFollower,
   publishConfig,
 } from './config-store.ts';
-export { connectRedis, untilReady } from './connection.ts';
+export { connectRedis, openRedis, untilReady } from './connection.ts';
 export { claimEpoch } from './epoch.ts';
 export { createOperations, type Operations } from './operations.ts';
 export {

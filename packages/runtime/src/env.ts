@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/contract';
+import { redisUrlSchema, SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 
 /** What a process is told by its environment. */
@@ -32,13 +32,10 @@ const proxyUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or ht
 
 /** The one table of variables: it checks them, gives the defaults, and is what the documentation shows. */
 const variablesSchema = z.object({
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: 'expected a redis:// or rediss:// URL' })
-    .exactOptional()
-    .meta({
-      description:
-        'The Redis to use: `redis://` or `rediss://`. Where unset, `syncline up` starts one of its own.',
-    }),
+  REDIS_URL: redisUrlSchema.exactOptional().meta({
+    description:
+      'The Redis to use: `redis://` or `rediss://`; or its sentinels, by `redis+sentinel://host:port,host:port/<name of the master>`. Where unset, `syncline up` starts one of its own.',
+  }),
   SYNCLINE_PREFIX: z
     .string()
     .regex(/^[\w.:-]{1,64}$/, { error: 'expected 1 to 64 letters, digits, _ . : or -' })

@@ -29,6 +29,7 @@ export {
   type RedisProcess,
   type RedisProcessOptions,
   type RedisServer,
+  type RedisSettings,
   readRedisUrl,
   startEmbeddedRedis,
   startRedisProcess,

@@ -70,9 +70,12 @@ function serializeError(error: unknown): unknown {
   return Object.fromEntries(Object.entries(serialized).filter(([key]) => key !== 'command'));
 }
 
-/** The text with the user and password of any URL in it left out. */
+/** The text with the user and password of any URL in it left out, and passwords among its parameters. */
 export function withoutCredentials(value: unknown): unknown {
-  return typeof value === 'string' ? value.replace(/(:\/\/)[^/@\s]*@/g, '$1') : value;
+  if (typeof value !== 'string') return value;
+  return value
+    .replace(/(:\/\/)[^/@\s]*@/g, '$1')
+    .replace(/([?&][\w-]*password=)[^&#\s"']*/gi, '$1[redacted]');
 }
 
 function secretPaths(): string[] {

@@ -1,6 +1,6 @@
-import type { Config } from '@syncline/contract';
+import { type Config, redisPlace } from '@syncline/contract';
 import { describeError } from '../errors.ts';
-import { connectToRedis, createStore, hostOf, type Store } from '../store.ts';
+import { connectToRedis, createStore, type Store } from '../store.ts';
 import { askSources } from './ask-sources.ts';
 import { checkClock } from './clock-checks.ts';
 import { checkConfig, type InForceFacts } from './config-checks.ts';
@@ -56,7 +56,7 @@ async function examineRedis(env: ExamineOptions['env']): Promise<SeenInRedis> {
     const redis = await connectToRedis(env.redisUrl);
     try {
       server = [
-        ...checkRedis(await observeServer(redis, hostOf(env.redisUrl))),
+        ...checkRedis(await observeServer(redis, redisPlace(env.redisUrl))),
         checkClock(await observeClock(redis)),
       ];
       return { server, ...(await examineStored(createStore({ env, redis }))) };

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { startApi } from '@syncline/api';
-import { redisKeys } from '@syncline/contract';
+import { redisKeys, redisPlace } from '@syncline/contract';
 import { createConfigFollower, createRegistryReader, createRunLog } from '@syncline/redis';
 import {
   composeServices,
@@ -18,7 +18,7 @@ import { startWorker } from '@syncline/worker';
 import type { StoreEnv } from '../environment.ts';
 import { counted } from '../format/text.ts';
 import { print } from '../output.ts';
-import { connectToRedis, hostOf } from '../store.ts';
+import { connectToRedis } from '../store.ts';
 import { formatAddresses } from './addresses.ts';
 import { startProgress } from './progress.ts';
 
@@ -63,7 +63,7 @@ async function provideRedis(
 ): Promise<StoreEnv> {
   const { redisUrl, dataDir } = env;
   if (redisUrl !== undefined) {
-    print(`Using the Redis at ${hostOf(redisUrl)}`);
+    print(`Using the Redis at ${redisPlace(redisUrl)}`);
     return { ...env, redisUrl };
   }
   print(`Starting Redis; its data is in ${dataDir}`);

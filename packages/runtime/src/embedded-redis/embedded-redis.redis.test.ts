@@ -155,6 +155,17 @@ describe('an embedded Redis', () => {
     expect(await command(next.url, 'PING')).toContain('PONG');
   });
 
+  test('ends with its parent also where it is frozen', async () => {
+    const child = await startInChild();
+    process.kill(await redisPid(), 'SIGSTOP');
+
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const next = await start();
+
+    expect(await command(next.url, 'PING')).toContain('PONG');
+  });
+
   test('does not hear a Ctrl-C: its parent decides when it ends', async () => {
     const child = await startInChild({ ignoresInterrupt: true });
     const url = (await readRedisUrl({ dataDir })) ?? '';

@@ -8,6 +8,7 @@ export { readRedisUrl } from './redis-file.ts';
 export {
   type RedisProcess,
   type RedisProcessOptions,
+  type RedisSettings,
   startRedisProcess,
 } from './redis-process.ts';
 export {

@@ -6,12 +6,18 @@ import type { Readable, Writable } from 'node:stream';
 import { SynclineError } from '@syncline/contract';
 import type { RedisServer } from './find-redis-server.ts';
 
+export type RedisSettings = Readonly<Record<string, string | readonly string[]>>;
+
 export interface RedisProcessOptions {
   readonly server: RedisServer;
   /** An existing directory for the append-only file. */
   readonly directory: string;
   /** By default a free one. */
   readonly port?: number;
+  /** Over those of `infra/redis.conf`; a list is a setting of several words, such as `replicaof`. */
+  readonly settings?: RedisSettings;
+  /** Starts a sentinel in place of a Redis, with this file, which it goes on to write by itself. */
+  readonly sentinelFile?: string;
   /** Is given what Redis prints, line by line. */
   readonly onOutput?: (line: string) => void;
 }
@@ -30,14 +36,17 @@ export interface RedisProcess {
 /**
  * Redis, started from a shell that leaves a watcher behind and then becomes Redis itself. The watcher
  * reads from a pipe that we hold: a line says that Redis has ended, an end without a line says that we
- * have, on whatever way, SIGKILL included; then it ends Redis. `setpriv --pdeathsig` would do so on Linux only.
+ * have, on whatever way, SIGKILL included; then it ends Redis, also where that is frozen. `setpriv --pdeathsig`
+ * would do so on Linux only.
  */
 const WATCHED = `
 exec 3<&0
-{ read -r line || kill -TERM $$; } <&3 >/dev/null 2>&1 &
+{ read -r line || { kill -TERM $$; kill -CONT $$; }; } <&3 >/dev/null 2>&1 &
 exec "$@" 3<&- </dev/null
 `;
 
+/** What a Redis prints when it takes commands, and what a sentinel does. */
+const READY = /Ready to accept connections|Sentinel ID is/;
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
 const PORT_TRIES = 5;
@@ -62,10 +71,10 @@ export async function startRedisProcess(options: RedisProcessOptions): Promise<R
 type Start = { state: 'ready'; redis: RedisProcess } | { state: 'failed'; output: string };
 
 async function tryToStart(options: RedisProcessOptions, port: number): Promise<Start> {
-  const { server, directory, onOutput } = options;
+  const { server, onOutput } = options;
   const child = spawn(
     '/bin/sh',
-    ['-c', WATCHED, 'redis-server', server.path, ...redisSettings(directory, port)],
+    ['-c', WATCHED, 'redis-server', server.path, ...redisArguments(options, port)],
     // Detached: a Ctrl-C reaches every process of the terminal, and Redis must outlive its users.
     { detached: true, stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ...server.env } },
   );
@@ -75,7 +84,7 @@ async function tryToStart(options: RedisProcessOptions, port: number): Promise<S
     createInterface({ input: child.stdout }).on('line', (line) => {
       onOutput?.(line);
       if (output.push(line) > 20) output.shift();
-      if (line.includes('Ready to accept connections')) resolve();
+      if (READY.test(line)) resolve();
     });
   });
   const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
@@ -110,21 +119,27 @@ async function stopRedis(child: RedisChild, ended: Promise<string>): Promise<voi
   clearTimeout(timer);
 }
 
-/** `infra/redis.conf` gives the reason for each. */
-function redisSettings(directory: string, port: number): string[] {
-  const settings = {
-    bind: '127.0.0.1',
-    port: String(port),
-    dir: directory,
-    appendonly: 'yes',
-    appendfsync: 'everysec',
-    save: '',
-    'maxmemory-policy': 'noeviction',
-    hz: '100',
-    daemonize: 'no',
-  };
-  return Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+function redisArguments(options: RedisProcessOptions, port: number): string[] {
+  const { directory, settings = {}, sentinelFile } = options;
+  const place = { bind: '127.0.0.1', port: String(port), dir: directory, daemonize: 'no' };
+  const all: RedisSettings =
+    sentinelFile === undefined
+      ? { ...place, ...STORE_SETTINGS, ...settings }
+      : { ...place, ...settings };
+  return [
+    ...(sentinelFile === undefined ? [] : [sentinelFile, '--sentinel']),
+    ...Object.entries(all).flatMap(([name, value]) => [`--${name}`, value].flat()),
+  ];
 }
+
+/** `infra/redis.conf` gives the reason for each. */
+const STORE_SETTINGS: RedisSettings = {
+  appendonly: 'yes',
+  appendfsync: 'everysec',
+  save: '',
+  'maxmemory-policy': 'noeviction',
+  hz: '100',
+};
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');

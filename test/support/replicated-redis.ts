@@ -1,0 +1,164 @@
+import { type Lifetime, testLifetime } from './lifetime.ts';
+import { freePort } from './ports.ts';
+import { type RedisServerHandle, startRedisServer } from './redis-server.ts';
+import { ask, flagsOf, primaryPortOf, replicationOf } from './replicated-redis/ask.ts';
+import {
+  MASTER_NAME,
+  nodeSettings,
+  type ReplicationSettings,
+  sentinelConfig,
+  sentinelUrl,
+} from './replicated-redis/settings.ts';
+import { until } from './until.ts';
+
+export interface ReplicatedRedisOptions extends ReplicationSettings {
+  readonly lifetime?: Lifetime;
+}
+
+/**
+ * A primary with a replica, and sentinels that have the replica take over. The two nodes change places:
+ * one that was killed comes back, by its `start`, as a replica of the other one, at the port and in the
+ * directory that it had. If it is back before it was missed, it is the primary still.
+ */
+export interface ReplicatedRedis {
+  /** `redis+sentinel://…`: whichever node is the primary. */
+  readonly url: string;
+  /** The same two all the time. The `url` of a node is its own, `redis://…`. */
+  readonly nodes: readonly [RedisServerHandle, RedisServerHandle];
+  readonly sentinels: readonly RedisServerHandle[];
+  /** The node that the sentinels send clients to. */
+  primary(): Promise<RedisServerHandle>;
+  /** The other node. */
+  replica(): Promise<RedisServerHandle>;
+  /** Waits until the replica has all that the primary has at the time of the call, and could take over. */
+  untilInSync(): Promise<void>;
+  /**
+   * Freezes the replica and cuts its link: what is written once this has resolved is acknowledged, and
+   * lost if the primary is killed. `resume` of the replica ends it.
+   */
+  holdReplicaBack(): Promise<void>;
+  /** Kills the primary, and lets a replica that was held back go on. Gives the node that was killed. */
+  killPrimary(): Promise<RedisServerHandle>;
+  /** Has the sentinels let the replica take over from a primary that lives. */
+  stepBack(): Promise<void>;
+  /** Waits until another node than `old` is the primary and takes writes; gives that one. */
+  untilFailedOver(old: RedisServerHandle): Promise<RedisServerHandle>;
+}
+
+/** Starts a primary, its replica and their sentinels. All of them end with the test. */
+export async function startReplicatedRedis(
+  options: ReplicatedRedisOptions = {},
+): Promise<ReplicatedRedis> {
+  const { lifetime = testLifetime, sentinels: sentinelCount = 1 } = options;
+  const sentinels: RedisServerHandle[] = [];
+  const ports = [await freePort(), await freePort()] as const;
+  const primaryPort = async () => {
+    const asked = sentinels.find(({ running }) => running);
+    return asked === undefined ? ports[0] : ask(sentinelAt(asked), primaryPortOf);
+  };
+  const sentinelAt = ({ port }: RedisServerHandle) => ({
+    port,
+    password: options.sentinelPassword,
+  });
+  const stateOf = ({ port }: RedisServerHandle) =>
+    ask({ port, password: options.password }, replicationOf);
+
+  const startNode = (port: number) => {
+    const settings = async () => nodeSettings(options, { port, primaryPort: await primaryPort() });
+    return startRedisServer({ port, lifetime, settings });
+  };
+  const nodes = [await startNode(ports[0]), await startNode(ports[1])] as const;
+  const inRoles = async () => {
+    const isFirst = (await primaryPort()) === ports[0];
+    return isFirst
+      ? { primary: nodes[0], replica: nodes[1] }
+      : { primary: nodes[1], replica: nodes[0] };
+  };
+  const untilReplicated = async () => {
+    const { primary, replica } = await inRoles();
+    const wanted = (await stateOf(primary)).master_repl_offset;
+    await until(
+      async (see) => {
+        const state = await stateOf(replica);
+        see(state);
+        return state.master_link_status === 'up' && (state.slave_repl_offset ?? 0) >= wanted;
+      },
+      { what: `${replica.port} to have what ${primary.port} has` },
+    );
+  };
+  // A sentinel asks for replicas when it begins, and then every ten seconds only.
+  await untilReplicated();
+  for (let count = 0; count < sentinelCount; count += 1) {
+    const sentinel = sentinelConfig(options, ports[0]);
+    sentinels.push(await startRedisServer({ lifetime, sentinel }));
+  }
+  const untilWatched = () =>
+    until(
+      async (see) => {
+        const running = sentinels.filter((sentinel) => sentinel.running);
+        const seen = await Promise.all(
+          running.map((sentinel) =>
+            ask(sentinelAt(sentinel), async (redis) => ({
+              replicas: await flagsOf(redis, 'REPLICAS'),
+              others: await flagsOf(redis, 'SENTINELS'),
+            })),
+          ),
+        );
+        see(seen);
+        return seen.every(
+          ({ replicas, others }) =>
+            replicas.join() === 'slave' && others.length === sentinelCount - 1,
+        );
+      },
+      { what: 'the sentinels to see each other, and a replica that could take over' },
+    );
+  const untilInSync = async () => {
+    await untilReplicated();
+    await untilWatched();
+  };
+  await untilInSync();
+
+  return {
+    url: sentinelUrl(
+      options,
+      sentinels.map(({ port }) => port),
+    ),
+    nodes,
+    sentinels,
+    primary: async () => (await inRoles()).primary,
+    replica: async () => (await inRoles()).replica,
+    untilInSync,
+    holdReplicaBack: async () => {
+      const { primary, replica } = await inRoles();
+      replica.pause();
+      // Else what already lies in its socket would be read after all.
+      const { port } = primary;
+      await ask({ port, password: options.password }, (redis) =>
+        redis.call('CLIENT', 'KILL', 'TYPE', 'replica'),
+      );
+    },
+    killPrimary: async () => {
+      const { primary, replica } = await inRoles();
+      await primary.kill();
+      if (replica.running) replica.resume();
+      return primary;
+    },
+    stepBack: async () => {
+      const [sentinel] = sentinels;
+      if (sentinel === undefined) throw new Error('there is no sentinel');
+      await ask(sentinelAt(sentinel), (redis) => redis.call('SENTINEL', 'FAILOVER', MASTER_NAME));
+    },
+    untilFailedOver: (old) =>
+      until(
+        async (see) => {
+          const { primary } = await inRoles();
+          see({ primary: primary.port });
+          if (primary === old) return undefined;
+          const { role } = await stateOf(primary);
+          see({ primary: primary.port, role });
+          return role === 'master' && primary;
+        },
+        { what: `another node than ${old.port} to be the primary`, timeoutMs: 45_000 },
+      ),
+  };
+}

@@ -1,0 +1,71 @@
+import { Redis } from 'ioredis';
+import { z } from 'zod';
+import { MASTER_NAME } from './settings.ts';
+
+/** A node, or a sentinel. */
+export interface Place {
+  readonly port: number;
+  readonly password?: string | undefined;
+}
+
+const ANSWER_TIMEOUT_MS = 2_000;
+
+/** Asks one node or sentinel, over a connection for this question alone. */
+export async function ask<Answer>(
+  { port, password }: Place,
+  question: (redis: Redis) => Promise<Answer>,
+): Promise<Answer> {
+  const redis = new Redis({
+    port,
+    host: '127.0.0.1',
+    ...(password === undefined ? {} : { password }),
+    commandTimeout: ANSWER_TIMEOUT_MS,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    enableReadyCheck: false,
+  });
+  redis.on('error', () => {});
+  try {
+    return await question(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const replicationSchema = z.object({
+  role: z.enum(['master', 'slave']),
+  master_link_status: z.string().optional(),
+  master_repl_offset: z.coerce.number(),
+  slave_repl_offset: z.coerce.number().optional(),
+});
+
+/** What a node says of its part, and how far it is. */
+export async function replicationOf(redis: Redis): Promise<z.infer<typeof replicationSchema>> {
+  const info = await redis.info('replication');
+  const lines = info.split('\r\n').map((line) => line.split(':'));
+  return replicationSchema.parse(Object.fromEntries(lines));
+}
+
+const addressSchema = z.tuple([z.string(), z.coerce.number()]);
+
+/** The port of the node that a sentinel sends clients to. */
+export async function primaryPortOf(redis: Redis): Promise<number> {
+  const address = await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
+  return addressSchema.parse(address)[1];
+}
+
+const flagsSchema = z.looseObject({ flags: z.string() });
+
+/** The flags of what a sentinel knows: replicas of the primary, or the other sentinels. */
+export async function flagsOf(redis: Redis, what: 'REPLICAS' | 'SENTINELS'): Promise<string[]> {
+  const found = await redis.call('SENTINEL', what, MASTER_NAME);
+  const lists = z.array(z.array(z.string())).parse(found);
+  return lists.map((list) => flagsSchema.parse(pairs(list)).flags);
+}
+
+function pairs(list: readonly string[]): Record<string, string> {
+  const entries = list.flatMap((name, index) =>
+    index % 2 === 0 ? [[name, list[index + 1] ?? ''] as const] : [],
+  );
+  return Object.fromEntries(entries);
+}
