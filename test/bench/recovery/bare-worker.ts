@@ -2,24 +2,34 @@
  * A BullMQ worker with BullMQ's settings as they are, down to how it connects again. For each job it asks
  * an upstream, where the environment names one.
  */
-import { type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
+import {
+  type JobPayloadInput,
+  parseRedisUrl,
+  QUEUE_NAME,
+  type RedisTarget,
+  redisKeys,
+  redisUrlSchema,
+} from '@syncline/contract';
 import { Worker } from 'bullmq';
 import { z } from 'zod';
 
-const addressSchema = z.object({ host: z.string(), port: z.int() });
 const env = z
   .object({
-    BARE_CONNECTION: z
-      .string()
-      .transform((text): unknown => JSON.parse(text))
-      .pipe(
-        z.union([addressSchema, z.object({ name: z.string(), sentinels: z.array(addressSchema) })]),
-      ),
+    REDIS_URL: redisUrlSchema,
     SYNCLINE_PREFIX: z.string(),
     BARE_CONCURRENCY: z.coerce.number(),
     BARE_UPSTREAM: z.url().optional(),
   })
   .parse(process.env);
+
+/** As options, not as a connection: so it is made, and made again, in BullMQ's way. */
+function connectionOf(target: RedisTarget) {
+  if (target.kind === 'sentinel') {
+    return { name: target.masterName, sentinels: [...target.sentinels] };
+  }
+  const { hostname, port } = new URL(target.url);
+  return { host: hostname, port: Number(port) };
+}
 
 const worker = new Worker<JobPayloadInput>(
   QUEUE_NAME,
@@ -29,7 +39,7 @@ const worker = new Worker<JobPayloadInput>(
     await response.text();
   },
   {
-    connection: env.BARE_CONNECTION,
+    connection: connectionOf(parseRedisUrl(env.REDIS_URL)),
     prefix: redisKeys(env.SYNCLINE_PREFIX).queuePrefix,
     concurrency: env.BARE_CONCURRENCY,
   },

@@ -6,7 +6,7 @@ import { fileRegistries } from '../measure/file-registries.ts';
 import { openQueue } from '../measure/queue.ts';
 import { eventStream, scheduledJobEvent } from '../measure/scheduled-jobs.ts';
 import { buildBareSchedulers } from '../schedules/bare-schedulers.ts';
-import { type BareWorkerOptions, startBareWorker } from './start-bare-worker.ts';
+import { startBareWorker } from './start-bare-worker.ts';
 
 /** Their places within the interval are spread by their names: one is due each tenth of a second. */
 const REGISTRIES = Array.from({ length: 50 }, (_, index) => `registry-${index}`);
@@ -17,21 +17,32 @@ const CONCURRENCY = 16;
 const CALM_MS = 2_500;
 const TICKS_WITHIN_MS = 120_000;
 
-/** A Redis that goes away and comes back, or another one in its place. */
+/** A Redis that is killed and comes back, or another one in its place. */
 export interface Outages {
   readonly url: string;
-  /** Takes it away, and has it come back. Both by this machine's clock, epoch milliseconds. */
-  strike(): Promise<{ readonly goneAtMs: number; readonly backAtMs: number }>;
+  /** Kills it, and waits until there is one again. */
+  strike(): Promise<Outage>;
+  /** Makes everything as it was before. */
+  mend(): Promise<void>;
 }
 
-/** How long it took until the first scheduled tick that was begun after an outage had been run, in seconds. */
+/** By this machine's clock, epoch milliseconds. */
+export interface Outage {
+  readonly killedAtMs: number;
+  /** When it had ended: what happens in Redis from then on is of the one that came back. */
+  readonly endedAtMs: number;
+  readonly backAtMs: number;
+}
+
+/** How long it took until a scheduled tick had been run that was begun after an outage, in seconds. */
 export interface Recovery {
-  readonly sinceGone: number;
+  readonly sinceKill: number;
   readonly sinceBack: number;
 }
 
 export interface OutageOptions {
   readonly outages: Outages;
+  /** How many there are to be. */
   readonly count: number;
   readonly lifetime: Lifetime;
   readonly log: BenchmarkContext['log'];
@@ -56,15 +67,14 @@ export async function outlastOutages(options: OutageOptions): Promise<readonly R
 }
 
 /** Of BullMQ's workers and Job Schedulers, with BullMQ's settings as they are. */
-export async function outlastOutagesBare(
-  options: OutageOptions & Pick<BareWorkerOptions, 'connection'>,
-): Promise<readonly Recovery[]> {
-  const { outages, connection, lifetime } = options;
-  const prefix = freshPrefix({ url: outages.url, lifetime });
-  await buildBareSchedulers(openQueue(outages.url, prefix, lifetime), REGISTRIES, INTERVAL_MS);
+export async function outlastOutagesBare(options: OutageOptions): Promise<readonly Recovery[]> {
+  const { outages, lifetime } = options;
+  const { url } = outages;
+  const prefix = freshPrefix({ url, lifetime });
+  await buildBareSchedulers(openQueue(url, prefix, lifetime), REGISTRIES, INTERVAL_MS);
   await Promise.all(
     Array.from({ length: WORKERS }, () =>
-      startBareWorker({ connection, prefix, concurrency: CONCURRENCY, lifetime }),
+      startBareWorker({ redisUrl: url, prefix, concurrency: CONCURRENCY, lifetime }),
     ),
   );
   return strikeAgainAndAgain(options, prefix);
@@ -84,12 +94,13 @@ async function strikeAgainAndAgain(
   const recoveries: Recovery[] = [];
   for (let strike = 0; strike < count; strike += 1) {
     await sleep(CALM_MS * (1 + Math.random()));
-    const { goneAtMs, backAtMs } = await outages.strike();
-    const tickAtMs = await firstTickAfter(backAtMs);
-    const sinceGone = (tickAtMs - goneAtMs) / 1_000;
+    const { killedAtMs, endedAtMs, backAtMs } = await outages.strike();
+    const tickAtMs = await firstTickAfter(endedAtMs);
+    const sinceKill = (tickAtMs - killedAtMs) / 1_000;
     const sinceBack = (tickAtMs - backAtMs) / 1_000;
-    log(`${sinceGone.toFixed(2)} s, ${sinceBack.toFixed(2)} s of it with Redis there`);
-    recoveries.push({ sinceGone, sinceBack });
+    log(`${sinceKill.toFixed(2)} s, Redis was back after ${(sinceKill - sinceBack).toFixed(2)} s`);
+    recoveries.push({ sinceKill, sinceBack });
+    await outages.mend();
   }
   return recoveries;
 }

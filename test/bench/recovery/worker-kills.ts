@@ -148,13 +148,12 @@ async function startSyncline(options: FleetOptions): Promise<Fleet> {
 }
 
 async function startBare({ redis, upstream, lifetime }: FleetOptions): Promise<Fleet> {
-  const { url, port } = redis;
+  const { url } = redis;
   const prefix = freshPrefix({ url, lifetime });
-  const connection = { host: '127.0.0.1', port };
   return {
     queue: openQueue(url, prefix, lifetime),
     startWorker: ({ concurrency }) =>
-      startBareWorker({ connection, prefix, concurrency, upstream: upstream.url, lifetime }),
+      startBareWorker({ redisUrl: url, prefix, concurrency, upstream: upstream.url, lifetime }),
     isRunning: async ({ pid }, registry) =>
       upstream.arrivals(registry)[0]?.target.endsWith(`?worker=${pid}`) === true,
   };
