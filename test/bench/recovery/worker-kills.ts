@@ -17,6 +17,7 @@ import { startBareWorker } from './start-bare-worker.ts';
 /** They outlive the others, and take over. */
 const SURVIVORS = 2;
 const SURVIVOR_CONCURRENCY = 16;
+const STARTED_AT_ONCE = 3;
 /** At random up to this long apart, so that leases and locks are not all renewed at once. */
 const TICKS_APART_MS = 900;
 const LEAST_RUN_MS = 500;
@@ -91,18 +92,14 @@ async function killAll(
   },
 ): Promise<readonly number[]> {
   const { upstream, registries, spreadMs } = options;
-  const victims = await Promise.all(registries.map(() => fleet.startWorker({ concurrency: 1 })));
+  const victims = await startWorkers(fleet, { count: registries.length, concurrency: 1 });
   for (const registry of registries) {
     await addTicks(fleet.queue, [registry], 1);
     await until(() => upstream.arrivals(registry)[0], { what: `a run of ${registry}` });
     await sleep(TICKS_APART_MS * Math.random());
   }
   // Only now: before, they would take the ticks themselves.
-  await Promise.all(
-    Array.from({ length: SURVIVORS }, () =>
-      fleet.startWorker({ concurrency: SURVIVOR_CONCURRENCY }),
-    ),
-  );
+  await startWorkers(fleet, { count: SURVIVORS, concurrency: SURVIVOR_CONCURRENCY });
   const kill = async (registry: string) => {
     const victim = await findRunner(fleet, victims, registry);
     await sleep(LEAST_RUN_MS + spreadMs * Math.random());
@@ -115,6 +112,20 @@ async function killAll(
     return (next.atMs - killedAtMs) / 1_000;
   };
   return Promise.all(registries.map(kill));
+}
+
+/** A few at a time: on a small machine that is busy, many together would take longer than they are given. */
+async function startWorkers(
+  fleet: Fleet,
+  { count, concurrency }: { readonly count: number; readonly concurrency: number },
+): Promise<readonly ProcessHandle[]> {
+  const workers: ProcessHandle[] = [];
+  while (workers.length < count) {
+    const few = Math.min(STARTED_AT_ONCE, count - workers.length);
+    const starting = Array.from({ length: few }, () => fleet.startWorker({ concurrency }));
+    workers.push(...(await Promise.all(starting)));
+  }
+  return workers;
 }
 
 async function findRunner(
