@@ -86,10 +86,16 @@ test.each([
   ['LOG_LEVEL', 'loud'],
   ['SYNCLINE_PREFIX', '{acme}'],
   ['REDIS_URL', 'http://redis.example'],
+  ['REDIS_URL', 'redis+sentinel://user:hunter2@a,b'],
   ['HTTPS_PROXY', 'proxy.example:3128'],
   ['HTTP_PROXY', 'socks5://user:hunter2@proxy.example'],
 ])('names the variable that is wrong: %s=%s', (name, value) => {
   expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name}: expected `));
+});
+
+test('Redis may be named by its sentinels', () => {
+  const url = 'redis+sentinel://:pw@a:26379,b:26379/main?sentinel_password=pw';
+  expect(readEnv({ REDIS_URL: url }).redisUrl).toBe(url);
 });
 
 test('proxies are known in lower case too, and that comes first, unless it is empty', () => {

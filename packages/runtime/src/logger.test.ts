@@ -36,6 +36,7 @@ test('takes secrets out, wherever they usually are', () => {
     request: { headers: { authorization: 'hunter2' } },
     config: { api: { auth: { token: 'hunter2', password: 'hunter2' } } },
     redisUrl: 'redis://user:hunter2@redis.example:6379/0',
+    url: 'redis+sentinel://:hunter2@a:1,b:2/main?sentinel_username=me&sentinel_password=hunter2&x=y',
   };
   const lines = linesOf((logger) => {
     logger.info(secrets, 'top');
@@ -45,6 +46,7 @@ test('takes secrets out, wherever they usually are', () => {
   expect(lines[0]).toMatchObject({
     authorization: '[redacted]',
     redisUrl: 'redis://redis.example:6379/0',
+    url: 'redis+sentinel://a:1,b:2/main?sentinel_username=me&sentinel_password=[redacted]&x=y',
     headers: { cookie: '[redacted]' },
   });
 });

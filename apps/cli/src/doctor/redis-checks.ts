@@ -62,7 +62,7 @@ function checkRole({ role, isLoading, isCluster }: ServerInfo): Finding {
     return problem(check, {
       found: 'a replica',
       why: 'a replica takes no writes: no run can begin or end',
-      advice: 'let REDIS_URL name the master',
+      advice: 'let REDIS_URL name the master, or its sentinels',
     });
   }
   if (isLoading) {
