@@ -12,7 +12,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{packages,apps}/*/src/**/*.test.ts',
-            'test/support/**/*.test.ts',
+            'test/{support,bench}/**/*.test.ts',
             'test/chaos/history/**/*.test.ts',
           ],
           exclude: ['**/*.redis.test.ts'],

@@ -6,6 +6,8 @@ export interface Figure {
   readonly unit: 'jobs/s' | 'ms' | 's' | 'MB' | 'KB' | 'processes' | '%';
   readonly baseline?: number;
   readonly syncline?: number;
+  /** What Syncline's figure is wanted to stay below. */
+  readonly wantedBelow?: number;
 }
 
 export interface BenchmarkContext {

@@ -4,11 +4,12 @@ import { catalog } from './catalog/benchmark.ts';
 import { delta } from './delta/benchmark.ts';
 import { fullSync } from './full-sync/benchmark.ts';
 import { git } from './git/benchmark.ts';
+import { recovery } from './recovery/benchmark.ts';
 import { formatFigures, saveFigures } from './results.ts';
 import { schedules } from './schedules/benchmark.ts';
 import { tick } from './tick/benchmark.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, catalog, git, schedules];
+const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, catalog, git, schedules, recovery];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 

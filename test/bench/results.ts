@@ -10,18 +10,26 @@ function ratioOf({ baseline, syncline }: Figure): number | undefined {
   return baseline === undefined || syncline === undefined ? undefined : syncline / baseline;
 }
 
+/** Whether a figure is what it is wanted to be; empty where nothing is wanted of it. */
+function verdictOn({ syncline, wantedBelow, unit }: Figure): string {
+  if (syncline === undefined || wantedBelow === undefined) return '';
+  return `under ${wantedBelow} ${unit}: ${syncline < wantedBelow ? 'met' : 'missed'}`;
+}
+
 /** The figures as a table for people. */
 export function formatFigures({ name, about }: Benchmark, figures: readonly Figure[]): string {
+  const isAnyWanted = figures.some(({ wantedBelow }) => wantedBelow !== undefined);
   const rows = [
-    ['', 'baseline', 'syncline', 'ratio'],
+    ['', 'baseline', 'syncline', 'ratio', isAnyWanted ? 'wanted' : ''],
     ...figures.map((figure) => [
       figure.what,
       formatNumber(figure.baseline, figure.unit),
       formatNumber(figure.syncline, figure.unit),
       formatNumber(ratioOf(figure), '×'),
+      verdictOn(figure),
     ]),
   ];
-  const widths = [0, 1, 2, 3].map((column) =>
+  const widths = [0, 1, 2, 3, 4].map((column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
   );
   const lines = rows.map((row) =>
@@ -38,6 +46,12 @@ export function formatFigures({ name, about }: Benchmark, figures: readonly Figu
 
 /** Keeps the figures in `results/<name>.json`, and says where. */
 export function saveFigures({ name, about }: Benchmark, figures: readonly Figure[]): string {
+  const withRatios = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) }));
+  return saveResult(name, { about, figures: withRatios });
+}
+
+/** Keeps what was measured, with when and on which machine, in `results/<name>.json`, and says where. */
+export function saveResult(name: string, measured: object): string {
   mkdirSync(RESULTS_DIRECTORY, { recursive: true });
   const file = path.join(RESULTS_DIRECTORY, `${name}.json`);
   const machine = {
@@ -46,14 +60,7 @@ export function saveFigures({ name, about }: Benchmark, figures: readonly Figure
     cores: availableParallelism(),
     memoryGb: Math.round(totalmem() / 1e9),
   };
-  const withRatios = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) }));
-  const result = {
-    name,
-    about,
-    measuredAt: new Date().toISOString(),
-    machine,
-    figures: withRatios,
-  };
+  const result = { name, measuredAt: new Date().toISOString(), machine, ...measured };
   writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
   return file;
 }

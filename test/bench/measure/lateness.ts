@@ -1,6 +1,6 @@
-import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { Redis } from 'ioredis';
 import type { Lifetime } from '../../support/index.ts';
+import { eventStream, scheduledJobEvent } from './scheduled-jobs.ts';
 
 /**
  * Watches when scheduled jobs are taken, from the queue's own event stream, so that nothing in the
@@ -13,7 +13,7 @@ export interface LatenessWatch {
 
 export function watchLateness(url: string, prefix: string, lifetime: Lifetime): LatenessWatch {
   const client = new Redis(url, { maxRetriesPerRequest: null });
-  const stream = `${redisKeys(prefix).queuePrefix}:${QUEUE_NAME}:events`;
+  const stream = eventStream(prefix);
   const latenessMs: number[] = [];
   let stopped = false;
 
@@ -23,8 +23,8 @@ export function watchLateness(url: string, prefix: string, lifetime: Lifetime): 
       const replies = await client.xread('COUNT', 1_000, 'BLOCK', 1_000, 'STREAMS', stream, last);
       for (const [id, fields] of replies?.[0]?.[1] ?? []) {
         last = id;
-        const late = latenessOf(id, fields);
-        if (late !== undefined) latenessMs.push(late);
+        const happened = scheduledJobEvent(id, fields);
+        if (happened?.event === 'active') latenessMs.push(happened.atMs - happened.dueAtMs);
       }
     }
   };
@@ -38,16 +38,4 @@ export function watchLateness(url: string, prefix: string, lifetime: Lifetime): 
   };
   lifetime.defer(stop);
   return { latenessMs, stop };
-}
-
-/** A scheduled job's id ends with the millisecond at which it was due. */
-function latenessOf(eventId: string, fields: readonly string[]): number | undefined {
-  if (fieldOf(fields, 'event') !== 'active') return undefined;
-  const [, dueMs] = /^repeat:.*:(\d+)$/.exec(fieldOf(fields, 'jobId') ?? '') ?? [];
-  return dueMs === undefined ? undefined : Number(eventId.split('-', 1)[0]) - Number(dueMs);
-}
-
-function fieldOf(fields: readonly string[], name: string): string | undefined {
-  const place = fields.findIndex((field, index) => index % 2 === 0 && field === name);
-  return place < 0 ? undefined : fields[place + 1];
 }

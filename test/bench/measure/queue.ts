@@ -1,4 +1,11 @@
-import { JOB_NAME, type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
+import {
+  JOB_NAME,
+  type JobPayloadInput,
+  parseRedisUrl,
+  QUEUE_NAME,
+  redisKeys,
+} from '@syncline/contract';
+import { openRedis } from '@syncline/redis';
 import { Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
 import { type Lifetime, until } from '../../support/index.ts';
@@ -7,8 +14,10 @@ const BATCH = 1_000;
 
 /** The system's queue under a prefix. */
 export function openQueue(url: string, prefix: string, lifetime: Lifetime): Queue {
-  const connection = new Redis(url, { maxRetriesPerRequest: null });
+  const connection = openRedis(parseRedisUrl(url), { maxRetriesPerRequest: null });
   const queue = new Queue(QUEUE_NAME, { connection, prefix: redisKeys(prefix).queuePrefix });
+  // Benchmarks take Redis away; what fails says so itself.
+  queue.on('error', () => {});
   lifetime.defer(async () => {
     await queue.close();
     connection.disconnect();

@@ -1,0 +1,90 @@
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ConfigInput } from '@syncline/contract';
+import {
+  type ApiClient,
+  type Lifetime,
+  OPS_ENV,
+  opsUrl,
+  type ProcessHandle,
+  type Program,
+  type RedisServerHandle,
+  startSystem,
+} from '../../support/index.ts';
+
+const COLLECTOR = pathToFileURL(path.join(import.meta.dirname, 'collect-garbage.ts')).href;
+
+/** A place in the fleet, where one process follows another. */
+export interface Place {
+  readonly name: string;
+  readonly program: Program;
+  /** Of the process that is in it now. */
+  readonly pid: number;
+  readonly opsUrl: string;
+}
+
+/** The processes of a whole Syncline, that can be killed and are replaced. */
+export interface Fleet {
+  readonly prefix: string;
+  readonly client: ApiClient;
+  readonly places: readonly Place[];
+  /** Kills the process at a place, and starts another one there. */
+  replace(name: string): Promise<void>;
+  /** How many log lines of all processes, of those that have ended too, say this. */
+  countLogs(message: string): number;
+}
+
+export async function startFleet({
+  config,
+  redis,
+  workers,
+  lifetime,
+}: {
+  readonly config: ConfigInput;
+  readonly redis: RedisServerHandle;
+  readonly workers: number;
+  readonly lifetime: Lifetime;
+}): Promise<Fleet> {
+  const system = await startSystem({
+    config,
+    redisUrl: redis.url,
+    workers,
+    env: { ...OPS_ENV, LOG_LEVEL: 'info', NODE_OPTIONS: `--import ${COLLECTOR}` },
+    lifetime,
+  });
+  const { schedulers, api, apiUrl } = system;
+  const started: ProcessHandle[] = [...schedulers, ...system.workers, api];
+  const settle = async (process: ProcessHandle, program: Program) => ({
+    name: process.name,
+    program,
+    process,
+    pid: process.pid,
+    opsUrl: await opsUrl(process),
+  });
+  const places = await Promise.all([
+    ...schedulers.map((process) => settle(process, 'scheduler')),
+    ...system.workers.map((process) => settle(process, 'worker')),
+    settle(api, 'api'),
+  ]);
+  return {
+    prefix: system.prefix,
+    client: system.client,
+    places,
+    replace: async (name) => {
+      const index = places.findIndex((place) => place.name === name);
+      const place = places[index];
+      if (place === undefined) throw new Error(`there is no ${name}`);
+      const { program } = place;
+      await place.process.kill();
+      const env = program === 'api' ? { PORT: new URL(apiUrl).port } : {};
+      const process = await system.start(program, { name, env });
+      started.push(process);
+      places[index] = await settle(process, program);
+    },
+    countLogs: (message) =>
+      started.reduce(
+        (sum, { output }) => sum + output.logs.filter(({ msg }) => msg === message).length,
+        0,
+      ),
+  };
+}

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { redisKeys } from '@syncline/contract';
+import type { Redis } from 'ioredis';
+import type { ApiClient } from '../../support/index.ts';
+import { CATALOG, type SoakRegistries } from './registries.ts';
+
+const CHANGE_EVERY_MS = 150;
+const WALK_EVERY_MS = 300;
+const LIST_EVERY_MS = 1_000;
+const REQUEST_EVERY_MS = 2_000;
+const AGE_EVERY_MS = 2_000;
+
+/** The last look at a snapshot that was superseded is long over by then. */
+const READ_WITHIN_MS = 3_000;
+/** As long as a superseded snapshot is kept for those who still read it. */
+const READER_GRACE_MS = 10 * 60_000;
+
+export interface LoadOptions {
+  readonly registries: SoakRegistries;
+  readonly client: ApiClient;
+  readonly redis: Redis;
+  readonly prefix: string;
+}
+
+/** What goes on beside the ticks. */
+export interface Load {
+  readonly walks: number;
+  readonly requests: number;
+  /** Resolves when it has been stopped, and rejects when something of it has failed. */
+  readonly ended: Promise<unknown>;
+  /** Resolves when nothing of it goes on any more. */
+  stop(): Promise<void>;
+}
+
+/** Changes what is synced, and reads and asks for it, until it is stopped. */
+export function startLoad({ registries, client, redis, prefix }: LoadOptions): Load {
+  const counts = { walks: 0, requests: 0 };
+  const pick = (names: readonly string[]) => names[Math.floor(names.length * Math.random())] ?? '';
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const running = Promise.all([
+    again(CHANGE_EVERY_MS, signal, () => registries.change()),
+    // While it is being killed and started again, an api answers nothing.
+    again(WALK_EVERY_MS, signal, () =>
+      unlessAway(async () => {
+        await client.allServers(pick([CATALOG, ...registries.changing, ...registries.all]));
+        counts.walks += 1;
+      }),
+    ),
+    again(LIST_EVERY_MS, signal, () =>
+      unlessAway(async () => {
+        await client.get('/v1/registries');
+        await client.registry(pick(registries.all));
+      }),
+    ),
+    // Of those whose logs of runs are full already: else these would grow.
+    again(REQUEST_EVERY_MS, signal, () =>
+      unlessAway(async () => {
+        await client.post(`/v1/registries/${pick(registries.changing)}/sync`);
+        counts.requests += 1;
+      }),
+    ),
+    again(AGE_EVERY_MS, signal, () => ageSnapshots({ registries, redis, prefix })),
+  ]);
+  running.catch(() => {});
+  return {
+    ended: running,
+    get walks() {
+      return counts.walks;
+    },
+    get requests() {
+      return counts.requests;
+    },
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/**
+ * Lets superseded snapshots grow old at once: they would be kept for ten minutes, so that what is stored
+ * would grow for longer than the soak takes.
+ */
+async function ageSnapshots({
+  registries,
+  redis,
+  prefix,
+}: Pick<LoadOptions, 'registries' | 'redis' | 'prefix'>): Promise<void> {
+  const keys = redisKeys(prefix);
+  const nowMs = Date.now();
+  for (const registry of [...registries.changing, `catalog.${CATALOG}`]) {
+    const key = keys.snapshotHistory(registry);
+    const young = await redis.zrangebyscore(
+      key,
+      nowMs - READER_GRACE_MS,
+      nowMs - READ_WITHIN_MS,
+      'WITHSCORES',
+    );
+    for (let index = 0; index < young.length; index += 2) {
+      const supersededAtMs = Number(young[index + 1]) - READER_GRACE_MS;
+      await redis.zadd(key, 'XX', supersededAtMs, young[index] ?? '');
+    }
+  }
+}
+
+async function again(
+  everyMs: number,
+  signal: AbortSignal,
+  act: () => Promise<void>,
+): Promise<void> {
+  while (!signal.aborted) {
+    await act();
+    await sleep(everyMs);
+  }
+}
+
+async function unlessAway(ask: () => Promise<void>): Promise<void> {
+  try {
+    await ask();
+  } catch (error) {
+    // What `fetch` throws where nobody listens, or a connection breaks.
+    if (!(error instanceof TypeError)) throw error;
+  }
+}

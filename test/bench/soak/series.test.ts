@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { judge, type Series } from './series.ts';
+
+const series = (values: readonly number[], more: Partial<Series> = {}): Series => ({
+  what: 'memory',
+  unit: 'MB',
+  values,
+  floor: 10,
+  ...more,
+});
+
+test('what warms up in the first slices and then stays is flat', () => {
+  expect(judge(series([100, 150, 200, 201, 199, 200, 202, 205, 203, 204]))).toBe('flat');
+});
+
+test('what grows by more than the tolerance is growing', () => {
+  expect(judge(series([100, 110, 120, 130, 140, 150, 160, 170, 180, 190]))).toBe('growing');
+});
+
+test('what grows by a large share of very little is flat', () => {
+  expect(judge(series([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))).toBe('flat');
+});
+
+test('a single slice that stands out says nothing', () => {
+  expect(judge(series([100, 100, 100, 100, 100, 100, 100, 100, 900, 100]))).toBe('flat');
+});
+
+test('a process that was killed after the first slices is not judged, one that was killed in them is', () => {
+  const values = [900, 100, 100, 100, 100, 100, 100, 900, 900, 900];
+  const killedLate = [1, 1, 1, 1, 1, 1, 1, 2, 2, 2];
+  const killedEarly = [1, 2, 2, 2, 2, 2, 2, 2, 2, 2];
+  expect(judge(series(values, { lives: killedLate }))).toBe('not judged');
+  expect(judge(series(values, { lives: killedEarly }))).toBe('growing');
+});
+
+test('a soak that ended early is not judged', () => {
+  expect(judge(series([100, 200, 300, 400]))).toBe('not judged');
+});
