@@ -28,6 +28,8 @@ import { createReconcile } from './reconcile.ts';
 const RECONCILE_EVERY_MS = 30_000;
 /** A worker that is making the next job of a schedule has made it by then. */
 const SECOND_LOOK_AFTER_MS = 3_000;
+/** What a pass was to do, such as to put a config in force, must not wait for the next one. */
+const RETRY_AFTER_MS = 2_000;
 const LAST_PASS_MS = 1_000;
 /** A pass may fail, or take long, without a scheduler counting as gone. */
 const SEEN_FOR_MS = 3 * RECONCILE_EVERY_MS;
@@ -68,6 +70,7 @@ export async function startScheduler(
       reconciled = true;
     },
     onError: (error) => logger.warn({ err: error }, 'could not reconcile the schedules'),
+    retryAfterMs: RETRY_AFTER_MS,
   });
   // A Redis that comes back may have lost everything: waiting for the next pass would cost 30 s.
   redis.on('ready', () => loop.wake());

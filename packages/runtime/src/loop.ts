@@ -6,6 +6,8 @@ export interface LoopOptions {
   readonly pass: (signal: AbortSignal) => Promise<void>;
   /** Told when a pass throws; the loop goes on. */
   readonly onError: (error: unknown) => void;
+  /** From the end of a pass that threw to the beginning of the next; as long as after any where absent. */
+  readonly retryAfterMs?: number;
 }
 
 /** Something done again and again until it is stopped. */
@@ -17,19 +19,21 @@ export interface Loop {
 }
 
 /** Starts a loop; the first pass begins at once. Passes never overlap. */
-export function startLoop({ everyMs, pass, onError }: LoopOptions): Loop {
+export function startLoop({ everyMs, pass, onError, retryAfterMs = everyMs }: LoopOptions): Loop {
   const stopping = new AbortController();
   let pause = new AbortController();
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       pause = new AbortController();
+      let pauseMs = everyMs;
       try {
         await pass(stopping.signal);
       } catch (error) {
         if (!stopping.signal.aborted) onError(error);
+        pauseMs = retryAfterMs;
       }
-      await delay(everyMs, undefined, {
+      await delay(pauseMs, undefined, {
         signal: AbortSignal.any([pause.signal, stopping.signal]),
       }).catch(() => undefined);
     }

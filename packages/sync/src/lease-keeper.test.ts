@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type Interruption, LeaseKeeper } from './lease-keeper.ts';
+import { type Interruption, LeaseKeeper, momentOf } from './lease-keeper.ts';
 import type { Lease, Renewal, RunStore } from './ports.ts';
 import { createManualClock } from './testing/manual-clock.ts';
 import { createRecordingLogger, createRecordingObserver } from './testing/recorders.ts';
@@ -44,9 +44,9 @@ function createKeeper(renew: RunStore['renew']) {
     clock,
     observer,
     renewals,
-    hold(registry: string) {
+    hold(registry: string, askedAt = momentOf(clock)) {
       const abort = vi.fn<(reason: Interruption) => void>();
-      return { ...keeper.hold(lease(registry), abort), abort };
+      return { ...keeper.hold(lease(registry), { askedAt, abort }), abort };
     },
     /** Time passes, in steps that no timer of the keeper is shorter than. */
     async pass(ms: number, { clockToo = true } = {}) {
@@ -107,6 +107,14 @@ describe('LeaseKeeper', () => {
     keeper.config.replace(configOf({ name: 'beta' }));
     await keeper.pass(4_000);
     expect(abort).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ kind: 'operator' }));
+  });
+
+  test('a lease that is heard of too late is given up at once', async () => {
+    const keeper = createKeeper(async (leases) => leases.map(() => HELD));
+    const askedAt = momentOf(keeper.clock);
+    keeper.clock.advance(TTL_MS - MARGIN_MS);
+    const { abort } = keeper.hold('alpha', askedAt);
+    expect(abort).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ kind: 'lease-lost' }));
   });
 
   test('renewals that fail for a while are made good by one that succeeds', async () => {

@@ -25,11 +25,28 @@ export class Interruption extends Error {
   }
 }
 
+/** A moment, on both clocks of a process: one jumps, the other stands still while the machine sleeps. */
+export interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { wallMs: clock.now(), monotonicMs: clock.monotonic() };
+}
+
+export interface HoldOptions {
+  /** When the lease was asked for: it lasts from no later than that, however late the answer came. */
+  readonly askedAt: Moment;
+  /** Told why, should the lease be lost; at once, where it has ended already. */
+  readonly abort: (reason: Interruption) => void;
+}
+
 interface HeldLease {
   readonly lease: Lease;
-  readonly abort: (reason: Interruption) => void;
-  renewedAtMs: number;
-  renewedAtMonotonicMs: number;
+  readonly abort: HoldOptions['abort'];
+  /** When the last renewal that succeeded was asked for. */
+  renewedAt: Moment;
 }
 
 export interface LeaseKeeperDependencies {
@@ -56,17 +73,12 @@ export class LeaseKeeper {
     this.#deps = deps;
   }
 
-  /** Keeps `lease` until `release` is called; `abort` is told why, should that fail. */
-  hold(lease: Lease, abort: (reason: Interruption) => void): { release: () => void } {
-    const { clock } = this.#deps;
-    const held: HeldLease = {
-      lease,
-      abort,
-      renewedAtMs: clock.now(),
-      renewedAtMonotonicMs: clock.monotonic(),
-    };
+  /** Keeps `lease` until `release` is called, or until it is lost. */
+  hold(lease: Lease, { askedAt, abort }: HoldOptions): { release: () => void } {
+    const held: HeldLease = { lease, abort, renewedAt: askedAt };
     this.#held.add(held);
     if (this.#timers.length === 0) this.#start();
+    this.#dropExpired();
     return {
       release: () => {
         this.#held.delete(held);
@@ -91,8 +103,7 @@ export class LeaseKeeper {
     this.#renewing = true;
     const { runStore, config, clock, times, logger, observer } = this.#deps;
     const asked = [...this.#held];
-    const nowMs = clock.now();
-    const monotonicMs = clock.monotonic();
+    const askedAt = momentOf(clock);
     try {
       const [renewals] = await Promise.all([
         runStore.renew(
@@ -111,8 +122,7 @@ export class LeaseKeeper {
         } else if (config.registry(held.lease.registry) === undefined) {
           this.#abort(held, new Interruption('operator', 'removed from the config while it ran'));
         } else {
-          held.renewedAtMs = nowMs;
-          held.renewedAtMonotonicMs = monotonicMs;
+          held.renewedAt = askedAt;
         }
       }
     } catch (error) {
@@ -128,8 +138,8 @@ export class LeaseKeeper {
     const limitMs = times.leaseTtlMs - times.marginMs;
     for (const held of [...this.#held]) {
       const sinceMs = Math.max(
-        clock.now() - held.renewedAtMs,
-        clock.monotonic() - held.renewedAtMonotonicMs,
+        clock.now() - held.renewedAt.wallMs,
+        clock.monotonic() - held.renewedAt.monotonicMs,
       );
       if (sinceMs < limitMs) continue;
       this.#deps.observer.renewalFailed();

@@ -1,9 +1,11 @@
 import { type Control, type RegistryConfig, SynclineError, type Trigger } from '@syncline/contract';
-import { Interruption } from './lease-keeper.ts';
+import { Interruption, type Moment } from './lease-keeper.ts';
 import { type Acquisition, fencingToken, type Lease, type RunContext, type Tick } from './ports.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
-type Acquired = Extract<Acquisition, { state: 'acquired' }>;
+type Acquired = Extract<Acquisition, { state: 'acquired' }> & {
+  readonly askedAt: Moment;
+};
 
 /** Progress of a long run is worth a write this often. */
 const REPORT_EVERY_MS = 2_000;
@@ -35,7 +37,10 @@ export function startRun(
   const onStop = () => run.abort(new Interruption('stopping', 'the process was told to stop'));
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
-  const held = deps.keeper.hold(lease, (reason) => run.abort(reason));
+  const held = deps.keeper.hold(lease, {
+    askedAt: acquisition.askedAt,
+    abort: (reason) => run.abort(reason),
+  });
 
   const releases: (() => void)[] = [];
   const trigger = effectiveTrigger(tick, { registry, control });

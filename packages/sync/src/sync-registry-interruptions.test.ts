@@ -44,6 +44,19 @@ describe('interrupted', () => {
     expect(sync.status()?.owner).toBeUndefined();
   });
 
+  test('a lease that is heard of when it is over begins nothing', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { runStore } = sync.deps;
+    const { acquire } = runStore;
+    vi.spyOn(runStore, 'acquire').mockImplementation(async (options) => {
+      const acquisition = await acquire(options);
+      sync.clock.advance(options.ttlMs);
+      return acquisition;
+    });
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'interrupted' });
+    expect(sync.upstream.counts).toEqual({ probes: 0, fetches: 0 });
+  });
+
   test('a stop before the start ends the run as well', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.beforeFetch = (context) => context.signal.throwIfAborted();

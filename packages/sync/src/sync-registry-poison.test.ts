@@ -129,18 +129,21 @@ describe('registries that have died together', () => {
     expect(sync.state.of('beta').runs).toHaveLength(1);
   });
 
-  test.each([{ alpha: 1 }, { alpha: 2 }])(
-    'a turn is passed on after a while, but not on a last try: %j',
-    async ({ alpha: deaths }) => {
-      const { sync, alpha, end } = await startTwo({ alpha: deaths, beta: 1 });
-      const beta = sync.sync(BETA);
-      const first = await Promise.race([beta.then(() => 'beta'), sleep(6_000, 'nobody')]);
-      expect(first).toBe(deaths === 1 ? 'beta' : 'nobody');
-      end();
-      expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
-      expect(ran(await beta)).toMatchObject({ outcome: 'published' });
-    },
-  );
+  test('a turn is passed on after a while', async () => {
+    const { sync, alpha, end } = await startTwo({ alpha: 1, beta: 1 });
+    expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
+    end();
+    expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
+  });
+
+  test('a turn is not passed on of a last try', async () => {
+    const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 1 });
+    const beta = sync.sync(BETA);
+    expect(await Promise.race([beta, sleep(6_000, 'nobody')])).toBe('nobody');
+    end();
+    expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
+    expect(ran(await beta)).toMatchObject({ outcome: 'published' });
+  });
 
   test.each([
     { alpha: 2, beta: 0 },

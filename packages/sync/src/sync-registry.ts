@@ -10,6 +10,7 @@ import {
   SynclineError,
   settledPhase,
 } from '@syncline/contract';
+import { type Moment, momentOf } from './lease-keeper.ts';
 import type { SyncDecision } from './manager.ts';
 import { type Crowd, type Places, releasePlaces, takeTurn, waitForPlace } from './places.ts';
 import type { Acquisition, ConfigSource, Finished, RunContext, Tick, TickResult } from './ports.ts';
@@ -91,6 +92,8 @@ async function runOnce(
   let decision: SyncDecision | undefined;
   let crowd: Crowd | undefined;
   try {
+    // The lease may be over by the time that we hear of it.
+    context.signal.throwIfAborted();
     if (isPoisoned(context)) {
       ending = poisoned(context, { random });
     } else {
@@ -254,14 +257,15 @@ const SCHEDULED_CONFIG_AGE_MS = 1_000;
 
 /** The lease, and the config as of that moment, in one round trip. */
 async function acquire(
-  { runStore, config, owner, times }: SyncDependencies,
+  { runStore, config, owner, times, clock }: SyncDependencies,
   { registry, wish, trigger }: Tick,
-): Promise<Acquisition> {
+): Promise<Acquisition & { askedAt: Moment }> {
+  const askedAt = momentOf(clock);
   const [acquisition] = await Promise.all([
     runStore.acquire({ registry, owner, ttlMs: times.leaseTtlMs, wish }),
     config.refresh({ maxAgeMs: trigger === 'schedule' ? SCHEDULED_CONFIG_AGE_MS : 0 }),
   ]);
-  return acquisition;
+  return { ...acquisition, askedAt };
 }
 
 function remember(

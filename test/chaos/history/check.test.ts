@@ -205,6 +205,16 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
+    what: 'a run of what was dropped while Redis was away',
+    events: [
+      config(0, 'alpha', 'beta'),
+      config(20_000, 'beta'),
+      fault(21_000, { fault: 'fill-memory', target: 'redis' }),
+      at(24_000, { kind: 'redis-back' }, 'harness'),
+      acquired(32_000, '100'),
+    ],
+  },
+  {
     what: 'an ending that is asked for again, and the first of which was written',
     events: [
       acquired(1, '100'),

@@ -14,8 +14,8 @@ export interface RunEvents {
   readonly called: EventOf<'upstream-called'>[];
 }
 
-/** From when Redis lost data until only one server took writes again. */
-export interface Loss {
+/** Of a fault of Redis: for a loss of data, until only one server took writes again. */
+export interface Span {
   readonly fromMs: number;
   readonly untilMs: number;
 }
@@ -81,11 +81,21 @@ export class History {
   }
 
   /** What Redis acknowledged then, or a moment before, it may have forgotten. */
-  get losses(): readonly Loss[] {
+  get losses(): readonly Span[] {
     const faults = this.of('fault').filter(({ losesData }) => losesData === true);
     return faults.map(({ atMs }) => {
       const settled = this.of('redis-settled').find((it) => it.atMs > atMs);
       return { fromMs: atMs, untilMs: settled?.atMs ?? atMs };
+    });
+  }
+
+  /** When Redis cannot be relied on: from each of its faults until it can be used again. */
+  get outages(): readonly Span[] {
+    const faults = this.of('fault').filter(({ target }) => target === 'redis');
+    const ends = [...this.of('redis-back'), ...this.of('redis-settled')];
+    return faults.map(({ atMs }) => {
+      const after = ends.filter((it) => it.atMs > atMs).map((it) => it.atMs);
+      return { fromMs: atMs, untilMs: Math.min(this.endMs, ...after) };
     });
   }
 

@@ -159,6 +159,8 @@ export async function watchRedis(
     close: () => {
       clearInterval(timer);
       reader.flush();
+      // One that was frozen still has something to say when it goes on.
+      monitor.removeAllListeners('monitor');
       monitor.disconnect();
     },
   };

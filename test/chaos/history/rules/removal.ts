@@ -1,3 +1,4 @@
+import type { EventOf } from '../events.ts';
 import type { Rule, Violation } from '../violation.ts';
 
 /** I7. */
@@ -6,13 +7,21 @@ export const removal: Rule = {
   promise: 'what the config drops is not run any more; what it names is there',
   find: (history, { removalMs }) => {
     const configs = history.of('config-applied');
+    const { outages } = history;
     const inForce = (atMs: number) => configs.findLast((config) => config.atMs <= atMs);
-    const runs = history.of('lease-acquired').flatMap((event): Violation[] => {
-      const before = inForce(event.atMs - removalMs);
-      const since = configs.filter(
-        ({ atMs }) => atMs > event.atMs - removalMs && atMs < event.atMs,
+    /** The config can be put in force by then: while Redis is away, nobody can. */
+    const isDueAt = (config: EventOf<'config-applied'>, atMs: number) => {
+      const awayMs = outages.reduce(
+        (sum, { fromMs, untilMs }) =>
+          sum + Math.max(0, Math.min(untilMs, atMs) - Math.max(fromMs, config.atMs)),
+        0,
       );
+      return atMs - config.atMs > removalMs + awayMs;
+    };
+    const runs = history.of('lease-acquired').flatMap((event): Violation[] => {
+      const before = configs.findLast((config) => isDueAt(config, event.atMs));
       if (before === undefined) return [];
+      const since = configs.filter(({ atMs }) => atMs > before.atMs && atMs < event.atMs);
       const isNamed = [before, ...since].some((it) => it.registries.includes(event.registry));
       if (isNamed) return [];
       const message = `${event.registry}: run, though the config had dropped it`;
@@ -24,7 +33,7 @@ export const removal: Rule = {
       if (phase !== 'absent') seen.add(registry);
       const config = inForce(calledAtMs);
       // A new one takes its time to be known.
-      const isSure = config !== undefined && calledAtMs - config.atMs > removalMs;
+      const isSure = config !== undefined && isDueAt(config, calledAtMs);
       if (phase !== 'absent' || !seen.has(registry) || !isSure) return [];
       if (!config.registries.includes(registry)) return [];
       return [

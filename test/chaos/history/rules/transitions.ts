@@ -1,6 +1,6 @@
 import type { Outcome, Phase } from '@syncline/contract';
 import type { EventOf } from '../events.ts';
-import { byRegistry, type History, type Loss } from '../history.ts';
+import { byRegistry, type History, type Span } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
 /** Of the table in `SPEC.md`. */
@@ -78,7 +78,7 @@ function findForgotten(history: History): Violation[] {
 }
 
 function isLostBetween(
-  losses: readonly Loss[],
+  losses: readonly Span[],
   one: EventOf<'status-seen'>,
   other: EventOf<'status-seen'>,
 ): boolean {
