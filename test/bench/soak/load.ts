@@ -43,8 +43,9 @@ export function startLoad({ registries, client, redis, prefix }: LoadOptions): L
     // While it is being killed and started again, an api answers nothing.
     again(WALK_EVERY_MS, signal, () =>
       unlessAway(async () => {
-        await client.allServers(pick([CATALOG, ...registries.changing, ...registries.all]));
-        counts.walks += 1;
+        await client.allServers(pick([CATALOG, ...registries.changing]));
+        await client.allServers(pick(registries.all));
+        counts.walks += 2;
       }),
     ),
     again(LIST_EVERY_MS, signal, () =>

@@ -58,6 +58,13 @@ async function observeProcess({ name, pid, opsUrl }: Place): Promise<readonly Ob
       life: pid,
     },
     {
+      what: `${name}: beside the heap`,
+      unit: 'MB',
+      value: megabytes('nodejs_external_memory_bytes'),
+      floor: 4,
+      life: pid,
+    },
+    {
       what: `${name}: descriptors`,
       unit: '',
       value: read('process_open_fds'),

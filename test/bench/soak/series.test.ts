@@ -13,6 +13,10 @@ test('what warms up in the first slices and then stays is flat', () => {
   expect(judge(series([100, 150, 200, 201, 199, 200, 202, 205, 203, 204]))).toBe('flat');
 });
 
+test('what takes some slices more to warm up is flat', () => {
+  expect(judge(series([182, 195, 219, 158, 213, 241, 246, 248, 248, 248]))).toBe('flat');
+});
+
 test('what grows by more than the tolerance is growing', () => {
   expect(judge(series([100, 110, 120, 130, 140, 150, 160, 170, 180, 190]))).toBe('growing');
 });

@@ -15,16 +15,25 @@ export type Verdict = 'flat' | 'growing' | 'not judged';
 
 const TOLERANCE = 0.15;
 /** Slices, from 0; the first ones warm up. */
-const EARLY = { from: 2, to: 5 };
-const LATE_COUNT = 3;
+const EARLY = [2, 5] as const;
+const MIDDLE = [4, 7] as const;
+const LATE = [7, 10] as const;
+/** Of what has been added since the early slices. What grows evenly adds more than half of it so late. */
+const LATE_SHARE = 1 / 3;
 
-export const RULE = `growing: in the last ${LATE_COUNT} slices (median) more than in slices ${EARLY.from + 1} to ${EARLY.to}, by over ${TOLERANCE * 100} % and over the floor`;
+const named = ([from, to]: readonly [number, number]) => `${from + 1} to ${to}`;
+export const RULE = `growing: in slices ${named(LATE)} (median) more than in ${named(EARLY)}, by over ${TOLERANCE * 100} % and over the floor; a third of that, or more, since ${named(MIDDLE)}`;
 
 /** Whether a series grows; of a process that was killed after the first slices, nothing can be said. */
 export function judge({ values, lives = [], floor }: Series): Verdict {
-  const isOneLife = new Set(lives.slice(EARLY.from)).size <= 1;
-  if (!isOneLife || values.length < EARLY.to + LATE_COUNT) return 'not judged';
-  const before = median(values.slice(EARLY.from, EARLY.to));
-  const after = median(values.slice(-LATE_COUNT));
-  return after - before > Math.max(before * TOLERANCE, floor) ? 'growing' : 'flat';
+  const isOneLife = new Set(lives.slice(EARLY[0])).size <= 1;
+  if (!isOneLife || values.length < LATE[1]) return 'not judged';
+  const [early, middle, late] = [
+    median(values.slice(...EARLY)),
+    median(values.slice(...MIDDLE)),
+    median(values.slice(...LATE)),
+  ];
+  const added = late - early;
+  const isMuch = added > Math.max(early * TOLERANCE, floor);
+  return isMuch && late - middle >= added * LATE_SHARE ? 'growing' : 'flat';
 }

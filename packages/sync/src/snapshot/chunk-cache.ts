@@ -26,16 +26,16 @@ export class ChunkCache {
 
   set(key: string, entries: readonly Entry[]): void {
     // Two who read the same chunk at once both bring it: its rows must not count twice.
-    this.#drop(key);
+    this.drop(key);
     this.#chunks.set(key, entries);
     this.#rows += entries.length;
     for (const oldest of this.#chunks.keys()) {
       if (this.#rows <= this.#maxRows || oldest === key) break;
-      this.#drop(oldest);
+      this.drop(oldest);
     }
   }
 
-  #drop(key: string): void {
+  drop(key: string): void {
     this.#rows -= this.#chunks.get(key)?.length ?? 0;
     this.#chunks.delete(key);
   }

@@ -58,8 +58,8 @@ interface Served {
 }
 
 /**
- * A reader that keeps chunks it has read, and of each registry the manifest that is served. What it keeps
- * never goes stale: a digest names one content. Which digest is served is asked each time.
+ * A reader that keeps chunks it has read while they are served, and of each registry the manifest that is.
+ * What it keeps never goes stale: a digest names one content. Which digest is served is asked each time.
  */
 export function createSnapshotReader({
   store,
@@ -85,14 +85,25 @@ export function createSnapshotReader({
       const known = served.peek(registry);
       if (known?.digest === digest) return known;
       const bytes = await store.readManifest(registry, digest);
-      if (bytes !== undefined) return { digest, manifest: decodeManifest({ digest, bytes }) };
+      if (bytes === undefined) continue;
+      const manifest = decodeManifest({ digest, bytes });
+      if (known !== undefined) dropSuperseded(registry, known.manifest, manifest);
+      return { digest, manifest };
     }
     throw new SynclineError('snapshot-incomplete', `the snapshot of ${registry} has no manifest`);
   }
 
+  /** Who is still on the snapshot before reads them again; else they would stay until the cache is full. */
+  function dropSuperseded(registry: string, before: Manifest, now: Manifest): void {
+    const kept = new Set(now.chunks.map((chunk) => cacheKeyOf(registry, chunk)));
+    for (const chunk of before.chunks) {
+      const cacheKey = cacheKeyOf(registry, chunk);
+      if (!kept.has(cacheKey)) chunks.drop(cacheKey);
+    }
+  }
+
   async function readEntries(registry: string, chunk: ManifestChunk): Promise<readonly Entry[]> {
-    // Not the digest alone: the same chunk can be another source's, or have come back at another time.
-    const cacheKey = `${registry}:${chunk.digest}:${chunk.newestMs}`;
+    const cacheKey = cacheKeyOf(registry, chunk);
     const known = chunks.get(cacheKey);
     if (known !== undefined) return known;
     const [blob] = await readChunkBlobs(store, { registry, digests: [chunk.digest] });
@@ -137,6 +148,11 @@ export function createSnapshotReader({
       },
     };
   }
+}
+
+/** Not the digest alone: the same chunk can be another source's, or have come back at another time. */
+function cacheKeyOf(registry: string, { digest, newestMs }: ManifestChunk): string {
+  return `${registry}:${digest}:${newestMs}`;
 }
 
 /** @throws SynclineError `snapshot-incomplete` */

@@ -404,6 +404,24 @@ describe('the reader', () => {
     expect(readChunks.mock.calls.length).toBeGreaterThan(reads * 2);
   });
 
+  test('forgets what is served no more, and reads that again for who is still on it', async () => {
+    const rows = model(1_000);
+    const first = await publish(rows.values());
+    const reader = createSnapshotReader({ store: store.snapshots });
+    const before = await reader.open('alpha');
+    const [row] = rows.values();
+    if (before === undefined || row === undefined) throw new Error('it is published');
+    await all(before.rows());
+    await publish([...rows.values()].with(0, { ...row, text: 'changed' }), first);
+    const readChunks = vi.spyOn(store.snapshots, 'readChunks');
+    const now = await reader.open('alpha');
+    if (now === undefined) throw new Error('it is published');
+    expect(await all(now.rows())).toHaveLength(1_000);
+    expect(readChunks).toHaveBeenCalledTimes(1);
+    expect(await all(before.rows())).toHaveLength(1_000);
+    expect(readChunks).toHaveBeenCalledTimes(2);
+  });
+
   test('of a registry that was never published there is none', async () => {
     const reader = createSnapshotReader({ store: store.snapshots });
     expect(await reader.open('beta')).toBeUndefined();
