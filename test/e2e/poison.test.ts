@@ -16,6 +16,7 @@ import {
   until,
   untilComplete,
   untilRegistry,
+  untilRun,
   writeRegistryFile,
 } from '../support/index.ts';
 
@@ -101,12 +102,12 @@ test('it kills its process: after three deaths it is Failed, and others are not,
     }
     for (const name of ['steady-a', 'steady-b']) await untilWellAfter(client, name, diedAtMs);
   }
-  const { status } = await untilRegistry(client, 'killer', (it) => it.status.phase === 'Failed');
-  expect(status).toMatchObject({ errorCode: 'run-crashed', consecutiveFailures: 1 });
-  expect(Date.parse(status.nextDueAt ?? '')).toBeGreaterThan(
-    Date.parse(status.lastAttemptAt ?? ''),
-  );
-  expect(await client.sync('killer')).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
+  const crashed = await untilRun(client, 'killer', ({ error }) => error?.code === 'run-crashed');
+  expect(crashed).toMatchObject({ outcome: 'failed', error: { nextTryAt: expect.any(String) } });
+  expect((await client.registry('killer')).status).toMatchObject({
+    errorCode: 'run-crashed',
+    nextDueAt: expect.any(String),
+  });
   await untilComplete(client, 'long');
   for (const name of ['long', 'steady-a', 'steady-b']) {
     const failed = (await client.runs(name)).filter(({ outcome }) => outcome === 'failed');
