@@ -24,8 +24,12 @@ export interface LoadOptions {
 
 /** What goes on beside the ticks. */
 export interface Load {
-  readonly walks: number;
-  readonly requests: number;
+  readonly counts: {
+    readonly walks: number;
+    readonly requests: number;
+    /** What the api did not answer: it was being started again, or Redis did not answer it in time. */
+    readonly unanswered: number;
+  };
   /** Resolves when it has been stopped, and rejects when something of it has failed. */
   readonly ended: Promise<unknown>;
   /** Resolves when nothing of it goes on any more. */
@@ -34,13 +38,20 @@ export interface Load {
 
 /** Changes what is synced, and reads and asks for it, until it is stopped. */
 export function startLoad({ registries, client, redis, prefix }: LoadOptions): Load {
-  const counts = { walks: 0, requests: 0 };
+  const counts = { walks: 0, requests: 0, unanswered: 0 };
   const pick = (names: readonly string[]) => names[Math.floor(names.length * Math.random())] ?? '';
+  const unlessAway = async (ask: () => Promise<void>) => {
+    try {
+      await ask();
+    } catch (error) {
+      if (!isUnanswered(error)) throw error;
+      counts.unanswered += 1;
+    }
+  };
   const stopping = new AbortController();
   const { signal } = stopping;
   const running = Promise.all([
     again(CHANGE_EVERY_MS, signal, () => registries.change()),
-    // While it is being killed and started again, an api answers nothing.
     again(WALK_EVERY_MS, signal, () =>
       unlessAway(async () => {
         await client.allServers(pick([CATALOG, ...registries.changing]));
@@ -66,12 +77,7 @@ export function startLoad({ registries, client, redis, prefix }: LoadOptions): L
   running.catch(() => {});
   return {
     ended: running,
-    get walks() {
-      return counts.walks;
-    },
-    get requests() {
-      return counts.requests;
-    },
+    counts,
     stop: async () => {
       stopping.abort();
       await running;
@@ -116,11 +122,8 @@ async function again(
   }
 }
 
-async function unlessAway(ask: () => Promise<void>): Promise<void> {
-  try {
-    await ask();
-  } catch (error) {
-    // What `fetch` throws where nobody listens, or a connection breaks.
-    if (!(error instanceof TypeError)) throw error;
-  }
+function isUnanswered(error: unknown): boolean {
+  // What `fetch` throws where nobody listens, or a connection breaks.
+  if (error instanceof TypeError) return true;
+  return error instanceof Error && error.message.includes('got 503');
 }

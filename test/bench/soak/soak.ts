@@ -58,13 +58,22 @@ export async function soak({ ticks, lifetime, log }: SoakOptions): Promise<SoakR
   const store = connect(redis.url, lifetime);
   const queue = openQueue(redis.url, prefix, lifetime);
   const context: SoakContext = { fleet, registries, store, queue, log };
-  const counts = { ticks, seconds: 0, killed: 0, walks: 0, requests: 0, published: 0 };
+  const counts = {
+    ticks,
+    seconds: 0,
+    killed: 0,
+    walks: 0,
+    requests: 0,
+    unanswered: 0,
+    published: 0,
+  };
   const withLoad = async (act: () => Promise<void>) => {
     const load = startLoad({ registries, client, redis: store, prefix });
     await Promise.race([act(), load.ended]);
     await load.stop();
-    counts.walks += load.walks;
-    counts.requests += load.requests;
+    counts.walks += load.counts.walks;
+    counts.requests += load.counts.requests;
+    counts.unanswered += load.counts.unanswered;
   };
 
   await syncAll(context);
