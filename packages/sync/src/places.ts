@@ -1,7 +1,7 @@
 /** The places that there are few of in a process, and that its runs wait for: slots for heavy work, and the turn of suspects. */
 import type { Slot } from './ingest/slots.ts';
 import type { RunContext, Tick, TickResult } from './ports.ts';
-import { isLastTry, isSuspect } from './run-ending.ts';
+import { isSuspect } from './run-ending.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
 /** What a run has waited for, and holds until it has ended. */
@@ -53,17 +53,14 @@ export async function waitForPlace(
   }
 }
 
-/** What ends its process mostly does so soon. */
-const TURN_MS = 5_000;
-
 /**
- * Takes the turn of a suspect, if the run is one, and passes it on after a while, so that nobody waits for long. Not on a last
- * try: whoever is to be blamed for the next death must have been the only suspect.
+ * Takes the turn of a suspect, if the run is one, and passes it on after a while: what ends its process mostly
+ * does so soon, and a long run must not hold up all others.
  *
  * @returns what to wait for, where another one has it
  */
 export function takeTurn(
-  { processRuns: { suspects } }: SyncDependencies,
+  { processRuns: { suspects, turnMs } }: SyncDependencies,
   context: RunContext,
   places: Places,
 ): Crowd | undefined {
@@ -75,8 +72,7 @@ export function takeTurn(
   places.turn ??= suspects.tryTake();
   const { turn } = places;
   if (turn === undefined) return { place: 'turn', whenFree: (signal) => suspects.take(signal) };
-  if (isLastTry(context)) return undefined;
-  const timer = setTimeout(turn.release, TURN_MS);
+  const timer = setTimeout(turn.release, turnMs);
   context.onEnd(() => clearTimeout(timer));
   return undefined;
 }

@@ -166,13 +166,11 @@ export function isPoisoned({ status }: RunContext): boolean {
   return status.startsWithoutFinish > POISON_AFTER_STARTS;
 }
 
-/** The last run of the registry died with its process, be it its fault or not. */
+/**
+ * One more death, and the registry is taken to kill its process. What was under way beside it has died as
+ * often, and looks the same.
+ */
 export function isSuspect({ status }: RunContext): boolean {
-  return status.startsWithoutFinish > 1;
-}
-
-/** One more death, and the registry is taken to kill its process. */
-export function isLastTry({ status }: RunContext): boolean {
   return status.startsWithoutFinish === POISON_AFTER_STARTS;
 }
 

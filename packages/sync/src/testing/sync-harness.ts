@@ -80,11 +80,14 @@ export function createSyncHarness({
   ingest,
   config: input = configOf({ name: 'alpha' }),
   quiet = false,
+  turnMs = 60_000,
 }: {
   ingest: IngestPool;
   config?: ConfigInput;
   /** Whether ticks may be settled without a run, as a coordinator has it. */
   quiet?: boolean;
+  /** How long a suspect keeps its turn. */
+  turnMs?: number;
 }) {
   const clock = createManualClock({ nowMs: START_MS });
   const state = createInMemoryState({ clock });
@@ -101,7 +104,7 @@ export function createSyncHarness({
     beforeFetch: () => {},
   };
   const manager = createManager({ createSource: () => sourceOf(upstream), ingest, snapshots });
-  const processRuns = createProcessRuns({ graceMs: 50 });
+  const processRuns = createProcessRuns({ graceMs: 50, turnMs });
   const { stragglers } = processRuns;
   const deps: SyncDependencies = {
     manager,
