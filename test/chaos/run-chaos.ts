@@ -12,6 +12,7 @@ import {
   until,
   writeConfig,
 } from '@syncline/test/support';
+import { startClientProcess } from './client-process.ts';
 import { Clients } from './clients.ts';
 import { Fleet } from './fleet.ts';
 import { type Broken, checkHistory } from './history/check.ts';
@@ -19,6 +20,7 @@ import { type History, readHistory } from './history/history.ts';
 import { openHistory } from './history/recorder.ts';
 import { Injector } from './injector.ts';
 import { type Plan, randomFrom } from './plan.ts';
+import type { ClientProcessOptions } from './processes/client.ts';
 import { findLapsedLeases, findRemains, findScheduled } from './remains.ts';
 import { startReplicatedStore, startSingleStore } from './store.ts';
 import { Victims } from './victims.ts';
@@ -33,9 +35,6 @@ const ROW_COUNT = 95;
 const UPSTREAM_DELAY_MS = 100;
 const LONG_UPSTREAM_DELAY_MS = 1_500;
 const NEW_STATE_EVERY_MS = 700;
-const REQUEST_EVERY_MS = 400;
-const POLL_EVERY_MS = 50;
-const READ_EVERY_MS = 150;
 
 export interface ChaosOptions {
   readonly plan: Plan;
@@ -130,15 +129,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   };
   await until(isSettled, { what: 'the first syncs', timeoutMs: 60_000 });
   log(`${registries.length} registries are synced; the faults begin`);
-  const asking = again(REQUEST_EVERY_MS, async () => {
-    if (plan.requests === 'some') await clients.request();
-  });
-  const looking = [
-    again(POLL_EVERY_MS, () => clients.poll()),
-    again(READ_EVERY_MS, () => clients.read()),
-  ];
+  const startClient = (does: ClientProcessOptions['does'], seed: number) =>
+    startClientProcess({
+      directory,
+      recorder,
+      lifetime,
+      options: { does, apis, registries, rowCount: ROW_COUNT, seed },
+    });
+  const readers = await startClient('look', plan.seed);
+  const requesters =
+    plan.requests === 'some' ? await startClient('request', plan.seed + 1) : undefined;
   await injector.inject(plan);
-  await asking.stop();
+  await requesters?.stop();
   log('the faults are over');
   const redis = await connect();
   const areLeasesHeld = async (see: See) => {
@@ -156,7 +158,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     { what: 'an answer to all that was asked for', timeoutMs: plan.settleMs },
   ).catch((error: unknown) => log(String(error)));
   recorder.record({ kind: 'schedules-seen', registries: await findScheduled(redis, keys) });
-  await Promise.all(looking.map((it) => it.stop()));
+  await readers.stop();
   recorder.record({ kind: 'history-ended' });
   await fleet.stop();
   for (const remains of await findRemains(redis, keys, registries)) {

@@ -13,7 +13,6 @@ import {
   createSyncQueue,
   hintOverdue,
   type Redis,
-  STARTS_PER_SECOND,
   startPreviewWorker,
   sweep,
 } from '@syncline/redis';
@@ -55,8 +54,6 @@ import { createPreviewHandler } from './preview-handler.ts';
 
 /** How often the fleet looks for what was left undone; with the lease's 12 s, what a kill costs. */
 const SWEEP_EVERY_MS = 4_000;
-/** A registry that the config has just named has time to be run for the first time. */
-const OVERDUE_NOT_BEFORE_MS = 20_000;
 const STOP_GRACE_MS = 10_000;
 const LAST_PASS_MS = 1_000;
 /** They must not take what syncs need. */
@@ -201,15 +198,15 @@ function startSweeper(
   },
 ): Loop {
   const { redis, keys, queue, owner, config, logger } = of;
-  let known: Config | undefined;
+  let current: Config | undefined;
   let knownSinceMs = 0;
   return startLoop({
     everyMs: SWEEP_EVERY_MS,
     pass: async () => {
       await config.refresh();
       const nowMs = performance.now();
-      if (config.current() !== known) {
-        known = config.current();
+      if (config.current() !== current) {
+        current = config.current();
         knownSinceMs = nowMs;
       }
       const targets = config.targets();
@@ -217,12 +214,15 @@ function startSweeper(
       const registries = targets.map(({ name }) => name);
       const hints = await sweep({ redis, keys, queue, registries, owner, everyMs });
       if (hints === undefined) return;
-      // A new config has all of its registries begin, in their time.
-      const startsMs = OVERDUE_NOT_BEFORE_MS + (targets.length / STARTS_PER_SECOND) * 1_000;
-      const overdue =
-        nowMs - knownSinceMs < startsMs
-          ? 0
-          : await hintOverdue({ redis, keys, queue, registries: targets, everyMs });
+      const knownForMs = nowMs - knownSinceMs;
+      const overdue = await hintOverdue({
+        redis,
+        keys,
+        queue,
+        registries: targets,
+        knownForMs,
+        everyMs,
+      });
       if (hints + overdue > 0) logger.info({ hints, overdue }, 'swept up what was left undone');
     },
     onError: (error) => logger.warn({ err: error }, 'could not sweep'),

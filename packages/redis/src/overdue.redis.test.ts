@@ -22,7 +22,7 @@ function createWorld() {
     ...redisHarness(test),
     queue,
     hint: (...registries: readonly RegistryConfig[]) =>
-      hintOverdue({ ...test, queue, registries, everyMs: 4_000 }),
+      hintOverdue({ ...test, queue, registries, knownForMs: 60_000, everyMs: 4_000 }),
     hints: async () => (await queue.getJobs(['prioritized'])).map(({ data }) => data),
   };
 }
@@ -89,6 +89,16 @@ test('a hint that waits is not added again; one that was taken is', async () => 
   await job?.remove();
   await hint(registry());
   expect(await hints()).toHaveLength(1);
+});
+
+test('one that was never tried has time to begin where it has only just become known', async () => {
+  const { redis, keys, queue } = createWorld();
+  const registries = [registry(), registry(EVERY_MINUTE, 'beta')];
+  await redis.hset(keys.status('beta'), { lastAttemptAt: LONG_AGO });
+  const options = { redis, keys, queue, registries, knownForMs: 10_000, everyMs: 4_000 };
+  expect(await hintOverdue(options)).toBe(1);
+  const [job] = await queue.getJobs(['prioritized']);
+  expect(job?.data.registry).toBe('beta');
 });
 
 test('while it is being run there is no hint', async () => {

@@ -11,8 +11,8 @@ import { stateOfNextTick } from './schedules.ts';
 const OVERDUE_AFTER_MS = 20_000;
 /** So many registries take Redis a millisecond. */
 const BATCH_SIZE = 250;
-/** In line, or being run: more of the same would only make it later. */
-const IN_LINE = new Set(['waiting', 'prioritized', 'active']);
+/** In line: more of the same would only make it later. Not `active`, which may be a job that nobody has any more. */
+const IN_LINE = new Set(['waiting', 'prioritized']);
 
 const findOverdueScript = luaScript('find-overdue');
 const overdueReply = z.array(z.int().positive());
@@ -22,6 +22,8 @@ export interface OverdueOptions {
   readonly keys: RedisKeys;
   readonly queue: SyncQueue;
   readonly registries: readonly RegistryConfig[];
+  /** For how long the caller has known them: those that were never tried are given their time to begin. */
+  readonly knownForMs: number;
   /** How often this is called by the whole fleet. */
   readonly everyMs: number;
 }
@@ -52,13 +54,15 @@ export async function hintOverdue(options: OverdueOptions): Promise<number> {
 }
 
 async function findOverdue(
-  { redis, keys }: Pick<OverdueOptions, 'redis' | 'keys'>,
+  { redis, keys, knownForMs, registries: all }: OverdueOptions,
   registries: readonly RegistryConfig[],
   nowMs: number,
 ): Promise<RegistryConfig[]> {
   const names = registries.flatMap(({ name }) => [keys.status(name), keys.control(name)]);
   const times = registries.map((registry) => iso(triedSinceMs(registry, nowMs)));
-  const numbers = overdueReply.parse(await findOverdueScript(redis, names, [iso(nowMs), ...times]));
+  const beginsMs = OVERDUE_AFTER_MS + (all.length / STARTS_PER_SECOND) * 1_000;
+  const args = [iso(nowMs), knownForMs > beginsMs ? 1 : 0, ...times];
+  const numbers = overdueReply.parse(await findOverdueScript(redis, names, args));
   return registries.filter((_, index) => numbers.includes(index + 1));
 }
 

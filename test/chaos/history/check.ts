@@ -71,9 +71,16 @@ function formatEvent(event: HistoryEvent, originMs: number): string {
   const at = `${((atMs - originMs) / 1_000).toFixed(3)} s`.padStart(10);
   const shown = Object.entries(fields).map(([name, value]) => {
     const text = name.endsWith('AtMs') || name === 'untilMs' ? secondsFrom(value, originMs) : value;
-    return `${name}=${typeof text === 'object' ? JSON.stringify(text) : text}`;
+    return `${name}=${Array.isArray(text) ? formatList(text) : text}`;
   });
   return `  ${at}  ${process.padEnd(12)} ${kind} ${shown.join(' ')}`;
+}
+
+const MOST_ITEMS = 5;
+
+function formatList(items: readonly unknown[]): string {
+  const rest = items.length - MOST_ITEMS;
+  return items.slice(0, MOST_ITEMS).join(',') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
 function secondsFrom(value: unknown, originMs: number): unknown {

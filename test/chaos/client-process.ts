@@ -1,0 +1,37 @@
+import path from 'node:path';
+import { type Lifetime, startProcess } from '@syncline/test/support';
+import type { HistoryRecorder } from './history/recorder.ts';
+import type { ClientProcessOptions } from './processes/client.ts';
+
+export interface StartClientOptions {
+  readonly options: ClientProcessOptions;
+  /** Where it writes its history. */
+  readonly directory: string;
+  readonly recorder: HistoryRecorder;
+  readonly lifetime: Lifetime;
+}
+
+/** Starts a program that uses the system, and has no part in it. */
+export async function startClientProcess({
+  options,
+  directory,
+  recorder,
+  lifetime,
+}: StartClientOptions): Promise<{ stop(): Promise<void> }> {
+  const name = `client-${options.does}`;
+  const file = path.join(directory, `${name}.ndjson`);
+  const process = await startProcess({
+    name,
+    entry: 'test/chaos/processes/client.ts',
+    args: [file, JSON.stringify(options)],
+    lifetime,
+  });
+  recorder.record({ kind: 'process-started', name, pid: process.pid });
+  return {
+    stop: async () => {
+      const { code } = await process.stop();
+      if (code !== 0) throw new Error(`${name} ended with ${code}:\n${process.output.tail()}`);
+      recorder.record({ kind: 'process-ended', name, how: 'stopped' });
+    },
+  };
+}
