@@ -39,7 +39,7 @@ test.concurrent(
         { atMs: 3_000, fault: 'kill-redis' },
         { atMs: 6_000, fault: 'kill-scheduler' },
         { atMs: 8_000, fault: 'kill-api' },
-        { atMs: 9_000, fault: 'fill-disk' },
+        { atMs: 9_000, fault: 'fill-memory' },
         { atMs: 10_000, fault: 'kill-worker' },
       ],
     });
