@@ -38,7 +38,10 @@ export interface OverdueOptions {
 export async function hintOverdue(options: OverdueOptions): Promise<number> {
   const { redis, queue, everyMs } = options;
   const nowMs = await redisNowMs(redis);
-  const registries = options.registries.filter(({ suspended }) => !suspended);
+  const wanted = options.registries.filter(({ suspended }) => !suspended);
+  // From another one each time: where very many are in line, those at the end come to be looked at too.
+  const first = Math.floor(Math.random() * wanted.length);
+  const registries = [...wanted.slice(first), ...wanted.slice(0, first)];
   let left = Math.ceil((STARTS_PER_SECOND * everyMs) / 1_000);
   let hints = 0;
   for (let start = 0; start < registries.length && left > 0; start += BATCH_SIZE) {
