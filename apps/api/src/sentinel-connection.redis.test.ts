@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect as connectSocket, createServer, type Socket } from 'node:net';
 import { connectRedis } from '@syncline/redis';
 import { connect, freePort, startReplicatedRedis, until } from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
@@ -111,4 +113,44 @@ test('sentinels that are away, or know no master of that name, are said to be', 
   expect(unknown.errors).toContainEqual(
     expect.stringMatching(/because ERR No such master with that name$/),
   );
+});
+
+test('a connection that is closed while it begins to listen again rejects nothing that nobody can catch', async () => {
+  const servers = await startReplicatedRedis();
+  const [sentinel] = servers.sentinels;
+  if (sentinel === undefined) throw new Error('there is one');
+  // Between us and the sentinel: it passes all on, but at the second time not the wish to listen.
+  const wishes: Socket[] = [];
+  const between = createServer((near) => {
+    const far = connectSocket(sentinel.port, '127.0.0.1');
+    far.on('error', () => {}).pipe(near.on('error', () => {}));
+    near.on('data', (bytes) => {
+      const isWish = /subscribe/i.test(bytes.toString());
+      if (isWish) wishes.push(near);
+      if (!isWish || wishes.length === 1) far.write(bytes);
+    });
+    near.once('close', () => far.destroy());
+  });
+  onTestFinished(() => void between.close());
+  between.listen(0, '127.0.0.1');
+  await once(between, 'listening');
+  const { port } = between.address() as AddressInfo;
+  const { redis } = connectIn('patient', servers.url.replace(/:\d+\//, `:${port}/`));
+  await redis.ping();
+  const direct = connect(sentinel.url);
+  await until(async () => String(await direct.client('LIST')).includes('cmd=subscribe'), {
+    what: 'the sentinel to be listened to',
+  });
+
+  const rejections: unknown[] = [];
+  const onRejection = (reason: unknown) => rejections.push(reason);
+  process.prependListener('unhandledRejection', onRejection);
+  onTestFinished(() => void process.off('unhandledRejection', onRejection));
+  wishes[0]?.destroy();
+  const again = await until(() => wishes[1], { what: 'it to be listened to again' });
+  redis.disconnect();
+  await once(again, 'close');
+  // Our end closes after the other one: whatever else is answered by then, it has.
+  for (let turn = 0; turn < 5; turn += 1) await direct.ping();
+  expect(rejections).toEqual([]);
 });

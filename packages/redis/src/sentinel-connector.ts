@@ -63,8 +63,8 @@ export class FollowingConnector extends SentinelConnector {
         this.#news = news;
         this.#leaveOld();
       });
-      // Rejected only where it is disconnected before.
-      listener.subscribe(SWITCHED).catch(() => {});
+      // Rejected where it is disconnected before. ioredis, which would subscribe again by itself, lets nobody catch that.
+      listener.on('ready', () => listener.subscribe(SWITCHED).catch(() => {}));
       return listener;
     });
   }
@@ -105,6 +105,7 @@ function listenerOptions(options: SentinelConnectionOptions) {
     ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
     ...(sentinelTLS === undefined ? {} : { tls: sentinelTLS }),
     connectTimeout,
+    autoResubscribe: false,
     // A sentinel is asked for no more than its news.
     enableReadyCheck: false,
     maxRetriesPerRequest: null,
