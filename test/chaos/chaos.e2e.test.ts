@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { temporaryDirectory, testLifetime } from '@syncline/test/support';
+import { temporaryDirectory } from '@syncline/test/support';
 import { expect, test } from 'vitest';
 import { formatViolation } from './history/check.ts';
 import { DEFAULT_PLAN, type Plan, SABOTAGED, SABOTAGES } from './plan.ts';
@@ -9,7 +9,9 @@ import { summarize } from './summary.ts';
 const TEST_TIMEOUT_MS = 240_000;
 
 async function play(changes: Partial<Plan>) {
-  const directory = path.join(await temporaryDirectory(), 'history');
+  // Of its own: of tests that run side by side, none knows which of them it is.
+  await using lifetime = new AsyncDisposableStack();
+  const directory = path.join(await temporaryDirectory(lifetime), 'history');
   const { history, broken } = await runChaos({
     plan: {
       ...DEFAULT_PLAN,
@@ -22,7 +24,7 @@ async function play(changes: Partial<Plan>) {
       ...changes,
     },
     directory,
-    lifetime: testLifetime,
+    lifetime,
     log: () => {},
   });
   return { history, broken };
