@@ -57,10 +57,6 @@ export class Fleet {
     this.#options = options;
   }
 
-  get members(): readonly Member[] {
-    return this.#members;
-  }
-
   of(role: Role): readonly Member[] {
     return this.#members.filter((member) => member.role === role);
   }

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { redisKeys } from '@syncline/contract';
 import { connectRedis } from '@syncline/redis';
+import { type Loop, startLoop } from '@syncline/runtime';
 import {
   generateRows,
   type Lifetime,
@@ -189,36 +189,19 @@ async function startAll(fleet: Fleet, { schedulers, workers, apis }: Plan): Prom
   ]);
 }
 
-interface Repetition {
-  stop(): Promise<void>;
-}
-
-/** Does something again and again, with pauses between. */
-function again(everyMs: number, act: () => Promise<void>): Repetition {
-  let stopped = false;
-  const run = async () => {
-    while (!stopped) {
-      await act();
-      await sleep(everyMs);
-    }
-  };
-  const running = run();
-  running.catch(() => {});
-  return {
-    stop: async () => {
-      stopped = true;
-      await running;
-    },
-  };
-}
-
 /** All rows say in which state of the upstream they are: a mix would be seen. */
-function changeStates(upstream: Upstream): Repetition {
+function changeStates(upstream: Upstream): Loop {
   const rows = generateRows({ count: ROW_COUNT, seed: 7 });
   let state = 0;
-  return again(NEW_STATE_EVERY_MS, async () => {
-    state += 1;
-    const description = `state ${state}`;
-    upstream.replace(rows.map((row) => ({ ...row, server: { ...row.server, description } })));
+  return startLoop({
+    everyMs: NEW_STATE_EVERY_MS,
+    pass: async () => {
+      state += 1;
+      const description = `state ${state}`;
+      upstream.replace(rows.map((row) => ({ ...row, server: { ...row.server, description } })));
+    },
+    onError: (error) => {
+      throw error;
+    },
   });
 }

@@ -2,6 +2,7 @@ import { readdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  ask,
   type Lifetime,
   type RedisServerHandle,
   startRedisServer,
@@ -144,17 +145,4 @@ export async function fillMemory(server: RedisServerHandle): Promise<() => Promi
     void (await ask(server, (redis) => redis.config('SET', 'maxmemory', bytes)));
   await setMaximum(1);
   return () => setMaximum(0);
-}
-
-async function ask(
-  { url }: RedisServerHandle,
-  question: (redis: Redis) => Promise<unknown>,
-): Promise<unknown> {
-  const redis = new Redis(url, { maxRetriesPerRequest: 1 });
-  redis.on('error', () => {});
-  try {
-    return await question(redis);
-  } finally {
-    redis.disconnect();
-  }
 }

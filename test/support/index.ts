@@ -22,6 +22,7 @@ export { nodeBinary, projectRoot } from './project.ts';
 export { connect, freshPrefix, keysOf, redisUrl, type TestRedis, testRedis } from './redis.ts';
 export { type RedisServerHandle, startRedisServer } from './redis-server.ts';
 export { type RegistryFile, writeRegistryFile } from './registry-file.ts';
+export { ask } from './replicated-redis/ask.ts';
 export {
   type ReplicatedRedis,
   type ReplicatedRedisOptions,

@@ -2,7 +2,7 @@
  * A program that uses the system while it is being hurt, until it is told to stop, and writes down what it was
  * told: `client.ts <file> <options as JSON>`.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { startLoop } from '@syncline/runtime';
 import { z } from 'zod';
 import { Clients } from '../clients.ts';
 import { openHistory } from '../history/recorder.ts';
@@ -27,19 +27,17 @@ const [file, options] = z
   .parse(process.argv.slice(2));
 const { does, seed, ...rest } = options;
 const clients = new Clients({ ...rest, recorder: openHistory(file), random: randomFrom(seed) });
-const stopping = new AbortController();
-process.once('SIGTERM', () => stopping.abort());
-
-/** Does something again and again, with pauses between. */
-async function again(everyMs: number, act: () => Promise<void>): Promise<void> {
-  while (!stopping.signal.aborted) {
-    await act();
-    await sleep(everyMs, undefined, { signal: stopping.signal }).catch(() => {});
-  }
-}
-
-await Promise.all(
+const acts: readonly (readonly [everyMs: number, pass: () => Promise<void>])[] =
   does === 'request'
-    ? [again(REQUEST_EVERY_MS, () => clients.request())]
-    : [again(POLL_EVERY_MS, () => clients.poll()), again(READ_EVERY_MS, () => clients.read())],
-);
+    ? [[REQUEST_EVERY_MS, () => clients.request()]]
+    : [
+        [POLL_EVERY_MS, () => clients.poll()],
+        [READ_EVERY_MS, () => clients.read()],
+      ];
+const loops = acts.map(([everyMs, pass]) => startLoop({ everyMs, pass, onError: rethrow }));
+process.once('SIGTERM', () => Promise.all(loops.map((loop) => loop.stop())));
+
+/** What is no answer is dealt with: whatever else is thrown is a mistake, and ends the process. */
+function rethrow(error: unknown): never {
+  throw error;
+}
