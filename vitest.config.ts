@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 const redis = { globalSetup: ['test/support/redis-global-setup.ts'] };
-/** These wait for Redis and for processes more than they compute. */
 const ALL_CORES = '100%';
+/** Of what waits for Redis and for processes more than it computes. */
+const WAITING_AT_ONCE = 4;
 
 export default defineConfig({
   test: {
@@ -27,7 +28,7 @@ export default defineConfig({
             '{packages,apps}/*/src/**/*.redis.test.ts',
             'test/{support,chaos}/**/*.redis.test.ts',
           ],
-          maxWorkers: ALL_CORES,
+          maxWorkers: WAITING_AT_ONCE,
           testTimeout: 20_000,
           hookTimeout: 20_000,
           ...redis,
@@ -37,8 +38,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts', 'test/chaos/**/*.e2e.test.ts'],
-          // Each file runs several processes of ours, and waits for them: more at once would measure the machine.
-          maxWorkers: 3,
+          maxWorkers: WAITING_AT_ONCE,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           ...redis,
