@@ -1,5 +1,6 @@
 import { type ConfigInput, OFFICIAL_META, redisKeys } from '@syncline/contract';
-import { expect, test } from 'vitest';
+import { startMonitor } from '@syncline/redis/testing';
+import { expect, onTestFinished, test } from 'vitest';
 import {
   connect,
   generateRows,
@@ -70,7 +71,8 @@ test('an unchanged source writes no rows and no runs, however often it is ticked
   const system = await startSystem({ config: fileRegistry(source.path) });
   await untilComplete(system.client, 'source');
   const before = await dataOf(system);
-  const monitored = await connect(system.redisUrl).monitor();
+  const monitored = await startMonitor(system.redisUrl);
+  onTestFinished(() => monitored.disconnect());
   const writes: string[] = [];
   let statusWrites = 0;
   monitored.on('monitor', (_time: string, [command = '', key = '']: string[]) => {

@@ -1,6 +1,6 @@
 import { registryConfigSchema } from '@syncline/contract';
 import { nextFiringMs } from '@syncline/sync';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
 import { redisNowMs } from './registry-reader.ts';
 import {
   ScheduleReconciler,
@@ -8,6 +8,7 @@ import {
   type WantedSchedule,
   wantedSchedule,
 } from './schedules.ts';
+import { startMonitor } from './testing/start-monitor.ts';
 import { type TestRedis, testQueue, testRedis } from './testing/test-redis.ts';
 
 const NOTHING = { added: 0, retimed: 0, removed: 0, healed: 0 };
@@ -26,7 +27,7 @@ function wanted(...names: readonly string[]): WantedSchedule[] {
 
 /** What the work between `begin` and the call of the result has written to Redis. */
 async function watchWrites({ redis, prefix }: TestRedis) {
-  const monitor = await redis.monitor();
+  const monitor = await startMonitor(inject('redisUrl'));
   onTestFinished(() => monitor.disconnect());
   const commands: string[] = [];
   monitor.on('monitor', (_time: string, [command = '', ...args]: string[]) => {

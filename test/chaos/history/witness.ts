@@ -4,7 +4,7 @@
  * without believing a worker, and also where a script is not what it should be.
  */
 import { phaseSchema, type RedisKeys } from '@syncline/contract';
-import { Redis } from 'ioredis';
+import { startMonitor } from '@syncline/redis/testing';
 import { z } from 'zod';
 import type { Happened } from './events.ts';
 import type { HistoryRecorder } from './recorder.ts';
@@ -164,24 +164,4 @@ export async function watchRedis(
       monitor.disconnect();
     },
   };
-}
-
-const MONITOR_TRIES = 20;
-
-/** On a busy Redis, the first command may come with the answer, before ioredis knows that it is monitoring. */
-async function startMonitor(url: string): Promise<Redis> {
-  for (let tries = 1; ; tries += 1) {
-    const monitor = new Redis(url, { monitor: true, retryStrategy: () => null });
-    const started = Promise.withResolvers<void>();
-    monitor.once('monitoring', started.resolve);
-    // Also later: it ends with the Redis that it watches.
-    monitor.on('error', started.reject);
-    try {
-      await started.promise;
-      return monitor;
-    } catch (error) {
-      monitor.disconnect();
-      if (tries === MONITOR_TRIES) throw error;
-    }
-  }
 }
