@@ -35,6 +35,8 @@ test.concurrent(
   'processes are killed and frozen, Redis and the network too, and all that is promised holds',
   async () => {
     const { history, broken } = await play({
+      // So that there is always a run to be hurt.
+      slowEvery: 1,
       faults: [
         { atMs: 500, fault: 'pause-worker' },
         { atMs: 2_000, fault: 'cut-redis' },

@@ -11,7 +11,7 @@ export interface StartClientOptions {
   readonly lifetime: Lifetime;
 }
 
-/** Starts a program that uses the system, and has no part in it. */
+/** Starts a program that uses the system, and has no part in it; resolves when it has begun. */
 export async function startClientProcess({
   options,
   directory,
@@ -27,6 +27,7 @@ export async function startClientProcess({
     lifetime,
   });
   recorder.record({ kind: 'process-started', name, pid: process.pid });
+  await process.waitForLog(({ msg }) => msg === 'begun', { what: `${name} to begin` });
   return {
     stop: async () => {
       const { code } = await process.stop();

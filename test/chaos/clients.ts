@@ -30,14 +30,21 @@ const pageSchema = z.looseObject({
 /** Programs that use the system while it is being hurt. What fails says nothing: it is asked again. */
 export class Clients {
   readonly #options: ClientOptions;
+  readonly #unasked: string[];
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#unasked = [...options.registries];
+  }
+
+  /** Asks for a sync of a registry that it has not asked for yet, while there is one. */
+  async requestNext(): Promise<void> {
+    const registry = this.#unasked.shift();
+    if (registry !== undefined) await this.request(registry);
   }
 
   /** Asks for a sync; remembered only where it was acknowledged. */
-  async request(): Promise<void> {
-    const registry = this.#pick(this.#options.registries);
+  async request(registry = this.#pick(this.#options.registries)): Promise<void> {
     const calledAtMs = machineMs();
     const answer = await this.#ask(`/v1/registries/${registry}/sync`, {
       method: 'POST',

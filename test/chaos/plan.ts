@@ -44,8 +44,10 @@ export interface Plan {
   readonly faults: readonly PlannedFault[];
   /** Besides: those that are run so seldom that no tick makes good what is left undone. */
   readonly seldom: number;
-  /** Whether clients ask for syncs, which are a sign of life too. */
-  readonly requests: 'some' | 'none';
+  /** What clients ask for, which is a sign of life too: any registry again and again, or each but once. */
+  readonly requests: 'some' | 'one-each' | 'none';
+  /** Of how many answers of the upstream one takes long. */
+  readonly slowEvery: number;
   /** How long it may take until all that was asked for is answered. */
   readonly settleMs: number;
   /** Takes out something that all rests on: the checker must see it. */
@@ -57,27 +59,35 @@ export const DEFAULT_PLAN = {
   apis: 2,
   seldom: 5,
   requests: 'some',
-  // The lock of a job that a worker has taken and not heard of, and the look for such jobs: 60 s, and 30 s.
+  slowEvery: 4,
+  // More than a job costs that a worker has taken and not heard of: 40 s, until it is another one's.
   settleMs: 120_000,
 } as const;
 
 export const SABOTAGES = ['fence', 'lease', 'sweep', 'watchdog'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
-/** The rule that is broken when processes do without something, and what brings it about soon. */
+/**
+ * The rule that is broken when processes do without something, and what brings it about soon. Where one is hurt, runs
+ * take long, so that there is one.
+ */
 export const SABOTAGED = {
   fence: {
     rule: 'I2',
-    plan: { durationMs: 5_000, faults: [{ atMs: 500, fault: 'pause-worker' }] },
+    plan: { durationMs: 5_000, faults: [{ atMs: 500, fault: 'pause-worker' }], slowEvery: 1 },
   },
-  lease: { rule: 'I1', plan: { durationMs: 5_000, faults: [] } },
+  // Runs displace each other until they count as crashed, and wait: nothing settles by then.
+  lease: { rule: 'I1', plan: { durationMs: 5_000, faults: [], settleMs: 10_000 } },
   sweep: {
     rule: 'recovery',
     plan: {
       durationMs: 5_000,
       faults: [{ atMs: 500, fault: 'kill-worker' }],
       registries: 0,
-      seldom: 9,
+      seldom: 20,
+      // Asked for again, a registry is run without any sweep.
+      requests: 'one-each',
+      slowEvery: 1,
       settleMs: 25_000,
     },
   },

@@ -9,8 +9,8 @@ import { openHistory } from '../history/recorder.ts';
 import { randomFrom } from '../plan.ts';
 
 const optionsSchema = z.object({
-  /** `request`: asks for syncs. `look`: reads copies, and states. */
-  does: z.enum(['request', 'look']),
+  /** `request`: asks for syncs. `request-each`: of each registry, once. `look`: reads copies, and states. */
+  does: z.enum(['request', 'request-each', 'look']),
   apis: z.array(z.string()),
   registries: z.array(z.string()),
   rowCount: z.int(),
@@ -27,14 +27,18 @@ const [file, options] = z
   .parse(process.argv.slice(2));
 const { does, seed, ...rest } = options;
 const clients = new Clients({ ...rest, recorder: openHistory(file), random: randomFrom(seed) });
-const acts: readonly (readonly [everyMs: number, pass: () => Promise<void>])[] =
-  does === 'request'
-    ? [[REQUEST_EVERY_MS, () => clients.request()]]
-    : [
-        [POLL_EVERY_MS, () => clients.poll()],
-        [READ_EVERY_MS, () => clients.read()],
-      ];
-const loops = acts.map(([everyMs, pass]) => startLoop({ everyMs, pass, onError: rethrow }));
+const begin = (everyMs: number, pass: () => Promise<void>) =>
+  startLoop({ everyMs, pass, onError: rethrow });
+const BEGIN = {
+  request: () => [begin(REQUEST_EVERY_MS, () => clients.request())],
+  'request-each': () => [begin(REQUEST_EVERY_MS, () => clients.requestNext())],
+  look: () => [
+    begin(POLL_EVERY_MS, () => clients.poll()),
+    begin(READ_EVERY_MS, () => clients.read()),
+  ],
+};
+const loops = BEGIN[does]();
+console.log(JSON.stringify({ level: 'info', msg: 'begun' }));
 process.once('SIGTERM', () => Promise.all(loops.map((loop) => loop.stop())));
 
 /** What is no answer is dealt with: whatever else is thrown is a mistake, and ends the process. */
