@@ -45,7 +45,7 @@ export interface Plan {
   /** Besides: those that are run so seldom that no tick makes good what is left undone. */
   readonly seldom: number;
   /** What clients ask for, which is a sign of life too: any registry again and again, or each but once. */
-  readonly requests: 'some' | 'one-each' | 'none';
+  readonly requests: 'any' | 'each' | 'none';
   /** Of how many answers of the upstream one takes long. */
   readonly slowEvery: number;
   /** How long it may take until all that was asked for is answered. */
@@ -58,7 +58,7 @@ export const DEFAULT_PLAN = {
   schedulers: 2,
   apis: 2,
   seldom: 5,
-  requests: 'some',
+  requests: 'any',
   slowEvery: 4,
   // More than a job costs that a worker has taken and not heard of: 40 s, until it is another one's.
   settleMs: 120_000,
@@ -86,7 +86,7 @@ export const SABOTAGED = {
       registries: 0,
       seldom: 20,
       // Asked for again, a registry is run without any sweep.
-      requests: 'one-each',
+      requests: 'each',
       slowEvery: 1,
       settleMs: 25_000,
     },

@@ -36,7 +36,6 @@ const UPSTREAM_DELAY_MS = 100;
 const LONG_UPSTREAM_DELAY_MS = 1_500;
 const NEW_STATE_EVERY_MS = 700;
 const FIRST_SYNCS_WITHIN_MS = 60_000;
-const REQUESTERS = { some: 'request', 'one-each': 'request-each' } as const;
 
 export interface ChaosOptions {
   readonly plan: Plan;
@@ -136,7 +135,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       log(String(error));
     },
   );
-  log(`${registries.length} registries are synced; the faults begin`);
+  log(`the faults begin, on ${registries.length} registries`);
   const startClient = (does: ClientProcessOptions['does'], seed: number) =>
     startClientProcess({
       directory,
@@ -148,7 +147,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const requesters =
     plan.requests === 'none'
       ? undefined
-      : await startClient(REQUESTERS[plan.requests], plan.seed + 1);
+      : await startClient(`request-${plan.requests}`, plan.seed + 1);
   await injector.inject(plan);
   await requesters?.stop();
   log('the faults are over');

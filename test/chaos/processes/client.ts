@@ -9,8 +9,8 @@ import { openHistory } from '../history/recorder.ts';
 import { randomFrom } from '../plan.ts';
 
 const optionsSchema = z.object({
-  /** `request`: asks for syncs. `request-each`: of each registry, once. `look`: reads copies, and states. */
-  does: z.enum(['request', 'request-each', 'look']),
+  /** `request-any`: asks for syncs. `request-each`: of each registry, once. `look`: reads copies, and states. */
+  does: z.enum(['request-any', 'request-each', 'look']),
   apis: z.array(z.string()),
   registries: z.array(z.string()),
   rowCount: z.int(),
@@ -30,7 +30,7 @@ const clients = new Clients({ ...rest, recorder: openHistory(file), random: rand
 const begin = (everyMs: number, pass: () => Promise<void>) =>
   startLoop({ everyMs, pass, onError: rethrow });
 const BEGIN = {
-  request: () => [begin(REQUEST_EVERY_MS, () => clients.request())],
+  'request-any': () => [begin(REQUEST_EVERY_MS, () => clients.request())],
   'request-each': () => [begin(REQUEST_EVERY_MS, () => clients.requestNext())],
   look: () => [
     begin(POLL_EVERY_MS, () => clients.poll()),
