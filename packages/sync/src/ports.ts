@@ -38,16 +38,19 @@ export interface AcquireOptions {
   readonly wish: Wish;
 }
 
+/** The lease, and what was stored when it was taken. */
+export interface Acquired {
+  readonly state: 'acquired';
+  readonly lease: Lease;
+  /** Epoch milliseconds by the store's clock, at the moment of acquisition. */
+  readonly nowMs: number;
+  /** As the runs before this one left it, but `startsWithoutFinish` counts this one. */
+  readonly status: SyncStatus;
+  readonly control: Control;
+}
+
 export type Acquisition =
-  | {
-      readonly state: 'acquired';
-      readonly lease: Lease;
-      /** Epoch milliseconds by the store's clock, at the moment of acquisition. */
-      readonly nowMs: number;
-      /** As the runs before this one left it, but `startsWithoutFinish` counts this one. */
-      readonly status: SyncStatus;
-      readonly control: Control;
-    }
+  | Acquired
   | { readonly state: 'busy'; readonly owner: string; readonly leaseUntilMs: number }
   | { readonly state: 'answered' };
 
@@ -204,7 +207,7 @@ export type TickResult =
   | { readonly state: 'quiet' }
   /** Another run is under way. A request stays counted: whoever finishes runs it next. */
   | { readonly state: 'busy' }
-  /** A run has answered the request already. */
+  /** A run has answered the request already, or the tick, while it waited for its turn. */
   | { readonly state: 'answered' }
   /** The process stops, and the run had not begun. */
   | { readonly state: 'stopped' }

@@ -1,11 +1,7 @@
 import { type Control, type RegistryConfig, SynclineError, type Trigger } from '@syncline/contract';
 import { Interruption, type Moment } from './lease-keeper.ts';
-import { type Acquisition, fencingToken, type Lease, type RunContext, type Tick } from './ports.ts';
+import { type Acquired, fencingToken, type Lease, type RunContext, type Tick } from './ports.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
-
-type Acquired = Extract<Acquisition, { state: 'acquired' }> & {
-  readonly askedAt: Moment;
-};
 
 /** Progress of a long run is worth a write this often. */
 const REPORT_EVERY_MS = 2_000;
@@ -21,7 +17,12 @@ export function startRun(
     registry,
     acquisition,
     stop,
-  }: { tick: Tick; registry: RegistryConfig; acquisition: Acquired; stop: AbortSignal },
+  }: {
+    tick: Tick;
+    registry: RegistryConfig;
+    acquisition: Acquired & { readonly askedAt: Moment };
+    stop: AbortSignal;
+  },
 ): { context: RunContext; end: () => void } {
   const { clock } = deps;
   const { lease, nowMs, control } = acquisition;

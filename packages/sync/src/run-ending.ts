@@ -5,6 +5,7 @@ import {
   runId,
   type StatusChanges,
   SynclineError,
+  type SyncStatus,
   settledPhase,
   toSynclineError,
 } from '@syncline/contract';
@@ -27,7 +28,7 @@ export interface Ending {
 
 /** Nothing was done and nothing is said: the registry is as it was before the run. */
 export function untouched(context: RunContext): Ending {
-  const changes = { startsWithoutFinish: startsBefore(context) };
+  const changes = { startsWithoutFinish: startsBefore(context.status) };
   return { outcome: 'interrupted', changes, details: {} };
 }
 
@@ -41,7 +42,7 @@ export function notNeeded(context: RunContext, decision: SyncDecision & { sync: 
   const { reason, because, message, revision } = decision;
   if (because === 'skipped') {
     // It has not been tried, so that nothing is known of whether it lives through a run.
-    const untried = { startsWithoutFinish: startsBefore(context) };
+    const untried = { startsWithoutFinish: startsBefore(context.status) };
     // What a failing registry waits for is known; what it failed of must stay to be seen.
     const changes = reason === 'backing-off' ? untried : { ...untried, reason, message };
     return { outcome: 'skipped', changes, details: { reason } };
@@ -193,7 +194,8 @@ export function poisoned(context: RunContext, options: FailureOptions): Ending {
   };
 }
 
-function startsBefore({ status }: RunContext): number {
+/** What `startsWithoutFinish` was before the run that the status counts already. */
+export function startsBefore(status: SyncStatus): number {
   return Math.max(0, status.startsWithoutFinish - 1);
 }
 

@@ -1,5 +1,9 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { IngestPool } from './ingest/ingest-pool.ts';
+import { createManager } from './manager.ts';
+import { createProcessRuns } from './process-runs.ts';
+import type { SyncDependencies } from './sync-dependencies.ts';
+import { syncRegistry } from './sync-registry.ts';
 import {
   configOf,
   createSyncHarness,
@@ -7,6 +11,7 @@ import {
   request,
   type SyncHarness,
   servers,
+  sourceOf,
   suiteIngestPool,
   TICK,
   untilAborted,
@@ -235,6 +240,95 @@ describe('crowded', () => {
     const free = single.slots.tryTake();
     expect(free).toBeDefined();
     free?.release();
+  });
+});
+
+describe('ticks of one registry that wait at two workers', () => {
+  const full = new IngestPool({ heavyRuns: 1 });
+  const roomy = new IngestPool({ heavyRuns: 1 });
+  afterAll(() => Promise.all([full.close(), roomy.close()]));
+
+  /** Alice has no slot free, and a tick that waits for one; `release` frees it. Bob has one. */
+  async function startTwo(tick = TICK) {
+    const sync = createSyncHarness({ ingest: full });
+    const slot = full.slots.tryTake();
+    const waiting = sync.sync(tick);
+    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('alpha'));
+    const { upstream, snapshots } = sync;
+    const manager = createManager({
+      createSource: () => sourceOf(upstream),
+      ingest: roomy,
+      snapshots,
+    });
+    const processRuns = createProcessRuns({ graceMs: 50, turnMs: 60_000 });
+    const bob: SyncDependencies = { ...sync.deps, owner: 'bob', manager, processRuns };
+    return {
+      sync,
+      atBob: (stop = new AbortController().signal) => syncRegistry(bob, TICK, stop),
+      /** What comes of the tick that waits. */
+      release: () => {
+        slot?.release();
+        return waiting;
+      },
+    };
+  }
+
+  test('come to one run', async () => {
+    const { sync, atBob, release } = await startTwo();
+    sync.clock.advance(1);
+    const run = ran(await atBob());
+    const before = sync.status();
+    expect(await release()).toEqual({ state: 'answered' });
+    expect(sync.upstream.counts).toEqual({ probes: 0, fetches: 1 });
+    expect(sync.state.of('alpha').runs).toEqual([run]);
+    expect(sync.status()).toEqual({ ...before, term: expect.any(String) });
+    expect(full.slots.tryTake()?.release()).toBeUndefined();
+  });
+
+  test('come to two where the first was not carried through', async () => {
+    const { sync, atBob, release } = await startTwo();
+    sync.upstream.beforeFetch = untilAborted;
+    const stop = new AbortController();
+    const stopped = atBob(stop.signal);
+    await vi.waitFor(() => expect(sync.upstream.counts.fetches).toBe(1));
+    stop.abort();
+    expect(ran(await stopped)).toMatchObject({ outcome: 'interrupted' });
+    sync.upstream.beforeFetch = () => {};
+    expect(ran(await release())).toMatchObject({ outcome: 'published' });
+  });
+
+  test('where the run has failed, the one that waits leaves the next try to its time', async () => {
+    const { sync, atBob, release } = await startTwo();
+    sync.upstream.beforeFetch = () => {
+      throw new Error('upstream is broken');
+    };
+    expect(ran(await atBob())).toMatchObject({ outcome: 'failed' });
+    expect(ran(await release())).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
+    expect(sync.upstream.counts.fetches).toBe(1);
+  });
+
+  test('a request that has joined the one that waits is answered by it', async () => {
+    const { sync, atBob, release } = await startTwo();
+    await atBob();
+    expect(await sync.sync(request({ force: true }))).toEqual({ state: 'busy' });
+    expect(ran(await release())).toMatchObject({ trigger: 'manual', handledRequest: 1 });
+  });
+
+  test('a request that comes while the lease is given back is answered too', async () => {
+    const { sync, atBob, release } = await startTwo();
+    await atBob();
+    const { runStore } = sync.deps;
+    vi.spyOn(runStore, 'finish').mockImplementationOnce(async (...args) => {
+      expect(await sync.sync(request())).toEqual({ state: 'busy' });
+      return runStore.finish(...args);
+    });
+    expect(ran(await release())).toMatchObject({ handledRequest: 1 });
+  });
+
+  test('one for a new config is run, whatever the others were for', async () => {
+    const { atBob, release } = await startTwo({ ...TICK, trigger: 'config' });
+    await atBob();
+    expect(ran(await release())).toMatchObject({ outcome: 'unchanged' });
   });
 });
 

@@ -13,7 +13,15 @@ import {
 import { type Moment, momentOf } from './lease-keeper.ts';
 import type { SyncDecision } from './manager.ts';
 import { type Crowd, type Places, releasePlaces, takeTurn, waitForPlace } from './places.ts';
-import type { Acquisition, ConfigSource, Finished, RunContext, Tick, TickResult } from './ports.ts';
+import type {
+  Acquired,
+  Acquisition,
+  ConfigSource,
+  Finished,
+  RunContext,
+  Tick,
+  TickResult,
+} from './ports.ts';
 import { startRun } from './run-context.ts';
 import {
   type Ending,
@@ -25,6 +33,7 @@ import {
   performed,
   poisoned,
   runRecord,
+  startsBefore,
   statusChanges,
   untouched,
 } from './run-ending.ts';
@@ -49,7 +58,7 @@ export async function syncRegistry(
     return { state: 'quiet' };
   }
   const places: Places = {};
-  let attempt = tick;
+  let attempt: Attempt = tick;
   try {
     for (;;) {
       const result = await runOnce(deps, attempt, { stop, places });
@@ -57,22 +66,32 @@ export async function syncRegistry(
       // Others may run this registry while we wait: the lease is free, and the request is counted.
       const waited = await waitForPlace(deps, tick, { crowd: result.crowd, places, stop });
       if (waited !== undefined) return waited;
-      attempt = { ...tick, wish: result.wish };
+      attempt = { ...tick, wish: result.wish, waitingSinceMs: result.sinceMs };
     }
   } finally {
     releasePlaces(places);
   }
 }
 
-type Attempt =
+interface Attempt extends Tick {
+  /** By the store's clock; absent where it has not waited for a place. */
+  readonly waitingSinceMs?: number;
+}
+
+type Attempted =
   | TickResult
-  | { readonly state: 'crowded'; readonly crowd: Crowd; readonly wish: Tick['wish'] };
+  | {
+      readonly state: 'crowded';
+      readonly crowd: Crowd;
+      readonly wish: Tick['wish'];
+      readonly sinceMs: number;
+    };
 
 async function runOnce(
   deps: SyncDependencies,
-  tick: Tick,
+  tick: Attempt,
   { stop, places }: { stop: AbortSignal; places: Places },
-): Promise<Attempt> {
+): Promise<Attempted> {
   const acquisition = await acquire(deps, tick);
   if (acquisition.state === 'answered') return { state: 'answered' };
   if (acquisition.state === 'busy') {
@@ -82,9 +101,13 @@ async function runOnce(
 
   const registry = deps.config.registry(tick.registry);
   if (registry === undefined) {
-    const changes = { startsWithoutFinish: 0, phase: settledPhase(acquisition.status) };
-    await deps.runStore.finish(acquisition.lease, { changes });
+    await giveBack(deps, acquisition);
     return { state: 'unknown-registry' };
+  }
+  if (wasRunWhileWaiting(tick, acquisition)) {
+    const { openRequest: request } = await giveBack(deps, acquisition);
+    if (request === undefined) return { state: 'answered' };
+    return runOnce(deps, { ...tick, wish: { kind: 'hint', request } }, { stop, places });
   }
   const { context, end } = startRun(deps, { tick, registry, acquisition, stop });
   const random = deps.random();
@@ -110,6 +133,26 @@ async function runOnce(
   }
   // The only place where a run's status is written, and it is written whatever happened above.
   return finish(deps, { context, ending, end, crowd });
+}
+
+/** Ticks of a registry may wait at many workers; one run is what they all come to. */
+function wasRunWhileWaiting(
+  { trigger, waitingSinceMs }: Attempt,
+  { status, control }: Acquired,
+): boolean {
+  if (waitingSinceMs === undefined || trigger !== 'schedule') return false;
+  if (control.requested > control.handled) return false;
+  return Date.parse(status.lastSuccessAt ?? '') >= waitingSinceMs;
+}
+
+/** Frees a lease under which nothing was done. */
+async function giveBack(
+  { runStore }: SyncDependencies,
+  { lease, status }: Acquired,
+): Promise<{ openRequest?: number | undefined }> {
+  const changes = { startsWithoutFinish: startsBefore(status), phase: settledPhase(status) };
+  const finished = await runStore.finish(lease, { changes });
+  return finished.state === 'finished' ? finished : {};
 }
 
 async function decide(deps: SyncDependencies, context: RunContext): Promise<SyncDecision> {
@@ -153,7 +196,7 @@ async function finish(
     end: () => void;
     crowd: Crowd | undefined;
   },
-): Promise<Attempt> {
+): Promise<Attempted> {
   const { context, crowd } = run;
   let written: Awaited<ReturnType<typeof write>>;
   try {
@@ -166,7 +209,7 @@ async function finish(
     const { requested, handled } = context.control;
     const wish: Tick['wish'] =
       requested > handled ? { kind: 'hint', request: requested } : { kind: 'tick' };
-    return { state: 'crowded', crowd, wish };
+    return { state: 'crowded', crowd, wish, sinceMs: context.startedAtMs };
   }
   if (finished.state === 'refused') deps.observer.fencedWriteRefused();
   if (finished.state === 'finished') remember(deps, context, changes);

@@ -212,6 +212,7 @@ const RIGHT: readonly Case[] = [
       fault(21_000, { fault: 'fill-memory', target: 'redis' }),
       at(24_000, { kind: 'redis-back' }, 'harness'),
       acquired(32_000, '100'),
+      called(32_001, '100'),
     ],
   },
   {
@@ -289,6 +290,18 @@ const RIGHT: readonly Case[] = [
       ...run(10, '100'),
       config(1_000, 'beta'),
       acquired(2_000, '200'),
+      called(2_001, '200'),
+    ],
+  },
+  {
+    what: 'a lease of what was dropped long ago, by one who learns that in the same moment',
+    events: [
+      config(0, 'alpha', 'beta'),
+      ...run(10, '100'),
+      config(1_000, 'beta'),
+      acquired(12_000, '200'),
+      tried(12_005, '200', { outcome: undefined }),
+      answered(12_010, '200', { calledAtMs: 12_005 }),
     ],
   },
   {
@@ -574,6 +587,30 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
       ...run(10, '100'),
       config(1_000, 'beta'),
       ...run(12_000, '200'),
+    ],
+    says: /alpha: run, though the config had dropped it/,
+  },
+  {
+    rule: 'I7',
+    what: 'upstream asked long after the config dropped the registry, by a run that says no more',
+    events: [
+      config(0, 'alpha', 'beta'),
+      ...run(10, '100'),
+      config(1_000, 'beta'),
+      acquired(12_000, '200'),
+      called(12_001, '200'),
+    ],
+    says: /alpha: run, though the config had dropped it/,
+  },
+  {
+    rule: 'I7',
+    what: 'a lease that is held on to long after the config dropped the registry',
+    events: [
+      config(0, 'alpha', 'beta'),
+      ...run(10, '100'),
+      config(1_000, 'beta'),
+      acquired(12_000, '200'),
+      renewed(16_000, '200'),
     ],
     says: /alpha: run, though the config had dropped it/,
   },

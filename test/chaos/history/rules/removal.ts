@@ -1,5 +1,12 @@
 import type { EventOf } from '../events.ts';
+import type { RunEvents } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
+
+/** Whether anything came of a lease: not where its holder finds in the same moment that it has nothing to run. */
+function wasRun({ called, renewed, tried }: RunEvents): boolean {
+  const hasOutcome = tried.some(({ outcome }) => outcome !== undefined);
+  return called.length > 0 || renewed.length > 0 || hasOutcome;
+}
 
 /** I7. */
 export const removal: Rule = {
@@ -20,7 +27,7 @@ export const removal: Rule = {
     };
     const runs = history.of('lease-acquired').flatMap((event): Violation[] => {
       const before = configs.findLast((config) => isDueAt(config, event.atMs));
-      if (before === undefined) return [];
+      if (before === undefined || !wasRun(history.run(event))) return [];
       const since = configs.filter(({ atMs }) => atMs > before.atMs && atMs < event.atMs);
       const isNamed = [before, ...since].some((it) => it.registries.includes(event.registry));
       if (isNamed) return [];
