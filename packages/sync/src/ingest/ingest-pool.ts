@@ -3,6 +3,7 @@ import { SynclineError, toSynclineError } from '@syncline/contract';
 import { Piscina } from 'piscina';
 import type { Blob } from '../ports.ts';
 import type { BodyOrigin } from '../sources/source.ts';
+import { claimEnd, createEndLock, type EndLock } from '../undisturbed.ts';
 import type {
   IngestAnswer,
   IngestEnd,
@@ -63,6 +64,8 @@ export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'prev
 export class IngestPool {
   readonly slots: Slots;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
+  /** Of all threads that work. */
+  readonly #endLocks = new Set<EndLock>();
 
   constructor({ heavyRuns, threadHeapMb = 768 }: IngestPoolOptions) {
     const maxLent = LENT_PER_SLOT * heavyRuns;
@@ -84,8 +87,9 @@ export class IngestPool {
   /** Starts a session in a thread. */
   open({ signal, slot: _slot, ...options }: OpenOptions): IngestSession {
     const { port1: port, port2 } = new MessageChannel();
-    const task: IngestTask = { ...options, port: port2, maxRows: MAX_ROWS };
-    const ended = this.#threads.run(task, { transferList: [port2], signal }).then(
+    const endLock = createEndLock();
+    const task: IngestTask = { ...options, port: port2, endLock, maxRows: MAX_ROWS };
+    const ended = this.#run(task, signal).then(
       (end) => {
         throw endError(end);
       },
@@ -98,7 +102,23 @@ export class IngestPool {
     return new ThreadSession(port, ended);
   }
 
+  async #run(task: IngestTask, signal: AbortSignal): Promise<IngestEnd> {
+    const { port, endLock } = task;
+    const thread = new AbortController();
+    const end = () => void claimEnd(endLock).then(() => thread.abort(signal.reason));
+    if (signal.aborted) thread.abort(signal.reason);
+    else signal.addEventListener('abort', end, { once: true });
+    this.#endLocks.add(endLock);
+    try {
+      return await this.#threads.run(task, { transferList: [port], signal: thread.signal });
+    } finally {
+      this.#endLocks.delete(endLock);
+      signal.removeEventListener('abort', end);
+    }
+  }
+
   async close(): Promise<void> {
+    await Promise.all([...this.#endLocks].map(claimEnd));
     await this.#threads.destroy();
   }
 }

@@ -10,6 +10,7 @@ import type { AttachmentDraft } from '../snapshot/attachment.ts';
 import { SnapshotBuilder } from '../snapshot/build.ts';
 import { DiffCollector } from '../snapshot/diff-collector.ts';
 import { decodeManifest } from '../snapshot/manifest.ts';
+import { respect } from '../undisturbed.ts';
 import type {
   IngestAnswer,
   IngestEnd,
@@ -20,7 +21,8 @@ import type {
 import { OutOfOrder, RowCollector } from './row-collector.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
-  const { port, previous, filter, maxRows, order, detail } = task;
+  const { port, endLock, previous, filter, maxRows, order, detail } = task;
+  respect(endLock);
   const inbox = new Inbox(port);
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {

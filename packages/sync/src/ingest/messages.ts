@@ -3,11 +3,13 @@ import type { ErrorCode, Filter } from '@syncline/contract';
 import type { Blob } from '../ports.ts';
 import type { BuiltSnapshot } from '../snapshot/build.ts';
 import type { BodyOrigin } from '../sources/source.ts';
+import type { EndLock } from '../undisturbed.ts';
 import type { BodySummary, CollectedTotals, RowCollectorOptions } from './row-collector.ts';
 
 /** What a thread is started with. */
 export interface IngestTask {
   readonly port: MessagePort;
+  readonly endLock: EndLock;
   readonly filter: Filter;
   readonly maxRows: number;
   readonly order: RowCollectorOptions['order'];

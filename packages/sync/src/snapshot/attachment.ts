@@ -1,8 +1,8 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 import type { Blob } from '../ports.ts';
 import { sha256 } from './digest.ts';
+import { compress, decompress } from './zstd.ts';
 
 /** All skills, or all plugins, of a registry have at most so many characters of JSON. */
 export const MAX_ATTACHMENT_CHARACTERS = 32 * 1024 * 1024;
@@ -42,7 +42,7 @@ export function attach(
       const contentDigest = sha256(json).slice(0, 32);
       const known = previous.find((it) => it.kind === kind && it.contentDigest === contentDigest);
       if (known !== undefined) return known;
-      const bytes = zstdCompressSync(json);
+      const bytes = compress(json);
       const digest = sha256(bytes);
       newBlobs.push({ digest, bytes });
       return { kind, digest, contentDigest, count: items.length };
@@ -66,7 +66,7 @@ export function decodeAttachment({ digest, bytes }: Blob): unknown[] {
 /** `undefined`, which is no list either, where the bytes are of another make. */
 function parse(bytes: Uint8Array): unknown {
   try {
-    const json = zstdDecompressSync(bytes, { maxOutputLength: MAX_ATTACHMENT_BYTES });
+    const json = decompress(bytes, { maxBytes: MAX_ATTACHMENT_BYTES });
     return JSON.parse(json.toString('utf8'));
   } catch {
     return undefined;

@@ -1,8 +1,8 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { type JsonObject, SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 import type { Blob } from '../ports.ts';
 import { sha256 } from './digest.ts';
+import { compress, decompress } from './zstd.ts';
 
 const CHUNK_SCHEMA_VERSION = 1;
 /** A chunk holds at most 128 rows of at most 1 MiB, so what claims to be larger is not one of ours. */
@@ -62,14 +62,14 @@ export function encodeChunk(
 ): Blob {
   const updatedAt = times.map(({ updatedAtMs }) => updatedAtMs).join(',');
   const firstSeenAt = times.map(({ firstSeenAtMs }) => firstSeenAtMs).join(',');
-  const bytes = zstdCompressSync(
+  const bytes = compress(
     Buffer.concat([
       Buffer.from(`{"v":${CHUNK_SCHEMA_VERSION},`),
       content.bytes,
       Buffer.from(`,"updatedAt":[${updatedAt}],"firstSeenAt":[${firstSeenAt}]}`),
     ]),
     // The next levels take half as long again, and save a fiftieth.
-    { params: { [constants.ZSTD_c_compressionLevel]: 1 } },
+    { level: 1 },
   );
   return { digest: sha256(bytes), bytes };
 }
@@ -96,7 +96,7 @@ export function decodeChunk({ digest, bytes }: Blob): Chunk {
 /** `undefined`, which is no chunk either, where the bytes are of another make. */
 function parseBytes(bytes: Uint8Array): unknown {
   try {
-    const text = zstdDecompressSync(bytes, { maxOutputLength: MAX_CHUNK_BYTES }).toString('utf8');
+    const text = decompress(bytes, { maxBytes: MAX_CHUNK_BYTES }).toString('utf8');
     return JSON.parse(text);
   } catch {
     return undefined;

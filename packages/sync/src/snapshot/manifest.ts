@@ -1,10 +1,10 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { SynclineError } from '@syncline/contract';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import type { Blob } from '../ports.ts';
 import { type Attachment, attachmentSchema } from './attachment.ts';
 import { sha256 } from './digest.ts';
+import { compress, decompress } from './zstd.ts';
 
 const MANIFEST_SCHEMA_VERSION = 1;
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
@@ -89,7 +89,7 @@ export function encodeManifest(manifest: Manifest): Blob {
     contentDigests: Buffer.from(chunks.map(({ contentDigest }) => contentDigest).join(''), 'hex'),
     newest: chunks.map(({ newestMs }) => newestMs),
   });
-  const bytes = zstdCompressSync(packed);
+  const bytes = compress(packed);
   return { digest: sha256(bytes), bytes };
 }
 
@@ -129,7 +129,7 @@ export function decodeManifest({ digest, bytes }: Blob): Manifest {
 /** `undefined`, which is no manifest either, where the bytes are of another make. */
 function unpackBytes(bytes: Uint8Array): unknown {
   try {
-    return unpack(zstdDecompressSync(bytes, { maxOutputLength: MAX_MANIFEST_BYTES }));
+    return unpack(decompress(bytes, { maxBytes: MAX_MANIFEST_BYTES }));
   } catch {
     return undefined;
   }
