@@ -50,6 +50,7 @@ import {
   createCanary,
   WEDGED_AFTER_MS,
 } from './canary.ts';
+import { knownSince } from './known-since.ts';
 import { createPreviewHandler } from './preview-handler.ts';
 
 /** How often the fleet looks for what was left undone; with the lease's 12 s, what a kill costs. */
@@ -199,22 +200,22 @@ function startSweeper(
 ): Loop {
   const { redis, keys, queue, owner, config, logger } = of;
   let current: Config | undefined;
-  let knownSinceMs = 0;
+  let knownSinceMs: ReadonlyMap<string, number> = new Map();
   return startLoop({
     everyMs: SWEEP_EVERY_MS,
     pass: async () => {
       await config.refresh();
       const nowMs = performance.now();
+      const targets = config.targets();
+      const names = targets.map(({ name }) => name);
       if (config.current() !== current) {
         current = config.current();
-        knownSinceMs = nowMs;
+        knownSinceMs = knownSince(knownSinceMs, { names, nowMs });
       }
-      const targets = config.targets();
       const everyMs = SWEEP_EVERY_MS;
-      const registries = targets.map(({ name }) => name);
-      const hints = await sweep({ redis, keys, queue, registries, owner, everyMs });
+      const hints = await sweep({ redis, keys, queue, registries: names, owner, everyMs });
       if (hints === undefined) return;
-      const knownForMs = nowMs - knownSinceMs;
+      const knownForMs = (name: string) => nowMs - (knownSinceMs.get(name) ?? nowMs);
       const overdue = await hintOverdue({
         redis,
         keys,

@@ -1,6 +1,7 @@
-import { type RegistryConfig, registryConfigSchema } from '@syncline/contract';
+import { QUEUE_NAME, type RegistryConfig, registryConfigSchema } from '@syncline/contract';
 import { acquire } from '@syncline/sync/testing';
-import { expect, test } from 'vitest';
+import { Worker } from 'bullmq';
+import { expect, onTestFinished, test } from 'vitest';
 import { hintOverdue } from './overdue.ts';
 import { ScheduleReconciler, wantedSchedule } from './schedules.ts';
 import { redisHarness, testQueue, testRedis } from './testing/test-redis.ts';
@@ -22,7 +23,7 @@ function createWorld() {
     ...redisHarness(test),
     queue,
     hint: (...registries: readonly RegistryConfig[]) =>
-      hintOverdue({ ...test, queue, registries, knownForMs: 60_000, everyMs: 4_000 }),
+      hintOverdue({ ...test, queue, registries, knownForMs: () => 60_000, everyMs: 4_000 }),
     hints: async () => (await queue.getJobs(['prioritized'])).map(({ data }) => data),
   };
 }
@@ -91,14 +92,30 @@ test('a hint that waits is not added again; one that was taken is', async () => 
   expect(await hints()).toHaveLength(1);
 });
 
+test('one that a worker has taken, and says nothing of, keeps no other worker from the registry', async () => {
+  const { hint, hints, redis, keys } = createWorld();
+  await hint(registry());
+  const worker = new Worker(QUEUE_NAME, undefined, {
+    connection: redis,
+    prefix: keys.queuePrefix,
+    skipVersionCheck: true,
+  });
+  onTestFinished(() => worker.close());
+  expect(await worker.getNextJob('token')).toBeDefined();
+  await hint(registry());
+  await hint(registry());
+  expect(await hints()).toHaveLength(1);
+});
+
 test('one that was never tried has time to begin where it has only just become known', async () => {
-  const { redis, keys, queue } = createWorld();
-  const registries = [registry(), registry(EVERY_MINUTE, 'beta')];
-  await redis.hset(keys.status('beta'), { lastAttemptAt: LONG_AGO });
-  const options = { redis, keys, queue, registries, knownForMs: 10_000, everyMs: 4_000 };
-  expect(await hintOverdue(options)).toBe(1);
-  const [job] = await queue.getJobs(['prioritized']);
-  expect(job?.data.registry).toBe('beta');
+  const { redis, keys, queue, hints } = createWorld();
+  const registries = ['new', 'tried', 'old'].map((name) => registry(EVERY_MINUTE, name));
+  await redis.hset(keys.status('tried'), { lastAttemptAt: LONG_AGO });
+  const knownForMs = (name: string) => (name === 'old' ? 60_000 : 10_000);
+  const options = { redis, keys, queue, registries, knownForMs, everyMs: 4_000 };
+  expect(await hintOverdue(options)).toBe(2);
+  const hinted = (await hints()).map((hint) => hint.registry);
+  expect(hinted.toSorted()).toEqual(['old', 'tried']);
 });
 
 test('while it is being run there is no hint', async () => {

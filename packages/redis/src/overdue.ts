@@ -3,7 +3,7 @@ import { lastFiringMs } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from './lua-script.ts';
-import { addHint, STARTS_PER_SECOND, type SyncQueue } from './queue.ts';
+import { addHint, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from './queue.ts';
 import { redisNowMs } from './registry-reader.ts';
 import { stateOfNextTick } from './schedules.ts';
 
@@ -15,15 +15,15 @@ const BATCH_SIZE = 250;
 const IN_LINE = new Set(['waiting', 'prioritized']);
 
 const findOverdueScript = luaScript('find-overdue');
-const overdueReply = z.array(z.int().positive());
+const overdueReply = z.array(z.int());
 
 export interface OverdueOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly queue: SyncQueue;
   readonly registries: readonly RegistryConfig[];
-  /** For how long the caller has known them: those that were never tried are given their time to begin. */
-  readonly knownForMs: number;
+  /** For how long the caller has known a registry: one that was never tried is given its time to begin. */
+  readonly knownForMs: (registry: string) => number;
   /** How often this is called by the whole fleet. */
   readonly everyMs: number;
 }
@@ -49,7 +49,8 @@ export async function hintOverdue(options: OverdueOptions): Promise<number> {
     for (const { name } of found.slice(0, left)) {
       left -= 1;
       if (IN_LINE.has(await stateOfNextTick({ redis, queue }, name))) continue;
-      await addHint(queue, { kind: 'overdue', registry: name });
+      const state = await queue.getJobState(overdueJobId(name, { isRepeated: false }));
+      await addHint(queue, { kind: 'overdue', registry: name, isRepeated: state === 'active' });
       hints += 1;
     }
   }
@@ -63,10 +64,13 @@ async function findOverdue(
 ): Promise<RegistryConfig[]> {
   const names = registries.flatMap(({ name }) => [keys.status(name), keys.control(name)]);
   const times = registries.map((registry) => iso(triedSinceMs(registry, nowMs)));
+  const numbers = overdueReply.parse(await findOverdueScript(redis, names, [iso(nowMs), ...times]));
+  const found = new Set(numbers);
   const beginsMs = OVERDUE_AFTER_MS + (all.length / STARTS_PER_SECOND) * 1_000;
-  const args = [iso(nowMs), knownForMs > beginsMs ? 1 : 0, ...times];
-  const numbers = overdueReply.parse(await findOverdueScript(redis, names, args));
-  return registries.filter((_, index) => numbers.includes(index + 1));
+  return registries.filter(({ name }, index) => {
+    const isNeverTried = found.has(-(index + 1));
+    return isNeverTried ? knownForMs(name) > beginsMs : found.has(index + 1);
+  });
 }
 
 /** Since when it should have been tried, with a little patience. */

@@ -60,8 +60,11 @@ export type Hint =
       readonly term: string;
       readonly delayMs: number;
     }
-  /** The registry was not tried when it should have been. */
-  | { readonly kind: 'overdue'; readonly registry: string }
+  /**
+   * The registry was not tried when it should have been. `isRepeated`: a worker has taken the first hint, and may
+   * not know it.
+   */
+  | { readonly kind: 'overdue'; readonly registry: string; readonly isRepeated: boolean }
   /** The registry was never synced, is overdue, or is configured anew; `since` tells occasions apart. */
   | {
       readonly kind: 'startup' | 'config';
@@ -82,6 +85,14 @@ export async function requestFollowers(
     const request = await redis.hincrby(keys.control(registry), 'requested', 1);
     await addHint(queue, { kind: 'request', registry, request, trigger: 'change' });
   }
+}
+
+/** Names the hint, so that there is one, or one more beside it. */
+export function overdueJobId(
+  registry: string,
+  { isRepeated }: Pick<Extract<Hint, { kind: 'overdue' }>, 'isRepeated'>,
+): string {
+  return isRepeated ? `overdue-again-${registry}` : `overdue-${registry}`;
 }
 
 /** Adds a hint. Its id says what it hints at, so that the same hint is never in the queue twice. */
@@ -111,7 +122,7 @@ export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
       const payload = { v: 1, registry, trigger: 'schedule' } as const;
       await queue.add(JOB_NAME, payload, {
         ...options,
-        jobId: `overdue-${registry}`,
+        jobId: overdueJobId(registry, hint),
         priority: TICK_PRIORITY,
         removeOnFail: true,
       });

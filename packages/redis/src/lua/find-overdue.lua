@@ -3,10 +3,10 @@ Finds, among some registries, those that were last tried before a given time, or
 on; and that neither an operator nor a failure keeps waiting.
 
 KEYS  status hash, control hash, of each registry in turn
-ARGV  1 the time now   2 '1' if those that were never tried should have been
+ARGV  1 the time now
       then, for each registry in turn, the time before which it should not have been tried last
       Times are ISO 8601 in UTC with milliseconds, as the status has them, so that their order is that of text
-Returns  the numbers of the registries, from 1
+Returns  the numbers of the registries, from 1; below 0 for those that were never tried
 It reads two hashes a registry: callers ask for some hundreds at a time, so that others are served between.
 A registry whose keys hold what is not ours is passed over, so that it hides no other.
 ]]
@@ -19,12 +19,12 @@ for index = 1, #KEYS, 2 do
   if not status.err and not control.err then
     local number = (index + 1) / 2
     local isRunning = status[1] and (tonumber(status[2]) or 0) > nowMs
-    local isLate = ARGV[2] == '1'
-    if status[3] then isLate = status[3] < ARGV[number + 2] end
+    local isTried = status[3]
+    local isLate = not isTried or status[3] < ARGV[number + 1]
     local isWaiting = status[4] and status[4] > ARGV[1]
     local isHeld = control[1] or control[2]
     if isLate and not isRunning and not isWaiting and not isHeld then
-      overdue[#overdue + 1] = number
+      overdue[#overdue + 1] = isTried and number or -number
     end
   end
 end

@@ -1,0 +1,10 @@
+import { expect, test } from 'vitest';
+import { knownSince } from './known-since.ts';
+
+test('a new config makes new what it adds, and nothing else; what comes back is new too', () => {
+  let known = knownSince(new Map(), { names: ['stays', 'goes'], nowMs: 1 });
+  known = knownSince(known, { names: ['stays', 'comes'], nowMs: 2 });
+  expect(Object.fromEntries(known)).toEqual({ stays: 1, comes: 2 });
+  known = knownSince(known, { names: ['stays', 'goes'], nowMs: 3 });
+  expect(Object.fromEntries(known)).toEqual({ stays: 1, goes: 3 });
+});
