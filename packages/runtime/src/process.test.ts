@@ -105,17 +105,38 @@ test('a stop that hangs is ended at the deadline, with 1', async () => {
   expect(messages.at(-1)).toBe('did not stop within 300 ms, ending now');
 });
 
-test.each(['return service;', `return { ...service, stop: () => new Promise(() => {}) };`])(
+const HANGS_ON_STOP = `return { ...service, stop: () => new Promise(() => {}) };`;
+const CALLED_HERE = `
+  const { open } = await import('node:fs/promises');
+  void open(pipe, 'r');
+`;
+const CALLED_IN_A_THREAD = `
+  const { MessageChannel, Worker } = await import('node:worker_threads');
+  const { port1, port2 } = new MessageChannel();
+  const script = "require('node:fs').openSync(require('node:worker_threads').workerData.pipe, 'r')";
+  const data = { workerData: { pipe, port2 }, transferList: [port2] };
+  const thread = new Worker(script, { eval: true, execArgv: [], ...data });
+  await new Promise((resolve) => thread.once('online', resolve));
+  thread.unref();
+  port1.on('message', () => {});
+`;
+
+test.each([
+  ['of its own, and it stops', CALLED_HERE, 'return service;'],
+  ['of its own, and it hangs', CALLED_HERE, HANGS_ON_STOP],
+  ['of a thread, and it stops', CALLED_IN_A_THREAD, 'return service;'],
+  ['of a thread, and it hangs', CALLED_IN_A_THREAD, HANGS_ON_STOP],
+])(
   'a call to a file system that never returns keeps it from ending in no case: %s',
-  async (body) => {
+  async (_what, call, body) => {
     const directory = mkdtempSync(join(tmpdir(), 'syncline-hanging-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const pipe = join(directory, 'pipe');
     // Opened for reading, it holds a thread until somebody writes.
     execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
     const { child, logged, ended } = run(`
-      const { open } = await import('node:fs/promises');
-      void open(${JSON.stringify(pipe)}, 'r');
+      const pipe = ${JSON.stringify(pipe)};
+      ${call}
       ${body}
     `);
     await logged('started');

@@ -79,21 +79,24 @@ export async function runProcess(
     endAfter(stopDeadlineMs);
     await running.stop();
     logger.info('stopped');
-    if (hasOpenFileCalls()) await sleep(LAST_FILE_CALLS_MS);
+    if (hasBusyThreads()) await sleep(LAST_FILE_CALLS_MS);
     endProcess(EXIT_OK);
   } catch (error) {
     exitWith(error, reportFailure);
   }
 }
 
-/** Node's own end waits for the threads of all calls to file systems, also of one that never returns. */
+/** Node's own end waits for all threads, also for one that is in a call to a file system that never returns. */
 function endProcess(code: number): never {
-  if (hasOpenFileCalls()) process.kill(process.pid, 'SIGKILL');
+  if (hasBusyThreads()) process.kill(process.pid, 'SIGKILL');
   process.exit(code);
 }
 
-function hasOpenFileCalls(): boolean {
-  return process.getActiveResourcesInfo().some((resource) => resource.startsWith('FSReq'));
+/** Node's own, which it calls file systems with; or ours, of which each answers on a port. */
+function hasBusyThreads(): boolean {
+  return process
+    .getActiveResourcesInfo()
+    .some((resource) => resource.startsWith('FSReq') || resource === 'MessagePort');
 }
 
 function createContext(name: string, envOptions: ReadEnvOptions | undefined): ProcessContext {

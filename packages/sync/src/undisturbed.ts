@@ -1,6 +1,7 @@
 /**
  * Keeps threads from being ended at a bad moment. Node aborts the whole process where a thread is ended while
- * it makes a zlib object: "close before init", in `node_zlib.cc`.
+ * it makes a zlib object: "close before init", in `node_zlib.cc`. What Node ends by itself, for want of memory,
+ * cannot be kept from it.
  */
 
 /** Shared by a thread, and by whoever may end it. */

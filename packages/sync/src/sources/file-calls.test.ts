@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
 import { constants } from 'node:fs';
-import { type FileHandle, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { FileCalls } from './file-calls.ts';
 
 const never = new AbortController().signal;
@@ -25,6 +25,23 @@ function scriptedCall<Result>(result: Result) {
       return made;
     },
   };
+}
+
+async function temporaryDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'syncline-files-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+/** As of a file system that is gone: whoever opens it for reading waits until somebody writes. */
+function makePipe(path: string): void {
+  execFileSync('sh', ['-c', 'mkdir -p "$(dirname "$0")" && mkfifo "$0"', path]);
+}
+
+/** Ends the waiting of those who open the pipe for reading, now and later in the test. */
+async function endWaiting(pipe: string): Promise<void> {
+  const writer = await open(pipe, constants.O_RDWR | constants.O_NONBLOCK);
+  onTestFinished(() => writer.close());
 }
 
 describe('FileCalls', () => {
@@ -83,14 +100,10 @@ describe('FileCalls', () => {
   });
 
   test('however many places hang, threads are left for the rest of the process', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'syncline-hanging-'));
-    onTestFinished(() => rm(directory, { recursive: true }));
+    const directory = await temporaryDirectory();
     const pipes = Array.from({ length: 8 }, (_, index) => join(directory, String(index), 'pipe'));
-    for (const pipe of pipes) {
-      execFileSync('sh', ['-c', 'mkdir "$(dirname "$0")" && mkfifo "$0"', pipe]);
-    }
+    for (const pipe of pipes) makePipe(pipe);
     const opened: Promise<FileHandle>[] = [];
-    // As a file system that is gone: opened for reading, a pipe holds a thread until somebody writes.
     const hang = (pipe: string) => () => {
       const opening = open(pipe, 'r');
       opened.push(opening);
@@ -104,10 +117,58 @@ describe('FileCalls', () => {
     expect(opened).toHaveLength(3);
     expect((await stat(directory)).isDirectory()).toBe(true);
     expect(await lookup('localhost')).toBeDefined();
-    for (const pipe of pipes.slice(0, opened.length)) {
-      const writer = await open(pipe, constants.O_RDWR | constants.O_NONBLOCK);
-      await writer.close();
-    }
+    for (const pipe of pipes.slice(0, opened.length)) await endWaiting(pipe);
     for (const file of await Promise.all(opened)) await file.close();
+  });
+});
+
+describe('looking at files', () => {
+  const HANGING = new URL('../testing/hanging-stats-thread.ts', import.meta.url).href;
+
+  test('says what the file system says, also once they are looked at together', async () => {
+    const directory = await temporaryDirectory();
+    const [here, gone] = [join(directory, 'here'), join(directory, 'gone')];
+    for (const path of [here, gone]) await writeFile(path, 'abc');
+    const { size, mtimeMs, ctimeMs, dev } = await stat(here);
+    const calls = new FileCalls();
+    const looks = () => Promise.allSettled([here, gone].map((path) => calls.stat(path, never)));
+    const found = { status: 'fulfilled', value: { size, mtimeMs, ctimeMs, dev } };
+    expect(await looks()).toMatchObject([found, { status: 'fulfilled', value: { size, dev } }]);
+    await rm(gone);
+    for (let time = 0; time < 2; time += 1) {
+      expect(await looks()).toMatchObject([found, { reason: { code: 'ENOENT' } }]);
+    }
+  });
+
+  test('waits for no answer longer than for any call, and takes no thread of the process', async () => {
+    const directory = await temporaryDirectory();
+    const pipe = join(directory, 'pipe');
+    makePipe(pipe);
+    const calls = new FileCalls({ timeoutMs: 100, statsThread: HANGING });
+    const file = join(directory, 'file');
+    await writeFile(file, 'abc');
+    const { dev } = await calls.stat(file, never);
+    calls.learn(pipe, dev);
+    calls.learn('/elsewhere/file', dev + 1);
+    await expect(calls.stat(pipe, never)).rejects.toMatchObject(HANGS);
+    // Of the same file system, which is not asked at all; and of another one.
+    await expect(calls.stat(file, never)).rejects.toMatchObject(HANGS);
+    await expect(calls.make(file, never, async () => 1)).rejects.toMatchObject(HANGS);
+    expect(await calls.make('/elsewhere/file', never, async () => 2)).toBe(2);
+    await endWaiting(pipe);
+    await vi.waitFor(async () => expect(await calls.stat(file, never)).toMatchObject({ dev }));
+  });
+
+  test('an abort ends the waiting', async () => {
+    const directory = await temporaryDirectory();
+    const pipe = join(directory, 'pipe');
+    makePipe(pipe);
+    const calls = new FileCalls({ statsThread: HANGING });
+    calls.learn(pipe, (await stat(pipe)).dev);
+    const abort = new AbortController();
+    const looking = calls.stat(pipe, abort.signal);
+    abort.abort(new Error('the time is up'));
+    await expect(looking).rejects.toThrow('the time is up');
+    await endWaiting(pipe);
   });
 });

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { constants, type Stats, stat } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { SynclineError } from '@syncline/contract';
 import type { FileCalls } from './file-calls.ts';
+import type { FileStamp } from './file-stats-thread.ts';
 import type { Probe, Source, SourceContext, TakeBody } from './source.ts';
 
 /** A larger file is no registry: the official one, whole, has some 150 MB. */
@@ -17,9 +17,6 @@ const CHUNK_BYTES = 1024 * 1024;
  * where the file system's clock is coarse: its stamp is not trusted, only its digest.
  */
 const SETTLED_AFTER_MS = 2_000;
-
-/** A tick that finds nothing new does little else; the one of `fs/promises` takes half as long again. */
-const statFile = promisify(stat);
 
 export interface FileSourceOptions {
   readonly path: string;
@@ -64,11 +61,9 @@ export class FileSource implements Source {
     return { revision };
   }
 
-  async #stat({ signal }: SourceContext): Promise<Stats> {
+  async #stat({ signal }: SourceContext): Promise<FileStamp> {
     try {
-      const stats = await this.#call(signal, () => statFile(this.#path));
-      this.#calls.learn(this.#path, stats.dev);
-      return stats;
+      return await this.#calls.stat(this.#path, signal);
     } catch (error) {
       throw signal.aborted ? error : this.#unreadable(error);
     }
@@ -169,6 +164,6 @@ export class FileSource implements Source {
   }
 }
 
-function stampOf({ size, mtimeMs, ctimeMs }: Stats): string {
+function stampOf({ size, mtimeMs, ctimeMs }: FileStamp): string {
   return `${size}-${mtimeMs}-${ctimeMs}`;
 }
