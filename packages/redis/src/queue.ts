@@ -95,6 +95,10 @@ export function overdueJobId(
   return isRepeated ? `overdue-again-${registry}` : `overdue-${registry}`;
 }
 
+export function isOverdueHint(jobId: string): boolean {
+  return jobId.startsWith('overdue-');
+}
+
 /** Adds a hint. Its id says what it hints at, so that the same hint is never in the queue twice. */
 export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
   const { registry } = hint;

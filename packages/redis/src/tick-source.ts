@@ -9,7 +9,7 @@ import type { Logger, Tick, TickHandler, TickResult, TickSource, Wish } from '@s
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { addHint, requestFollowers, type SyncQueue } from './queue.ts';
+import { addHint, isOverdueHint, requestFollowers, type SyncQueue } from './queue.ts';
 import { type Pulse, TurningWorker } from './turning-worker.ts';
 
 /**
@@ -213,7 +213,9 @@ function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Ti
   const wish = wishOf({ trigger, force, request });
   // `repeat:<scheduler>:<due ms>`: BullMQ names a scheduled job after its time.
   const due = /^repeat:.+:(\d+)$/.exec(job.id ?? '')?.[1];
-  return { registry, trigger, force, wish, ...(due === undefined ? {} : { dueAtMs: Number(due) }) };
+  const recurs = due !== undefined || isOverdueHint(job.id ?? '');
+  const dueAtMs = due === undefined ? {} : { dueAtMs: Number(due) };
+  return { registry, trigger, force, wish, recurs, ...dueAtMs };
 }
 
 function wishOf({

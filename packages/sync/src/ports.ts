@@ -192,6 +192,8 @@ export interface Tick {
   readonly wish: Wish;
   /** When it was due, epoch milliseconds, where it is known. */
   readonly dueAtMs?: number;
+  /** Another one follows soon enough, whatever becomes of this one. */
+  readonly recurs?: boolean;
 }
 
 /** What became of a tick. */

@@ -26,9 +26,10 @@ export interface Ending {
   readonly publication?: Publication;
 }
 
-/** Nothing was done and nothing is said: the registry is as it was before the run. */
-export function untouched(context: RunContext): Ending {
-  const changes = { startsWithoutFinish: startsBefore(context.status) };
+/** Nothing was done and nothing is said: the registry is as it was before the run, and was not tried. */
+export function untouched({ status }: RunContext): Ending {
+  const { lastAttemptAt, durationMs } = status;
+  const changes = { startsWithoutFinish: startsBefore(status), lastAttemptAt, durationMs };
   return { outcome: 'interrupted', changes, details: {} };
 }
 
@@ -228,9 +229,9 @@ export function statusChanges(
   { durationMs }: { durationMs: number },
 ): StatusChanges {
   const changes: StatusChanges = {
-    ...ending.changes,
     lastAttemptAt: iso(context.startedAtMs),
     durationMs,
+    ...ending.changes,
   };
   if (ending.publication !== undefined) changes.snapshot = ending.publication.manifest;
   const settled = { ...context.status, ...changes };

@@ -1,15 +1,18 @@
 import { SynclineError } from '@syncline/contract';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { filterHash, sourceHash } from './hashes.ts';
+import type { Tick } from './ports.ts';
 import {
   configOf,
   createSyncHarness,
   ran,
   request,
   START_MS,
+  type SyncHarness,
   server,
   servers,
   suiteIngestPool,
+  TICK,
   untilAborted,
 } from './testing/sync-harness.ts';
 
@@ -245,6 +248,85 @@ describe('skipped', () => {
     expect(sync.upstream.counts).toEqual({ probes: 0, fetches: 1 });
     expect(await sync.served()).toHaveLength(3);
     expect(sync.status()).toMatchObject({ phase: 'Complete', message: 'suspended' });
+  });
+});
+
+describe('a tick that recurs, and comes soon after a run', () => {
+  const SECOND_MS = 1_000;
+  const RECURRING: Tick = { ...TICK, recurs: true };
+  const config = (changes: object = { syncPolicy: { interval: '10s' } }) =>
+    configOf({ name: 'alpha', ...changes });
+
+  /** What becomes of a tick so long after a run that took two seconds. */
+  async function tickAfter(sync: SyncHarness, ageMs: number, tick = RECURRING) {
+    sync.upstream.beforeFetch = () => sync.clock.advance(2 * SECOND_MS);
+    await sync.sync(tick);
+    sync.upstream.revision = 'r2';
+    sync.clock.advance(ageMs - 2 * SECOND_MS);
+    return (await sync.sync(tick)).state;
+  }
+
+  test.each([
+    { interval: '10s', ageMs: 4_999, state: 'answered' },
+    { interval: '10s', ageMs: 5_000, state: 'ran' },
+    { interval: '12h', ageMs: 29_999, state: 'answered' },
+    { interval: '12h', ageMs: 30_000, state: 'ran' },
+  ])('is answered by it: $interval, $ageMs ms, $state', async ({ interval, ageMs, state }) => {
+    const sync = createSyncHarness({ ingest, config: config({ syncPolicy: { interval } }) });
+    expect(await tickAfter(sync, ageMs)).toBe(state);
+  });
+
+  test('leaves the registry as it was', async () => {
+    const sync = createSyncHarness({ ingest, config: config() });
+    await sync.sync(RECURRING);
+    const before = sync.status();
+    sync.clock.advance(SECOND_MS);
+    expect(await sync.sync(RECURRING)).toEqual({ state: 'answered' });
+    expect(sync.status()).toEqual({ ...before, term: expect.any(String) });
+    sync.clock.advance(4 * SECOND_MS);
+    expect(ran(await sync.sync(RECURRING))).toMatchObject({ outcome: 'unchanged' });
+  });
+
+  test.each<[what: string, tick: Tick, changes?: object]>([
+    ['one that is none of our own', TICK],
+    ['a request', request()],
+    ['a retry', { ...RECURRING, trigger: 'retry' }],
+    ['of a pattern', RECURRING, { schedule: { pattern: '* * * * *', timezone: 'UTC' } }],
+  ])('is run all the same: %s', async (_what, tick, changes) => {
+    const sync = createSyncHarness({ ingest, config: config(changes) });
+    expect(await tickAfter(sync, 3 * SECOND_MS, tick)).toBe('ran');
+  });
+
+  test('is run after a failure, if its time has come, and after one that was stopped', async () => {
+    const sync = createSyncHarness({ ingest, config: config() });
+    await sync.sync(RECURRING);
+    sync.clock.advance(10 * SECOND_MS);
+    sync.upstream.revision = 'r2';
+    sync.upstream.beforeFetch = untilAborted;
+    const stop = new AbortController();
+    const stopped = sync.sync(RECURRING, stop.signal);
+    await vi.waitFor(() => expect(sync.upstream.counts.fetches).toBe(2));
+    stop.abort();
+    expect(ran(await stopped)).toMatchObject({ outcome: 'interrupted' });
+    sync.upstream.beforeFetch = () => {
+      throw new Error('upstream is broken');
+    };
+    expect(ran(await sync.sync(RECURRING))).toMatchObject({ outcome: 'failed' });
+    expect(ran(await sync.sync(RECURRING))).toMatchObject({ outcome: 'skipped' });
+  });
+
+  test('is run where the clock of the store has gone back since', async () => {
+    const sync = createSyncHarness({ ingest, config: config() });
+    await sync.sync(RECURRING);
+    sync.clock.advance(-MINUTE_MS);
+    expect((await sync.sync(RECURRING)).state).toBe('ran');
+  });
+
+  test('is run where a request is open', async () => {
+    const sync = createSyncHarness({ ingest, config: config() });
+    await sync.sync(RECURRING);
+    sync.state.of('alpha').control.requested = 1;
+    expect(ran(await sync.sync(RECURRING))).toMatchObject({ handledRequest: 1 });
   });
 });
 

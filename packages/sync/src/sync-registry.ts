@@ -10,6 +10,7 @@ import {
   SynclineError,
   settledPhase,
 } from '@syncline/contract';
+import { type Attempt, isAnswered } from './answered-ticks.ts';
 import { type Moment, momentOf } from './lease-keeper.ts';
 import type { SyncDecision } from './manager.ts';
 import { type Crowd, type Places, releasePlaces, takeTurn, waitForPlace } from './places.ts';
@@ -73,11 +74,6 @@ export async function syncRegistry(
   }
 }
 
-interface Attempt extends Tick {
-  /** By the store's clock; absent where it has not waited for a place. */
-  readonly waitingSinceMs?: number;
-}
-
 type Attempted =
   | TickResult
   | {
@@ -104,7 +100,7 @@ async function runOnce(
     await giveBack(deps, acquisition);
     return { state: 'unknown-registry' };
   }
-  if (wasRunWhileWaiting(tick, acquisition)) {
+  if (isAnswered(tick, registry, acquisition)) {
     const { openRequest: request } = await giveBack(deps, acquisition);
     if (request === undefined) return { state: 'answered' };
     return runOnce(deps, { ...tick, wish: { kind: 'hint', request } }, { stop, places });
@@ -133,16 +129,6 @@ async function runOnce(
   }
   // The only place where a run's status is written, and it is written whatever happened above.
   return finish(deps, { context, ending, end, crowd });
-}
-
-/** Ticks of a registry may wait at many workers; one run is what they all come to. */
-function wasRunWhileWaiting(
-  { trigger, waitingSinceMs }: Attempt,
-  { status, control }: Acquired,
-): boolean {
-  if (waitingSinceMs === undefined || trigger !== 'schedule') return false;
-  if (control.requested > control.handled) return false;
-  return Date.parse(status.lastSuccessAt ?? '') >= waitingSinceMs;
 }
 
 /** Frees a lease under which nothing was done. */

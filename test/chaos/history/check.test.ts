@@ -205,6 +205,14 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
+    what: 'a request that was made in the moment before another server took the place of Redis',
+    events: [
+      requested(50, 7),
+      fault(53, { fault: 'switch', target: 'redis', losesData: true }),
+      ended(70_000),
+    ],
+  },
+  {
     what: 'a run of what was dropped while Redis was away',
     events: [
       config(0, 'alpha', 'beta'),
@@ -249,7 +257,7 @@ const RIGHT: readonly Case[] = [
     what: 'a request that was lost with the data of Redis, and followed by a run',
     events: [
       requested(50, 7),
-      fault(60, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      fault(60, { fault: 'empty-redis', target: 'redis', losesData: true }),
       seen(70, 'Pending'),
       ...run(500, '200'),
       ended(200_000),
@@ -260,7 +268,7 @@ const RIGHT: readonly Case[] = [
     events: [
       requested(50, 1),
       ...run(100, '100', { handledRequest: 1, requested: 1 }),
-      fault(5_000, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      fault(5_000, { fault: 'empty-redis', target: 'redis', losesData: true }),
       requested(9_000, 1),
       ...run(9_010, '200', { handledRequest: 1, requested: 1 }),
       ended(200_000),
@@ -308,7 +316,7 @@ const RIGHT: readonly Case[] = [
     what: 'a registry that was synced, and is Pending after Redis has lost its data',
     events: [
       seen(10, 'Complete'),
-      fault(20, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      fault(20, { fault: 'empty-redis', target: 'redis', losesData: true }),
       seen(30, 'Pending'),
     ],
   },
@@ -380,7 +388,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
     what: 'a term that goes back, also after all data was lost',
     events: [
       acquired(1, '500'),
-      fault(10, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      fault(10, { fault: 'empty-redis', target: 'redis', losesData: true }),
       acquired(50_000, '3'),
     ],
     says: /3 was given after 500/,
@@ -546,7 +554,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
     what: 'a number that is given again, and that only a run answers which came before',
     events: [
       ...run(100, '100', { handledRequest: 1, requested: 1 }),
-      fault(5_000, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      fault(5_000, { fault: 'empty-redis', target: 'redis', losesData: true }),
       requested(9_000, 1),
       ended(200_000),
     ],
@@ -563,7 +571,17 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
     what: 'a request that was lost with the data of Redis, and that no run followed',
     events: [
       requested(50, 7),
-      fault(60, { fault: 'restart-empty', target: 'redis', losesData: true }),
+      fault(60, { fault: 'empty-redis', target: 'redis', losesData: true }),
+      ended(70_000),
+    ],
+    says: /nothing answered request 7/,
+  },
+  {
+    rule: 'I5',
+    what: 'a request that had been on the disk for long when Redis was killed, and that no run followed',
+    events: [
+      requested(50, 7),
+      fault(6_000, { fault: 'kill-redis', target: 'redis', losesData: true }),
       ended(70_000),
     ],
     says: /nothing answered request 7/,

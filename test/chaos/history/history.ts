@@ -81,11 +81,12 @@ export class History {
   }
 
   /** What Redis acknowledged then, or a moment before, it may have forgotten. */
-  get losses(): readonly Span[] {
+  get losses(): readonly (Span & { readonly losesAll: boolean })[] {
     const faults = this.of('fault').filter(({ losesData }) => losesData === true);
-    return faults.map(({ atMs }) => {
+    return faults.map(({ atMs, fault }) => {
       const settled = this.of('redis-settled').find((it) => it.atMs > atMs);
-      return { fromMs: atMs, untilMs: settled?.atMs ?? atMs };
+      const losesAll = fault === 'empty-redis';
+      return { fromMs: atMs, untilMs: settled?.atMs ?? atMs, losesAll };
     });
   }
 

@@ -12,7 +12,8 @@ export const requestsAnswered: Rule = {
     return [
       ...history.of('request-acknowledged').flatMap((request) => {
         const violation = judge(request, answering.get(request.registry) ?? [], history);
-        if (violation === 'none came' && history.endMs - request.atMs > answerMs) {
+        const isOverdue = history.endMs - request.atMs > answerMs;
+        if (violation === 'none came' && isOverdue && !mayBeForgotten(history, request)) {
           return [notAnswered(request, answerMs)];
         }
         return typeof violation === 'string' ? [] : [violation];
@@ -68,10 +69,25 @@ function lastLossBefore(history: History, { atMs }: EventOf<'request-acknowledge
   return Math.max(Number.NEGATIVE_INFINITY, ...before);
 }
 
-/** Redis may have forgotten the request itself. */
+const SETTLED_AFTER_MS = 2_000;
+
+/** Numbers may be given again. */
 function losesDataAfter(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
-  const SETTLED_AFTER_MS = 2_000;
   return history.losses.some(({ untilMs }) => untilMs > atMs - SETTLED_AFTER_MS);
+}
+
+/** More than a replica lags, and than lies between two writes of the append-only file to the disk. */
+const FORGOTTEN_MS = 5_000;
+
+/**
+ * Redis may have forgotten the request, and nothing else of the registry: with its last moments, or with what a server
+ * took that had been replaced. What is run seldom has no other run then. One that has forgotten all runs all.
+ */
+function mayBeForgotten(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
+  return history.losses.some(
+    ({ fromMs, untilMs, losesAll }) =>
+      !losesAll && atMs > fromMs - FORGOTTEN_MS && atMs < untilMs + SETTLED_AFTER_MS,
+  );
 }
 
 /** A run answers what was asked when it began, and nothing later. */
