@@ -92,11 +92,11 @@ export function overdueJobId(
   registry: string,
   { isRepeated }: Pick<Extract<Hint, { kind: 'overdue' }>, 'isRepeated'>,
 ): string {
-  return isRepeated ? `overdue-again-${registry}` : `overdue-${registry}`;
+  return `overdue${isRepeated ? '.again' : ''}-${registry}`;
 }
 
 export function isOverdueHint(jobId: string): boolean {
-  return jobId.startsWith('overdue-');
+  return /^overdue(\.again)?-/.test(jobId);
 }
 
 /** Adds a hint. Its id says what it hints at, so that the same hint is never in the queue twice. */
