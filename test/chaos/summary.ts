@@ -4,7 +4,8 @@ import { findRecoveries } from './history/recoveries.ts';
 /** Figures of a history: that the faults bit, and how soon what they broke went on. */
 export interface Summary {
   readonly faults: Readonly<Record<string, number>>;
-  readonly runs: number;
+  /** Also those that were given back at once. */
+  readonly leases: number;
   readonly publications: number;
   readonly requestsAcknowledged: number;
   readonly snapshotsRead: number;
@@ -29,7 +30,7 @@ export function summarize(history: History): Summary {
     faults: Object.fromEntries(
       [...Map.groupBy(faults, (name) => name)].map(([name, all]) => [name, all.length]),
     ),
-    runs: history.of('lease-acquired').length,
+    leases: history.of('lease-acquired').length,
     publications: history.of('store-ended').filter((it) => it.publishes !== undefined).length,
     requestsAcknowledged: history.of('request-acknowledged').length,
     snapshotsRead: history.of('snapshot-read').length,
@@ -72,7 +73,7 @@ export function addSummaries(summaries: readonly Summary[]): Summary {
     summaries.reduce((total, summary) => total + count(summary), 0);
   return {
     faults,
-    runs: sum((it) => it.runs),
+    leases: sum((it) => it.leases),
     publications: sum((it) => it.publications),
     requestsAcknowledged: sum((it) => it.requestsAcknowledged),
     snapshotsRead: sum((it) => it.snapshotsRead),

@@ -94,12 +94,31 @@ test('a scheduled job knows when it was due', async () => {
     { name: JOB_NAME, data: { v: 1, registry: 'alpha', trigger: 'schedule' } },
   );
   await vi.waitFor(() => expect(ticks.length).toBeGreaterThan(1), { timeout: 5_000 });
-  expect(ticks[0]).toMatchObject({ trigger: 'schedule', wish: { kind: 'tick' } });
+  expect(ticks[0]).toMatchObject({ trigger: 'schedule', wish: { kind: 'tick' }, recurs: true });
   for (const { dueAtMs = 0 } of ticks) {
     expect(dueAtMs % 1_000).toBe(1);
     expect(dueAtMs).toBeGreaterThanOrEqual(startMs - 1_000);
     expect(dueAtMs).toBeLessThanOrEqual(Date.now());
   }
+});
+
+test('what the sweep adds again recurs, and what others add does not', async () => {
+  const { start, queue, add } = await createTicks();
+  const ticks = new Map<string, Tick>();
+  await start(async (tick) => {
+    ticks.set(tick.registry, tick);
+    return ran();
+  });
+  for (const isRepeated of [false, true]) {
+    await addHint(queue, { kind: 'overdue', registry: `overdue-${isRepeated}`, isRepeated });
+  }
+  await add({ v: 1, registry: 'foreign', trigger: 'schedule' });
+  await vi.waitFor(() => expect(ticks.size).toBe(3), { timeout: 5_000 });
+  expect([...ticks].map(([registry, { recurs }]) => [registry, recurs]).toSorted()).toEqual([
+    ['foreign', false],
+    ['overdue-false', true],
+    ['overdue-true', true],
+  ]);
 });
 
 test('ticks that nobody took are one run', async () => {

@@ -41,7 +41,8 @@ const EXIT_USAGE = 2;
 /**
  * Runs a service as this process, until SIGTERM or SIGINT, and ends the process: with 0 after an orderly
  * stop; with 1 where it failed, crashed or did not stop in time; with 2, and a message without a stack,
- * where the environment or the config is wrong.
+ * where the environment or the config is wrong; by SIGKILL where a thread still works, as one that waits for a
+ * file system for ever.
  */
 export async function runProcess(
   name: string,

@@ -210,6 +210,8 @@ describe('crowded', () => {
     await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined(), { timeout: 10_000 });
     await vi.waitFor(() => expect(sync.status('beta')?.owner).toBeUndefined(), { timeout: 10_000 });
     expect(sync.status('beta')).toMatchObject({ phase: 'Pending', startsWithoutFinish: 0 });
+    expect(sync.status('beta')?.lastAttemptAt).toBeUndefined();
+    expect(sync.status('beta')?.durationMs).toBeUndefined();
     slot?.release();
     expect(ran(await waiting)).toMatchObject({ outcome: 'published' });
     expect(sync.state.of('beta').runs).toHaveLength(1);

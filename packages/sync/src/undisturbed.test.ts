@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { claimEnd, createEndLock, undisturbed } from './undisturbed.ts';
@@ -28,7 +28,7 @@ test('who wants to end a thread waits until it is done', async () => {
   const claim = claimEnd(lock).then(() => {
     isClaimed = true;
   });
-  await sleep(20);
+  await setImmediate();
   expect(isClaimed).toBe(false);
   Atomics.store(lock, 0, 0);
   Atomics.notify(lock, 0);

@@ -145,6 +145,8 @@ interface Case {
   readonly events: readonly HistoryEvent[];
 }
 
+const ALPHA_IS_DROPPED = [config(0, 'alpha', 'beta'), ...run(10, '100'), config(1_000, 'beta')];
+
 const RIGHT: readonly Case[] = [
   { what: 'nothing at all', events: [] },
   {
@@ -293,20 +295,12 @@ const RIGHT: readonly Case[] = [
   },
   {
     what: 'a registry that is dropped, and one run that had begun to look',
-    events: [
-      config(0, 'alpha', 'beta'),
-      ...run(10, '100'),
-      config(1_000, 'beta'),
-      acquired(2_000, '200'),
-      called(2_001, '200'),
-    ],
+    events: [...ALPHA_IS_DROPPED, acquired(2_000, '200'), called(2_001, '200')],
   },
   {
     what: 'a lease of what was dropped long ago, by one who learns that in the same moment',
     events: [
-      config(0, 'alpha', 'beta'),
-      ...run(10, '100'),
-      config(1_000, 'beta'),
+      ...ALPHA_IS_DROPPED,
       acquired(12_000, '200'),
       tried(12_005, '200', { outcome: undefined }),
       answered(12_010, '200', { calledAtMs: 12_005 }),
@@ -600,36 +594,19 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   {
     rule: 'I7',
     what: 'a registry that is run long after the config dropped it',
-    events: [
-      config(0, 'alpha', 'beta'),
-      ...run(10, '100'),
-      config(1_000, 'beta'),
-      ...run(12_000, '200'),
-    ],
+    events: [...ALPHA_IS_DROPPED, ...run(12_000, '200')],
     says: /alpha: run, though the config had dropped it/,
   },
   {
     rule: 'I7',
     what: 'upstream asked long after the config dropped the registry, by a run that says no more',
-    events: [
-      config(0, 'alpha', 'beta'),
-      ...run(10, '100'),
-      config(1_000, 'beta'),
-      acquired(12_000, '200'),
-      called(12_001, '200'),
-    ],
+    events: [...ALPHA_IS_DROPPED, acquired(12_000, '200'), called(12_001, '200')],
     says: /alpha: run, though the config had dropped it/,
   },
   {
     rule: 'I7',
     what: 'a lease that is held on to long after the config dropped the registry',
-    events: [
-      config(0, 'alpha', 'beta'),
-      ...run(10, '100'),
-      config(1_000, 'beta'),
-      acquired(12_000, '200'),
-      renewed(16_000, '200'),
-    ],
+    events: [...ALPHA_IS_DROPPED, acquired(12_000, '200'), renewed(16_000, '200')],
     says: /alpha: run, though the config had dropped it/,
   },
   {

@@ -46,6 +46,7 @@ export class FileStats {
       const asked = this.#waiting;
       this.#waiting = [];
       const paths = asked.map(({ path }) => path);
+      // A thread that fails costs time, and nothing else: all are looked at by those who asked.
       const stamps = await this.#thread.run(paths).catch(() => []);
       for (const [index, { answer }] of asked.entries()) answer(stamps[index]);
     }

@@ -1,0 +1,56 @@
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { registryConfig } from '../testing/registry-config.ts';
+import type { EndLock } from '../undisturbed.ts';
+import { IngestPool } from './ingest-pool.ts';
+
+const BUSY = 1;
+const ENDING = 2;
+
+/** That of the next session. */
+let lock: EndLock;
+vi.mock('../undisturbed.ts', async (importActual) => ({
+  ...(await importActual<typeof import('../undisturbed.ts')>()),
+  createEndLock: () => lock,
+}));
+
+const pool = new IngestPool({ heavyRuns: 1 });
+afterAll(() => pool.close());
+
+function open(state: number, signal = new AbortController().signal) {
+  const slot = pool.slots.tryTake();
+  if (slot === undefined) throw new Error('all slots are taken');
+  const buffer = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  lock = new Int32Array(buffer);
+  Atomics.store(lock, 0, state);
+  const { filter } = registryConfig();
+  const session = pool.open({ filter, order: 'arrival', previous: undefined, signal, slot });
+  onTestFinished(() => {
+    session.close();
+    slot.release();
+  });
+  return session;
+}
+
+const body = () =>
+  Buffer.from(JSON.stringify({ servers: [{ name: 'a', version: '1', description: 'x' }] }));
+
+/** Wakes whoever waits for the lock, once there is somebody. */
+const wake = () => vi.waitFor(() => expect(Atomics.notify(lock, 0)).toBe(1), { timeout: 10_000 });
+
+test('a thread that is to be ended begins to compress nothing', async () => {
+  const session = open(ENDING);
+  await session.add(body());
+  const building = session.build({ nowMs: 1, readChunks: async () => [] });
+  await wake();
+  expect(await building).toMatchObject({ diff: { added: 1 } });
+});
+
+test('an abort waits until the thread has compressed what it is at', async () => {
+  const abort = new AbortController();
+  const session = open(BUSY, abort.signal);
+  abort.abort(new Error('the time is up'));
+  await wake();
+  Atomics.store(lock, 0, 0);
+  Atomics.notify(lock, 0);
+  await expect(session.add(body())).rejects.toThrow('the time is up');
+});
