@@ -7,11 +7,11 @@ export interface Remains {
   readonly name: string;
 }
 
-/** The registries whose last run has neither ended nor been followed by another one. */
-export async function findLapsedLeases(
+/** Registries whose lease nobody will end: its time is over, or its holder is gone, by the pid in its name. */
+export async function findDesertedLeases(
   redis: Redis,
   keys: RedisKeys,
-  registries: readonly string[],
+  { registries, pids }: { registries: readonly string[]; pids: ReadonlySet<number> },
 ): Promise<string[]> {
   const [seconds = 0] = await redis.time();
   const leases = await Promise.all(
@@ -19,7 +19,9 @@ export async function findLapsedLeases(
   );
   return registries.filter((_, index) => {
     const [owner, leaseUntilMs] = leases[index] ?? [];
-    return owner != null && Number(leaseUntilMs) < Number(seconds) * 1_000;
+    if (owner == null) return false;
+    const pid = Number(/-(\d+)-[0-9a-f]+$/.exec(owner)?.[1]);
+    return !pids.has(pid) || Number(leaseUntilMs) < Number(seconds) * 1_000;
   });
 }
 

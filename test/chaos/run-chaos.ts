@@ -21,7 +21,7 @@ import { openHistory } from './history/recorder.ts';
 import { Injector } from './injector.ts';
 import { type Plan, randomFrom } from './plan.ts';
 import type { ClientProcessOptions } from './processes/client.ts';
-import { findLapsedLeases, findRemains, findScheduled } from './remains.ts';
+import { findDesertedLeases, findRemains, findScheduled } from './remains.ts';
 import { startReplicatedStore, startSingleStore } from './store.ts';
 import { Victims } from './victims.ts';
 
@@ -153,9 +153,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   log('the faults are over');
   const redis = await connect();
   const areLeasesHeld = async (see: See) => {
-    const lapsed = await findLapsedLeases(redis, keys, registries);
-    see(lapsed);
-    return lapsed.length === 0;
+    const pids = new Set(fleet.of('worker').map((worker) => worker.process.pid));
+    const deserted = await findDesertedLeases(redis, keys, { registries, pids });
+    see(deserted);
+    return deserted.length === 0;
   };
   const areScheduled = async (see: See) => {
     const scheduled = await findScheduled(redis, keys);
