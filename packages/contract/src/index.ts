@@ -13,3 +13,5 @@ export * from './row.ts';
 export * from './run.ts';
 export * from './sentinel-options.ts';
 export * from './status.ts';
+export * from './state/lease.ts';
+export * from './host.ts';

@@ -1,5 +1,6 @@
 import type { BodySummary } from '../ingest/row-collector.ts';
-import type { CheckContext } from '../ports.ts';
+import type { SyncStatus } from '@syncline/contract';
+import type { UpstreamUsage } from './upstream-usage.ts';
 
 /** What a source's cheap check found. */
 export type Probe =
@@ -40,7 +41,13 @@ export interface Source {
 }
 
 /** The part of a run that sources may know. */
-export type SourceContext = Pick<
-  CheckContext,
-  'signal' | 'upstream' | 'status' | 'report' | 'credentials'
->;
+export interface SourceContext {
+  /** Aborted when the process stops, the run's time is up, or the lease is lost. */
+  readonly signal: AbortSignal;
+  readonly status: SyncStatus;
+  readonly upstream: UpstreamUsage;
+  /** What the run has read to be let in by its upstream: taken out of whatever it says. Sources add to it. */
+  readonly credentials: Set<string>;
+  /** Says what the run is at, in the status; a failure to write it is logged and no more. */
+  readonly report: (message: string) => void;
+}
