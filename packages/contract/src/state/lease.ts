@@ -1,4 +1,4 @@
-import type { SyncStatus } from '../status.ts';
+import type { SyncStatus } from './status.ts';
 
 /** The exclusive right to run a registry. `<term>:<owner>` is the fencing token of every write under it. */
 export interface Lease {

@@ -1,5 +1,12 @@
-import type { Control, Lease, Logger, RegistryConfig, SyncStatus, Trigger } from '@syncline/contract';
-import type { UpstreamUsage } from '../sources/upstream-usage.ts';
+import type {
+  Control,
+  Lease,
+  Logger,
+  RegistryConfig,
+  SyncStatus,
+  Trigger,
+} from '@syncline/contract';
+import type { UpstreamUsage } from '@syncline/sources';
 import type { RunPhase } from './run-observer.ts';
 
 /** What a manager needs to tell whether there is anything to do. */

@@ -1,4 +1,5 @@
 import type { Control, Lease, Run, StatusChanges, SyncStatus } from '@syncline/contract';
+import type { Publication } from '@syncline/snapshot';
 
 /** Where a run comes from, as far as the lease is concerned. */
 export type Wish =
@@ -43,14 +44,6 @@ export interface RunEnding {
   readonly run?: Run;
   /** The last request that the run answers. */
   readonly handledRequest?: number;
-}
-
-/** A snapshot whose manifest and chunks are all stored. */
-export interface Publication {
-  readonly manifest: string;
-  readonly chunks: readonly string[];
-  /** Pins the snapshot in the same step: what a rollback does. */
-  readonly pin?: boolean;
 }
 
 export type Finished =
