@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { createSynclineClient, findAnswer } from '@syncline/client';
-import { followersOf, redisKeys } from '@syncline/contract';
+import { dependentsOf, redisKeys } from '@syncline/contract';
 import {
   connectRedis,
   createConfigFollower,
@@ -94,9 +94,9 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
       runStore,
       snapshots,
       owner,
-      followersOf: (registry) => {
+      dependentsOf: (registry) => {
         const current = config.current();
-        return current === undefined ? [] : followersOf(current, registry);
+        return current === undefined ? [] : dependentsOf(current, registry);
       },
     }),
     requester,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import {
   type Config,
-  followersOf,
+  dependentsOf,
   type RegistryConfig,
   type RegistryView,
   redisKeys,
@@ -85,7 +85,7 @@ export async function withOperations<Result>(
       runStore: createRedisRunStore({ redis, keys }),
       snapshots: createRedisSnapshotStore({ redis, keys }),
       owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
-      followersOf: (name) => followersOf(config, name),
+      dependentsOf: (name) => dependentsOf(config, name),
     });
     try {
       return await work(operations, registry, store);

@@ -16,7 +16,7 @@ async function createRegistry() {
     ...store,
     queue,
     owner: 'operator',
-    followersOf: (registry) => [`catalog.of-${registry}`],
+    dependentsOf: (registry) => [`catalog.of-${registry}`],
   });
 
   async function stage(names: readonly string[]) {

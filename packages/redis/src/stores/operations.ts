@@ -42,7 +42,7 @@ export interface OperationsDependencies {
   readonly snapshots: SnapshotStore;
   readonly owner: string;
   /** The catalogs that are to be built anew when a registry has another snapshot. */
-  readonly followersOf: (registry: string) => readonly string[];
+  readonly dependentsOf: (registry: string) => readonly string[];
 }
 
 /** A run that is asked to end does so at its next renewal; this is time for two, and for its goodbye. */
@@ -133,7 +133,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
       await release(acquired);
       throw error;
     }
-    await requestFollowers({ redis, keys, queue }, deps.followersOf(registry));
+    await requestFollowers({ redis, keys, queue }, deps.dependentsOf(registry));
   }
 
   async function waitForLease(registry: string): Promise<Acquired> {
@@ -144,7 +144,8 @@ export function createOperations(deps: OperationsDependencies): Operations {
         registry,
         owner,
         ttlMs,
-        wish: { kind: 'tick' },
+        purpose: { kind: 'tick' },
+        isIsolated: true,
       });
       if (acquisition.state === 'acquired') return acquisition;
       await sleep(LEASE_POLL_MS);
