@@ -2,12 +2,26 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const PACKAGES = ['contract', 'sync', 'redis', 'runtime', 'client'];
+const PACKAGES = [
+  'contract',
+  'rows',
+  'snapshot',
+  'sources',
+  'sync',
+  'serving',
+  'redis',
+  'runtime',
+  'client',
+];
 const APPS = ['scheduler', 'worker', 'api'];
 const MAY_DEPEND_ON = {
   contract: [],
-  sync: ['contract'],
-  redis: ['contract', 'sync'],
+  rows: ['contract'],
+  snapshot: ['rows', 'contract'],
+  sources: ['rows', 'contract'],
+  sync: ['snapshot', 'sources', 'rows', 'contract'],
+  serving: ['snapshot', 'rows', 'contract'],
+  redis: ['sync', 'snapshot', 'sources', 'contract'],
   runtime: ['contract'],
   client: ['contract'],
   scheduler: PACKAGES,

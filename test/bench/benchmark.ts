@@ -1,4 +1,4 @@
-import type { Lifetime } from '../support/index.ts';
+import type { Lifetime } from '../support/lifetime.ts';
 
 /** One thing measured: of a baseline that does only what cannot be left out, and of Syncline. */
 export interface Figure {

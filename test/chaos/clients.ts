@@ -1,7 +1,6 @@
 import { phaseSchema } from '@syncline/contract';
 import { z } from 'zod';
-import type { HistoryRecorder } from './history/recorder.ts';
-import { machineMs } from './history/recorder.ts';
+import { type HistoryRecorder, machineMs } from './history/recorder.ts';
 
 export interface ClientOptions {
   readonly recorder: HistoryRecorder;

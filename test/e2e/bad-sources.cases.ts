@@ -5,15 +5,12 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { ConfigInput } from '@syncline/contract';
-import { TestRepository } from '@syncline/sync/testing';
-import {
-  type AnswerRequest,
-  replaceFile,
-  runCommand,
-  type ScriptedServer,
-  temporaryDirectory,
-  testLifetime,
-} from '../support/index.ts';
+import { TestRepository } from '@syncline/sources/testing';
+import { replaceFile } from '../support/config.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { runCommand } from '../support/run-command.ts';
+import type { AnswerRequest, ScriptedServer } from '../support/scripted-server.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 
 /** A registry, what happens to its source, and what is to come of it. */
 export interface BadSource {

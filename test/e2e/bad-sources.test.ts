@@ -4,19 +4,13 @@
  */
 import { type Run, runSchema } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  type ApiClient,
-  OPS_ENV,
-  opsUrl,
-  readMetrics,
-  type System,
-  startScriptedServer,
-  startSystem,
-  temporaryDirectory,
-  until,
-  untilComplete,
-  untilRegistry,
-} from '../support/index.ts';
+import type { ApiClient } from '../support/api-client.ts';
+import { OPS_ENV, opsUrl, readMetrics } from '../support/ops.ts';
+import { startScriptedServer } from '../support/scripted-server.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
 import {
   type BadSource,
   body,

@@ -1,12 +1,9 @@
 import { expect, test } from 'vitest';
 import { NO_BROWSER, startBrowser } from '../support/browser.ts';
-import {
-  generateRows,
-  startSystem,
-  untilComplete,
-  untilRegistry,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { startSystem } from '../support/system.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
 
 /** Its page wants a font from elsewhere, which our policy does not let it have. */
 const BLOCKED_FONT = /^Loading the stylesheet .* violates .* Content Security Policy/;

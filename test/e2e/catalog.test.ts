@@ -1,23 +1,22 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type ConfigInput, OFFICIAL_META } from '@syncline/contract';
+import type { ConfigInput } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
+import { compareBytes } from '../support/byte-order.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { ourMeta, withoutOurs } from '../support/rows/ours.ts';
 import {
-  compareBytes,
-  generateRows,
   loadOfficialBase,
   loadToolhiveExample,
   NO_REAL_DATA,
-  type OfficialRow,
-  ourMeta,
   realDataDirectory,
-  type System,
-  startSystem,
-  startUpstream,
-  temporaryDirectory,
-  untilComplete,
-  withoutOurs,
-} from '../support/index.ts';
+} from '../support/rows/real-data.ts';
+import type { OfficialRow } from '../support/rows/row.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { untilComplete } from '../support/until-registry.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const TOOLHIVE_FILE = 'toolhive/upstream-registry-example-2025-11-26.json';
 

@@ -1,16 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  PROGRAMS,
-  projectRoot,
-  replaceFile,
-  startProcess,
-  startRedisServer,
-  until,
-  writeConfig,
-} from '../support/index.ts';
+import { replaceFile, writeConfig } from '../support/config.ts';
+import { startProcess } from '../support/processes.ts';
+import { projectRoot } from '../support/project.ts';
+import { connect } from '../support/redis.ts';
+import { startRedisServer } from '../support/redis-server.ts';
+import { PROGRAMS } from '../support/system.ts';
+import { until } from '../support/until.ts';
 
 const START_TIMEOUT_MS = 60_000;
 

@@ -1,17 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { type ConfigInput, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  rowKey,
-  type System,
-  startSystem,
-  until,
-  untilComplete,
-  untilRun,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { connect } from '../support/redis.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { rowKey } from '../support/rows/row.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import { untilComplete, untilRun } from '../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 20, seed: 41 });
 

@@ -3,16 +3,11 @@ import { zstdCompressSync } from 'node:zlib';
 import { type RedisKeys, redisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  type RegistryFile,
-  type System,
-  startSystem,
-  untilComplete,
-  untilRegistry,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { connect } from '../support/redis.ts';
+import { type RegistryFile, writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 200, seed: 61 });
 

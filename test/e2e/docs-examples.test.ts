@@ -3,16 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runSchema } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  createApiClient,
-  nodeBinary,
-  projectRoot,
-  runCommand,
-  startSystem,
-  suiteLifetime,
-  temporaryDirectory,
-  untilComplete,
-} from '../support/index.ts';
+import { createApiClient } from '../support/api-client.ts';
+import { suiteLifetime } from '../support/lifetime.ts';
+import { nodeBinary, projectRoot } from '../support/project.ts';
+import { runCommand } from '../support/run-command.ts';
+import { startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { untilComplete } from '../support/until-registry.ts';
 
 const TOKEN = 'a-token-for-tests';
 

@@ -3,7 +3,9 @@ import path from 'node:path';
 import { errorCodeSchema, statusSchema } from '@syncline/contract';
 import { createMetrics, envVariables, parseConfig } from '@syncline/runtime';
 import { describe, expect, test } from 'vitest';
-import { nodeBinary, PROGRAMS, projectRoot, runCommand } from '../support/index.ts';
+import { nodeBinary, projectRoot } from '../support/project.ts';
+import { runCommand } from '../support/run-command.ts';
+import { PROGRAMS } from '../support/system.ts';
 
 const pages = new Map<string, string>();
 for await (const name of glob(['*.md', 'docs/**/*.md'], { cwd: projectRoot })) {

@@ -1,20 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSynclineClient } from '@syncline/client';
 import { expect, test } from 'vitest';
-import {
-  type ApiClient,
-  generateRows,
-  PROGRAMS,
-  startProcess,
-  startReplicatedRedis,
-  startSystem,
-  startUpstream,
-  testLifetime,
-  untilComplete,
-  untilRegistry,
-  waitUntilReady,
-  writeRegistryFile,
-} from '../support/index.ts';
+import type { ApiClient } from '../support/api-client.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { startProcess } from '../support/processes.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { startReplicatedRedis } from '../support/replicated-redis.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { PROGRAMS, startSystem, waitUntilReady } from '../support/system.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 60, seed: 71 });
 const READ_EVERY_MS = 20;

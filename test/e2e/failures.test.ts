@@ -1,14 +1,10 @@
 import { expect, test } from 'vitest';
-import {
-  freePort,
-  generateRows,
-  startSystem,
-  startUpstream,
-  type UpstreamRow,
-  untilComplete,
-  untilRegistry,
-  untilRun,
-} from '../support/index.ts';
+import { freePort } from '../support/ports.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { startSystem } from '../support/system.ts';
+import { untilComplete, untilRegistry, untilRun } from '../support/until-registry.ts';
+import type { UpstreamRow } from '../support/upstream/corpus.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 130, seed: 71 });
 

@@ -1,15 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseConfig } from '@syncline/runtime';
-import { startGitHttpServer, TestRepository } from '@syncline/sync/testing';
+import { startGitHttpServer, TestRepository } from '@syncline/sources/testing';
 import { expect, test } from 'vitest';
-import {
-  projectRoot,
-  startSystem,
-  temporaryDirectory,
-  testLifetime,
-  untilComplete,
-} from '../support/index.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { projectRoot } from '../support/project.ts';
+import { startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { untilComplete } from '../support/until-registry.ts';
 
 const LOGIN = { username: 'mirror', password: 'hunter2-in-a-file' };
 

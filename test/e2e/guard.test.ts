@@ -1,15 +1,9 @@
 import { expect, test } from 'vitest';
-import {
-  loadOfficialBase,
-  loadTruncatedScrape,
-  NO_REAL_DATA,
-  PROGRAMS,
-  type System,
-  startProcess,
-  startSystem,
-  untilComplete,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { startProcess } from '../support/processes.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { loadOfficialBase, loadTruncatedScrape, NO_REAL_DATA } from '../support/rows/real-data.ts';
+import { PROGRAMS, type System, startSystem } from '../support/system.ts';
+import { untilComplete } from '../support/until-registry.ts';
 
 test('a real truncated scrape is held, with its numbers, until it is whole again or approved', async (ctx) => {
   const [whole, truncated] = [loadOfficialBase(), loadTruncatedScrape()];

@@ -1,25 +1,21 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { OFFICIAL_META, SYNCLINE_META } from '@syncline/contract';
+import { OFFICIAL_META, SYNCLINE_META } from '@syncline/rows';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
 import {
-  generateRows,
   loadConflictingServers,
   loadOfficialBase,
   loadOfficialChanges,
   NO_REAL_DATA,
-  type OfficialRow,
-  rowKey,
-  type System,
-  startSystem,
-  temporaryDirectory,
-  untilComplete,
-  untilRegistry,
-  untilRun,
-  writeRegistryFile,
-} from '../support/index.ts';
+} from '../support/rows/real-data.ts';
+import { type OfficialRow, rowKey } from '../support/rows/row.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { untilComplete, untilRegistry, untilRun } from '../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 600, seed: 33 });
 const NAMES = [...new Set(ROWS.map(({ server }) => server.name))];

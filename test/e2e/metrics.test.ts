@@ -1,18 +1,11 @@
 import { expect, test } from 'vitest';
-import {
-  generateRows,
-  OPS_ENV,
-  opsUrl,
-  readMetrics,
-  type Samples,
-  startSystem,
-  startUpstream,
-  sumOf,
-  testLifetime,
-  untilComplete,
-  untilRegistry,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { OPS_ENV, opsUrl, readMetrics, type Samples, sumOf } from '../support/ops.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { startSystem } from '../support/system.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 250, seed: 81 });
 

@@ -3,16 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  startSystem,
-  startUpstream,
-  temporaryDirectory,
-  testLifetime,
-  untilComplete,
-  untilRegistry,
-} from '../support/index.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { connect } from '../support/redis.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 130, seed: 83 });
 const SECRET = 'planted-secret-5e09b2';

@@ -4,21 +4,17 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ConfigInput, ErrorCode } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  type ApiClient,
-  generateRows,
-  type ProcessHandle,
-  startScriptedServer,
-  startSystem,
-  startUpstream,
-  temporaryDirectory,
-  testLifetime,
-  until,
-  untilComplete,
-  untilRegistry,
-  untilRun,
-  writeRegistryFile,
-} from '../support/index.ts';
+import type { ApiClient } from '../support/api-client.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import type { ProcessHandle } from '../support/processes.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { startScriptedServer } from '../support/scripted-server.ts';
+import { startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
+import { untilComplete, untilRegistry, untilRun } from '../support/until-registry.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 150, seed: 19 });
 const DEATHS = 3;

@@ -4,23 +4,15 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type ConfigInput, type Preview, previewSchema } from '@syncline/contract';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  keysOf,
-  loadOfficialBase,
-  loadTruncatedScrape,
-  NO_REAL_DATA,
-  PROGRAMS,
-  replaceFile,
-  rowKey,
-  type System,
-  startProcess,
-  startSystem,
-  untilComplete,
-  writeConfig,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { replaceFile, writeConfig } from '../support/config.ts';
+import { startProcess } from '../support/processes.ts';
+import { connect, keysOf } from '../support/redis.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { loadOfficialBase, loadTruncatedScrape, NO_REAL_DATA } from '../support/rows/real-data.ts';
+import { rowKey } from '../support/rows/row.ts';
+import { PROGRAMS, type System, startSystem } from '../support/system.ts';
+import { untilComplete } from '../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 300, seed: 33 });
 /** Rows that are the only version of their name: a change of one changes no other's `isLatest`. */

@@ -1,19 +1,13 @@
 import { type ConfigInput, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  type RedisServerHandle,
-  type System,
-  startRedisServer,
-  startSystem,
-  startUpstream,
-  until,
-  untilComplete,
-  untilRegistry,
-  waitUntilReady,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { connect } from '../support/redis.ts';
+import { type RedisServerHandle, startRedisServer } from '../support/redis-server.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { type System, startSystem, waitUntilReady } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const NAMES = ['one', 'two', 'three', 'upstream'];
 const ROWS = generateRows({ count: 120, seed: 51 });

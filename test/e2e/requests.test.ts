@@ -2,21 +2,13 @@ import { createSynclineClient } from '@syncline/client';
 import { type JobPayloadInput, type Run, redisKeys } from '@syncline/contract';
 import { type Job, Queue } from 'bullmq';
 import { describe, expect, test } from 'vitest';
-import {
-  generateRows,
-  PROGRAMS,
-  type System,
-  startProcess,
-  startSystem,
-  startUpstream,
-  suiteLifetime,
-  testLifetime,
-  type Upstream,
-  until,
-  untilComplete,
-  untilRegistry,
-  untilRun,
-} from '../support/index.ts';
+import { suiteLifetime, testLifetime } from '../support/lifetime.ts';
+import { startProcess } from '../support/processes.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { PROGRAMS, type System, startSystem } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import { untilComplete, untilRegistry, untilRun } from '../support/until-registry.ts';
+import { startUpstream, type Upstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 150, seed: 31 });
 

@@ -6,27 +6,20 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { startGitHttpServer, TestRepository } from '@syncline/sync/testing';
+import { startGitHttpServer, TestRepository } from '@syncline/sources/testing';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import {
-  type ApiClient,
-  connect,
-  createApiClient,
-  generateRows,
-  OPS_ENV,
-  opsUrl,
-  PROGRAMS,
-  projectRoot,
-  type System,
-  startProcess,
-  startRedisServer,
-  startSystem,
-  temporaryDirectory,
-  testLifetime,
-  untilComplete,
-  untilRegistry,
-} from '../support/index.ts';
+import { type ApiClient, createApiClient } from '../support/api-client.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { OPS_ENV, opsUrl } from '../support/ops.ts';
+import { startProcess } from '../support/processes.ts';
+import { projectRoot } from '../support/project.ts';
+import { connect } from '../support/redis.ts';
+import { startRedisServer } from '../support/redis-server.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { PROGRAMS, type System, startSystem } from '../support/system.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { untilComplete, untilRegistry } from '../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 5, seed: 7 });
 

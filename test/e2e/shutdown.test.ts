@@ -1,12 +1,9 @@
 import { expect, test } from 'vitest';
-import {
-  generateRows,
-  startSystem,
-  startUpstream,
-  testLifetime,
-  untilComplete,
-  untilRun,
-} from '../support/index.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { startSystem } from '../support/system.ts';
+import { untilComplete, untilRun } from '../support/until-registry.ts';
+import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 250, seed: 61 });
 

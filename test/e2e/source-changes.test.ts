@@ -1,21 +1,15 @@
-import { type ConfigInput, OFFICIAL_META, redisKeys } from '@syncline/contract';
+import { type ConfigInput, redisKeys } from '@syncline/contract';
 import { startMonitor } from '@syncline/redis/testing';
+import { OFFICIAL_META } from '@syncline/rows';
 import { expect, onTestFinished, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  keysOf,
-  type OfficialRow,
-  rowKey,
-  type System,
-  startSystem,
-  until,
-  untilComplete,
-  untilRegistry,
-  untilRun,
-  withoutOurs,
-  writeRegistryFile,
-} from '../support/index.ts';
+import { connect, keysOf } from '../support/redis.ts';
+import { writeRegistryFile } from '../support/registry-file.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { withoutOurs } from '../support/rows/ours.ts';
+import { type OfficialRow, rowKey } from '../support/rows/row.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import { untilComplete, untilRegistry, untilRun } from '../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 800, seed: 21 });
 

@@ -1,23 +1,14 @@
-import { OFFICIAL_META } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { expect, test } from 'vitest';
-import {
-  type ApiClient,
-  generateRows,
-  type OfficialRow,
-  OPS_ENV,
-  opsUrl,
-  readMetrics,
-  rowKey,
-  type System,
-  startSystem,
-  startUpstream,
-  sumOf,
-  testLifetime,
-  type Upstream,
-  until,
-  untilComplete,
-  untilRun,
-} from '../support/index.ts';
+import type { ApiClient } from '../support/api-client.ts';
+import { testLifetime } from '../support/lifetime.ts';
+import { OPS_ENV, opsUrl, readMetrics, sumOf } from '../support/ops.ts';
+import { generateRows } from '../support/rows/generate.ts';
+import { type OfficialRow, rowKey } from '../support/rows/row.ts';
+import { type System, startSystem } from '../support/system.ts';
+import { until } from '../support/until.ts';
+import { untilComplete, untilRun } from '../support/until-registry.ts';
+import { startUpstream, type Upstream } from '../support/upstream.ts';
 
 /** Three pages of the upstream's. */
 const ROWS = generateRows({ count: 250, seed: 41 });

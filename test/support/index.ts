@@ -11,9 +11,9 @@ export { type Lifetime, suiteLifetime, testLifetime } from './lifetime.ts';
 export { OPS_ENV, opsUrl, readMetrics, type Samples, sumOf } from './ops.ts';
 export { freePort } from './ports.ts';
 export { processContext } from './process-context.ts';
+export type { LogLine } from './processes/output.ts';
 export {
   type Exit,
-  type LogLine,
   type ProcessHandle,
   type StartProcessOptions,
   startProcess,

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { replaceFile } from './config.ts';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { temporaryDirectory } from './temporary.ts';
-import type { UpstreamRow } from './upstream.ts';
+import type { UpstreamRow } from './upstream/corpus.ts';
 
 /** A file that a registry is read from. */
 export interface RegistryFile {

@@ -1,16 +1,15 @@
-import { OFFICIAL_META } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
 import { compareBytes } from './byte-order.ts';
-import { syntheticRows } from './rows/synthetic.ts';
+import { generateRows } from './rows/generate.ts';
 import {
-  generateRows,
   loadOfficialBase,
   loadOfficialChanges,
   loadToolhiveExample,
   NO_REAL_DATA,
-  type OfficialRow,
-  rowKey,
-} from './rows.ts';
+} from './rows/real-data.ts';
+import { type OfficialRow, rowKey } from './rows/row.ts';
+import { syntheticRows } from './rows/synthetic.ts';
 
 describe('generated rows', () => {
   const rows = generateRows({ count: 2_500, seed: 7 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { generateRows, rowKey } from './rows.ts';
+import { generateRows } from './rows/generate.ts';
+import { rowKey } from './rows/row.ts';
 import { startUpstreamProcess } from './upstream-process.ts';
 
 test('serves generated rows from a process of its own, and changes them when told', async () => {

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { nodeBinary } from './project.ts';
+import type { UpstreamRow } from './upstream/corpus.ts';
 import { type Command, type Report, reportSchema } from './upstream/messages.ts';
-import type { UpstreamRow } from './upstream.ts';
 
 export interface UpstreamProcessOptions {
   /** How many rows to generate; the same for the same seed. */

@@ -1,8 +1,10 @@
-import { OFFICIAL_META } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { generateRows, rowKey } from './rows.ts';
-import { startUpstream, type UpstreamRow } from './upstream.ts';
+import { generateRows } from './rows/generate.ts';
+import { rowKey } from './rows/row.ts';
+import type { UpstreamRow } from './upstream/corpus.ts';
+import { startUpstream } from './upstream.ts';
 
 const pageSchema = z.object({
   servers: z.array(

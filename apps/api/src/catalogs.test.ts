@@ -1,4 +1,4 @@
-import { OFFICIAL_META, type ServedRow, SYNCLINE_META } from '@syncline/contract';
+import { OFFICIAL_META, type ServedRow, SYNCLINE_META } from '@syncline/rows';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { MemoryWorld, serveApi } from './testing/memory-api.ts';
 

@@ -5,7 +5,8 @@ import {
   type RegistryView,
   SynclineError,
 } from '@syncline/contract';
-import type { FreshnessOf, OpenSnapshot } from '@syncline/sync';
+import type { FreshnessOf } from '@syncline/serving';
+import type { OpenSnapshot } from '@syncline/snapshot';
 import type { ApiDependencies } from './dependencies.ts';
 import { findCatalog, toViews, viewRegistries } from './registries.ts';
 

@@ -1,7 +1,8 @@
 import type { SynclineClient } from '@syncline/client';
-import type { Run } from '@syncline/contract';
+import type { Logger, Run } from '@syncline/contract';
 import type { Operations, PreviewRequester, RegistryReader, RunLog } from '@syncline/redis';
-import type { ConfigSource, Logger, SnapshotReader } from '@syncline/sync';
+import type { SnapshotReader } from '@syncline/snapshot';
+import type { ConfigSource } from '@syncline/sync';
 import type { QueueBoard } from './bull-board.ts';
 import type { ControlPolicy } from './control-policy.ts';
 import type { RememberedRegistries } from './remembered-registries.ts';

@@ -6,7 +6,8 @@ import {
   publishConfig,
   type Redis,
 } from '@syncline/redis';
-import { acquire, storeRows } from '@syncline/sync/testing';
+import { storeRows } from '@syncline/snapshot/testing';
+import { acquire } from '@syncline/sync/testing';
 import { processContext, startRedisServer, until } from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from './start-api.ts';

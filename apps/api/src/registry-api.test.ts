@@ -1,12 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import {
-  OFFICIAL_META,
-  type OfficialMeta,
-  type ServedRow,
-  SYNCLINE_META,
-} from '@syncline/contract';
-import type { ServerList } from '@syncline/sync';
+import { OFFICIAL_META, type OfficialMeta, type ServedRow, SYNCLINE_META } from '@syncline/rows';
+import type { ServerList } from '@syncline/serving';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';

@@ -23,7 +23,8 @@ import {
   startLoop,
   VERSION,
 } from '@syncline/runtime';
-import { type ConfigSource, createSnapshotReader } from '@syncline/sync';
+import { createSnapshotReader } from '@syncline/snapshot';
+import type { ConfigSource } from '@syncline/sync';
 import { readAdminToken } from './admin-token.ts';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';

@@ -6,7 +6,8 @@ import {
   syncTargets,
 } from '@syncline/contract';
 import { addHint, type RegistryReader, STARTS_PER_SECOND, type SyncQueue } from '@syncline/redis';
-import { filterHash, fnv1a, lastFiringMs, sourceHash } from '@syncline/sync';
+import { fnv1a } from '@syncline/snapshot';
+import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 
 /** Below this many, all begin at once. */
 const SPREAD_FROM = 50;

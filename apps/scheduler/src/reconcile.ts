@@ -1,4 +1,4 @@
-import { type Config, type RedisKeys, syncTargets } from '@syncline/contract';
+import { type Config, type Logger, type RedisKeys, syncTargets } from '@syncline/contract';
 import {
   type ConfigDocument,
   claimEpoch,
@@ -12,7 +12,7 @@ import {
   trackRegistries,
   wantedSchedule,
 } from '@syncline/redis';
-import type { ConfigSource, Logger } from '@syncline/sync';
+import type { ConfigSource } from '@syncline/sync';
 import { addDueHints } from './due-hints.ts';
 
 /** How long the data of a registry outlives its entry in the config. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Config, redisKeys } from '@syncline/contract';
+import { type Config, redisKeys, systemClock } from '@syncline/contract';
 import {
   connectRedis,
   createBullTickSource,
@@ -27,21 +27,22 @@ import {
   startLoop,
   within,
 } from '@syncline/runtime';
+import type { SnapshotStore } from '@syncline/snapshot';
 import {
-  type ConfigSource,
-  Coordinator,
   createAddressGuard,
-  createManager,
   createSourceFactory,
   Git,
   HttpClient,
+  proxyFor,
+} from '@syncline/sources';
+import {
+  type ConfigSource,
+  Coordinator,
+  createManager,
   IngestPool,
   type Manager,
-  proxyFor,
   type RunStore,
-  type SnapshotStore,
   type StatusPersistence,
-  systemClock,
 } from '@syncline/sync';
 import {
   CANARY_EVERY_MS,

@@ -1,50 +1,38 @@
 export type { Redis } from 'ioredis';
-export {
-  type ConfigDocument,
-  configEdition,
-  createConfigFollower,
-  publishConfig,
-} from './config-store.ts';
-export { connectRedis, openRedis, untilReady } from './connection.ts';
-export { claimEpoch } from './epoch.ts';
-export { createOperations, type Operations } from './operations.ts';
-export { hintOverdue } from './overdue.ts';
+export { connectRedis, openRedis } from './connection/connection.ts';
+export { readServerInfo, type ServerInfo } from './connection/server-info.ts';
 export {
   createPreviewRequester,
   type PreviewHandler,
   type PreviewRequester,
   type PreviewWish,
-} from './preview-queue.ts';
-export { startPreviewWorker } from './preview-worker.ts';
+} from './queue/preview-queue.ts';
+export { startPreviewWorker } from './queue/preview-worker.ts';
+export { addHint, createSyncQueue, STARTS_PER_SECOND, type SyncQueue } from './queue/queue.ts';
+export { type QueueHealth, readQueueHealth } from './queue/queue-health.ts';
+export { createBullTickSource } from './queue/tick-source.ts';
+export type { Pulse } from './queue/turning-worker.ts';
+export { hintOverdue } from './recovery/overdue.ts';
+export { sweep } from './recovery/sweep.ts';
+export { ScheduleReconciler, stateOfNextTick, wantedSchedule } from './schedules/schedules.ts';
 export {
-  addHint,
-  createSyncQueue,
-  type Hint,
-  STARTS_PER_SECOND,
-  type SyncQueue,
-} from './queue.ts';
-export { type QueueHealth, readQueueHealth } from './queue-health.ts';
-export { trackRegistries } from './registry-index.ts';
+  type ConfigDocument,
+  configEdition,
+  createConfigFollower,
+  publishConfig,
+} from './stores/config-store.ts';
+export { claimEpoch } from './stores/epoch.ts';
+export { createOperations, type Operations } from './stores/operations.ts';
+export { trackRegistries } from './stores/registry-index.ts';
 export {
   createRegistryReader,
   type RegistryReader,
   redisNowMs,
   type StoredRegistries,
-} from './registry-reader.ts';
-export { createRedisRequestBudgets } from './request-budgets.ts';
-export { createRunLog, type RunLog } from './run-log.ts';
-export { createRedisRunStore } from './run-store.ts';
-export { recordScheduler } from './scheduler-heartbeat.ts';
-export {
-  type ScheduleChanges,
-  ScheduleReconciler,
-  stateOfNextTick,
-  type WantedSchedule,
-  wantedSchedule,
-} from './schedules.ts';
-export { readServerInfo, type ServerInfo } from './server-info.ts';
-export { createRedisSnapshotStore } from './snapshot-store.ts';
-export { createRedisStatusPersistence } from './status-store.ts';
-export { sweep } from './sweep.ts';
-export { createBullTickSource } from './tick-source.ts';
-export type { Pulse } from './turning-worker.ts';
+} from './stores/registry-reader.ts';
+export { createRedisRequestBudgets } from './stores/request-budgets.ts';
+export { createRunLog, type RunLog } from './stores/run-log.ts';
+export { createRedisRunStore } from './stores/run-store.ts';
+export { recordScheduler } from './stores/scheduler-heartbeat.ts';
+export { createRedisSnapshotStore } from './stores/snapshot-store.ts';
+export { createRedisStatusPersistence } from './stores/status-store.ts';

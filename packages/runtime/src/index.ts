@@ -22,18 +22,22 @@ export {
 } from './config/problem.ts';
 export { type WatchConfigOptions, watchConfig } from './config/watch-config.ts';
 export {
-  type EmbeddedRedis,
-  type EmbeddedRedisOptions,
   type FindRedisServerOptions,
   findRedisServer,
+  type RedisServer,
+} from './embedded-redis/find-redis-server.ts';
+export { readRedisUrl } from './embedded-redis/redis-file.ts';
+export {
   type RedisProcess,
   type RedisProcessOptions,
-  type RedisServer,
   type RedisSettings,
-  readRedisUrl,
-  startEmbeddedRedis,
   startRedisProcess,
-} from './embedded-redis/index.ts';
+} from './embedded-redis/redis-process.ts';
+export {
+  type EmbeddedRedis,
+  type EmbeddedRedisOptions,
+  startEmbeddedRedis,
+} from './embedded-redis/start-embedded-redis.ts';
 export { type Env, type EnvVariable, envVariables, type ReadEnvOptions, readEnv } from './env.ts';
 export {
   type CreateLoggerOptions,

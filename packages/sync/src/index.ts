@@ -1,48 +1,25 @@
-export {
-  type Conflict,
-  type ConflictMember,
-  listConflicts,
-} from './catalog/conflicts.ts';
-export { checkGlobs, checkSchedules } from './config-checks.ts';
-export { Coordinator, type CoordinatorOptions } from './coordinator.ts';
-export { type CronSchedule, lastFiringMs, nextFiringMs } from './cron.ts';
-export { createFileStatusPersistence } from './file-status-persistence.ts';
-export { compileFilter, compileGlob } from './filter.ts';
-export { filterHash, sourceHash } from './hashes.ts';
+export { checkGlobs, checkSchedules } from './decide/config-checks.ts';
+export { type CronSchedule, lastFiringMs, nextFiringMs } from './decide/cron.ts';
+export { filterHash, sourceHash } from './decide/hashes.ts';
+export { Coordinator } from './embed/coordinator.ts';
 export { IngestPool } from './ingest/ingest-pool.ts';
-export { LastKnown } from './last-known.ts';
-export { pickLatest } from './latest.ts';
-export { DEFAULT_LEASE_TIMES, Interruption, LeaseKeeper, type LeaseTimes } from './lease-keeper.ts';
+export { createManager, type Manager } from './perform/manager.ts';
 export {
-  createManager,
-  type Manager,
-  type SyncDecision,
-  type SyncResult,
-} from './manager.ts';
-export {
-  type AddressGuard,
-  type ConnectionGuard,
-  createAddressGuard,
-  type ResolvedAddress,
-} from './network/address-guard.ts';
-export { type ProxyOptions, proxyFor } from './network/proxies.ts';
-export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
-export * from './ports.ts';
-export { type PreviewDependencies, type PreviewRequest, previewRegistry } from './preview.ts';
-export { countsOf } from './run-ending.ts';
-export * from './serving/index.ts';
-export { decideSyncNeed } from './should-sync.ts';
-export { createSingleProcessRunStore } from './single-process-run-store.ts';
-export { fnv1a } from './snapshot/chunking.ts';
-export { blobDigests, decodeManifest, type Manifest } from './snapshot/manifest.ts';
-export {
-  createSnapshotReader,
-  type OpenSnapshot,
-  type SnapshotReader,
-} from './snapshot/reader.ts';
-export { createSourceFactory } from './sources/create-source.ts';
-export { Git, type GitOptions } from './sources/git/index.ts';
-export { HttpClient } from './sources/http.ts';
-export type { SyncDependencies } from './sync-dependencies.ts';
-export { syncRegistry } from './sync-registry.ts';
-export { createTimerTickSource } from './timer-tick-source.ts';
+  type PreviewDependencies,
+  type PreviewRequest,
+  previewRegistry,
+} from './perform/preview.ts';
+export type { ConfigSource } from './ports/config-source.ts';
+export type { CheckContext, RunContext } from './ports/run-context.ts';
+export type {
+  Acquisition,
+  Finished,
+  Renewal,
+  RunEnding,
+  RunStore,
+  Wish,
+} from './ports/run-store.ts';
+export type { StatusPersistence } from './ports/status-persistence.ts';
+export type { Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';
+export { DEFAULT_LEASE_TIMES } from './run/lease-keeper.ts';
+export { countsOf } from './run/run-ending.ts';

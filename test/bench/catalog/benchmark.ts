@@ -1,14 +1,11 @@
-import type { ConfigInput } from '@syncline/contract';
-import { type Run, redisKeys } from '@syncline/contract';
+import { type ConfigInput, type Run, redisKeys } from '@syncline/contract';
 import { createRunLog } from '@syncline/redis';
-import {
-  connect,
-  generateRows,
-  type OfficialRow,
-  startRedisServer,
-  until,
-  writeRegistryFile,
-} from '../../support/index.ts';
+import { connect } from '../../support/redis.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
+import { writeRegistryFile } from '../../support/registry-file.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import type { OfficialRow } from '../../support/rows/row.ts';
+import { until } from '../../support/until.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { median } from '../measure/statistics.ts';
 import { benchSyncline } from '../measure/syncline.ts';

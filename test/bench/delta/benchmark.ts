@@ -1,4 +1,6 @@
-import { connect, startRedisServer, startUpstreamProcess } from '../../support/index.ts';
+import { connect } from '../../support/redis.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
+import { startUpstreamProcess } from '../../support/upstream-process.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { receivedBytes } from '../measure/redis-usage.ts';
 import { benchSyncline } from '../measure/syncline.ts';

@@ -1,5 +1,6 @@
-import { OFFICIAL_META } from '@syncline/contract';
-import { generateUnordered, type OfficialRow } from '../../support/index.ts';
+import { OFFICIAL_META } from '@syncline/rows';
+import { generateUnordered } from '../../support/rows/generate.ts';
+import type { OfficialRow } from '../../support/rows/row.ts';
 
 export interface ChangedRowsOptions {
   /** How many rows there are, as the upstream has generated them. */

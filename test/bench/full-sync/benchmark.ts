@@ -1,10 +1,7 @@
 import { z } from 'zod';
-import {
-  type Lifetime,
-  type RedisServerHandle,
-  startRedisServer,
-  startUpstreamProcess,
-} from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { type RedisServerHandle, startRedisServer } from '../../support/redis-server.ts';
+import { startUpstreamProcess } from '../../support/upstream-process.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { startMeasured, type Usage } from '../measure/measured-process.ts';
 import { median } from '../measure/statistics.ts';

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import type { ConfigInput } from '@syncline/contract';
-import { type GitHttpServer, startGitHttpServer, TestRepository } from '@syncline/sync/testing';
-import { type Lifetime, startRedisServer, temporaryDirectory } from '../../support/index.ts';
+import { type GitHttpServer, startGitHttpServer, TestRepository } from '@syncline/sources/testing';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 import type { Benchmark, Figure } from '../benchmark.ts';
 import { median } from '../measure/statistics.ts';
 import { type BenchedSyncline, benchSyncline } from '../measure/syncline.ts';

@@ -3,7 +3,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { type Lifetime, temporaryDirectory } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 
 const run = promisify(execFile);
 

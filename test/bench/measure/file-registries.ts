@@ -1,7 +1,8 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ConfigInput } from '@syncline/contract';
-import { type Lifetime, temporaryDirectory } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 
 export interface FileRegistriesOptions {
   readonly names: readonly string[];

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis';
-import type { Lifetime } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
 import { eventStream, scheduledJobEvent } from './scheduled-jobs.ts';
 
 /**

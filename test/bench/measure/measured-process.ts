@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { Lifetime } from '../../support/lifetime.ts';
 import {
-  type Lifetime,
   type ProcessHandle,
   type StartProcessOptions,
   startProcess,
-  temporaryDirectory,
-} from '../../support/index.ts';
+} from '../../support/processes.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 
 const usageSchema = z.object({
   elapsedMs: z.number(),

@@ -8,7 +8,8 @@ import {
 import { openRedis } from '@syncline/redis';
 import { Queue, QueueEvents } from 'bullmq';
 import { Redis } from 'ioredis';
-import { type Lifetime, until } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { until } from '../../support/until.ts';
 
 const BATCH = 1_000;
 

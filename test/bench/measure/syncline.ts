@@ -1,13 +1,10 @@
 import { type ConfigInput, redisKeys, type SyncStatus, statusSchema } from '@syncline/contract';
 import { publishConfig } from '@syncline/redis';
-import {
-  allowingLocalTargets,
-  connect,
-  freshPrefix,
-  type Lifetime,
-  PROGRAMS,
-  type RedisServerHandle,
-} from '../../support/index.ts';
+import { allowingLocalTargets } from '../../support/config.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { connect, freshPrefix } from '../../support/redis.ts';
+import type { RedisServerHandle } from '../../support/redis-server.ts';
+import { PROGRAMS } from '../../support/system.ts';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
 import { openQueue, runTick } from './queue.ts';
 

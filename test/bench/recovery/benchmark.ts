@@ -1,4 +1,6 @@
-import { type Lifetime, startRedisServer, startReplicatedRedis } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
+import { startReplicatedRedis } from '../../support/replicated-redis.ts';
 import type { Benchmark, BenchmarkContext, Figure } from '../benchmark.ts';
 import { median, quantile } from '../measure/statistics.ts';
 import {

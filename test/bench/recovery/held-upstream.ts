@@ -1,4 +1,5 @@
-import { type Lifetime, startScriptedServer } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { startScriptedServer } from '../../support/scripted-server.ts';
 
 /** A request that has arrived. */
 export interface Arrival {

@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { connect, freshPrefix, type Lifetime, startSystem, until } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { connect, freshPrefix } from '../../support/redis.ts';
+import { startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
 import type { BenchmarkContext } from '../benchmark.ts';
 import { fileRegistries } from '../measure/file-registries.ts';
 import { openQueue } from '../measure/queue.ts';

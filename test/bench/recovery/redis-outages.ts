@@ -1,4 +1,5 @@
-import type { RedisServerHandle, ReplicatedRedis } from '../../support/index.ts';
+import type { RedisServerHandle } from '../../support/redis-server.ts';
+import type { ReplicatedRedis } from '../../support/replicated-redis.ts';
 import type { Outages } from './outages.ts';
 
 /** Kills of a Redis that is started again at once, as a supervisor does, from its append-only file. */

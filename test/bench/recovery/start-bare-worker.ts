@@ -1,4 +1,5 @@
-import { type Lifetime, type ProcessHandle, startProcess } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { type ProcessHandle, startProcess } from '../../support/processes.ts';
 
 export interface BareWorkerOptions {
   readonly redisUrl: string;

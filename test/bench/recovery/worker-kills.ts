@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConfigInput } from '@syncline/contract';
 import type { Queue } from 'bullmq';
-import {
-  freshPrefix,
-  type Lifetime,
-  type ProcessHandle,
-  type RedisServerHandle,
-  until,
-} from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import type { ProcessHandle } from '../../support/processes.ts';
+import { freshPrefix } from '../../support/redis.ts';
+import type { RedisServerHandle } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 import type { BenchmarkContext } from '../benchmark.ts';
 import { addTicks, openQueue } from '../measure/queue.ts';
 import { benchSyncline } from '../measure/syncline.ts';

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ScheduleReconciler } from '@syncline/redis';
 import type { Queue } from 'bullmq';
-import { connect, freshPrefix, startRedisServer } from '../../support/index.ts';
+import { connect, freshPrefix } from '../../support/redis.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
 import type { Benchmark, BenchmarkContext } from '../benchmark.ts';
 import { fileRegistries } from '../measure/file-registries.ts';
 import { watchLateness } from '../measure/lateness.ts';

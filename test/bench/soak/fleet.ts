@@ -1,16 +1,12 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ConfigInput } from '@syncline/contract';
-import {
-  type ApiClient,
-  type Lifetime,
-  OPS_ENV,
-  opsUrl,
-  type ProcessHandle,
-  type Program,
-  type RedisServerHandle,
-  startSystem,
-} from '../../support/index.ts';
+import type { ApiClient } from '../../support/api-client.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { OPS_ENV, opsUrl } from '../../support/ops.ts';
+import type { ProcessHandle } from '../../support/processes.ts';
+import type { RedisServerHandle } from '../../support/redis-server.ts';
+import { type Program, startSystem } from '../../support/system.ts';
 
 const COLLECTOR = pathToFileURL(path.join(import.meta.dirname, 'collect-garbage.ts')).href;
 

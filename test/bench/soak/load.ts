@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
-import type { ApiClient } from '../../support/index.ts';
+import type { ApiClient } from '../../support/api-client.ts';
 import { CATALOG, type SoakRegistries } from './registries.ts';
 
 const CHANGE_EVERY_MS = 150;

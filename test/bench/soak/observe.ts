@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
-import { keysOf, readMetrics } from '../../support/index.ts';
+import { readMetrics } from '../../support/ops.ts';
+import { keysOf } from '../../support/redis.ts';
 import { infoNumber } from '../measure/redis-usage.ts';
 import type { Fleet, Place } from './fleet.ts';
 

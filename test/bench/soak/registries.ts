@@ -1,11 +1,9 @@
 import type { ConfigInput } from '@syncline/contract';
-import {
-  generateRows,
-  type Lifetime,
-  type OfficialRow,
-  startUpstream,
-  writeRegistryFile,
-} from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { writeRegistryFile } from '../../support/registry-file.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import type { OfficialRow } from '../../support/rows/row.ts';
+import { startUpstream } from '../../support/upstream.ts';
 import { fileRegistries } from '../measure/file-registries.ts';
 
 const QUIET = Array.from({ length: 197 }, (_, index) => `quiet-${index}`);

@@ -2,13 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { redisKeys } from '@syncline/contract';
 import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
-import {
-  connect,
-  type Lifetime,
-  startRedisServer,
-  until,
-  untilComplete,
-} from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { connect } from '../../support/redis.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete } from '../../support/until-registry.ts';
 import { addTicks, openQueue } from '../measure/queue.ts';
 import { type Fleet, startFleet } from './fleet.ts';
 import { startLoad } from './load.ts';

@@ -1,5 +1,7 @@
 import type { Queue } from 'bullmq';
-import { freshPrefix, type Lifetime, startRedisServer } from '../../support/index.ts';
+import type { Lifetime } from '../../support/lifetime.ts';
+import { freshPrefix } from '../../support/redis.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { fileRegistries } from '../measure/file-registries.ts';
 import { type MeasuredProcess, startMeasured } from '../measure/measured-process.ts';

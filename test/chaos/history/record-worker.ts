@@ -1,15 +1,14 @@
+import type { FencingToken, Lease } from '@syncline/contract';
+import type { SnapshotStore } from '@syncline/snapshot';
+import type { UpstreamUsage } from '@syncline/sources';
 import type {
   CheckContext,
-  FencingToken,
   Finished,
-  Lease,
   Manager,
   RunContext,
   RunEnding,
   RunStore,
-  SnapshotStore,
   StatusPersistence,
-  UpstreamUsage,
 } from '@syncline/sync';
 import type { WorkerDecorator } from '@syncline/worker';
 import { type HistoryRecorder, machineMs } from './recorder.ts';

@@ -5,7 +5,8 @@
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProcess } from '@syncline/runtime';
-import type { Manager, SnapshotStore } from '@syncline/sync';
+import type { SnapshotStore } from '@syncline/snapshot';
+import type { Manager } from '@syncline/sync';
 import { startWorker, type WorkerDecorator } from '@syncline/worker';
 import { z } from 'zod';
 

@@ -6,14 +6,12 @@
 import { rm } from 'node:fs/promises';
 import { redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  startSystem,
-  startUpstream,
-  until,
-  untilComplete,
-} from '../../support/index.ts';
+import { connect } from '../../support/redis.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete } from '../../support/until-registry.ts';
+import { startUpstream } from '../../support/upstream.ts';
 
 const ROWS = generateRows({ count: 40, seed: 3_540 });
 const NAMES = ['one', 'two', 'three'];

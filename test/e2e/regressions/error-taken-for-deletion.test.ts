@@ -4,16 +4,14 @@
  * Here: only an upstream that answers well, to its last page, can take anything away; and not too much of it at once.
  */
 import { expect, test } from 'vitest';
-import {
-  type ApiClient,
-  type Behaviour,
-  generateRows,
-  type RecordedRequest,
-  rowKey,
-  startSystem,
-  startUpstream,
-  untilComplete,
-} from '../../support/index.ts';
+import type { ApiClient } from '../../support/api-client.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { rowKey } from '../../support/rows/row.ts';
+import { startSystem } from '../../support/system.ts';
+import { untilComplete } from '../../support/until-registry.ts';
+import type { Behaviour } from '../../support/upstream/behaviour.ts';
+import type { RecordedRequest } from '../../support/upstream/recorded-request.ts';
+import { startUpstream } from '../../support/upstream.ts';
 
 /** Three pages of the upstream's. */
 const ROWS = generateRows({ count: 250, seed: 739 });

@@ -5,15 +5,12 @@
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  type System,
-  startSystem,
-  startUpstream,
-  until,
-  untilComplete,
-} from '../../support/index.ts';
+import { connect } from '../../support/redis.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { type System, startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete } from '../../support/until-registry.ts';
+import { startUpstream } from '../../support/upstream.ts';
 
 const REGISTRIES = 20;
 const INTERVAL_MS = 1_000;

@@ -5,19 +5,13 @@
  */
 import { redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  type RecordedRequest,
-  type System,
-  startSystem,
-  startUpstream,
-  testLifetime,
-  type Upstream,
-  untilComplete,
-  untilRegistry,
-  untilRun,
-} from '../../support/index.ts';
+import { testLifetime } from '../../support/lifetime.ts';
+import { connect } from '../../support/redis.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { type System, startSystem } from '../../support/system.ts';
+import { untilComplete, untilRegistry, untilRun } from '../../support/until-registry.ts';
+import type { RecordedRequest } from '../../support/upstream/recorded-request.ts';
+import { startUpstream, type Upstream } from '../../support/upstream.ts';
 import { workerThatRuns } from './who-holds.ts';
 
 const ROWS = generateRows({ count: 150, seed: 5_165 });

@@ -4,14 +4,12 @@
  * Here: what is out of time is ended before its lease is freed. What cannot be ended: `left-in-progress.test.ts`.
  */
 import { expect, test } from 'vitest';
-import {
-  generateRows,
-  startSystem,
-  startUpstream,
-  testLifetime,
-  until,
-  untilComplete,
-} from '../../support/index.ts';
+import { testLifetime } from '../../support/lifetime.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete } from '../../support/until-registry.ts';
+import { startUpstream } from '../../support/upstream.ts';
 
 const ROWS = generateRows({ count: 150, seed: 5_165 });
 const ALWAYS = { times: Number.POSITIVE_INFINITY };

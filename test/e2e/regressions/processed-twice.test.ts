@@ -6,19 +6,13 @@
 import { type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { Queue } from 'bullmq';
 import { expect, test } from 'vitest';
-import {
-  generateRows,
-  OPS_ENV,
-  opsUrl,
-  readMetrics,
-  startSystem,
-  startUpstream,
-  sumOf,
-  testLifetime,
-  until,
-  untilComplete,
-  untilRegistry,
-} from '../../support/index.ts';
+import { testLifetime } from '../../support/lifetime.ts';
+import { OPS_ENV, opsUrl, readMetrics, sumOf } from '../../support/ops.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete, untilRegistry } from '../../support/until-registry.ts';
+import { startUpstream } from '../../support/upstream.ts';
 import { workerThatRuns } from './who-holds.ts';
 
 test('while one worker walks a registry, ticks, requests and jobs of others begin no second walk', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { connect, createServer, type Socket } from 'node:net';
-import { type RedisServerHandle, testLifetime } from '../../support/index.ts';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { testLifetime } from '../../support/lifetime.ts';
+import type { RedisServerHandle } from '../../support/redis-server.ts';
 
 /** What lies between a program and its Redis, and ends that Redis after a step of the test's choice. */
 export interface RedisCut {

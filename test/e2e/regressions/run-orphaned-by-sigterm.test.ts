@@ -5,16 +5,13 @@
  */
 import { redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  startSystem,
-  startUpstream,
-  testLifetime,
-  until,
-  untilComplete,
-  untilRun,
-} from '../../support/index.ts';
+import { testLifetime } from '../../support/lifetime.ts';
+import { connect } from '../../support/redis.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete, untilRun } from '../../support/until-registry.ts';
+import { startUpstream } from '../../support/upstream.ts';
 
 const ROWS = generateRows({ count: 80, seed: 1_003 });
 

@@ -5,16 +5,13 @@
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  startRedisServer,
-  startSystem,
-  until,
-  untilComplete,
-  untilRun,
-  writeRegistryFile,
-} from '../../support/index.ts';
+import { connect } from '../../support/redis.ts';
+import { startRedisServer } from '../../support/redis-server.ts';
+import { writeRegistryFile } from '../../support/registry-file.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete, untilRun } from '../../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 20, seed: 3_272 });
 

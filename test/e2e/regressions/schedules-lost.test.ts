@@ -5,16 +5,13 @@
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import {
-  connect,
-  generateRows,
-  type RedisServerHandle,
-  startRedisServer,
-  startSystem,
-  until,
-  untilComplete,
-  writeRegistryFile,
-} from '../../support/index.ts';
+import { connect } from '../../support/redis.ts';
+import { type RedisServerHandle, startRedisServer } from '../../support/redis-server.ts';
+import { writeRegistryFile } from '../../support/registry-file.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { startSystem } from '../../support/system.ts';
+import { until } from '../../support/until.ts';
+import { untilComplete } from '../../support/until-registry.ts';
 
 const ALL = Array.from({ length: 250 }, (_, index) => `registry-${index}`);
 const KEPT = ALL.slice(0, 33);

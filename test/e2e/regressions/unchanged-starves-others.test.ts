@@ -4,14 +4,10 @@
  * Here: each registry has a schedule of its own, and waits its turn again once it has been looked at.
  */
 import { expect, test } from 'vitest';
-import {
-  generateRows,
-  startSystem,
-  startUpstream,
-  type Upstream,
-  untilComplete,
-  untilRun,
-} from '../../support/index.ts';
+import { generateRows } from '../../support/rows/generate.ts';
+import { startSystem } from '../../support/system.ts';
+import { untilComplete, untilRun } from '../../support/until-registry.ts';
+import { startUpstream, type Upstream } from '../../support/upstream.ts';
 
 const ROWS = generateRows({ count: 60, seed: 772 });
 const OTHERS = ['other-a', 'other-b', 'other-c', 'other-d'];

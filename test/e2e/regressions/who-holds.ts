@@ -1,4 +1,5 @@
-import type { ProcessHandle, System } from '../../support/index.ts';
+import type { ProcessHandle } from '../../support/processes.ts';
+import type { System } from '../../support/system.ts';
 
 /** The worker that runs a registry at this moment, by what its status says. */
 export async function workerThatRuns(

@@ -1,4 +1,4 @@
-import { OFFICIAL_META } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { compareBytes } from '../byte-order.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
 import { assertOfficialRow, type OfficialRow } from './row.ts';

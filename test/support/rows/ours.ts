@@ -1,4 +1,4 @@
-import { OFFICIAL_META, SYNCLINE_META } from '@syncline/contract';
+import { OFFICIAL_META, SYNCLINE_META } from '@syncline/rows';
 import { z } from 'zod';
 import type { OfficialRow } from './row.ts';
 

@@ -1,4 +1,4 @@
-import { OFFICIAL_META, serverStatusSchema } from '@syncline/contract';
+import { OFFICIAL_META, serverStatusSchema } from '@syncline/rows';
 import { z } from 'zod';
 
 /** A row as the official registry serves it, with all that it carries besides. */

@@ -1,4 +1,3 @@
-import { PUBLISHER_META } from '@syncline/contract';
 import type { Random } from './random.ts';
 import { sentence, THINGS, variableName } from './words.ts';
 
@@ -178,7 +177,7 @@ function remotes({ owner, slug }: Identity, random: Random) {
 
 function publisherMeta(random: Random) {
   return {
-    [PUBLISHER_META]: {
+    'io.modelcontextprotocol.registry/publisher-provided': {
       tool: random.pick(THINGS),
       version: `0.${random.below(9)}.0`,
       buildInfo: { imageSha256: hex(64, random), notes: sentence(random, 600) },

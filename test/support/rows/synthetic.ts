@@ -1,4 +1,4 @@
-import { OFFICIAL_META } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { type Random, randomFrom } from './random.ts';
 import type { OfficialRow } from './row.ts';
 import { syntheticServer } from './synthetic-server.ts';

@@ -1,4 +1,4 @@
-import { OFFICIAL_META, type ServerStatus } from '@syncline/contract';
+import { OFFICIAL_META, type ServerStatus } from '@syncline/rows';
 import { compareBytes } from '../byte-order.ts';
 import { rowKey } from '../rows/row.ts';
 import { instantKey } from './instant.ts';

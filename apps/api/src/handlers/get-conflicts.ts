@@ -1,5 +1,5 @@
 import { SynclineError } from '@syncline/contract';
-import { type ConflictMember, listConflicts, pageLimitSchema, parseQuery } from '@syncline/sync';
+import { type ConflictMember, listConflicts, pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
 import { membersOf } from '../catalogs.ts';
 import type { ApiDependencies } from '../dependencies.ts';

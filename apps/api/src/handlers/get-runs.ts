@@ -1,4 +1,4 @@
-import { pageLimitSchema, parseQuery } from '@syncline/sync';
+import { pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';

@@ -4,7 +4,7 @@ import {
   listVersions,
   parseListQuery,
   parseVersionQuery,
-} from '@syncline/sync';
+} from '@syncline/serving';
 import { type OpenCatalog, openCatalog } from '../catalogs.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';

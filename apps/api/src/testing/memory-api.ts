@@ -12,13 +12,13 @@ import {
   type RegistryConfig,
   type Run,
   runId,
-  type ServedRow,
   SynclineError,
   type SyncStatus,
   statusSchema,
   syncTargets,
 } from '@syncline/contract';
 import type { PreviewWish } from '@syncline/redis';
+import type { ServedRow } from '@syncline/rows';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';

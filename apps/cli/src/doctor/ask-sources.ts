@@ -9,7 +9,13 @@ import {
   toSynclineError,
 } from '@syncline/contract';
 import { type Env, searchPath } from '@syncline/runtime';
-import { createAddressGuard, createSourceFactory, Git, HttpClient, proxyFor } from '@syncline/sync';
+import {
+  createAddressGuard,
+  createSourceFactory,
+  Git,
+  HttpClient,
+  proxyFor,
+} from '@syncline/sources';
 import { describeError } from '../errors.ts';
 import type { SourceFacts } from './source-checks.ts';
 

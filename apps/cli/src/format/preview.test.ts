@@ -1,4 +1,5 @@
-import { OFFICIAL_META, type Preview } from '@syncline/contract';
+import type { Preview } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { expect, test } from 'vitest';
 import { formatPreview } from './preview.ts';
 

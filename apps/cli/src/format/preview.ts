@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
-import { OFFICIAL_META, type Preview } from '@syncline/contract';
+import type { Preview } from '@syncline/contract';
+import { OFFICIAL_META } from '@syncline/rows';
 import { formatTook } from './age.ts';
 import { formatDiff } from './run-text.ts';
 import { counted, joined, plain } from './text.ts';

@@ -1,12 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import {
-  type ConfigInput,
-  catalogTarget,
-  configSchema,
-  describeSource,
-  sourceKind,
-  syncTargets,
-} from './index.ts';
+import { type ConfigInput, catalogTarget, configSchema, syncTargets } from './config.ts';
+import { describeSource, sourceKind } from './registry.ts';
 
 const FILE = { name: 'local', file: { path: './registry.json' } };
 const API = { name: 'official', api: { endpoint: 'https://registry.example.com' } };

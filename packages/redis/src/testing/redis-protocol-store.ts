@@ -1,5 +1,5 @@
 import type { ProtocolStore } from '@syncline/sync/testing';
-import { findNeglected } from '../sweep.ts';
+import { findNeglected } from '../recovery/sweep.ts';
 import { redisHarness, type TestRedis } from './test-redis.ts';
 
 /** The Redis ports, as the protocol is played on them. */

@@ -3,12 +3,12 @@ import { type ConfigInput, controlSchema, type RedisKeys, redisKeys } from '@syn
 import { createStaticConfigSource, type StoreHarness } from '@syncline/sync/testing';
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
-import { createSyncQueue, type SyncQueue } from '../queue.ts';
-import { redisNowMs } from '../registry-reader.ts';
-import { createRunLog } from '../run-log.ts';
-import { createRedisRunStore } from '../run-store.ts';
-import { createRedisSnapshotStore } from '../snapshot-store.ts';
-import { createRedisStatusPersistence } from '../status-store.ts';
+import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
+import { createRunLog } from '../stores/run-log.ts';
+import { createRedisRunStore } from '../stores/run-store.ts';
+import { createRedisSnapshotStore } from '../stores/snapshot-store.ts';
+import { createRedisStatusPersistence } from '../stores/status-store.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

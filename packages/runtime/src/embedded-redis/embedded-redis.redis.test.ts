@@ -8,8 +8,8 @@ import { createInterface } from 'node:readline';
 import { SynclineError } from '@syncline/contract';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type EmbeddedRedis, readRedisUrl, startEmbeddedRedis } from './index.ts';
-import { isAlive, readRedisFile, writeRedisFile } from './redis-file.ts';
+import { isAlive, readRedisFile, readRedisUrl, writeRedisFile } from './redis-file.ts';
+import { type EmbeddedRedis, startEmbeddedRedis } from './start-embedded-redis.ts';
 
 const logger = pino({ level: 'silent' });
 let dataDir: string;

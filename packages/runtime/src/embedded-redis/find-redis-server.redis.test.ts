@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findFetchedRedis } from './debian-packages.ts';
-import { findRedisServer, PROJECT_CACHE_DIR } from './index.ts';
+import { findRedisServer, PROJECT_CACHE_DIR } from './find-redis-server.ts';
 
 const run = promisify(execFile);
 let directory: string;

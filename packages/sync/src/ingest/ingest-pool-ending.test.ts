@@ -1,6 +1,6 @@
+import { registryConfig } from '@syncline/contract/testing';
+import type { EndLock } from '@syncline/snapshot';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
-import { registryConfig } from '../testing/registry-config.ts';
-import type { EndLock } from '../undisturbed.ts';
 import { IngestPool } from './ingest-pool.ts';
 
 const BUSY = 1;
@@ -8,8 +8,8 @@ const ENDING = 2;
 
 /** That of the next session. */
 let lock: EndLock;
-vi.mock('../undisturbed.ts', async (importActual) => ({
-  ...(await importActual<typeof import('../undisturbed.ts')>()),
+vi.mock('@syncline/snapshot', async (importActual) => ({
+  ...(await importActual<typeof import('@syncline/snapshot')>()),
   createEndLock: () => lock,
 }));
 

@@ -1,5 +1,5 @@
+import { registryConfig } from '@syncline/contract/testing';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { registryConfig } from '../testing/registry-config.ts';
 import { IngestPool, type OpenOptions } from './ingest-pool.ts';
 import { OutOfOrder } from './row-collector.ts';
 

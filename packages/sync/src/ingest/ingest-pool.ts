@@ -1,9 +1,9 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { SynclineError, toSynclineError } from '@syncline/contract';
+import type { BodyOrigin, BodySummary } from '@syncline/rows';
+import { type Blob, claimEnd, createEndLock, type EndLock } from '@syncline/snapshot';
+import { type Slot, Slots } from '@syncline/sources';
 import { Piscina } from 'piscina';
-import type { Blob } from '../ports.ts';
-import type { BodyOrigin } from '../sources/source.ts';
-import { claimEnd, createEndLock, type EndLock } from '../undisturbed.ts';
 import type {
   IngestAnswer,
   IngestEnd,
@@ -12,8 +12,7 @@ import type {
   IngestTask,
   MemberBlobs,
 } from './messages.ts';
-import { type BodySummary, OutOfOrder } from './row-collector.ts';
-import { type Slot, Slots } from './slots.ts';
+import { OutOfOrder } from './row-collector.ts';
 
 /** More rows than this are no registry that anyone runs today; the official one has some 100,000. */
 const MAX_ROWS = 2_000_000;

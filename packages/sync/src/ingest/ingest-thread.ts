@@ -4,13 +4,15 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
-import { mergeCatalog } from '../catalog/merge.ts';
-import type { Blob } from '../ports.ts';
-import type { AttachmentDraft } from '../snapshot/attachment.ts';
-import { SnapshotBuilder } from '../snapshot/build.ts';
-import { DiffCollector } from '../snapshot/diff-collector.ts';
-import { decodeManifest } from '../snapshot/manifest.ts';
-import { respect } from '../undisturbed.ts';
+import {
+  type AttachmentDraft,
+  type Blob,
+  DiffCollector,
+  decodeManifest,
+  mergeCatalog,
+  respect,
+  SnapshotBuilder,
+} from '@syncline/snapshot';
 import type {
   IngestAnswer,
   IngestEnd,

@@ -1,10 +1,8 @@
-import { SYNCLINE_META, SynclineError } from '@syncline/contract';
+import { SynclineError } from '@syncline/contract';
+import { FUZZ, jsonValues, mutated, nearRows } from '@syncline/contract/testing';
+import { type BodyOrigin, parseBody, readRow, SYNCLINE_META } from '@syncline/rows';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { BodyOrigin } from '../sources/source.ts';
-import { FUZZ, jsonValues, mutated, nearRows } from '../testing/fuzz.ts';
-import { parseBody } from './parse-body.ts';
-import { readRow } from './read-row.ts';
 
 const server = { name: 'a', version: '1', description: 'x' };
 

@@ -1,4 +1,4 @@
-import type { Slot } from './slots.ts';
+import type { Slot } from '@syncline/sources';
 
 /** An upstream that is silent for so long may be so for as long as its timeout lets it. */
 const IDLE_AFTER_MS = 2_000;

@@ -1,10 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode, Filter } from '@syncline/contract';
-import type { Blob } from '../ports.ts';
-import type { BuiltSnapshot } from '../snapshot/build.ts';
-import type { BodyOrigin } from '../sources/source.ts';
-import type { EndLock } from '../undisturbed.ts';
-import type { BodySummary, CollectedTotals, RowCollectorOptions } from './row-collector.ts';
+import type { BodyOrigin, BodySummary } from '@syncline/rows';
+import type { Blob, BuiltSnapshot, EndLock } from '@syncline/snapshot';
+import type { CollectedTotals, RowCollectorOptions } from './row-collector.ts';
 
 /** What a thread is started with. */
 export interface IngestTask {

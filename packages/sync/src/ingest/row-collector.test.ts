@@ -1,7 +1,6 @@
+import { registryConfig } from '@syncline/contract/testing';
+import type { BodyOrigin, IngestedRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
-import type { BodyOrigin } from '../sources/source.ts';
-import { registryConfig } from '../testing/registry-config.ts';
-import type { IngestedRow } from './read-row.ts';
 import { OutOfOrder, RowCollector, type RowCollectorOptions } from './row-collector.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {

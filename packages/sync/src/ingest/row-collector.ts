@@ -4,18 +4,17 @@ import {
   type QuarantinedRow,
   SynclineError,
 } from '@syncline/contract';
-import { compileFilter, type FilterPredicate } from '../filter.ts';
-import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '../snapshot/attachment.ts';
-import type { BodyOrigin } from '../sources/source.ts';
-import { type BodyFormat, type ParsedBody, parseBody } from './parse-body.ts';
-import type { IngestedRow, RowReading } from './read-row.ts';
-
-/** What one body of a source turned out to hold. */
-export interface BodySummary {
-  readonly format: BodyFormat;
-  readonly rowCount: number;
-  readonly nextCursor: string | undefined;
-}
+import {
+  type BodyOrigin,
+  type BodySummary,
+  compileFilter,
+  type FilterPredicate,
+  type IngestedRow,
+  type ParsedBody,
+  parseBody,
+  type RowReading,
+} from '@syncline/rows';
+import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapshot';
 
 /** What was read besides rows that are fine. */
 export interface CollectedTotals {

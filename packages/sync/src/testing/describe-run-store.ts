@@ -1,7 +1,7 @@
+import { fencingToken, type Lease } from '@syncline/contract';
+import { storeSnapshot, testBlob } from '@syncline/snapshot/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { fencingToken, type Lease } from '../ports.ts';
 import { acquire, type StoreHarness, testRun } from './store-harness.ts';
-import { storeSnapshot, testBlob } from './test-blobs.ts';
 
 const TICK = { kind: 'tick' } as const;
 const UNDONE = { changes: { startsWithoutFinish: 0 } };

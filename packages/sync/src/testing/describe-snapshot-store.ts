@@ -1,7 +1,7 @@
+import type { Publication } from '@syncline/snapshot';
+import { storeSnapshot, testBlob } from '@syncline/snapshot/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Publication } from '../ports.ts';
 import { acquire, type StoreHarness } from './store-harness.ts';
-import { storeSnapshot, testBlob } from './test-blobs.ts';
 
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 

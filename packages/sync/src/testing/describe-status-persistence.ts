@@ -1,6 +1,6 @@
 import type { StatusChanges } from '@syncline/contract';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { StatusPersistence } from '../ports.ts';
+import type { StatusPersistence } from '../ports/status-persistence.ts';
 
 /** Every field that a status has. */
 const FULL = {

@@ -1,11 +1,11 @@
-import { describeRequestBudgets } from './describe-request-budgets.ts';
-import { describeRunStore } from './describe-run-store.ts';
-import { describeSnapshotStore } from './describe-snapshot-store.ts';
-import { describeStatusPersistence } from './describe-status-persistence.ts';
 import {
   createInMemoryPlaceStore,
   createInMemoryRequestBudgets,
-} from './in-memory-request-budgets.ts';
+  describeRequestBudgets,
+} from '@syncline/sources/testing';
+import { describeRunStore } from './describe-run-store.ts';
+import { describeSnapshotStore } from './describe-snapshot-store.ts';
+import { describeStatusPersistence } from './describe-status-persistence.ts';
 import { createInMemoryHarness } from './store-harness.ts';
 
 describeRunStore('the in-memory run store', async () => createInMemoryHarness());

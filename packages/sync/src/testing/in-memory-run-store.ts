@@ -1,17 +1,14 @@
-import { changeStatus } from '@syncline/contract';
-import {
-  type Acquisition,
-  type Finished,
-  fencingToken,
-  type Lease,
-  type Publication,
-  type Renewal,
-  type RunEnding,
-  type RunStore,
-  storedToken,
-  type Wish,
-} from '../ports.ts';
-import { type InMemoryRegistry, type InMemoryState, isHeld, statusOf } from './in-memory-state.ts';
+import { changeStatus, fencingToken, type Lease, storedToken } from '@syncline/contract';
+import type { Publication } from '@syncline/snapshot';
+import type {
+  Acquisition,
+  Finished,
+  Renewal,
+  RunEnding,
+  RunStore,
+  Wish,
+} from '../ports/run-store.ts';
+import { type InMemoryRegistry, type InMemoryState, statusOf } from './in-memory-state.ts';
 
 /** Leases and what they fence, in memory. Time is that of the state's clock. */
 export function createInMemoryRunStore(state: InMemoryState): RunStore {
@@ -40,7 +37,7 @@ export function createInMemoryRunStore(state: InMemoryState): RunStore {
     async renew(leases, { ttlMs }) {
       return leases.map((lease): Renewal => {
         const registry = state.of(lease.registry);
-        if (!isHeld(registry, lease)) return { held: false };
+        if (!state.isHeld(lease)) return { held: false };
         registry.status = changeStatus(statusOf(registry), { leaseUntil: nowMs() + ttlMs });
         const { suspended, pinned } = registry.control;
         return { held: true, stop: suspended || pinned !== undefined };
@@ -69,7 +66,7 @@ export function createInMemoryRunStore(state: InMemoryState): RunStore {
     const registry = state.of(lease.registry);
     const freed = fencingToken({ term: lease.term, owner: '' });
     if (storedToken(registry.status) === freed) return finished(registry);
-    if (!isHeld(registry, lease)) return { state: 'refused' };
+    if (!state.isHeld(lease)) return { state: 'refused' };
     if (publication !== undefined) {
       const missing = findMissing(registry, publication);
       if (missing !== undefined) return { state: 'incomplete', missing };

@@ -1,24 +1,22 @@
 import {
+  type Clock,
   type Control,
   controlSchema,
+  fencingToken,
+  type Lease,
   PENDING_STATUS,
   type Run,
   type SyncStatus,
+  storedToken,
 } from '@syncline/contract';
-import { type Clock, fencingToken, type Lease, storedToken } from '../ports.ts';
+import { createInMemorySnapshots, type InMemorySnapshots } from '@syncline/snapshot/testing';
 
 /** All that a store knows of one registry. */
-export interface InMemoryRegistry {
+export interface InMemoryRegistry extends InMemorySnapshots {
   status: SyncStatus | undefined;
   control: Control;
   /** Newest first. */
   readonly runs: Run[];
-  /** Digest of the manifest that is served. */
-  pointer: string | undefined;
-  readonly manifests: Map<string, Uint8Array>;
-  readonly chunks: Map<string, Uint8Array>;
-  /** When a manifest was superseded, epoch milliseconds; none while it is served, or never was. */
-  readonly supersededAtMs: Map<string, number>;
 }
 
 /** What the in-memory ports share, as the Redis ones share a Redis. Tests may change it at will. */
@@ -27,13 +25,16 @@ export interface InMemoryState {
   readonly registries: Map<string, InMemoryRegistry>;
   /** Of that name; made where there is none yet. */
   of(registry: string): InMemoryRegistry;
+  /** Whether a write under the lease is to be accepted: its token is the one that is stored. */
+  isHeld(lease: Lease): boolean;
 }
 
 export function createInMemoryState({ clock }: { clock: Clock }): InMemoryState {
   const registries = new Map<string, InMemoryRegistry>();
-  return {
+  const state: InMemoryState = {
     clock,
     registries,
+    isHeld: (lease) => storedToken(state.of(lease.registry).status) === fencingToken(lease),
     of(name) {
       const known = registries.get(name);
       if (known !== undefined) return known;
@@ -41,20 +42,13 @@ export function createInMemoryState({ clock }: { clock: Clock }): InMemoryState 
         status: undefined,
         control: controlSchema.parse({}),
         runs: [],
-        pointer: undefined,
-        manifests: new Map(),
-        chunks: new Map(),
-        supersededAtMs: new Map(),
+        ...createInMemorySnapshots(),
       };
       registries.set(name, registry);
       return registry;
     },
   };
-}
-
-/** Whether a write under `lease` is to be accepted: its token is the one that is stored. */
-export function isHeld({ status }: InMemoryRegistry, lease: Lease): boolean {
-  return storedToken(status) === fencingToken(lease);
+  return state;
 }
 
 /** The status as it is stored, or that of a registry that never ran. */

@@ -1,5 +1,5 @@
-import { changeStatus, type SyncStatus } from '@syncline/contract';
-import { type StatusPersistence, storedToken } from '../ports.ts';
+import { changeStatus, type SyncStatus, storedToken } from '@syncline/contract';
+import type { StatusPersistence } from '../ports/status-persistence.ts';
 import { type InMemoryState, statusOf } from './in-memory-state.ts';
 
 /** Status in memory. */

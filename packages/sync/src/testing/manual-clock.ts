@@ -1,4 +1,4 @@
-import type { Clock } from '../ports.ts';
+import type { Clock } from '@syncline/contract';
 
 /** A clock that goes only when a test says so. Both of its times can be moved apart. */
 export interface ManualClock extends Clock {

@@ -1,5 +1,5 @@
-import type { Run } from '@syncline/contract';
-import type { Logger, RunObserver } from '../ports.ts';
+import type { Logger, Run } from '@syncline/contract';
+import type { RunObserver } from '../ports/run-observer.ts';
 
 export interface LogEntry {
   readonly level: keyof Logger;

@@ -1,5 +1,5 @@
 import { type ConfigInput, configSchema, syncTargets } from '@syncline/contract';
-import type { ConfigSource } from '../ports.ts';
+import type { ConfigSource } from '../ports/config-source.ts';
 
 /** A config that stays as it is, until a test replaces it: that is seen from the next refresh on. */
 export interface StaticConfigSource extends ConfigSource {

@@ -1,7 +1,9 @@
-import type { Control, Run } from '@syncline/contract';
-import type { Acquisition, Lease, RunStore, SnapshotStore, StatusPersistence } from '../ports.ts';
+import type { Control, Lease, Run } from '@syncline/contract';
+import type { SnapshotStore } from '@syncline/snapshot';
+import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
+import type { Acquisition, RunStore } from '../ports/run-store.ts';
+import type { StatusPersistence } from '../ports/status-persistence.ts';
 import { createInMemoryRunStore } from './in-memory-run-store.ts';
-import { createInMemorySnapshotStore } from './in-memory-snapshot-store.ts';
 import { createInMemoryState } from './in-memory-state.ts';
 import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
 import { createManualClock } from './manual-clock.ts';

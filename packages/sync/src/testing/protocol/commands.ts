@@ -2,7 +2,8 @@
  * What holders, requesters and operators do, one command each. A command is one call of a port, which is one
  * script: Redis runs one at a time, so that every interleaving of processes is some sequence of these.
  */
-import { fencingToken, type Wish } from '../../ports.ts';
+import { fencingToken } from '@syncline/contract';
+import type { Wish } from '../../ports/run-store.ts';
 import { endRun } from './endings.ts';
 import {
   type EndingKind,

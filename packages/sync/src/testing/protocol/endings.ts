@@ -1,6 +1,8 @@
-import type { StatusChanges } from '@syncline/contract';
-import { SynclineError } from '@syncline/contract';
-import type { Publication, RunContext, RunEnding } from '../../ports.ts';
+import { type StatusChanges, SynclineError } from '@syncline/contract';
+import { registryConfig } from '@syncline/contract/testing';
+import type { Publication } from '@syncline/snapshot';
+import type { RunContext } from '../../ports/run-context.ts';
+import type { RunEnding } from '../../ports/run-store.ts';
 import {
   type Ending,
   failed,
@@ -11,9 +13,8 @@ import {
   poisoned,
   runRecord,
   statusChanges,
-} from '../../run-ending.ts';
+} from '../../run/run-ending.ts';
 import { createRecordingLogger } from '../recorders.ts';
-import { registryConfig } from '../registry-config.ts';
 import type { Acquired, EndingKind, ModelEnding } from './model.ts';
 
 const NOTHING_CHANGED = {

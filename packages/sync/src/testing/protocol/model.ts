@@ -2,8 +2,8 @@
  * What must hold of one registry, whoever does what in whatever order: the tables of `SPEC.md` as a plain
  * program. It knows neither Redis nor how the ports are made.
  */
-import type { Phase } from '@syncline/contract';
-import type { Acquisition, Lease, Wish } from '../../ports.ts';
+import type { Lease, Phase } from '@syncline/contract';
+import type { Acquisition, Wish } from '../../ports/run-store.ts';
 
 /** Snapshots that are played with, and their chunks; some share one. */
 export const SNAPSHOTS = {

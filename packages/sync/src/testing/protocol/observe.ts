@@ -1,7 +1,7 @@
 import type { Control, SyncStatus } from '@syncline/contract';
+import type { SnapshotHistoryEntry } from '@syncline/snapshot';
+import { testBlob } from '@syncline/snapshot/testing';
 import { expect } from 'vitest';
-import type { SnapshotHistoryEntry } from '../../ports.ts';
-import { testBlob } from '../test-blobs.ts';
 import { type ModelRegistry, SNAPSHOT_NAMES, SNAPSHOTS, type SnapshotName } from './model.ts';
 import type { ProtocolStore } from './protocol-store.ts';
 

@@ -1,6 +1,6 @@
+import { FUZZ } from '@syncline/contract/testing';
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { FUZZ } from '../fuzz.ts';
 import * as commands from './commands.ts';
 import { ProtocolModel, SNAPSHOT_NAMES } from './model.ts';
 import { expectAsModelled, type Observed, observe } from './observe.ts';

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { registryNameSchema } from '../config/names.ts';
+import { registryConfigSchema } from '../config/registry.ts';
+import { errorCodeSchema } from '../errors.ts';
+import { diffSchema, quarantinedRowSchema } from '../state/run.ts';
+
+/** How many rows of each kind a preview names at most, and where nothing else is asked for. */
+export const PREVIEW_SAMPLE_LIMIT = 200;
+
+export const previewSampleLimitSchema = z.int().min(1).max(PREVIEW_SAMPLE_LIMIT);
+
+const previewOptions = {
+  v: z.literal(1),
+  samples: previewSampleLimitSchema.default(PREVIEW_SAMPLE_LIMIT),
+  /** Epoch milliseconds by Redis's clock: nobody waits for the answer any longer. */
+  deadlineAtMs: z.number(),
+};
+
+/**
+ * The payload of a job in the queue `registry-preview`: a registry of the config in force, or one as an
+ * entry of a config would have it, its relative paths made absolute.
+ */
+export const previewJobSchema = z.union([
+  z.strictObject({ ...previewOptions, registry: registryNameSchema }),
+  z.strictObject({ ...previewOptions, config: registryConfigSchema }),
+]);
+export type PreviewJob = z.output<typeof previewJobSchema>;
+export type PreviewJobInput = z.input<typeof previewJobSchema>;
+
+const count = z.int().nonnegative();
+
+/** What a sync of a registry would do. Nothing was written to find it out. */
+export const previewSchema = z.object({
+  registry: z.string(),
+  state: z.enum(['would-publish', 'would-hold', 'unchanged']),
+  /** What keeps the registry from being synced at all, for now. */
+  paused: z.enum(['suspended-by-config', 'suspended', 'pinned']).nullable(),
+  guard: z.object({
+    verdict: z.enum(['pass', 'shrink', 'empty']),
+    /** Where the filter is a new one, the rows of the source are compared, not those that are left. */
+    compared: z.enum(['rowCount', 'sourceRowCount']),
+    countBefore: count,
+    countAfter: count,
+    /** Negative where there are more than before. */
+    lostPercent: z.number(),
+    maxShrinkPercent: z.number(),
+    allowEmpty: z.boolean(),
+  }),
+  /** Rows that would be served. */
+  rowCount: count,
+  /** Rows that are served; 0 where nothing was ever published. */
+  rowCountBefore: count,
+  /** Rows that the source has, before the filter, without those that are left out. */
+  sourceRowCount: count,
+  serverCount: count,
+  skillCount: count,
+  pluginCount: count,
+  diff: diffSchema,
+  /** For each updated row that `diff` names, the fields that differ: `server.description` and the like. */
+  changes: z.array(z.object({ row: z.string(), fields: z.array(z.string()) })),
+  quarantined: z.object({ count, samples: z.array(quarantinedRowSchema) }),
+  revision: z.string().optional(),
+  upstream: z.object({ requests: z.int(), bytes: z.int() }),
+  startedAt: z.iso.datetime(),
+  durationMs: count,
+});
+export type Preview = z.infer<typeof previewSchema>;
+
+/** What a worker answers. */
+export const previewAnswerSchema = z.union([
+  z.object({ preview: previewSchema }),
+  z.object({ error: z.object({ code: errorCodeSchema, message: z.string() }) }),
+]);
+export type PreviewAnswer = z.infer<typeof previewAnswerSchema>;

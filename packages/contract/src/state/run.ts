@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { errorCodeSchema } from '../errors.ts';
+import { outcomeSchema, reasonSchema, triggerSchema } from './reasons.ts';
+
+/** How many rows of each kind of change a run names; the counts are always exact. */
+export const DIFF_SAMPLE_LIMIT = 50;
+/** How many quarantined rows a run names, with their reasons. */
+export const QUARANTINE_SAMPLE_LIMIT = 20;
+
+/** What a run changed: exact counts, and the first rows of each kind as `name@version`. */
+export const diffSchema = z.object({
+  added: z.int(),
+  updated: z.int(),
+  removed: z.int(),
+  samples: z.object({
+    added: z.array(z.string()),
+    updated: z.array(z.string()),
+    removed: z.array(z.string()),
+  }),
+});
+export type Diff = z.infer<typeof diffSchema>;
+
+/** A row that was left out, and why. */
+export const quarantinedRowSchema = z.object({
+  /** `name@version` as far as it could be read, else its place, as in `row 17`. */
+  row: z.string(),
+  reason: z.string(),
+});
+export type QuarantinedRow = z.infer<typeof quarantinedRowSchema>;
+
+/** One run, as the run log keeps it. */
+export const runSchema = z.object({
+  /** `<registry>:<term>` */
+  id: z.string(),
+  registry: z.string(),
+  term: z.string(),
+  owner: z.string(),
+  trigger: triggerSchema,
+  reason: reasonSchema.optional(),
+  outcome: outcomeSchema,
+  startedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime(),
+  durationMs: z.int().nonnegative(),
+  /** The last request that this run answers; 0 where none was open. */
+  handledRequest: z.int().nonnegative(),
+  upstream: z.object({ requests: z.int(), bytes: z.int() }),
+  snapshot: z.string().optional(),
+  revision: z.string().optional(),
+  rowCount: z.int().optional(),
+  diff: diffSchema.optional(),
+  quarantined: z.object({ count: z.int(), samples: z.array(quarantinedRowSchema) }).optional(),
+  error: z
+    .object({
+      code: errorCodeSchema,
+      message: z.string(),
+      nextTryAt: z.iso.datetime().optional(),
+    })
+    .optional(),
+});
+export type Run = z.infer<typeof runSchema>;
+
+/** The id of a run. */
+export function runId(registry: string, term: string): string {
+  return `${registry}:${term}`;
+}

@@ -1,0 +1,2 @@
+export { FUZZ, jsonValues, mutated, nearRows } from './fuzz.ts';
+export { registryConfig } from './registry-config.ts';

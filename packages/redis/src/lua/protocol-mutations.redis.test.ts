@@ -1,0 +1,210 @@
+/**
+ * The protocol is only proven by a game that is lost where a script does not keep it: each of these is a
+ * script of ours with a mistake that somebody could make.
+ */
+import { findViolation } from '@syncline/sync/testing';
+import { expect, test } from 'vitest';
+import { type Mutation, mutatedRedis } from '../testing/mutated-redis.ts';
+import { redisProtocolStore } from '../testing/redis-protocol-store.ts';
+import { testRedis } from '../testing/test-redis.ts';
+
+const FENCE = 'if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then';
+
+const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
+  ...['publish-and-finish', 'write-blobs', 'collect', 'renew'].flatMap((script) => [
+    { mistake: 'writes without a fence', script, from: FENCE, to: 'if false then' },
+    {
+      mistake: 'compares the term alone',
+      script,
+      from: FENCE,
+      to: 'if stored[1] ~= ARGV[1] then',
+    },
+    {
+      mistake: 'compares the owner alone',
+      script,
+      from: FENCE,
+      to: 'if stored[2] ~= ARGV[2] then',
+    },
+  ]),
+  {
+    mistake: 'writes without a fence',
+    script: 'save-status',
+    from: 'if token ~= ARGV[1] then return 0 end',
+    to: '',
+  },
+  {
+    mistake: 'writes without a fence',
+    script: 'confirm-unchanged',
+    from: 'if stored[1] ~= ARGV[1] or stored[2] then return 0 end',
+    to: '',
+  },
+  {
+    mistake: 'does not mind a run that is under way',
+    script: 'confirm-unchanged',
+    from: ' or stored[2] then',
+    to: ' then',
+  },
+  {
+    mistake: 'does not mind a request that is open',
+    script: 'confirm-unchanged',
+    from: 'if (tonumber(control[1]) or 0) > (tonumber(control[2]) or 0) then return 0 end',
+    to: '',
+  },
+  {
+    mistake: 'does not mind what an operator says',
+    script: 'confirm-unchanged',
+    from: "if control[3] == '1' or control[4] then return 0 end",
+    to: '',
+  },
+  {
+    mistake: 'takes a lease that lasts',
+    script: 'acquire',
+    from: 'if stored[2] and leaseUntil > nowMs then',
+    to: 'if false then',
+  },
+  {
+    mistake: 'keeps a lease that has ended',
+    script: 'acquire',
+    from: 'if stored[2] and leaseUntil > nowMs then',
+    to: 'if stored[2] then',
+  },
+  {
+    mistake: 'gives the same term again',
+    script: 'acquire',
+    from: 'math.max(whole(stored[1]) + 1, time[1] * 1000000 + time[2])',
+    to: 'math.max(whole(stored[1]), 1)',
+  },
+  {
+    mistake: 'counts terms from 1 where all data was lost',
+    script: 'acquire',
+    from: 'math.max(whole(stored[1]) + 1, time[1] * 1000000 + time[2])',
+    to: 'whole(stored[1]) + 1',
+  },
+  {
+    mistake: 'does not count the requests that it cannot run',
+    script: 'acquire',
+    from: "  redis.call('HINCRBY', KEYS[2], 'requested', 1)",
+    to: "  if not stored[2] then redis.call('HINCRBY', KEYS[2], 'requested', 1) end",
+  },
+  {
+    mistake: 'forgets to count starts',
+    script: 'acquire',
+    from: "string.format('%.0f', whole(stored[4]) + 1)",
+    to: "'1'",
+  },
+  {
+    mistake: 'takes every hint for answered',
+    script: 'acquire',
+    from: 'if handled >= tonumber(ARGV[4])',
+    to: 'if true',
+  },
+  {
+    mistake: 'says nothing of a request that is still open',
+    script: 'publish-and-finish',
+    from: "  if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end\nend\nreturn {'finished', openRequest()}",
+    to: "  if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end\nend\nreturn {'finished', 0}",
+  },
+  {
+    mistake: 'answers requests that came after it began',
+    script: 'publish-and-finish',
+    from: "redis.call('HSET', KEYS[2], 'handled', ARGV[3])",
+    to: "redis.call('HSET', KEYS[2], 'handled', redis.call('HGET', KEYS[2], 'requested'))",
+  },
+  {
+    mistake: 'forgets a forced request that is open',
+    script: 'publish-and-finish',
+    from: "if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end",
+    to: "redis.call('HDEL', KEYS[2], 'force')",
+  },
+  {
+    mistake: 'refuses who asks again',
+    script: 'publish-and-finish',
+    from: "if stored[1] == ARGV[1] and not stored[2] then return {'finished', openRequest()} end",
+    to: '',
+  },
+  {
+    mistake: 'publishes what lacks its manifest',
+    script: 'publish-and-finish',
+    from: "if redis.call('HEXISTS', KEYS[5], manifest) == 0 then return {'incomplete', manifest} end",
+    to: '',
+  },
+  {
+    mistake: 'publishes what lacks a chunk',
+    script: 'publish-and-finish',
+    from: "if redis.call('HEXISTS', KEYS[6], digest) == 0 then return {'incomplete', digest} end",
+    to: '',
+  },
+  {
+    mistake: 'keeps no account of what was superseded',
+    script: 'publish-and-finish',
+    from: "if before and before ~= manifest then redis.call('ZADD', KEYS[7], nowMs, before) end",
+    to: '',
+  },
+  {
+    mistake: 'flips the pointer and keeps the lease',
+    script: 'publish-and-finish',
+    from: "redis.call('HDEL', KEYS[1], 'owner', 'leaseUntil', unpack(ARGV, setEnd + 1))",
+    to: "if #ARGV > setEnd then redis.call('HDEL', KEYS[1], unpack(ARGV, setEnd + 1)) end",
+  },
+  {
+    mistake: 'removes what is served',
+    script: 'collect',
+    from: 'if ARGV[index] ~= served then',
+    to: 'if true then',
+  },
+  {
+    mistake: 'lets a run go on that an operator wants to end',
+    script: 'renew',
+    from: "if control[1] == '1' or control[2] then return 2 end",
+    to: '',
+  },
+  {
+    mistake: 'does not see a lease that has ended',
+    script: 'find-neglected',
+    from: "local term = status[1] and status[2] or ''",
+    to: "local term = ''",
+  },
+  {
+    mistake: 'does not see a request that is open',
+    script: 'find-neglected',
+    from: 'local request = tonumber(control[1]) or 0',
+    to: 'local request = 0',
+  },
+  {
+    mistake: 'takes a run that is under way for a dead one',
+    script: 'find-neglected',
+    from: 'if isOurs and (not status[1] or (tonumber(status[3]) or 0) <= nowMs) then',
+    to: 'if isOurs then',
+  },
+];
+
+function play(mutation: Mutation, options: Parameters<typeof findViolation>[1]) {
+  const shared = testRedis();
+  const store = redisProtocolStore({ ...shared, redis: mutatedRedis(shared.redis, mutation) });
+  return findViolation(store, options);
+}
+
+test.each(MUTATIONS)(
+  '$script that $mistake loses the game',
+  async (mutation) => {
+    const violation = await play(mutation, { endOnFailure: true, numRuns: 1_000 });
+    expect(violation ?? 'nothing was found').toContain('this goes wrong');
+  },
+  60_000,
+);
+
+test('of a lost game the shortest one is told', async () => {
+  const mutation = {
+    script: 'publish-and-finish',
+    from: "redis.call('HSET', KEYS[2], 'handled', ARGV[3])",
+    to: "redis.call('HSET', KEYS[2], 'handled', redis.call('HGET', KEYS[2], 'requested'))",
+  };
+  const violation = (await play(mutation, {})) ?? '';
+  expect(violation).toMatch(/^with seed -?\d+, after these steps\n1\. /);
+  expect(violation.match(/^\d+\. /gm)?.length).toBeLessThanOrEqual(5);
+});
+
+test('a script that is changed in a comment does not', async () => {
+  const mutation = { script: 'acquire', from: 'Takes the lease', to: 'Takes a lease' };
+  expect(await play(mutation, { numRuns: 30 })).toBeUndefined();
+});

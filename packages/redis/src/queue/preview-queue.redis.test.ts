@@ -1,0 +1,175 @@
+import { PREVIEW_QUEUE_NAME, type PreviewJob, SynclineError } from '@syncline/contract';
+import { createRecordingLogger, testPreview } from '@syncline/sync/testing';
+import { Queue } from 'bullmq';
+import { expect, onTestFinished, test } from 'vitest';
+import { type TestRedis, testRedis } from '../testing/test-redis.ts';
+import { createPreviewRequester, type PreviewHandler } from './preview-queue.ts';
+import { startPreviewWorker } from './preview-worker.ts';
+
+const PREVIEW = testPreview('alpha');
+
+function requesterOf({ redis, keys }: TestRedis) {
+  const requester = createPreviewRequester({
+    redis,
+    keys,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  onTestFinished(() => requester.close());
+  return requester;
+}
+
+function workerOf({ redis, keys }: TestRedis, handle: PreviewHandler) {
+  const logger = createRecordingLogger();
+  const worker = startPreviewWorker({ redis, keys, logger, concurrency: 1, handle });
+  onTestFinished(() => worker.stop());
+  return { worker, logger };
+}
+
+/** Everything that previews have left in Redis, but for what BullMQ keeps of its queue. */
+async function leftovers({ redis, keys, prefix }: TestRedis): Promise<string[]> {
+  const jobs = await redis.keys(`${keys.queuePrefix}:${PREVIEW_QUEUE_NAME}:????????-*`);
+  return [...jobs, ...(await redis.keys(`${prefix}:preview:*`))];
+}
+
+/** Until its signal is aborted, as a source waits that gets no answer. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+test('what is asked for reaches a worker parsed, its answer comes back, and nothing is left', async () => {
+  const shared = testRedis();
+  const seen: PreviewJob[] = [];
+  workerOf(shared, async (job) => {
+    seen.push(job);
+    return PREVIEW;
+  });
+  const requester = requesterOf(shared);
+  const options = { timeoutMs: 10_000 };
+  expect(await requester.request({ registry: 'alpha' }, options)).toEqual(PREVIEW);
+  const config = { name: 'alpha', file: { path: '/a.json' }, syncPolicy: { interval: '1m' } };
+  await requester.request({ config, samples: 5 }, options);
+  expect(seen).toMatchObject([
+    { registry: 'alpha', samples: 200 },
+    { config: { name: 'alpha', syncPolicy: { interval: 60_000 } }, samples: 5 },
+  ]);
+  await expect.poll(() => leftovers(shared)).toEqual([]);
+});
+
+test.each([
+  {
+    thrown: new SynclineError('source-file-missing', 'there is no file'),
+    told: {
+      code: 'preview-failed',
+      message: 'the source cannot be read: source-file-missing: there is no file',
+    },
+  },
+  {
+    thrown: new SynclineError('unknown-registry', 'there is no registry alpha'),
+    told: { code: 'unknown-registry', message: 'there is no registry alpha' },
+  },
+  {
+    thrown: new Error('what only the log may say'),
+    told: { code: 'internal', message: 'something went wrong; the log of the worker has more' },
+  },
+])('an error comes back as $told.code', async ({ thrown, told }) => {
+  const shared = testRedis();
+  const { logger } = workerOf(shared, async () => {
+    throw thrown;
+  });
+  const requester = requesterOf(shared);
+  await expect(
+    requester.request({ registry: 'alpha' }, { timeoutMs: 10_000 }),
+  ).rejects.toMatchObject(told);
+  expect(logger.entries.map(({ level }) => level)).toEqual(
+    told.code === 'internal' ? ['error'] : [],
+  );
+});
+
+test('where no worker is, it says so in time, and takes its job away', async () => {
+  const shared = testRedis();
+  const requester = requesterOf(shared);
+  await expect(requester.request({ registry: 'alpha' }, { timeoutMs: 50 })).rejects.toMatchObject({
+    code: 'preview-failed',
+    message: expect.stringContaining('no worker has taken'),
+  });
+  expect(await leftovers(shared)).toEqual([]);
+});
+
+test('a worker ends what nobody waits for any longer', async () => {
+  const shared = testRedis();
+  const ended = Promise.withResolvers<unknown>();
+  workerOf(shared, async (_job, signal) => {
+    await untilAborted(signal).catch(ended.resolve);
+    throw signal.reason;
+  });
+  const requester = requesterOf(shared);
+  await expect(requester.request({ registry: 'alpha' }, { timeoutMs: 300 })).rejects.toMatchObject({
+    code: 'preview-failed',
+  });
+  expect(await ended.promise).toMatchObject({ message: 'nobody waits for it any longer' });
+});
+
+test('whoever asks may stop waiting; a job that nobody has taken is gone then', async () => {
+  const shared = testRedis();
+  const requester = requesterOf(shared);
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const asked = requester.request(
+    { registry: 'alpha' },
+    { timeoutMs: 60_000, signal: stop.signal },
+  );
+  const refused = expect(asked).rejects.toBe(reason);
+  await expect.poll(() => leftovers(shared)).toHaveLength(1);
+  stop.abort(reason);
+  await refused;
+  expect(await leftovers(shared)).toEqual([]);
+});
+
+test('a worker that is told to stop says so to whoever waits', async () => {
+  const shared = testRedis();
+  const begun = Promise.withResolvers<void>();
+  const { worker } = workerOf(shared, (_job, signal) => {
+    begun.resolve();
+    return untilAborted(signal);
+  });
+  const asked = requesterOf(shared).request({ registry: 'alpha' }, { timeoutMs: 60_000 });
+  const told = expect(asked).rejects.toMatchObject({
+    code: 'preview-failed',
+    message: expect.stringContaining('told to stop'),
+  });
+  await begun.promise;
+  await worker.stop();
+  await told;
+});
+
+test('a payload of another shape is refused, is not tried again, and harms nobody', async () => {
+  const shared = testRedis();
+  const { redis, keys } = shared;
+  let handled = 0;
+  workerOf(shared, async () => {
+    handled += 1;
+    return PREVIEW;
+  });
+  const queue = new Queue(PREVIEW_QUEUE_NAME, { connection: redis, prefix: keys.queuePrefix });
+  onTestFinished(() => queue.close());
+  const token = { tokenFile: '/token', token: 'planted' };
+  const api = { endpoint: 'https://example.com', auth: token };
+  for (const data of [
+    { v: 2, registry: 'alpha', deadlineAtMs: Date.now() + 60_000 },
+    { v: 1, registry: 'catalog.alpha', deadlineAtMs: Date.now() + 60_000 },
+    { v: 1, config: { name: 'alpha', api }, deadlineAtMs: Date.now() + 60_000 },
+    'nonsense',
+  ]) {
+    const job = await queue.add('preview', data);
+    await expect.poll(() => job.getState()).toBe('failed');
+    const answer = await redis.get(keys.previewAnswer(job.id ?? ''));
+    expect(JSON.parse(answer ?? '')).toMatchObject({ error: { code: 'bad-request' } });
+  }
+  expect(handled).toBe(0);
+  const requester = requesterOf(shared);
+  expect(await requester.request({ registry: 'alpha' }, { timeoutMs: 10_000 })).toEqual(PREVIEW);
+});

@@ -1,0 +1,436 @@
+import {
+  JOB_NAME,
+  type JobPayloadInput,
+  type Lease,
+  QUEUE_NAME,
+  type Run,
+} from '@syncline/contract';
+import type { RunStore, Tick, TickResult, TickSource } from '@syncline/sync';
+import { createRecordingLogger, testRun } from '@syncline/sync/testing';
+import { type Job, Queue, QueueEvents } from 'bullmq';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { ScheduleReconciler } from '../schedules/schedules.ts';
+import { createRedisRunStore } from '../stores/run-store.ts';
+import { connect, testQueue, testRedis } from '../testing/test-redis.ts';
+import { addHint } from './queue.ts';
+import { createBullTickSource } from './tick-source.ts';
+
+type Handle = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
+
+/** A queue, what a foreign producer has of it, and as many workers as a test starts. */
+async function createTicks() {
+  const test = testRedis();
+  const { keys } = test;
+  const queue = testQueue(test);
+  const foreign = new Queue<unknown>(QUEUE_NAME, {
+    connection: connect(),
+    prefix: keys.queuePrefix,
+  });
+  const events = new QueueEvents(QUEUE_NAME, { connection: connect(), prefix: keys.queuePrefix });
+  onTestFinished(async () => void (await Promise.all([foreign.close(), events.close()])));
+  await events.waitUntilReady();
+  const start = async (handle: Handle): Promise<TickSource> => {
+    const source = createBullTickSource({
+      blocking: connect(),
+      redis: test.redis,
+      keys,
+      queue,
+      concurrency: 16,
+      logger: createRecordingLogger(),
+    });
+    onTestFinished(() => source.stop({ graceMs: 0 }));
+    await source.start(handle);
+    return source;
+  };
+  const add = (payload: unknown): Promise<Job> => foreign.add(JOB_NAME, payload);
+  return { ...test, queue, foreign, events, start, add };
+}
+
+const ALPHA: Lease = { registry: 'alpha', term: '1770000000000001', owner: 'alice' };
+
+function ran(changes: Parameters<typeof testRun>[1] = {}): TickResult {
+  return { state: 'ran', run: testRun(ALPHA, changes), followers: [] };
+}
+
+test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
+  [
+    'a job of a foreign producer is a request',
+    { v: 1, registry: 'alpha' },
+    { trigger: 'manual', wish: { kind: 'request', force: false } },
+  ],
+  [
+    'also a forced one',
+    { v: 1, registry: 'alpha', trigger: 'webhook', force: true },
+    { trigger: 'webhook', force: true, wish: { kind: 'request', force: true } },
+  ],
+  [
+    'a job that names its request is a hint',
+    { v: 1, registry: 'alpha', request: 7 },
+    { trigger: 'manual', wish: { kind: 'hint', request: 7 } },
+  ],
+  [
+    'any other is a tick',
+    { v: 1, registry: 'alpha', trigger: 'retry' },
+    { trigger: 'retry', force: false, wish: { kind: 'tick' } },
+  ],
+])('%s', async (_what, payload, tick) => {
+  const { start, add, events } = await createTicks();
+  const handle = vi.fn<Handle>(async () => ran({ outcome: 'unchanged' }));
+  await start(handle);
+  const job = await add(payload);
+  expect(await job.waitUntilFinished(events)).toBe('unchanged');
+  expect(handle).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ registry: 'alpha', ...tick }),
+    expect.any(AbortSignal),
+  );
+});
+
+test('a scheduled job knows when it was due', async () => {
+  const { start, queue } = await createTicks();
+  const ticks: Tick[] = [];
+  await start(async (tick) => {
+    ticks.push(tick);
+    return ran();
+  });
+  const startMs = Date.now();
+  await queue.upsertJobScheduler(
+    'alpha',
+    { every: 1_000, offset: 1 },
+    { name: JOB_NAME, data: { v: 1, registry: 'alpha', trigger: 'schedule' } },
+  );
+  await vi.waitFor(() => expect(ticks.length).toBeGreaterThan(1), { timeout: 5_000 });
+  expect(ticks[0]).toMatchObject({ trigger: 'schedule', wish: { kind: 'tick' }, recurs: true });
+  for (const { dueAtMs = 0 } of ticks) {
+    expect(dueAtMs % 1_000).toBe(1);
+    expect(dueAtMs).toBeGreaterThanOrEqual(startMs - 1_000);
+    expect(dueAtMs).toBeLessThanOrEqual(Date.now());
+  }
+});
+
+test('what the sweep adds again recurs, and what others add does not', async () => {
+  const { start, queue, add } = await createTicks();
+  const ticks = new Map<string, Tick>();
+  await start(async (tick) => {
+    ticks.set(tick.registry, tick);
+    return ran();
+  });
+  for (const isRepeated of [false, true]) {
+    await addHint(queue, { kind: 'overdue', registry: `overdue-${isRepeated}`, isRepeated });
+  }
+  await add({ v: 1, registry: 'foreign', trigger: 'schedule' });
+  await vi.waitFor(() => expect(ticks.size).toBe(3), { timeout: 5_000 });
+  expect([...ticks].map(([registry, { recurs }]) => [registry, recurs]).toSorted()).toEqual([
+    ['foreign', false],
+    ['overdue-false', true],
+    ['overdue-true', true],
+  ]);
+});
+
+test('ticks that nobody took are one run', async () => {
+  const { start, queue, redis } = await createTicks();
+  const reconciler = new ScheduleReconciler({ redis, queue });
+  await reconciler.reconcile([{ registry: 'alpha', intervalMs: 1_000 }]);
+  const [missed] = await queue.getJobSchedulers();
+  const firstMs = missed?.next ?? 0;
+  const isLate = () => expect(Date.now()).toBeGreaterThan(firstMs + 2_500);
+  await vi.waitFor(isLate, { timeout: 6_000, interval: 100 });
+  const startMs = Date.now();
+  const dueMs: number[] = [];
+  await start(async ({ dueAtMs = 0 }) => {
+    dueMs.push(dueAtMs);
+    return ran();
+  });
+  await vi.waitFor(() => expect(dueMs.length).toBeGreaterThan(1), { timeout: 5_000 });
+  expect(dueMs.filter((atMs) => atMs < startMs)).toEqual([firstMs]);
+});
+
+test.each([
+  ['no payload', undefined],
+  ['a payload that is null', null],
+  ['a payload that is a text', '{"v":1,"registry":"alpha"}'],
+  ['a payload that is a list', [{ v: 1, registry: 'alpha' }]],
+  ['a payload that is a number', 7],
+  ['a version that is a text', { v: '1', registry: 'alpha' }],
+  ['a newer version of another shape', { v: 3, registries: ['alpha'] }],
+  ['a registry that is no text', { v: 1, registry: { name: 'alpha' } }],
+  ['a registry of NUL', { v: 1, registry: 'al\0pha' }],
+  ['a force that is no flag', { v: 1, registry: 'alpha', force: 'yes' }],
+  ['a request that is none', { v: 1, registry: 'alpha', request: -1 }],
+  ['a request beyond all numbers', { v: 1, registry: 'alpha', request: 1e300 }],
+  ['a payload of 5 MB', { v: 1, registry: 'x'.repeat(5_000_000) }],
+  ['a prototype in place of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
+  ['another version', { v: 2, registry: 'alpha' }],
+  ['no registry', { v: 1 }],
+  ['a name that no registry can have', { v: 1, registry: '../alpha' }],
+  ['a trigger that is not known', { v: 1, registry: 'alpha', trigger: 'boredom' }],
+])('a job with %s fails for good, and nothing is run', async (_what, payload) => {
+  const { start, foreign, events } = await createTicks();
+  const handle = vi.fn<Handle>();
+  await start(handle);
+  const job = await foreign.add(JOB_NAME, payload, { attempts: 5 });
+  await expect(job.waitUntilFinished(events)).rejects.toThrow(
+    /^the payload is not known; expected \{v: 1, registry, .*\}:/,
+  );
+  expect(handle).not.toHaveBeenCalled();
+  expect(await foreign.getFailedCount()).toBe(1);
+  expect((await foreign.getJob(job.id ?? ''))?.failedReason?.length).toBeLessThan(1_200);
+});
+
+test('a worker that was sent what it cannot do goes on with what it can', async () => {
+  const { start, add, events } = await createTicks();
+  await start(async () => ran());
+  const bad = [null, 7, { v: 2 }, { v: 1, registry: 'x'.repeat(1_000_000) }].map(add);
+  const good = await add({ v: 1, registry: 'alpha', more: 'that is not known yet' });
+  for (const job of await Promise.all(bad)) {
+    await expect(job.waitUntilFinished(events)).rejects.toThrow('the payload is not known');
+  }
+  expect(await good.waitUntilFinished(events)).toBe('published');
+});
+
+test('a job for a registry that is not known fails for good', async () => {
+  const { start, foreign, events } = await createTicks();
+  const handle = vi.fn<Handle>(async () => ({ state: 'unknown-registry' }));
+  await start(handle);
+  const job = await foreign.add(JOB_NAME, { v: 1, registry: 'nobody' }, { attempts: 5 });
+  await expect(job.waitUntilFinished(events)).rejects.toThrow('names no registry nobody');
+  expect(handle).toHaveBeenCalledOnce();
+});
+
+test.each<[TickResult, string]>([
+  [{ state: 'busy' }, 'joined: another run is under way'],
+  [{ state: 'answered' }, 'answered by an earlier run'],
+  [ran({ outcome: 'published' }), 'published'],
+  [ran({ outcome: 'held' }), 'held'],
+  [ran({ outcome: 'skipped' }), 'skipped'],
+  // Nobody asked this process to stop: whoever took the lease goes on with it.
+  [ran({ outcome: 'interrupted' }), 'interrupted'],
+])('%j completes the job', async (result, told) => {
+  const { start, add, events } = await createTicks();
+  await start(async () => result);
+  expect(await (await add({ v: 1, registry: 'alpha' })).waitUntilFinished(events)).toBe(told);
+});
+
+test('a failed run fails its job, and a retry is queued for when it is due', async () => {
+  const { start, add, events, queue } = await createTicks();
+  const run = {
+    outcome: 'failed',
+    finishedAt: '2026-02-01T12:00:00.000Z',
+    error: {
+      code: 'source-timeout',
+      message: 'no answer',
+      nextTryAt: '2026-02-01T12:00:30.000Z',
+    },
+  } as const;
+  await start(async () => ran(run));
+  const job = await add({ v: 1, registry: 'alpha' });
+  await expect(job.waitUntilFinished(events)).rejects.toThrow('no answer');
+  const [retry] = await queue.getDelayed();
+  expect(retry).toMatchObject({ data: { v: 1, registry: 'alpha', trigger: 'retry' } });
+  expect(retry?.delay).toBeGreaterThanOrEqual(30_000);
+  expect(retry?.delay).toBeLessThan(31_000);
+});
+
+test('a retry that fails is followed by the next one', async () => {
+  const { start, add } = await createTicks();
+  let runs = 0;
+  await start(async () => {
+    runs += 1;
+    const lease = { ...ALPHA, term: String(1_770_000_000_000_000 + runs) };
+    const error = {
+      code: 'source-timeout' as const,
+      message: 'no',
+      nextTryAt: '2026-02-01T12:00:01.000Z',
+    };
+    const run: Run = { ...testRun(lease), outcome: 'failed', error };
+    return { state: 'ran', run, followers: [] };
+  });
+  await add({ v: 1, registry: 'alpha' });
+  await vi.waitFor(() => expect(runs).toBeGreaterThan(3), { timeout: 5_000 });
+});
+
+test('a request that is still open is hinted at', async () => {
+  const { start, add } = await createTicks();
+  const wishes: Tick['wish'][] = [];
+  await start(async ({ wish }) => {
+    wishes.push(wish);
+    if (wish.kind === 'hint') return ran({ handledRequest: 2 });
+    return { state: 'ran', run: testRun(ALPHA), followers: [], openRequest: 2 };
+  });
+  await add({ v: 1, registry: 'alpha' });
+  await vi.waitFor(() => expect(wishes).toContainEqual({ kind: 'hint', request: 2 }), {
+    timeout: 10_000,
+  });
+});
+
+test.each<[what: string, result: TickResult]>([
+  ['is interrupted', ran({ outcome: 'interrupted' })],
+  ['had not begun', { state: 'stopped' }],
+])(
+  'a run that %s as its process stops goes back to waiting, for another one',
+  async (_what, result) => {
+    const { start, add, queue } = await createTicks();
+    const running = Promise.withResolvers<void>();
+    const first = await start((_tick, signal) => {
+      running.resolve();
+      return new Promise((resolve) => {
+        signal.addEventListener('abort', () => resolve(result), { once: true });
+      });
+    });
+    await add({ v: 1, registry: 'alpha' });
+    await running.promise;
+    await first.stop({ graceMs: 0 });
+    expect(await queue.getFailedCount()).toBe(0);
+    expect(await queue.getWaitingCount()).toBe(1);
+
+    const second = vi.fn<Handle>(async () => ran());
+    await start(second);
+    await vi.waitFor(() => expect(second).toHaveBeenCalledOnce(), { timeout: 10_000 });
+  },
+);
+
+test('a run that ends within the grace is let end', async () => {
+  const { start, add, events } = await createTicks();
+  const running = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const source = await start(async (_tick, signal) => {
+    running.resolve();
+    await go.promise;
+    return ran({ outcome: signal.aborted ? 'interrupted' : 'published' });
+  });
+  const job = await add({ v: 1, registry: 'alpha' });
+  await running.promise;
+  const stopped = source.stop({ graceMs: 60_000 });
+  go.resolve();
+  expect(await job.waitUntilFinished(events)).toBe('published');
+  await stopped;
+});
+
+test('no job keeps the stack of what it failed of', async () => {
+  const { start, foreign, events } = await createTicks();
+  await start(async ({ registry }) => {
+    if (registry === 'broken') throw new TypeError('no such thing');
+    if (registry === 'nobody') return { state: 'unknown-registry' };
+    return ran({ outcome: 'failed' });
+  });
+  for (const payload of [
+    { v: 2 },
+    ...['broken', 'nobody', 'alpha'].map((it) => ({ v: 1, registry: it })),
+  ]) {
+    const { id = '' } = await foreign.add(JOB_NAME, payload).then(async (job) => {
+      await expect(job.waitUntilFinished(events)).rejects.toThrow();
+      return job;
+    });
+    const job = await foreign.getJob(id);
+    expect(job?.failedReason).toMatch(/.+/);
+    expect(job?.stacktrace).toEqual([]);
+  }
+});
+
+test('what a handler throws fails the job, and the worker goes on', async () => {
+  const { start, add, events } = await createTicks();
+  await start(async ({ registry }) => {
+    if (registry === 'alpha') throw new Error('the store is away');
+    return ran();
+  });
+  const bad = await add({ v: 1, registry: 'alpha' });
+  await expect(bad.waitUntilFinished(events)).rejects.toThrow('the store is away');
+  expect(await (await add({ v: 1, registry: 'beta' })).waitUntilFinished(events)).toBe('published');
+});
+
+/** Runs as the domain does it, with nothing to do in between: `work` is the run. */
+function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle; runs: number[] } {
+  const runs: number[] = [];
+  const handle: Handle = async ({ registry, wish }) => {
+    const acquisition = await runStore.acquire({ registry, owner: 'alice', ttlMs: 60_000, wish });
+    if (acquisition.state !== 'acquired') return acquisition;
+    const { lease, control } = acquisition;
+    runs.push(control.requested);
+    await work();
+    const run = testRun(lease, { handledRequest: control.requested });
+    const ending = { changes: {}, run, handledRequest: control.requested };
+    const finished = await runStore.finish(lease, ending);
+    const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
+    return {
+      state: 'ran',
+      run,
+      followers: [],
+      ...(openRequest === undefined ? {} : { openRequest }),
+    };
+  };
+  return { handle, runs };
+}
+
+test('ten requests while a run is under way are answered by exactly one more', async () => {
+  const { start, add, foreign, queue, redis, keys } = await createTicks();
+  const running = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const { handle, runs } = runner(createRedisRunStore({ redis, keys }), () => {
+    running.resolve();
+    return go.promise;
+  });
+  await start(handle);
+  await addHint(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
+  await running.promise;
+  const jobs = await Promise.all(
+    Array.from({ length: 10 }, () => add({ v: 1, registry: 'alpha' })),
+  );
+  await vi.waitFor(
+    async () => expect(await redis.hget(keys.control('alpha'), 'requested')).toBe('10'),
+    { timeout: 10_000 },
+  );
+  go.resolve();
+  await vi.waitFor(
+    async () => expect(await redis.hget(keys.control('alpha'), 'handled')).toBe('10'),
+    { timeout: 10_000 },
+  );
+  await vi.waitFor(
+    async () => {
+      const counts = await foreign.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
+      expect(Object.values(counts)).toEqual([0, 0, 0, 0]);
+    },
+    { timeout: 10_000 },
+  );
+  expect(runs).toEqual([0, 10]);
+  for (const { id } of jobs) expect(await foreign.getJobState(id ?? '')).toBe('completed');
+});
+
+test('a hint that is there already is not added again', async () => {
+  const { queue } = await createTicks();
+  for (let time = 0; time < 3; time += 1) {
+    await addHint(queue, { kind: 'request', registry: 'alpha', request: 1 });
+    await addHint(queue, { kind: 'interrupted', registry: 'alpha', term: '1' });
+    await addHint(queue, { kind: 'retry', registry: 'alpha', term: '1', delayMs: 60_000 });
+    await addHint(queue, { kind: 'config', registry: 'alpha', since: 'x', delayMs: 60_000 });
+  }
+  expect(await queue.getWaitingCount()).toBe(2);
+  expect(await queue.getDelayedCount()).toBe(2);
+});
+
+test('requests run before ticks', async () => {
+  const { queue, start } = await createTicks();
+  await addHint(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
+  await addHint(queue, { kind: 'request', registry: 'beta', request: 1 });
+  const order: string[] = [];
+  await start(async ({ registry }) => {
+    order.push(registry);
+    return ran();
+  });
+  await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']), { timeout: 10_000 });
+});
+
+test('a tick whose successor cannot be made is run all the same', async () => {
+  const { redis, queue, start } = await createTicks();
+  const everyHour = { registry: 'alpha', intervalMs: 3_600_000 };
+  await new ScheduleReconciler({ redis, queue }).reconcile([everyHour]);
+  // Where the schedule is no hash, BullMQ's script throws, as it does on a Redis that is full.
+  await redis.del(queue.toKey('repeat:alpha'));
+  await redis.set(queue.toKey('repeat:alpha'), 'not ours');
+  const [tick] = await queue.getDelayed();
+  await tick?.promote();
+  const taken = Promise.withResolvers<Tick>();
+  await start(async (found) => {
+    taken.resolve(found);
+    return ran();
+  });
+  expect(await taken.promise).toMatchObject({ registry: 'alpha', trigger: 'schedule' });
+});

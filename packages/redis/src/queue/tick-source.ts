@@ -1,0 +1,231 @@
+import {
+  type JobPayload,
+  type JobPayloadInput,
+  jobPayloadSchema,
+  type Logger,
+  QUEUE_NAME,
+  type RedisKeys,
+} from '@syncline/contract';
+import type { Tick, TickHandler, TickResult, TickSource, Wish } from '@syncline/sync';
+import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { addHint, isOverdueHint, requestFollowers, type SyncQueue } from './queue.ts';
+import { type Pulse, TurningWorker } from './turning-worker.ts';
+
+/**
+ * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
+ * died, or never heard that it was given it, is taken up again after the lock and one look at the most: within
+ * the minute that a registry may be late.
+ */
+const LOCK_DURATION_MS = 30_000;
+const STALLED_LOOK_EVERY_MS = 10_000;
+/** After its due time, so that no clock's haste makes a retry come too early and go unheard. */
+const RETRY_SLACK_MS = 250;
+/** For runs that were told to end, to say how they did. */
+const INTERRUPTED_GRACE_MS = 5_000;
+/** What foreign producers leave behind, since they set no limit of their own. */
+const COMPLETED_KEPT = 200;
+const FAILED_KEPT = 1_000;
+
+export interface BullTickSourceOptions {
+  /** Of the worker alone: it blocks on it. */
+  readonly blocking: Redis;
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly queue: SyncQueue;
+  readonly concurrency: number;
+  readonly logger: Logger;
+}
+
+/** A {@link TickSource} that can be asked whether it still takes jobs. */
+export interface BullTickSource extends TickSource {
+  pulse(): Pulse;
+}
+
+/** Ticks from the BullMQ queue: scheduled ones, hints, and jobs of foreign producers alike. */
+export function createBullTickSource(options: BullTickSourceOptions): BullTickSource {
+  const { blocking, redis, keys, queue, concurrency, logger } = options;
+  let worker: TurningWorker | undefined;
+  const running = new RunningJobs();
+
+  return {
+    async start(handle) {
+      const started = new TurningWorker(
+        QUEUE_NAME,
+        // BullMQ makes the signal only for a processor that declares all three parameters.
+        (job, token, signal) =>
+          running
+            .track(processJob({ redis, keys, queue, logger, handle }, { job, token, signal }))
+            .catch(rethrowWithoutStack),
+        {
+          connection: blocking,
+          prefix: keys.queuePrefix,
+          concurrency,
+          lockDuration: LOCK_DURATION_MS,
+          stalledInterval: STALLED_LOOK_EVERY_MS,
+          removeOnComplete: { count: COMPLETED_KEPT },
+          removeOnFail: { count: FAILED_KEPT },
+        },
+      );
+      worker = started;
+      started.on('error', (error) => logger.warn({ err: error }, 'the queue worker has trouble'));
+      // The signal does not fire by itself when a lock is lost.
+      started.on('lockRenewalFailed', (jobIds) => {
+        for (const jobId of jobIds) started.cancelJob(jobId, 'the lock of the job is lost');
+      });
+      await started.waitUntilReady();
+    },
+
+    pulse: () => ({ turns: worker?.turns ?? 0, isFull: running.size >= concurrency }),
+
+    async stop({ graceMs }) {
+      const stopping = worker;
+      if (stopping === undefined) return;
+      const grace = setTimeout(() => stopping.cancelAllJobs('stopping'), graceMs);
+      // Without Redis it would wait for ever; the leases and locks of what is left then run out.
+      const givenUp = Promise.withResolvers<void>();
+      const limit = setTimeout(givenUp.resolve, graceMs + INTERRUPTED_GRACE_MS);
+      const onAway = () => void running.whenNone().then(givenUp.resolve);
+      if (blocking.status !== 'ready') onAway();
+      blocking.once('close', onAway);
+      try {
+        await Promise.race([stopping.close(), givenUp.promise]);
+      } finally {
+        clearTimeout(grace);
+        clearTimeout(limit);
+        blocking.off('close', onAway);
+      }
+    },
+  };
+}
+
+/** The jobs that are being processed in this process. */
+class RunningJobs {
+  readonly #running = new Set<Promise<unknown>>();
+
+  track<Result>(job: Promise<Result>): Promise<Result> {
+    const ended = job.finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
+    return ended;
+  }
+
+  get size(): number {
+    return this.#running.size;
+  }
+
+  async whenNone(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+  }
+}
+
+interface Processing {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly queue: SyncQueue;
+  readonly logger: Logger;
+  readonly handle: TickHandler;
+}
+
+/** One job, from its payload to the verb that BullMQ is told. What it returns is shown in Bull Board. */
+async function processJob(
+  processing: Processing,
+  {
+    job,
+    token,
+    signal = new AbortController().signal,
+  }: { job: Job<JobPayloadInput>; token: string | undefined; signal: AbortSignal | undefined },
+): Promise<string> {
+  const parsed = jobPayloadSchema.safeParse(job.data);
+  if (!parsed.success) {
+    throw new UnrecoverableError(unknownPayload(parsed.error));
+  }
+  const { registry } = parsed.data;
+  const result = await processing
+    .handle(tickOf(job, parsed.data), signal)
+    .catch((error: unknown) => {
+      processing.logger.error({ err: error, registry }, 'a job has failed');
+      throw error;
+    });
+  switch (result.state) {
+    case 'busy':
+      return 'joined: another run is under way';
+    case 'answered':
+      return 'answered by an earlier run';
+    case 'quiet':
+      return 'unchanged';
+    case 'unknown-registry':
+      throw new UnrecoverableError(`the config names no registry ${registry}`);
+    case 'stopped':
+      return putBack(job, token);
+    case 'ran':
+      break;
+  }
+  const { run } = result;
+  await addFollowUps(processing, result);
+  if (run.outcome === 'failed') throw new Error(run.error?.message ?? 'failed');
+  if (run.outcome === 'interrupted' && signal.aborted) return putBack(job, token);
+  return run.outcome;
+}
+
+/** BullMQ keeps the stack of an error with its job, and Bull Board shows it to whoever looks: the log is the place. */
+function rethrowWithoutStack(error: unknown): never {
+  if (error instanceof Error) error.stack = '';
+  throw error;
+}
+
+const MAX_PROBLEM_CHARACTERS = 1_000;
+
+/** What Bull Board shows of a job that no worker can do. Nothing of the payload itself, whoever wrote it. */
+function unknownPayload(error: z.ZodError): string {
+  const problems = z.prettifyError(error).slice(0, MAX_PROBLEM_CHARACTERS);
+  return `the payload is not known; expected {v: 1, registry, trigger?, force?, request?}:\n${problems}`;
+}
+
+/** Back to waiting, for another worker. */
+async function putBack(job: Job, token: string | undefined): Promise<never> {
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
+/** A hint that cannot be added is made good by the sweep, or by the next tick. */
+async function addFollowUps(
+  processing: Processing,
+  { run, openRequest, followers }: Extract<TickResult, { state: 'ran' }>,
+): Promise<void> {
+  const { queue, logger } = processing;
+  const { registry, term } = run;
+  try {
+    await requestFollowers(processing, followers);
+    if (openRequest !== undefined) {
+      await addHint(queue, { kind: 'request', registry, request: openRequest });
+    }
+    if (run.error?.nextTryAt !== undefined) {
+      const waitMs = Date.parse(run.error.nextTryAt) - Date.parse(run.finishedAt);
+      const delayMs = Math.max(0, waitMs) + RETRY_SLACK_MS;
+      await addHint(queue, { kind: 'retry', registry, term, delayMs });
+    }
+  } catch (error) {
+    logger.warn({ err: error, registry }, 'could not add a hint');
+  }
+}
+
+function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
+  const wish = wishOf({ trigger, force, request });
+  // `repeat:<scheduler>:<due ms>`: BullMQ names a scheduled job after its time.
+  const due = /^repeat:.+:(\d+)$/.exec(job.id ?? '')?.[1];
+  const recurs = due !== undefined || isOverdueHint(job.id ?? '');
+  const dueAtMs = due === undefined ? {} : { dueAtMs: Number(due) };
+  return { registry, trigger, force, wish, recurs, ...dueAtMs };
+}
+
+function wishOf({
+  trigger,
+  force,
+  request,
+}: Pick<JobPayload, 'trigger' | 'force' | 'request'>): Wish {
+  if (request !== undefined) return { kind: 'hint', request };
+  return trigger === 'manual' || trigger === 'webhook'
+    ? { kind: 'request', force }
+    : { kind: 'tick' };
+}

@@ -1,0 +1,87 @@
+import { acquire } from '@syncline/sync/testing';
+import { expect, test } from 'vitest';
+import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';
+import { sweep } from './sweep.ts';
+
+const UNDONE = { changes: { startsWithoutFinish: 0 } };
+
+function createSweep() {
+  const test = testRedis();
+  const queue = testQueue(test);
+  const store = redisHarness(test);
+  return {
+    ...test,
+    ...store,
+    queue,
+    /** A sweep whose turn it is. */
+    async sweep(owner = 'alice') {
+      await test.redis.del(test.keys.sweepTurn);
+      const registries = ['alpha', 'beta'];
+      return sweep({ ...test, queue, registries, owner, everyMs: 60_000 });
+    },
+    hints: async () => (await queue.getWaiting()).map(({ data }) => data),
+  };
+}
+
+test('a run whose lease has ended without a word is hinted at, once', async () => {
+  const world = createSweep();
+  await acquire(world, 'alpha');
+  expect(await world.sweep()).toBe(0);
+  await world.expireLease('alpha');
+  expect(await world.sweep()).toBe(1);
+  expect(await world.sweep()).toBe(1);
+  expect(await world.hints()).toEqual([{ v: 1, registry: 'alpha', trigger: 'retry' }]);
+});
+
+test('a request that nobody works on is hinted at', async () => {
+  const world = createSweep();
+  await world.redis.hset(world.keys.control('beta'), 'requested', 4, 'handled', 2);
+  expect(await world.sweep()).toBe(1);
+  expect(await world.hints()).toEqual([{ v: 1, registry: 'beta', trigger: 'manual', request: 4 }]);
+});
+
+test('while a run is under way, its request waits', async () => {
+  const world = createSweep();
+  const wish = { kind: 'request', force: false } as const;
+  const { lease } = await acquire(world, 'alpha', { wish });
+  expect(await world.sweep()).toBe(0);
+  await world.runStore.finish(lease, UNDONE);
+  expect(await world.sweep()).toBe(1);
+});
+
+test('where all is well there is nothing to do', async () => {
+  const world = createSweep();
+  const wish = { kind: 'request', force: false } as const;
+  const { lease } = await acquire(world, 'alpha', { wish });
+  await world.runStore.finish(lease, { ...UNDONE, handledRequest: 1 });
+  expect(await world.sweep()).toBe(0);
+  expect(await world.hints()).toEqual([]);
+});
+
+test('one sweep of the whole fleet at a time', async () => {
+  const { redis, keys, queue } = createSweep();
+  const owners = ['alice', 'bob', 'carol'];
+  const sweeps = await Promise.all(
+    owners.map((owner) => sweep({ redis, keys, queue, registries: [], owner, everyMs: 60_000 })),
+  );
+  expect(sweeps.filter((hints) => hints !== undefined)).toEqual([0]);
+  expect(await redis.pttl(keys.sweepTurn)).toBeGreaterThan(50_000);
+});
+
+test('a turn that somebody else has put there for ever is ended', async () => {
+  const { redis, keys, queue } = createSweep();
+  await redis.sadd(keys.sweepTurn, 'not ours');
+  const options = { redis, keys, queue, registries: [], owner: 'alice', everyMs: 60_000 };
+  expect(await sweep(options)).toBeUndefined();
+  expect(await sweep(options)).toBe(0);
+});
+
+test('a request whose hint has failed is hinted at again', async () => {
+  const world = createSweep();
+  await world.redis.hset(world.keys.control('beta'), 'requested', 1);
+  await world.sweep();
+  await world.queue.drain();
+  expect(await world.hints()).toEqual([]);
+  await world.sweep();
+  expect(await world.hints()).toHaveLength(1);
+});

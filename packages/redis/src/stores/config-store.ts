@@ -1,0 +1,132 @@
+import {
+  type Config,
+  type ConfigInput,
+  configSchema,
+  type Logger,
+  type RedisKeys,
+  type RegistryConfig,
+  SynclineError,
+  syncTargets,
+} from '@syncline/contract';
+import type { ConfigSource } from '@syncline/sync';
+import type { Redis } from 'ioredis';
+import { toStoreError } from './store-errors.ts';
+import { execute } from './transaction.ts';
+
+/** A config that was replaced is kept for this long, for processes that are about to read it. */
+const REPLACED_CONFIG_TTL_S = 3_600;
+
+/** A config in the form that people write, and the digest that it is stored under. */
+export interface ConfigDocument {
+  readonly input: ConfigInput;
+  readonly digest: string;
+}
+
+/**
+ * Puts a config in force: every process follows the pointer.
+ *
+ * @returns its edition, which {@link configEdition} falls below only where Redis has lost it
+ */
+export async function publishConfig(
+  { redis, keys }: { redis: Redis; keys: RedisKeys },
+  { input, digest }: ConfigDocument,
+): Promise<number> {
+  // Whatever lies there, this config takes its place.
+  const before = (await redis.type(keys.config)) === 'string' ? await redis.get(keys.config) : null;
+  const edition = 1 + (await configEdition({ redis, keys }));
+  const change = redis
+    .multi()
+    .set(keys.configDocument(digest), JSON.stringify(input))
+    .set(keys.configEdition, edition)
+    .set(keys.config, digest);
+  if (before !== null && before !== digest) {
+    change.expire(keys.configDocument(before), REPLACED_CONFIG_TTL_S);
+  }
+  await execute(change);
+  return edition;
+}
+
+/** How many configs have been put in force, as far as this Redis remembers. */
+export async function configEdition({
+  redis,
+  keys,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+}): Promise<number> {
+  if ((await redis.type(keys.configEdition)) !== 'string') return 0;
+  const stored = await redis.get(keys.configEdition);
+  return /^\d{1,15}$/.test(stored ?? '') ? Number(stored) : 0;
+}
+
+/**
+ * The config in force, as Redis has it. Where Redis has none, or one that cannot be read, the last good
+ * one stays: a Redis that lost its data must not make anyone drop registries.
+ */
+export function createConfigFollower({
+  redis,
+  keys,
+  logger,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+  logger: Logger;
+}): ConfigSource & { digest(): string | undefined } {
+  let followed:
+    | { digest: string; config: Config; targets: Map<string, RegistryConfig> }
+    | undefined;
+  let refused: string | undefined;
+  let unreadable: string | undefined;
+  let refreshedAtMs = Number.NEGATIVE_INFINITY;
+
+  return {
+    current: () => followed?.config,
+    registry: (name) => followed?.targets.get(name),
+    targets: () => [...(followed?.targets.values() ?? [])],
+    digest: () => followed?.digest,
+    async refresh({ maxAgeMs = 0 } = {}) {
+      const nowMs = performance.now();
+      if (nowMs - refreshedAtMs < maxAgeMs) return;
+      refreshedAtMs = nowMs;
+      const digest = await read(keys.config);
+      if (digest === null || digest === followed?.digest || digest === refused) return;
+      const document = await read(keys.configDocument(digest));
+      if (document === null) return;
+      const parsed = configSchema.safeParse(parseJson(document));
+      if (parsed.success) {
+        const targets = new Map(syncTargets(parsed.data).map((target) => [target.name, target]));
+        followed = { digest, config: parsed.data, targets };
+        logger.info({ digest, registries: targets.size }, 'following a new config');
+        return;
+      }
+      refused = digest;
+      logger.error(
+        { digest, err: parsed.error },
+        'the config in Redis is not one this build knows',
+      );
+    },
+  };
+
+  /** `null` also for what is no text: the last good config stays, and the log says why, once. */
+  async function read(key: string): Promise<string | null> {
+    try {
+      const text = await redis.get(key);
+      if (key === unreadable) unreadable = undefined;
+      return text;
+    } catch (cause) {
+      const error = await toStoreError(redis, cause);
+      if (!(error instanceof SynclineError)) throw error;
+      if (key !== unreadable) logger.error({ err: error }, 'the config in Redis cannot be read');
+      unreadable = key;
+      return null;
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

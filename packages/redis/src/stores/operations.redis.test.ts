@@ -1,0 +1,230 @@
+import { storeRows } from '@syncline/snapshot/testing';
+import { acquire } from '@syncline/sync/testing';
+import { expect, test, vi } from 'vitest';
+import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';
+import { createOperations } from './operations.ts';
+import { redisNowMs } from './registry-reader.ts';
+
+const UNDONE = { changes: { startsWithoutFinish: 0 } };
+
+async function createRegistry() {
+  const test = testRedis();
+  const queue = testQueue(test);
+  const store = redisHarness(test);
+  const operations = createOperations({
+    ...test,
+    ...store,
+    queue,
+    owner: 'operator',
+    followersOf: (registry) => [`catalog.of-${registry}`],
+  });
+
+  async function stage(names: readonly string[]) {
+    const { lease, nowMs } = await acquire(store, 'alpha');
+    const rows = names.map((name) => ({ name, version: '1', description: 'x' }));
+    return { lease, ...(await storeRows(store.snapshots, { lease, rows, nowMs })) };
+  }
+  /** A run that publishes these servers. */
+  async function publish(...names: string[]): Promise<string> {
+    const { lease, publication } = await stage(names);
+    const changes = {
+      phase: 'Complete',
+      startsWithoutFinish: 0,
+      snapshot: publication.manifest,
+      revision: 'r1',
+      lastSuccessAt: '2026-02-01T12:00:00.000Z',
+      versionCount: names.length,
+    } as const;
+    await store.runStore.publishAndFinish(lease, { changes }, publication);
+    await store.passTime();
+    return publication.manifest;
+  }
+  /** A run whose result is held back. */
+  async function hold(...names: string[]): Promise<string> {
+    const { lease, publication } = await stage(names);
+    const held = {
+      snapshot: publication.manifest,
+      since: '2026-02-01T12:00:00.000Z',
+      reason: 'shrink',
+      rowCountBefore: 2,
+      rowCountAfter: names.length,
+    } as const;
+    await store.runStore.finish(lease, { changes: { phase: 'Complete', held } });
+    return publication.manifest;
+  }
+  const served = () => store.snapshots.readPointer('alpha');
+  return { ...test, ...store, queue, operations, publish, hold, served };
+}
+
+test('suspend keeps runs away, with note, author and time; resume lets them come, at once', async () => {
+  const { operations, readControl, queue, redis, keys } = await createRegistry();
+  const beforeMs = await redisNowMs(redis);
+  await operations.suspend('alpha', { note: 'upstream is moving', author: 'ada' });
+  const { suspendedAt = '', ...control } = await readControl('alpha');
+  expect(control).toMatchObject({ suspended: true, note: 'upstream is moving', author: 'ada' });
+  expect(Date.parse(suspendedAt)).toBeGreaterThanOrEqual(beforeMs);
+  expect(Date.parse(suspendedAt)).toBeLessThanOrEqual(await redisNowMs(redis));
+  await operations.resume('alpha');
+  expect(await readControl('alpha')).toEqual({
+    requested: 0,
+    handled: 0,
+    force: false,
+    suspended: false,
+  });
+  expect(await redis.hkeys(keys.control('alpha'))).toEqual([]);
+  const [hint] = await queue.getPrioritized();
+  expect(hint?.data).toEqual({ v: 1, registry: 'alpha', trigger: 'config' });
+});
+
+test('who suspends again says so, and what the one before said is gone', async () => {
+  const { operations, readControl } = await createRegistry();
+  await operations.suspend('alpha', { note: 'upstream is moving', author: 'ada' });
+  await operations.suspend('alpha', { author: 'bob' });
+  expect(await readControl('alpha')).toMatchObject({ suspended: true, author: 'bob' });
+  expect(await readControl('alpha')).not.toHaveProperty('note');
+});
+
+test('suspend loses no request', async () => {
+  const { operations, readControl, redis, keys } = await createRegistry();
+  await redis.hset(keys.control('alpha'), 'requested', 3, 'handled', 1);
+  await operations.suspend('alpha', {});
+  await operations.resume('alpha');
+  expect(await readControl('alpha')).toMatchObject({ requested: 3, handled: 1 });
+});
+
+test('rollback serves an earlier snapshot, and pins it until resume', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a', 'b');
+  await registry.publish('a', 'b', 'c');
+  expect(await registry.operations.rollback('alpha', { snapshot: one })).toEqual({ snapshot: one });
+  expect(await registry.served()).toBe(one);
+  const status = await registry.status.load('alpha');
+  expect(status).toMatchObject({
+    phase: 'Complete',
+    snapshot: one,
+    versionCount: 2,
+    serverCount: 2,
+    message: 'rolled back',
+    startsWithoutFinish: 0,
+  });
+  expect(status?.revision).toBeUndefined();
+  expect(status?.owner).toBeUndefined();
+  expect(await registry.readControl('alpha')).toMatchObject({ pinned: one });
+  expect(await registry.listRuns('alpha')).toMatchObject([
+    { trigger: 'manual', outcome: 'published', owner: 'operator', snapshot: one, rowCount: 2 },
+  ]);
+  await registry.operations.resume('alpha');
+  expect((await registry.readControl('alpha')).pinned).toBeUndefined();
+});
+
+test('a snapshot may be named by the beginning of its digest', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a');
+  await registry.publish('b');
+  const { operations } = registry;
+  expect(await operations.rollback('alpha', { snapshot: one.slice(0, 8) })).toEqual({
+    snapshot: one,
+  });
+});
+
+test.each([['0000'], ['']])(
+  'a rollback to %j, which names none or several, changes nothing',
+  async (snapshot) => {
+    const registry = await createRegistry();
+    await registry.publish('a');
+    const two = await registry.publish('b');
+    await expect(registry.operations.rollback('alpha', { snapshot })).rejects.toMatchObject({
+      code: 'unknown-snapshot',
+    });
+    expect(await registry.served()).toBe(two);
+    expect((await registry.readControl('alpha')).pinned).toBeUndefined();
+  },
+);
+
+test('a rollback has the run that is under way give up its lease', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a');
+  await registry.publish('b');
+  const { lease } = await acquire(registry, 'alpha', { owner: 'worker' });
+  const rolledBack = registry.operations.rollback('alpha', { snapshot: one });
+  await vi.waitFor(
+    async () =>
+      expect(await registry.runStore.renew([lease], { ttlMs: 60_000 })).toEqual([
+        { held: true, stop: true },
+      ]),
+    { timeout: 10_000 },
+  );
+  await registry.runStore.finish(lease, UNDONE);
+  await rolledBack;
+  expect(await registry.served()).toBe(one);
+});
+
+test('a rollback to a snapshot that has lost a chunk changes nothing, and leaves no pin', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a');
+  const [lost = ''] = await registry.snapshots.listChunks('alpha');
+  const two = await registry.publish('b');
+  await registry.redis.hdel(registry.keys.snapshotChunks('alpha'), lost);
+  await expect(registry.operations.rollback('alpha', { snapshot: one })).rejects.toMatchObject({
+    code: 'snapshot-incomplete',
+  });
+  expect(await registry.served()).toBe(two);
+  expect((await registry.readControl('alpha')).pinned).toBeUndefined();
+  const status = await registry.status.load('alpha');
+  expect(status).toMatchObject({ phase: 'Complete', startsWithoutFinish: 0, versionCount: 1 });
+  expect(status?.owner).toBeUndefined();
+});
+
+test('a second rollback that fails keeps the pin of the first', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a');
+  const two = await registry.publish('b');
+  await registry.operations.rollback('alpha', { snapshot: one });
+  await registry.redis.del(registry.keys.snapshotChunks('alpha'));
+  await expect(registry.operations.rollback('alpha', { snapshot: two })).rejects.toThrow();
+  expect(await registry.readControl('alpha')).toMatchObject({ pinned: one });
+});
+
+test('approve publishes what is held, and pins nothing', async () => {
+  const registry = await createRegistry();
+  await registry.publish('a', 'b');
+  const held = await registry.hold('a');
+  const snapshot = held.slice(0, 12);
+  expect(await registry.operations.approve('alpha', { snapshot })).toEqual({ snapshot: held });
+  expect(await registry.served()).toBe(held);
+  const status = await registry.status.load('alpha');
+  expect(status).toMatchObject({ snapshot: held, versionCount: 1, message: 'approved' });
+  expect(status?.held).toBeUndefined();
+  expect((await registry.readControl('alpha')).pinned).toBeUndefined();
+});
+
+test('whoever flips a pointer has the catalogs built anew', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a', 'b');
+  await registry.publish('a');
+  await registry.operations.rollback('alpha', { snapshot: one });
+  expect(await registry.readControl('catalog.of-alpha')).toMatchObject({
+    requested: 1,
+    handled: 0,
+  });
+  const [job] = await registry.queue.getJobs(['waiting']);
+  expect(job?.data).toEqual({
+    v: 1,
+    registry: 'catalog.of-alpha',
+    trigger: 'change',
+    request: 1,
+  });
+});
+
+test('only what is held can be approved', async () => {
+  const registry = await createRegistry();
+  const one = await registry.publish('a', 'b');
+  await expect(registry.operations.approve('alpha', { snapshot: one })).rejects.toMatchObject({
+    code: 'unknown-snapshot',
+  });
+  await registry.hold('a');
+  await expect(registry.operations.approve('alpha', { snapshot: one })).rejects.toMatchObject({
+    code: 'unknown-snapshot',
+  });
+  expect(await registry.served()).toBe(one);
+});

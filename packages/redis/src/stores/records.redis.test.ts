@@ -1,0 +1,113 @@
+import { acquire, testRun } from '@syncline/sync/testing';
+import { describe, expect, test } from 'vitest';
+import { redisHarness, testRedis } from '../testing/test-redis.ts';
+import { claimEpoch } from './epoch.ts';
+import { trackRegistries } from './registry-index.ts';
+import { createRegistryReader, redisNowMs } from './registry-reader.ts';
+import { createRunLog } from './run-log.ts';
+
+async function runTimes(count: number) {
+  const test = testRedis();
+  const store = redisHarness(test);
+  const terms: string[] = [];
+  for (let run = 0; run < count; run += 1) {
+    const { lease } = await acquire(store, 'alpha');
+    await store.runStore.finish(lease, { changes: {}, run: testRun(lease) });
+    terms.unshift(lease.term);
+  }
+  return { ...test, store, terms, log: createRunLog(test) };
+}
+
+describe('the run log', () => {
+  test('is read page by page, newest first', async () => {
+    const { log, terms } = await runTimes(5);
+    const first = await log.list('alpha', { limit: 2 });
+    expect(first.runs.map(({ term }) => term)).toEqual(terms.slice(0, 2));
+    const second = await log.list('alpha', { limit: 2, before: first.next ?? '' });
+    expect(second.runs.map(({ term }) => term)).toEqual(terms.slice(2, 4));
+    const third = await log.list('alpha', { limit: 2, before: second.next ?? '' });
+    expect(third.runs.map(({ term }) => term)).toEqual(terms.slice(4));
+    expect(third.next).toBeUndefined();
+  });
+
+  test('a page that just fits is the last one', async () => {
+    const { log } = await runTimes(2);
+    expect((await log.list('alpha', { limit: 2 })).next).toBeUndefined();
+    expect(await log.list('beta', { limit: 2 })).toEqual({ runs: [] });
+  });
+
+  test('has a run by its term', async () => {
+    const { log, terms } = await runTimes(2);
+    expect(await log.get('alpha', terms[1] ?? '')).toMatchObject({ term: terms[1] });
+    expect(await log.get('alpha', '1')).toBeUndefined();
+  });
+
+  test('keeps some 500 runs', async () => {
+    const { redis, keys, log } = await runTimes(800);
+    expect(await redis.xlen(keys.runs('alpha'))).toBeLessThan(650);
+    expect((await log.list('alpha', { limit: 500 })).runs).toHaveLength(500);
+  });
+});
+
+describe('the registry reader', () => {
+  test('has status and control of each registry asked for, also of one that never ran', async () => {
+    const test = testRedis();
+    const store = redisHarness(test);
+    const { lease } = await acquire(store, 'alpha', { wish: { kind: 'request', force: true } });
+    const { nowMs, registries } = await createRegistryReader(test).readMany(['alpha', 'beta']);
+    expect(Math.abs(nowMs - (await redisNowMs(test.redis)))).toBeLessThan(1_000);
+    expect(registries.get('alpha')).toMatchObject({
+      status: { phase: 'Syncing', term: lease.term },
+      control: { requested: 1, force: true },
+    });
+    expect(registries.get('beta')).toMatchObject({
+      status: { phase: 'Pending' },
+      control: { requested: 0 },
+    });
+  });
+});
+
+describe('the registry index', () => {
+  const GRACE_MS = 600_000;
+
+  async function tracked() {
+    const test = testRedis();
+    const store = redisHarness(test);
+    const { lease } = await acquire(store, 'alpha');
+    const run = testRun(lease);
+    await store.runStore.finish(lease, { changes: {}, run });
+    await acquire(store, 'beta');
+    const track = (names: string[], nowMs: number) =>
+      trackRegistries({ ...test, names, nowMs, graceMs: GRACE_MS });
+    const keysOf = async (registry: string) => test.redis.keys(`${test.prefix}:{${registry}}:*`);
+    return { track, keysOf };
+  }
+
+  test('data outlives the entry in the config by the grace time', async () => {
+    const { track, keysOf } = await tracked();
+    expect(await track(['alpha', 'beta'], 1_000)).toEqual([]);
+    expect(await track(['beta'], 2_000)).toEqual([]);
+    expect(await track(['beta'], 2_000 + GRACE_MS - 1)).toEqual([]);
+    expect(await keysOf('alpha')).not.toEqual([]);
+    expect(await track(['beta'], 2_000 + GRACE_MS)).toEqual(['alpha']);
+    expect(await keysOf('alpha')).toEqual([]);
+    expect(await keysOf('beta')).not.toEqual([]);
+    expect(await track(['beta'], 3_000 + GRACE_MS)).toEqual([]);
+  });
+
+  test('a registry that comes back in time keeps everything, and its grace begins anew', async () => {
+    const { track, keysOf } = await tracked();
+    await track(['alpha', 'beta'], 1_000);
+    await track(['beta'], 2_000);
+    await track(['alpha', 'beta'], 3_000);
+    expect(await track(['beta'], 4_000 + GRACE_MS)).toEqual([]);
+    expect(await keysOf('alpha')).not.toEqual([]);
+  });
+});
+
+test('an empty Redis is claimed once', async () => {
+  const test = testRedis();
+  const claims = await Promise.all([claimEpoch(test), claimEpoch(test), claimEpoch(test)]);
+  expect(claims.filter(Boolean)).toHaveLength(1);
+  expect(await claimEpoch(test)).toBe(false);
+});

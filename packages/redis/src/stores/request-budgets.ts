@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import type { NetworkConfig, RedisKeys } from '@syncline/contract';
+import { createRequestBudgets, type PlaceStore, type RequestBudgets } from '@syncline/sources';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { luaScript } from '../lua/lua-script.ts';
+
+const takePlaceScript = luaScript('take-place');
+const reply = z.union([
+  z.tuple([z.literal('taken'), z.coerce.number()]),
+  z.tuple([z.literal('full')]),
+  z.tuple([z.literal('late'), z.coerce.number()]),
+]);
+
+export interface RedisRequestBudgetsOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  /** `network.budgets` of the config in force. */
+  readonly budgets: () => NetworkConfig['budgets'];
+  /** Default: as the port has it. */
+  readonly longestWaitMs?: number;
+}
+
+/** Budgets that all processes on one Redis share, by its clock. */
+export function createRedisRequestBudgets({
+  redis,
+  keys,
+  ...options
+}: RedisRequestBudgetsOptions): RequestBudgets {
+  const store: PlaceStore = {
+    async tryTake({ host, concurrency = 0, requestsPerSecond }, wanted) {
+      const gapUs = requestsPerSecond === undefined ? 0 : Math.ceil(1e6 / requestsPerSecond);
+      const answer = await takePlaceScript(
+        redis,
+        [keys.requestPlaces(host), keys.lastRequest(host)],
+        [wanted.place, concurrency, gapUs, wanted.longestWaitMs, wanted.holdMs],
+      );
+      const [state, waitMs] = reply.parse(answer);
+      return state === 'full' ? { state } : { state, waitMs };
+    },
+    async giveBack(host, place) {
+      await redis.zrem(keys.requestPlaces(host), place).catch(() => {});
+    },
+  };
+  return createRequestBudgets({ ...options, store, createPlace: randomUUID });
+}

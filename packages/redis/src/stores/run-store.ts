@@ -1,0 +1,187 @@
+import {
+  controlSchema,
+  type Lease,
+  type Logger,
+  parseHash,
+  type RedisKeys,
+  statusFields,
+  statusSchema,
+} from '@syncline/contract';
+import type { Publication } from '@syncline/snapshot';
+import type { Acquisition, Finished, Renewal, RunEnding, RunStore, Wish } from '@syncline/sync';
+import type { Redis } from 'ioredis';
+import { z } from 'zod';
+import { luaScript } from '../lua/lua-script.ts';
+import { namingKeys } from './store-errors.ts';
+
+/** How many runs the log of a registry keeps. */
+const RUNS_KEPT = 500;
+
+const acquireScript = luaScript('acquire');
+const renewScript = luaScript('renew');
+const confirmUnchangedScript = luaScript('confirm-unchanged');
+const publishAndFinishScript = luaScript('publish-and-finish');
+
+const acquireReply = z.union([
+  z.tuple([z.literal('acquired'), z.string(), z.coerce.number(), z.string()]),
+  z.tuple([z.literal('busy'), z.string(), z.coerce.number()]),
+  z.tuple([z.literal('answered')]),
+]);
+const acquiredHashes = z.object({ status: hash(), control: hash() });
+const finishReply = z.union([
+  z.tuple([z.literal('finished'), z.number()]),
+  z.tuple([z.literal('refused')]),
+  z.tuple([z.literal('incomplete'), z.string()]),
+]);
+
+export interface RunStoreOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  /** Told of fields that were not ours, and were removed. */
+  readonly logger?: Pick<Logger, 'warn'> | undefined;
+}
+
+/** Fields of the status that are the lease's own: they are never removed for what is in them. */
+const TOKEN_FIELDS: readonly string[] = ['term', 'owner', 'leaseUntil', 'startsWithoutFinish'];
+
+/** Leases and what they fence, on Redis: one script for each promise, all time from Redis's clock. */
+export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): RunStore {
+  return namingKeys<RunStore>(redis, {
+    async acquire({ registry, owner, ttlMs, wish }): Promise<Acquisition> {
+      const reply = await acquireScript(
+        redis,
+        [keys.status(registry), keys.control(registry)],
+        [owner, ttlMs, wish.kind, wishArgument(wish)],
+      );
+      const parsed = acquireReply.parse(reply);
+      if (parsed[0] === 'answered') return { state: 'answered' };
+      if (parsed[0] === 'busy') {
+        return { state: 'busy', owner: parsed[1], leaseUntilMs: parsed[2] };
+      }
+      const [, term, nowMs, json] = parsed;
+      const hashes = acquiredHashes.parse(JSON.parse(json));
+      const { value: status, invalid } = parseHash(statusSchema, hashes.status);
+      const control = parseHash(controlSchema, hashes.control);
+      await removeInvalid(
+        { redis, keys, logger },
+        { registry, status: invalid, control: control.invalid },
+      );
+      return {
+        state: 'acquired',
+        lease: { registry, term, owner },
+        nowMs,
+        // As the script has counted this start.
+        status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
+        control: control.value,
+      };
+    },
+
+    renew(leases, { ttlMs }) {
+      return Promise.all(leases.map((lease) => renew(lease, ttlMs)));
+    },
+
+    publishAndFinish: (lease, ending, publication) => finish(lease, ending, publication),
+    finish: (lease, ending) => finish(lease, ending, undefined),
+
+    async confirmUnchanged(registry, { term, changes }) {
+      const { set } = statusFields(changes);
+      const reply = await confirmUnchangedScript(
+        redis,
+        [keys.status(registry), keys.control(registry)],
+        [term, ...Object.entries(set).flat()],
+      );
+      return reply === 1;
+    },
+  });
+
+  async function renew({ registry, term, owner }: Lease, ttlMs: number): Promise<Renewal> {
+    const reply = await renewScript(
+      redis,
+      [keys.status(registry), keys.control(registry)],
+      [term, owner, ttlMs],
+    );
+    return reply === 0 ? { held: false } : { held: true, stop: reply === 2 };
+  }
+
+  function snapshotKeys(registry: string): string[] {
+    return [
+      keys.snapshot(registry),
+      keys.snapshotManifests(registry),
+      keys.snapshotChunks(registry),
+      keys.snapshotHistory(registry),
+    ];
+  }
+
+  async function finish(
+    { registry, term, owner }: Lease,
+    { changes, run, handledRequest = 0 }: RunEnding,
+    publication: Publication | undefined,
+  ): Promise<Finished> {
+    const { set, remove } = statusFields(changes);
+    const fields = Object.entries(set);
+    const reply = await publishAndFinishScript(
+      redis,
+      [
+        keys.status(registry),
+        keys.control(registry),
+        keys.runs(registry),
+        ...(publication === undefined ? [] : snapshotKeys(registry)),
+      ],
+      [
+        term,
+        owner,
+        handledRequest,
+        run === undefined ? '' : JSON.stringify(run),
+        RUNS_KEPT,
+        publication?.manifest ?? '',
+        publication?.pin === true ? '1' : '0',
+        publication?.chunks.join('') ?? '',
+        fields.length,
+        ...fields.flat(),
+        ...remove,
+      ],
+    );
+    const parsed = finishReply.parse(reply);
+    if (parsed[0] === 'refused') return { state: 'refused' };
+    if (parsed[0] === 'incomplete') return { state: 'incomplete', missing: parsed[1] };
+    return parsed[1] === 0 ? { state: 'finished' } : { state: 'finished', openRequest: parsed[1] };
+  }
+}
+
+/** Fields that someone else has written would be found again by each run, and by each reader. */
+async function removeInvalid(
+  { redis, keys, logger }: RunStoreOptions,
+  invalid: { registry: string; status: readonly string[]; control: readonly string[] },
+): Promise<void> {
+  const { registry, control } = invalid;
+  if (invalid.status.length + control.length === 0) return;
+  logger?.warn(invalid, 'Redis held fields that are not ours; they are left out');
+  const status = invalid.status.filter((field) => !TOKEN_FIELDS.includes(field));
+  if (status.length > 0) await redis.hdel(keys.status(registry), ...status);
+  if (control.length > 0) await redis.hdel(keys.control(registry), ...control);
+}
+
+function wishArgument(wish: Wish): string {
+  switch (wish.kind) {
+    case 'tick':
+      return '';
+    case 'request':
+      return wish.force ? '1' : '0';
+    case 'hint':
+      return String(wish.request);
+  }
+}
+
+/** A hash as Lua gives it in JSON: a flat list, or an empty object where it has no field. */
+function hash() {
+  return z.union([
+    z.array(z.string()).transform((flat) => {
+      const fields: Record<string, string> = {};
+      for (let index = 0; index < flat.length; index += 2) {
+        fields[flat[index] ?? ''] = flat[index + 1] ?? '';
+      }
+      return fields;
+    }),
+    z.strictObject({}),
+  ]);
+}

@@ -1,0 +1,114 @@
+import type { Lease, RedisKeys } from '@syncline/contract';
+import type { Blob, SnapshotStore } from '@syncline/snapshot';
+import type { Redis } from 'ioredis';
+import { luaScript } from '../lua/lua-script.ts';
+import { namingKeys } from './store-errors.ts';
+
+const writeBlobsScript = luaScript('write-blobs');
+const collectScript = luaScript('collect');
+
+/** Bytes that one script call carries at most: Redis serves nobody else meanwhile. */
+const WRITE_BATCH_BYTES = 512 * 1024;
+const READ_BATCH_SIZE = 64;
+const COLLECT_BATCH_SIZE = 1_000;
+
+/** Snapshots in Redis: chunks and manifests of a registry in a hash each. */
+export function createRedisSnapshotStore({
+  redis,
+  keys,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+}): SnapshotStore {
+  return namingKeys<SnapshotStore>(redis, {
+    async readPointer(registry) {
+      return (await redis.get(keys.snapshot(registry))) ?? undefined;
+    },
+
+    async readManifest(registry, digest) {
+      return (await redis.hgetBuffer(keys.snapshotManifests(registry), digest)) ?? undefined;
+    },
+
+    async readChunks(registry, digests) {
+      const found: (Uint8Array | undefined)[] = [];
+      for (let start = 0; start < digests.length; start += READ_BATCH_SIZE) {
+        const batch = digests.slice(start, start + READ_BATCH_SIZE);
+        const values = await redis.hmgetBuffer(keys.snapshotChunks(registry), ...batch);
+        for (const value of values) found.push(value ?? undefined);
+      }
+      return found;
+    },
+
+    writeChunks: (lease, chunks) => write(lease, keys.snapshotChunks(lease.registry), chunks),
+    writeManifest: (lease, manifest) =>
+      write(lease, keys.snapshotManifests(lease.registry), [manifest]),
+
+    async history(registry) {
+      const [manifests, scored] = await Promise.all([
+        redis.hkeys(keys.snapshotManifests(registry)),
+        redis.zrevrange(keys.snapshotHistory(registry), 0, -1, 'WITHSCORES'),
+      ]);
+      const supersededAtMs = new Map<string, number>();
+      for (let index = 0; index < scored.length; index += 2) {
+        const scoreMs = Number(scored[index + 1]);
+        // `inf`, which is no number, stands for what is served.
+        if (Number.isFinite(scoreMs)) supersededAtMs.set(scored[index] ?? '', scoreMs);
+      }
+      const at = (manifest: string) => supersededAtMs.get(manifest) ?? Number.POSITIVE_INFINITY;
+      return manifests
+        .sort((a, b) => (at(a) < at(b) ? 1 : at(a) > at(b) ? -1 : 0))
+        .map((manifest) => ({ manifest, supersededAtMs: supersededAtMs.get(manifest) }));
+    },
+
+    listChunks: (registry) => redis.hkeys(keys.snapshotChunks(registry)),
+
+    async collect(lease, { manifests, chunks }) {
+      const { registry, term, owner } = lease;
+      const names = [
+        keys.status(registry),
+        keys.snapshot(registry),
+        keys.snapshotManifests(registry),
+        keys.snapshotChunks(registry),
+        keys.snapshotHistory(registry),
+      ];
+      // Manifests first: a chunk must never be gone from a snapshot that is still listed.
+      let reply = await collectScript(redis, names, [term, owner, manifests.length, ...manifests]);
+      for (let start = 0; reply === 1 && start < chunks.length; start += COLLECT_BATCH_SIZE) {
+        const batch = chunks.slice(start, start + COLLECT_BATCH_SIZE);
+        reply = await collectScript(redis, names, [term, owner, 0, ...batch]);
+      }
+      return reply === 1;
+    },
+  });
+
+  async function write(
+    { registry, term, owner }: Lease,
+    key: string,
+    blobs: readonly Blob[],
+  ): Promise<boolean> {
+    for (const batch of batches(blobs)) {
+      const args = batch.flatMap(({ digest, bytes }) => [digest, bytes]);
+      const reply = await writeBlobsScript(
+        redis,
+        [keys.status(registry), key],
+        [term, owner, ...args],
+      );
+      if (reply !== 1) return false;
+    }
+    return true;
+  }
+}
+
+function* batches(blobs: readonly Blob[]): Generator<Blob[]> {
+  let batch: Blob[] = [];
+  let size = 0;
+  for (const blob of blobs) {
+    batch.push(blob);
+    size += blob.bytes.length;
+    if (size < WRITE_BATCH_BYTES) continue;
+    yield batch;
+    batch = [];
+    size = 0;
+  }
+  if (batch.length > 0) yield batch;
+}

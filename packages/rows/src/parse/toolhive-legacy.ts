@@ -1,0 +1,191 @@
+/**
+ * ToolHive's registry format before it took up server.json: maps of container and remote servers by a
+ * short name. Each entry becomes the server.json that ToolHive itself makes of it.
+ *
+ * @see the ToolHive registry schema, and its upstream registry format
+ */
+
+import { z } from 'zod';
+import { OFFICIAL_META, PUBLISHER_META } from '../row.ts';
+import type { RowCandidate } from './read-row.ts';
+
+const NAMESPACE = 'io.github.stacklok';
+const SERVER_SCHEMA =
+  'https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json';
+/** Of what names no version: remote servers, and images without a tag that is one. */
+const UNKNOWN_VERSION = '1.0.0';
+
+const map = z.custom<Readonly<Record<string, unknown>>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+);
+
+const legacySection = z.object({ servers: map.nullish(), remote_servers: map.nullish() });
+const legacyRegistry = legacySection
+  .extend({
+    version: z.string().optional(),
+    last_updated: z.string().optional(),
+    groups: z.array(legacySection).nullish(),
+  })
+  .refine(({ version, last_updated }) => (version ?? last_updated) !== undefined)
+  .refine(({ servers, remote_servers }) => (servers ?? remote_servers ?? undefined) !== undefined);
+
+/** An entry of a map, on its way to a row. */
+export interface LegacyEntry {
+  readonly key: string;
+  readonly kind: 'container' | 'remote';
+  readonly entry: unknown;
+  /** Whether another entry of the same key, which differs, came before. */
+  readonly isTaken: boolean;
+}
+
+/** The entries of ToolHive's legacy format, those of groups last; `undefined` where a value is not that. */
+export function legacyEntries(value: unknown): LegacyEntry[] | undefined {
+  const registry = legacyRegistry.safeParse(value);
+  if (!registry.success) return undefined;
+  const known = new Map<string, Omit<LegacyEntry, 'isTaken'>>();
+  const entries: LegacyEntry[] = [];
+  for (const found of allEntries(registry.data)) {
+    const first = known.get(found.key);
+    if (first === undefined) known.set(found.key, found);
+    else if (isSame(first, found)) continue;
+    entries.push({ ...found, isTaken: first !== undefined });
+  }
+  return entries;
+}
+
+function* allEntries({ groups, ...top }: z.infer<typeof legacyRegistry>) {
+  for (const { servers, remote_servers } of [top, ...(groups ?? [])]) {
+    for (const [key, entry] of Object.entries(servers ?? {})) {
+      yield { key, kind: 'container', entry } as const;
+    }
+    for (const [key, entry] of Object.entries(remote_servers ?? {})) {
+      yield { key, kind: 'remote', entry } as const;
+    }
+  }
+}
+
+function isSame(one: Omit<LegacyEntry, 'isTaken'>, other: Omit<LegacyEntry, 'isTaken'>): boolean {
+  return one.kind === other.kind && JSON.stringify(one.entry) === JSON.stringify(other.entry);
+}
+
+const text = z.string().optional();
+const inputSchema = z.object({
+  name: z.string(),
+  description: text,
+  required: z.boolean().optional(),
+  secret: z.boolean().optional(),
+  default: z.union([z.string(), z.number(), z.boolean()]).transform(String).optional(),
+  choices: z.array(z.string()).optional(),
+});
+const inputs = z.array(inputSchema).nullish();
+const commonEntry = z.object({
+  title: text,
+  description: text,
+  status: text,
+  repository_url: text,
+  env_vars: inputs,
+});
+const containerEntry = commonEntry.extend({
+  image: z.string().min(1),
+  transport: z.enum(['stdio', 'sse', 'streamable-http']).default('stdio'),
+  target_port: z.int().min(0).max(65_535).optional(),
+  args: z.array(z.string()).nullish(),
+});
+const remoteEntry = commonEntry.extend({
+  url: z.string().min(1),
+  transport: z.enum(['sse', 'streamable-http']).default('sse'),
+  headers: inputs,
+});
+
+/** What has a place of its own in server.json; everything else goes to the publisher's block. */
+const MAPPED_COMMON = ['name', 'title', 'description', 'transport', 'repository_url'];
+const MAPPED = {
+  container: new Set([...MAPPED_COMMON, 'image', 'target_port', 'env_vars']),
+  remote: new Set([...MAPPED_COMMON, 'url', 'headers']),
+};
+
+/** Makes a row of an entry, or says why that cannot be. */
+export function convertLegacyEntry(legacy: LegacyEntry): RowCandidate {
+  const { key, kind, entry, isTaken } = legacy;
+  // As ToolHive has it: a key with a slash is a whole name already.
+  const name = key.includes('/') ? key : `${NAMESPACE}/${key}`;
+  const label = `${name}@?`;
+  if (isTaken)
+    return { label, reason: 'the source has another server of this key, which was kept' };
+  const parsed = (kind === 'container' ? containerEntry : remoteEntry).safeParse(entry);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return { label, reason: `${issue?.path.join('.')}: ${issue?.message}` };
+  }
+  const { title, description, status, repository_url } = parsed.data;
+  const place = 'image' in parsed.data ? containerPlace(parsed.data) : remotePlace(parsed.data);
+  const { identifier, version, ...places } = place;
+  const server = {
+    $schema: SERVER_SCHEMA,
+    name,
+    description,
+    title: title ?? key,
+    ...(repository_url ? { repository: repositoryOf(repository_url) } : {}),
+    version,
+    ...places,
+    _meta: {
+      [PUBLISHER_META]: { [NAMESPACE]: { [identifier]: extensionsOf(entry, MAPPED[kind]) } },
+    },
+  };
+  const isDeprecated = status?.toLowerCase() === 'deprecated';
+  const _meta = isDeprecated ? { [OFFICIAL_META]: { status: 'deprecated' } } : {};
+  return { row: { server, _meta } };
+}
+
+function containerPlace(entry: z.infer<typeof containerEntry>) {
+  const { image, transport, target_port, args, env_vars } = entry;
+  const port = target_port ? `:${target_port}` : '';
+  const url = transport === 'stdio' ? {} : { url: `http://localhost${port}` };
+  const packaged = {
+    registryType: 'oci',
+    identifier: image,
+    transport: { type: transport, ...url },
+    ...(args?.length
+      ? { packageArguments: args.map((value) => ({ type: 'positional', value })) }
+      : {}),
+    ...(env_vars?.length ? { environmentVariables: env_vars.map(inputOf) } : {}),
+  };
+  return { identifier: image, version: versionOf(image), packages: [packaged] };
+}
+
+function remotePlace({ url, transport, headers }: z.infer<typeof remoteEntry>) {
+  const withHeaders = headers?.length ? { headers: headers.map(inputOf) } : {};
+  const remote = { type: transport, url, ...withHeaders };
+  return { identifier: url, version: UNKNOWN_VERSION, remotes: [remote] };
+}
+
+function inputOf({ required, secret, ...input }: z.infer<typeof inputSchema>) {
+  return {
+    ...input,
+    ...(required ? { isRequired: true } : {}),
+    ...(secret ? { isSecret: true } : {}),
+  };
+}
+
+/**
+ * The tag of an image, without a `v`, where it is a version: `latest`, `main` and `1.x` are none. Never a
+ * time: that would make a new version of every server that was looked at.
+ */
+function versionOf(image: string): string {
+  const tag = /^[^@]*:v?(\d[\w.-]*)(?:@|$)/.exec(image)?.[1];
+  return tag === undefined || /\.x(\.|$)/i.test(tag) ? UNKNOWN_VERSION : tag;
+}
+
+const SOURCES = new Map([
+  ['github.com', 'github'],
+  ['gitlab.com', 'gitlab'],
+  ['bitbucket.org', 'bitbucket'],
+]);
+
+function repositoryOf(url: string): { url: string; source: string } {
+  return { url, source: SOURCES.get(URL.parse(url)?.hostname ?? '') ?? 'git' };
+}
+
+function extensionsOf(entry: unknown, mapped: ReadonlySet<string>): object {
+  return Object.fromEntries(Object.entries(Object(entry)).filter(([key]) => !mapped.has(key)));
+}

@@ -1,0 +1,123 @@
+import type { Lease } from '@syncline/contract';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { collectGarbage } from './collect.ts';
+import { blobDigests, decodeManifest } from './manifest.ts';
+import { createSnapshotHarness, type SnapshotHarness } from './testing/snapshot-harness.ts';
+import { testBlob } from './testing/test-blobs.ts';
+import { storeRows } from './testing/test-snapshots.ts';
+
+const HOUR_MS = 3_600_000;
+let store: SnapshotHarness;
+let lease: Lease;
+/** By the in-memory store's clock, which stands still but for a millisecond a publication. */
+let startMs: number;
+beforeEach(() => {
+  store = createSnapshotHarness();
+  lease = store.acquire('alpha');
+  startMs = store.clock.nowMs;
+});
+
+async function storeNames(...names: string[]) {
+  const rows = names.map((name) => ({ name, version: '1', description: 'x' }));
+  const attachments = [{ kind: 'skills' as const, items: names.map((name) => `"${name}"`) }];
+  return storeRows(store.snapshots, { lease, rows, attachments, nowMs: startMs });
+}
+
+async function publish(...names: string[]): Promise<string> {
+  const { publication } = await storeNames(...names);
+  store.publish('alpha', publication);
+  lease = store.acquire('alpha');
+  return publication.manifest;
+}
+
+async function kept(): Promise<Set<string>> {
+  return new Set((await store.snapshots.history('alpha')).map(({ manifest }) => manifest));
+}
+
+function collect(options: Partial<Parameters<typeof collectGarbage>[1]> = {}): Promise<boolean> {
+  const nowMs = startMs + HOUR_MS;
+  return collectGarbage(store.snapshots, { lease, keep: 3, spare: [], nowMs, ...options });
+}
+
+/** Each chunk of a stored manifest is stored, and no other. */
+async function expectNoLooseEnds(): Promise<void> {
+  const needed = new Set<string>();
+  for (const digest of await kept()) {
+    const bytes = await store.snapshots.readManifest('alpha', digest);
+    if (bytes === undefined) throw new Error('the history names a manifest that is not there');
+    for (const blob of blobDigests(decodeManifest({ digest, bytes }))) needed.add(blob);
+  }
+  expect(new Set(await store.snapshots.listChunks('alpha'))).toEqual(needed);
+}
+
+describe('collectGarbage', () => {
+  test('keeps so many published snapshots, and their chunks', async () => {
+    const manifests: string[] = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e']) manifests.push(await publish(name));
+    const served = manifests.at(-1);
+    expect(await collect({ spare: [served] })).toBe(true);
+    expect(await kept()).toEqual(new Set(manifests.slice(2)));
+    await expectNoLooseEnds();
+  });
+
+  test('spares what a reader may still be on', async () => {
+    const manifests: string[] = [];
+    for (const name of ['a', 'b', 'c', 'd', 'e']) manifests.push(await publish(name));
+    const options = { keep: 1, spare: [manifests.at(-1)] };
+    await collect({ ...options, nowMs: startMs + 9 * 60_000 });
+    expect(await kept()).toEqual(new Set(manifests));
+    await collect({ ...options, nowMs: startMs + 11 * 60_000 });
+    expect(await kept()).toEqual(new Set(manifests.slice(-1)));
+    await expectNoLooseEnds();
+  });
+
+  test('spares what is held, and what is about to be published, though neither ever was', async () => {
+    const served = await publish('a');
+    const held = (await storeNames('held')).manifestBlob.digest;
+    const staged = (await storeNames('staged')).manifestBlob.digest;
+    const left = (await storeNames('left behind')).manifestBlob.digest;
+    await collect({ spare: [served, held, staged] });
+    expect(await kept()).toEqual(new Set([served, held, staged]));
+    expect(await store.snapshots.readManifest('alpha', left)).toBeUndefined();
+    await expectNoLooseEnds();
+  });
+
+  test('keeps the chunks that snapshots share', async () => {
+    const first = await publish('a');
+    await publish('b');
+    const third = await publish('a');
+    expect(third).toBe(first);
+    await collect({ keep: 1, spare: [third] });
+    expect(await kept()).toEqual(new Set([third]));
+    await expectNoLooseEnds();
+  });
+
+  test('removes chunks that a run left behind which never came to a manifest', async () => {
+    const served = await publish('a');
+    await store.snapshots.writeChunks(lease, [testBlob('left behind')]);
+    await collect({ spare: [served] });
+    await expectNoLooseEnds();
+  });
+
+  test('is not stopped by a manifest that cannot be read', async () => {
+    const served = await publish('a');
+    const broken = { digest: 'b'.repeat(64), bytes: Buffer.from('broken') };
+    await store.snapshots.writeManifest(lease, broken);
+    await collect({ spare: [served] });
+    expect(await kept()).toEqual(new Set([served]));
+  });
+
+  test('says so where the lease is lost, and removes nothing', async () => {
+    const first = await publish('a');
+    const second = await publish('b');
+    store.acquire('alpha');
+    expect(await collect({ keep: 1, spare: [second] })).toBe(false);
+    expect(await kept()).toEqual(new Set([first, second]));
+  });
+
+  test('where there is nothing to remove, nothing is asked of the store', async () => {
+    const served = await publish('a');
+    store.acquire('alpha');
+    expect(await collect({ spare: [served] })).toBe(true);
+  });
+});

@@ -1,0 +1,146 @@
+import { zstdCompressSync } from 'node:zlib';
+import { displayKey, nameSortKey, sha256, sortKey } from '@syncline/rows';
+import { pack } from 'msgpackr';
+import { describe, expect, test } from 'vitest';
+import { decodeChunk } from './chunk.ts';
+import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
+import { testBlob } from './testing/test-blobs.ts';
+import { build } from './testing/test-snapshots.ts';
+
+const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
+
+const EMPTY: Manifest = {
+  rowCount: 0,
+  sourceRowCount: 0,
+  serverCount: 0,
+  skillCount: 1,
+  pluginCount: 2,
+  newestMs: 3,
+  chunks: [],
+};
+
+async function built(count: number) {
+  const rows = Array.from({ length: count }, (_, index) => ({
+    name: `é/server-${index}`,
+    version: '1',
+    description: `row ${index}`,
+  }));
+  return build(rows, { nowMs: NOW_MS });
+}
+
+/** Bytes under their right digest, whatever is in them. */
+function blobOf(content: string | Uint8Array) {
+  const bytes = zstdCompressSync(content);
+  return { digest: sha256(bytes), bytes };
+}
+
+describe('a manifest', () => {
+  test('comes back as it was', async () => {
+    const { manifest } = await built(1_000);
+    expect(manifest.chunks.length).toBeGreaterThan(5);
+    expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
+  });
+
+  test('that is empty comes back too', () => {
+    expect(decodeManifest(encodeManifest(EMPTY))).toEqual(EMPTY);
+  });
+
+  test('is small: less than 80 bytes a chunk', async () => {
+    const { manifest } = await built(10_000);
+    expect(encodeManifest(manifest).bytes.length).toBeLessThan(manifest.chunks.length * 80);
+  });
+
+  test('with attachments comes back too', () => {
+    const attachment = {
+      kind: 'skills',
+      digest: 'a'.repeat(64),
+      contentDigest: 'b'.repeat(32),
+      count: 2,
+    } as const;
+    const manifest: Manifest = { ...EMPTY, attachments: [attachment] };
+    expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
+  });
+
+  test('whose columns are not as long as each other is corrupt', async () => {
+    const { manifest } = await built(100);
+    const [chunk] = manifest.chunks;
+    if (chunk === undefined) throw new Error('there is a chunk');
+    for (const bad of [
+      { ...chunk, digest: chunk.digest.slice(2) },
+      { ...chunk, contentDigest: '' },
+    ]) {
+      const blob = encodeManifest({ ...manifest, chunks: [bad] });
+      expect(() => decodeManifest(blob)).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
+  });
+
+  test('with any flipped bit is corrupt', async () => {
+    const { manifestBlob } = await built(50);
+    for (const place of [0, 5, manifestBlob.bytes.length - 1]) {
+      const bytes = Uint8Array.from(manifestBlob.bytes);
+      bytes[place] = (bytes[place] ?? 0) ^ 1;
+      expect(() => decodeManifest({ ...manifestBlob, bytes })).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
+  });
+
+  test('of another schema version, or of another make, is refused', () => {
+    for (const blob of [blobOf(pack({ v: 2 })), blobOf('{}'), testBlob('not compressed')]) {
+      expect(() => decodeManifest(blob)).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
+  });
+});
+
+describe('a chunk', () => {
+  test('cut off or under another digest is corrupt', async () => {
+    const { newChunks } = await built(10);
+    const [chunk] = newChunks;
+    if (chunk === undefined) throw new Error('there is a chunk');
+    expect(decodeChunk(chunk).rows).toHaveLength(10);
+    for (const bad of [
+      { ...chunk, bytes: chunk.bytes.subarray(1) },
+      { ...chunk, digest: 'a'.repeat(64) },
+    ]) {
+      expect(() => decodeChunk(bad)).toThrow(expect.objectContaining({ code: 'snapshot-corrupt' }));
+    }
+  });
+
+  test('of another schema version, or of another make, is refused', () => {
+    const chunk = { v: 2, rows: [], latest: [], updatedAt: [], firstSeenAt: [] };
+    for (const blob of [blobOf(JSON.stringify(chunk)), blobOf('{'), testBlob('not compressed')]) {
+      expect(() => decodeChunk(blob)).toThrow(
+        expect.objectContaining({ code: 'snapshot-corrupt' }),
+      );
+    }
+  });
+});
+
+describe('sort keys', () => {
+  test('sort as bytes of UTF-8, by name, then version', () => {
+    const names = ['a', 'A', 'a-b', 'a/b', 'ab', 'é', 'z', '日本', '😀', '\uffee'];
+    const rows = names.flatMap((name) =>
+      ['1', '1.0', '10', '2'].map((version) => ({ name, version })),
+    );
+    const byKey = rows.toSorted((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+    const byBytes = rows.toSorted(
+      (a, b) =>
+        Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)) ||
+        Buffer.compare(Buffer.from(a.version), Buffer.from(b.version)),
+    );
+    expect(byKey).toEqual(byBytes);
+  });
+
+  test('of a name come before those of all its versions, and after those of names before', () => {
+    expect(nameSortKey('b') <= sortKey({ name: 'b', version: '' })).toBe(true);
+    expect(nameSortKey('b') > sortKey({ name: 'a', version: '\u{10ffff}' })).toBe(true);
+  });
+
+  test('are shown as people know them', () => {
+    expect(displayKey(sortKey({ name: '日本/é', version: '1.0' }))).toBe('日本/é@1.0');
+  });
+});

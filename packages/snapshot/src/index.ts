@@ -1,0 +1,21 @@
+export {
+  type AttachmentDraft,
+  type AttachmentKind,
+  MAX_ATTACHMENT_CHARACTERS,
+} from './attachment.ts';
+export { type BuiltSnapshot, SnapshotBuilder } from './build.ts';
+export { fnv1a } from './chunking.ts';
+export { collectGarbage } from './collect.ts';
+export { DiffCollector } from './diff-collector.ts';
+export { LastKnown } from './last-known.ts';
+export { blobDigests, decodeManifest, type Manifest } from './manifest.ts';
+export { mergeCatalog } from './patch/merge.ts';
+export {
+  areIntact,
+  createSnapshotReader,
+  type OpenSnapshot,
+  readChunkBlobs,
+  type SnapshotReader,
+} from './reader.ts';
+export type { Blob, Publication, SnapshotHistoryEntry, SnapshotStore } from './store.ts';
+export { claimEnd, createEndLock, type EndLock, respect } from './undisturbed.ts';

@@ -1,0 +1,52 @@
+import type { Clock } from '@syncline/contract';
+
+export interface LastKnownOptions {
+  /** Whether an error says that the store is away, rather than that something is wrong with what it holds. */
+  readonly isAway: (error: unknown) => boolean;
+  readonly clock: Pick<Clock, 'monotonic'>;
+}
+
+/** What was read, and how old it is: `undefined` where it has just been read. */
+export interface Known<Value> {
+  readonly value: Value;
+  readonly ageMs: number | undefined;
+}
+
+/**
+ * Remembers the last answer to each question, and gives it where the store is away. An answer never takes
+ * the place of one that was asked for later: who goes by this does not go back in time.
+ */
+export class LastKnown<Value> {
+  readonly #isAway: LastKnownOptions['isAway'];
+  readonly #clock: LastKnownOptions['clock'];
+  readonly #answers = new Map<string, { value: Value; askedAtMs: number; turn: number }>();
+  #turns = 0;
+
+  constructor({ isAway, clock }: LastKnownOptions) {
+    this.#isAway = isAway;
+    this.#clock = clock;
+  }
+
+  /** @throws what `read` throws, unless that says that the store is away and an answer is known */
+  async read(key: string, read: () => Promise<Value>): Promise<Known<Value>> {
+    this.#turns += 1;
+    const turn = this.#turns;
+    const askedAtMs = this.#clock.monotonic();
+    try {
+      const value = await read();
+      if (turn > (this.#answers.get(key)?.turn ?? 0)) {
+        this.#answers.set(key, { value, askedAtMs, turn });
+      }
+      return { value, ageMs: undefined };
+    } catch (error) {
+      const known = this.#answers.get(key);
+      if (known === undefined || !this.#isAway(error)) throw error;
+      return { value: known.value, ageMs: this.#clock.monotonic() - known.askedAtMs };
+    }
+  }
+
+  /** The last answer, however old. */
+  peek(key: string): Value | undefined {
+    return this.#answers.get(key)?.value;
+  }
+}

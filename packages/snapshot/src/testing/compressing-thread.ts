@@ -1,0 +1,8 @@
+/** A thread that compresses, one small thing after the other, for as long as it lives. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { type EndLock, respect } from '../undisturbed.ts';
+import { compress } from '../zstd.ts';
+
+respect(workerData as EndLock);
+parentPort?.postMessage('begun');
+for (;;) compress('a little');

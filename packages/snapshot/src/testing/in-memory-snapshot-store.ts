@@ -1,0 +1,74 @@
+import type { Lease } from '@syncline/contract';
+import type { SnapshotStore } from '../store.ts';
+
+/** The snapshots of one registry. Tests may change them at will. */
+export interface InMemorySnapshots {
+  /** Digest of the manifest that is served. */
+  pointer: string | undefined;
+  readonly manifests: Map<string, Uint8Array>;
+  readonly chunks: Map<string, Uint8Array>;
+  /** When a manifest was superseded, epoch milliseconds; none while it is served, or never was. */
+  readonly supersededAtMs: Map<string, number>;
+}
+
+export function createInMemorySnapshots(): InMemorySnapshots {
+  return {
+    pointer: undefined,
+    manifests: new Map(),
+    chunks: new Map(),
+    supersededAtMs: new Map(),
+  };
+}
+
+export interface InMemorySnapshotState {
+  /** Of that name; made where there is none yet. */
+  of(registry: string): InMemorySnapshots;
+  /** Whether a write under the lease is to be accepted. */
+  isHeld(lease: Lease): boolean;
+}
+
+/** Snapshots in memory; which one is served is for the owner of the state to say. */
+export function createInMemorySnapshotStore(state: InMemorySnapshotState): SnapshotStore {
+  return {
+    readPointer: async (registry) => state.of(registry).pointer,
+    readManifest: async (registry, digest) => state.of(registry).manifests.get(digest),
+    async readChunks(registry, digests) {
+      const { chunks } = state.of(registry);
+      return digests.map((digest) => chunks.get(digest));
+    },
+
+    async writeChunks(lease, blobs) {
+      const registry = state.of(lease.registry);
+      if (!state.isHeld(lease)) return false;
+      for (const { digest, bytes } of blobs) registry.chunks.set(digest, bytes);
+      return true;
+    },
+    async writeManifest(lease, { digest, bytes }) {
+      const registry = state.of(lease.registry);
+      if (!state.isHeld(lease)) return false;
+      registry.manifests.set(digest, bytes);
+      return true;
+    },
+
+    async history(name) {
+      const { manifests, supersededAtMs } = state.of(name);
+      const at = (manifest: string) => supersededAtMs.get(manifest) ?? Number.POSITIVE_INFINITY;
+      return [...manifests.keys()]
+        .sort((one, other) => (at(one) < at(other) ? 1 : at(one) > at(other) ? -1 : 0))
+        .map((manifest) => ({ manifest, supersededAtMs: supersededAtMs.get(manifest) }));
+    },
+    listChunks: async (registry) => [...state.of(registry).chunks.keys()],
+
+    async collect(lease, { manifests, chunks }) {
+      const registry = state.of(lease.registry);
+      if (!state.isHeld(lease)) return false;
+      for (const digest of manifests) {
+        if (digest === registry.pointer) continue;
+        registry.manifests.delete(digest);
+        registry.supersededAtMs.delete(digest);
+      }
+      for (const digest of chunks) registry.chunks.delete(digest);
+      return true;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { fencingToken, type Lease } from '@syncline/contract';
+import type { Publication } from '../store.ts';
+import {
+  createInMemorySnapshotStore,
+  createInMemorySnapshots,
+  type InMemorySnapshots,
+} from './in-memory-snapshot-store.ts';
+
+/** A snapshot store in memory, and what a suite does to it from outside. */
+export function createSnapshotHarness({ nowMs = Date.parse('2026-02-01T12:00:00Z') } = {}) {
+  const registries = new Map<string, InMemorySnapshots>();
+  const tokens = new Map<string, string>();
+  const clock = { nowMs };
+  let term = 0;
+  const of = (registry: string) => {
+    const known = registries.get(registry) ?? createInMemorySnapshots();
+    registries.set(registry, known);
+    return known;
+  };
+  const isHeld = (lease: Lease) => tokens.get(lease.registry) === fencingToken(lease);
+  return {
+    clock,
+    snapshots: createInMemorySnapshotStore({ of, isHeld }),
+    /** A lease of the registry; the one before is lost. */
+    acquire(registry: string): Lease {
+      term += 1;
+      const lease: Lease = { registry, term: String(term), owner: 'alice' };
+      tokens.set(registry, fencingToken(lease));
+      return lease;
+    },
+    /** Has the snapshot served from now on; the next one is at least a millisecond later. */
+    publish(registry: string, { manifest }: Publication): void {
+      const stored = of(registry);
+      clock.nowMs += 1;
+      if (stored.pointer !== undefined && stored.pointer !== manifest) {
+        stored.supersededAtMs.set(stored.pointer, clock.nowMs);
+      }
+      stored.supersededAtMs.delete(manifest);
+      stored.pointer = manifest;
+    },
+  };
+}
+
+export type SnapshotHarness = ReturnType<typeof createSnapshotHarness>;

@@ -1,0 +1,31 @@
+import type { Lease } from '@syncline/contract';
+import { sha256 } from '@syncline/rows';
+import type { Blob, Publication, SnapshotStore } from '../store.ts';
+
+/** A blob that holds `text`, under its digest. */
+export function testBlob(text: string): Blob {
+  const bytes = Buffer.from(text, 'utf8');
+  return { digest: sha256(bytes), bytes };
+}
+
+/** Stores a manifest and chunks whose content does not matter, ready to be published. */
+export async function storeSnapshot(
+  snapshots: SnapshotStore,
+  {
+    lease,
+    name,
+    chunks = [`${name}-1`, `${name}-2`],
+  }: {
+    lease: Lease;
+    /** Snapshots of one name have one digest. */
+    name: string;
+    chunks?: readonly string[];
+  },
+): Promise<Publication> {
+  const manifest = testBlob(`manifest ${name}`);
+  const blobs = chunks.map((chunk) => testBlob(`chunk ${chunk}`));
+  const stored =
+    (await snapshots.writeChunks(lease, blobs)) && (await snapshots.writeManifest(lease, manifest));
+  if (!stored) throw new Error(`the lease of ${lease.registry} is not held`);
+  return { manifest: manifest.digest, chunks: blobs.map(({ digest }) => digest) };
+}

@@ -1,0 +1,209 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SynclineError } from '@syncline/contract';
+import type { SourceContext } from '../../source.ts';
+import type { Route } from '../access/route.ts';
+import type { Git } from '../git.ts';
+import { GitFailure } from '../process/git-process.ts';
+import { ObjectReader } from './object-reader.ts';
+
+/** Where what is fetched is kept in a clone. */
+const HEAD = 'refs/syncline/head';
+export const HEAD_COMMIT = `${HEAD}^{commit}`;
+export const HEAD_TREE = `${HEAD}^{tree}`;
+/** Each fetch leaves a pack: a clone that has so many is made anew. */
+const MAX_PACKS = 50;
+/** What git takes for a history without an end, also where the clone has the end of it only. */
+const ALL_COMMITS = 2_147_483_647;
+const LOCAL_TIMEOUT_MS = 60_000;
+
+/** Which of the objects a fetch brings: only commits and folders, or files as well. */
+export type Extent = 'without-files' | 'whole';
+
+export interface CloneOptions {
+  readonly git: Git;
+  readonly directory: string;
+  readonly route: Route;
+  readonly context: Pick<SourceContext, 'signal' | 'upstream'>;
+  readonly timeoutMs: number;
+}
+
+/** A bare repository of ours: it never has a copy of files, and nothing of it is ever run. */
+export class Clone {
+  readonly #options: CloneOptions;
+
+  constructor(options: CloneOptions) {
+    this.#options = options;
+  }
+
+  async create(objectFormat: 'sha1' | 'sha256'): Promise<void> {
+    const args = ['init', '--quiet', '--bare', '--template=', `--object-format=${objectFormat}`];
+    await this.#runLocally(['-c', 'init.defaultBranch=main', ...args]);
+  }
+
+  /** Whether another fetch might be one too many. */
+  async isWorn(): Promise<boolean> {
+    const packs = await this.#packSizes();
+    return packs.length >= MAX_PACKS || sum(packs) > this.#options.git.limits.maxCloneBytes / 2;
+  }
+
+  /** Fetches the newest commit of a ref, or a commit by its id, into {@link HEAD_COMMIT}. */
+  async fetchHead(wanted: string, extent: Extent): Promise<void> {
+    await this.#fetch(['--depth=1', 'origin', `+${wanted}:${HEAD}`], { extent });
+  }
+
+  /** Fetches all that branches and tags have: where a server gives no commit by its id. */
+  async fetchHistory(extent: Extent): Promise<void> {
+    const refs = ['+refs/heads/*:refs/syncline/heads/*', '+refs/tags/*:refs/syncline/tags/*'];
+    await this.#fetch([`--depth=${ALL_COMMITS}`, 'origin', ...refs], { extent });
+  }
+
+  /** @returns whether the clone has that commit */
+  async moveHead(commit: string): Promise<boolean> {
+    try {
+      await this.#runLocally(['update-ref', HEAD, commit]);
+      return true;
+    } catch (error) {
+      if (error instanceof GitFailure) return false;
+      throw error;
+    }
+  }
+
+  /** Fetches files by their ids. */
+  async fetchFiles(ids: readonly string[]): Promise<void> {
+    const input = ids.map((id) => `${id}\n`).join('');
+    await this.#fetch(['--depth=1', '--stdin', 'origin'], { extent: 'without-files', input });
+  }
+
+  /** How large files are; those that the clone does not have are missing. */
+  async fileSizes(ids: readonly string[]): Promise<Map<string, number>> {
+    const output = await this.#options.git.run(
+      {
+        args: ['cat-file', '--batch-check=%(objectname) %(objecttype) %(objectsize)'],
+        env: this.#env(),
+        input: ids.map((id) => `${id}\n`).join(''),
+      },
+      { ...this.#limits(), maxOutputBytes: 100 * ids.length + 1_024 },
+    );
+    const sizes = new Map<string, number>();
+    for (const line of output.toString().split('\n')) {
+      const [id = '', type, size] = line.split(' ');
+      if (type === 'blob') sizes.set(id, Number(size));
+    }
+    return sizes;
+  }
+
+  /** A reader of what is there; it must be disposed of. */
+  openReader(): ObjectReader {
+    const { git, context } = this.#options;
+    // Without a time of its own: it waits for whoever takes what it reads.
+    const limits = { signal: context.signal };
+    return new ObjectReader(git.start({ args: ['cat-file', '--batch'], env: this.#env() }, limits));
+  }
+
+  async #fetch(
+    args: readonly string[],
+    { extent, input }: { extent: Extent; input?: string },
+  ): Promise<void> {
+    const { git, route, context } = this.#options;
+    const { maxCloneBytes } = git.limits;
+    const before = sum(await this.#packSizes());
+    context.upstream.requests += 1;
+    try {
+      await git.ask(
+        route,
+        {
+          args: [
+            ...(extent === 'whole' ? [] : PROMISOR),
+            // Files that we have already are no help: they would only be told to the server.
+            ...(input === undefined ? [] : ['-c', 'fetch.negotiationAlgorithm=noop']),
+            'fetch',
+            ...FETCH_OPTIONS,
+            ...(extent === 'whole' ? [] : ['--filter=blob:none']),
+            ...args,
+          ],
+          env: this.#env(),
+          ...(input === undefined ? {} : { input }),
+        },
+        {
+          ...this.#limits(),
+          watch: async () =>
+            sum(await this.#packSizes()) > maxCloneBytes ? cloneTooLarge(maxCloneBytes) : undefined,
+        },
+      );
+    } finally {
+      const after = sum(await this.#packSizes());
+      context.upstream.bytes += Math.max(0, after - before);
+    }
+    if (sum(await this.#packSizes()) > maxCloneBytes) throw cloneTooLarge(maxCloneBytes);
+  }
+
+  async #runLocally(args: readonly string[]): Promise<void> {
+    const limits = { ...this.#limits(), timeoutMs: LOCAL_TIMEOUT_MS };
+    await this.#options.git.run({ args, env: this.#env() }, limits);
+  }
+
+  #limits() {
+    const { context, timeoutMs } = this.#options;
+    return { signal: context.signal, timeoutMs };
+  }
+
+  #env() {
+    return { GIT_DIR: this.#options.directory };
+  }
+
+  /** Of finished packs and of those that are being received. */
+  async #packSizes(): Promise<number[]> {
+    const directory = join(this.#options.directory, 'objects', 'pack');
+    const names = await readdir(directory).catch(() => []);
+    const packs = names.filter((name) => name.endsWith('.pack') || name.startsWith('tmp_pack'));
+    return Promise.all(
+      packs.map((name) =>
+        stat(join(directory, name)).then(
+          ({ size }) => size,
+          () => 0,
+        ),
+      ),
+    );
+  }
+}
+
+/**
+ * The server is said to keep what we leave out only while we fetch: so nothing else that git does here
+ * ever goes out for what is missing.
+ */
+const PROMISOR = [
+  '-c',
+  'remote.origin.promisor=true',
+  '-c',
+  'remote.origin.partialclonefilter=blob:none',
+];
+
+const FETCH_OPTIONS = [
+  '--quiet',
+  '--no-tags',
+  '--no-write-fetch-head',
+  '--no-recurse-submodules',
+  '--no-auto-maintenance',
+  '--no-show-forced-updates',
+];
+
+/** Whether a server gives only what its refs name. */
+export function refusesIds(error: unknown): boolean {
+  return error instanceof GitFailure && /unadvertised object/.test(error.stderr);
+}
+
+/** Whether a clone's ids are of another length than the server's. */
+export function hasOtherFormat(error: unknown): boolean {
+  return error instanceof GitFailure && /mismatched algorithms/.test(error.stderr);
+}
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((total, size) => total + size, 0);
+}
+
+function cloneTooLarge(maxBytes: number): SynclineError {
+  return new SynclineError('source-too-large', 'the repository is too large', {
+    expected: `at most ${maxBytes} bytes of what is fetched of it`,
+  });
+}

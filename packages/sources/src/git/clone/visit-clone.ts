@@ -1,0 +1,105 @@
+import { SynclineError } from '@syncline/contract';
+import type { SourceContext, TakeBody } from '../../source.ts';
+import type { Route } from '../access/route.ts';
+import type { Attempt } from '../attempts.ts';
+import type { Git } from '../git.ts';
+import type { Target } from '../target.ts';
+import { Clone, HEAD_COMMIT, HEAD_TREE, refusesIds } from './clone.ts';
+import type { ClaimedClone } from './clone-cache.ts';
+import { CloneTree, MAX_TREE_BYTES, missingObject } from './clone-tree.ts';
+import { getFiles } from './get-files.ts';
+import type { ObjectReader } from './object-reader.ts';
+import { selectFiles } from './select-files.ts';
+
+/** One run's use of a repository. */
+export interface Visit {
+  readonly git: Git;
+  readonly route: Route;
+  readonly target: Target;
+  /** The file or folder that is asked for. */
+  readonly path: string;
+  readonly timeoutMs: number;
+  /** The repository, as it may be shown. */
+  readonly shown: string;
+  /** A commit that is enough, if the clone has it. */
+  readonly knownCommit: string | undefined;
+  readonly take: TakeBody;
+  readonly context: SourceContext;
+  /** Bodies that were handed on: what has begun cannot be begun again. */
+  taken: number;
+}
+
+/** So much has been fetched into a clone that a new one is better. */
+export class WornClone extends Error {
+  override readonly name = 'WornClone';
+}
+
+const MAX_COMMIT_BYTES = 1024 * 1024;
+
+/**
+ * Brings a clone up to date and hands on the files that are asked for.
+ *
+ * @returns the commit that they are of
+ * @throws SynclineError, GitFailure, {@link WornClone}
+ */
+export async function visitClone(
+  visit: Visit,
+  { claimed, attempt }: { claimed: ClaimedClone; attempt: Attempt },
+): Promise<string> {
+  const { git, context, target } = visit;
+  const clone = new Clone({ ...visit, directory: claimed.directory });
+  if (claimed.isNew) await clone.create(attempt.objectFormat);
+  else if (await clone.isWorn()) throw new WornClone();
+  if (claimed.isNew || !(await hasKnownCommit(clone, visit))) {
+    context.report(`fetching ${visit.shown}`);
+    await fetchHead(clone, { visit, attempt });
+  }
+  await using reader = clone.openReader();
+  const head = await readHead(reader);
+  if (head === undefined) {
+    if (!claimed.isNew) throw missingObject(HEAD_COMMIT);
+    throw new SynclineError('source-ref-missing', `${target.shown} of ${visit.shown} is no commit`);
+  }
+  const { limits } = git;
+  const tree = new CloneTree({ clone, reader, limits, rootId: head.rootId });
+  const files = await selectFiles(tree, visit.path);
+  await getFiles(files, { clone, limits });
+  context.report(`reading ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
+  for (const { id, origin } of files) {
+    const file = await reader.read(id, limits.maxFileBytes);
+    if (file === undefined) throw missingObject(id);
+    visit.taken += 1;
+    await visit.take(file.bytes, origin);
+  }
+  return head.commit;
+}
+
+/** Whether the clone has the very commit: it cannot have moved, or this run has fetched it before. */
+async function hasKnownCommit(clone: Clone, { knownCommit }: Visit): Promise<boolean> {
+  if (knownCommit === undefined) return false;
+  await using reader = clone.openReader();
+  return (await readHead(reader))?.commit === knownCommit;
+}
+
+async function readHead(reader: ObjectReader) {
+  const commit = await reader.read(HEAD_COMMIT, MAX_COMMIT_BYTES);
+  const root = await reader.read(HEAD_TREE, MAX_TREE_BYTES);
+  if (commit === undefined || root === undefined) return undefined;
+  return { commit: commit.id, rootId: root.id };
+}
+
+async function fetchHead(
+  clone: Clone,
+  { visit: { target, shown }, attempt }: { visit: Visit; attempt: Attempt },
+): Promise<void> {
+  try {
+    await clone.fetchHead(target.wanted, attempt.extent);
+  } catch (error) {
+    if (target.commit === undefined || !refusesIds(error)) throw error;
+    await clone.fetchHistory(attempt.extent);
+    if (await clone.moveHead(target.commit)) return;
+    throw new SynclineError('source-ref-missing', `${shown} has no ${target.shown}`, {
+      expected: 'a commit that a branch or tag leads to',
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { createCertificate } from '../testing/certificate.ts';
+import {
+  fetchAll,
+  gitSource,
+  testGit,
+  testGitServer,
+  testRepository,
+} from '../testing/git/git-harness.ts';
+import { trustedCertificates } from './access/certificate-bundle.ts';
+import type { GitOptions } from './git.ts';
+
+const ONE = { 'registry.json': '{"servers":[1]}' };
+const certificate = createCertificate();
+
+async function setUp(options: Partial<GitOptions>) {
+  const repository = await testRepository();
+  await repository.commit(ONE);
+  const server = await testGitServer({ root: repository.root, tls: certificate });
+  const { git, dataDir } = await testGit(options);
+  const source = () => gitSource(git, { repository: `${server.url}/${repository.name}` });
+  return { source, directory: join(dataDir, 'git') };
+}
+
+describe('over https', () => {
+  test('a server whose certificate nobody vouches for is not talked to', async () => {
+    const { source } = await setUp({});
+    await expect(fetchAll(source())).rejects.toMatchObject({
+      code: 'source-unreachable',
+      message: expect.stringMatching(/certificate/),
+    });
+  });
+
+  test('an authority that this process trusts is trusted by git', async () => {
+    const certificates = () => [...trustedCertificates(), certificate.cert];
+    const { source, directory } = await setUp({ certificates });
+    expect((await fetchAll(source())).files).toEqual(ONE);
+    // The list is one of the files that may be deleted at any time.
+    const lists = (await readdir(directory)).filter((name) => name.endsWith('.pem'));
+    expect(lists).toHaveLength(1);
+    await rm(join(directory, lists[0] ?? ''));
+    expect((await fetchAll(source())).files).toEqual(ONE);
+  });
+});
+
+test('what this process trusts is what Node trusts, and the system', () => {
+  expect(trustedCertificates().length).toBeGreaterThan(50);
+});

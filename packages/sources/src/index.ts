@@ -1,0 +1,11 @@
+export { type CreateSource, createSourceFactory } from './create-source.ts';
+export { withhold } from './credentials/withhold.ts';
+export { Git } from './git/git.ts';
+export { HttpClient } from './http/http.ts';
+export { createAddressGuard } from './network/address-guard.ts';
+export { proxyFor } from './network/proxies.ts';
+export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
+export type { RequestBudgets } from './network/request-budgets-port.ts';
+export { type Slot, Slots } from './slots.ts';
+export type { Source, SourceContext, TakeBody } from './source.ts';
+export type { UpstreamUsage } from './upstream-usage.ts';

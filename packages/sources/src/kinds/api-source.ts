@@ -1,0 +1,92 @@
+import { SynclineError } from '@syncline/contract';
+import type { Access } from '../credentials/credentials.ts';
+import type { HttpClient } from '../http/http.ts';
+import { withRetries } from '../http/retry.ts';
+import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+
+const PAGE_ROWS = 100;
+const MAX_PAGES = 50_000;
+const MAX_PAGE_BYTES = 64 * 1024 * 1024;
+const MAX_TOTAL_BYTES = 8 * 1024 * 1024 * 1024;
+
+export interface ApiSourceOptions {
+  readonly endpoint: string;
+  /** Of each request. */
+  readonly timeoutMs: number;
+  /** Default: nothing is sent that lets us in. */
+  readonly access?: Access;
+  readonly http: HttpClient;
+  /** Default: more than any registry has. */
+  readonly maxPages?: number;
+}
+
+/**
+ * A registry that serves the MCP Registry API, read by walking all its pages. The cursor is passed back
+ * verbatim, whatever it looks like.
+ *
+ * @see the MCP Registry API, `GET /v0.1/servers`
+ */
+export class ApiSource implements Source {
+  readonly #options: ApiSourceOptions;
+
+  constructor(options: ApiSourceOptions) {
+    this.#options = options;
+  }
+
+  /** The API has no mark for its whole state: isLatest and bodies change without a new `updatedAt`. */
+  async probe(): Promise<Probe> {
+    return { state: 'changed' };
+  }
+
+  async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: undefined }> {
+    const { maxPages = MAX_PAGES } = this.#options;
+    const cursors = new Set<string>();
+    const bytesBefore = context.upstream.bytes;
+    let rowCount = 0;
+    for (let cursor: string | undefined, page = 1; ; page += 1) {
+      const { rowCount: rowsOfPage, nextCursor } = await take(await this.#getPage(cursor, context));
+      rowCount += rowsOfPage;
+      context.report(`read ${rowCount} rows in ${page} pages`);
+      if (nextCursor === undefined) return { revision: undefined };
+      if (cursors.has(nextCursor)) throw repeatedCursor(nextCursor);
+      if (page >= maxPages) throw tooLarge(`more than ${maxPages} pages`);
+      if (context.upstream.bytes - bytesBefore > MAX_TOTAL_BYTES) {
+        throw tooLarge(`more than ${MAX_TOTAL_BYTES} bytes`);
+      }
+      cursors.add(nextCursor);
+      cursor = nextCursor;
+    }
+  }
+
+  async #getPage(cursor: string | undefined, context: SourceContext): Promise<Uint8Array> {
+    const url = new URL(`${this.#options.endpoint.replace(/\/+$/, '')}/v0.1/servers`);
+    url.searchParams.set('limit', String(PAGE_ROWS));
+    url.searchParams.set('include_deleted', 'true');
+    if (cursor !== undefined) url.searchParams.set('cursor', cursor);
+    const { timeoutMs, access = {}, http } = this.#options;
+    return withRetries(context, () =>
+      http.get({
+        url,
+        timeoutMs,
+        access,
+        maxBytes: MAX_PAGE_BYTES,
+        signal: context.signal,
+        upstream: context.upstream,
+        credentials: context.credentials,
+      }),
+    );
+  }
+}
+
+function repeatedCursor(cursor: string): SynclineError {
+  const shown = JSON.stringify(cursor.slice(0, 80));
+  return new SynclineError('source-cursor-repeated', `the source gave the cursor ${shown} twice`, {
+    expected: 'a cursor that leads on',
+  });
+}
+
+function tooLarge(what: string): SynclineError {
+  return new SynclineError('source-too-large', `the source has ${what}`, {
+    expected: 'a registry within that limit',
+  });
+}

@@ -1,0 +1,304 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { createCertificate, type TestCertificate } from '../testing/certificate.ts';
+import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
+import { startLocalProxy } from '../testing/local-proxy.ts';
+import { startLocalServer } from '../testing/local-server.ts';
+import { createAddressGuard, type ResolvedAddress } from './address-guard.ts';
+
+const REFUSED = { code: 'source-address-refused' };
+const LOOPBACK: ResolvedAddress = { address: '127.0.0.1', family: 4 };
+
+const portOf = (url: string) => new URL(url).port;
+
+function serveHello() {
+  return startLocalServer((_request, response) => response.end('hello'));
+}
+
+async function serveTls({ key, cert }: TestCertificate): Promise<string> {
+  const server = createServer({ key, cert }, (_request, response) => response.end('hello'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('expected a TCP address');
+  return `https://127.0.0.1:${address.port}`;
+}
+
+describe('a direct request', () => {
+  test.each([
+    '127.0.0.1',
+    'localhost',
+    'LOCALHOST.',
+    '2130706433',
+    '0x7f.1',
+    '127.1',
+    '[::1]',
+    '[::]',
+    '0.0.0.0',
+    '[::ffff:127.0.0.1]',
+  ])('to %s is refused, and nothing is connected', async (host) => {
+    const server = await serveHello();
+    const http = testHttpClient({ guard: createAddressGuard({ allow: () => [] }) });
+    const request = testHttpRequest(`http://${host}:${portOf(server.url)}/`);
+    await expect(http.get(request)).rejects.toMatchObject(REFUSED);
+    expect(server.paths).toEqual([]);
+  });
+
+  test('connects to the address that was checked, whatever the name stands for a moment later', async () => {
+    const server = await serveHello();
+    let lookups = 0;
+    const guard = createAddressGuard({
+      allow: () => ['127.0.0.1'],
+      lookup: async () => {
+        lookups += 1;
+        return [lookups === 1 ? LOOPBACK : { address: '127.0.0.2', family: 4 }];
+      },
+    });
+    const http = testHttpClient({ guard });
+    const request = testHttpRequest(`http://rebinding.example:${portOf(server.url)}/`);
+    expect(Buffer.from(await http.get(request)).toString()).toBe('hello');
+    expect(lookups).toBe(1);
+    expect(server.headers[0]?.host).toBe(`rebinding.example:${portOf(server.url)}`);
+  });
+
+  test('a name that stands for another address later is refused at the next connection', async () => {
+    let lookups = 0;
+    const guard = createAddressGuard({
+      allow: () => ['127.0.0.1'],
+      lookup: async () => {
+        lookups += 1;
+        return [lookups === 1 ? LOOPBACK : { address: '127.0.0.2', family: 4 }];
+      },
+    });
+    const server = await startLocalServer((_request, response) =>
+      response.setHeader('connection', 'close').end('hello'),
+    );
+    const http = testHttpClient({ guard });
+    const request = testHttpRequest(`http://rebinding.example:${portOf(server.url)}/`);
+    await http.get(request);
+    await expect(http.get(request)).rejects.toMatchObject(REFUSED);
+  });
+
+  test('connections are kept, but not where the config does not allow them any more', async () => {
+    const ports = new Set<unknown>();
+    const server = await startLocalServer((request, response) => {
+      ports.add(request.socket.remotePort);
+      response.end('hello');
+    });
+    let allow = ['127.0.0.1'];
+    const guard = createAddressGuard({ allow: () => allow, lookup: async () => [LOOPBACK] });
+    const http = testHttpClient({ guard });
+    for (const host of ['127.0.0.1', 'kept.example']) {
+      const request = testHttpRequest(`http://${host}:${portOf(server.url)}/`);
+      const get = async () => {
+        await http.get(request);
+        // A connection is free again a moment after its answer has been read.
+        await setImmediate();
+      };
+      ports.clear();
+      await get();
+      await get();
+      expect(ports.size).toBe(1);
+      allow = [];
+      await expect(http.get(request)).rejects.toMatchObject(REFUSED);
+      allow = ['127.0.0.1'];
+      await get();
+      expect(ports.size).toBe(2);
+    }
+  });
+
+  test('a resolver that does not answer is a timeout', async () => {
+    const guard = createAddressGuard({
+      allow: () => [],
+      lookup: () => new Promise(() => {}),
+    });
+    const request = testHttpRequest('http://a.example/', { timeoutMs: 100 });
+    await expect(testHttpClient({ guard }).get(request)).rejects.toMatchObject({
+      code: 'source-timeout',
+    });
+  });
+
+  test('a name that resolves to several addresses is tried at each', async () => {
+    const server = await serveHello();
+    const guard = createAddressGuard({
+      allow: () => ['127.0.0.0/8'],
+      lookup: async () => [{ address: '127.0.0.9', family: 4 }, LOOPBACK],
+    });
+    const request = testHttpRequest(`http://several.example:${portOf(server.url)}/`);
+    expect(await testHttpClient({ guard }).get(request)).toHaveLength(5);
+  });
+});
+
+describe('a proxy', () => {
+  const guard = createAddressGuard({
+    allow: () => [],
+    lookup: async (host) => {
+      if (host === 'inside.example') return [{ address: '10.0.0.1', family: 4 }];
+      if (host === 'hanging.example') return new Promise(() => {});
+      throw new Error(`getaddrinfo ENOTFOUND ${host}`);
+    },
+  });
+
+  test('is asked for http, with its password; its own address is the operator’s choice', async () => {
+    const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
+    const http = testHttpClient({
+      guard,
+      proxies: { http: `http://user:hunter2@127.0.0.1:${proxy.port}` },
+    });
+    const url = `http://a.example:${portOf(server.url)}/b?c=d`;
+    expect(await http.get(testHttpRequest(url))).toHaveLength(5);
+    expect(proxy.asked).toEqual([url]);
+    const basic = `Basic ${Buffer.from('user:hunter2').toString('base64')}`;
+    expect(proxy.authorizations).toEqual([basic]);
+    expect(server.headers[0]).not.toHaveProperty('proxy-authorization');
+  });
+
+  test('is asked for a tunnel for https', async () => {
+    const url = new URL(await serveTls(createCertificate('a.example')));
+    const proxy = await startLocalProxy();
+    const http = testHttpClient({
+      guard,
+      proxies: { https: `http://user:hunter2@127.0.0.1:${proxy.port}` },
+    });
+    const error = await http
+      .get(testHttpRequest(`https://a.example:${url.port}/`))
+      .catch((thrown: unknown) => thrown);
+    // Nobody has been told to trust it: that it came to this shows that the tunnel leads there.
+    expect(error).toMatchObject({
+      code: 'source-unreachable',
+      message: expect.stringContaining('self-signed certificate'),
+    });
+    expect(proxy.asked).toEqual([`CONNECT a.example:${url.port}`]);
+    expect(proxy.authorizations[0]).toMatch(/^Basic /);
+  });
+
+  test.each(['127.0.0.1', '[::1]', '169.254.169.254', '2130706433', 'inside.example'])(
+    'does not get us to %s',
+    async (host) => {
+      const proxy = await startLocalProxy();
+      const uri = `http://127.0.0.1:${proxy.port}`;
+      const http = testHttpClient({ guard, proxies: { http: uri, https: uri } });
+      for (const scheme of ['http', 'https']) {
+        const request = testHttpRequest(`${scheme}://${host}:8080/`);
+        await expect(http.get(request)).rejects.toMatchObject(REFUSED);
+        await expect(http.get(request)).rejects.toMatchObject(REFUSED);
+      }
+      expect(proxy.asked).toEqual([]);
+    },
+  );
+
+  test('does not get us anywhere by a redirect either', async () => {
+    const server = await startLocalServer((_request, response) =>
+      response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end(),
+    );
+    const proxy = await startLocalProxy();
+    const http = testHttpClient({ guard, proxies: { http: `http://127.0.0.1:${proxy.port}` } });
+    const request = testHttpRequest(`http://a.example:${portOf(server.url)}/`);
+    await expect(http.get(request)).rejects.toMatchObject(REFUSED);
+    expect(proxy.asked).toHaveLength(1);
+  });
+
+  test('is not kept waiting by a resolver that does not answer here', async () => {
+    const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
+    const http = testHttpClient({ guard, proxies: { http: `http://127.0.0.1:${proxy.port}` } });
+    const request = testHttpRequest(`http://hanging.example:${portOf(server.url)}/`, {
+      timeoutMs: 20_000,
+    });
+    expect(await http.get(request)).toHaveLength(5);
+  }, 20_000);
+
+  test('is left out for what NO_PROXY names, which is then checked as usual', async () => {
+    const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
+    const proxies = { http: `http://127.0.0.1:${proxy.port}`, except: '127.0.0.1' };
+    expect(await testHttpClient({ proxies }).get(testHttpRequest(server.url))).toHaveLength(5);
+    const strict = testHttpClient({ guard, proxies });
+    await expect(strict.get(testHttpRequest(server.url))).rejects.toMatchObject(REFUSED);
+    expect(proxy.asked).toEqual([]);
+  });
+
+  test.each([403, 407, 502])(
+    'that answers %i, or is away, never shows its password',
+    async (status) => {
+      const proxy = await startLocalProxy({ refuseWith: status });
+      for (const port of [proxy.port, 1]) {
+        const uri = `http://user:hunter2@127.0.0.1:${port}`;
+        const http = testHttpClient({ guard, proxies: { http: uri, https: uri } });
+        for (const scheme of ['http', 'https']) {
+          const error = await http
+            .get(testHttpRequest(`${scheme}://a.example/`))
+            .catch((thrown: unknown) => thrown);
+          expect(error).toMatchObject({
+            code: expect.stringMatching(/^source-(unreachable|http-status)$/),
+          });
+          expect(shown(error)).not.toMatch(/hunter2|dXNlcjpodW50ZXIy/);
+        }
+      }
+    },
+  );
+});
+
+/** All that a log could show of an error. */
+function shown(error: unknown): string {
+  if (!(error instanceof Error)) return JSON.stringify(error) ?? '';
+  const own = Object.getOwnPropertyNames(error)
+    .filter((name) => name !== 'cause')
+    .map((name) => String(Reflect.get(error, name)));
+  return [...own, JSON.stringify(error), shown(error.cause)].join('\n');
+}
+
+describe('an authority of one’s own', () => {
+  const ASK = `
+    import { HttpClient } from './packages/sources/src/http/http.ts';
+    import { createAddressGuard } from './packages/sources/src/network/address-guard.ts';
+    const lookup = async () => { throw new Error('only the proxy knows'); };
+    const guard = createAddressGuard({ allow: () => ['127.0.0.1'], lookup });
+    const [target, https] = process.argv.slice(1);
+    const http = new HttpClient({ userAgent: () => undefined, guard, proxies: { https } });
+    const signal = new AbortController().signal;
+    const upstream = { requests: 0, bytes: 0 };
+    const url = new URL(target);
+    await http.get({ url, timeoutMs: 5000, maxBytes: 100, signal, upstream }).then(
+      (body) => console.log(Buffer.from(body).toString()),
+      ({ code, message }) => console.log(code, message),
+    );
+    await http.close();`;
+
+  async function askInProcess(
+    env: Record<string, string>,
+    ...targetAndProxy: readonly string[]
+  ): Promise<string> {
+    const args = ['--input-type=module', '--eval', ASK, ...targetAndProxy];
+    const cwd = new URL('../../../../', import.meta.url);
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, env });
+    return stdout;
+  }
+
+  test('is trusted where NODE_EXTRA_CA_CERTS names it, and only there', async () => {
+    const certificate = createCertificate('a.example');
+    const url = await serveTls(certificate);
+    const directory = await mkdtemp(join(tmpdir(), 'syncline-ca-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const file = join(directory, 'ca.pem');
+    await writeFile(file, certificate.cert);
+    expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, url)).toBe('hello\n');
+    expect(await askInProcess({}, url)).toMatch(/^source-unreachable .*self-signed certificate/);
+    // Through a tunnel as well, for the name that is asked for.
+    const proxy = await startLocalProxy();
+    const named = url.replace('127.0.0.1', 'a.example');
+    const through = `http://user:pw@127.0.0.1:${proxy.port}`;
+    expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, named, through)).toBe('hello\n');
+    expect(proxy.asked).toHaveLength(1);
+    // The name is checked too.
+    const other = url.replace('127.0.0.1', '[::ffff:127.0.0.1]');
+    expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, other)).toMatch(/^source-unreachable/);
+  }, 60_000);
+});

@@ -1,0 +1,173 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { RequestBudget } from '../network/request-budgets.ts';
+import type { RequestBudgets } from '../network/request-budgets-port.ts';
+
+export interface BudgetsOptions {
+  readonly budgets: () => RequestBudget[];
+  readonly longestWaitMs?: number;
+}
+
+const HOST = 'a.example';
+const FOREVER_MS = 3_600_000;
+
+/**
+ * What every {@link RequestBudgets} promises.
+ *
+ * @param createStore an empty store, and what makes budgets that share it
+ */
+export function describeRequestBudgets(
+  name: string,
+  createStore: () => Promise<(options: BudgetsOptions) => RequestBudgets>,
+): void {
+  describe(`${name} keep the promises of RequestBudgets`, () => {
+    let create: (options: BudgetsOptions) => RequestBudgets;
+    let budgets: RequestBudget[];
+    let requests: RequestBudgets;
+    beforeEach(async () => {
+      create = await createStore();
+      budgets = [];
+      requests = create({ budgets: () => budgets });
+    });
+
+    const take = (
+      { host = HOST, holdMs = FOREVER_MS, signal = new AbortController().signal } = {},
+      from = requests,
+    ) => from.take(host, { signal, holdMs });
+
+    /** Whether something has happened after all that could happen at once. */
+    const isOpen = async (promise: Promise<unknown>) => {
+      let open = true;
+      const settle = () => {
+        open = false;
+      };
+      promise.then(settle, settle);
+      // Each round asks the store, after whatever was asked before.
+      budgets.push({ host: 'other.example', concurrency: 100 });
+      for (let round = 0; round < 5; round += 1) {
+        (await take({ host: 'other.example' })).release();
+      }
+      budgets.pop();
+      return open;
+    };
+
+    test('a host without a budget costs nothing', async () => {
+      budgets = [{ host: 'other.example', concurrency: 1, requestsPerSecond: 0.01 }];
+      const places = await Promise.all(Array.from({ length: 100 }, () => take()));
+      for (const place of places) place.release();
+    });
+
+    test('so many requests begin in a second, and no more, whoever asks', async () => {
+      budgets = [{ host: HOST, requestsPerSecond: 20 }];
+      const second = create({ budgets: () => budgets });
+      const startMs = performance.now();
+      await Promise.all([take(), take({}, second), take(), take({}, second), take()]);
+      // Timers may be early by a little.
+      expect(performance.now() - startMs).toBeGreaterThan(4 * 50 - 10);
+    });
+
+    test('so many requests are under way at once, and no more, whoever asks', async () => {
+      budgets = [{ host: HOST, concurrency: 2 }];
+      const second = create({ budgets: () => budgets });
+      const first = await take();
+      await take({}, second);
+      const third = take({}, second);
+      expect(await isOpen(third)).toBe(true);
+      first.release();
+      await third;
+    });
+
+    test('a place that is given back twice is one place', async () => {
+      budgets = [{ host: HOST, concurrency: 1 }];
+      const first = await take();
+      first.release();
+      const second = await take();
+      first.release();
+      const third = take();
+      expect(await isOpen(third)).toBe(true);
+      second.release();
+      (await third).release();
+    });
+
+    test('a place whose holder has died is free when its time is over', async () => {
+      budgets = [{ host: HOST, concurrency: 2 }];
+      await take();
+      await take({ holdMs: 100 });
+      (await take()).release();
+    });
+
+    test('hosts do not share their budgets; a dot at the end is no other host', async () => {
+      budgets = [
+        { host: HOST, concurrency: 1 },
+        { host: 'b.example', concurrency: 1 },
+      ];
+      const first = await take();
+      await take({ host: 'b.example' });
+      const dotted = take({ host: `${HOST}.` });
+      expect(await isOpen(dotted)).toBe(true);
+      first.release();
+      await dotted;
+    });
+
+    test('what would take longer than anyone waits ends at once, and says when to come again', async () => {
+      budgets = [{ host: HOST, requestsPerSecond: 0.01, concurrency: 2 }];
+      await take();
+      for (let count = 0; count < 3; count += 1) {
+        const error = await take().catch((thrown: unknown) => thrown);
+        expect(error).toMatchObject({ code: 'source-rate-limited' });
+        const { retryAfterMs } = error as { retryAfterMs: number };
+        expect(retryAfterMs).toBeGreaterThan(90_000);
+        expect(retryAfterMs).toBeLessThanOrEqual(100_000);
+      }
+    });
+
+    test('whoever waits too long for a place is told so', async () => {
+      budgets = [{ host: HOST, concurrency: 1 }];
+      const impatient = create({ budgets: () => budgets, longestWaitMs: 50 });
+      await take();
+      await expect(take({}, impatient)).rejects.toMatchObject({
+        code: 'source-rate-limited',
+        retryAfterMs: 5_000,
+      });
+    });
+
+    test.each(['for a place', 'for the time'])(
+      'an abort ends the waiting %s with its reason, and costs no place',
+      async (what) => {
+        budgets = [
+          { host: HOST, concurrency: 1 },
+          { host: 'b.example', concurrency: 1, requestsPerSecond: 0.1 },
+        ];
+        const host = what === 'for a place' ? HOST : 'b.example';
+        const first = await take({ host });
+        if (what === 'for the time') first.release();
+        const abort = new AbortController();
+        const waiting = take({ host, signal: abort.signal });
+        waiting.catch(() => {});
+        expect(await isOpen(waiting)).toBe(true);
+        const reason = new Error('the run is over');
+        abort.abort(reason);
+        await expect(waiting).rejects.toBe(reason);
+        first.release();
+        budgets = [{ host, concurrency: 1 }];
+        await take({ host });
+      },
+    );
+
+    test('whoever is aborted already takes nothing', async () => {
+      budgets = [{ host: HOST, concurrency: 1 }];
+      const reason = new Error('the run is over');
+      await expect(take({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+      (await take()).release();
+    });
+
+    test('the budgets are those of the config in force', async () => {
+      budgets = [{ host: HOST, concurrency: 1, requestsPerSecond: 0.01 }];
+      const first = await take();
+      budgets = [{ host: HOST, concurrency: 2, requestsPerSecond: 1_000 }];
+      await take();
+      budgets = [];
+      await take();
+      first.release();
+    });
+  });
+}

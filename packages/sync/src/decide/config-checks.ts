@@ -1,0 +1,41 @@
+import type { ConfigCheck, ConfigIssue, Filter } from '@syncline/contract';
+import { compileGlob } from '@syncline/rows';
+import { cronProblem } from './cron.ts';
+
+/** Globs of registries' and catalogs' filters that are not well-formed. */
+export const checkGlobs: ConfigCheck = ({ registries, catalogs }) => [
+  ...registries.flatMap(({ filter }, index) => globIssues(filter, ['registries', index])),
+  ...catalogs.flatMap(({ filter }, index) => globIssues(filter, ['catalogs', index])),
+];
+
+/** Cron patterns that do not parse, or never fire. */
+export const checkSchedules: ConfigCheck = ({ registries }) =>
+  registries.flatMap(({ schedule }, index) => {
+    const problem = schedule === undefined ? undefined : cronProblem(schedule);
+    if (problem === undefined) return [];
+    return [{ path: ['registries', index, 'schedule', 'pattern'], message: `expected ${problem}` }];
+  });
+
+function globIssues({ names }: Filter, path: ConfigIssue['path']): ConfigIssue[] {
+  return (['include', 'exclude'] as const).flatMap((list) =>
+    names[list].flatMap((glob, index) =>
+      isGlob(glob)
+        ? []
+        : [
+            {
+              path: [...path, 'filter', 'names', list, index],
+              message: 'expected a glob of *, ?, [a-c], [!x] and {a,b}',
+            },
+          ],
+    ),
+  );
+}
+
+function isGlob(glob: string): boolean {
+  try {
+    compileGlob(glob);
+    return true;
+  } catch {
+    return false;
+  }
+}

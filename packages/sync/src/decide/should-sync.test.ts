@@ -1,0 +1,164 @@
+import { changeStatus, controlSchema, PENDING_STATUS } from '@syncline/contract';
+import { registryConfig } from '@syncline/contract/testing';
+import { describe, expect, test } from 'vitest';
+import { filterHash, sourceHash } from './hashes.ts';
+import { decideSyncNeed, type SyncNeed, type SyncNeedInput } from './should-sync.ts';
+
+const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
+const registry = registryConfig();
+const NONE = controlSchema.parse({});
+
+/** A registry that is up to date and whose tick has come. */
+const SYNCED: SyncNeedInput = {
+  registry,
+  control: NONE,
+  trigger: 'schedule',
+  force: false,
+  nowMs: NOW_MS,
+  status: changeStatus(PENDING_STATUS, {
+    phase: 'Complete',
+    snapshot: 'a'.repeat(64),
+    revision: 'r1',
+    sourceHash: sourceHash(registry),
+    filterHash: filterHash(registry),
+    lastSyncAt: '2026-02-01T11:00:00.000Z',
+    lastSuccessAt: '2026-02-01T11:00:00.000Z',
+  }),
+};
+
+function synced(changes: Partial<SyncNeedInput>): SyncNeedInput {
+  return { ...SYNCED, ...changes };
+}
+
+function status(changes: Parameters<typeof changeStatus>[1]): Partial<SyncNeedInput> {
+  return { status: changeStatus(SYNCED.status, changes) };
+}
+
+const DAILY = { registry: registryConfig({ schedule: { pattern: '0 12 * * *' } }) };
+const HOURLY = { registry: registryConfig({ schedule: { pattern: '0 * * * *' } }) };
+const FAILING = status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:01.000Z' });
+const CRASHING = status({
+  errorCode: 'run-crashed',
+  consecutiveFailures: 2,
+  nextDueAt: '2026-02-01T12:00:01.000Z',
+});
+
+describe('decideSyncNeed', () => {
+  test.each<[why: string, input: Partial<SyncNeedInput>, need: Partial<SyncNeed>]>([
+    [
+      'the source is asked whether it has changed',
+      {},
+      {
+        need: 'probe',
+        known: 'r1',
+        changed: 'source-data-changed',
+        unchanged: 'up-to-date-with-policy',
+      } as Partial<SyncNeed>,
+    ],
+    [
+      'who asks is told so',
+      { trigger: 'manual' },
+      {
+        need: 'probe',
+        changed: 'manual-sync-with-data-changes',
+        unchanged: 'manual-sync-no-data-changes',
+      } as Partial<SyncNeed>,
+    ],
+    [
+      'a webhook asks as well',
+      { trigger: 'webhook' },
+      { need: 'probe', unchanged: 'manual-sync-no-data-changes' } as Partial<SyncNeed>,
+    ],
+    [
+      'the config suspends',
+      { registry: registryConfig({ suspended: true }) },
+      { need: 'none', reason: 'suspended' },
+    ],
+    [
+      'an operator suspends, whoever asks',
+      { control: { ...NONE, suspended: true }, trigger: 'manual', force: true },
+      { need: 'none', reason: 'suspended' },
+    ],
+    [
+      'a rollback has pinned what is served',
+      { control: { ...NONE, pinned: 'b'.repeat(64) }, trigger: 'manual' },
+      { need: 'none', reason: 'suspended' },
+    ],
+    ['it is failing, and not yet due', FAILING, { need: 'none', reason: 'backing-off' }],
+    ['a retry waits until it is due', { ...FAILING, trigger: 'retry' }, { reason: 'backing-off' }],
+    ['but not for who asks', { ...FAILING, trigger: 'manual' }, { need: 'probe' }],
+    ['nor for who forces', { ...FAILING, force: true }, { need: 'fetch' }],
+    [
+      'what ends its process waits also for who asks',
+      { ...CRASHING, trigger: 'manual' },
+      { need: 'none', reason: 'backing-off' },
+    ],
+    ['but not for who forces', { ...CRASHING, force: true }, { need: 'fetch' }],
+    [
+      'it is failing, and due',
+      status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:00.000Z' }),
+      { need: 'probe' },
+    ],
+    [
+      'it was never published',
+      { status: PENDING_STATUS },
+      { need: 'fetch', reason: 'registry-not-ready' },
+    ],
+    [
+      'another source is configured',
+      { registry: registryConfig({ file: { path: '/other.json' } }) },
+      { need: 'fetch', reason: 'config-changed' },
+    ],
+    [
+      'another filter is configured',
+      { registry: registryConfig({ filter: { names: { include: ['a*'] } } }) },
+      { need: 'fetch', reason: 'filter-changed' },
+    ],
+    [
+      'another interval is no other source',
+      { registry: registryConfig({ syncPolicy: { interval: '5s' } }) },
+      { need: 'probe' },
+    ],
+    [
+      'who forces has it fetched',
+      { trigger: 'manual', force: true },
+      { need: 'fetch', reason: 'manual-sync-with-data-changes' },
+    ],
+    [
+      'everything is to be read again',
+      status({ lastSyncAt: '2026-01-31T12:00:00.000Z' }),
+      { need: 'fetch', reason: 'reconcile-due' },
+    ],
+    [
+      'everything would be overdue at the next firing of the schedule',
+      { ...status({ lastSyncAt: '2026-01-31T12:00:04.000Z' }), ...DAILY },
+      { need: 'fetch', reason: 'reconcile-due' },
+    ],
+    [
+      'it is not yet overdue then',
+      { ...status({ lastSyncAt: '2026-02-01T11:00:04.000Z' }), ...HOURLY },
+      { need: 'probe' },
+    ],
+    [
+      'who asks between two firings does not have everything read',
+      { ...status({ lastSyncAt: '2026-01-31T12:00:04.000Z' }), ...DAILY, trigger: 'manual' },
+      { need: 'probe' },
+    ],
+    [
+      'it is not known when everything was read',
+      status({ lastSyncAt: undefined }),
+      { need: 'fetch', reason: 'reconcile-due' },
+    ],
+    [
+      'the state that was read has no mark',
+      status({ revision: undefined }),
+      { need: 'fetch', reason: 'source-data-changed' },
+    ],
+  ])('%s', (_why, input, need) => {
+    expect(decideSyncNeed(synced(input))).toMatchObject(need);
+  });
+
+  test('the same input gives the same answer', () => {
+    expect(decideSyncNeed(SYNCED)).toEqual(decideSyncNeed(structuredClone(SYNCED)));
+  });
+});

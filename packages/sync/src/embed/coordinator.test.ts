@@ -1,0 +1,256 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ConfigInput } from '@syncline/contract';
+import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
+import { createSourceFactory, HttpClient } from '@syncline/sources';
+import { localGuard } from '@syncline/sources/testing';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { createManager, type Manager } from '../perform/manager.ts';
+import type { TickSource } from '../ports/tick-source.ts';
+import { createInMemoryRunStore } from '../testing/in-memory-run-store.ts';
+import { createInMemoryState } from '../testing/in-memory-state.ts';
+import { createInMemoryStatusPersistence } from '../testing/in-memory-status-persistence.ts';
+import { createRecordingLogger, createRecordingObserver } from '../testing/recorders.ts';
+import { createStaticConfigSource } from '../testing/static-config-source.ts';
+import { server, sourceOf, suiteIngestPool, untilAborted } from '../testing/sync-harness.ts';
+import { Coordinator, type CoordinatorOptions } from './coordinator.ts';
+import { createFileStatusPersistence } from './file-status-persistence.ts';
+import { createTimerTickSource } from './timer-tick-source.ts';
+
+const ingest = suiteIngestPool();
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'syncline-coordinator-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+async function writeRegistry(name: string, ...names: string[]): Promise<void> {
+  const servers = names.map((it) => server(it));
+  await writeFile(join(directory, `${name}.json`), JSON.stringify({ servers }));
+}
+
+function fileRegistries(...names: string[]): ConfigInput {
+  return {
+    registries: names.map((name) => ({
+      name,
+      file: { path: join(directory, `${name}.json`) },
+      syncPolicy: { interval: '1s' },
+    })),
+  };
+}
+
+/** A coordinator with real files and real timers. */
+function createCoordinator(
+  input: ConfigInput,
+  options: Partial<CoordinatorOptions> = {},
+): { coordinator: Coordinator; options: CoordinatorOptions & { runs: () => readonly string[] } } {
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+  const state = createInMemoryState({ clock });
+  const config = createStaticConfigSource(input);
+  const logger = createRecordingLogger();
+  const observer = createRecordingObserver();
+  const http = new HttpClient({ userAgent: () => undefined, guard: localGuard() });
+  onTestFinished(() => http.close());
+  const all: CoordinatorOptions = {
+    manager: createManager({
+      createSource: createSourceFactory({ http }),
+      ingest,
+      snapshots: createInMemorySnapshotStore(state),
+    }),
+    status: createInMemoryStatusPersistence(state),
+    runStore: createInMemoryRunStore(state),
+    config,
+    tickSource: createTimerTickSource({ config, logger }),
+    logger,
+    observer,
+    owner: 'alice',
+    stopGraceMs: 0,
+    ...options,
+  };
+  const coordinator = new Coordinator(all);
+  onTestFinished(() => coordinator.stop());
+  const runs = () => observer.runs.map(({ registry, outcome }) => `${registry} ${outcome}`);
+  return { coordinator, options: { ...all, runs } };
+}
+
+/** As `vi.waitFor`, for as long as threads take to start on a machine that does other things too. */
+const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 5_000 });
+
+describe('Coordinator', () => {
+  test('at the start each registry is synced, and then at its interval', async () => {
+    await writeRegistry('alpha', 'one');
+    await writeRegistry('beta', 'one', 'two');
+    const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
+    await coordinator.start();
+    await untilSo(() =>
+      expect(options.runs()).toEqual(expect.arrayContaining(['alpha published', 'beta published'])),
+    );
+    await writeRegistry('alpha', 'one', 'two', 'three');
+    await vi.waitFor(
+      async () => expect(await coordinator.getStatus('alpha')).toMatchObject({ versionCount: 3 }),
+      { timeout: 5_000 },
+    );
+    expect(await coordinator.getStatus('beta')).toMatchObject({
+      phase: 'Complete',
+      versionCount: 2,
+    });
+  });
+
+  test('a registry that fails does not stop the others, and is tried again', async () => {
+    await writeRegistry('beta', 'one');
+    const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
+    await coordinator.start();
+    await untilSo(() =>
+      expect(options.runs()).toEqual(expect.arrayContaining(['alpha failed', 'beta published'])),
+    );
+    expect(await coordinator.getStatus('alpha')).toMatchObject({
+      phase: 'Failed',
+      errorCode: 'source-file-missing',
+    });
+    await writeRegistry('alpha', 'one');
+    await vi.waitFor(() => expect(options.runs()).toContain('alpha published'), { timeout: 5_000 });
+  });
+
+  test('the status of all registries is that of those that the config names', async () => {
+    await writeRegistry('alpha', 'one');
+    const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
+    await options.status.save('gone', { term: '1' }, { expected: undefined });
+    expect([...(await coordinator.getStatus())].map(([name, { phase }]) => [name, phase])).toEqual([
+      ['alpha', 'Pending'],
+      ['beta', 'Pending'],
+    ]);
+    await coordinator.start();
+    await untilSo(async () =>
+      expect((await coordinator.getStatus()).get('alpha')?.phase).toBe('Complete'),
+    );
+    expect(await coordinator.getStatus('nobody')).toMatchObject({ phase: 'Pending' });
+  });
+
+  test('a run whose process died is shown as interrupted, not as Syncing', async () => {
+    const { coordinator, options } = createCoordinator(fileRegistries('alpha'));
+    const claim = { term: '1', owner: 'dead', phase: 'Syncing', leaseUntil: 1 } as const;
+    await options.status.save('alpha', claim, { expected: undefined });
+    expect(await coordinator.getStatus('alpha')).toMatchObject({
+      phase: 'Pending',
+      message: expect.stringContaining('interrupted'),
+    });
+  });
+
+  test('status in a file outlives the process', async () => {
+    const path = join(directory, 'status.json');
+    const upToDate: Manager = {
+      shouldSync: async () => ({
+        sync: false,
+        because: 'unchanged',
+        reason: 'up-to-date-no-policy',
+      }),
+      performSync: async () => {
+        throw new Error('there is nothing to sync');
+      },
+    };
+    const first = createCoordinator(fileRegistries('alpha'), {
+      manager: upToDate,
+      status: createFileStatusPersistence({ path }),
+    });
+    // Leases in the process itself: the default for who embeds a coordinator.
+    const { runStore: _default, ...options } = first.options;
+    const embedded = new Coordinator(options);
+    await embedded.start();
+    await untilSo(() => expect(first.options.runs()).toContain('alpha unchanged'));
+    await embedded.stop();
+    const second = createCoordinator(fileRegistries('alpha'), {
+      status: createFileStatusPersistence({ path }),
+    });
+    expect(await second.coordinator.getStatus('alpha')).toMatchObject({
+      phase: 'Complete',
+      lastSuccessAt: expect.any(String),
+    });
+  });
+
+  describe('stop', () => {
+    const hanging = () => {
+      const fetching = Promise.withResolvers<void>();
+      const upstream = {
+        rows: [server('one')],
+        revision: 'r1',
+        counts: { probes: 0, fetches: 0 },
+        beforeProbe: () => {},
+        beforeFetch: untilAborted,
+      };
+      const source = sourceOf(upstream);
+      const manager = createManager({
+        createSource: () => {
+          fetching.resolve();
+          return source;
+        },
+        ingest,
+        snapshots: createInMemorySnapshotStore(
+          createInMemoryState({ clock: { now: () => 0, monotonic: () => 0 } }),
+        ),
+      });
+      return { manager, fetching: fetching.promise };
+    };
+
+    test('interrupts what runs, writes its status, and resolves when all has ended', async () => {
+      const { manager, fetching } = hanging();
+      const { coordinator, options } = createCoordinator(fileRegistries('alpha'), { manager });
+      await coordinator.start();
+      await fetching;
+      await coordinator.stop();
+      expect(options.runs()).toEqual(['alpha interrupted']);
+      const status = await options.status.load('alpha');
+      expect(status).toMatchObject({ phase: 'Pending', consecutiveFailures: 0 });
+      expect(status?.owner).toBeUndefined();
+      await coordinator.ended;
+    });
+
+    test('an aborted signal stops it, also one that was aborted before', async () => {
+      const { manager, fetching } = hanging();
+      const first = createCoordinator(fileRegistries('alpha'), { manager });
+      const signal = new AbortController();
+      await first.coordinator.start(signal.signal);
+      await fetching;
+      signal.abort();
+      await first.coordinator.ended;
+      expect(first.options.runs()).toEqual(['alpha interrupted']);
+
+      const second = createCoordinator(fileRegistries('alpha'));
+      await second.coordinator.start(AbortSignal.abort());
+      await second.coordinator.ended;
+      expect(second.options.runs()).toEqual([]);
+    });
+
+    test('is the same when it is asked for twice', async () => {
+      const stops: number[] = [];
+      const tickSource: TickSource = {
+        start: async () => {},
+        stop: async ({ graceMs }) => void stops.push(graceMs),
+      };
+      const { coordinator } = createCoordinator(fileRegistries('alpha'), {
+        tickSource,
+        stopGraceMs: 7,
+      });
+      await coordinator.start();
+      await Promise.all([coordinator.stop(), coordinator.stop()]);
+      expect(stops).toEqual([7]);
+    });
+  });
+
+  test('how late a tick is, is told', async () => {
+    await writeRegistry('alpha', 'one');
+    const observer = createRecordingObserver();
+    const tickSource: TickSource = {
+      start: async (handle) => {
+        const tick = { registry: 'alpha', trigger: 'schedule', force: false } as const;
+        const dueAtMs = Date.now() - 5_000;
+        await handle({ ...tick, wish: { kind: 'tick' }, dueAtMs }, new AbortController().signal);
+      },
+      stop: async () => {},
+    };
+    const { coordinator } = createCoordinator(fileRegistries('alpha'), { tickSource, observer });
+    await coordinator.start();
+    expect(observer.latenessMs[0]).toBeGreaterThanOrEqual(5_000);
+    expect(observer.latenessMs[0]).toBeLessThan(10_000);
+  });
+});

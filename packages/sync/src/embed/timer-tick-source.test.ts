@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Tick } from '../ports/tick-source.ts';
+import { createRecordingLogger } from '../testing/recorders.ts';
+import { createStaticConfigSource } from '../testing/static-config-source.ts';
+import { createTimerTickSource } from './timer-tick-source.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.parse('2026-03-28T12:00:00Z') });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** `<trigger> <time>` of each tick of a registry with this schedule, while so much time goes by. */
+async function ticks(pattern: string, { hours }: { hours: number }): Promise<string[]> {
+  const config = createStaticConfigSource({
+    registries: [
+      {
+        name: 'alpha',
+        file: { path: '/alpha.json' },
+        schedule: { pattern, timezone: 'Europe/Berlin' },
+      },
+    ],
+  });
+  const source = createTimerTickSource({ config, logger: createRecordingLogger() });
+  const seen: string[] = [];
+  await source.start(async ({ trigger }: Tick) => {
+    seen.push(`${trigger} ${new Date().toISOString()}`);
+    return { state: 'busy' };
+  });
+  await vi.advanceTimersByTimeAsync(hours * 3_600_000);
+  await source.stop({ graceMs: 0 });
+  return seen;
+}
+
+test('a registry with a cron pattern is ticked when it fires, also where a spring leaves out its hour', async () => {
+  expect(await ticks('30 2 * * *', { hours: 48 })).toEqual([
+    'startup 2026-03-28T12:00:00.000Z',
+    'schedule 2026-03-29T01:30:00.000Z',
+    'schedule 2026-03-30T00:30:00.000Z',
+  ]);
+});
+
+test('a firing that lies further ahead than a timer can reach comes in its time', async () => {
+  expect(await ticks('0 0 1 6 *', { hours: 24 * 100 })).toEqual([
+    'startup 2026-03-28T12:00:00.000Z',
+    'schedule 2026-05-31T22:00:00.000Z',
+  ]);
+});

@@ -1,0 +1,118 @@
+import type { Reason } from '@syncline/contract';
+import type { SnapshotStore } from '@syncline/snapshot';
+import type { CreateSource, Slot, Source } from '@syncline/sources';
+import { decideSyncNeed, type SyncNeed } from '../decide/should-sync.ts';
+import type { IngestPool } from '../ingest/ingest-pool.ts';
+import type { CheckContext, RunContext } from '../ports/run-context.ts';
+import { fetchAndStore } from './fetch-and-store.ts';
+import { missingMembers, readMembers, revisionOf } from './members.ts';
+import { mergeAndStore } from './merge-and-store.ts';
+import type { StoreResult } from './store-built.ts';
+
+/** Is there anything to do, and why. */
+export type SyncDecision =
+  | {
+      readonly sync: false;
+      readonly reason: Reason;
+      /** `unchanged`: the source was asked. `skipped`: it was not, and `message` says why. */
+      readonly because: 'unchanged' | 'skipped';
+      readonly message?: string;
+      /** A newer mark of the same state. */
+      readonly revision?: string;
+    }
+  | {
+      readonly sync: true;
+      readonly reason: Reason;
+      /** What to read; `undefined` for a catalog, which is merged from what its registries serve. */
+      readonly source: Source | undefined;
+    };
+
+/** What `performSync` came to. */
+export type SyncResult =
+  | StoreResult
+  /** This process does heavy work enough. Call again with the slot that `whenFree` gives. */
+  | { readonly state: 'crowded'; readonly whenFree: (signal: AbortSignal) => Promise<Slot> };
+
+/** What is done for a registry, without any notion of queue or lease. */
+export interface Manager {
+  /** Whether the registry is to be fetched: the rules first, then the source's cheap check. */
+  shouldSync(context: CheckContext): Promise<SyncDecision>;
+  /**
+   * Fetches, validates, filters and stores. Publishes nothing: that is one step with the run's end.
+   *
+   * @throws SynclineError where the source, or the store, does not do its part
+   */
+  performSync(
+    context: RunContext,
+    decision: SyncDecision & { sync: true },
+    options: { slot: Slot | undefined },
+  ): Promise<SyncResult>;
+}
+
+export interface ManagerDependencies {
+  readonly createSource: CreateSource;
+  readonly ingest: IngestPool;
+  readonly snapshots: SnapshotStore;
+}
+
+export function createManager({ createSource, ingest, snapshots }: ManagerDependencies): Manager {
+  return {
+    async shouldSync(context) {
+      const need = decideSyncNeed({ ...context, nowMs: context.now() });
+      if (need.need === 'none') {
+        return { sync: false, because: 'skipped', reason: need.reason, message: need.message };
+      }
+      const { catalog } = context.registry;
+      if (catalog !== undefined) return decideMerge(snapshots, catalog.registries, need);
+      const source = createSource(context.registry);
+      if (need.need === 'fetch') return { sync: true, reason: need.reason, source };
+      try {
+        const probe = await source.probe(need.known, context);
+        if (probe.state === 'changed') return { sync: true, reason: need.changed, source };
+        return { ...probe, sync: false, because: 'unchanged', reason: need.unchanged };
+      } catch (error) {
+        if (context.signal.aborted) throw error;
+        context.logger.debug({ err: error }, 'the cheap check failed; fetching instead');
+        return { sync: true, reason: 'error-checking-data-changes', source };
+      }
+    },
+
+    async performSync(context, { source, reason }, { slot: reserved }) {
+      const slot = reserved ?? ingest.slots.tryTake();
+      if (slot === undefined) {
+        return { state: 'crowded', whenFree: (signal) => ingest.slots.take(signal) };
+      }
+      context.onEnd(() => slot.release());
+      try {
+        const deps = { ingest, snapshots };
+        const isThorough = context.force || reason === 'reconcile-due';
+        if (source !== undefined) {
+          return await fetchAndStore(deps, context, { source, slot, isThorough });
+        }
+        const { registries = [] } = context.registry.catalog ?? {};
+        return await mergeAndStore(deps, context, { registries, slot, isThorough });
+      } finally {
+        slot.release();
+      }
+    },
+  };
+}
+
+/** A catalog's cheap check: whether its registries still serve what it was built from. */
+async function decideMerge(
+  snapshots: SnapshotStore,
+  registries: readonly string[],
+  need: Exclude<SyncNeed, { need: 'none' }>,
+): Promise<SyncDecision> {
+  const members = await readMembers(snapshots, registries);
+  const missing = missingMembers(members);
+  if (missing.length > 0) {
+    const message = `waiting for the first sync of ${missing.join(', ')}`;
+    return { sync: false, because: 'skipped', reason: 'members-not-ready', message };
+  }
+  if (need.need === 'fetch') return { sync: true, reason: need.reason, source: undefined };
+  if (need.known !== revisionOf(members)) {
+    return { sync: true, reason: need.changed, source: undefined };
+  }
+  return { sync: false, because: 'unchanged', reason: need.unchanged };
+}

@@ -1,0 +1,263 @@
+import { type Control, previewSchema, SynclineError } from '@syncline/contract';
+import { registryConfig } from '@syncline/contract/testing';
+import { OFFICIAL_META } from '@syncline/rows';
+import { expect, test } from 'vitest';
+import {
+  createSyncHarness,
+  ran,
+  START_MS,
+  type SyncHarness,
+  server,
+  servers,
+  sourceOf,
+  suiteIngestPool,
+  untilAborted,
+} from '../testing/sync-harness.ts';
+import { type PreviewRequest, previewRegistry } from './preview.ts';
+
+const ingest = suiteIngestPool();
+
+/** As a worker would ask, of what the harness has stored. */
+async function previewOf(
+  harness: SyncHarness,
+  changes: Partial<PreviewRequest> & { slotWaitMs?: number } = {},
+) {
+  const { deps, snapshots, upstream, state, config } = harness;
+  const { slotWaitMs, ...request } = changes;
+  const registry = config.registry('alpha');
+  const { status, control } = state.of('alpha');
+  if (registry === undefined || status === undefined) throw new Error('expected alpha');
+  const preview = await previewRegistry(
+    {
+      createSource: () => sourceOf(upstream),
+      ingest,
+      snapshots,
+      clock: deps.clock,
+      logger: deps.logger,
+      ...(slotWaitMs === undefined ? {} : { slotWaitMs }),
+    },
+    {
+      registry,
+      stored: { status, control },
+      nowMs: START_MS,
+      sampleLimit: 200,
+      signal: new AbortController().signal,
+      ...request,
+    },
+  );
+  return previewSchema.parse(preview);
+}
+
+/** Everything that is stored of the registry. */
+function storedOf({ state }: SyncHarness): string {
+  const { status, pointer, manifests, chunks, supersededAtMs } = state.of('alpha');
+  const keys = [manifests, chunks, supersededAtMs].map((map) => [...map.keys()]);
+  return JSON.stringify({ status, pointer, keys });
+}
+
+test('says what the next sync does, and leaves everything as it is', async () => {
+  const harness = createSyncHarness({ ingest });
+  harness.upstream.rows = servers(200);
+  await harness.sync();
+  const [first, , , ...rest] = servers(200);
+  const changed = { ...first, description: 'does others', packages: [] };
+  harness.upstream.rows = [changed, ...rest, server('zz-new'), { name: 'no-version' }];
+  harness.upstream.revision = 'r2';
+  const before = storedOf(harness);
+
+  const preview = await previewOf(harness);
+  expect(preview).toMatchObject({
+    registry: 'alpha',
+    state: 'would-publish',
+    paused: null,
+    guard: { verdict: 'pass', compared: 'rowCount', countBefore: 200, countAfter: 199 },
+    rowCount: 199,
+    rowCountBefore: 200,
+    sourceRowCount: 199,
+    diff: {
+      added: 1,
+      updated: 1,
+      removed: 2,
+      samples: { added: ['zz-new@1.0.0'], updated: ['server-000@1.0.0'] },
+    },
+    changes: [{ row: 'server-000@1.0.0', fields: ['server.description', 'server.packages'] }],
+    quarantined: { count: 1, samples: [{ row: 'no-version@?' }] },
+    revision: 'r2',
+    upstream: { requests: 1 },
+  });
+  expect(storedOf(harness)).toBe(before);
+  expect(harness.logger.entries.filter(({ level }) => level === 'warn')).toEqual([]);
+
+  const run = ran(await harness.sync());
+  expect(run).toMatchObject({ outcome: 'published', diff: preview.diff });
+});
+
+test('of what is served already nothing would change', async () => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  expect(await previewOf(harness)).toMatchObject({
+    state: 'unchanged',
+    diff: { added: 0, updated: 0, removed: 0 },
+    rowCount: 3,
+  });
+});
+
+test('a registry that the config does not have is all new', async () => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  const registry = registryConfig({ name: 'newcomer' });
+  expect(await previewOf(harness, { registry, stored: undefined })).toMatchObject({
+    registry: 'newcomer',
+    state: 'would-publish',
+    rowCountBefore: 0,
+    diff: { added: 3, updated: 0, removed: 0 },
+  });
+});
+
+test('another filter is held against what is served, and is no loss to the guard', async () => {
+  const harness = createSyncHarness({ ingest });
+  harness.upstream.rows = servers(10);
+  await harness.sync();
+  const registry = registryConfig({ filter: { names: { include: ['server-003'] } } });
+  expect(await previewOf(harness, { registry })).toMatchObject({
+    state: 'would-publish',
+    guard: { verdict: 'pass', compared: 'sourceRowCount', countBefore: 10, countAfter: 10 },
+    rowCount: 1,
+    sourceRowCount: 10,
+    diff: { removed: 9 },
+  });
+});
+
+test.each([
+  { left: 7, verdict: 'shrink' as const, lostPercent: 30 },
+  { left: 0, verdict: 'empty' as const, lostPercent: 100 },
+])('what a guard would hold is said with its numbers: $verdict', async (expected) => {
+  const harness = createSyncHarness({ ingest });
+  harness.upstream.rows = servers(10);
+  await harness.sync();
+  harness.upstream.rows = servers(expected.left);
+  expect(await previewOf(harness)).toMatchObject({
+    state: 'would-hold',
+    guard: {
+      verdict: expected.verdict,
+      countBefore: 10,
+      countAfter: expected.left,
+      lostPercent: expected.lostPercent,
+      maxShrinkPercent: 20,
+      allowEmpty: false,
+    },
+  });
+});
+
+test('names as many rows as are asked for, and counts all', async () => {
+  const harness = createSyncHarness({ ingest });
+  harness.upstream.rows = servers(100);
+  await harness.sync();
+  const changed = servers(100).map((row) => ({ ...row, description: 'another' }));
+  harness.upstream.rows = [...changed, ...Array.from({ length: 90 }, () => ({ name: 'bad' }))];
+  const few = await previewOf(harness, { sampleLimit: 2 });
+  expect(few.diff).toMatchObject({ updated: 100 });
+  expect(few.diff.samples.updated).toHaveLength(2);
+  expect(few.changes).toHaveLength(2);
+  expect(few.quarantined).toMatchObject({ count: 90 });
+  expect(few.quarantined.samples).toHaveLength(2);
+  const many = await previewOf(harness);
+  expect(many.changes).toHaveLength(100);
+  expect(many.quarantined.samples).toHaveLength(90);
+});
+
+test('long names of rows and fields are cut, so that an upstream cannot blow it up', async () => {
+  const harness = createSyncHarness({ ingest });
+  const name = `n${'x'.repeat(900)}`;
+  harness.upstream.rows = [server(name)];
+  await harness.sync();
+  const fields = Array.from({ length: 100 }, (_, index) => [`${index}${'y'.repeat(5_000)}`, 1]);
+  harness.upstream.rows = [server(name, Object.fromEntries(fields))];
+  const [change] = (await previewOf(harness)).changes;
+  expect(change?.row).toHaveLength(300);
+  expect(change?.fields).toHaveLength(30);
+  expect(change?.fields[0]).toHaveLength(100);
+});
+
+test('that upstream marks a version deleted is named as such', async () => {
+  const harness = createSyncHarness({ ingest });
+  const row = (status: string) => ({
+    server: server('a'),
+    _meta: { [OFFICIAL_META]: { status } },
+  });
+  harness.upstream.rows = [row('active')];
+  await harness.sync();
+  harness.upstream.rows = [row('deleted')];
+  expect((await previewOf(harness)).changes).toEqual([
+    { row: 'a@1.0.0', fields: [`_meta["${OFFICIAL_META}"].status`] },
+  ]);
+});
+
+test.each([
+  { control: { suspended: true }, paused: 'suspended' },
+  { control: { pinned: 'abc' }, paused: 'pinned' },
+])('says what keeps it from being synced: $paused', async ({ control, paused }) => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  const { status, control: stored } = harness.state.of('alpha');
+  if (status === undefined) throw new Error('expected a status');
+  const changed: Control = { ...stored, ...control };
+  expect(await previewOf(harness, { stored: { status, control: changed } })).toMatchObject({
+    paused,
+  });
+});
+
+test('what the source throws comes out, and the slot is free again', async () => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  harness.upstream.beforeFetch = () => {
+    throw new SynclineError('source-file-missing', 'there is no file');
+  };
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    await expect(previewOf(harness)).rejects.toMatchObject({ code: 'source-file-missing' });
+  }
+});
+
+test('ends with its signal, and by its own timeout', async () => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  harness.upstream.beforeFetch = untilAborted;
+  const stop = new AbortController();
+  const reason = new Error('enough');
+  const stopped = expect(previewOf(harness, { signal: stop.signal })).rejects.toBe(reason);
+  stop.abort(reason);
+  await stopped;
+  const registry = registryConfig({ syncPolicy: { timeout: '1s' } });
+  await expect(previewOf(harness, { registry })).rejects.toMatchObject({ code: 'run-timeout' });
+});
+
+test('a source that hangs for ever is left behind, and the slot is free again', async () => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  harness.upstream.beforeFetch = () => new Promise(() => {});
+  const previews = Array.from({ length: 2 }, () =>
+    previewOf(harness, { signal: AbortSignal.timeout(10) }),
+  );
+  for (const ended of await Promise.allSettled(previews)) {
+    expect(ended).toMatchObject({ reason: { name: 'TimeoutError' } });
+  }
+  harness.upstream.beforeFetch = () => {};
+  expect(await previewOf(harness)).toMatchObject({ state: 'unchanged' });
+});
+
+test('waits for its turn, but not for ever', async () => {
+  const harness = createSyncHarness({ ingest });
+  await harness.sync();
+  const slots = [ingest.slots.tryTake(), ingest.slots.tryTake()];
+  expect(slots).not.toContain(undefined);
+  try {
+    await expect(previewOf(harness, { slotWaitMs: 10 })).rejects.toMatchObject({
+      code: 'preview-failed',
+    });
+    const waiting = previewOf(harness);
+    slots.pop()?.release();
+    expect(await waiting).toMatchObject({ state: 'unchanged' });
+  } finally {
+    for (const slot of slots) slot?.release();
+  }
+});

@@ -1,0 +1,212 @@
+/**
+ * What a sync would do, without doing it: the same reading, building and guard as a run, and no lease,
+ * no write, no status.
+ */
+import {
+  type Clock,
+  type Control,
+  controlSchema,
+  type Logger,
+  PENDING_STATUS,
+  type Preview,
+  type RegistryConfig,
+  SynclineError,
+  type SyncStatus,
+} from '@syncline/contract';
+import type { CreateSource, Slot } from '@syncline/sources';
+import { filterHash } from '../decide/hashes.ts';
+import type { IngestPool } from '../ingest/ingest-pool.ts';
+import type { IngestResult } from '../ingest/messages.ts';
+import { orLeave } from '../run/or-leave.ts';
+import { type FetchDependencies, fetchAndBuild } from './fetch-and-store.ts';
+import { checkGuard, guardNumbers } from './guard.ts';
+import { isUnchanged, type Previous, type ReadContext, readPrevious } from './store-built.ts';
+
+export interface PreviewDependencies extends FetchDependencies {
+  readonly createSource: CreateSource;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long to wait while the process does heavy work enough. Default: a minute. */
+  readonly slotWaitMs?: number;
+}
+
+export interface PreviewRequest {
+  /** As it is in the config in force, or as it might be. */
+  readonly registry: RegistryConfig;
+  /** What is known under that name; `undefined` where the config in force has none: all is new then. */
+  readonly stored: { readonly status: SyncStatus; readonly control: Control } | undefined;
+  /** Epoch milliseconds by the store's clock. */
+  readonly nowMs: number;
+  /** How many rows of each kind are named. */
+  readonly sampleLimit: number;
+  /** Ends it early. */
+  readonly signal: AbortSignal;
+}
+
+const SLOT_WAIT_MS = 60_000;
+
+/** Names of rows and fields come from upstream: what names one of them stays short. */
+const MAX_ROW_LABEL = 300;
+const MAX_FIELD_LABEL = 100;
+const MAX_FIELDS = 30;
+
+/**
+ * Reads a registry's source, and says what a sync would make of it. Waits for its turn where the process
+ * does heavy work enough, but not for long.
+ *
+ * @throws SynclineError where the source, or the store, does not do its part; `run-timeout` as a run;
+ *   `preview-failed` where its turn did not come; the signal's reason
+ */
+export async function previewRegistry(
+  deps: PreviewDependencies,
+  request: PreviewRequest,
+): Promise<Preview> {
+  const { timeout } = request.registry.syncPolicy;
+  using limit = abortAfter(
+    timeout,
+    new SynclineError('run-timeout', `the preview took longer than ${timeout} ms`),
+  );
+  const signal = AbortSignal.any([request.signal, limit.signal]);
+  try {
+    const slot = await takeSlot(deps, signal);
+    try {
+      return await orLeave(preview(deps, { ...request, signal }, slot), { signal });
+    } finally {
+      slot.release();
+    }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  }
+}
+
+async function preview(
+  deps: PreviewDependencies,
+  request: PreviewRequest,
+  slot: Slot,
+): Promise<Preview> {
+  const context = readContext(deps, request);
+  const source = deps.createSource(request.registry);
+  const { revision, built, previous } = await fetchAndBuild(deps, context, {
+    source,
+    slot,
+    previous: await readPrevious(deps, context, { isThorough: false }),
+    detail: { sampleLimit: request.sampleLimit },
+  });
+  return {
+    ...judge(context, built, previous),
+    ...contentOf(built),
+    registry: request.registry.name,
+    paused: pausedBy(context),
+    rowCountBefore: previous.manifest?.rowCount ?? 0,
+    ...(revision === undefined ? {} : { revision }),
+    upstream: { ...context.upstream },
+    startedAt: new Date(context.startedAtMs).toISOString(),
+    durationMs: Math.max(0, Math.round(context.now() - context.startedAtMs)),
+  };
+}
+
+/** All that a run would be told, but for a lease. */
+function readContext(
+  { clock, logger }: PreviewDependencies,
+  { registry, stored, nowMs, signal }: PreviewRequest,
+): ReadContext {
+  const startedAtMs = clock.monotonic();
+  return {
+    registry,
+    status: stored?.status ?? PENDING_STATUS,
+    control: stored?.control ?? controlSchema.parse({}),
+    trigger: 'manual',
+    force: true,
+    signal,
+    now: () => nowMs + (clock.monotonic() - startedAtMs),
+    startedAtMs: nowMs,
+    upstream: { requests: 0, bytes: 0 },
+    credentials: new Set(),
+    logger,
+    report: () => {},
+    timePhase: (_phase, work) => work(),
+  };
+}
+
+function judge(
+  { registry, status }: ReadContext,
+  built: IngestResult,
+  { blob, manifest }: Previous,
+): Pick<Preview, 'state' | 'guard'> {
+  const states = {
+    before: manifest,
+    after: built.manifest,
+    isFilterNew: status.filterHash !== filterHash(registry),
+  };
+  const verdict = checkGuard({ guard: registry.guard, ...states });
+  const guard = {
+    verdict: verdict.pass ? ('pass' as const) : verdict.reason,
+    ...guardNumbers(states),
+    ...registry.guard,
+  };
+  if (blob !== undefined && isUnchanged(built, manifest)) return { state: 'unchanged', guard };
+  return { state: verdict.pass ? 'would-publish' : 'would-hold', guard };
+}
+
+function contentOf({ manifest, diff, changedFields, quarantined }: IngestResult) {
+  const { rowCount, sourceRowCount, serverCount, skillCount, pluginCount } = manifest;
+  const samples = {
+    added: diff.samples.added.map(shortLabel),
+    updated: diff.samples.updated.map(shortLabel),
+    removed: diff.samples.removed.map(shortLabel),
+  };
+  return {
+    rowCount,
+    sourceRowCount,
+    serverCount,
+    skillCount,
+    pluginCount,
+    diff: { ...diff, samples },
+    changes: samples.updated.map((row, index) => ({
+      row,
+      fields: (changedFields[index] ?? [])
+        .slice(0, MAX_FIELDS)
+        .map((field) => shortened(field, MAX_FIELD_LABEL)),
+    })),
+    quarantined: {
+      count: quarantined.count,
+      samples: quarantined.samples.map(({ row, reason }) => ({
+        row: shortLabel(row),
+        reason: shortLabel(reason),
+      })),
+    },
+  };
+}
+
+function pausedBy({ registry, control }: ReadContext): Preview['paused'] {
+  if (registry.suspended) return 'suspended-by-config';
+  if (control.suspended) return 'suspended';
+  return control.pinned === undefined ? null : 'pinned';
+}
+
+async function takeSlot(
+  { ingest, slotWaitMs = SLOT_WAIT_MS }: { ingest: IngestPool; slotWaitMs?: number },
+  signal: AbortSignal,
+): Promise<Slot> {
+  using limit = abortAfter(
+    slotWaitMs,
+    new SynclineError('preview-failed', 'the worker is busy with whole syncs', {
+      expected: 'one of them to end; try again',
+    }),
+  );
+  return await ingest.slots.take(AbortSignal.any([signal, limit.signal]));
+}
+
+function abortAfter(delayMs: number, reason: SynclineError) {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(reason), delayMs);
+  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+function shortLabel(text: string): string {
+  return shortened(text, MAX_ROW_LABEL);
+}
+
+function shortened(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength - 1).toWellFormed()}…`;
+}

@@ -1,0 +1,29 @@
+import type { Clock, Logger } from '@syncline/contract';
+import type { Manager } from '../perform/manager.ts';
+import type { ConfigSource } from '../ports/config-source.ts';
+import type { RunObserver } from '../ports/run-observer.ts';
+import type { RunStore } from '../ports/run-store.ts';
+import type { StatusPersistence } from '../ports/status-persistence.ts';
+import type { LeaseKeeper, LeaseTimes } from './lease-keeper.ts';
+import type { ProcessRuns } from './process-runs.ts';
+import type { QuietTicks } from './quiet-ticks.ts';
+
+/** What a sync needs from its process; the same for all runs. */
+export interface SyncDependencies {
+  readonly manager: Manager;
+  readonly runStore: RunStore;
+  readonly status: StatusPersistence;
+  readonly config: ConfigSource;
+  readonly keeper: LeaseKeeper;
+  readonly processRuns: ProcessRuns;
+  /** Deals with ticks that need no run; without it, each tick is one. */
+  readonly quietTicks?: QuietTicks;
+  readonly times: LeaseTimes;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: RunObserver;
+  /** Names this process in leases: unique among all that share the store. */
+  readonly owner: string;
+  /** In [0, 1); spreads the tries of registries that fail together. */
+  readonly random: () => number;
+}

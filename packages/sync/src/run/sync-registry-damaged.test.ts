@@ -1,0 +1,61 @@
+import { zstdCompressSync } from 'node:zlib';
+import { PENDING_STATUS } from '@syncline/contract';
+import { sha256 } from '@syncline/rows';
+import { pack } from 'msgpackr';
+import { describe, expect, test } from 'vitest';
+import {
+  createSyncHarness,
+  ran,
+  request,
+  servers,
+  suiteIngestPool,
+} from '../testing/sync-harness.ts';
+
+const ingest = suiteIngestPool();
+
+describe('a snapshot that is damaged', () => {
+  const damage = async (what: 'chunk' | 'manifest' | 'version' | 'pointer') => {
+    const sync = createSyncHarness({ ingest });
+    sync.upstream.rows = servers(300);
+    await sync.sync();
+    const registry = sync.state.of('alpha');
+    const { manifests, chunks, status } = registry;
+    const digest = status?.snapshot ?? '';
+    if (what === 'chunk') for (const name of chunks.keys()) chunks.set(name, Buffer.from('bad'));
+    if (what === 'manifest') manifests.set(digest, Buffer.from('bad'));
+    if (what === 'version') {
+      const newer = zstdCompressSync(pack({ v: 2, rows: [] }));
+      manifests.set(sha256(newer), newer);
+      registry.pointer = sha256(newer);
+      registry.status = { ...(status ?? PENDING_STATUS), snapshot: sha256(newer) };
+    }
+    if (what === 'pointer') registry.pointer = undefined;
+    return sync;
+  };
+
+  test.each(['chunk', 'manifest', 'version', 'pointer'] as const)(
+    'in its %s is made whole by a forced sync of what has not changed',
+    async (what) => {
+      const sync = await damage(what);
+      expect(ran(await sync.sync(request({ force: true })))).toMatchObject({
+        outcome: 'published',
+      });
+      expect(await sync.served()).toHaveLength(300);
+      expect(ran(await sync.sync(request({ force: true })))).toMatchObject({
+        outcome: 'unchanged',
+      });
+    },
+  );
+
+  test.each(['chunk', 'manifest', 'version', 'pointer'] as const)(
+    'in its %s is made whole when the source has changed',
+    async (what) => {
+      const sync = await damage(what);
+      sync.upstream.rows = servers(301);
+      sync.upstream.revision = 'r2';
+      // What has changed lies in the last chunk, whose damage is met; all are written anew.
+      expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+      expect(await sync.served()).toHaveLength(301);
+    },
+  );
+});

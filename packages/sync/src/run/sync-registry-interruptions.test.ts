@@ -1,0 +1,393 @@
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { IngestPool } from '../ingest/ingest-pool.ts';
+import { createManager } from '../perform/manager.ts';
+import {
+  configOf,
+  createSyncHarness,
+  ran,
+  request,
+  type SyncHarness,
+  servers,
+  sourceOf,
+  suiteIngestPool,
+  TICK,
+  untilAborted,
+} from '../testing/sync-harness.ts';
+import { createProcessRuns } from './process-runs.ts';
+import type { SyncDependencies } from './sync-dependencies.ts';
+import { syncRegistry } from './sync-registry.ts';
+
+const ingest = suiteIngestPool();
+const BOB = { registry: 'alpha', owner: 'bob', ttlMs: 60_000, wish: { kind: 'tick' } } as const;
+
+/** A run that has begun to fetch, and goes on until it is aborted. */
+async function startRun(sync: SyncHarness, tick = TICK) {
+  const fetching = Promise.withResolvers<void>();
+  sync.upstream.beforeFetch = (context) => {
+    fetching.resolve();
+    return untilAborted(context);
+  };
+  const stop = new AbortController();
+  const result = sync.sync(tick, stop.signal);
+  await fetching.promise;
+  return { result, stop: () => stop.abort() };
+}
+
+describe('interrupted', () => {
+  test('a stop ends the run; it is no failure, and its request stays open', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { result, stop } = await startRun(sync, request());
+    stop();
+    const ended = await result;
+    expect(ran(ended)).toMatchObject({ outcome: 'interrupted', handledRequest: 0 });
+    expect(ended).toMatchObject({ openRequest: 1 });
+    expect(sync.status()).toMatchObject({
+      phase: 'Pending',
+      consecutiveFailures: 0,
+      startsWithoutFinish: 0,
+    });
+    expect(sync.status()?.owner).toBeUndefined();
+  });
+
+  test('a lease that is heard of when it is over begins nothing', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { runStore } = sync.deps;
+    const { acquire } = runStore;
+    vi.spyOn(runStore, 'acquire').mockImplementation(async (options) => {
+      const acquisition = await acquire(options);
+      sync.clock.advance(options.ttlMs);
+      return acquisition;
+    });
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'interrupted' });
+    expect(sync.upstream.counts).toEqual({ probes: 0, fetches: 0 });
+  });
+
+  test('a stop before the start ends the run as well', async () => {
+    const sync = createSyncHarness({ ingest });
+    sync.upstream.beforeFetch = (context) => context.signal.throwIfAborted();
+    expect(ran(await sync.sync(TICK, AbortSignal.abort()))).toMatchObject({
+      outcome: 'interrupted',
+    });
+  });
+
+  test('an operator who suspends the registry ends the run within a renewal', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { result } = await startRun(sync);
+    sync.state.of('alpha').control.suspended = true;
+    expect(ran(await result)).toMatchObject({ outcome: 'interrupted' });
+    expect(sync.status()?.message).toMatch(/suspended/);
+  });
+
+  test('a registry that is removed from the config has its run ended', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { result } = await startRun(sync);
+    sync.config.replace(configOf({ name: 'beta' }));
+    expect(ran(await result)).toMatchObject({ outcome: 'interrupted' });
+    expect(await sync.sync()).toEqual({ state: 'unknown-registry' });
+  });
+
+  test('a registry that is removed as its run begins is left as it was', async () => {
+    const sync = createSyncHarness({ ingest });
+    await sync.sync();
+    const { runStore } = sync.deps;
+    const acquire = vi.spyOn(runStore, 'acquire').mockImplementation(async (options) => {
+      sync.config.replace(configOf({ name: 'beta' }));
+      await sync.config.refresh();
+      acquire.mockRestore();
+      return runStore.acquire(options);
+    });
+    expect(await sync.sync()).toEqual({ state: 'unknown-registry' });
+    expect(sync.status()).toMatchObject({ phase: 'Complete', startsWithoutFinish: 0 });
+    expect(sync.status()?.owner).toBeUndefined();
+  });
+});
+
+describe('a lost lease', () => {
+  /** As if this process had slept: another one has taken the lease, and done the work. */
+  const takeOver = async (sync: SyncHarness) => {
+    const { status } = sync.state.of('alpha');
+    if (status !== undefined) status.leaseUntil = 1;
+    const acquisition = await sync.deps.runStore.acquire(BOB);
+    if (acquisition.state !== 'acquired') throw new Error('expected the lease');
+    return acquisition.lease;
+  };
+
+  test('ends the run at the next renewal, and nothing of it is written', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { result } = await startRun(sync);
+    const lease = await takeOver(sync);
+    expect(ran(await result)).toMatchObject({ outcome: 'interrupted' });
+    expect(sync.observer.counts).toMatchObject({ refusedWrites: 1, failedRenewals: 1 });
+    expect(sync.status()).toMatchObject({ owner: 'bob', term: lease.term });
+    expect(sync.state.of('alpha').runs).toEqual([]);
+  });
+
+  test('publishes nothing, also where the run has not noticed', async () => {
+    const sync = createSyncHarness({ ingest });
+    await sync.sync();
+    const before = sync.status()?.snapshot;
+    sync.upstream.rows = servers(4);
+    sync.upstream.revision = 'r2';
+    sync.upstream.beforeFetch = async () => void (await takeOver(sync));
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'interrupted' });
+    expect(sync.status()).toMatchObject({ owner: 'bob', snapshot: before });
+    expect(sync.state.of('alpha').manifests.size).toBe(1);
+    expect(await sync.served()).toHaveLength(3);
+  });
+
+  test('publishes nothing where the lease goes at the very end', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { runStore } = sync.deps;
+    vi.spyOn(runStore, 'publishAndFinish').mockImplementationOnce(async (...args) => {
+      await takeOver(sync);
+      return runStore.publishAndFinish(...args);
+    });
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'interrupted' });
+    expect(sync.observer.counts.refusedWrites).toBe(1);
+    expect(await sync.served()).toBeUndefined();
+  });
+});
+
+describe('busy', () => {
+  test('a tick that meets a run is skipped and counted', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { result, stop } = await startRun(sync);
+    expect(await sync.sync()).toEqual({ state: 'busy' });
+    expect(sync.observer.counts.overlaps).toBe(1);
+    stop();
+    await result;
+  });
+
+  test('a request that meets a run is answered by one that starts after it', async () => {
+    const sync = createSyncHarness({ ingest });
+    const fetching = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    sync.upstream.beforeFetch = () => {
+      fetching.resolve();
+      return go.promise;
+    };
+    const first = sync.sync();
+    await fetching.promise;
+    expect(await sync.sync(request())).toEqual({ state: 'busy' });
+    expect(sync.observer.counts.overlaps).toBe(0);
+    go.resolve();
+    const ended = await first;
+    expect(ended).toMatchObject({ state: 'ran', openRequest: 1, run: { handledRequest: 0 } });
+    const hint = { ...TICK, trigger: 'manual', wish: { kind: 'hint', request: 1 } } as const;
+    expect(ran(await sync.sync(hint))).toMatchObject({ trigger: 'manual', handledRequest: 1 });
+    expect(await sync.sync(hint)).toEqual({ state: 'answered' });
+  });
+
+  test('a tick answers a request that is open', async () => {
+    const sync = createSyncHarness({ ingest });
+    sync.state.of('alpha').control.requested = 2;
+    expect(ran(await sync.sync())).toMatchObject({ trigger: 'manual', handledRequest: 2 });
+  });
+
+  test('a registry that the config does not name is not touched', async () => {
+    const sync = createSyncHarness({ ingest });
+    expect(await sync.sync({ ...request(), registry: 'nobody' })).toEqual({
+      state: 'unknown-registry',
+    });
+    expect(sync.state.registries.has('nobody')).toBe(false);
+  });
+});
+
+describe('crowded', () => {
+  const single = new IngestPool({ heavyRuns: 1 });
+  afterAll(() => single.close());
+  const crowd = () =>
+    createSyncHarness({
+      ingest: single,
+      config: configOf({ name: 'alpha' }, { name: 'beta' }),
+    });
+  const beta = { ...TICK, registry: 'beta' };
+
+  test('a run that finds no room waits without a lease, and leaves no trace', async () => {
+    const sync = crowd();
+    const slot = single.slots.tryTake();
+    const waiting = sync.sync(beta);
+    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sync.status('beta')?.owner).toBeUndefined(), { timeout: 10_000 });
+    expect(sync.status('beta')).toMatchObject({ phase: 'Pending', startsWithoutFinish: 0 });
+    expect(sync.status('beta')?.lastAttemptAt).toBeUndefined();
+    expect(sync.status('beta')?.durationMs).toBeUndefined();
+    slot?.release();
+    expect(ran(await waiting)).toMatchObject({ outcome: 'published' });
+    expect(sync.state.of('beta').runs).toHaveLength(1);
+    expect(sync.observer.runs).toHaveLength(1);
+    expect(single.slots.tryTake()?.release()).toBeUndefined();
+  });
+
+  test('a request that waits for room is answered once', async () => {
+    const sync = crowd();
+    const slot = single.slots.tryTake();
+    const waiting = sync.sync(request());
+    await vi.waitFor(() => expect(sync.status()?.term).toBeDefined(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(sync.status()?.owner).toBeUndefined(), { timeout: 10_000 });
+    slot?.release();
+    expect(ran(await waiting)).toMatchObject({ outcome: 'published', handledRequest: 1 });
+    expect(sync.state.of('alpha').control).toMatchObject({ requested: 1, handled: 1 });
+  });
+
+  test('a stop ends the waiting', async () => {
+    const sync = crowd();
+    const slot = single.slots.tryTake();
+    const stop = new AbortController();
+    const waiting = sync.sync(beta, stop.signal);
+    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined(), { timeout: 10_000 });
+    stop.abort();
+    expect(await waiting).toEqual({ state: 'stopped' });
+    slot?.release();
+    const free = single.slots.tryTake();
+    expect(free).toBeDefined();
+    free?.release();
+  });
+});
+
+describe('ticks of one registry that wait at two workers', () => {
+  const full = new IngestPool({ heavyRuns: 1 });
+  const roomy = new IngestPool({ heavyRuns: 1 });
+  afterAll(() => Promise.all([full.close(), roomy.close()]));
+
+  /** Alice has no slot free, and a tick that waits for one; `release` frees it. Bob has one. */
+  async function startTwo(tick = TICK) {
+    const sync = createSyncHarness({ ingest: full });
+    const slot = full.slots.tryTake();
+    const waiting = sync.sync(tick);
+    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('alpha'));
+    const { upstream, snapshots } = sync;
+    const manager = createManager({
+      createSource: () => sourceOf(upstream),
+      ingest: roomy,
+      snapshots,
+    });
+    const processRuns = createProcessRuns({ graceMs: 50, turnMs: 60_000 });
+    const bob: SyncDependencies = { ...sync.deps, owner: 'bob', manager, processRuns };
+    return {
+      sync,
+      atBob: (stop = new AbortController().signal) => syncRegistry(bob, TICK, stop),
+      /** What comes of the tick that waits. */
+      release: () => {
+        slot?.release();
+        return waiting;
+      },
+    };
+  }
+
+  test('come to one run', async () => {
+    const { sync, atBob, release } = await startTwo();
+    sync.clock.advance(1);
+    const run = ran(await atBob());
+    const before = sync.status();
+    expect(await release()).toEqual({ state: 'answered' });
+    expect(sync.upstream.counts).toEqual({ probes: 0, fetches: 1 });
+    expect(sync.state.of('alpha').runs).toEqual([run]);
+    expect(sync.status()).toEqual({ ...before, term: expect.any(String) });
+    expect(full.slots.tryTake()?.release()).toBeUndefined();
+  });
+
+  test('come to two where the first was not carried through', async () => {
+    const { sync, atBob, release } = await startTwo();
+    sync.upstream.beforeFetch = untilAborted;
+    const stop = new AbortController();
+    const stopped = atBob(stop.signal);
+    await vi.waitFor(() => expect(sync.upstream.counts.fetches).toBe(1));
+    stop.abort();
+    expect(ran(await stopped)).toMatchObject({ outcome: 'interrupted' });
+    sync.upstream.beforeFetch = () => {};
+    expect(ran(await release())).toMatchObject({ outcome: 'published' });
+  });
+
+  test('where the run has failed, the one that waits leaves the next try to its time', async () => {
+    const { sync, atBob, release } = await startTwo();
+    sync.upstream.beforeFetch = () => {
+      throw new Error('upstream is broken');
+    };
+    expect(ran(await atBob())).toMatchObject({ outcome: 'failed' });
+    expect(ran(await release())).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
+    expect(sync.upstream.counts.fetches).toBe(1);
+  });
+
+  test('a request that has joined the one that waits is answered by it', async () => {
+    const { sync, atBob, release } = await startTwo();
+    await atBob();
+    expect(await sync.sync(request({ force: true }))).toEqual({ state: 'busy' });
+    expect(ran(await release())).toMatchObject({ trigger: 'manual', handledRequest: 1 });
+  });
+
+  test('a request that comes while the lease is given back is answered too', async () => {
+    const { sync, atBob, release } = await startTwo();
+    await atBob();
+    const { runStore } = sync.deps;
+    vi.spyOn(runStore, 'finish').mockImplementationOnce(async (...args) => {
+      expect(await sync.sync(request())).toEqual({ state: 'busy' });
+      return runStore.finish(...args);
+    });
+    expect(ran(await release())).toMatchObject({ handledRequest: 1 });
+  });
+
+  test('one for a new config is run, whatever the others were for', async () => {
+    const { atBob, release } = await startTwo({ ...TICK, trigger: 'config' });
+    await atBob();
+    expect(ran(await release())).toMatchObject({ outcome: 'unchanged' });
+  });
+});
+
+describe('a store that fails', () => {
+  test('a status write that fails is tried again, and the sync goes on', async () => {
+    const sync = createSyncHarness({ ingest });
+    vi.spyOn(sync.deps.status, 'save').mockRejectedValue(new Error('the store is away'));
+    vi.spyOn(sync.deps.runStore, 'publishAndFinish')
+      .mockRejectedValueOnce(new Error('the store is away'))
+      .mockRejectedValueOnce(new Error('the store is away'));
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    expect(await sync.served()).toHaveLength(3);
+    const warnings = sync.logger.entries.filter(({ level }) => level === 'warn');
+    expect(warnings.map(({ message }) => message)).toContain('could not save the status');
+  });
+
+  test('an ending whose answer was lost is written once', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { runStore } = sync.deps;
+    vi.spyOn(runStore, 'publishAndFinish').mockImplementationOnce(async (...args) => {
+      await runStore.publishAndFinish(...args);
+      throw new Error('the connection broke');
+    });
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    expect(sync.state.of('alpha').runs).toHaveLength(1);
+  });
+
+  test('one that stays away longer than the lease is the caller’s to know', async () => {
+    const sync = createSyncHarness({ ingest });
+    vi.spyOn(sync.deps.runStore, 'publishAndFinish').mockImplementation(async () => {
+      sync.clock.advance(12_000);
+      throw new Error('the store is away');
+    });
+    await expect(sync.sync()).rejects.toThrow('the store is away');
+  });
+
+  test('a snapshot that loses a chunk before it is published fails the run, and frees the lease', async () => {
+    const sync = createSyncHarness({ ingest });
+    const { runStore } = sync.deps;
+    vi.spyOn(runStore, 'publishAndFinish').mockImplementationOnce(async (...args) => {
+      sync.state.of('alpha').chunks.clear();
+      return runStore.publishAndFinish(...args);
+    });
+    expect(ran(await sync.sync())).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'snapshot-incomplete' },
+    });
+    expect(sync.status()).toMatchObject({ phase: 'Failed', consecutiveFailures: 1 });
+    expect(sync.status()?.owner).toBeUndefined();
+    expect(sync.status()?.snapshot).toBeUndefined();
+    sync.clock.advance(5_000);
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+  });
+
+  test('an acquire that fails is the caller’s to know', async () => {
+    const sync = createSyncHarness({ ingest });
+    vi.spyOn(sync.deps.runStore, 'acquire').mockRejectedValue(new Error('the store is away'));
+    await expect(sync.sync()).rejects.toThrow('the store is away');
+  });
+});

@@ -1,0 +1,248 @@
+/** Registries that end their process, or that never end themselves: what they cost others, and for how long. */
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { IngestPool } from '../ingest/ingest-pool.ts';
+import {
+  configOf,
+  createSyncHarness,
+  ran,
+  request,
+  type SyncHarness,
+  suiteIngestPool,
+  TICK,
+} from '../testing/sync-harness.ts';
+
+const ingest = suiteIngestPool();
+const HOUR_MS = 3_600_000;
+const BETA = { ...TICK, registry: 'beta' };
+
+/** Runs that took the lease, and whose process was killed. */
+async function die(sync: SyncHarness, times: number, registry = 'alpha') {
+  for (let death = 0; death < times; death += 1) {
+    const wish = { kind: 'tick' } as const;
+    await sync.deps.runStore.acquire({ registry, owner: 'killed', ttlMs: 1, wish });
+    sync.clock.advance(1);
+  }
+}
+
+describe('a registry that ends its process', () => {
+  test('two deaths are bad luck', async () => {
+    const sync = createSyncHarness({ ingest });
+    await die(sync, 2);
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    expect(sync.status()?.startsWithoutFinish).toBe(0);
+  });
+
+  test('after three, the registry is not tried but waits, longer after each further death', async () => {
+    const sync = createSyncHarness({ ingest });
+    await die(sync, 3);
+    expect(ran(await sync.sync())).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'run-crashed' },
+    });
+    expect(sync.upstream.counts.fetches).toBe(0);
+    expect(sync.status()).toMatchObject({ phase: 'Failed', consecutiveFailures: 1 });
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
+
+    sync.clock.advance(5_000);
+    await die(sync, 1);
+    expect(ran(await sync.sync())).toMatchObject({ error: { code: 'run-crashed' } });
+    expect(sync.status()).toMatchObject({ consecutiveFailures: 2 });
+  });
+
+  test('however short its interval, it comes to be tried twice an hour at most', async () => {
+    const syncPolicy = { interval: '5s' };
+    const sync = createSyncHarness({ ingest, config: configOf({ name: 'alpha', syncPolicy }) });
+    await die(sync, 3);
+    const waitsMs: number[] = [];
+    for (let verdict = 0; verdict < 14; verdict += 1) {
+      const { error, finishedAt } = ran(await sync.sync());
+      waitsMs.push(Date.parse(error?.nextTryAt ?? '') - Date.parse(finishedAt));
+      sync.clock.advance(waitsMs.at(-1) ?? 0);
+      await die(sync, 1);
+    }
+    expect(waitsMs.slice(0, 4)).toEqual([5_000, 10_000, 20_000, 40_000]);
+    expect(waitsMs.at(4)).toBe(HOUR_MS / 2);
+    expect(waitsMs.at(-1)).toBe(HOUR_MS);
+  });
+
+  test('one that had failed otherwise before waits an interval at most, the first time', async () => {
+    const syncPolicy = { interval: '5s' };
+    const sync = createSyncHarness({ ingest, config: configOf({ name: 'alpha', syncPolicy }) });
+    sync.upstream.beforeFetch = () => Promise.reject(new Error('away'));
+    for (let failure = 0; failure < 20; failure += 1) await sync.sync(request());
+    await die(sync, 3);
+    const { error, finishedAt } = ran(await sync.sync());
+    expect(Date.parse(error?.nextTryAt ?? '') - Date.parse(finishedAt)).toBe(5_000);
+  });
+
+  test('a request waits as ticks do, unless it is forced', async () => {
+    const sync = createSyncHarness({ ingest });
+    await die(sync, 3);
+    await sync.sync();
+    expect(ran(await sync.sync(request()))).toMatchObject({
+      outcome: 'skipped',
+      reason: 'backing-off',
+      handledRequest: 1,
+    });
+    expect(ran(await sync.sync(request({ force: true })))).toMatchObject({ outcome: 'published' });
+  });
+
+  test('a try that survives ends it', async () => {
+    const sync = createSyncHarness({ ingest });
+    await die(sync, 3);
+    await sync.sync();
+    sync.clock.advance(5_000);
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    expect(sync.status()).toMatchObject({ phase: 'Complete', startsWithoutFinish: 0 });
+  });
+});
+
+describe('registries that have died together', () => {
+  /** Alpha is under way, until `end`. */
+  const startTwo = async (deaths: { alpha: number; beta: number }, options = {}) => {
+    const config = configOf({ name: 'alpha' }, { name: 'beta' });
+    const sync = createSyncHarness({ ingest, config, ...options });
+    await die(sync, deaths.alpha, 'alpha');
+    await die(sync, deaths.beta, 'beta');
+    const fetching = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    sync.upstream.beforeFetch = () => {
+      fetching.resolve();
+      return go.promise;
+    };
+    const alpha = sync.sync();
+    await fetching.promise;
+    sync.upstream.beforeFetch = () => {};
+    return { sync, alpha, end: go.resolve };
+  };
+
+  test('are not under way together: the other one waits, without a lease or a trace', async () => {
+    const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
+    const beta = sync.sync(BETA);
+    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('beta'));
+    expect(sync.status('beta')).toMatchObject({ phase: 'Pending', startsWithoutFinish: 2 });
+    expect(sync.status('beta')?.owner).toBeUndefined();
+    end();
+    expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
+    expect(ran(await beta)).toMatchObject({ outcome: 'published' });
+    expect(sync.state.of('beta').runs).toHaveLength(1);
+  });
+
+  test('a turn is passed on after a while', async () => {
+    const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 }, { turnMs: 50 });
+    expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
+    end();
+    expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
+  });
+
+  test.each([
+    { alpha: 2, beta: 0 },
+    { alpha: 0, beta: 2 },
+    { alpha: 1, beta: 1 },
+  ])('one that has not died twice waits for nobody, and nobody for it: %j', async (deaths) => {
+    const { sync, alpha, end } = await startTwo(deaths);
+    expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
+    end();
+    expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
+  });
+
+  test('none waits for one place while it holds the other', async () => {
+    const single = new IngestPool({ heavyRuns: 1 });
+    const config = configOf({ name: 'alpha' }, { name: 'beta' });
+    const sync = createSyncHarness({ ingest: single, config });
+    const heavy = single.slots.tryTake();
+    // Beta waits for the slot, and dies elsewhere meanwhile.
+    const beta = sync.sync(BETA);
+    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('beta'));
+    await die(sync, 2, 'beta');
+    await die(sync, 2, 'alpha');
+    const alpha = sync.sync();
+    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('alpha'));
+    heavy?.release();
+    expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
+    expect(ran(await beta)).toMatchObject({ outcome: 'published' });
+    await single.close();
+  });
+});
+
+describe('a run that waits for a place', () => {
+  const single = new IngestPool({ heavyRuns: 1 });
+  afterAll(() => single.close());
+
+  test('is enough of its registry: further ticks and requests do not wait beside it', async () => {
+    const sync = createSyncHarness({ ingest: single });
+    const slot = single.slots.tryTake();
+    const waiting = sync.sync();
+    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('alpha'));
+    expect(await sync.sync()).toEqual({ state: 'busy' });
+    expect(await sync.sync(request({ force: true }))).toEqual({ state: 'busy' });
+    slot?.release();
+    expect(ran(await waiting)).toMatchObject({ trigger: 'manual', handledRequest: 1 });
+    expect(sync.deps.processRuns.waiting.size).toBe(0);
+  });
+});
+
+describe('a run that hangs, and does not heed its signal', () => {
+  const single = new IngestPool({ heavyRuns: 1 });
+  afterAll(() => single.close());
+  const TIMED_OUT = { outcome: 'failed', error: { code: 'run-timeout' } };
+
+  const hanging = ({ quiet = false } = {}) => {
+    const sync = createSyncHarness({
+      ingest: single,
+      quiet,
+      config: configOf({ name: 'alpha', syncPolicy: { timeout: '3s' } }, { name: 'beta' }),
+    });
+    const end = Promise.withResolvers<void>();
+    return { sync, hang: () => end.promise, end: end.resolve };
+  };
+
+  test('fails at its time, frees its lease and its slot, and what it does later is refused', async () => {
+    const { sync, hang, end } = hanging();
+    sync.upstream.beforeFetch = hang;
+    expect(ran(await sync.sync())).toMatchObject(TIMED_OUT);
+    expect(sync.status()?.owner).toBeUndefined();
+    sync.upstream.beforeFetch = () => {};
+    expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
+    end();
+    await vi.waitFor(() => expect(sync.deps.processRuns.stragglers.has('alpha')).toBe(false));
+    expect(await sync.served()).toBeUndefined();
+    expect(sync.state.of('alpha')).toMatchObject({ runs: [TIMED_OUT] });
+  });
+
+  test('is not begun again while it hangs, and is when it has ended', async () => {
+    const { sync, hang, end } = hanging();
+    sync.upstream.beforeFetch = hang;
+    await sync.sync();
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      expect(ran(await sync.sync(request()))).toMatchObject(TIMED_OUT);
+    }
+    expect(sync.upstream.counts.fetches).toBe(1);
+    sync.upstream.beforeFetch = () => {};
+    end();
+    await vi.waitFor(() => expect(sync.deps.processRuns.stragglers.has('alpha')).toBe(false));
+    expect(ran(await sync.sync(request()))).toMatchObject({ outcome: 'published' });
+  });
+
+  test.each([{ quiet: false }, { quiet: true }])('in its cheap check: %j', async (options) => {
+    const { sync, hang } = hanging(options);
+    await sync.sync();
+    sync.upstream.beforeProbe = hang;
+    expect(ran(await sync.sync())).toMatchObject(TIMED_OUT);
+    expect(sync.upstream.counts.probes).toBe(1);
+  });
+
+  test('is interrupted by a stop', async () => {
+    const { sync, hang } = hanging();
+    const fetching = Promise.withResolvers<void>();
+    sync.upstream.beforeFetch = () => {
+      fetching.resolve();
+      return hang();
+    };
+    const stop = new AbortController();
+    const result = sync.sync(TICK, stop.signal);
+    await fetching.promise;
+    stop.abort();
+    expect(ran(await result)).toMatchObject({ outcome: 'interrupted' });
+  });
+});

@@ -1,2 +1,0 @@
-export { Git, type GitOptions } from './git.ts';
-export { GitSource } from './git-source.ts';

@@ -1,8 +1,0 @@
-/** A thread that compresses, one small thing after the other, for as long as it lives. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { compress } from '../snapshot/zstd.ts';
-import { type EndLock, respect } from '../undisturbed.ts';
-
-respect(workerData as EndLock);
-parentPort?.postMessage('begun');
-for (;;) compress('a little');
