@@ -12,7 +12,6 @@ import type { Acquisition, Finished, Renewal, RunEnding, RunStore, Wish } from '
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
-import { namingKeys } from './store-errors.ts';
 
 /** How many runs the log of a registry keeps. */
 const RUNS_KEPT = 500;
@@ -46,7 +45,7 @@ const TOKEN_FIELDS: readonly string[] = ['term', 'owner', 'leaseUntil', 'startsW
 
 /** Leases and what they fence, on Redis: one script for each promise, all time from Redis's clock. */
 export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): RunStore {
-  return namingKeys<RunStore>(redis, {
+  return {
     async acquire({ registry, owner, ttlMs, wish }): Promise<Acquisition> {
       const reply = await acquireScript(
         redis,
@@ -92,7 +91,7 @@ export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): R
       );
       return reply === 1;
     },
-  });
+  };
 
   async function renew({ registry, term, owner }: Lease, ttlMs: number): Promise<Renewal> {
     const reply = await renewScript(
