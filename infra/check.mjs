@@ -1,7 +1,16 @@
 // Runs every check, or those that are named: node infra/check.mjs lint types
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -11,21 +20,29 @@ process.chdir(ROOT);
 // The Node that the clone was set up with comes first, for the tools and for what they start.
 process.env.PATH = `${join(ROOT, 'node_modules/.bin')}${delimiter}${process.env.PATH}`;
 process.env.TURBO_TELEMETRY_DISABLED = '1';
+// Hundreds of processes load the same modules: each is compiled once.
+process.env.NODE_COMPILE_CACHE = join(ROOT, '.cache/compiled');
 
 const COLORS = process.stdout.isTTY ? 'force' : 'off';
 const CHECKS = {
-  lint: () => command(`biome ci --error-on-warnings --max-diagnostics=100 --colors=${COLORS}`),
+  lint,
   // turbo wants pnpm on the PATH.
   types: () =>
     command(
-      'npx -y --prefer-offline -p pnpm@12.21.0 -- turbo run typecheck --continue --output-logs=errors-only',
+      ...'npx -y --prefer-offline -p pnpm@12.21.0 -- turbo run typecheck --continue'.split(' '),
+      '--output-logs=errors-only',
     ),
-  dependencies: () => command('node infra/check-dependencies.mjs'),
+  dependencies: () => command('node', 'infra/check-dependencies.mjs'),
   unused: () => command('knip'),
-  unit: () => tests('unit'),
-  redis: () => tests('redis'),
-  e2e: () => tests('e2e'),
+  unit: () => tests('unit', ['--project', 'unit']),
+  redis: () => tests('redis', ['--project', 'redis']),
+  e2e: () => tests('e2e', ['--project', 'e2e']),
+  chaos: () => tests('chaos', ['--project', 'chaos']),
+  'without-data': withoutData,
 };
+// A clone that has no real data has run its tests without it already.
+const ONLY_IN_CI = ['without-data'];
+const ALL = Object.keys(CHECKS).filter((name) => process.env.CI || !ONLY_IN_CI.includes(name));
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(CHECKS, name));
@@ -34,7 +51,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 mkdirSync(REPORTS, { recursive: true });
-const results = (names.length > 0 ? names : Object.keys(CHECKS)).map(check);
+const results = (names.length > 0 ? names : ALL).map(check);
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.reduce((sum, result) => sum + result.failed, 0);
 const summary = `${passed} passed, ${failed} failed`;
@@ -54,15 +71,45 @@ function check(name) {
   return { name, ...counts, seconds: Math.round((Date.now() - startedAt) / 1000) };
 }
 
-function command(line) {
-  return run(line.split(' ')) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+function lint() {
+  const biome = ['biome', 'ci', '--error-on-warnings', '--max-diagnostics=100'];
+  biome.push(`--colors=${COLORS}`);
+  // Below some hidden folders, such as .cache, Biome 2.6 finds no package.json, and no setting changes that.
+  // There it is shown the clone by another path.
+  if (!ROOT.split(sep).some((folder) => folder.startsWith('.'))) return command(...biome);
+  const folder = mkdtempSync(join(tmpdir(), 'syncline-lint-'));
+  const link = join(folder, 'clone');
+  symlinkSync(ROOT, link);
+  try {
+    return command(...biome, `--config-path=${link}`, link);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
-function tests(project) {
-  const report = join(REPORTS, `${project}.json`);
+function command(...words) {
+  return run(words) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+}
+
+/** Runs the tests that use the real data once more, as in a clone that has none beside it. */
+function withoutData() {
+  process.env.SYNCLINE_TEST_DATA = join(ROOT, '.cache/no-data');
+  const files = ['apps', 'packages', 'test'].flatMap((folder) =>
+    readdirSync(folder, { recursive: true })
+      .filter((file) => file.endsWith('.test.ts') && !file.includes('node_modules'))
+      .map((file) => join(folder, file)),
+  );
+  const using = files.filter((file) =>
+    /SYNCLINE_TEST_DATA|NO_REAL_DATA/.test(readFileSync(file, 'utf8')),
+  );
+  return tests('without-data', using);
+}
+
+function tests(name, args) {
+  const report = join(REPORTS, `${name}.json`);
   rmSync(report, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const status = run(['vitest', 'run', '--project', project, ...reporters]);
+  const status = run(['vitest', 'run', ...args, ...reporters]);
   const { passed, failed } = countTests(report);
   // A run can fail without a failed test: on an unhandled rejection, or where there is no test at all.
   return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };

@@ -6,10 +6,10 @@ import { DEFAULT_PLAN, type Plan, SABOTAGED, SABOTAGES } from './plan.ts';
 import { runChaos } from './run-chaos.ts';
 import { summarize } from './summary.ts';
 
-const TEST_TIMEOUT_MS = 240_000;
+/** The figures that are promised are for a machine that does nothing else; `npm run chaos` has them. */
+const LIMITS = { lateMs: 200_000, recoveryMs: 200_000, quietAfterMs: 20_000, removalMs: 100_000 };
 
-async function play(changes: Partial<Plan>) {
-  // Of its own: of tests that run side by side, none knows which of them it is.
+async function play(changes: Partial<Plan>, limits = {}) {
   await using lifetime = new AsyncDisposableStack();
   const directory = path.join(await temporaryDirectory(lifetime), 'history');
   const { history, broken } = await runChaos({
@@ -23,6 +23,7 @@ async function play(changes: Partial<Plan>) {
       faults: [],
       ...changes,
     },
+    limits,
     directory,
     lifetime,
     log: () => {},
@@ -30,11 +31,9 @@ async function play(changes: Partial<Plan>) {
   return { history, broken };
 }
 
-// They wait more than they work: side by side.
-test.concurrent(
-  'processes are killed and frozen, Redis and the network too, and all that is promised holds',
-  async () => {
-    const { history, broken } = await play({
+test('processes are killed and frozen, Redis and the network too, and all that is promised holds', async () => {
+  const { history, broken } = await play(
+    {
       // So that there is always a run to be hurt.
       slowEvery: 1,
       faults: [
@@ -46,24 +45,20 @@ test.concurrent(
         { atMs: 9_000, fault: 'fill-memory' },
         { atMs: 10_000, fault: 'kill-worker' },
       ],
-    });
-    expect(broken.map((violation) => formatViolation(violation, history))).toEqual([]);
-    // They bit.
-    const summary = summarize(history);
-    expect(Object.values(summary.faults)).toEqual([1, 1, 1, 1, 1, 1, 1]);
-    expect(summary.takeovers).toBeGreaterThan(0);
-    expect(summary.requestsAcknowledged).toBeGreaterThan(0);
-    expect(summary.snapshotsRead).toBeGreaterThan(0);
-  },
-  TEST_TIMEOUT_MS,
-);
+    },
+    LIMITS,
+  );
+  expect(broken.map((violation) => formatViolation(violation, history))).toEqual([]);
+  // They bit.
+  const summary = summarize(history);
+  expect(Object.values(summary.faults)).toEqual([1, 1, 1, 1, 1, 1, 1]);
+  expect(summary.takeovers).toBeGreaterThan(0);
+  expect(summary.requestsAcknowledged).toBeGreaterThan(0);
+  expect(summary.snapshotsRead).toBeGreaterThan(0);
+});
 
-test.concurrent.for(SABOTAGES)(
-  'processes that do without the %s are found out',
-  { timeout: TEST_TIMEOUT_MS },
-  async (sabotage) => {
-    const { rule, plan } = SABOTAGED[sabotage];
-    const { broken } = await play({ workers: 2, schedulers: 1, apis: 1, ...plan, sabotage });
-    expect([...new Set(broken.map((violation) => violation.rule))]).toContain(rule);
-  },
-);
+test.for(SABOTAGES)('processes that do without the %s are found out', async (sabotage) => {
+  const { rule, plan } = SABOTAGED[sabotage];
+  const { broken } = await play({ workers: 2, schedulers: 1, apis: 1, ...plan, sabotage });
+  expect([...new Set(broken.map((violation) => violation.rule))]).toContain(rule);
+});

@@ -46,7 +46,6 @@ const ENTRIES: Readonly<Record<Role, string>> = {
 };
 /** As long as whoever watches over processes may take to see that one has ended. */
 const REPLACED_AFTER_MS = 1_000;
-const STARTED_WITHIN_MS = 60_000;
 
 /** The processes of the system under test. */
 export class Fleet {
@@ -136,7 +135,6 @@ export class Fleet {
     // Redis may be away when it is started; it is one of ours all the same.
     await until(() => process.output.logs.length > 0 || !process.running, {
       what: `the first words of ${name}`,
-      timeoutMs: STARTED_WITHIN_MS,
     });
     return process;
   }

@@ -48,6 +48,8 @@ export interface Plan {
   readonly requests: 'any' | 'each' | 'none';
   /** Of how many answers of the upstream one takes long. */
   readonly slowEvery: number;
+  /** How long the first syncs may take, before anything is done to the system. */
+  readonly firstSyncsMs: number;
   /** How long it may take until all that was asked for is answered. */
   readonly settleMs: number;
   /** Takes out something that all rests on: the checker must see it. */
@@ -60,8 +62,9 @@ export const DEFAULT_PLAN = {
   seldom: 5,
   requests: 'any',
   slowEvery: 4,
-  // More than a job costs that a worker has taken and not heard of: 40 s, until it is another one's.
-  settleMs: 120_000,
+  // Against hanging only.
+  firstSyncsMs: 300_000,
+  settleMs: 300_000,
 } as const;
 
 export const SABOTAGES = ['fence', 'lease', 'sweep', 'watchdog'] as const;
@@ -76,8 +79,11 @@ export const SABOTAGED = {
     rule: 'I2',
     plan: { durationMs: 5_000, faults: [{ atMs: 500, fault: 'pause-worker' }], slowEvery: 1 },
   },
-  // Runs displace each other until they count as crashed, and wait: nothing settles by then.
-  lease: { rule: 'I1', plan: { durationMs: 5_000, faults: [], settleMs: 10_000 } },
+  // Runs displace each other until they count as crashed, and wait: nothing settles.
+  lease: {
+    rule: 'I1',
+    plan: { durationMs: 5_000, faults: [], firstSyncsMs: 10_000, settleMs: 10_000 },
+  },
   sweep: {
     rule: 'recovery',
     plan: {

@@ -18,6 +18,7 @@ import { Fleet } from './fleet.ts';
 import { type Broken, checkHistory } from './history/check.ts';
 import { type History, readHistory } from './history/history.ts';
 import { openHistory } from './history/recorder.ts';
+import type { Limits } from './history/violation.ts';
 import { Injector } from './injector.ts';
 import { type Plan, randomFrom } from './plan.ts';
 import type { ClientProcessOptions } from './processes/client.ts';
@@ -35,10 +36,11 @@ const ROW_COUNT = 95;
 const UPSTREAM_DELAY_MS = 100;
 const LONG_UPSTREAM_DELAY_MS = 1_500;
 const NEW_STATE_EVERY_MS = 700;
-const FIRST_SYNCS_WITHIN_MS = 60_000;
 
 export interface ChaosOptions {
   readonly plan: Plan;
+  /** Over the figures that are promised. */
+  readonly limits?: Partial<Limits>;
   /** Where the histories are kept. */
   readonly directory: string;
   readonly lifetime: Lifetime;
@@ -128,7 +130,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     see(unsettled);
     return unsettled === undefined;
   };
-  await until(isSettled, { what: 'the first syncs', timeoutMs: FIRST_SYNCS_WITHIN_MS }).catch(
+  await until(isSettled, { what: 'the first syncs', timeoutMs: plan.firstSyncsMs }).catch(
     (error: unknown) => {
       // Without leases runs displace each other until they count as crashed; that is for the checker to find.
       if (plan.sabotage === undefined) throw error;
@@ -181,7 +183,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 
   const history = await readHistory(directory);
   // It has settled: whatever is not answered by now never will be.
-  const broken = checkHistory(history, { intervalMs, answerMs: 0 });
+  const broken = checkHistory(history, { intervalMs, answerMs: 0, ...options.limits });
   return { history, broken };
 }
 

@@ -65,7 +65,7 @@ export async function startSingleStore(lifetime: Lifetime): Promise<Store> {
 /** As long as a primary may be away before it is replaced. */
 const DOWN_AFTER_MS = 1_500;
 const LAG_MS = 1_500;
-const SETTLED_WITHIN_MS = 150_000;
+const SETTLED_WITHIN_MS = 300_000;
 
 /** A primary, its replica and a sentinel. */
 export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {

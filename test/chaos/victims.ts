@@ -9,7 +9,7 @@ const WAIT_FOR_WORK_MS = 6_000;
 const LONG_RUN_MS = 250;
 const LOOK_EVERY_MS = 20;
 /** Whatever is being done takes less. */
-const WAIT_FOR_OTHER_MS = 180_000;
+const WAIT_FOR_OTHER_MS = 300_000;
 
 export interface VictimsOptions {
   readonly fleet: Fleet;

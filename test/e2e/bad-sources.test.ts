@@ -45,9 +45,7 @@ async function startAll() {
   return { system, cases, upstream };
 }
 
-test('sources that go bad in every way cost themselves, and nothing else', {
-  timeout: 120_000,
-}, async () => {
+test('sources that go bad in every way cost themselves, and nothing else', async () => {
   const { system, cases, upstream } = await startAll();
   const { client } = system;
   const residentMbBefore = await residentMb(system);
@@ -138,7 +136,7 @@ async function expectMended(
 
 /** Asks for a sync, and gives the run that answers. */
 async function syncNow(client: ApiClient, name: string): Promise<Run> {
-  const answer = await client.post(`/v1/registries/${name}/sync`, { wait: 50 });
+  const answer = await client.post(`/v1/registries/${name}/sync`, { wait: 600 });
   expect(answer, name).toMatchObject({ status: 200 });
   return runSchema.parse(answer.body);
 }

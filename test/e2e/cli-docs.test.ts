@@ -13,7 +13,6 @@ import {
   writeConfig,
 } from '../support/index.ts';
 
-const START_TIMEOUT_MS = 60_000;
 /** Where the pages ask the api. */
 const SHOWN_API = 'http://127.0.0.1:8080';
 
@@ -106,7 +105,7 @@ async function start() {
   const env = { REDIS_URL: redis.url, PORT: String(port) };
   const launch = async (name: string) => {
     const started = await startProcess({ name, entry: PROGRAMS.cli, args: [name], env, directory });
-    await started.waitForLog(({ msg }) => msg === 'started', { timeoutMs: START_TIMEOUT_MS });
+    await started.waitForLog(({ msg }) => msg === 'started');
     return started;
   };
   await launch('scheduler');
@@ -144,7 +143,6 @@ async function untilSettled(redisUrl: string): Promise<void> {
     const phaseOf = () => client.hget(`syncline:{${name}}:status`, 'phase');
     await until(async () => (await phaseOf()) === phase, {
       what: `${name} to be ${phase}`,
-      timeoutMs: START_TIMEOUT_MS,
     });
   }
 }

@@ -21,7 +21,7 @@ import { createSynclineClient } from '@syncline/client';
 const client = createSynclineClient({ redis: process.env.REDIS_URL, prefix: process.env.SYNCLINE_PREFIX });
 const status = await client.getStatus('source');
 const { request } = await client.requestSync('source');
-const run = await client.waitForRun('source', request, { timeoutMs: 10_000 });
+const run = await client.waitForRun('source', request, { timeoutMs: 120_000 });
 const error = await client.getStatus('nobody').catch(({ name, code }) => ({ name, code }));
 await client.close();
 console.log(JSON.stringify({ phase: status.phase, outcome: run?.outcome, error }));

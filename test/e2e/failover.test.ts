@@ -51,7 +51,7 @@ test('when the primary is killed, the api reads on, and then all goes on at the 
 
   expect(await client.sync('upstream')).toMatchObject({ trigger: 'manual', outcome: 'unchanged' });
   const { request } = await library.requestSync('file');
-  expect(await library.waitForRun('file', request, { timeoutMs: 30_000 })).toBeDefined();
+  expect(await library.waitForRun('file', request, { timeoutMs: 120_000 })).toBeDefined();
   expect((await client.post('/v1/registries/file/suspend', { note: 'looking' })).status).toBe(200);
   const cli = await startProcess({
     name: 'syncline status',

@@ -21,6 +21,7 @@ test('the api and the workers have metrics of what has happened', async () => {
       { name: 'missing', file: { path: `${path}.missing` } },
     ],
   };
+  const startedAtMs = performance.now();
   const system = await startSystem({ config, env: OPS_ENV });
   const { client } = system;
   await untilComplete(client, 'walked');
@@ -63,8 +64,9 @@ test('the api and the workers have metrics of what has happened', async () => {
 
   const api = await readMetrics(system.apiUrl);
   expectNames(api, ['syncline_build_info', 'process_cpu_seconds_total']);
-  expect(sumOf(api, 'syncline_registry_age_seconds', 'registry="walked"')).toBeGreaterThan(0);
-  expect(sumOf(api, 'syncline_registry_age_seconds', 'registry="walked"')).toBeLessThan(60);
+  const age = sumOf(api, 'syncline_registry_age_seconds', 'registry="walked"');
+  expect(age).toBeGreaterThan(0);
+  expect(age).toBeLessThan((performance.now() - startedAtMs) / 1_000 + 1);
   const counted = 'syncline_http_request_duration_seconds_count';
   expect(sumOf(api, counted, 'method="POST"', 'status="202"')).toBe(1);
   expect(sumOf(api, counted, 'method="GET"', 'status="200"')).toBeGreaterThan(3);

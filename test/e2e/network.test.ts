@@ -61,6 +61,7 @@ async function serveFile(token: string) {
 test('a file behind a URL is asked for with its token, and sent again only when it has changed', async () => {
   const file = await serveFile(SECRET);
   file.text = JSON.stringify({ servers: ROWS.slice(0, 100), metadata: {} });
+  const timesSent = () => file.statuses.filter((status) => status === 200).length;
   const tokenFile = path.join(await temporaryDirectory(testLifetime), 'token');
   await writeFile(tokenFile, 'not yet the right one');
   const config = {
@@ -93,10 +94,11 @@ test('a file behind a URL is asked for with its token, and sent again only when 
     versionCount: 100,
   });
   expect(await client.sync('remote')).toMatchObject({ outcome: 'unchanged' });
-  expect(file.statuses.slice(-2)).toEqual([200, 304]);
+  expect(timesSent()).toBe(1);
+  expect(file.statuses).toContain(304);
   file.text = JSON.stringify({ servers: ROWS, metadata: {} });
   expect(await client.sync('remote')).toMatchObject({ outcome: 'published', diff: { added: 30 } });
-  expect(file.statuses.slice(-2)).toEqual([304, 200]);
+  expect(timesSent()).toBe(2);
 
   const redis = connect(system.redisUrl);
   const keys = await redis.keys('*');

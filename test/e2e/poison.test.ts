@@ -47,8 +47,7 @@ function supervise(startWorker: () => Promise<ProcessHandle>) {
   supervising.catch(() => {});
   return {
     /** Waits for the death of that number, from 1, and says when it was. */
-    death: (number: number) =>
-      until(() => deathsAtMs[number - 1], { what: `death ${number}`, timeoutMs: 60_000 }),
+    death: (number: number) => until(() => deathsAtMs[number - 1], { what: `death ${number}` }),
     async [Symbol.asyncDispose]() {
       isOver = true;
       if (worker?.running) await worker.kill();

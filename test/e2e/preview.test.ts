@@ -27,7 +27,7 @@ function fileRegistry(file: string, settings: object = {}): ConfigInput {
 }
 
 async function previewOf({ client }: System, name: string, body: object = {}): Promise<Preview> {
-  const answer = await client.post(`/v1/registries/${name}/preview`, { wait: 30, ...body });
+  const answer = await client.post(`/v1/registries/${name}/preview`, { wait: 600, ...body });
   expect(answer).toMatchObject({ status: 200 });
   return previewSchema.parse(answer.body);
 }

@@ -73,7 +73,7 @@ describe('a sync that is asked for', () => {
     const client = createSynclineClient({ redis: system.redisUrl, prefix: system.prefix });
     testLifetime.defer(() => client.close());
     const { request } = await client.requestSync('asked');
-    const run = await client.waitForRun('asked', request, { timeoutMs: 10_000 });
+    const run = await client.waitForRun('asked', request, { timeoutMs: 120_000 });
     expect(before).not.toContain(run?.id);
     expectRequested(run);
     expect(await system.client.runs('asked')).toContainEqual(run);

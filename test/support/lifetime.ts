@@ -5,8 +5,8 @@ export interface Lifetime {
   defer(end: () => Promise<void> | void): void;
 }
 
-/** How long one end may take: a process is given time to stop before it is killed. */
-const END_TIMEOUT_MS = 60_000;
+/** How long one end may take. Against hanging only. */
+const END_TIMEOUT_MS = 300_000;
 
 /** Ends with the test that is running. Outside a test, registering throws. */
 export const testLifetime: Lifetime = {

@@ -66,7 +66,7 @@ test('kills what is still there at the end, and fails where something is left be
     console.log(JSON.stringify({ level: 'info', msg: 'spawned', pid: child.pid }));
     setInterval(() => {}, 1000);
   `);
-  const running = await startProcess({ name: 'parent', entry, lifetime });
+  const running = await startProcess({ name: 'parent', entry, lifetime, graceMs: 500 });
   const { pid } = await running.waitForLog(({ msg }) => msg === 'spawned');
   await expect(ends[0]?.()).rejects.toThrow(`parent left behind ${pid} (sleep 300)`);
   expect(running.running).toBe(false);

@@ -6,6 +6,7 @@ import { type Lifetime, testLifetime } from './lifetime.ts';
 import { failOnLeaks, killIfThere, TAG_VARIABLE } from './processes/leaks.ts';
 import { collectOutput, type LogLine, type Output } from './processes/output.ts';
 import { nodeBinary, projectRoot } from './project.ts';
+import { WAITING_MS } from './until.ts';
 
 export type { LogLine } from './processes/output.ts';
 
@@ -22,6 +23,8 @@ export interface StartProcessOptions {
   /** Where it runs; by default the project's root. */
   readonly directory?: string;
   readonly lifetime?: Lifetime;
+  /** How long what it has started may outlive it before that counts as left behind. */
+  readonly graceMs?: number;
 }
 
 /** How a process ended: one of the two is null. */
@@ -32,7 +35,6 @@ export interface Exit {
 
 export interface WaitOptions {
   readonly what?: string;
-  readonly timeoutMs?: number;
 }
 
 /** A process of the system under test. */
@@ -45,7 +47,7 @@ export interface ProcessHandle {
   /**
    * The first log line, from the very beginning, that the predicate takes.
    *
-   * @throws when the time (45 s by default) is up or the process ends, with what it printed last
+   * @throws when the process ends, or after {@link WAITING_MS}, with what it printed last
    */
   waitForLog(predicate: (line: LogLine) => boolean, options?: WaitOptions): Promise<LogLine>;
   /** Sends a signal, SIGKILL by default, and waits for the end. */
@@ -101,7 +103,7 @@ export async function startProcess(options: StartProcessOptions): Promise<Proces
   lifetime.defer(async () => {
     if (isRunning()) child.kill('SIGKILL');
     // What it has left behind may hold its output open: `exited` would not come.
-    await failOnLeaks(tag, name);
+    await failOnLeaks(tag, { startedBy: name, graceMs: options.graceMs });
     await exited;
   });
 
@@ -137,7 +139,7 @@ interface WaitForLogOptions extends WaitOptions {
 }
 
 async function waitForLog(options: WaitForLogOptions): Promise<LogLine> {
-  const { name, output, exited, predicate, what = String(predicate), timeoutMs = 45_000 } = options;
+  const { name, output, exited, predicate, what = String(predicate) } = options;
   const { promise, resolve, reject } = Promise.withResolvers<LogLine>();
   const fail = (how: string) =>
     reject(new Error(`${name} ${how} before it logged ${what}; its last lines:\n${output.tail()}`));
@@ -149,7 +151,7 @@ async function waitForLog(options: WaitForLogOptions): Promise<LogLine> {
     }
   };
   const unsubscribe = output.onLine(look);
-  const timer = setTimeout(() => fail(`had ${timeoutMs} ms`), timeoutMs);
+  const timer = setTimeout(() => fail(`had ${WAITING_MS} ms`), WAITING_MS);
   look();
   exited.then(({ code, signal }) => fail(`ended with ${signal ?? code}`), reject);
   try {

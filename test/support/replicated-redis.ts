@@ -158,7 +158,7 @@ export async function startReplicatedRedis(
           see({ primary: primary.port, role });
           return role === 'master' && primary;
         },
-        { what: `another node than ${old.port} to be the primary`, timeoutMs: 45_000 },
+        { what: `another node than ${old.port} to be the primary` },
       ),
   };
 }

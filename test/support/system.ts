@@ -55,9 +55,6 @@ export interface StartOptions {
   readonly nodeArgs?: readonly string[];
 }
 
-/** Where many start at once on a busy machine, compiling alone takes its time. */
-const START_TIMEOUT_MS = 40_000;
-
 /** Starts the whole system. All of it ends with the test, and its keys are deleted. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const { lifetime = testLifetime, schedulers = 1, workers = 2, awaitReady = true } = options;
@@ -87,7 +84,6 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     });
     await started.waitForLog(({ msg }) => msg === 'started', {
       what: 'that it has started',
-      timeoutMs: START_TIMEOUT_MS,
     });
     return started;
   };
@@ -126,6 +122,6 @@ export async function waitUntilReady(client: ApiClient): Promise<void> {
       see({ status, body });
       return status === 200;
     },
-    { what: `readiness of ${client.url}`, timeoutMs: 60_000 },
+    { what: `readiness of ${client.url}` },
   );
 }

@@ -3,6 +3,7 @@ import { until } from './until.ts';
 
 export interface UntilRegistryOptions {
   readonly what?: string;
+  /** As of {@link until}. */
   readonly timeoutMs?: number;
 }
 
@@ -11,7 +12,7 @@ export function untilRegistry(
   client: ApiClient,
   name: string,
   isSo: (registry: Registry) => boolean,
-  { what = `${name} to be so that ${isSo}`, timeoutMs = 45_000 }: UntilRegistryOptions = {},
+  { what = `${name} to be so that ${isSo}`, ...limit }: UntilRegistryOptions = {},
 ): Promise<Registry> {
   return until(
     async (see) => {
@@ -19,7 +20,7 @@ export function untilRegistry(
       see(registry);
       return isSo(registry) && registry;
     },
-    { what, timeoutMs },
+    { what, ...limit },
   );
 }
 
@@ -40,7 +41,7 @@ export function untilRun(
   client: ApiClient,
   name: string,
   isWanted: (run: RunOfApi) => boolean,
-  { what = `a run of ${name} that ${isWanted}`, timeoutMs = 45_000 }: UntilRegistryOptions = {},
+  { what = `a run of ${name} that ${isWanted}`, ...limit }: UntilRegistryOptions = {},
 ): Promise<RunOfApi> {
   return until(
     async (see) => {
@@ -48,6 +49,6 @@ export function untilRun(
       see(runs.slice(0, 3));
       return runs.find(isWanted);
     },
-    { what, timeoutMs },
+    { what, ...limit },
   );
 }

@@ -2,10 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 const POLL_INTERVAL_MS = 25;
+/** Against hanging only: longer than anything takes on a machine that does ten other things. */
+export const WAITING_MS = 120_000;
 
 export interface UntilOptions {
   /** What is awaited, to end the sentence "timed out waiting for …". */
   readonly what: string;
+  /** By default {@link WAITING_MS}. Shorter only where it is to run out. */
   readonly timeoutMs?: number;
 }
 
@@ -16,11 +19,11 @@ export type See = (seen: unknown) => void;
  * Asks `probe` again and again until it gives something other than `undefined`, `null` or `false`,
  * and returns that. A probe that throws counts as "not yet".
  *
- * @throws after `timeoutMs` (30 s by default), saying what was awaited and what was last seen
+ * @throws after `timeoutMs`, saying what was awaited and what was last seen
  */
 export async function until<Value>(
   probe: (see: See) => Promise<Value> | Value,
-  { what, timeoutMs = 30_000 }: UntilOptions,
+  { what, timeoutMs = WAITING_MS }: UntilOptions,
 ): Promise<Exclude<Value, undefined | null | false>> {
   const deadline = performance.now() + timeoutMs;
   let last = 'nothing: the probe has not returned';

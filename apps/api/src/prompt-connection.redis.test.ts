@@ -5,7 +5,7 @@ import { startRedisServer, until } from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
 
 function connectPromptly(url: string) {
-  const redis = connectRedis({ url, manner: 'prompt', commandTimeoutMs: 300, onError: () => {} });
+  const redis = connectRedis({ url, manner: 'prompt', commandTimeoutMs: 2_000, onError: () => {} });
   onTestFinished(() => redis.disconnect());
   return redis;
 }

@@ -15,7 +15,7 @@ test('threads that compress all the time can be ended, and the process lives', a
     return thread.terminate();
   };
   for (let round = 0; round < 40; round += 1) expect(await endOne()).toBe(1);
-}, 60_000);
+});
 
 test('a thread that is not ended by others works as if there were no lock', () => {
   expect(undisturbed(() => 'done')).toBe('done');

@@ -59,7 +59,6 @@ async function fetchOnly(endpoint: string, lifetime: Lifetime): Promise<Measured
   });
   const line = await measured.process.waitForLog(({ msg }) => msg === 'fetched', {
     what: 'that it has fetched all',
-    timeoutMs: 120_000,
   });
   await measured.process.exited;
   return { tookMs: fetchedSchema.parse(line).tookMs, usage: await measured.finish() };

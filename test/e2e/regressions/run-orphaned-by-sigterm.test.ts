@@ -71,7 +71,7 @@ test('the only worker is told to stop in two runs: it ends the one, gives back t
   expect(before.handled).toBeLessThan(before.requested);
   await system.start('worker', { name: 'worker-next' });
   const isLater = ({ term }: { term: string }) => Number(term) > Number(interrupted.term);
-  expect(await untilRun(client, 'hanging', isLater, { timeoutMs: 10_000 })).toMatchObject({
+  expect(await untilRun(client, 'hanging', isLater)).toMatchObject({
     outcome: 'published',
     trigger: 'manual',
     handledRequest: before.requested,

@@ -69,6 +69,6 @@ async function untilSchedules(
       see(`${jobs.length} schedules, of which ${fire} will fire`);
       return fire === names.length && jobs.length === names.length;
     },
-    { what: `${names.length} schedules`, timeoutMs: 20_000 },
+    { what: `${names.length} schedules` },
   );
 }

@@ -3,7 +3,7 @@ import { until } from '../until.ts';
 
 /** Set for each process that a test starts, and inherited by whatever that one starts. */
 export const TAG_VARIABLE = 'SYNCLINE_TEST_PROCESS';
-const GRACE_MS = 3_000;
+const GRACE_MS = 30_000;
 
 interface Found {
   readonly pid: number;
@@ -16,9 +16,12 @@ interface Found {
  *
  * @throws naming them, so that the test fails
  */
-export async function failOnLeaks(tag: string, startedBy: string): Promise<void> {
+export async function failOnLeaks(
+  tag: string,
+  { startedBy, graceMs = GRACE_MS }: { startedBy: string; graceMs?: number | undefined },
+): Promise<void> {
   try {
-    await until(() => taggedProcesses(tag).length === 0, { what: 'the end', timeoutMs: GRACE_MS });
+    await until(() => taggedProcesses(tag).length === 0, { what: 'the end', timeoutMs: graceMs });
   } catch {
     const leaked = taggedProcesses(tag);
     for (const { pid } of leaked) killIfThere(pid);

@@ -17,9 +17,6 @@ import {
 import { beforeAll, describe, expect, test } from 'vitest';
 import { startSyncline, syncline, synclineApart } from '../testing/syncline.ts';
 
-/** Each command is a process of its own, and each test runs several. */
-const TIMEOUT_MS = 60_000;
-
 const ROWS = generateRows({ count: 12 });
 
 /** Scheduler and worker as `syncline` starts them, on two registries: one that is there, one that is not. */
@@ -52,7 +49,6 @@ async function startSystem(lifetime: ReturnType<typeof suiteLifetime>) {
   const untilPhase = (name: string, phase: string) =>
     until(async () => (await read(name)).status.phase === phase, {
       what: `${name} to be ${phase}`,
-      timeoutMs: TIMEOUT_MS / 2,
     });
   const read = async (name: string) => {
     const found = (await reader.readMany([name])).registries.get(name);
@@ -70,14 +66,14 @@ async function startSystem(lifetime: ReturnType<typeof suiteLifetime>) {
   };
 }
 
-describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
+describe('on a system that runs', () => {
   const lifetime = suiteLifetime();
   let system: Awaited<ReturnType<typeof startSystem>>;
   beforeAll(async () => {
     system = await startSystem(lifetime);
     await system.untilPhase('local', 'Complete');
     await system.untilPhase('missing', 'Failed');
-  }, TIMEOUT_MS);
+  });
 
   test('status shows a table, the details of one registry, or JSON', async () => {
     const table = await system.run('status');
@@ -236,7 +232,6 @@ describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
     const sees = (note: string) =>
       until(() => watching.output.lines.some((line) => line.includes(note)), {
         what: note,
-        timeoutMs: TIMEOUT_MS / 2,
       });
     await sees('"note":null');
     await system.run('suspend', 'local', '--note', 'watched');
@@ -246,9 +241,7 @@ describe('on a system that runs', { timeout: TIMEOUT_MS }, () => {
   });
 });
 
-test('without a Redis that is known, commands say so and end with 2', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test('without a Redis that is known, commands say so and end with 2', async () => {
   const directory = await temporaryDirectory();
   for (const command of ['status', 'worker']) {
     expect(await syncline([command], { directory })).toEqual({
@@ -258,9 +251,7 @@ test('without a Redis that is known, commands say so and end with 2', {
   }
 });
 
-test('a Redis that is away is said to be, and no password with it', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test('a Redis that is away is said to be, and no password with it', async () => {
   const redis = await startRedisServer();
   await redis.stop();
   const REDIS_URL = redis.url.replace('redis://', 'redis://user:hunter2@');

@@ -15,7 +15,6 @@ import {
 } from '@syncline/test/support';
 import { beforeAll, describe, expect, test } from 'vitest';
 
-const TIMEOUT_MS = 60_000;
 const HELD = 'abcdef0123456789';
 
 /** How each shell is had to complete what was typed, word by word; the last one is incomplete. */
@@ -75,7 +74,7 @@ describe.each(Object.entries(SHELLS))('%s', (shell, { args, complete }) => {
     env = { PATH: search, REDIS_URL: url, SYNCLINE_PREFIX: prefix };
     const script = await runCommand(wrapper, ['completion', shell], { directory, env });
     await writeFile(path.join(directory, 'script'), script);
-  }, TIMEOUT_MS);
+  });
 
   const candidates = async (words: readonly string[], more: Record<string, string> = {}) => {
     const script = complete(path.join(directory, 'script'), ['syncline', ...words]);
@@ -84,28 +83,22 @@ describe.each(Object.entries(SHELLS))('%s', (shell, { args, complete }) => {
     return printed.split('\n').filter((word) => word !== '' && word.startsWith(last));
   };
 
-  test.skipIf(!isThere)(
-    'completes commands, options, names and digests',
-    {
-      timeout: TIMEOUT_MS,
-    },
-    async () => {
-      expect(await candidates(['stat'])).toEqual(['status']);
-      expect(await candidates(['--conf'])).toEqual(['--config']);
-      expect(await candidates(['status', '--w'])).toEqual(['--watch']);
-      expect(await candidates(['sync', '--timeout', '5m', '--fo'])).toEqual(['--force']);
-      expect(await candidates(['completion', 'z'])).toEqual(['zsh']);
-      expect(await candidates(['help', 'roll'])).toEqual(['rollback']);
-      expect((await candidates(['runs', ''])).toSorted()).toEqual(['official', 'team']);
-      expect(await candidates(['runs', '--limit', '5', 't'])).toEqual(['team']);
-      expect(await candidates(['approve', 'team', 'ab'])).toEqual([HELD.slice(0, 12)]);
-      expect(await candidates(['runs', 'team', ''])).toEqual([]);
-      expect(await candidates(['validate', 'scr'])).toEqual(['script']);
-      expect(await candidates(['--config', 'scr'])).toEqual(['script']);
-    },
-  );
+  test.skipIf(!isThere)('completes commands, options, names and digests', async () => {
+    expect(await candidates(['stat'])).toEqual(['status']);
+    expect(await candidates(['--conf'])).toEqual(['--config']);
+    expect(await candidates(['status', '--w'])).toEqual(['--watch']);
+    expect(await candidates(['sync', '--timeout', '5m', '--fo'])).toEqual(['--force']);
+    expect(await candidates(['completion', 'z'])).toEqual(['zsh']);
+    expect(await candidates(['help', 'roll'])).toEqual(['rollback']);
+    expect((await candidates(['runs', ''])).toSorted()).toEqual(['official', 'team']);
+    expect(await candidates(['runs', '--limit', '5', 't'])).toEqual(['team']);
+    expect(await candidates(['approve', 'team', 'ab'])).toEqual([HELD.slice(0, 12)]);
+    expect(await candidates(['runs', 'team', ''])).toEqual([]);
+    expect(await candidates(['validate', 'scr'])).toEqual(['script']);
+    expect(await candidates(['--config', 'scr'])).toEqual(['script']);
+  });
 
-  test.skipIf(!isThere)('says nothing where Redis is away', { timeout: TIMEOUT_MS }, async () => {
+  test.skipIf(!isThere)('says nothing where Redis is away', async () => {
     expect(await candidates(['runs', ''], { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual([]);
   });
 });

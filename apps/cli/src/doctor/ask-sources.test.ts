@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { askSources } from './ask-sources.ts';
 import { observeMachine } from './observe-machine.ts';
 
-const OPTIONS = { timeoutMs: 300, concurrency: 2, env: readEnv({}) };
+const OPTIONS = { timeoutMs: 3_000, concurrency: 2, env: readEnv({}) };
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, '127.0.0.1');

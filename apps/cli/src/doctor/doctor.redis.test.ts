@@ -12,8 +12,6 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { startSyncline, synclineApart } from '../testing/syncline.ts';
 
-const TIMEOUT_MS = 60_000;
-
 const reportSchema = z.object({
   findings: z.array(
     z.object({
@@ -33,9 +31,7 @@ async function doctor(env: Readonly<Record<string, string>>, ...args: string[]) 
   return { code, stderr, findings, counts, levels };
 }
 
-test('a system that is well has no problem, and bad settings of its Redis are found', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test('a system that is well has no problem, and bad settings of its Redis are found', async () => {
   const redis = await startRedisServer();
   const config = await writeConfig({ registries: [{ name: 'local', file: { path: './r.json' } }] });
   await writeFile(path.join(config.directory, 'r.json'), '{"servers":[]}');
@@ -101,16 +97,14 @@ test('a system that is well has no problem, and bad settings of its Redis are fo
   expect(people.stdout).toMatch(/^ +do: {2}CONFIG SET maxmemory-policy noeviction/m);
 });
 
-test('a replica is told from a master', { timeout: TIMEOUT_MS }, async () => {
+test('a replica is told from a master', async () => {
   const [master, replica] = await Promise.all([startRedisServer(), startRedisServer()]);
   await connect(replica.url).call('REPLICAOF', '127.0.0.1', String(master.port));
   const { levels, code } = await doctor({ REDIS_URL: replica.url });
   expect({ role: levels['redis role'], code }).toEqual({ role: 'problem', code: 1 });
 });
 
-test('without Redis the rest is looked at, and no password is shown', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test('without Redis the rest is looked at, and no password is shown', async () => {
   const config = await writeConfig({
     registries: [
       {
@@ -132,9 +126,7 @@ test('without Redis the rest is looked at, and no password is shown', {
   expect(JSON.stringify(findings)).not.toContain('hunter2');
 });
 
-test('a Redis without a config, and without anyone at work, is said to be so', {
-  timeout: TIMEOUT_MS,
-}, async () => {
+test('a Redis without a config, and without anyone at work, is said to be so', async () => {
   const env = { REDIS_URL: redisUrl(), SYNCLINE_PREFIX: freshPrefix() };
   const config = await writeConfig({ registries: [{ name: 'a', file: { path: './r.json' } }] });
   await config.replaceText('registries: {}');

@@ -29,8 +29,6 @@ export interface Terminal {
   readonly exitStatus: Promise<number | null>;
 }
 
-const TIMEOUT_MS = 30_000;
-
 export async function startInTerminal(
   args: readonly string[],
   { columns, rows, env = {} }: TerminalOptions,
@@ -62,13 +60,12 @@ export async function startInTerminal(
   const find = (pattern: RegExp) => pattern.exec(frame()) ?? pattern.exec(written);
   const [, device = ''] = await until(() => /^(\/dev\/\S+)/m.exec(written), {
     what: 'a terminal',
-    timeoutMs: TIMEOUT_MS,
   });
   return {
     written: () => written,
     frame,
     untilShown: async (pattern) => {
-      await until(() => find(pattern) !== null, { what: String(pattern), timeoutMs: TIMEOUT_MS });
+      await until(() => find(pattern) !== null, { what: String(pattern) });
     },
     type: (keys) => void child.stdin.write(keys),
     resize: (size) => {

@@ -5,8 +5,6 @@ import { connect, startRedisServer } from '@syncline/test/support';
 import { expect, test } from 'vitest';
 import { hasTerminals, startInTerminal } from '../testing/terminal.ts';
 
-const TIMEOUT_MS = 60_000;
-
 /** A Redis with a config of so many registries, and nobody at work. */
 async function prepare(count: number) {
   const server = await startRedisServer();
@@ -32,9 +30,6 @@ async function prepare(count: number) {
 
 test.skipIf(!hasTerminals)(
   'a live table follows changes, the size of the terminal, and Redis',
-  {
-    timeout: TIMEOUT_MS,
-  },
   async () => {
     const { server, fail, env } = await prepare(10);
     const terminal = await startInTerminal(['status', '--watch'], { columns: 90, rows: 20, env });
@@ -60,9 +55,6 @@ test.skipIf(!hasTerminals)(
 
 test.skipIf(!hasTerminals)(
   'sync --wait shows one live line, and Ctrl-C ends it with 130',
-  {
-    timeout: TIMEOUT_MS,
-  },
   async () => {
     const { redis, keys, env } = await prepare(1);
     const args = ['sync', 'registry-0', '--wait'];
@@ -80,25 +72,19 @@ test.skipIf(!hasTerminals)(
   },
 );
 
-test.skipIf(!hasTerminals)(
-  'colours are for terminals that want them',
-  {
-    timeout: TIMEOUT_MS,
-  },
-  async () => {
-    const { env } = await prepare(1);
-    const show = async (more: Readonly<Record<string, string>>, ...options: string[]) => {
-      const size = { columns: 80, rows: 20 };
-      const terminal = await startInTerminal(['status', ...options], {
-        ...size,
-        env: { ...env, ...more },
-      });
-      expect(await terminal.exitStatus).toBe(0);
-      return terminal.written();
-    };
-    expect(await show({})).toContain('␛[90mPending');
-    for (const plain of [show({ NO_COLOR: '1' }), show({ TERM: 'dumb' }), show({}, '--no-color')]) {
-      expect(await plain).not.toContain('␛[');
-    }
-  },
-);
+test.skipIf(!hasTerminals)('colours are for terminals that want them', async () => {
+  const { env } = await prepare(1);
+  const show = async (more: Readonly<Record<string, string>>, ...options: string[]) => {
+    const size = { columns: 80, rows: 20 };
+    const terminal = await startInTerminal(['status', ...options], {
+      ...size,
+      env: { ...env, ...more },
+    });
+    expect(await terminal.exitStatus).toBe(0);
+    return terminal.written();
+  };
+  expect(await show({})).toContain('␛[90mPending');
+  for (const plain of [show({ NO_COLOR: '1' }), show({ TERM: 'dumb' }), show({}, '--no-color')]) {
+    expect(await plain).not.toContain('␛[');
+  }
+});

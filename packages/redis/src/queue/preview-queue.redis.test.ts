@@ -48,7 +48,7 @@ test('what is asked for reaches a worker parsed, its answer comes back, and noth
     return PREVIEW;
   });
   const requester = requesterOf(shared);
-  const options = { timeoutMs: 10_000 };
+  const options = { timeoutMs: 120_000 };
   expect(await requester.request({ registry: 'alpha' }, options)).toEqual(PREVIEW);
   const config = { name: 'alpha', file: { path: '/a.json' }, syncPolicy: { interval: '1m' } };
   await requester.request({ config, samples: 5 }, options);
@@ -82,7 +82,7 @@ test.each([
   });
   const requester = requesterOf(shared);
   await expect(
-    requester.request({ registry: 'alpha' }, { timeoutMs: 10_000 }),
+    requester.request({ registry: 'alpha' }, { timeoutMs: 120_000 }),
   ).rejects.toMatchObject(told);
   expect(logger.entries.map(({ level }) => level)).toEqual(
     told.code === 'internal' ? ['error'] : [],
@@ -102,12 +102,19 @@ test('where no worker is, it says so in time, and takes its job away', async () 
 test('a worker ends what nobody waits for any longer', async () => {
   const shared = testRedis();
   const ended = Promise.withResolvers<unknown>();
+  let jobs = 0;
   workerOf(shared, async (_job, signal) => {
+    jobs += 1;
+    if (jobs === 1) return PREVIEW;
     await untilAborted(signal).catch(ended.resolve);
     throw signal.reason;
   });
   const requester = requesterOf(shared);
-  await expect(requester.request({ registry: 'alpha' }, { timeoutMs: 300 })).rejects.toMatchObject({
+  // So that the worker is there, and takes the second one in time.
+  await requester.request({ registry: 'alpha' }, { timeoutMs: 120_000 });
+  await expect(
+    requester.request({ registry: 'alpha' }, { timeoutMs: 1_000 }),
+  ).rejects.toMatchObject({
     code: 'preview-failed',
   });
   expect(await ended.promise).toMatchObject({ message: 'nobody waits for it any longer' });
@@ -171,5 +178,5 @@ test('a payload of another shape is refused, is not tried again, and harms nobod
   }
   expect(handled).toBe(0);
   const requester = requesterOf(shared);
-  expect(await requester.request({ registry: 'alpha' }, { timeoutMs: 10_000 })).toEqual(PREVIEW);
+  expect(await requester.request({ registry: 'alpha' }, { timeoutMs: 120_000 })).toEqual(PREVIEW);
 });

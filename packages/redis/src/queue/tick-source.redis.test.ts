@@ -98,7 +98,7 @@ test('a scheduled job knows when it was due', async () => {
     { every: 1_000, offset: 1 },
     { name: JOB_NAME, data: { v: 1, registry: 'alpha', trigger: 'schedule' } },
   );
-  await vi.waitFor(() => expect(ticks.length).toBeGreaterThan(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(ticks.length).toBeGreaterThan(1));
   expect(ticks[0]).toMatchObject({ trigger: 'schedule', purpose: { kind: 'tick' }, recurs: true });
   for (const { dueAtMs = 0 } of ticks) {
     expect(dueAtMs % 1_000).toBe(1);
@@ -118,7 +118,7 @@ test('what the sweep adds again recurs, and what others add does not', async () 
     await addHint(queue, { kind: 'overdue', registry: `overdue-${isRepeated}`, isRepeated });
   }
   await add({ v: 1, registry: 'foreign', trigger: 'schedule' });
-  await vi.waitFor(() => expect(ticks.size).toBe(3), { timeout: 5_000 });
+  await vi.waitFor(() => expect(ticks.size).toBe(3));
   expect([...ticks].map(([registry, { recurs }]) => [registry, recurs]).toSorted()).toEqual([
     ['foreign', false],
     ['overdue-false', true],
@@ -133,14 +133,14 @@ test('ticks that nobody took are one run', async () => {
   const [missed] = await queue.getJobSchedulers();
   const firstMs = missed?.next ?? 0;
   const isLate = () => expect(Date.now()).toBeGreaterThan(firstMs + 2_500);
-  await vi.waitFor(isLate, { timeout: 6_000, interval: 100 });
+  await vi.waitFor(isLate, { interval: 100 });
   const startMs = Date.now();
   const dueMs: number[] = [];
   await start(async ({ dueAtMs = 0 }) => {
     dueMs.push(dueAtMs);
     return ran();
   });
-  await vi.waitFor(() => expect(dueMs.length).toBeGreaterThan(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(dueMs.length).toBeGreaterThan(1));
   expect(dueMs.filter((atMs) => atMs < startMs)).toEqual([firstMs]);
 });
 
@@ -245,7 +245,7 @@ test('a retry that fails is followed by the next one', async () => {
     return { state: 'ran', run, dependents: [] };
   });
   await add({ v: 1, registry: 'alpha' });
-  await vi.waitFor(() => expect(runs).toBeGreaterThan(3), { timeout: 5_000 });
+  await vi.waitFor(() => expect(runs).toBeGreaterThan(3));
 });
 
 test('a request that is still open is hinted at', async () => {
@@ -257,9 +257,7 @@ test('a request that is still open is hinted at', async () => {
     return { state: 'ran', run: testRun(ALPHA), dependents: [], openRequest: 2 };
   });
   await add({ v: 1, registry: 'alpha' });
-  await vi.waitFor(() => expect(purposes).toContainEqual({ kind: 'wake-up', request: 2 }), {
-    timeout: 10_000,
-  });
+  await vi.waitFor(() => expect(purposes).toContainEqual({ kind: 'wake-up', request: 2 }));
 });
 
 test.each<[what: string, result: TickResult]>([
@@ -284,7 +282,7 @@ test.each<[what: string, result: TickResult]>([
 
     const second = vi.fn<Handle>(async () => ran());
     await start(second);
-    await vi.waitFor(() => expect(second).toHaveBeenCalledOnce(), { timeout: 10_000 });
+    await vi.waitFor(() => expect(second).toHaveBeenCalledOnce());
   },
 );
 
@@ -380,22 +378,17 @@ test('ten requests while a run is under way are answered by exactly one more', a
   const jobs = await Promise.all(
     Array.from({ length: 10 }, () => add({ v: 1, registry: 'alpha' })),
   );
-  await vi.waitFor(
-    async () => expect(await redis.hget(keys.control('alpha'), 'requested')).toBe('10'),
-    { timeout: 10_000 },
+  await vi.waitFor(async () =>
+    expect(await redis.hget(keys.control('alpha'), 'requested')).toBe('10'),
   );
   go.resolve();
-  await vi.waitFor(
-    async () => expect(await redis.hget(keys.control('alpha'), 'handled')).toBe('10'),
-    { timeout: 10_000 },
+  await vi.waitFor(async () =>
+    expect(await redis.hget(keys.control('alpha'), 'handled')).toBe('10'),
   );
-  await vi.waitFor(
-    async () => {
-      const counts = await foreign.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
-      expect(Object.values(counts)).toEqual([0, 0, 0, 0]);
-    },
-    { timeout: 10_000 },
-  );
+  await vi.waitFor(async () => {
+    const counts = await foreign.getJobCounts('waiting', 'active', 'delayed', 'prioritized');
+    expect(Object.values(counts)).toEqual([0, 0, 0, 0]);
+  });
   expect(runs).toEqual([0, 10]);
   for (const { id } of jobs) expect(await foreign.getJobState(id ?? '')).toBe('completed');
 });
@@ -421,7 +414,7 @@ test('requests run before ticks', async () => {
     order.push(registry);
     return ran();
   });
-  await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']), { timeout: 10_000 });
+  await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']));
 });
 
 test('a tick whose successor cannot be made is run all the same', async () => {

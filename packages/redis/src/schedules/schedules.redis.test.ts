@@ -37,7 +37,7 @@ async function watchWrites({ redis, prefix }: TestRedis) {
     // What the monitor shows comes in order: when it shows this, it has shown all before.
     const end = `${prefix}:end-of-watch`;
     await redis.get(end);
-    await vi.waitFor(() => expect(commands).toContain('get'), { timeout: 10_000 });
+    await vi.waitFor(() => expect(commands).toContain('get'));
     return commands.filter((command) => command !== 'get');
   };
 }

@@ -148,12 +148,10 @@ test('a rollback has the run that is under way give up its lease', async () => {
   await registry.publish('b');
   const { lease } = await acquire(registry, 'alpha', { owner: 'worker' });
   const rolledBack = registry.operations.rollback('alpha', { snapshot: one });
-  await vi.waitFor(
-    async () =>
-      expect(await registry.runStore.renew([lease], { ttlMs: 60_000 })).toEqual([
-        { held: true, stop: true },
-      ]),
-    { timeout: 10_000 },
+  await vi.waitFor(async () =>
+    expect(await registry.runStore.renew([lease], { ttlMs: 60_000 })).toEqual([
+      { held: true, stop: true },
+    ]),
   );
   await registry.runStore.finish(lease, UNDONE);
   await rolledBack;

@@ -55,7 +55,7 @@ function watch(options: Partial<WatchConfigOptions> = {}): void {
 }
 
 const untilTold = (expected: string[]) =>
-  vi.waitFor(() => expect(told).toEqual(expected), { timeout: 5_000, interval: 5 });
+  vi.waitFor(() => expect(told).toEqual(expected), { interval: 5 });
 
 test('tells the first config, and each that differs, once', async () => {
   await put(configOf('one'));
@@ -158,7 +158,7 @@ test.each<[what: string, code: string, spoil: () => Promise<unknown>]>([
   await untilTold(['one', code]);
   await rm(path, { recursive: true });
   await put(configOf('two'));
-  await vi.waitFor(() => expect(told.at(-1)).toBe('two'), { timeout: 5_000, interval: 5 });
+  await vi.waitFor(() => expect(told.at(-1)).toBe('two'), { interval: 5 });
 });
 
 test('holds each config to the further checks', async () => {

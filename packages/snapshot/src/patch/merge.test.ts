@@ -313,7 +313,7 @@ describe('any history of registries', () => {
       ),
       { numRuns: 30, seed: 20_261_124 },
     );
-  }, 60_000);
+  });
 });
 
 /** Registries, a catalog of them, and what it should show, found in the plainest way. */

@@ -144,7 +144,7 @@ describe('looking at files', () => {
     const directory = await temporaryDirectory();
     const pipe = join(directory, 'pipe');
     makePipe(pipe);
-    const calls = new FileCalls({ timeoutMs: 100, statsThread: HANGING });
+    const calls = new FileCalls({ timeoutMs: 1_000, statsThread: HANGING });
     const file = join(directory, 'file');
     await writeFile(file, 'abc');
     const { dev } = await calls.stat(file, never);

@@ -23,7 +23,7 @@ beforeEach(() => {
 function get(url: string, options: Partial<HttpRequest> = {}): Promise<Uint8Array> {
   return http.get({
     url: new URL(url),
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     maxBytes: 1_000,
     signal: new AbortController().signal,
     upstream: { requests: 0, bytes: 0 },
@@ -91,7 +91,7 @@ describe('HttpClient', () => {
 
   test.each([
     ['seconds', () => '7', 7_000, 7_000],
-    ['a date', () => new Date(Date.now() + 60_000).toUTCString(), 58_000, 60_000],
+    ['a date', () => new Date(Date.now() + 60_000).toUTCString(), 30_000, 60_000],
   ])('a 429 says when to come again, in %s', async (_form, header, leastMs, mostMs) => {
     const server = await serve((_request, response) =>
       response.writeHead(429, { 'retry-after': header() }).end('slow down'),
@@ -232,7 +232,7 @@ describe('a budget', () => {
   });
 
   test('may be waited for longer than an answer', async () => {
-    const timeoutMs = 1_000;
+    const timeoutMs = 3_000;
     const budgets: RequestBudgets = {
       take: async () => {
         await once(AbortSignal.timeout(timeoutMs + 100), 'abort');

@@ -40,7 +40,7 @@ async function serve(
 
 async function walk(endpoint: string, context: SourceContext = sourceContext()): Promise<number[]> {
   const pages: number[] = [];
-  const source = new ApiSource({ endpoint, timeoutMs: 5_000, http });
+  const source = new ApiSource({ endpoint, timeoutMs: 60_000, http });
   const { revision } = await source.fetch(async (body) => {
     const { format, rowCount, nextCursor } = parseBody(body);
     pages.push(rowCount);
@@ -100,7 +100,7 @@ describe('ApiSource', () => {
       two: { rows: 1 },
     });
     const access = { auth: { tokenFile }, headers: { 'X-Tenant': 'acme' } };
-    const source = new ApiSource({ endpoint: server.url, timeoutMs: 5_000, http, access });
+    const source = new ApiSource({ endpoint: server.url, timeoutMs: 60_000, http, access });
     const take: TakeBody = async (body) => {
       const { format, rowCount, nextCursor } = parseBody(body);
       return { format, rowCount, nextCursor };
@@ -119,7 +119,7 @@ describe('ApiSource', () => {
       page += 1;
       response.end(JSON.stringify({ servers: [], metadata: { nextCursor: String(page) } }));
     });
-    const source = new ApiSource({ endpoint: server.url, timeoutMs: 5_000, http, maxPages: 10 });
+    const source = new ApiSource({ endpoint: server.url, timeoutMs: 60_000, http, maxPages: 10 });
     const take: TakeBody = async (body) => ({
       format: 'registry-list',
       rowCount: 0,
@@ -214,7 +214,8 @@ describe('ApiSource', () => {
     });
     const startMs = performance.now();
     await expect(walk(server.url, sourceContext({ signal: abort.signal }))).rejects.toThrow();
-    expect(performance.now() - startMs).toBeLessThan(5_000);
+    // It has not waited the 20 s.
+    expect(performance.now() - startMs).toBeLessThan(20_000);
   });
 
   test('there is no cheap check: only walking tells', async () => {

@@ -42,7 +42,7 @@ async function serveFile(
 }
 
 function source(url: string): UrlSource {
-  return new UrlSource({ url, timeoutMs: 5_000, http });
+  return new UrlSource({ url, timeoutMs: 60_000, http });
 }
 
 async function fetch(from: UrlSource, context: SourceContext = sourceContext()) {
@@ -135,12 +135,12 @@ describe('UrlSource', () => {
     expect(context.upstream.requests).toBe(2);
     const again = await source(server.url).probe(fetched.revision, sourceContext());
     expect(again).toEqual({ state: 'unchanged' });
-  }, 20_000);
+  });
 
   test('headers of the config come before our own, however they are spelt', async () => {
     const server = await serveFile({ body: 'one' });
     const access = { headers: { aCCept: 'application/vnd.github.raw' } };
-    await fetch(new UrlSource({ url: server.url, timeoutMs: 5_000, http, access }));
+    await fetch(new UrlSource({ url: server.url, timeoutMs: 60_000, http, access }));
     expect(server.headers[0]?.accept).toBe('application/vnd.github.raw');
   });
 

@@ -13,7 +13,7 @@ export function testHttpClient(options: Partial<HttpClientOptions> = {}): HttpCl
 export function testHttpRequest(url: string, options: Partial<HttpRequest> = {}): HttpRequest {
   return {
     url: new URL(url),
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     maxBytes: 1_000_000,
     signal: new AbortController().signal,
     upstream: { requests: 0, bytes: 0 },

@@ -47,7 +47,7 @@ test('cron patterns that do not parse, or never fire, are found', () => {
   ]);
 });
 
-test('any text is a good one or a bad one, and nothing is thrown', { timeout: 60_000 }, () => {
+test('any text is a good one or a bad one, and nothing is thrown', () => {
   const field = fc.oneof(
     fc.constantFrom(
       '*',

@@ -32,7 +32,7 @@ const body = () =>
   Buffer.from(JSON.stringify({ servers: [{ name: 'a', version: '1', description: 'x' }] }));
 
 /** Wakes whoever waits for the lock, once there is somebody. */
-const wake = () => vi.waitFor(() => expect(Atomics.notify(lock, 0)).toBe(1), { timeout: 10_000 });
+const wake = () => vi.waitFor(() => expect(Atomics.notify(lock, 0)).toBe(1));
 
 test('a thread that is to be ended begins to compress nothing', async () => {
   const session = open(ENDING);

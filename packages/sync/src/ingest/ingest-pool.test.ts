@@ -163,5 +163,5 @@ describe('IngestPool', () => {
     expect(await next.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
       diff: { added: 1 },
     });
-  }, 20_000);
+  });
 });

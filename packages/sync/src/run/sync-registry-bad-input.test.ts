@@ -237,4 +237,4 @@ test('a registry that needs too much memory fails by itself, and others go on', 
   expect(ran(await sync.sync({ ...tick, registry: 'beta' }))).toMatchObject({
     outcome: 'published',
   });
-}, 20_000);
+});

@@ -193,7 +193,7 @@ describe('a run that waits until others have decoded and built', () => {
     const sync = createSyncHarness({ ingest: single });
     const slot = await single.capacity.acquire(new AbortController().signal);
     const waiting = sync.sync(tick, stop);
-    await vi.waitFor(() => expect(single.capacity.waiting).toBe(1), { timeout: 10_000 });
+    await vi.waitFor(() => expect(single.capacity.waiting).toBe(1));
     return {
       sync,
       release: () => {

@@ -1,12 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { processesOf } from '../../testing/git/processes.ts';
 import { GitFailure, runGit } from './git-process.ts';
-
-// What does not hear has to be waited for.
-vi.setConfig({ testTimeout: 30_000 });
 
 /** A program in the place of git, which does what a test needs; and its directory. */
 async function fakeGit(script: string) {

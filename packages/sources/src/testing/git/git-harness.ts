@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configSchema } from '@syncline/contract';
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { Git, type GitOptions } from '../../git/git.ts';
 import { GitSource } from '../../kinds/git-source.ts';
 import { createAddressGuard } from '../../network/address-guard.ts';
@@ -11,9 +11,6 @@ import { sourceContext } from '../source-context.ts';
 import { type GitHttpServerOptions, startGitHttpServer } from './git-http-server.ts';
 import { SEARCH_PATH } from './search-path.ts';
 import { TestRepository } from './test-repository.ts';
-
-// Each test starts some ten processes; a busy machine takes its time for them.
-vi.setConfig({ testTimeout: 30_000 });
 
 /** A git of our own with a data directory of its own; both end with the test. */
 export async function testGit(options: Partial<GitOptions> = {}) {
