@@ -21,7 +21,6 @@ import {
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
-import { namingKeys } from './store-errors.ts';
 
 /** How many runs the log of a registry keeps. */
 const RUNS_KEPT = 500;
@@ -57,7 +56,7 @@ const TOKEN_FIELDS: readonly string[] = ['term', 'owner', 'leaseUntil', 'startsW
 
 /** Leases and what they fence, on Redis: one script for each promise, all time from Redis's clock. */
 export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): RunStore {
-  return namingKeys<RunStore>(redis, {
+  return {
     acquire: (options) => acquire({ redis, keys, logger }, options),
 
     renew(leases, { ttlMs }) {
@@ -76,7 +75,7 @@ export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): R
       );
       return reply === 1;
     },
-  });
+  };
 
   async function renew({ registry, term, owner }: Lease, ttlMs: number): Promise<Renewal> {
     const reply = await renewScript(

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { sweep } from '../recovery/sweep.ts';
 import { redisHarness, testConfig, testQueue, testRedis } from '../testing/test-redis.ts';
 import { createConfigFollower, publishConfig } from './config-store.ts';
-import { createOperations } from './operations.ts';
+import { createRedisOperatorStore } from './operator-store.ts';
 import { trackRegistries } from './registry-index.ts';
 import { createRegistryReader } from './registry-reader.ts';
 import { createRunLog } from './run-log.ts';
@@ -107,13 +107,7 @@ describe('a key of another type', () => {
       'control: an operator',
       (keys) => keys.control('alpha'),
       'hash',
-      (it) =>
-        createOperations({
-          ...it,
-          queue: testQueue(it),
-          owner: 'me',
-          dependentsOf: () => [],
-        }).suspend('alpha', {}),
+      (it) => createRedisOperatorStore({ ...it, queue: testQueue(it) }).suspend('alpha', {}),
     ],
   ])('%s says which, and another registry is as it was', async (_what, key, type, use) => {
     const store = await spoil(key);
