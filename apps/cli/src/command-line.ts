@@ -1,12 +1,5 @@
 import { CommanderError } from 'commander';
-import {
-  EndedWith,
-  EXIT_STATUS,
-  exitStatusOf,
-  reportError,
-  reportErrorAsJson,
-  reportUsageAsJson,
-} from './errors.ts';
+import { EndedWith, EXIT_STATUS } from './errors.ts';
 import { createProgram } from './program.ts';
 
 /**
@@ -23,13 +16,17 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     await createProgram({ isJson }).parseAsync(args, { from: 'user' });
     return EXIT_STATUS.done;
   } catch (error) {
+    // Help and version end this way too.
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_STATUS.done;
+    if (error instanceof EndedWith) return error.exitStatus;
+    const { exitStatusOf, reportError, reportErrorAsJson, reportUsageAsJson } = await import(
+      './report-error.ts'
+    );
     if (error instanceof CommanderError) {
-      // Help and version come this way too, with 0. Of what is wrong commander has told people already.
-      if (error.exitCode === 0) return EXIT_STATUS.done;
+      // Commander has told people already.
       if (isJson) reportUsageAsJson(error.message);
       return EXIT_STATUS.usage;
     }
-    if (error instanceof EndedWith) return error.exitStatus;
     if (isJson) reportErrorAsJson(error);
     else reportError(error);
     return exitStatusOf(error);

@@ -1,6 +1,5 @@
-import { VERSION } from '@syncline/runtime';
+import { VERSION } from '@syncline/runtime/version';
 import { Command } from 'commander';
-import { addApi } from './commands/api.ts';
 import { addApprove } from './commands/approve.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDiff } from './commands/diff.ts';
@@ -8,13 +7,12 @@ import { addDoctor } from './commands/doctor.ts';
 import { addResume } from './commands/resume.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addRuns } from './commands/runs.ts';
-import { addScheduler } from './commands/scheduler.ts';
+import { addApi, addScheduler, addWorker } from './commands/services.ts';
 import { addStatus } from './commands/status.ts';
 import { addSuspend } from './commands/suspend.ts';
 import { addSync } from './commands/sync.ts';
 import { addUp } from './commands/up.ts';
 import { addValidate } from './commands/validate.ts';
-import { addWorker } from './commands/worker.ts';
 import { turnColorsOff } from './format/style.ts';
 
 const GROUPS = [

@@ -1,31 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
-import {
-  type Config,
-  followersOf,
-  type RegistryConfig,
-  type RegistryView,
-  redisKeys,
-  redisPlace,
-  registryView,
-  SynclineError,
-  syncTargets,
-} from '@syncline/contract';
-import {
-  connectRedis,
-  createConfigFollower,
-  createOperations,
-  createRedisRunStore,
-  createRedisSnapshotStore,
-  createRegistryReader,
-  createSyncQueue,
-  type Operations,
-  type Redis,
-} from '@syncline/redis';
-import { createLogger } from '@syncline/runtime';
+import type { Config, RegistryConfig, RegistryView, redisKeys } from '@syncline/contract';
+import type { Operations, Redis } from '@syncline/redis';
 import type { Command } from 'commander';
-import { readStoreEnv, type StoreEnv } from './environment.ts';
-import { describeError } from './errors.ts';
+import type { StoreEnv } from './environment.ts';
 
 /** What is in Redis, for the length of one command. */
 export interface Store {
@@ -50,20 +26,20 @@ export interface Views {
 }
 
 /**
- * Does `work` with a connection that is closed afterwards.
+ * Does `work` with a connection that is closed afterwards. The code for Redis is loaded only then.
  *
- * @throws SynclineError `store-unavailable` where Redis does not answer
+ * @throws SynclineError `store-unavailable` if Redis does not answer
  */
 export async function withStore<Result>(
   program: Command,
   work: (store: Store) => Promise<Result>,
 ): Promise<Result> {
-  const env = await readStoreEnv(program);
-  const redis = await connectToRedis(env.redisUrl);
+  const { openStore } = await import('./open-store.ts');
+  const store = await openStore(program);
   try {
-    return await work(createStore({ env, redis }));
+    return await work(store);
   } finally {
-    redis.disconnect();
+    store.redis.disconnect();
   }
 }
 
@@ -74,95 +50,13 @@ export async function withOperations<Result>(
   work: (operations: Operations, registry: RegistryConfig, store: Store) => Promise<Result>,
 ): Promise<Result> {
   return withStore(program, async (store) => {
-    const { redis, keys } = store;
+    const { openOperations } = await import('./open-store.ts');
     const registry = await store.registry(name);
-    const config = await store.config();
-    const queue = createSyncQueue({ redis, keys, onError: () => {} });
-    const operations = createOperations({
-      redis,
-      keys,
-      queue,
-      runStore: createRedisRunStore({ redis, keys }),
-      snapshots: createRedisSnapshotStore({ redis, keys }),
-      owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
-      followersOf: (name) => followersOf(config, name),
-    });
+    const { operations, close } = await openOperations(store);
     try {
       return await work(operations, registry, store);
     } finally {
-      await queue.close();
+      await close();
     }
   });
-}
-
-/** A connection to a Redis that has answered. @throws SynclineError `store-unavailable` */
-export async function connectToRedis(url: string): Promise<Redis> {
-  let trouble: Error | undefined;
-  const onError = (error: Error) => {
-    trouble ??= error;
-  };
-  const redis = connectRedis({ url, manner: 'prompt', onError });
-  try {
-    // Where no sentinel answers, the connection goes on asking, and the command would wait for it.
-    const failed = Promise.withResolvers<never>();
-    redis.once('error', failed.reject);
-    await Promise.race([redis.ping(), failed.promise]);
-    return redis;
-  } catch (error) {
-    redis.disconnect();
-    // The command fails because it was given up on; the connection knows why.
-    const why = describeError(trouble ?? error);
-    throw new SynclineError(
-      'store-unavailable',
-      `cannot use the Redis at ${redisPlace(url)}: ${why}`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-/** What is in that Redis, under the prefix of the environment. */
-export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
-  const keys = redisKeys(env.prefix);
-  const reader = createRegistryReader({ redis, keys });
-  const logger = createLogger({ name: 'syncline', level: 'error', destination: process.stderr });
-  const follower = createConfigFollower({ redis, keys, logger });
-
-  async function currentConfig() {
-    await follower.refresh();
-    const config = follower.current();
-    if (config !== undefined) return config;
-    throw new SynclineError(
-      'config-unreadable',
-      `there is no config in this Redis under the prefix ${env.prefix}`,
-      { expected: 'a scheduler to have stored one' },
-    );
-  }
-
-  return {
-    env,
-    redis,
-    keys,
-    config: currentConfig,
-    registries: async () => (await currentConfig()).registries,
-    targets: async () => syncTargets(await currentConfig()),
-    async registry(name) {
-      const { registries: known } = await currentConfig();
-      const found = follower.registry(name);
-      if (found !== undefined) return found;
-      const names = known.slice(0, 10).map((registry) => registry.name);
-      throw new SynclineError('unknown-registry', `the config names no registry ${name}`, {
-        expected: `${names.join(', ')}${known.length > names.length ? ', …' : ''}`,
-      });
-    },
-    async view(configs) {
-      const { nowMs, registries: stored } = await reader.readMany(configs.map(({ name }) => name));
-      const views = configs.flatMap((config) => {
-        const found = stored.get(config.name);
-        return found === undefined ? [] : [registryView(config, found, nowMs)];
-      });
-      return { nowMs, views };
-    },
-  };
 }

@@ -1,6 +1,5 @@
 import { Argument, type Command } from 'commander';
 import { bashScript } from '../completion/bash.ts';
-import { findCandidates } from '../completion/candidates.ts';
 import { fishScript } from '../completion/fish.ts';
 import { shapeOf } from '../completion/shape.ts';
 import { zshScript } from '../completion/zsh.ts';
@@ -36,6 +35,7 @@ function addComplete(program: Command): void {
     .argument('[registry]')
     .action(async (command: string, argument: string, registry: string | undefined) => {
       setTimeout(() => process.exit(0), CANDIDATES_WITHIN_MS).unref();
+      const { findCandidates } = await import('../completion/candidates.ts');
       const query = { command, argument, registry };
       const candidates = await findCandidates(program, query).catch(() => []);
       if (candidates.length > 0) print(candidates.join('\n'));

@@ -1,4 +1,3 @@
-import { SynclineError } from '@syncline/contract';
 import type { Command } from 'commander';
 import { addExamples } from '../examples.ts';
 import { print, printJson } from '../output.ts';
@@ -15,6 +14,7 @@ export function addResume(program: Command): void {
         const { name, suspended } = config;
         await operations.resume(name);
         if (suspended) {
+          const { SynclineError } = await import('@syncline/contract');
           throw new SynclineError('suspended-by-config', `${name} is suspended by the config`, {
             expected: 'suspended: false there',
           });

@@ -1,7 +1,5 @@
-import { createRunLog, redisNowMs } from '@syncline/redis';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addExamples } from '../examples.ts';
-import { formatRuns } from '../format/run-table.ts';
 import { print, printJson } from '../output.ts';
 import { withStore } from '../store.ts';
 
@@ -21,10 +19,12 @@ export function addRuns(program: Command): void {
     .option('--limit <count>', 'how many', readCount, DEFAULT_LIMIT)
     .action((registry: string, { json, limit }: RunsOptions) =>
       withStore(program, async (store) => {
+        const { createRunLog, redisNowMs } = await import('@syncline/redis');
         const { name } = await store.registry(registry);
         const { runs } = await createRunLog(store).list(name, { limit });
         if (json === true) return printJson(runs);
         if (runs.length === 0) return print(`${name} has not been run yet`);
+        const { formatRuns } = await import('../format/run-table.ts');
         print(formatRuns(runs, { nowMs: await redisNowMs(store.redis) }));
       }),
     );

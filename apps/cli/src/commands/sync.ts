@@ -1,11 +1,8 @@
-import { createSynclineClient } from '@syncline/client';
-import { parseDuration } from '@syncline/contract';
+import { parseDuration } from '@syncline/contract/duration';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addExamples } from '../examples.ts';
 import { withStore } from '../store.ts';
 import type { SyncOptions } from '../sync/options.ts';
-import { syncAll } from '../sync/sync-all.ts';
-import { syncOne } from '../sync/sync-one.ts';
 
 const DEFAULT_TIMEOUT_MS = 15 * 60_000;
 
@@ -30,11 +27,14 @@ export function addSync(program: Command): void {
         command.error('error: expected the name of a registry, or --all');
       }
       return withStore(program, async (store) => {
+        const { createSynclineClient } = await import('@syncline/client');
         const client = createSynclineClient({ redis: store.redis, prefix: store.env.prefix });
         try {
           if (registry === undefined) {
+            const { syncAll } = await import('../sync/sync-all.ts');
             return await syncAll({ client, store }, await store.registries(), options);
           }
+          const { syncOne } = await import('../sync/sync-one.ts');
           await syncOne({ client, store }, await store.registry(registry), options);
         } finally {
           await client.close();

@@ -1,6 +1,7 @@
 import { type Config, redisPlace } from '@syncline/contract';
-import { describeError } from '../errors.ts';
-import { connectToRedis, createStore, type Store } from '../store.ts';
+import { connectToRedis, createStore } from '../open-store.ts';
+import { describeError } from '../report-error.ts';
+import type { Store } from '../store.ts';
 import { askSources } from './ask-sources.ts';
 import { checkClock } from './clock-checks.ts';
 import { checkConfig, type InForceFacts } from './config-checks.ts';

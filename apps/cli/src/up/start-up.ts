@@ -17,8 +17,8 @@ import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
 import { startWorker } from '@syncline/worker';
 import type { StoreEnv } from '../environment.ts';
 import { counted } from '../format/text.ts';
+import { connectToRedis } from '../open-store.ts';
 import { print } from '../output.ts';
-import { connectToRedis } from '../store.ts';
 import { formatAddresses } from './addresses.ts';
 import { startProgress } from './progress.ts';
 

@@ -1,6 +1,7 @@
 import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import { describeError, exitStatusOf, Interrupted } from './errors.ts';
+import { Interrupted } from './errors.ts';
+import { describeError, exitStatusOf } from './report-error.ts';
 
 test.each([
   ['config-invalid', 2],
