@@ -1,50 +1,15 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import {
-  followersOf,
-  redisKeys,
+  type RegistryConfig,
   redisPlace,
   registryView,
   SynclineError,
   syncTargets,
 } from '@syncline/contract';
-import {
-  connectRedis,
-  createConfigFollower,
-  createOperations,
-  createRedisRunStore,
-  createRedisSnapshotStore,
-  createRegistryReader,
-  createSyncQueue,
-  type Redis,
-} from '@syncline/redis';
+import { connectRedis, openStore, type Redis } from '@syncline/redis';
 import { createLogger } from '@syncline/runtime';
-import type { Command } from 'commander';
-import { readStoreEnv, type StoreEnv } from './environment.ts';
+import type { StoreEnv } from './environment.ts';
 import { describeError } from './report-error.ts';
 import type { Store } from './store.ts';
-
-/** @throws SynclineError `store-unavailable` if Redis does not answer */
-export async function openStore(program: Command): Promise<Store> {
-  const env = await readStoreEnv(program);
-  return createStore({ env, redis: await connectToRedis(env.redisUrl) });
-}
-
-/** What operators do to registries, by the config in force. */
-export async function openOperations({ redis, keys, config: readConfig }: Store) {
-  const config = await readConfig();
-  const queue = createSyncQueue({ redis, keys, onError: () => {} });
-  const operations = createOperations({
-    redis,
-    keys,
-    queue,
-    runStore: createRedisRunStore({ redis, keys }),
-    snapshots: createRedisSnapshotStore({ redis, keys }),
-    owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
-    followersOf: (name) => followersOf(config, name),
-  });
-  return { operations, close: () => queue.close() };
-}
 
 /** A connection to a Redis that has answered. @throws SynclineError `store-unavailable` */
 export async function connectToRedis(url: string): Promise<Redis> {
@@ -74,11 +39,18 @@ export async function connectToRedis(url: string): Promise<Redis> {
 }
 
 /** What is in that Redis, under the prefix of the environment. */
-export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
-  const keys = redisKeys(env.prefix);
-  const reader = createRegistryReader({ redis, keys });
-  const logger = createLogger({ name: 'syncline', level: 'error', destination: process.stderr });
-  const follower = createConfigFollower({ redis, keys, logger });
+export function createStore({
+  env,
+  redis,
+  logLevel: level = 'error',
+}: {
+  env: StoreEnv;
+  redis: Redis;
+  logLevel?: 'error' | 'silent';
+}): Store {
+  const logger = createLogger({ name: 'syncline', level, destination: process.stderr });
+  const opened = openStore({ redis, prefix: env.prefix, logger });
+  const { config: follower, reader } = opened;
 
   async function currentConfig() {
     await follower.refresh();
@@ -91,14 +63,12 @@ export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): St
     );
   }
 
-  return {
+  return Object.assign(opened, {
     env,
-    redis,
-    keys,
-    config: currentConfig,
+    currentConfig,
     registries: async () => (await currentConfig()).registries,
     targets: async () => syncTargets(await currentConfig()),
-    async registry(name) {
+    async registry(name: string) {
       const { registries: known } = await currentConfig();
       const found = follower.registry(name);
       if (found !== undefined) return found;
@@ -107,7 +77,7 @@ export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): St
         expected: `${names.join(', ')}${known.length > names.length ? ', …' : ''}`,
       });
     },
-    async view(configs) {
+    async view(configs: readonly RegistryConfig[]) {
       const { nowMs, registries: stored } = await reader.readMany(configs.map(({ name }) => name));
       const views = configs.flatMap((config) => {
         const found = stored.get(config.name);
@@ -115,5 +85,5 @@ export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): St
       });
       return { nowMs, views };
     },
-  };
+  });
 }

@@ -1,15 +1,13 @@
-import type { Config, RegistryConfig, RegistryView, redisKeys } from '@syncline/contract';
-import type { Operations, Redis } from '@syncline/redis';
+import type { Config, RegistryConfig, RegistryView } from '@syncline/contract';
+import type { Operations, Store as RedisStore } from '@syncline/redis';
 import type { Command } from 'commander';
 import type { StoreEnv } from './environment.ts';
 
 /** What is in Redis, for the length of one command. */
-export interface Store {
+export interface Store extends RedisStore {
   readonly env: StoreEnv;
-  readonly redis: Redis;
-  readonly keys: ReturnType<typeof redisKeys>;
   /** The config in force. @throws SynclineError `config-unreadable` where there is none */
-  config(): Promise<Config>;
+  currentConfig(): Promise<Config>;
   /** Every registry of the config in force. @throws SynclineError `config-unreadable` where there is none */
   registries(): Promise<readonly RegistryConfig[]>;
   /** Those, and then the catalogs, as the derived registries that they are built in. */
@@ -34,12 +32,16 @@ export async function withStore<Result>(
   program: Command,
   work: (store: Store) => Promise<Result>,
 ): Promise<Result> {
-  const { openStore } = await import('./open-store.ts');
-  const store = await openStore(program);
+  const [{ connectToRedis, createStore }, { readStoreEnv }] = await Promise.all([
+    import('./open-store.ts'),
+    import('./environment.ts'),
+  ]);
+  const env = await readStoreEnv(program);
+  const store = createStore({ env, redis: await connectToRedis(env.redisUrl) });
   try {
     return await work(store);
   } finally {
-    store.redis.disconnect();
+    await store.close();
   }
 }
 
@@ -49,14 +51,7 @@ export async function withOperations<Result>(
   name: string,
   work: (operations: Operations, registry: RegistryConfig, store: Store) => Promise<Result>,
 ): Promise<Result> {
-  return withStore(program, async (store) => {
-    const { openOperations } = await import('./open-store.ts');
-    const registry = await store.registry(name);
-    const { operations, close } = await openOperations(store);
-    try {
-      return await work(operations, registry, store);
-    } finally {
-      await close();
-    }
-  });
+  return withStore(program, async (store) =>
+    work(store.operations(), await store.registry(name), store),
+  );
 }

@@ -19,9 +19,9 @@ export function addRuns(program: Command): void {
     .option('--limit <count>', 'how many', readCount, DEFAULT_LIMIT)
     .action((registry: string, { json, limit }: RunsOptions) =>
       withStore(program, async (store) => {
-        const { createRunLog, redisNowMs } = await import('@syncline/redis');
+        const { redisNowMs } = await import('@syncline/redis');
         const { name } = await store.registry(registry);
-        const { runs } = await createRunLog(store).list(name, { limit });
+        const { runs } = await store.runs.list(name, { limit });
         if (json === true) return printJson(runs);
         if (runs.length === 0) return print(`${name} has not been run yet`);
         const { formatRuns } = await import('../format/run-table.ts');
