@@ -1,12 +1,7 @@
 import { SynclineError } from '@syncline/contract';
-import {
-  type Env,
-  type ProcessContext,
-  type ReadEnvOptions,
-  readEnv,
-  readRedisUrl,
-} from '@syncline/runtime';
+import { type Env, type ProcessContext, type ReadEnvOptions, readEnv } from '@syncline/runtime';
 import type { Command } from 'commander';
+import { readRedisUrl } from './up/embedded-redis/redis-file.ts';
 
 /** What the options of the whole program say over the environment. */
 export function envOptions(program: Command): ReadEnvOptions {

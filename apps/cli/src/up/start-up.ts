@@ -10,7 +10,6 @@ import {
   type ProcessContext,
   readinessOf,
   type Service,
-  startEmbeddedRedis,
   VERSION,
 } from '@syncline/runtime';
 import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
@@ -20,6 +19,7 @@ import { counted } from '../format/text.ts';
 import { connectToRedis } from '../open-store.ts';
 import { print } from '../output.ts';
 import { formatAddresses } from './addresses.ts';
+import { startEmbeddedRedis } from './embedded-redis/start-embedded-redis.ts';
 import { startProgress } from './progress.ts';
 
 /**
