@@ -3,11 +3,11 @@ import { EndedWith, EXIT_STATUS } from './errors.ts';
 import { createProgram } from './program.ts';
 
 /**
- * Runs one command. With `--json` standard error has JSON too, and the exit status is the same.
+ * Runs one command. With `--json`, errors are JSON too, and the exit status is the same.
  *
  * @param args what follows the program's name
- * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, 130 ended by Ctrl-C, else as the
- *   command says
+ * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, 130 ended by Ctrl-C, or that of an
+ *   {@link EndedWith}
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   endQuietlyWithReader();
@@ -38,12 +38,12 @@ function asksForJson(args: readonly string[]): boolean {
   return (end === -1 ? args : args.slice(0, end)).includes('--json');
 }
 
-/** Whoever reads our output may have seen enough, as `head` has. */
+/** Exits with 0 if the reader of standard output stops early, as `head` does. */
 function endQuietlyWithReader(): void {
   process.stdout.on('error', (error) => {
     if ('code' in error && error.code === 'EPIPE') process.exit(EXIT_STATUS.done);
     throw error;
   });
-  // Without a reader for what goes wrong, the work is still worth doing.
+  // A command continues if nobody reads its errors.
   process.stderr.on('error', () => {});
 }

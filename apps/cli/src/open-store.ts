@@ -11,7 +11,7 @@ import type { StoreEnv } from './environment.ts';
 import { describeError } from './report-error.ts';
 import type { Store } from './store.ts';
 
-/** A connection to a Redis that has answered. @throws SynclineError `store-unavailable` */
+/** Connects to a Redis and waits for its first answer. @throws SynclineError `store-unavailable` */
 export async function connectToRedis(url: string): Promise<Redis> {
   let trouble: Error | undefined;
   const onError = (error: Error) => {
@@ -19,14 +19,14 @@ export async function connectToRedis(url: string): Promise<Redis> {
   };
   const redis = connectRedis({ url, manner: 'prompt', onError });
   try {
-    // Where no sentinel answers, the connection goes on asking, and the command would wait for it.
+    // If no sentinel answers, the connection keeps asking, and the command would wait for it.
     const failed = Promise.withResolvers<never>();
     redis.once('error', failed.reject);
     await Promise.race([redis.ping(), failed.promise]);
     return redis;
   } catch (error) {
     redis.disconnect();
-    // The command fails because it was given up on; the connection knows why.
+    // The error of the command says only that it was given up; the connection knows the cause.
     const why = describeError(trouble ?? error);
     throw new SynclineError(
       'store-unavailable',
@@ -38,7 +38,7 @@ export async function connectToRedis(url: string): Promise<Redis> {
   }
 }
 
-/** What is in that Redis, under the prefix of the environment. */
+/** Opens what is in that Redis under the prefix of the environment. */
 export function createStore({
   env,
   redis,
@@ -58,8 +58,7 @@ export function createStore({
     if (config !== undefined) return config;
     throw new SynclineError(
       'config-unreadable',
-      `there is no config in this Redis under the prefix ${env.prefix}`,
-      { expected: 'a scheduler to have stored one' },
+      `no config in this Redis under the prefix ${env.prefix}. Start a scheduler, or check REDIS_URL and SYNCLINE_PREFIX`,
     );
   }
 

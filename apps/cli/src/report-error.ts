@@ -5,16 +5,13 @@ import { paint } from './format/style.ts';
 import { plain } from './format/text.ts';
 import { note, toJson } from './output.ts';
 
-/**
- * 2 for what whoever called us has to put right in the call, the environment or the config; 130 and 143
- * for what a signal has ended; else 1.
- */
+/** Returns 2 if the environment or the config is wrong, 130 or 143 if a signal ended the command, else 1. */
 export function exitStatusOf(error: unknown): number {
   if (error instanceof Interrupted) return SIGNAL_STATUS[error.signal];
   return isConfigError(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
 }
 
-/** Says on standard error what went wrong, in one line; of a config, in one line a problem. */
+/** Prints an error on standard error in one line; an invalid config has one line per problem. */
 export function reportError(error: unknown): void {
   const message = describeError(error);
   // The problems of a config begin with their place, so that editors and terminals can go there.
@@ -22,12 +19,12 @@ export function reportError(error: unknown): void {
   note(isPlain ? message : `${paint('red', 'error:', process.stderr)} ${message}`);
 }
 
-/** Says the same to a program: `{"error": {code, message, …}}`, in one line. */
+/** Prints the error on standard error as one line of JSON: `{"error": {code, message, …}}`. */
 export function reportErrorAsJson(error: unknown): void {
   note(toJson({ error: jsonOf(error) }));
 }
 
-/** Says to a program that it has called us wrongly. */
+/** Prints a usage error on standard error as one line of JSON. */
 export function reportUsageAsJson(message: string): void {
   note(toJson({ error: { code: 'bad-request', message: message.replace(/^error: /, '') } }));
 }
@@ -45,7 +42,7 @@ function jsonOf(error: unknown): object {
   };
 }
 
-/** An error for people to read, without a stack, without credentials, and without power over the terminal. */
+/** Describes an error for people: without a stack, credentials, or characters that control the terminal. */
 export function describeError(error: unknown): string {
   if (isConfigError(error)) return error.message.split('\n').map(plain).join('\n');
   const text = String(withoutCredentials(messageOf(error).trim())).replace(/\s*\n\s*/g, ' ');
@@ -61,7 +58,7 @@ function isConfigError(error: unknown): error is SynclineError {
 
 function messageOf(error: unknown): string {
   if (isPortTaken(error)) {
-    return `port ${error.port} of ${error.address} is in use: set PORT to another one, or to 0 for any`;
+    return `port ${error.port} of ${error.address} is in use. Set PORT to another one, or to 0 for any`;
   }
   if (!(error instanceof Error)) return String(error);
   if (error.message !== '') return error.message;

@@ -7,7 +7,7 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export function addCompletion(program: Command): void {
   const command = program
     .command('completion')
-    .description('print a script that lets a shell complete commands, options and names')
+    .description('print a completion script for a shell')
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
     .action(async (shell: (typeof SHELLS)[number]) => {
       const { COMPLETION_SCRIPTS } = await import('../completion/scripts.ts');
@@ -24,7 +24,7 @@ export function addCompletion(program: Command): void {
 function addComplete(program: Command): void {
   program
     .command('complete', { hidden: true })
-    .description('for completion scripts: what may stand for the last of the words')
+    .description('print what may stand for the last word; for completion scripts')
     .argument('[words...]')
     .action(async (words: readonly string[]) => {
       const { findCandidates } = await import('../completion/candidates.ts');

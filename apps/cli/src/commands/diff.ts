@@ -10,12 +10,17 @@ const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 export function addDiff(program: Command): void {
   const command = program
     .command('diff')
-    .description('show what a sync would change, and change nothing')
+    .description('preview a sync; change nothing')
     .argument('<registry>')
-    .option('--file <config>', 'as this config file has it, which need not be in force')
-    .option('--json', 'what POST /v1/registries/{name}/preview answers')
-    .option('--exit-code', 'end with 3 where a sync would change something')
-    .option('--samples <count>', 'name so many rows of each kind', readCount, PREVIEW_SAMPLE_LIMIT)
+    .option('--file <config>', 'use the entry of this config file instead of the config in force')
+    .option('--json', 'print what POST /v1/registries/{name}/preview answers')
+    .option('--exit-code', 'exit with 3 if a sync would change something')
+    .option(
+      '--samples <count>',
+      'how many rows of each kind to list',
+      readCount,
+      PREVIEW_SAMPLE_LIMIT,
+    )
     .option('--timeout <duration>', 'how long to wait', readDuration, DEFAULT_TIMEOUT_MS)
     .action((registry: string, options: DiffOptions) =>
       withStore(program, async (store) => {

@@ -5,9 +5,9 @@ import { addExamples } from '../examples.ts';
 export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
-    .description('look for what keeps it from working well, and say what to do')
+    .description('check the installation for problems and suggest fixes')
     .option('--no-sources', 'do not ask the sources of the registries')
-    .option('--json', 'the findings, and how many there are of each level')
+    .option('--json', 'print the findings and a count for each level')
     .action(async (options: DoctorOptions) => {
       const { showFindings } = await import('../actions/show-findings.ts');
       await showFindings(program, options);

@@ -15,8 +15,8 @@ export function addRuns(program: Command): void {
     .command('runs')
     .description('list the runs of a registry, newest first')
     .argument('<registry>')
-    .option('--json', 'a list of runs, as GET /v1/registries/{name}/runs has them')
-    .option('--limit <count>', 'how many', readCount, DEFAULT_LIMIT)
+    .option('--json', 'print a list of runs, as GET /v1/registries/{name}/runs does')
+    .option('--limit <count>', 'how many runs', readCount, DEFAULT_LIMIT)
     .action((registry: string, { json, limit }: RunsOptions) =>
       withStore(program, async (store) => {
         const { redisNowMs } = await import('@syncline/redis');

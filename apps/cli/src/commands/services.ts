@@ -12,21 +12,21 @@ interface ServiceCommand {
 
 export const addScheduler = serviceCommand({
   name: 'scheduler',
-  description: 'run a process of its own: keep the schedules, and put the config file in force',
+  description: 'run a process that keeps the schedules and applies the config file',
   example: 'REDIS_URL=redis://127.0.0.1:6379 syncline scheduler --config /etc/syncline.yaml',
   load: async () => (await import('@syncline/scheduler')).startScheduler,
 });
 
 export const addWorker = serviceCommand({
   name: 'worker',
-  description: 'run a process of its own: sync registries',
+  description: 'run a process that syncs registries',
   example: 'REDIS_URL=redis://127.0.0.1:6379 SYNCLINE_CONCURRENCY=32 syncline worker',
   load: async () => (await import('@syncline/worker')).startWorker,
 });
 
 export const addApi = serviceCommand({
   name: 'api',
-  description: 'run a process of its own: serve the copies, and let others see and steer',
+  description: 'run a process that serves the mirrors, and shows and controls registries',
   example: 'REDIS_URL=redis://127.0.0.1:6379 syncline api',
   load: async () => (await import('@syncline/api')).startApi,
 });

@@ -6,10 +6,10 @@ import { withStore } from '../store.ts';
 export function addStatus(program: Command): void {
   const command = program
     .command('status')
-    .description('show how registries and catalogs are, or everything about one')
+    .description('show the state of registries and catalogs, or all details of one')
     .argument('[registry]')
-    .option('--json', 'a list of registries, as GET /v1/registries has them')
-    .option('--watch', 'a live table, until Ctrl-C; without a terminal, again at each change')
+    .option('--json', 'print a list of registries, as GET /v1/registries does')
+    .option('--watch', 'update the table until Ctrl-C; without a terminal, print each change')
     .action((registry: string | undefined, options: StatusOptions) =>
       withStore(program, async (store) => {
         const { showStatus } = await import('../actions/show-status.ts');

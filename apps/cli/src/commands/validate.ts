@@ -5,9 +5,9 @@ import { addExamples } from '../examples.ts';
 export function addValidate(program: Command): void {
   const command = program
     .command('validate')
-    .description('check a config file, and start nothing')
-    .argument('[config]', 'the file; else the one that --config and SYNCLINE_CONFIG name')
-    .option('--json', 'a summary, warnings among it; problems are a list, on standard error')
+    .description('check a config file; start nothing')
+    .argument('[config]', 'the config file (default: that of --config or SYNCLINE_CONFIG)')
+    .option('--json', 'print a summary with the warnings; problems go to standard error')
     .action(async (path: string | undefined, options: ValidateOptions) => {
       const { validateConfig } = await import('../actions/validate-config.ts');
       await validateConfig(program, path, options);

@@ -114,7 +114,7 @@ test(
 
     const { code, text } = await syncline(['up'], { env: { ...env, PORT: String(port) } });
     expect(code).toBe(1);
-    expect(text).toMatch(new RegExp(`^error: port ${port} of 127.0.0.1 is in use: `, 'm'));
+    expect(text).toMatch(new RegExp(`^error: port ${port} of 127.0.0.1 is in use\\. `, 'm'));
     expect(text).not.toMatch(/^\s+at /m);
   },
   TIMEOUT_MS,
