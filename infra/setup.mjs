@@ -83,7 +83,7 @@ function nodeMajor(node) {
 }
 
 function provideRedis() {
-  const script = 'packages/runtime/src/embedded-redis/fetch.ts';
+  const script = 'packages/runtime/src/redis-server/fetch.ts';
   const { status } = spawnSync(NODE, [script], { stdio: 'inherit' });
   // No reason to stop: with REDIS_URL set, all but the tests works without.
   if (status !== 0) say('there is no Redis to run; see above');

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findRedisServer, startRedisProcess } from '@syncline/runtime';
+import { findRedisServer, startRedisProcess } from '@syncline/runtime/redis-server';
 import type { TestProject } from 'vitest/node';
 
 /**

@@ -5,7 +5,7 @@ import {
   type RedisProcess,
   type RedisSettings,
   startRedisProcess,
-} from '@syncline/runtime';
+} from '@syncline/runtime/redis-server';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { freePort } from './ports.ts';
 import { temporaryDirectory } from './temporary.ts';

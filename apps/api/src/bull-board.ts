@@ -1,6 +1,3 @@
-import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
 import type { Queue } from 'bullmq';
 import express, { type Express, type RequestHandler } from 'express';
 
@@ -30,18 +27,31 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** A dashboard of the queue. */
+/** A dashboard of the queue. It is loaded for the first request, for few processes are ever asked. */
 export function createQueueBoard(options: QueueBoardOptions): QueueBoard {
   return {
-    acting: board(options, { readOnly: false }),
-    readOnly: board(options, { readOnly: true }),
+    acting: onFirstRequest(() => board(options, { readOnly: false })),
+    readOnly: onFirstRequest(() => board(options, { readOnly: true })),
   };
 }
 
-function board(
+function onFirstRequest(build: () => Promise<RequestHandler>): RequestHandler {
+  let built: Promise<RequestHandler> | undefined;
+  return async (request, response, next) => {
+    built ??= build();
+    (await built)(request, response, next);
+  };
+}
+
+async function board(
   { queue, basePath, countSchedulers }: QueueBoardOptions,
   { readOnly }: { readOnly: boolean },
-): RequestHandler {
+): Promise<RequestHandler> {
+  const [{ createBullBoard }, { BullMQAdapter }, { ExpressAdapter }] = await Promise.all([
+    import('@bull-board/api'),
+    import('@bull-board/api/bullMQAdapter'),
+    import('@bull-board/express'),
+  ]);
   const adapter = new ExpressAdapter().setBasePath(basePath);
   createBullBoard({
     queues: [new BullMQAdapter(queue, { readOnlyMode: readOnly })],

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { VERSION } from '@syncline/runtime';
 import { projectRoot, runCommand, temporaryDirectory, writeConfig } from '@syncline/test/support';
@@ -86,6 +87,19 @@ test('a command that is not there ends with 2', async () => {
 
 test('version ends with 0', async () => {
   expect(await syncline(['--version'])).toEqual({ code: 0, text: VERSION });
+});
+
+test.each(['--version', '--help'])('%s loads no library but commander', async (flag) => {
+  const hook = `import { registerHooks } from 'node:module';
+    const load = (url, context, next) => (console.error(url), next(url, context));
+    registerHooks({ load });`;
+  const args = ['--import', `data:text/javascript,${encodeURIComponent(hook)}`];
+  const { stderr } = spawnSync(process.execPath, [...args, 'apps/cli/src/main.ts', flag], {
+    cwd: projectRoot,
+    encoding: 'utf8',
+  });
+  const libraries = [...stderr.matchAll(/\/node_modules\/(?!\.pnpm)((?:@[^/]+\/)?[^/]+)/g)];
+  expect(new Set(libraries.map(([, name]) => name))).toEqual(new Set(['commander']));
 });
 
 test('with --json what is wrong is JSON on standard error, and nothing is on the other', async () => {

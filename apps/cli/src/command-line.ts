@@ -1,20 +1,13 @@
 import { CommanderError } from 'commander';
-import {
-  EndedWith,
-  EXIT_STATUS,
-  exitStatusOf,
-  reportError,
-  reportErrorAsJson,
-  reportUsageAsJson,
-} from './errors.ts';
+import { EndedWith, EXIT_STATUS } from './errors.ts';
 import { createProgram } from './program.ts';
 
 /**
- * Runs one command. With `--json` standard error has JSON too, and the exit status is the same.
+ * Runs one command. With `--json`, errors are JSON too, and the exit status is the same.
  *
  * @param args what follows the program's name
- * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, 130 ended by Ctrl-C, else as the
- *   command says
+ * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, 130 ended by Ctrl-C, or that of an
+ *   {@link EndedWith}
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   endQuietlyWithReader();
@@ -23,13 +16,17 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
     await createProgram({ isJson }).parseAsync(args, { from: 'user' });
     return EXIT_STATUS.done;
   } catch (error) {
+    // Help and version end this way too.
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_STATUS.done;
+    if (error instanceof EndedWith) return error.exitStatus;
+    const { exitStatusOf, reportError, reportErrorAsJson, reportUsageAsJson } = await import(
+      './report-error.ts'
+    );
     if (error instanceof CommanderError) {
-      // Help and version come this way too, with 0. Of what is wrong commander has told people already.
-      if (error.exitCode === 0) return EXIT_STATUS.done;
+      // Commander has told people already.
       if (isJson) reportUsageAsJson(error.message);
       return EXIT_STATUS.usage;
     }
-    if (error instanceof EndedWith) return error.exitStatus;
     if (isJson) reportErrorAsJson(error);
     else reportError(error);
     return exitStatusOf(error);
@@ -41,12 +38,12 @@ function asksForJson(args: readonly string[]): boolean {
   return (end === -1 ? args : args.slice(0, end)).includes('--json');
 }
 
-/** Whoever reads our output may have seen enough, as `head` has. */
+/** Exits with 0 if the reader of standard output stops early, as `head` does. */
 function endQuietlyWithReader(): void {
   process.stdout.on('error', (error) => {
     if ('code' in error && error.code === 'EPIPE') process.exit(EXIT_STATUS.done);
     throw error;
   });
-  // Without a reader for what goes wrong, the work is still worth doing.
+  // A command continues if nobody reads its errors.
   process.stderr.on('error', () => {});
 }

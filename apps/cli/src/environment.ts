@@ -1,14 +1,9 @@
 import { SynclineError } from '@syncline/contract';
-import {
-  type Env,
-  type ProcessContext,
-  type ReadEnvOptions,
-  readEnv,
-  readRedisUrl,
-} from '@syncline/runtime';
+import { type Env, type ProcessContext, type ReadEnvOptions, readEnv } from '@syncline/runtime';
 import type { Command } from 'commander';
+import { readRedisUrl } from './up/embedded-redis/redis-file.ts';
 
-/** What the options of the whole program say over the environment. */
+/** Returns what the program's options override in the environment. */
 export function envOptions(program: Command): ReadEnvOptions {
   const { config } = program.opts<{ config?: string }>();
   return { overrides: { SYNCLINE_CONFIG: config } };
@@ -19,15 +14,15 @@ export interface StoreEnv extends Env {
 }
 
 /**
- * The environment of a command that needs a Redis.
+ * Reads the environment of a command that needs Redis.
  *
- * @throws SynclineError `config-invalid` where it names none, and no `syncline up` runs one
+ * @throws SynclineError `config-invalid` if it names none, and no `syncline up` runs one
  */
 export async function readStoreEnv(program: Command): Promise<StoreEnv> {
   return withRedisUrl(readEnv(undefined, envOptions(program)));
 }
 
-/** The same context, with the Redis that `syncline up` runs where the environment names none. */
+/** Returns the context with the Redis that `syncline up` runs, if the environment names none. */
 export async function withStoreEnv(context: ProcessContext): Promise<ProcessContext> {
   return { ...context, env: await withRedisUrl(context.env) };
 }
@@ -38,6 +33,6 @@ async function withRedisUrl(env: Env): Promise<StoreEnv> {
   if (redisUrl !== undefined) return { ...env, redisUrl };
   throw new SynclineError(
     'config-invalid',
-    `there is no Redis: REDIS_URL is not set, and no syncline up runs on the data directory ${dataDir}`,
+    `no Redis to use: REDIS_URL is not set, and no syncline up runs on the data directory ${dataDir}. Set REDIS_URL, or start syncline up`,
   );
 }

@@ -4,9 +4,9 @@ const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
 
 /**
  * Does `work` with a signal that Ctrl-C and SIGTERM abort, with an {@link Interrupted} as its reason. A
- * second one ends the process, as if nobody listened.
+ * second Ctrl-C ends the process at once.
  *
- * @param message what there is to say to someone who has ended it
+ * @param message what the user who interrupts is told
  */
 export async function withInterrupt<Result>(
   work: (signal: AbortSignal) => Promise<Result>,

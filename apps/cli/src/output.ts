@@ -8,14 +8,14 @@ export function printJson(value: unknown): void {
   print(toJson(value, 2));
 }
 
-/** Says something beside the result, on standard error. */
+/** Prints one line on standard error, beside the result. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
 /**
- * A value as JSON. What terminals may take for commands is escaped: whoever looks at the output of an
- * upstream's text on one must not be steered by it.
+ * Returns a value as JSON. Characters that control terminals are escaped, because texts of upstreams may
+ * contain them.
  */
 export function toJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, undefined, indent).replace(

@@ -1,6 +1,5 @@
-import { VERSION } from '@syncline/runtime';
+import { VERSION } from '@syncline/runtime/version';
 import { Command } from 'commander';
-import { addApi } from './commands/api.ts';
 import { addApprove } from './commands/approve.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDiff } from './commands/diff.ts';
@@ -8,13 +7,12 @@ import { addDoctor } from './commands/doctor.ts';
 import { addResume } from './commands/resume.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addRuns } from './commands/runs.ts';
-import { addScheduler } from './commands/scheduler.ts';
+import { addApi, addScheduler, addWorker } from './commands/services.ts';
 import { addStatus } from './commands/status.ts';
 import { addSuspend } from './commands/suspend.ts';
 import { addSync } from './commands/sync.ts';
 import { addUp } from './commands/up.ts';
 import { addValidate } from './commands/validate.ts';
-import { addWorker } from './commands/worker.ts';
 import { turnColorsOff } from './format/style.ts';
 
 const GROUPS = [
@@ -29,32 +27,34 @@ const GROUPS = [
 
 const MORE_HELP = `
 Environment:
-  REDIS_URL         the Redis to use. Without it, up starts one of its own, and the other
-                    commands use the one that up has started on the same SYNCLINE_DATA_DIR
-  SYNCLINE_CONFIG   the config file; --config comes first
-  SYNCLINE_PREFIX   what all keys in Redis begin with
-  NO_COLOR          no colours, as --no-color; FORCE_COLOR=1 has them without a terminal
-  docs/configuration.md has all of them.
+  REDIS_URL         the Redis to use. If it is not set, up starts a Redis, and the other
+                    commands use the one that up started on the same SYNCLINE_DATA_DIR
+  SYNCLINE_CONFIG   the config file; --config overrides it
+  SYNCLINE_PREFIX   the prefix of all keys in Redis
+  NO_COLOR          turns colours off; FORCE_COLOR=1 turns them on without a terminal
+  docs/configuration.md lists all variables.
 
 Exit status:
-  0 done, 1 failed, 2 bad usage, environment or config, 3 diff --exit-code has
-  found changes, 130 ended by Ctrl-C
+  0 done, 1 failed, 2 bad usage, environment or config, 3 diff --exit-code found
+  changes, 130 ended by Ctrl-C
 
 Example:
   $ syncline up --config examples/quickstart.yaml`;
 
 export interface ProgramOptions {
-  /** Whether who called wants to be told in JSON, also of what is wrong. */
+  /** Whether usage errors are reported as JSON, so commander must not print them. */
   readonly isJson?: boolean;
 }
 
-/** The command line: what can be said, and what is done about it. Errors of commands are thrown, never printed. */
+/** Creates the command line. Commands throw their errors and never print them. */
 export function createProgram({ isJson = false }: ProgramOptions = {}): Command {
   const program = new Command('syncline')
-    .description('Keeps copies of many MCP server registries in step with their upstreams.')
+    .description(
+      'Mirrors MCP server registries and keeps the mirrors in sync with their upstreams.',
+    )
     .version(VERSION)
-    .option('--config <file>', 'the config file; else SYNCLINE_CONFIG, else ./syncline.yaml')
-    .option('--no-color', 'no colours, as with NO_COLOR set')
+    .option('--config <file>', 'the config file (default: SYNCLINE_CONFIG, or ./syncline.yaml)')
+    .option('--no-color', 'print without colours, as with NO_COLOR')
     .on('option:no-color', turnColorsOff)
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: (text, write) => (isJson ? undefined : write(text)) })

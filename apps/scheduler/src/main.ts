@@ -1,4 +1,9 @@
-import { runProcess } from '@syncline/runtime';
-import { startScheduler } from './start-scheduler.ts';
+import { enableCompileCache } from 'node:module';
 
+// Before anything else is loaded. Node goes without a cache if its directory is not writable.
+enableCompileCache();
+const [{ runProcess }, { startScheduler }] = await Promise.all([
+  import('@syncline/runtime'),
+  import('./start-scheduler.ts'),
+]);
 await runProcess('scheduler', (context) => startScheduler(context));

@@ -1,4 +1,9 @@
-import { runProcess } from '@syncline/runtime';
-import { startWorker } from './start-worker.ts';
+import { enableCompileCache } from 'node:module';
 
+// Before anything else is loaded. Node goes without a cache if its directory is not writable.
+enableCompileCache();
+const [{ runProcess }, { startWorker }] = await Promise.all([
+  import('@syncline/runtime'),
+  import('./start-worker.ts'),
+]);
 await runProcess('worker', startWorker);

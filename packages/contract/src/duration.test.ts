@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { durationSchema, formatDuration, parseDuration } from './duration.ts';
+import { durationSchema } from './config/duration.ts';
+import { formatDuration, parseDuration } from './duration.ts';
 
 describe('parseDuration', () => {
   test.each([

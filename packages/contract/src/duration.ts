@@ -1,5 +1,3 @@
-import { z } from 'zod';
-
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1_000,
@@ -8,7 +6,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/;
+export const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/;
 
 /**
  * Milliseconds of a duration as Go writes it (`90s`, `1h30m`, `1.5h`), with days besides (`7d`);
@@ -34,29 +32,4 @@ export function formatDuration(durationMs: number): string {
     rest -= count * unitMs;
   }
   return text === '' ? '0s' : text;
-}
-
-/** A duration in the config: text in, milliseconds out. */
-export function durationSchema({ leastMs }: { leastMs: number }) {
-  return z
-    .string()
-    .meta({ pattern: DURATION.source, examples: ['30s', '1h30m', '7d'] })
-    .transform((text, context) => {
-      const durationMs = parseDuration(text);
-      if (durationMs === undefined) {
-        context.addIssue({
-          code: 'custom',
-          message: 'expected a duration such as 30s, 1h30m or 7d',
-        });
-        return z.NEVER;
-      }
-      if (durationMs < leastMs) {
-        context.addIssue({
-          code: 'custom',
-          message: `expected a duration of at least ${formatDuration(leastMs)}`,
-        });
-        return z.NEVER;
-      }
-      return durationMs;
-    });
 }

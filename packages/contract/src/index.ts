@@ -1,9 +1,11 @@
+export * from './config/duration.ts';
 export * from './config/index.ts';
 export * from './connection/redis-url.ts';
 export * from './connection/sentinel-options.ts';
-export * from './duration.ts';
+export { formatDuration, parseDuration } from './duration.ts';
 export * from './errors.ts';
 export * from './host.ts';
+export * from './http/limits.ts';
 export * from './http/preview.ts';
 export * from './queue/job.ts';
 export * from './state/control.ts';

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import {
   type DestinationStream,
   type Logger,
@@ -6,7 +7,6 @@ import {
   stdSerializers,
   stdTimeFunctions,
 } from 'pino';
-import { build as createPrettyStream } from 'pino-pretty';
 
 export type { Logger };
 
@@ -89,7 +89,9 @@ function secretPaths(): string[] {
 
 /** A stream in this thread: a transport in a worker thread would lose the last lines of a crash. */
 function prettyStream(destination?: DestinationStream): DestinationStream {
-  return createPrettyStream({
+  // Processes that log JSON do without it.
+  const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
+  return pretty.build({
     colorize: destination === undefined,
     ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss.l',

@@ -1,4 +1,4 @@
-import type { RedisSettings } from '@syncline/runtime';
+import type { RedisSettings } from '@syncline/runtime/redis-server';
 
 /** What the sentinels call the primary, whichever node that is. */
 export const MASTER_NAME = 'syncline';

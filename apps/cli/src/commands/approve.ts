@@ -7,10 +7,10 @@ import { withOperations } from '../store.ts';
 export function addApprove(program: Command): void {
   const command = program
     .command('approve')
-    .description('publish the snapshot that a guard holds back')
+    .description('publish the snapshot that the guard holds')
     .argument('<registry>')
-    .argument('<snapshot>', 'its digest, or the beginning of it, as status shows it')
-    .option('--json', 'the snapshot, as POST /v1/registries/{name}/approve answers')
+    .argument('<snapshot>', 'its digest or the first characters of it, as in status')
+    .option('--json', 'print the snapshot, as POST /v1/registries/{name}/approve does')
     .action((registry: string, snapshot: string, { json }: { readonly json?: true }) =>
       withOperations(program, registry, async (operations, { name }) => {
         const approved = await operations.approve(name, { snapshot });

@@ -246,7 +246,7 @@ test('without a Redis that is known, commands say so and end with 2', async () =
   for (const command of ['status', 'worker']) {
     expect(await syncline([command], { directory })).toEqual({
       code: 2,
-      text: 'there is no Redis: REDIS_URL is not set, and no syncline up runs on the data directory .syncline',
+      text: 'no Redis to use: REDIS_URL is not set, and no syncline up runs on the data directory .syncline. Set REDIS_URL, or start syncline up',
     });
   }
 });
@@ -266,6 +266,6 @@ test('a Redis without a config is said to be so', async () => {
   const env = { REDIS_URL: redisUrl(), SYNCLINE_PREFIX: freshPrefix() };
   expect(await syncline(['status'], { env })).toMatchObject({
     code: 2,
-    text: expect.stringContaining('there is no config in this Redis'),
+    text: expect.stringContaining('no config in this Redis'),
   });
 });

@@ -6,9 +6,9 @@ import { withOperations } from '../store.ts';
 export function addResume(program: Command): void {
   const command = program
     .command('resume')
-    .description('lift a suspension, or the pin of a rollback, and sync the registry')
+    .description('lift a suspension or a rollback’s pin, and sync the registry')
     .argument('<registry>')
-    .option('--json', 'the registry, as GET /v1/registries/{name} has it')
+    .option('--json', 'print the registry, as GET /v1/registries/{name} does')
     .action((registry: string, { json }: { readonly json?: true }) =>
       withOperations(program, registry, async (operations, config, store) => {
         await operations.resume(config);

@@ -7,10 +7,10 @@ import { withOperations } from '../store.ts';
 export function addRollback(program: Command): void {
   const command = program
     .command('rollback')
-    .description('serve an earlier snapshot, and nothing else until resume')
+    .description('serve an earlier snapshot until resume')
     .argument('<registry>')
-    .argument('<snapshot>', 'its digest, or the beginning of it, as runs shows it')
-    .option('--json', 'the snapshot, as POST /v1/registries/{name}/rollback answers')
+    .argument('<snapshot>', 'its digest or the first characters of it, as in runs')
+    .option('--json', 'print the snapshot, as POST /v1/registries/{name}/rollback does')
     .action((registry: string, snapshot: string, { json }: { readonly json?: true }) =>
       withOperations(program, registry, async (operations, { name }) => {
         const served = await operations.rollback(name, { snapshot });

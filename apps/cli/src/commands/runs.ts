@@ -1,7 +1,5 @@
-import { redisNowMs } from '@syncline/redis';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addExamples } from '../examples.ts';
-import { formatRuns } from '../format/run-table.ts';
 import { print, printJson } from '../output.ts';
 import { withStore } from '../store.ts';
 
@@ -17,14 +15,16 @@ export function addRuns(program: Command): void {
     .command('runs')
     .description('list the runs of a registry, newest first')
     .argument('<registry>')
-    .option('--json', 'a list of runs, as GET /v1/registries/{name}/runs has them')
-    .option('--limit <count>', 'how many', readCount, DEFAULT_LIMIT)
+    .option('--json', 'print a list of runs, as GET /v1/registries/{name}/runs does')
+    .option('--limit <count>', 'how many runs', readCount, DEFAULT_LIMIT)
     .action((registry: string, { json, limit }: RunsOptions) =>
       withStore(program, async (store) => {
+        const { redisNowMs } = await import('@syncline/redis');
         const { name } = await store.registry(registry);
         const { runs } = await store.runs.list(name, { limit });
         if (json === true) return printJson(runs);
         if (runs.length === 0) return print(`${name} has not been run yet`);
+        const { formatRuns } = await import('../format/run-table.ts');
         print(formatRuns(runs, { nowMs: await redisNowMs(store.redis) }));
       }),
     );

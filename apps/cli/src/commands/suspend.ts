@@ -13,11 +13,11 @@ interface SuspendOptions {
 export function addSuspend(program: Command): void {
   const command = program
     .command('suspend')
-    .description('keep serving a registry as it is, and sync it no more')
+    .description('keep serving a registry, and stop syncing it')
     .argument('<registry>')
-    .option('--note <text>', 'why; shown in its status')
-    .option('--author <name>', 'who says so; else the user that this runs as')
-    .option('--json', 'the registry, as GET /v1/registries/{name} has it')
+    .option('--note <text>', 'the reason, shown in its status')
+    .option('--author <name>', 'who suspends it (default: the current user)')
+    .option('--json', 'print the registry, as GET /v1/registries/{name} does')
     .action((registry: string, { json, author = userName(), ...options }: SuspendOptions) =>
       withOperations(program, registry, async (operations, config, store) => {
         const said = { ...options, ...(author === undefined ? {} : { author }) };
@@ -29,7 +29,7 @@ export function addSuspend(program: Command): void {
   addExamples(command, ['syncline suspend official --note "upstream is moving" --author ada']);
 }
 
-/** None where the user has no entry in the system's list, as often in containers. */
+/** Undefined if the system does not know the user's name, as often in containers. */
 function userName(): string | undefined {
   try {
     return userInfo().username;

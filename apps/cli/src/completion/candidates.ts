@@ -1,37 +1,84 @@
-import type { Command } from 'commander';
-import { shortDigest } from '../format/text.ts';
-import { type Store, withStore } from '../store.ts';
+import type { Command, Option } from 'commander';
 
-export interface CandidatesQuery {
+/** Has the shell complete the name of a file. */
+const FILE_NAMES = [':files'];
+
+export interface NamesQuery {
   readonly command: string;
   /** The name of the argument that is typed. */
   readonly argument: string;
-  /** The one before, where there is one. */
+  /** The argument before, if there is one. */
   readonly registry: string | undefined;
 }
 
-/** What may stand for an argument of a command, as far as Redis knows. */
-export function findCandidates(
+/**
+ * Returns what may stand for the last of the words that follow the name of the program: a line per
+ * candidate, with a tab and its description if it has one; or the one line `:files`.
+ *
+ * @param findNames finds what only Redis knows
+ */
+export async function findCandidates(
   program: Command,
-  query: CandidatesQuery,
+  words: readonly string[],
+  findNames: (query: NamesQuery) => Promise<readonly string[]>,
 ): Promise<readonly string[]> {
-  return withStore(program, async (store) => {
-    if (query.argument === 'registry') {
-      return (await store.targets()).map(({ name }) => name);
-    }
-    if (query.argument !== 'snapshot' || query.registry === undefined) return [];
-    return findSnapshots(store, query.command, query.registry);
-  });
+  const help = program.createHelp();
+  const commands = help.visibleCommands(program);
+  const { command, values, option } = readTyped(program, commands, words.slice(0, -1));
+  if (option !== undefined) return isFile(option.flags) ? FILE_NAMES : [];
+  if (words.at(-1)?.startsWith('-')) {
+    const inherited = help.visibleGlobalOptions(command).filter(({ long }) => long !== '--version');
+    return [...help.visibleOptions(command), ...inherited].map(
+      ({ long, flags, description }) => `${long ?? flags}\t${description}`,
+    );
+  }
+  const argument = command.registeredArguments[values.length];
+  if (command === program ? values.length === 0 : argument?.name() === 'command') {
+    return commands.map((it) => `${it.name()}\t${it.description()}`);
+  }
+  if (argument === undefined) return [];
+  if (argument.argChoices !== undefined) return argument.argChoices;
+  const name = argument.name();
+  if (isFile(`<${name}>`)) return FILE_NAMES;
+  return findNames({ command: command.name(), argument: name, registry: values[0] });
 }
 
-async function findSnapshots(store: Store, command: string, name: string) {
-  const { views } = await store.view([await store.registry(name)]);
-  const held = views.flatMap((view) => (view.held === null ? [] : [view.held.snapshot]));
-  if (command === 'approve') return held.map(shortDigest);
-  const served = views.map(({ snapshot }) => snapshot);
-  const history = await store.snapshots.history(name);
-  return history
-    .map(({ manifest }) => manifest)
-    .filter((digest) => !served.includes(digest))
-    .map(shortDigest);
+interface Typed {
+  /** The program itself while no command is typed, or one that is not there. */
+  readonly command: Command;
+  readonly values: readonly string[];
+  /** The option whose value comes next. */
+  readonly option: Option | undefined;
+}
+
+function readTyped(
+  program: Command,
+  commands: readonly Command[],
+  words: readonly string[],
+): Typed {
+  let command = program;
+  let option: Option | undefined;
+  const values: string[] = [];
+  for (const word of words) {
+    if (option !== undefined) {
+      option = undefined;
+    } else if (word.startsWith('-')) {
+      const options = [...command.options, ...program.options];
+      option = options.find((it) => isNamed(it, word) && (it.required || it.optional));
+    } else {
+      const named =
+        command === program && values.length === 0 && commands.find((it) => it.name() === word);
+      if (named) command = named;
+      else values.push(word);
+    }
+  }
+  return { command, values, option };
+}
+
+function isFile(flags: string): boolean {
+  return /<(file|config)>/.test(flags);
+}
+
+function isNamed({ long, short }: Option, word: string): boolean {
+  return word === long || word === short;
 }

@@ -16,7 +16,7 @@ import {
   HttpClient,
   proxyFor,
 } from '@syncline/sources';
-import { describeError } from '../errors.ts';
+import { describeError } from '../report-error.ts';
 import type { SourceFacts } from './source-checks.ts';
 
 export interface AskOptions {

@@ -207,8 +207,8 @@ test('a report says what was found, why it matters and what to do', () => {
 ok       source of a     file /a.json, asked from here in 3ms
 problem  source of team  https://x.example [2J answered 403
                          (source-http-status), asked from this machine
-                         why: what cannot be read is not synced; the last good
-                              copy stays
+                         why: the registry cannot be synced; its last good copy
+                              is still served
                          do:  check address and credentials: the upstream has
                               answered
 

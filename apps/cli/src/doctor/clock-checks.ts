@@ -11,8 +11,8 @@ export function checkClock(aheadMs: number): Finding {
   if (off <= OFF_MS) return ok(check, found);
   const trouble = {
     found,
-    why: 'schedules are made by the clocks of workers, and leases end by that of Redis',
-    advice: 'let both machines follow a time server, as chrony and systemd-timesyncd do',
+    why: 'schedules follow the clocks of workers, and leases follow the clock of Redis',
+    advice: 'synchronise both machines with a time server, for example with chrony',
   };
   return off > FAR_OFF_MS ? problem(check, trouble) : warning(check, trouble);
 }

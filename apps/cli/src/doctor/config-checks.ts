@@ -27,8 +27,8 @@ function checkFile(file: FileFacts): Finding {
     case 'bad':
       return problem(check, {
         found: file.problems.join('; '),
-        why: 'a scheduler does not start with it; one that runs keeps the config before it',
-        advice: 'put it right; syncline validate tells of every problem with its place',
+        why: 'a scheduler cannot start with it; a running one keeps the previous config',
+        advice: 'correct it; syncline validate shows each problem with its line',
       });
   }
 }
@@ -38,14 +38,14 @@ function checkInForce(file: FileFacts, inForce: InForceFacts): Finding {
   if (inForce.state === 'none') {
     return problem(check, {
       found: 'none',
-      why: 'workers and apis follow what a scheduler has stored, and nothing is stored',
+      why: 'workers and apis use the config that a scheduler stores',
       advice: 'start syncline scheduler, or syncline up; check SYNCLINE_PREFIX',
     });
   }
   if (inForce.state === 'unreadable') {
     return problem(check, {
-      found: 'one that this build does not understand',
-      why: 'processes of this version keep what they had, or have nothing to do',
+      found: 'a config that this version does not understand',
+      why: 'processes of this version keep the previous config, or have none',
       advice: 'run one version everywhere, and restart the scheduler',
     });
   }
@@ -53,8 +53,8 @@ function checkInForce(file: FileFacts, inForce: InForceFacts): Finding {
   const found = `${digest.slice(0, 12)}, registries: ${registries}`;
   if (file.state !== 'good' || file.digest === digest) return ok(check, found);
   return warning(check, {
-    found: `${found}; the file here is another, ${file.digest.slice(0, 12)}`,
-    why: 'a change of the file is in force once the scheduler that watches it has seen it',
-    advice: 'look whether a scheduler runs with this very file, and at its log',
+    found: `${found}; the file here differs, ${file.digest.slice(0, 12)}`,
+    why: 'a change takes effect when the scheduler that watches the file has read it',
+    advice: 'check that a scheduler runs with this file, and read its log',
   });
 }

@@ -1,7 +1,8 @@
 import { type Config, redisPlace } from '@syncline/contract';
 import type { StoreEnv } from '../environment.ts';
-import { describeError } from '../errors.ts';
-import { connectToRedis, createStore, type Store } from '../store.ts';
+import { connectToRedis, createStore } from '../open-store.ts';
+import { describeError } from '../report-error.ts';
+import type { Store } from '../store.ts';
 import { askSources } from './ask-sources.ts';
 import { checkClock } from './clock-checks.ts';
 import { checkConfig, type InForceFacts } from './config-checks.ts';

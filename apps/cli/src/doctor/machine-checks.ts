@@ -49,8 +49,8 @@ function checkGit(version: string | undefined): Finding {
   const check = 'git';
   if (version === undefined) {
     return problem(check, {
-      found: 'there is no program git',
-      why: 'registries in Git repositories are read by it',
+      found: 'git is not installed',
+      why: 'workers need it to read registries in Git repositories',
       advice: 'install git on every machine that runs workers',
     });
   }
@@ -58,7 +58,7 @@ function checkGit(version: string | undefined): Finding {
   if (parsed !== null && semver.gte(parsed, LEAST_GIT)) return ok(check, version);
   return warning(check, {
     found: version,
-    why: 'an older one cannot be held to the addresses that were checked',
+    why: 'an older git may connect to addresses that were not checked',
     advice: `use git ${LEAST_GIT} or newer`,
   });
 }
@@ -66,8 +66,8 @@ function checkGit(version: string | undefined): Finding {
 function checkSsh(version: string | undefined): Finding {
   if (version !== undefined) return ok('ssh', version);
   return problem('ssh', {
-    found: 'there is no program ssh',
-    why: 'git reaches repositories with ssh addresses by it',
+    found: 'ssh is not installed',
+    why: 'git needs it for repositories with ssh addresses',
     advice: 'install an OpenSSH client on every machine that runs workers',
   });
 }
@@ -77,8 +77,8 @@ function checkCredential({ path, registry, isSecret, state }: CredentialFacts): 
   if (state.kind === 'unreadable') {
     return problem(check, {
       found: `${path}: ${state.reason}`,
-      why: 'the registry cannot be read without it, where this machine runs workers',
-      advice: 'put the file there, readable for the user that workers run as',
+      why: 'workers on this machine cannot read the registry without it',
+      advice: 'create the file, readable for the user of the workers',
     });
   }
   const mode = (state.mode & 0o777).toString(8).padStart(3, '0');

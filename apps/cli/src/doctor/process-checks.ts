@@ -44,9 +44,9 @@ function checkScheduler({ queue: { scheduler } }: ProcessFacts): Finding {
   const check = 'scheduler';
   if (scheduler !== undefined) return ok(check, `${scheduler} is at work`);
   return warning(check, {
-    found: 'none has been at work for 90 s',
-    why: 'schedules go on as they are; a changed config waits, and a schedule that is lost stays so',
-    advice: 'start syncline scheduler, or syncline up; its log says why where it cannot',
+    found: 'none has been active for 90 s',
+    why: 'existing schedules continue, but changes of the config wait and lost schedules stay lost',
+    advice: 'start syncline scheduler, or syncline up; if it does not start, read its log',
   });
 }
 
@@ -57,15 +57,15 @@ function checkSchedules({ nowMs, queue, registries }: ProcessFacts): Finding {
     return problem(check, {
       found: `none for ${listed(missing)}`,
       why: 'a registry without a schedule is synced by requests only',
-      advice: 'start syncline scheduler, or syncline up: it mends schedules every 30 s',
+      advice: 'start syncline scheduler, or syncline up: it repairs schedules every 30 s',
     });
   }
   const late = registries.filter((name) => nowMs - (queue.schedules.get(name) ?? nowMs) > LATE_MS);
   if (late.length > 0) {
     return problem(check, {
       found: `overdue for more than a minute: ${listed(late)}`,
-      why: 'ticks that nobody takes are no syncs',
-      advice: 'look whether workers run and keep up, and whether a scheduler does',
+      why: 'no worker has taken these ticks, so the registries are not synced',
+      advice: 'check that enough workers run, and that a scheduler runs',
     });
   }
   return ok(check, `all ${registries.length}`);
@@ -78,7 +78,7 @@ function checkQueue({ nowMs, queue: { waiting, oldestDueAtMs } }: ProcessFacts):
   if (waitedMs <= LATE_MS) return ok(check, found);
   return warning(check, {
     found: `${found}, the next for ${formatAge(waitedMs)}`,
-    why: 'syncs come later than their schedules say',
+    why: 'registries are synced later than scheduled',
     advice: 'start more workers, or raise SYNCLINE_CONCURRENCY or SYNCLINE_HEAVY_RUNS',
   });
 }

@@ -28,7 +28,7 @@ export function checkRedis(facts: RedisFacts): Finding[] {
 export function unreachableRedis(reason: string): Finding {
   return problem('redis', {
     found: reason,
-    why: 'everything goes through Redis: nothing is synced, served or controlled without it',
+    why: 'nothing is synced, served or controlled without Redis',
     advice: 'start Redis, or set REDIS_URL to where it is',
   });
 }
@@ -39,7 +39,7 @@ function checkLatency({ place, roundTripMs }: RedisFacts): Finding {
   const trouble = {
     found: `${place} answers slowly, ${took}`,
     why: 'a run takes a few dozen round trips, and must renew its lease within seconds',
-    advice: 'run Syncline near its Redis; look for slow commands with SLOWLOG GET',
+    advice: 'run Syncline close to its Redis; find slow commands with SLOWLOG GET',
   };
   return roundTripMs > SLOWEST_ROUND_TRIP_MS
     ? problem('redis', trouble)
@@ -51,7 +51,7 @@ function checkVersion({ version }: ServerInfo): Finding {
   if (parsed !== null && semver.gte(parsed, LEAST_VERSION)) return ok('redis version', version);
   return problem('redis version', {
     found: version,
-    why: 'the queue uses commands that came with 6.2',
+    why: 'the queue uses commands of Redis 6.2',
     advice: 'use Redis 6.2 or newer, or Valkey',
   });
 }
@@ -61,15 +61,15 @@ function checkRole({ role, isLoading, isCluster }: ServerInfo): Finding {
   if (role === 'slave') {
     return problem(check, {
       found: 'a replica',
-      why: 'a replica takes no writes: no run can begin or end',
-      advice: 'let REDIS_URL name the master, or its sentinels',
+      why: 'a replica refuses writes, so no run can begin or end',
+      advice: 'set REDIS_URL to the master, or to its sentinels',
     });
   }
   if (isLoading) {
     return problem(check, {
       found: 'still reading its data',
-      why: 'until it is done, every command is refused',
-      advice: 'wait; Syncline goes on by itself',
+      why: 'Redis refuses every command until it is done',
+      advice: 'wait; Syncline continues by itself',
     });
   }
   if (isCluster) {
@@ -95,7 +95,7 @@ function checkPersistence(info: ServerInfo): Finding {
     return problem(check, {
       found: 'the last write to the append-only file failed',
       why: 'Redis refuses writes, or loses them at its next restart',
-      advice: 'look at the disk of Redis, and at its log',
+      advice: 'check the disk of Redis, and read its log',
     });
   }
   if (info.appendFsync === 'no') {
@@ -113,7 +113,7 @@ function checkEviction({ maxMemoryPolicy }: ServerInfo): Finding {
   if (maxMemoryPolicy === 'noeviction') return ok(check, maxMemoryPolicy);
   return problem(check, {
     found: `maxmemory-policy ${maxMemoryPolicy}`,
-    why: 'when memory is short, Redis drops leases, jobs and parts of snapshots without a word',
+    why: 'when memory is short, Redis drops leases, jobs and parts of snapshots without an error',
     advice: 'CONFIG SET maxmemory-policy noeviction, and the same in redis.conf',
   });
 }

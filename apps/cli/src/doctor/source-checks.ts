@@ -33,7 +33,7 @@ export function checkSources(sources: readonly SourceFacts[]): Finding[] {
     }
     return problem(check, {
       found: `${trouble.message} (${trouble.code}), asked from this machine`,
-      why: 'what cannot be read is not synced; the last good copy stays',
+      why: 'the registry cannot be synced; its last good copy is still served',
       advice: ADVICE[trouble.code] ?? OTHER_ADVICE,
     });
   });

@@ -1,4 +1,3 @@
-import Table from 'cli-table3';
 import { cut, fitting, widthOf } from './width.ts';
 
 export interface Column {
@@ -10,24 +9,6 @@ export interface Column {
 export const DEFAULT_WIDTH = 100;
 const GAP = 2;
 const LEAST_LAST_WIDTH = 20;
-
-const NO_LINES = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};
 
 export interface TableOptions {
   /** By default that of the terminal. */
@@ -43,24 +24,26 @@ export function formatTable(
   { width = process.stdout.columns ?? DEFAULT_WIDTH, last = 'wrap' }: TableOptions = {},
 ): string {
   const head = columns.map((column) => column.head);
-  const widths = columns.slice(0, -1).map((_, index) => widest(index, [head, ...rows]) + GAP);
-  const taken = widths.reduce((sum, columnWidth) => sum + columnWidth, 0);
+  const widths = columns.slice(0, -1).map((_, index) => widest(index, [head, ...rows]));
+  const taken = widths.reduce((sum, columnWidth) => sum + columnWidth + GAP, 0);
   const lastWidth = Math.max(width - taken, LEAST_LAST_WIDTH);
-  const table = new Table({
-    head,
-    // The gap belongs to the column, also after the last one.
-    colWidths: [...widths, lastWidth + GAP],
-    colAligns: columns.map(({ align = 'left' }) => align),
-    chars: NO_LINES,
-    style: { 'padding-left': 0, 'padding-right': GAP, head: [], border: [] },
+  const fitLast = last === 'wrap' ? wrap : cut;
+  const lines = [head, ...rows].flatMap((row) => {
+    const cells = widths.map((cellWidth, index) =>
+      pad(row[index] ?? '', { width: cellWidth, align: columns[index]?.align }),
+    );
+    const [first = '', ...more] = fitLast(row.at(-1) ?? '', lastWidth).split('\n');
+    return [
+      [...cells, first].join(' '.repeat(GAP)),
+      ...more.map((line) => `${' '.repeat(taken)}${line}`),
+    ];
   });
-  const fitted = last === 'wrap' ? wrap : cut;
-  for (const row of rows) table.push([...row.slice(0, -1), fitted(row.at(-1) ?? '', lastWidth)]);
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
+  return lines.map((line) => line.trimEnd()).join('\n');
+}
+
+function pad(text: string, { width, align }: { width: number; align: Column['align'] }): string {
+  const space = ' '.repeat(width - widthOf(text));
+  return align === 'right' ? `${space}${text}` : `${text}${space}`;
 }
 
 /** Breaks between words where it can, and within those that are longer than a line, as URLs are. */

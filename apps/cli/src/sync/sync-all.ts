@@ -20,17 +20,17 @@ interface AllRequested {
   readonly suspended: readonly string[];
 }
 
-/** What a request came to; without a run, none has answered it in time. */
+/** A request and the run that handled it; without one, no run has handled it in time. */
 export interface Answered {
   readonly registry: string;
   readonly request: number;
   readonly run: Run | undefined;
 }
 
-/** How many registries are asked for at once. */
+/** How many registries are requested at once. */
 const BATCH_SIZE = 100;
 
-/** Asks for a sync of every registry that is not stopped, and waits for all where that is wanted. */
+/** Requests a sync of every registry that is not paused, and waits for all runs if the options say so. */
 export async function syncAll(
   dependencies: SyncDependencies,
   registries: readonly RegistryConfig[],
@@ -93,12 +93,12 @@ async function waitForAll(
   return showingProgress({ isQuiet: quiet === true || json === true, look }, () =>
     withInterrupt(
       (signal) => Promise.all(requests.map((requested) => wait(signal, requested))),
-      'the requests that are not answered stay open',
+      'the requests that are not handled yet stay open',
     ),
   );
 }
 
-/** @throws EndedWith where a run has failed, or none has come */
+/** @throws EndedWith if a run has failed, or a request was not handled in time */
 function reportAnswers(
   answers: readonly Answered[],
   { suspended, options }: { readonly suspended: readonly string[]; readonly options: SyncOptions },

@@ -15,7 +15,7 @@ export interface SyncDependencies {
   readonly store: Store;
 }
 
-/** Asks for a sync of one registry, and waits for it where that is wanted. */
+/** Requests a sync of one registry, and waits for its run if the options say so. */
 export async function syncOne(
   dependencies: SyncDependencies,
   config: RegistryConfig,
@@ -56,8 +56,7 @@ async function waitForOne(
   const waited = formatTook(performance.now() - startedAtMs);
   throw new SynclineError(
     'unknown-run',
-    `${registry}: no run has answered request ${request} within ${waited}; it stays open`,
-    { expected: 'a worker to be running' },
+    `${registry}: no run has handled request ${request} within ${waited}; it stays open. Check that a worker runs`,
   );
 }
 

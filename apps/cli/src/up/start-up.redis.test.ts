@@ -104,7 +104,7 @@ test('a port that is taken is said to be, and nothing is left running', async ()
 
   const { code, text } = await syncline(['up'], { env: { ...env, PORT: String(port) } });
   expect(code).toBe(1);
-  expect(text).toMatch(new RegExp(`^error: port ${port} of 127.0.0.1 is in use: `, 'm'));
+  expect(text).toMatch(new RegExp(`^error: port ${port} of 127.0.0.1 is in use\\. `, 'm'));
   expect(text).not.toMatch(/^\s+at /m);
 });
 

@@ -10,16 +10,16 @@ import {
   type ProcessContext,
   readinessOf,
   type Service,
-  startEmbeddedRedis,
   VERSION,
 } from '@syncline/runtime';
 import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
 import { startWorker } from '@syncline/worker';
 import type { StoreEnv } from '../environment.ts';
 import { counted } from '../format/text.ts';
+import { connectToRedis } from '../open-store.ts';
 import { print } from '../output.ts';
-import { connectToRedis } from '../store.ts';
 import { formatAddresses } from './addresses.ts';
+import { startEmbeddedRedis } from './embedded-redis/start-embedded-redis.ts';
 import { startProgress } from './progress.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RegistryView } from '@syncline/contract';
-import { describeError } from '../errors.ts';
 import { markOf } from '../format/mark.ts';
+import { describeError } from '../report-error.ts';
 import type { Views } from '../store.ts';
 import { frameOf, type Watched } from './frame.ts';
 import { openScreen } from './screen.ts';

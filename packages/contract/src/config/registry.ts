@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationSchema } from '../duration.ts';
+import { durationSchema } from './duration.ts';
 import { registryNameSchema } from './names.ts';
 import { filterSchema, guardSchema, scheduleSchema, syncPolicySchema } from './policy.ts';
 import { apiSourceSchema, fileSourceSchema, gitSourceSchema } from './sources.ts';

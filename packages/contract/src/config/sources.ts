@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { durationSchema } from '../duration.ts';
+import { durationSchema } from './duration.ts';
 
 /** Names of headers that carry credentials: their values must not lie in the config, which Redis keeps. */
 const CREDENTIAL_HEADER = /^(authorization|proxy-authorization|cookie)$|token|secret|password|key/i;

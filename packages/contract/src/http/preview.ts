@@ -3,9 +3,7 @@ import { registryNameSchema } from '../config/names.ts';
 import { registryConfigSchema } from '../config/registry.ts';
 import { errorCodeSchema } from '../errors.ts';
 import { diffSchema, quarantinedRowSchema } from '../state/run.ts';
-
-/** How many rows of each kind a preview names at most, and where nothing else is asked for. */
-export const PREVIEW_SAMPLE_LIMIT = 200;
+import { PREVIEW_SAMPLE_LIMIT } from './limits.ts';
 
 export const previewSampleLimitSchema = z.int().min(1).max(PREVIEW_SAMPLE_LIMIT);
 

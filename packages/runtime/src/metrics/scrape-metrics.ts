@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { within } from '../within.ts';
+import { within } from '../lifecycle/within.ts';
 
 /** Tells the age of each registry's copy, in seconds, by its name. */
 export type AgesSource = () => Promise<ReadonlyMap<string, number>>;

@@ -1,9 +1,9 @@
 import { createServer, type ServerResponse } from 'node:http';
+import { type Readiness, readinessOf } from '../lifecycle/service.ts';
+import { within } from '../lifecycle/within.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { answerMalformedRequests } from './malformed-requests.ts';
-import type { Metrics } from './metrics/metrics.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
-import { type Readiness, readinessOf } from './service.ts';
-import { within } from './within.ts';
 
 export interface OpsServerOptions {
   readonly host: string;

@@ -4,11 +4,14 @@ import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SynclineError } from '@syncline/contract';
-import type { Logger } from 'pino';
+import type { Logger } from '@syncline/runtime';
+import {
+  findRedisServer,
+  type RedisProcess,
+  startRedisProcess,
+} from '@syncline/runtime/redis-server';
 import { tryLockDataDir } from './data-dir-lock.ts';
-import { findRedisServer } from './find-redis-server.ts';
 import { isAlive, readRedisFile, removeRedisFile, writeRedisFile } from './redis-file.ts';
-import { type RedisProcess, startRedisProcess } from './redis-process.ts';
 
 export interface EmbeddedRedisOptions {
   /** Made if missing. One embedded Redis at a time runs on it. */

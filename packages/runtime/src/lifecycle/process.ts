@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SynclineError } from '@syncline/contract';
-import { type Env, type ReadEnvOptions, readEnv } from './env.ts';
-import { createLogger, type Logger } from './logger.ts';
-import { createMetrics, type Metrics } from './metrics/metrics.ts';
-import { type OpsServer, startOpsServer } from './ops-server.ts';
+import { type Env, type ReadEnvOptions, readEnv } from '../env/env.ts';
+import { type OpsServer, startOpsServer } from '../http/ops-server.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { createMetrics, type Metrics } from '../metrics/metrics.ts';
+import { VERSION } from '../version.ts';
 import { composeServices, readinessOf, type Service } from './service.ts';
 import { nextStopSignal } from './stop-signal.ts';
-import { VERSION } from './version.ts';
 
 /** What every process has. */
 export interface ProcessContext {

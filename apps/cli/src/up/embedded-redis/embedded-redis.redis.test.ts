@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SynclineError } from '@syncline/contract';
-import pino from 'pino';
+import { createLogger } from '@syncline/runtime';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isAlive, readRedisFile, readRedisUrl, writeRedisFile } from './redis-file.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from './start-embedded-redis.ts';
 
-const logger = pino({ level: 'silent' });
+const logger = createLogger({ name: 'test', level: 'silent' });
 let dataDir: string;
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -42,7 +42,7 @@ async function command(url: string, line: string): Promise<string> {
 }
 
 async function redisConf(): Promise<(readonly [string, string])[]> {
-  const file = new URL('../../../../infra/redis.conf', import.meta.url);
+  const file = new URL('../../../../../infra/redis.conf', import.meta.url);
   const text = await readFile(file, 'utf8');
   return [...text.matchAll(/^([a-z]\S+) (.*)$/gm)].map(([, name = '', value = '']) => [
     name,
@@ -62,10 +62,10 @@ async function startInChild(
 ): Promise<ChildProcess> {
   const script = `
     if (${ignoresInterrupt}) process.on('SIGINT', () => {});
-    import pino from 'pino';
+    import { createLogger } from '@syncline/runtime';
     import { startEmbeddedRedis } from './start-embedded-redis.ts';
     const redis = await startEmbeddedRedis({
-      dataDir: process.argv[1], logger: pino({ level: 'silent' }),
+      dataDir: process.argv[1], logger: createLogger({ name: 'test', level: 'silent' }),
     });
     console.log(redis.url);
   `;

@@ -1,6 +1,7 @@
 import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import { describeError, exitStatusOf, Interrupted } from './errors.ts';
+import { Interrupted } from './errors.ts';
+import { describeError, exitStatusOf } from './report-error.ts';
 
 test.each([
   ['config-invalid', 2],
@@ -26,7 +27,7 @@ test('finds words for errors that have none', () => {
 test('says what to do about a port that is taken', () => {
   const taken = { code: 'EADDRINUSE', port: 8080, address: '127.0.0.1' };
   expect(describeError(Object.assign(new Error('listen'), taken))).toMatch(
-    /^port 8080 of 127\.0\.0\.1 is in use: set PORT /,
+    /^port 8080 of 127\.0\.0\.1 is in use\. Set PORT /,
   );
 });
 

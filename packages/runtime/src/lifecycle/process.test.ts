@@ -10,7 +10,7 @@ import { afterEach, expect, onTestFinished, test } from 'vitest';
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
-const packageRoot = fileURLToPath(new URL('..', import.meta.url));
+const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 const children = new Set<Child>();
 afterEach(() => {
   for (const child of children) child.kill('SIGKILL');
