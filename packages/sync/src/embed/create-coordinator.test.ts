@@ -2,19 +2,27 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConfigInput } from '@syncline/contract';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createManager, type Manager } from '../perform/manager.ts';
 import { createRecordingLogger, createRecordingObserver } from '../testing/recorders.ts';
 import { server } from '../testing/sync-harness.ts';
-import { type CreateCoordinatorOptions, createCoordinator } from './create-coordinator.ts';
+import {
+  type CreateCoordinatorOptions,
+  createCoordinator,
+  type EmbeddedCoordinator,
+} from './create-coordinator.ts';
 import { createFileStatusPersistence } from './file-status-persistence.ts';
 import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
 
 let directory: string;
+const coordinators: EmbeddedCoordinator[] = [];
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'syncline-embed-'));
 });
-afterEach(() => rm(directory, { recursive: true, force: true }));
+afterEach(async () => {
+  await Promise.all(coordinators.splice(0).map((coordinator) => coordinator.stop()));
+  await rm(directory, { recursive: true, force: true });
+});
 
 async function writeRegistry(name: string, ...names: string[]): Promise<void> {
   const servers = names.map((it) => server(it));
@@ -38,13 +46,11 @@ function coordinatorOf(options: Partial<CreateCoordinatorOptions> = {}) {
     stopGraceMs: 2_000,
     ...options,
   });
-  onTestFinished(() => coordinator.stop());
+  coordinators.push(coordinator);
   return coordinator;
 }
 
-type Embedded = ReturnType<typeof coordinatorOf>;
-
-async function namesOf(coordinator: Embedded, catalog: string): Promise<string[]> {
+async function namesOf(coordinator: EmbeddedCoordinator, catalog: string): Promise<string[]> {
   const rows = await Array.fromAsync(coordinator.rows(catalog));
   return rows.map((row) => row.server.name);
 }
@@ -211,6 +217,23 @@ describe('createCoordinator', () => {
     await expect(coordinator.openCatalog('alpha')).rejects.toMatchObject({
       code: 'catalog-not-ready',
     });
+  });
+
+  test.each([
+    ['http://127.0.0.1:1/', 'source-unreachable'],
+    ['http://[::1]:1/', 'source-unreachable'],
+    ['http://localhost:1/', 'source-unreachable'],
+    ['http://10.0.0.1:1/', 'source-address-refused'],
+    ['http://169.254.169.254/', 'source-address-refused'],
+  ])('%s, named in the config, is %s', async (endpoint, errorCode) => {
+    const coordinator = coordinatorOf({
+      config: { registries: [{ name: 'alpha', api: { endpoint } }] },
+    });
+    await coordinator.start();
+    await untilSo(async () =>
+      expect(await coordinator.getStatus('alpha')).toMatchObject({ phase: 'Failed' }),
+    );
+    expect((await coordinator.getStatus('alpha')).errorCode).toBe(errorCode);
   });
 
   test('an invalid config is refused with all its problems', () => {
