@@ -4,9 +4,10 @@ export interface SemaphoreSlot {
   release(): void;
 }
 
-/** A fixed number of slots, handed out in the order in which they were asked for. */
+/** A fixed number of slots, handed out in the order in which they were asked for; to urgent callers first. */
 export class Semaphore {
   #free: number;
+  readonly #urgent = new Set<() => void>();
   readonly #waiting = new Set<() => void>();
 
   constructor(count: number) {
@@ -15,14 +16,17 @@ export class Semaphore {
 
   /** How many callers wait for a slot. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#urgent.size + this.#waiting.size;
   }
 
   /** Waits for a free slot. Rejects with the reason of the signal if that is aborted before. */
-  async acquire(signal: AbortSignal): Promise<SemaphoreSlot> {
+  async acquire(
+    signal: AbortSignal,
+    { isUrgent = false }: { isUrgent?: boolean } = {},
+  ): Promise<SemaphoreSlot> {
     signal.throwIfAborted();
     if (this.#free > 0) this.#free -= 1;
-    else await this.#wait(signal);
+    else await this.#wait(signal, isUrgent ? this.#urgent : this.#waiting);
     let isReleased = false;
     return {
       release: () => {
@@ -32,10 +36,10 @@ export class Semaphore {
     };
   }
 
-  #wait(signal: AbortSignal): Promise<void> {
+  #wait(signal: AbortSignal, queue: Set<() => void>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const onAbort = () => {
-      this.#waiting.delete(onFree);
+      queue.delete(onFree);
       reject(signal.reason);
     };
     const onFree = () => {
@@ -43,17 +47,18 @@ export class Semaphore {
       resolve();
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    this.#waiting.add(onFree);
+    queue.add(onFree);
     return promise;
   }
 
   #release(): void {
-    const [next] = this.#waiting;
+    const queue = this.#urgent.size > 0 ? this.#urgent : this.#waiting;
+    const [next] = queue;
     if (next === undefined) {
       this.#free += 1;
       return;
     }
-    this.#waiting.delete(next);
+    queue.delete(next);
     next();
   }
 }

@@ -98,12 +98,16 @@ export class IngestPool {
       ended.catch(() => {});
       return { port, ended };
     };
+    let isStarted = false;
     const withCapacity: WithCapacity = async (work) => {
-      const slot = await this.capacity.acquire(signal);
+      // Who has a thread and rows in it goes first: the fewer have, the less memory is needed.
+      const slot = await this.capacity.acquire(signal, { isUrgent: isStarted });
+      isStarted = true;
       try {
         return await work();
       } finally {
-        slot.release();
+        // A run whose last body this was asks again at once, to build.
+        setImmediate(() => slot.release());
       }
     };
     return new ThreadSession(start, withCapacity);
