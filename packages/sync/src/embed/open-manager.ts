@@ -57,10 +57,7 @@ export function openManager(options: ManagerOptions): {
   };
 }
 
-/**
- * Loopback addresses are allowed where the config names them itself, since it is part of the program. A redirect or a
- * name that leads there is refused, as are all other private addresses.
- */
+/** A loopback address that the config itself names is allowed: the config is part of the program. */
 function allowedHosts(config: Config | undefined): readonly string[] {
   if (config === undefined) return [];
   const urls = config.registries.flatMap(({ api, file }) => api?.endpoint ?? file?.url ?? []);
