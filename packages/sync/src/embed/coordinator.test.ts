@@ -75,7 +75,7 @@ function createCoordinator(
 }
 
 /** As `vi.waitFor`, for as long as threads take to start on a machine that does other things too. */
-const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 5_000 });
+const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 15_000 });
 
 describe('Coordinator', () => {
   test('at the start each registry is synced, and then at its interval', async () => {
@@ -87,9 +87,8 @@ describe('Coordinator', () => {
       expect(options.runs()).toEqual(expect.arrayContaining(['alpha published', 'beta published'])),
     );
     await writeRegistry('alpha', 'one', 'two', 'three');
-    await vi.waitFor(
-      async () => expect(await coordinator.getStatus('alpha')).toMatchObject({ versionCount: 3 }),
-      { timeout: 5_000 },
+    await untilSo(async () =>
+      expect(await coordinator.getStatus('alpha')).toMatchObject({ versionCount: 3 }),
     );
     expect(await coordinator.getStatus('beta')).toMatchObject({
       phase: 'Complete',
@@ -109,7 +108,7 @@ describe('Coordinator', () => {
       errorCode: 'source-file-missing',
     });
     await writeRegistry('alpha', 'one');
-    await vi.waitFor(() => expect(options.runs()).toContain('alpha published'), { timeout: 5_000 });
+    await untilSo(() => expect(options.runs()).toContain('alpha published'));
   });
 
   test('the status of all registries is that of those that the config names', async () => {

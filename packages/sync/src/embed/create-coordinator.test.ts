@@ -56,7 +56,7 @@ async function namesOf(coordinator: EmbeddedCoordinator, catalog: string): Promi
 }
 
 /** As `vi.waitFor`, for as long as threads take to start on a machine that does other things too. */
-const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 10_000 });
+const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 15_000 });
 
 const IDLE: Manager = {
   shouldSync: async () => ({ sync: false, outcome: 'unchanged', reason: 'up-to-date-no-policy' }),
