@@ -3,7 +3,11 @@ export { withhold } from './credentials/withhold.ts';
 export { Git } from './git/git.ts';
 export { HttpClient } from './http/http.ts';
 export { createAddressGuard } from './network/address-guard.ts';
-export { proxyFor } from './network/proxies.ts';
+export {
+  createInMemoryPlaceStore,
+  createInMemoryRequestBudgets,
+} from './network/in-memory-request-budgets.ts';
+export { type ProxyOptions, proxyFor } from './network/proxies.ts';
 export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
 export type { RequestBudgets } from './network/request-budgets-port.ts';
 export { type Slot, Slots } from './slots.ts';

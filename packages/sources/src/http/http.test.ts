@@ -3,12 +3,12 @@ import type { ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createAddressGuard } from '../network/address-guard.ts';
-import type { RequestBudgets } from '../network/request-budgets-port.ts';
-import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
 import {
   createInMemoryPlaceStore,
   createInMemoryRequestBudgets,
-} from '../testing/in-memory-request-budgets.ts';
+} from '../network/in-memory-request-budgets.ts';
+import type { RequestBudgets } from '../network/request-budgets-port.ts';
+import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
 import { localGuard } from '../testing/local-guard.ts';
 import { type Answer, type LocalServer, startLocalServer } from '../testing/local-server.ts';
 import { HttpClient, type HttpRequest } from './http.ts';

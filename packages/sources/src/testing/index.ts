@@ -1,8 +1,8 @@
-export { describeRequestBudgets } from './describe-request-budgets.ts';
-export { type GitHttpServer, startGitHttpServer } from './git/git-http-server.ts';
-export { TestRepository } from './git/test-repository.ts';
 export {
   createInMemoryPlaceStore,
   createInMemoryRequestBudgets,
-} from './in-memory-request-budgets.ts';
+} from '../network/in-memory-request-budgets.ts';
+export { describeRequestBudgets } from './describe-request-budgets.ts';
+export { type GitHttpServer, startGitHttpServer } from './git/git-http-server.ts';
+export { TestRepository } from './git/test-repository.ts';
 export { localGuard } from './local-guard.ts';

@@ -6,16 +6,16 @@ import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
 import { createSourceFactory, HttpClient } from '@syncline/sources';
 import { localGuard } from '@syncline/sources/testing';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { createManager, type Manager } from '../perform/manager.ts';
+import { createManager } from '../perform/manager.ts';
 import type { TickSource } from '../ports/tick-source.ts';
 import { createInMemoryRunStore } from '../testing/in-memory-run-store.ts';
 import { createInMemoryState } from '../testing/in-memory-state.ts';
-import { createInMemoryStatusPersistence } from '../testing/in-memory-status-persistence.ts';
+
 import { createRecordingLogger, createRecordingObserver } from '../testing/recorders.ts';
 import { createStaticConfigSource } from '../testing/static-config-source.ts';
 import { server, sourceOf, suiteIngestPool, untilAborted } from '../testing/sync-harness.ts';
 import { Coordinator, type CoordinatorOptions } from './coordinator.ts';
-import { createFileStatusPersistence } from './file-status-persistence.ts';
+import { createRecordStatusPersistence } from './record-status-persistence.ts';
 import { createTimerTickSource } from './timer-tick-source.ts';
 
 const ingest = suiteIngestPool();
@@ -58,7 +58,7 @@ function createCoordinator(
       ingest,
       snapshots: createInMemorySnapshotStore(state),
     }),
-    status: createInMemoryStatusPersistence(state),
+    status: createRecordStatusPersistence(state.records),
     runStore: createInMemoryRunStore(state),
     config,
     tickSource: createTimerTickSource({ config, logger }),
@@ -130,37 +130,6 @@ describe('Coordinator', () => {
     expect(await coordinator.getStatus('alpha')).toMatchObject({
       phase: 'Pending',
       message: expect.stringContaining('interrupted'),
-    });
-  });
-
-  test('status in a file outlives the process', async () => {
-    const path = join(directory, 'status.json');
-    const upToDate: Manager = {
-      shouldSync: async () => ({
-        sync: false,
-        outcome: 'unchanged',
-        reason: 'up-to-date-no-policy',
-      }),
-      performSync: async () => {
-        throw new Error('there is nothing to sync');
-      },
-    };
-    const first = createCoordinator(fileRegistries('alpha'), {
-      manager: upToDate,
-      status: createFileStatusPersistence({ path }),
-    });
-    // Leases in the process itself: the default for who embeds a coordinator.
-    const { runStore: _default, ...options } = first.options;
-    const embedded = new Coordinator(options);
-    await embedded.start();
-    await vi.waitFor(() => expect(first.options.runs()).toContain('alpha unchanged'));
-    await embedded.stop();
-    const second = createCoordinator(fileRegistries('alpha'), {
-      status: createFileStatusPersistence({ path }),
-    });
-    expect(await second.coordinator.getStatus('alpha')).toMatchObject({
-      phase: 'Complete',
-      lastSuccessAt: expect.any(String),
     });
   });
 

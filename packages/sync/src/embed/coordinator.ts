@@ -16,7 +16,6 @@ import type { TickSource } from '../ports/tick-source.ts';
 import { DEFAULT_LEASE_TIMES, LeaseKeeper, type LeaseTimes } from '../run/lease-keeper.ts';
 import { NoOpTicks } from '../run/no-op-ticks.ts';
 import { syncRegistry } from '../run/sync-registry.ts';
-import { createSingleProcessRunStore } from './single-process-run-store.ts';
 
 /** How long a stop waits for the runs under way before it ends them. */
 const DEFAULT_STOP_GRACE_MS = 10_000;
@@ -30,8 +29,7 @@ export interface CoordinatorOptions {
   readonly observer: RunObserver;
   /** Unique among all processes that share the status. */
   readonly owner: string;
-  /** Where leases are kept. Default: in this process, which must then be the only one. */
-  readonly runStore?: RunStore;
+  readonly runStore: RunStore;
   readonly clock?: Clock;
   readonly random?: () => number;
   readonly leaseTimes?: LeaseTimes;
@@ -59,10 +57,10 @@ export class Coordinator {
    * @param signal stops the coordinator as {@link stop} does
    */
   async start(signal?: AbortSignal): Promise<void> {
-    const { manager, status, config, tickSource, logger, observer, owner } = this.#options;
+    const { manager, status, runStore, config, tickSource, logger, observer, owner } =
+      this.#options;
     const times = this.#options.leaseTimes ?? DEFAULT_LEASE_TIMES;
     const clock = this.#clock;
-    const runStore = this.#options.runStore ?? createSingleProcessRunStore({ status, clock });
     const keeper = new LeaseKeeper({ runStore, config, clock, logger, observer, times });
     const capacity = createCapacity();
     const { hungWork } = capacity;

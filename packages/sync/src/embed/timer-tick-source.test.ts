@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Tick } from '../ports/tick-source.ts';
+import type { Tick, TickResult } from '../ports/tick-source.ts';
 import { createRecordingLogger } from '../testing/recorders.ts';
 import { createStaticConfigSource } from '../testing/static-config-source.ts';
+import { testRun } from '../testing/store-harness.ts';
 import { createTimerTickSource } from './timer-tick-source.ts';
 
 beforeEach(() => {
@@ -45,5 +46,44 @@ test('a firing that lies further ahead than a timer can reach comes in its time'
   expect(await ticks('0 0 1 6 *', { hours: 24 * 100 })).toEqual([
     'startup 2026-03-28T12:00:00.000Z',
     'schedule 2026-05-31T22:00:00.000Z',
+  ]);
+});
+
+/** What each tick of alpha asks for, while so much time goes by; the first ones end as given. */
+async function purposes(
+  results: readonly (TickResult | Error)[],
+  { minutes }: { minutes: number },
+): Promise<string[]> {
+  const config = createStaticConfigSource({
+    registries: [{ name: 'alpha', file: { path: '/alpha.json' }, syncPolicy: { interval: '1h' } }],
+  });
+  const source = createTimerTickSource({ config, logger: createRecordingLogger() });
+  const seen: string[] = [];
+  await source.start(async ({ trigger, purpose }: Tick) => {
+    const result = results[seen.length] ?? { state: 'busy' };
+    seen.push(`${trigger} ${purpose.kind}`);
+    if (result instanceof Error) throw result;
+    return result;
+  });
+  await vi.advanceTimersByTimeAsync(minutes * 60_000);
+  await source.stop({ graceMs: 0 });
+  return seen;
+}
+
+test('a request that came in during a run gets its run, and the interval goes on', async () => {
+  const run = testRun({ registry: 'alpha', term: '1', owner: 'alice' });
+  const ran: TickResult = { state: 'ran', run, openRequest: 1, dependents: [] };
+  expect(await purposes([ran], { minutes: 150 })).toEqual([
+    'startup tick',
+    'change wake-up',
+    'schedule tick',
+    'schedule tick',
+  ]);
+});
+
+test('a tick that could not write what it had to is tried again within seconds', async () => {
+  expect(await purposes([new Error('the disk is full')], { minutes: 1 })).toEqual([
+    'startup tick',
+    'retry tick',
   ]);
 });

@@ -1,10 +1,13 @@
 import type { Logger, RegistryConfig } from '@syncline/contract';
 import { nextFiringMs } from '../decide/cron.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
+import type { LeasePurpose } from '../ports/run-store.ts';
 import type { Tick, TickHandler, TickSource } from '../ports/tick-source.ts';
 
 /** Node fires timers that are longer than 24.8 days at once. */
 const LONGEST_TIMER_MS = 86_400_000;
+/** A tick that throws could not write what it had to: a disk is full, or a file cannot be read. */
+const RETRY_AFTER_ERROR_MS = 10_000;
 
 /**
  * Ticks from timers in this process: at once for each registry, then each interval, or whenever its
@@ -45,24 +48,25 @@ export function createTimerTickSource({
     const ended = handle(tick, stop.signal)
       .then((result) => {
         if (result.state !== 'ran') return undefined;
-        for (const registry of result.dependents) follow(registry, handle);
-        return result.run.error?.nextTryAt;
+        const { dependents, openRequest, run: ran } = result;
+        // As requests, so that a catalog that is being built is built once more.
+        for (const registry of dependents) follow(registry, { kind: 'request', force: false });
+        if (openRequest !== undefined) {
+          follow(tick.registry, { kind: 'wake-up', request: openRequest });
+        }
+        return ran.error?.nextTryAt;
       })
       .catch((error: unknown) => {
         logger.error({ err: error, registry: tick.registry }, 'the tick failed');
-        return undefined;
+        return new Date(Date.now() + RETRY_AFTER_ERROR_MS).toISOString();
       })
       .then((nextTryAt) => schedule(tick.registry, { handle, nextTryAt }))
       .finally(() => running.delete(ended));
     running.add(ended);
-  }
 
-  /** As a request, so that a catalog that is being built is built once more. */
-  function follow(registry: string, handle: TickHandler): void {
-    if (stopped) return;
-    clearTimeout(timers.get(registry));
-    const purpose = { kind: 'request', force: false } as const;
-    run({ registry, trigger: 'change', force: false, purpose }, handle);
+    function follow(registry: string, purpose: LeasePurpose): void {
+      if (!stopped) run({ registry, trigger: 'change', force: false, purpose }, handle);
+    }
   }
 
   function schedule(
@@ -81,6 +85,8 @@ export function createTimerTickSource({
   /** A timer may also fire early by the wall clock, which would fire a schedule twice. */
   function wait(dueMs: number, due: { tick: Tick; handle: TickHandler }): void {
     const aheadMs = dueMs - Date.now();
+    // Another run of the registry may have set one.
+    clearTimeout(timers.get(due.tick.registry));
     const timer = setTimeout(
       () => (Date.now() < dueMs ? wait(dueMs, due) : run(due.tick, due.handle)),
       Math.min(Math.max(0, aheadMs), LONGEST_TIMER_MS),

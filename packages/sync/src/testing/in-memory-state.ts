@@ -1,28 +1,24 @@
-import {
-  type Clock,
-  type Control,
-  controlSchema,
-  fencingToken,
-  type Lease,
-  PENDING_STATUS,
-  type Run,
-  type SyncStatus,
-  storedToken,
-} from '@syncline/contract';
+import type { Clock, Lease } from '@syncline/contract';
 import { createInMemorySnapshots, type InMemorySnapshots } from '@syncline/snapshot/testing';
+import {
+  createKeyedQueue,
+  emptyRecord,
+  isHeld,
+  type Records,
+  type RegistryRecord,
+} from '../embed/records.ts';
 
 /** All that a store knows of one registry. */
-export interface InMemoryRegistry extends InMemorySnapshots {
-  status: SyncStatus | undefined;
-  control: Control;
-  /** Newest first. */
-  readonly runs: Run[];
-}
+export type InMemoryRegistry = InMemorySnapshots & {
+  -readonly [Field in 'status' | 'control' | 'runs']: RegistryRecord[Field];
+};
 
 /** What the in-memory ports share, as the Redis ones share a Redis. Tests may change it at will. */
 export interface InMemoryState {
   readonly clock: Clock;
   readonly registries: Map<string, InMemoryRegistry>;
+  /** The same, as a run store changes it. */
+  readonly records: Records;
   /** Of that name; made where there is none yet. */
   of(registry: string): InMemoryRegistry;
   /** Whether a write under the lease is to be accepted: its token is the one that is stored. */
@@ -31,27 +27,28 @@ export interface InMemoryState {
 
 export function createInMemoryState({ clock }: { clock: Clock }): InMemoryState {
   const registries = new Map<string, InMemoryRegistry>();
-  const state: InMemoryState = {
+  const oneByOne = createKeyedQueue();
+  const of = (name: string) => {
+    const known = registries.get(name);
+    if (known !== undefined) return known;
+    const registry: InMemoryRegistry = { ...emptyRecord(), ...createInMemorySnapshots() };
+    registries.set(name, registry);
+    return registry;
+  };
+  return {
     clock,
     registries,
-    isHeld: (lease) => storedToken(state.of(lease.registry).status) === fencingToken(lease),
-    of(name) {
-      const known = registries.get(name);
-      if (known !== undefined) return known;
-      const registry: InMemoryRegistry = {
-        status: undefined,
-        control: controlSchema.parse({}),
-        runs: [],
-        ...createInMemorySnapshots(),
-      };
-      registries.set(name, registry);
-      return registry;
+    records: {
+      read: async (name) => of(name),
+      update: (name, decide) =>
+        oneByOne(name, async () => {
+          const { answer, record } = await decide(of(name));
+          Object.assign(of(name), record);
+          return answer;
+        }),
+      list: async () => registries,
     },
+    isHeld: (lease) => isHeld(of(lease.registry), lease),
+    of,
   };
-  return state;
-}
-
-/** The status as it is stored, or that of a registry that never ran. */
-export function statusOf({ status }: InMemoryRegistry): SyncStatus {
-  return status ?? PENDING_STATUS;
 }

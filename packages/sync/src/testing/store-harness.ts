@@ -1,11 +1,12 @@
 import type { Control, Lease, Run } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
 import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
+import { createRecordStatusPersistence } from '../embed/record-status-persistence.ts';
 import type { Acquisition, RunStore } from '../ports/run-store.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
 import { createInMemoryRunStore } from './in-memory-run-store.ts';
 import { createInMemoryState } from './in-memory-state.ts';
-import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
+
 import { createManualClock } from './manual-clock.ts';
 
 /** The ports of one store, and what a suite does to it from outside. */
@@ -17,7 +18,7 @@ export interface StoreHarness {
   /** As an operator does it. */
   changeControl(registry: string, change: { suspended: true } | { pinned: string }): Promise<void>;
   /** Newest first. */
-  listRuns(registry: string): Promise<Run[]>;
+  listRuns(registry: string): Promise<readonly Run[]>;
   /** Ends the time of a lease, as if its holder had not been heard of for longer than it lasts. */
   expireLease(registry: string): Promise<void>;
   /** Everything is gone, as after a FLUSHALL. */
@@ -34,7 +35,7 @@ export function createInMemoryHarness(
   return {
     runStore: createInMemoryRunStore(state),
     snapshots: createInMemorySnapshotStore(state),
-    status: createInMemoryStatusPersistence(state),
+    status: createRecordStatusPersistence(state.records),
     readControl: async (registry) => state.of(registry).control,
     changeControl: async (name, change) => {
       const registry = state.of(name);

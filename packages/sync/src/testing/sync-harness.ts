@@ -5,6 +5,7 @@ import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
 import type { Source, SourceContext } from '@syncline/sources';
 import { afterAll } from 'vitest';
 import { createCapacity } from '../capacity/capacity.ts';
+import { createRecordStatusPersistence } from '../embed/record-status-persistence.ts';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager } from '../perform/manager.ts';
 import type { Tick, TickResult } from '../ports/tick-source.ts';
@@ -14,7 +15,7 @@ import type { SyncDependencies } from '../run/sync-dependencies.ts';
 import { syncRegistry } from '../run/sync-registry.ts';
 import { createInMemoryRunStore } from './in-memory-run-store.ts';
 import { createInMemoryState } from './in-memory-state.ts';
-import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
+
 import { createManualClock } from './manual-clock.ts';
 import { createRecordingLogger, createRecordingObserver } from './recorders.ts';
 import { createStaticConfigSource } from './static-config-source.ts';
@@ -112,7 +113,7 @@ export function createSyncHarness({
     capacity,
     ...(quiet ? { noOpTicks: new NoOpTicks({ manager, runStore, clock, logger, hungWork }) } : {}),
     runStore,
-    status: createInMemoryStatusPersistence(state),
+    status: createRecordStatusPersistence(state.records),
     config,
     keeper: new LeaseKeeper({ runStore, config, clock, logger, observer, times: TIMES }),
     times: TIMES,

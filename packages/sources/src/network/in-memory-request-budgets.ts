@@ -5,8 +5,8 @@ import {
   type PlaceAnswer,
   type PlaceStore,
   type RequestBudget,
-} from '../network/request-budgets.ts';
-import type { RequestBudgets } from '../network/request-budgets-port.ts';
+} from './request-budgets.ts';
+import type { RequestBudgets } from './request-budgets-port.ts';
 
 interface Host {
   /** When each place is free again at the latest. */

@@ -1,0 +1,25 @@
+// Syncs a registry, prints how many rows its copy has, and stops. The registry's URL is the argument.
+import { createCoordinator, createFileStatusPersistence } from '@syncline/sync/embed';
+
+const endpoint = process.argv[2] ?? 'https://registry.modelcontextprotocol.io';
+
+const coordinator = createCoordinator({
+  config: {
+    registries: [{ name: 'official', api: { endpoint }, syncPolicy: { interval: '1h' } }],
+  },
+  status: createFileStatusPersistence({ path: './data/status.json' }),
+  dataDir: './data',
+});
+
+await coordinator.start();
+try {
+  let count = 0;
+  for await (const { server } of coordinator.rows('official')) {
+    count += 1;
+    if (count <= 3) console.log(`${server.name}@${server.version}`);
+  }
+  const { phase } = await coordinator.getStatus('official');
+  console.log(`${phase}: ${count} rows`);
+} finally {
+  await coordinator.stop();
+}

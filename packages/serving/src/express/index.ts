@@ -1,0 +1,1 @@
+export { type CatalogOpener, createRegistryRouter } from './registry-router.ts';

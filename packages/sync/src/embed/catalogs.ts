@@ -1,0 +1,127 @@
+import {
+  type Clock,
+  catalogTarget,
+  PENDING_STATUS,
+  type RegistryConfig,
+  registryView,
+  SynclineError,
+} from '@syncline/contract';
+import type { ServedRow } from '@syncline/rows';
+import type { OpenSnapshot, SnapshotReader } from '@syncline/snapshot';
+import type { ConfigSource } from '../ports/config-source.ts';
+import type { Records, RegistryRecord } from './records.ts';
+
+const NOT_READY_RETRY_MS = 5_000;
+
+/** A catalog, opened: what the functions of `@syncline/serving` need. */
+export interface OpenCatalog {
+  readonly snapshot: OpenSnapshot;
+  /** How fresh each of its registries is, now. */
+  readonly freshnessOf: (source: string) => {
+    readonly syncedAt: string | undefined;
+    readonly stale: boolean;
+  };
+}
+
+export interface CatalogsOptions {
+  readonly config: ConfigSource;
+  readonly records: Records;
+  readonly reader: SnapshotReader;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Resolves at the next change of a status; rejects when there will be none. */
+  readonly nextChange: () => Promise<void>;
+}
+
+/** The catalogs of the config, and each registry as a catalog of its own name. */
+export class Catalogs {
+  readonly #options: CatalogsOptions;
+
+  constructor(options: CatalogsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens what a catalog serves now.
+   *
+   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if nothing was published yet
+   */
+  async open(name: string): Promise<OpenCatalog> {
+    const { config, records, reader, clock } = this.#options;
+    const target = this.#find(name);
+    const snapshot = await reader.open(target.name);
+    if (snapshot === undefined) throw notReady(name, await records.read(target.name));
+    const members = target.catalog?.registries ?? [target.name];
+    const views = new Map(
+      await Promise.all(
+        members.map(async (member) => {
+          const registry = config.registry(member) ?? target;
+          const { status = PENDING_STATUS, control } = await records.read(member);
+          return [member, registryView(registry, { status, control }, clock.now())] as const;
+        }),
+      ),
+    );
+    return {
+      snapshot,
+      freshnessOf: (source) => {
+        // Of a registry that the catalog has no longer, only tombstones are left.
+        const { status, stale = true } = views.get(source) ?? {};
+        return { syncedAt: status?.lastSuccessAt, stale };
+      },
+    };
+  }
+
+  /**
+   * The rows of a catalog. Waits for the first sync of what it is made of.
+   *
+   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, is held back, or never comes
+   */
+  async *rows(name: string): AsyncGenerator<ServedRow> {
+    const target = this.#find(name);
+    for (;;) {
+      // Before the look, so that no change between the two is missed.
+      const changed = this.#options.nextChange();
+      changed.catch(() => {});
+      if (await this.#isServed(name, target)) break;
+      await changed;
+    }
+    const { snapshot } = await this.open(name);
+    yield* snapshot.rows();
+  }
+
+  async #isServed(name: string, target: RegistryConfig): Promise<boolean> {
+    const { config, records } = this.#options;
+    const record = await records.read(target.name);
+    if (record.pointer !== undefined) return true;
+    for (const member of target.catalog?.registries ?? [target.name]) {
+      const found = await records.read(member);
+      const isSuspended = config.registry(member)?.suspended === true;
+      if (found.pointer === undefined && (isSuspended || isSettled(found))) {
+        throw notReady(name, found);
+      }
+    }
+    if (target.catalog !== undefined && record.status?.phase === 'Failed') {
+      throw notReady(name, record);
+    }
+    return false;
+  }
+
+  #find(name: string): RegistryConfig {
+    const { config } = this.#options;
+    const current = config.current();
+    const target = config.registry((current && catalogTarget(current, name)) ?? name);
+    if (target !== undefined) return target;
+    throw new SynclineError('unknown-catalog', `The config has no catalog or registry ${name}`);
+  }
+}
+
+/** Whether a registry without a snapshot will have none for now: its run failed, or the guard holds it back. */
+function isSettled({ status }: RegistryRecord): boolean {
+  return status?.phase === 'Failed' || status?.phase === 'Complete';
+}
+
+/** Not an empty list: a program would take it for a registry that has lost everything. */
+function notReady(name: string, { status }: RegistryRecord): SynclineError {
+  const why = status?.message ?? 'it was never synced';
+  const message = `${name} has nothing to serve yet: ${why}`;
+  return new SynclineError('catalog-not-ready', message, { retryAfterMs: NOT_READY_RETRY_MS });
+}

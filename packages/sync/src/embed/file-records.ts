@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+import {
+  controlSchema,
+  runSchema,
+  SynclineError,
+  type SyncStatus,
+  statusSchema,
+} from '@syncline/contract';
+import { z } from 'zod';
+import { type DataFolder, listIfThere, readIfThere } from './data-folder.ts';
+import {
+  type Change,
+  createKeyedQueue,
+  emptyRecord,
+  type Records,
+  type RegistryRecord,
+} from './records.ts';
+
+const FILE = 'state.json';
+
+const fileSchema = z.object({
+  v: z.literal(1),
+  registry: z.string(),
+  status: statusSchema.optional(),
+  control: controlSchema,
+  runs: z.array(runSchema),
+  pointer: z.string().optional(),
+  supersededAtMs: z.record(z.string(), z.number()),
+});
+
+type OnStatus = (registry: string, status: SyncStatus) => void;
+
+/**
+ * Records in one JSON file a registry. The file is replaced in one step, so that what is served, the status and the
+ * run log change together, also where the process is killed.
+ */
+export class FileRecords implements Records {
+  readonly #folder: DataFolder;
+  readonly #onStatus: OnStatus;
+  readonly #known = new Map<string, Promise<RegistryRecord>>();
+  readonly #oneByOne = createKeyedQueue();
+
+  /** @param options.onStatus told of each status that was written */
+  constructor({ folder, onStatus = () => {} }: { folder: DataFolder; onStatus?: OnStatus }) {
+    this.#folder = folder;
+    this.#onStatus = onStatus;
+  }
+
+  /** Forgets what was read before the folder was locked: another process may have changed it since. */
+  reopen(): void {
+    this.#known.clear();
+  }
+
+  read(registry: string): Promise<RegistryRecord> {
+    const known = this.#known.get(registry);
+    if (known !== undefined) return known;
+    const reading = this.#load(registry);
+    this.#known.set(registry, reading);
+    reading.catch(() => this.#known.delete(registry));
+    return reading;
+  }
+
+  update<Answer>(
+    registry: string,
+    decide: (record: RegistryRecord) => Change<Answer> | Promise<Change<Answer>>,
+  ): Promise<Answer> {
+    return this.#oneByOne(registry, async () => {
+      const before = await this.read(registry);
+      this.#assertLocked();
+      const { answer, record } = await decide(before);
+      if (record === undefined) return answer;
+      this.#assertLocked();
+      const after = { ...before, ...record };
+      await this.#folder.replace(this.#path(registry), toFile(registry, after));
+      // Only now: a change that could not be written has not been made, and may be tried again.
+      this.#known.set(registry, Promise.resolve(after));
+      if (after.status !== undefined) this.#onStatus(registry, after.status);
+      return answer;
+    });
+  }
+
+  async list(): Promise<ReadonlyMap<string, RegistryRecord>> {
+    const root = join(this.#folder.path, 'registries');
+    const listed = new Map<string, RegistryRecord>();
+    for (const name of await listIfThere(root)) {
+      const path = join(root, name, FILE);
+      const bytes = await readIfThere(path);
+      if (bytes === undefined) continue;
+      const { registry } = parseFile(path, bytes);
+      listed.set(registry, await this.read(registry));
+    }
+    return listed;
+  }
+
+  async #load(registry: string): Promise<RegistryRecord> {
+    const path = this.#path(registry);
+    const bytes = await readIfThere(path);
+    if (bytes === undefined) return emptyRecord();
+    const {
+      v: _version,
+      registry: _name,
+      supersededAtMs,
+      status,
+      ...rest
+    } = parseFile(path, bytes);
+    return {
+      ...emptyRecord(),
+      ...rest,
+      status: status && this.#folder.isLocked ? withoutLease(status) : status,
+      supersededAtMs: new Map(Object.entries(supersededAtMs)),
+    };
+  }
+
+  #path(registry: string): string {
+    return join(this.#folder.ofRegistry(registry), FILE);
+  }
+
+  #assertLocked(): void {
+    if (this.#folder.isLocked) return;
+    throw new SynclineError('store-unavailable', 'The coordinator is not running');
+  }
+}
+
+/** Whoever held the lease had the folder locked, and so is dead. Its start stays counted. */
+function withoutLease(status: SyncStatus): SyncStatus {
+  return status.leaseUntil === undefined ? status : { ...status, leaseUntil: 0 };
+}
+
+function toFile(registry: string, record: RegistryRecord): string {
+  const { control, supersededAtMs, ...rest } = record;
+  const flag = (value: boolean) => (value ? '1' : '0');
+  const document: z.input<typeof fileSchema> = {
+    v: 1,
+    registry,
+    ...rest,
+    runs: [...record.runs],
+    // As in Redis, so that one schema reads both.
+    control: { ...control, force: flag(control.force), suspended: flag(control.suspended) },
+    supersededAtMs: Object.fromEntries(supersededAtMs),
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function parseFile(path: string, bytes: Buffer): z.output<typeof fileSchema> {
+  try {
+    return fileSchema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (cause) {
+    throw new SynclineError(
+      'store-corrupt',
+      `${path} is not a state file of this version. Move its folder away to sync the registry anew`,
+      { cause },
+    );
+  }
+}

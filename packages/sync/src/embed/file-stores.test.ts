@@ -1,0 +1,179 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { storeSnapshot, testBlob } from '@syncline/snapshot/testing';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { describeRunStore } from '../testing/describe-run-store.ts';
+import { describeSnapshotStore } from '../testing/describe-snapshot-store.ts';
+import { describeStatusPersistence } from '../testing/describe-status-persistence.ts';
+import { createManualClock } from '../testing/manual-clock.ts';
+import { acquire, type StoreHarness, testRun } from '../testing/store-harness.ts';
+import { DataFolder } from './data-folder.ts';
+import { openFileStores } from './file-stores.ts';
+
+let directory: string;
+let folders: DataFolder[];
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'syncline-files-'));
+  folders = [];
+});
+afterEach(async () => {
+  for (const folder of folders) folder.unlock();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const clock = createManualClock({ nowMs: Date.parse('2026-02-01T12:00:00Z') });
+
+function open(path = join(directory, 'data')) {
+  const folder = new DataFolder(path);
+  folder.lock();
+  folders.push(folder);
+  return { folder, ...openFileStores({ folder, clock }) };
+}
+
+/** As a process finds it that starts after this one was killed. */
+function reopen() {
+  for (const folder of folders.splice(0)) folder.unlock();
+  return open();
+}
+
+function createHarness(): StoreHarness {
+  let stores = open();
+  return {
+    get runStore() {
+      return stores.runStore;
+    },
+    get snapshots() {
+      return stores.snapshots;
+    },
+    get status() {
+      return stores.status;
+    },
+    readControl: async (registry) => (await stores.records.read(registry)).control,
+    changeControl: (registry, change) =>
+      stores.records.update(registry, ({ control }) => ({
+        answer: undefined,
+        record: { control: { ...control, ...change } },
+      })),
+    listRuns: async (registry) => (await stores.records.read(registry)).runs,
+    expireLease: (registry) =>
+      stores.records.update(registry, ({ status }) => ({
+        answer: undefined,
+        record: { status: status && { ...status, leaseUntil: 1 } },
+      })),
+    loseData: async () => {
+      await rm(directory, { recursive: true });
+      stores = reopen();
+    },
+    passTime: async () => clock.advance(1),
+  };
+}
+
+describeRunStore('the run store of files', async () => createHarness());
+describeSnapshotStore('the snapshot store of files', async () => createHarness());
+describeStatusPersistence('the status in files', async () => createHarness().status);
+
+const UNDONE = { changes: { startsWithoutFinish: 0 } };
+
+test('what was published is there for the next process, with its run and its time', async () => {
+  const stores = open();
+  const { lease } = await acquire(stores, 'alpha');
+  const publication = await storeSnapshot(stores.snapshots, { lease, name: 'one' });
+  const run = testRun(lease, { snapshot: publication.manifest });
+  const changes = { snapshot: publication.manifest, phase: 'Complete' } as const;
+  await stores.runStore.publishAndFinish(lease, { changes, run }, publication);
+  const before = await stores.records.read('alpha');
+
+  const next = reopen();
+  expect(await next.records.read('alpha')).toEqual(before);
+  expect(await next.snapshots.readPointer('alpha')).toBe(publication.manifest);
+});
+
+test('a run whose process was killed keeps nobody waiting, and is counted', async () => {
+  const { lease } = await acquire(open(), 'alpha', { ttlMs: 3_600_000 });
+  const next = await acquire(reopen(), 'alpha');
+  expect(next.status.startsWithoutFinish).toBe(2);
+  expect(Number(next.lease.term)).toBeGreaterThan(Number(lease.term));
+});
+
+test('a process that does not have the folder reads, takes no lease for ended, and writes nothing', async () => {
+  await acquire(open(), 'alpha', { ttlMs: 3_600_000 });
+  const other = openFileStores({ folder: new DataFolder(join(directory, 'data')), clock });
+  expect(await other.status.load('alpha')).toMatchObject({ leaseUntil: clock.now() + 3_600_000 });
+  await expect(acquire(other, 'beta')).rejects.toMatchObject({ code: 'store-unavailable' });
+});
+
+test('what a killed process was writing is removed, and is no chunk', async () => {
+  const { folder } = open();
+  await mkdir(join(folder.path, 'tmp'), { recursive: true });
+  await writeFile(join(folder.path, 'tmp', 'half'), 'half a chu');
+  const next = reopen();
+  expect(await readdir(folder.path)).not.toContain('tmp');
+  expect(await next.snapshots.listChunks('alpha')).toEqual([]);
+});
+
+test('a change that could not be written has not been made', async () => {
+  const stores = open();
+  const { lease } = await acquire(stores, 'alpha');
+  const file = join(stores.folder.ofRegistry('alpha'), 'state.json');
+  await rm(file);
+  // A folder in its place: what is to be replaced cannot be.
+  await mkdir(join(file, 'in-the-way'), { recursive: true });
+  await expect(stores.runStore.finish(lease, UNDONE)).rejects.toThrow();
+  expect(await stores.status.load('alpha')).toMatchObject({ owner: 'alice' });
+  await rm(file, { recursive: true });
+  expect(await stores.runStore.finish(lease, UNDONE)).toEqual({ state: 'finished' });
+});
+
+test.each(['{"v":2}', 'no JSON', '{"v":1,"registry":"alpha","status":{"phase":"Odd"}}'])(
+  'a file that holds %s is refused, and stays as it is',
+  async (text) => {
+    const stores = open();
+    await acquire(stores, 'alpha');
+    const file = join(stores.folder.ofRegistry('alpha'), 'state.json');
+    await writeFile(file, text);
+    const next = reopen();
+    await expect(acquire(next, 'alpha')).rejects.toMatchObject({ code: 'store-corrupt' });
+    expect(await readFile(file, 'utf8')).toBe(text);
+    await acquire(next, 'beta');
+  },
+);
+
+test.each(['../outside', '..', '.', '', '/etc/passwd', 'a/b', 'NUL\0', 'ünï', 'x'.repeat(400)])(
+  'a registry called %j stays in its folder',
+  async (name) => {
+    const stores = open();
+    const { lease } = await acquire(stores, name);
+    const publication = await storeSnapshot(stores.snapshots, { lease, name: 'one' });
+    await stores.runStore.publishAndFinish(lease, UNDONE, publication);
+    expect(await readdir(directory)).toEqual(['data']);
+    expect(await readdir(join(directory, 'data', 'registries'))).toHaveLength(1);
+    expect(await reopen().snapshots.readPointer(name)).toBe(publication.manifest);
+  },
+);
+
+test('names that differ only in case are different registries', async () => {
+  const stores = open();
+  const paths = ['alpha', 'Alpha', 'ALPHA', '%41lpha'].map((it) => stores.folder.ofRegistry(it));
+  expect(new Set(paths.map((path) => path.toLowerCase())).size).toBe(4);
+});
+
+test('a second one on the same folder is refused, until the first one ends', async () => {
+  const { folder } = open();
+  const second = new DataFolder(folder.path);
+  expect(() => second.lock()).toThrow(/in use by another coordinator/);
+  folder.unlock();
+  second.lock();
+  folders.push(second);
+});
+
+test('a damaged chunk is written again', async () => {
+  const stores = open();
+  const { lease } = await acquire(stores, 'alpha');
+  const blob = testBlob('one');
+  await stores.snapshots.writeChunks(lease, [blob]);
+  const file = join(stores.folder.ofRegistry('alpha'), 'chunks', blob.digest);
+  await writeFile(file, 'damaged');
+  await stores.snapshots.writeChunks(lease, [blob]);
+  expect(await readFile(file)).toEqual(Buffer.from(blob.bytes));
+});

@@ -1,0 +1,66 @@
+import type { Config } from '@syncline/contract';
+import {
+  createAddressGuard,
+  createInMemoryPlaceStore,
+  createInMemoryRequestBudgets,
+  createSourceFactory,
+  Git,
+  HttpClient,
+  type ProxyOptions,
+  proxyFor,
+} from '@syncline/sources';
+import { IngestPool } from '../ingest/ingest-pool.ts';
+import { createManager, type Manager, type ManagerDependencies } from '../perform/manager.ts';
+import type { ConfigSource } from '../ports/config-source.ts';
+
+const DEFAULT_HEAVY_RUNS = 2;
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+
+/** A manager, or what makes one of the parts of the default one. */
+export type CreateManager = Manager | ((parts: ManagerDependencies) => Manager);
+
+export interface ManagerOptions extends Pick<ManagerDependencies, 'snapshots'> {
+  readonly config: ConfigSource;
+  /** Git clones are kept there. */
+  readonly dataDir: string;
+  readonly manager?: CreateManager;
+  readonly heavyRuns?: number;
+  readonly proxies?: ProxyOptions;
+}
+
+/** Makes the manager, and what it needs from this process. */
+export function openManager(options: ManagerOptions): {
+  readonly manager: Manager;
+  readonly close: () => Promise<unknown>;
+} {
+  const { config, dataDir, snapshots, proxies = {}, heavyRuns = DEFAULT_HEAVY_RUNS } = options;
+  const { manager: create = createManager } = options;
+  if (typeof create !== 'function') return { manager: create, close: async () => {} };
+  const userAgent = () => config.current()?.network.userAgent;
+  const guard = createAddressGuard({ allow: () => allowedHosts(config.current()) });
+  const budgets = createInMemoryRequestBudgets({
+    store: createInMemoryPlaceStore(),
+    budgets: () => config.current()?.network.budgets ?? [],
+  });
+  const http = new HttpClient({ userAgent, guard, proxies, budgets });
+  const git = new Git({
+    dataDir,
+    guard,
+    budgets,
+    proxyFor: (target) => proxyFor(target, proxies),
+    userAgent,
+  });
+  const ingest = new IngestPool({ heavyRuns });
+  return {
+    manager: create({ createSource: createSourceFactory({ http, git }), ingest, snapshots }),
+    close: () => Promise.all([ingest.close(), http.close()]),
+  };
+}
+
+/** A loopback address that the config itself names is allowed: the config is part of the program. */
+function allowedHosts(config: Config | undefined): readonly string[] {
+  if (config === undefined) return [];
+  const urls = config.registries.flatMap(({ api, file }) => api?.endpoint ?? file?.url ?? []);
+  const hosts = urls.map((url) => new URL(url).hostname).filter((host) => LOOPBACK.test(host));
+  return [...config.network.allow, ...hosts.map((host) => host.replace(/^\[(.*)\]$/, '$1'))];
+}

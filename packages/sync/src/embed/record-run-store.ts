@@ -1,0 +1,167 @@
+import {
+  type Clock,
+  changeStatus,
+  fencingToken,
+  type Lease,
+  PENDING_STATUS,
+  type StatusChanges,
+  storedToken,
+} from '@syncline/contract';
+import type { Publication } from '@syncline/snapshot';
+import { refusalOf } from '../ports/lease-rules.ts';
+import type {
+  AcquireOptions,
+  Acquisition,
+  Finished,
+  LeasePurpose,
+  Renewal,
+  RunEnding,
+  RunStore,
+} from '../ports/run-store.ts';
+import { type Change, isHeld, type Records, type RegistryRecord } from './records.ts';
+
+/** How many runs a record keeps. */
+const RUNS_KEPT = 20;
+
+export interface RecordRunStoreOptions {
+  readonly records: Records;
+  readonly clock: Pick<Clock, 'now'>;
+  /** The first blob of a snapshot that is not stored. */
+  readonly findMissing: (registry: string, publication: Publication) => Promise<string | undefined>;
+}
+
+/** Leases and what they fence, in records. Time is that of the clock. */
+export function createRecordRunStore({
+  records,
+  clock,
+  findMissing,
+}: RecordRunStoreOptions): RunStore {
+  const nowMs = () => Math.floor(clock.now());
+  return {
+    acquire: (options) =>
+      records.update(options.registry, (record) => acquire(record, options, nowMs())),
+
+    renew: (leases, { ttlMs }) =>
+      Promise.all(
+        leases.map((lease) =>
+          records.update(lease.registry, (record) => renew(record, lease, nowMs() + ttlMs)),
+        ),
+      ),
+
+    publishAndFinish: (lease, ending, publication) =>
+      records.update(lease.registry, async (record) => {
+        if (!isHeld(record, lease)) return finish(record, lease, ending);
+        const missing = await findMissing(lease.registry, publication);
+        if (missing !== undefined) return { answer: { state: 'incomplete', missing } };
+        return finish(flipPointer(record, publication, nowMs()), lease, ending);
+      }),
+
+    finish: (lease, ending) =>
+      records.update(lease.registry, (record) => finish(record, lease, ending)),
+
+    confirmUnchanged: (registry, confirmation) =>
+      records.update(registry, (record) => confirmUnchanged(record, confirmation)),
+  };
+}
+
+function acquire(
+  record: RegistryRecord,
+  { registry, owner, ttlMs, purpose, isIsolated = false }: AcquireOptions,
+  nowMs: number,
+): Change<Acquisition> {
+  if (purpose.kind === 'wake-up' && record.control.handled >= purpose.request) {
+    return { answer: { state: 'handled' } };
+  }
+  const control = countRequest(record, purpose);
+  const before = record.status ?? PENDING_STATUS;
+  const { owner: holder, leaseUntil: leaseUntilMs = 0 } = before;
+  if (holder !== undefined && leaseUntilMs > nowMs) {
+    return { answer: { state: 'busy', owner: holder, leaseUntilMs }, record: { control } };
+  }
+  const refusal = refusalOf({ purpose, isIsolated }, { status: before, control, nowMs });
+  if (refusal !== undefined) return { answer: refusal, record: { control } };
+  const term = String(Math.max(Number(before.term ?? 0) + 1, nowMs * 1_000));
+  const status = changeStatus(before, { startsWithoutFinish: before.startsWithoutFinish + 1 });
+  const claim = { phase: 'Syncing', term, owner, leaseUntil: nowMs + ttlMs } as const;
+  return {
+    answer: { state: 'acquired', lease: { registry, term, owner }, nowMs, status, control },
+    record: { control, status: changeStatus(status, claim) },
+  };
+}
+
+function renew(record: RegistryRecord, lease: Lease, leaseUntil: number): Change<Renewal> {
+  const { status = PENDING_STATUS, control } = record;
+  if (!isHeld(record, lease)) return { answer: { held: false } };
+  return {
+    answer: { held: true, stop: control.suspended || control.pinned !== undefined },
+    record: { status: changeStatus(status, { leaseUntil }) },
+  };
+}
+
+function finish(
+  record: RegistryRecord,
+  lease: Lease,
+  { changes, run, handledRequest = 0 }: RunEnding,
+): Change<Finished> {
+  const freed = fencingToken({ term: lease.term, owner: '' });
+  // The answer to the first call was lost.
+  if (storedToken(record.status) === freed) return { answer: finished(record) };
+  if (!isHeld(record, lease)) return { answer: { state: 'refused' } };
+  const after: RegistryRecord = {
+    ...record,
+    status: changeStatus(record.status ?? PENDING_STATUS, {
+      ...changes,
+      owner: undefined,
+      leaseUntil: undefined,
+    }),
+    control: answerRequests(record, handledRequest),
+    runs: run === undefined ? record.runs : [run, ...record.runs].slice(0, RUNS_KEPT),
+  };
+  return { answer: finished(after), record: after };
+}
+
+function confirmUnchanged(
+  { status = PENDING_STATUS, control }: RegistryRecord,
+  { term, changes }: { term: string; changes: StatusChanges },
+): Change<boolean> {
+  const { requested, handled, suspended, pinned } = control;
+  const isWanted = suspended || pinned !== undefined || requested > handled;
+  if (isWanted || storedToken(status) !== fencingToken({ term, owner: '' })) {
+    return { answer: false };
+  }
+  return { answer: true, record: { status: changeStatus(status, changes) } };
+}
+
+function countRequest({ control }: RegistryRecord, purpose: LeasePurpose) {
+  if (purpose.kind !== 'request') return control;
+  return {
+    ...control,
+    requested: control.requested + 1,
+    force: control.force || purpose.force,
+  };
+}
+
+function answerRequests({ control }: RegistryRecord, handledRequest: number) {
+  if (handledRequest === 0) return control;
+  const handled = Math.max(control.handled, handledRequest);
+  // A newer request may be a forced one: the flag stays until none is open.
+  return { ...control, handled, force: control.force && control.requested > handled };
+}
+
+function finished({ control }: RegistryRecord): Finished {
+  return control.requested > control.handled
+    ? { state: 'finished', openRequest: control.requested }
+    : { state: 'finished' };
+}
+
+function flipPointer(
+  record: RegistryRecord,
+  { manifest, pin }: Publication,
+  nowMs: number,
+): RegistryRecord {
+  const supersededAtMs = new Map(record.supersededAtMs);
+  if (record.pointer !== undefined) supersededAtMs.set(record.pointer, nowMs);
+  supersededAtMs.delete(manifest);
+  const control = pin === true ? { ...record.control, pinned: manifest } : record.control;
+  return { ...record, pointer: manifest, supersededAtMs, control };
+}
