@@ -17,6 +17,7 @@ import {
   sweep,
 } from '@syncline/redis';
 import {
+  FILE_CALL_THREADS,
   type Logger,
   type Loop,
   type ProcessContext,
@@ -131,7 +132,7 @@ export async function startWorker(
   });
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
 
-  const createSource = createSourceFactory({ http, git });
+  const createSource = createSourceFactory({ http, git, fileThreads: FILE_CALL_THREADS });
 
   const tickSource = createBullTickSource({
     blocking,

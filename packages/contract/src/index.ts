@@ -5,6 +5,7 @@ export * from './duration.ts';
 export * from './errors.ts';
 export * from './host.ts';
 export * from './http/preview.ts';
+export * from './on-abort.ts';
 export * from './queue/job.ts';
 export * from './state/control.ts';
 export * from './state/keys.ts';

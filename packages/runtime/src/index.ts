@@ -57,5 +57,6 @@ export { searchPath } from './search-path.ts';
 export { SECURITY_HEADERS } from './security-headers.ts';
 export { composeServices, type Readiness, readinessOf, type Service } from './service.ts';
 export { isScreen } from './terminal.ts';
+export { FILE_CALL_THREADS } from './thread-pool.ts';
 export { VERSION } from './version.ts';
 export { within } from './within.ts';

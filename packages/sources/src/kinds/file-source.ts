@@ -3,7 +3,6 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { SynclineError } from '@syncline/contract';
 import type { FileCalls } from '../files/file-calls.ts';
-import type { FileStamp } from '../files/file-stats-thread.ts';
 import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
 
 /** A larger file is no registry: the official one, whole, has some 150 MB. */
@@ -17,6 +16,9 @@ const CHUNK_BYTES = 1024 * 1024;
  * where the file system's clock is coarse: its stamp is not trusted, only its digest.
  */
 const SETTLED_AFTER_MS = 2_000;
+
+/** What tells whether a file has changed. */
+type FileStamp = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs'>;
 
 export interface FileSourceOptions {
   readonly path: string;
