@@ -7,6 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { SOURCE_KINDS } from '../packages/contract/src/index.ts';
 import {
   alternativesOf,
   configJsonSchema,
@@ -24,7 +25,6 @@ const pageFile = `${root}docs/configuration.md`;
 const readmeFile = `${root}README.md`;
 
 const OPTION_HEAD = ['Option', 'Type', 'Default', 'What it does'];
-const SOURCE_KINDS = ['file', 'git', 'api'];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 const wanted = new Map([
@@ -72,7 +72,7 @@ async function withSections(
 /** One table of all sources, the options of their inner blocks among them. */
 function sourcesReference(): string {
   const registry = itemSchema(propertiesOf(configJsonSchema()).get('registries'));
-  const sources = [...propertiesOf(registry)].filter(([key]) => SOURCE_KINDS.includes(key));
+  const sources = [...propertiesOf(registry)].filter(([key]) => key in SOURCE_KINDS);
   const rows = sources.flatMap(([kind, schema]) =>
     optionRows(schema, '').map((row) => [`\`${kind}\``, ...row]),
   );

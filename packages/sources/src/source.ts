@@ -1,5 +1,8 @@
 import type { SyncStatus } from '@syncline/contract';
 import type { BodyOrigin, BodySummary } from '@syncline/rows';
+import type { FileCalls } from './files/file-calls.ts';
+import type { Git } from './git/git.ts';
+import type { HttpClient } from './http/http.ts';
 import type { UpstreamUsage } from './upstream-usage.ts';
 
 /** What a source's cheap check found. */
@@ -42,4 +45,12 @@ export interface SourceContext {
   readonly credentials: Set<string>;
   /** Says what the run is at, in the status; a failure to write it is logged and no more. */
   readonly report: (message: string) => void;
+}
+
+/** What a process has to read sources with. */
+export interface SourceTools {
+  readonly http: HttpClient;
+  /** If it is missing, registries in Git repositories cannot be read. */
+  readonly git?: Git;
+  readonly calls: FileCalls;
 }

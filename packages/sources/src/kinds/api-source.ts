@@ -1,8 +1,8 @@
-import { SynclineError } from '@syncline/contract';
+import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import type { Access } from '../credentials/credentials.ts';
 import type { HttpClient } from '../http/http.ts';
 import { withRetries } from '../http/retry.ts';
-import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+import type { Probe, Source, SourceContext, SourceTools, TakeBody } from '../source.ts';
 
 const PAGE_ROWS = 100;
 const MAX_PAGES = 50_000;
@@ -18,6 +18,13 @@ export interface ApiSourceOptions {
   readonly http: HttpClient;
   /** Default: more than any registry has. */
   readonly maxPages?: number;
+}
+
+export function openApi(
+  { endpoint, timeout, ...access }: SourceBlocks['api'],
+  { tools: { http } }: { tools: SourceTools },
+): Source {
+  return new ApiSource({ endpoint, timeoutMs: timeout, access, http });
 }
 
 /**

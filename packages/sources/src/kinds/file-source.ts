@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { SynclineError } from '@syncline/contract';
+import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import type { FileCalls } from '../files/file-calls.ts';
-import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+import type { Probe, Source, SourceContext, SourceTools, TakeBody } from '../source.ts';
+import { UrlSource } from './url-source.ts';
 
 /** A larger file is no registry: the official one, whole, has some 150 MB. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
@@ -29,6 +30,15 @@ interface ReadFile {
   readonly revision: string;
   /** `undefined` where they were not to be kept. */
   readonly bytes: Uint8Array | undefined;
+}
+
+/** Opens a registry in a file, on the disk or behind a URL. */
+export function openFile(
+  { path, url = '', timeout, ...access }: SourceBlocks['file'],
+  { tools: { calls, http } }: { tools: SourceTools },
+): Source {
+  if (path !== undefined) return new FileSource({ path, calls });
+  return new UrlSource({ url, timeoutMs: timeout, access, http });
 }
 
 /** A registry in a file. Its revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */

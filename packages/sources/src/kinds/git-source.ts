@@ -1,4 +1,4 @@
-import { type RegistryConfig, SynclineError } from '@syncline/contract';
+import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import { parseRepository, type Repository } from '../git/access/repository.ts';
 import { findRoute, type Route } from '../git/access/route.ts';
 import { firstAttempt, isSound, nextAttempt } from '../git/attempts.ts';
@@ -6,13 +6,25 @@ import { type Visit, visitClone } from '../git/clone/visit-clone.ts';
 import type { Git } from '../git/git.ts';
 import { explainFailure } from '../git/process/git-errors.ts';
 import { commitOf, type Target, targetOf } from '../git/target.ts';
-import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+import type { Probe, Source, SourceContext, SourceTools, TakeBody } from '../source.ts';
 
 export interface GitSourceOptions {
   /** The registry's name: registries share no clone. */
   readonly registry: string;
-  readonly config: NonNullable<RegistryConfig['git']>;
+  readonly config: SourceBlocks['git'];
   readonly git: Git;
+}
+
+export function openGit(
+  config: SourceBlocks['git'],
+  { registry, tools: { git } }: { registry: string; tools: SourceTools },
+): Source {
+  if (git === undefined) {
+    throw new SynclineError('config-invalid', `registry ${registry} is in a Git repository`, {
+      expected: 'a process that has git',
+    });
+  }
+  return new GitSource({ registry, config, git });
 }
 
 /** A registry in a Git repository. Its revision is the commit's id. */
