@@ -1,8 +1,8 @@
 import type { SynclineClient } from '@syncline/client';
 import type { Logger, Run } from '@syncline/contract';
-import type { Operations, PreviewRequester, RegistryReader, RunLog } from '@syncline/redis';
+import type { PreviewRequester, RegistryReader, RunLog } from '@syncline/redis';
 import type { SnapshotReader } from '@syncline/snapshot';
-import type { ConfigSource } from '@syncline/sync';
+import type { ConfigSource, Operations } from '@syncline/sync';
 import type { QueueBoard } from './bull-board.ts';
 import type { ControlPolicy } from './control-policy.ts';
 import type { RememberedRegistries } from './remembered-registries.ts';

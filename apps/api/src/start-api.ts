@@ -1,20 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { createSynclineClient, findAnswer } from '@syncline/client';
-import { followersOf, redisKeys } from '@syncline/contract';
-import {
-  connectRedis,
-  createConfigFollower,
-  createOperations,
-  createPreviewRequester,
-  createRedisRunStore,
-  createRedisSnapshotStore,
-  createRegistryReader,
-  createRunLog,
-  createSyncQueue,
-  type RegistryReader,
-} from '@syncline/redis';
+import { connectRedis, createPreviewRequester, openStore, type Store } from '@syncline/redis';
 import {
   type ProcessContext,
   readinessOf,
@@ -24,7 +10,6 @@ import {
   VERSION,
 } from '@syncline/runtime';
 import { createSnapshotReader } from '@syncline/snapshot';
-import type { ConfigSource } from '@syncline/sync';
 import { readAdminToken } from './admin-token.ts';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
@@ -54,7 +39,6 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const url = requireRedisUrl(env);
   const controlPolicy = await readControlPolicy(env);
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
-  const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
   const redis = connectRedis({
     url,
@@ -65,14 +49,10 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   // A rollback or an approval is one large write, which must not be given up on while it is done. What
   // comes before it has asked the other connection, so it is not begun where Redis hangs.
   const patientWrites = connectRedis({ url, manner: 'prompt', onError });
-  const queue = createSyncQueue({ redis, keys, onError });
-  const config = createConfigFollower({ redis, keys, logger });
-  const registries = createRegistryReader({ redis, keys });
-  const snapshots = createRedisSnapshotStore({ redis, keys });
-  const runStore = createRedisRunStore({ redis: patientWrites, keys });
+  const store = openStore({ redis, prefix: env.prefix, logger });
+  const { keys, queue, config, reader, runs, snapshots } = store;
   const requester = createSynclineClient({ redis, prefix: env.prefix });
   const previewer = createPreviewRequester({ redis, keys, onError });
-  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const stopping = new AbortController();
 
   const readiness: Service['readiness'] = async () =>
@@ -82,23 +62,12 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     ]);
   const app = createApp({
     config,
-    registries,
-    remembered: rememberRegistries(registries),
+    registries: reader,
+    remembered: rememberRegistries(reader),
     snapshots: createSnapshotReader({ store: snapshots, isAway: isStoreUnavailable }),
-    runs: createRunLog({ redis, keys }),
+    runs,
     findAnswer: (registry, request) => findAnswer({ redis, keys }, { registry, request }),
-    operations: createOperations({
-      redis,
-      keys,
-      queue,
-      runStore,
-      snapshots,
-      owner,
-      followersOf: (registry) => {
-        const current = config.current();
-        return current === undefined ? [] : followersOf(current, registry);
-      },
-    }),
+    operations: store.operations({ writes: patientWrites }),
     requester,
     previewer,
     metrics,
@@ -120,12 +89,11 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     pass: () => config.refresh(),
     onError: (error) => logger.debug({ err: error }, 'could not look for a new config'),
   });
-  const forgetAges = metrics.onScrape(() => readAges({ config, registries }));
+  const forgetAges = metrics.onScrape(() => readAges(store));
   const close = async () => {
     forgetAges();
     const refreshed = refresher.stop();
-    await Promise.all([requester.close(), previewer.close(), queue.close()]);
-    redis.disconnect();
+    await Promise.all([requester.close(), previewer.close(), store.close()]);
     patientWrites.disconnect();
     await refreshed;
   };
@@ -155,15 +123,9 @@ async function readControlPolicy({
 }
 
 /** Seconds since each registry was last checked with success; those that never were are left out. */
-async function readAges({
-  config,
-  registries,
-}: {
-  config: Pick<ConfigSource, 'targets'>;
-  registries: RegistryReader;
-}) {
+async function readAges({ config, reader }: Pick<Store, 'config' | 'reader'>) {
   const names = config.targets().map(({ name }) => name);
-  const stored = await registries.readMany(names);
+  const stored = await reader.readMany(names);
   const ages = new Map<string, number>();
   for (const [name, { status }] of stored.registries) {
     if (status.lastSuccessAt === undefined) continue;

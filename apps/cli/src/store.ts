@@ -1,11 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import {
   type Config,
-  followersOf,
   type RegistryConfig,
   type RegistryView,
-  redisKeys,
   redisPlace,
   registryView,
   SynclineError,
@@ -13,14 +9,10 @@ import {
 } from '@syncline/contract';
 import {
   connectRedis,
-  createConfigFollower,
-  createOperations,
-  createRedisRunStore,
-  createRedisSnapshotStore,
-  createRegistryReader,
-  createSyncQueue,
   type Operations,
+  openStore,
   type Redis,
+  type Store as RedisStore,
 } from '@syncline/redis';
 import { createLogger } from '@syncline/runtime';
 import type { Command } from 'commander';
@@ -28,12 +20,10 @@ import { readStoreEnv, type StoreEnv } from './environment.ts';
 import { describeError } from './errors.ts';
 
 /** What is in Redis, for the length of one command. */
-export interface Store {
+export interface Store extends RedisStore {
   readonly env: StoreEnv;
-  readonly redis: Redis;
-  readonly keys: ReturnType<typeof redisKeys>;
   /** The config in force. @throws SynclineError `config-unreadable` where there is none */
-  config(): Promise<Config>;
+  currentConfig(): Promise<Config>;
   /** Every registry of the config in force. @throws SynclineError `config-unreadable` where there is none */
   registries(): Promise<readonly RegistryConfig[]>;
   /** Those, and then the catalogs, as the derived registries that they are built in. */
@@ -59,11 +49,11 @@ export async function withStore<Result>(
   work: (store: Store) => Promise<Result>,
 ): Promise<Result> {
   const env = await readStoreEnv(program);
-  const redis = await connectToRedis(env.redisUrl);
+  const store = createStore({ env, redis: await connectToRedis(env.redisUrl) });
   try {
-    return await work(createStore({ env, redis }));
+    return await work(store);
   } finally {
-    redis.disconnect();
+    await store.close();
   }
 }
 
@@ -73,26 +63,9 @@ export async function withOperations<Result>(
   name: string,
   work: (operations: Operations, registry: RegistryConfig, store: Store) => Promise<Result>,
 ): Promise<Result> {
-  return withStore(program, async (store) => {
-    const { redis, keys } = store;
-    const registry = await store.registry(name);
-    const config = await store.config();
-    const queue = createSyncQueue({ redis, keys, onError: () => {} });
-    const operations = createOperations({
-      redis,
-      keys,
-      queue,
-      runStore: createRedisRunStore({ redis, keys }),
-      snapshots: createRedisSnapshotStore({ redis, keys }),
-      owner: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
-      followersOf: (name) => followersOf(config, name),
-    });
-    try {
-      return await work(operations, registry, store);
-    } finally {
-      await queue.close();
-    }
-  });
+  return withStore(program, async (store) =>
+    work(store.operations(), await store.registry(name), store),
+  );
 }
 
 /** A connection to a Redis that has answered. @throws SynclineError `store-unavailable` */
@@ -123,11 +96,18 @@ export async function connectToRedis(url: string): Promise<Redis> {
 }
 
 /** What is in that Redis, under the prefix of the environment. */
-export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): Store {
-  const keys = redisKeys(env.prefix);
-  const reader = createRegistryReader({ redis, keys });
-  const logger = createLogger({ name: 'syncline', level: 'error', destination: process.stderr });
-  const follower = createConfigFollower({ redis, keys, logger });
+export function createStore({
+  env,
+  redis,
+  logLevel: level = 'error',
+}: {
+  env: StoreEnv;
+  redis: Redis;
+  logLevel?: 'error' | 'silent';
+}): Store {
+  const logger = createLogger({ name: 'syncline', level, destination: process.stderr });
+  const opened = openStore({ redis, prefix: env.prefix, logger });
+  const { config: follower, reader } = opened;
 
   async function currentConfig() {
     await follower.refresh();
@@ -140,14 +120,12 @@ export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): St
     );
   }
 
-  return {
+  return Object.assign(opened, {
     env,
-    redis,
-    keys,
-    config: currentConfig,
+    currentConfig,
     registries: async () => (await currentConfig()).registries,
     targets: async () => syncTargets(await currentConfig()),
-    async registry(name) {
+    async registry(name: string) {
       const { registries: known } = await currentConfig();
       const found = follower.registry(name);
       if (found !== undefined) return found;
@@ -156,7 +134,7 @@ export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): St
         expected: `${names.join(', ')}${known.length > names.length ? ', …' : ''}`,
       });
     },
-    async view(configs) {
+    async view(configs: readonly RegistryConfig[]) {
       const { nowMs, registries: stored } = await reader.readMany(configs.map(({ name }) => name));
       const views = configs.flatMap((config) => {
         const found = stored.get(config.name);
@@ -164,5 +142,5 @@ export function createStore({ env, redis }: { env: StoreEnv; redis: Redis }): St
       });
       return { nowMs, views };
     },
-  };
+  });
 }

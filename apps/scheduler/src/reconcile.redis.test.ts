@@ -1,10 +1,5 @@
-import { type ConfigInput, configSchema, redisKeys } from '@syncline/contract';
-import {
-  createConfigFollower,
-  createRegistryReader,
-  createSyncQueue,
-  ScheduleReconciler,
-} from '@syncline/redis';
+import { type ConfigInput, configSchema } from '@syncline/contract';
+import { createRegistryReader, openStore, ScheduleReconciler } from '@syncline/redis';
 import { createLogger } from '@syncline/runtime';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { testRedis } from '@syncline/test/support';
@@ -21,23 +16,14 @@ function configOf(...names: readonly string[]): ConfigInput {
 /** The Redis that schedulers share, and as many of these as a test makes. */
 function createShared() {
   const { client: redis, prefix } = testRedis();
-  const keys = redisKeys(prefix);
-  const queue = createSyncQueue({
-    redis,
-    keys,
-    onError: (error) => {
-      throw error;
-    },
-  });
+  const open = () => openStore({ redis, prefix, logger });
+  const { keys, queue } = open();
   onTestFinished(() => queue.close());
   const repairs: string[] = [];
   const createScheduler = () =>
     createReconcile({
-      redis,
-      keys,
-      queue,
+      store: open(),
       schedules: new ScheduleReconciler({ redis, queue }),
-      follower: createConfigFollower({ redis, keys, logger }),
       logger,
       metrics: { reconcileRepaired: (kind, count) => void repairs.push(`${kind} ${count}`) },
     });

@@ -1,29 +1,23 @@
-import { type Config, type Logger, type RedisKeys, syncTargets } from '@syncline/contract';
+import { type Config, type Logger, syncTargets } from '@syncline/contract';
 import {
   type ConfigDocument,
   claimEpoch,
   configEdition,
-  createRegistryReader,
   publishConfig,
-  type Redis,
   redisNowMs,
   type ScheduleReconciler,
-  type SyncQueue,
+  type Store,
   trackRegistries,
   wantedSchedule,
 } from '@syncline/redis';
-import type { ConfigSource } from '@syncline/sync';
 import { addDueHints } from './due-hints.ts';
 
 /** How long the data of a registry outlives its entry in the config. */
 const REMOVAL_GRACE_MS = 10 * 60_000;
 
 export interface ReconcileDependencies {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
-  readonly queue: SyncQueue;
+  readonly store: Store;
   readonly schedules: ScheduleReconciler;
-  readonly follower: ConfigSource & { digest(): string | undefined };
   readonly logger: Logger;
   readonly metrics: { reconcileRepaired(kind: string, count: number): void };
 }
@@ -36,8 +30,8 @@ export interface Reconcile {
 }
 
 export function createReconcile(deps: ReconcileDependencies): Reconcile {
-  const { redis, keys, queue, schedules, follower, logger, metrics } = deps;
-  const reader = createRegistryReader({ redis, keys });
+  const { store, schedules, logger, metrics } = deps;
+  const { redis, keys, config: follower, reader, queue } = store;
   /** What our own file has, and whether Redis is to be told. */
   let own: ConfigDocument | undefined;
   let isNews = false;

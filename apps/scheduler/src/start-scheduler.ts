@@ -1,13 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { redisKeys } from '@syncline/contract';
-import {
-  connectRedis,
-  createConfigFollower,
-  createSyncQueue,
-  recordScheduler,
-  ScheduleReconciler,
-} from '@syncline/redis';
+import { connectRedis, openStore, recordScheduler, ScheduleReconciler } from '@syncline/redis';
 import {
   formatProblem,
   type LoadedConfig,
@@ -47,13 +40,11 @@ export async function startScheduler(
 ): Promise<Service> {
   const url = requireRedisUrl(env);
   const loaded = options.loaded ?? (await loadAndLog(env.configPath, logger));
-  const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
   const redis = connectRedis({ url, manner: 'patient', onError });
-  const queue = createSyncQueue({ redis, keys, onError });
-  const follower = createConfigFollower({ redis, keys, logger });
-  const schedules = new ScheduleReconciler({ redis, queue });
-  const reconcile = createReconcile({ redis, keys, queue, schedules, follower, logger, metrics });
+  const store = openStore({ redis, prefix: env.prefix, logger });
+  const schedules = new ScheduleReconciler(store);
+  const reconcile = createReconcile({ store, schedules, logger, metrics });
   reconcile.adopt(loaded);
 
   const owner = `${hostname()}-${process.pid}`;
@@ -66,7 +57,7 @@ export async function startScheduler(
         await sleep(SECOND_LOOK_AFTER_MS, undefined, { signal });
         await reconcile.pass();
       }
-      await recordScheduler({ redis, keys }, { owner, ttlMs: SEEN_FOR_MS });
+      await recordScheduler(store, { owner, ttlMs: SEEN_FOR_MS });
       reconciled = true;
     },
     onError: (error) => logger.warn({ err: error }, 'could not reconcile the schedules'),
@@ -102,8 +93,7 @@ export async function startScheduler(
       watching.abort();
       await watched;
       const ended = loop.stop();
-      await queue.close();
-      redis.disconnect();
+      await store.close();
       // A pass that waits for a Redis that is away does so for ever, and leaves nothing undone.
       await within(LAST_PASS_MS, ended).catch(() => undefined);
     },

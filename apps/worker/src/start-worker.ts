@@ -1,17 +1,12 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
-import { type Config, redisKeys, systemClock } from '@syncline/contract';
+import { type Config, systemClock } from '@syncline/contract';
 import {
   connectRedis,
   createBullTickSource,
-  createConfigFollower,
   createRedisRequestBudgets,
   createRedisRunStore,
-  createRedisSnapshotStore,
   createRedisStatusPersistence,
-  createRegistryReader,
-  createSyncQueue,
   hintOverdue,
+  openStore,
   type Redis,
   startPreviewWorker,
   sweep,
@@ -98,12 +93,11 @@ export async function startWorker(
   }: StartWorkerOptions = {},
 ): Promise<Service & Required<Pick<Service, 'liveness'>>> {
   const url = requireRedisUrl(env);
-  const keys = redisKeys(env.prefix);
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const blocking = connectRedis({ url, manner: 'patient', onError });
-  const queue = createSyncQueue({ redis, keys, onError });
-  const config = createConfigFollower({ redis, keys, logger });
+  const store = openStore({ redis, prefix: env.prefix, logger });
+  const { keys, queue, config, owner } = store;
   const userAgent = () => config.current()?.network.userAgent;
   const guard = createAddressGuard({ allow: () => config.current()?.network.allow ?? [] });
   const proxies = { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy };
@@ -127,10 +121,9 @@ export async function startWorker(
   });
   const { runStore, snapshots, status } = decorate.stores({
     runStore: createRedisRunStore({ redis, keys, logger }),
-    snapshots: createRedisSnapshotStore({ redis, keys }),
+    snapshots: store.snapshots,
     status: createRedisStatusPersistence({ redis, keys, config }),
   });
-  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
 
   const createSource = createSourceFactory({ http, git, fileThreads: FILE_CALL_THREADS });
 
@@ -162,7 +155,7 @@ export async function startWorker(
     concurrency: PREVIEWS_AT_ONCE,
     handle: createPreviewHandler({
       config,
-      registries: createRegistryReader({ redis, keys }),
+      registries: store.reader,
       previews: { createSource, ingest, snapshots, clock: systemClock, logger },
       metrics,
     }),
@@ -183,8 +176,7 @@ export async function startWorker(
       await watcher.stop();
       await Promise.all([coordinator.stop(), previews.stop()]);
       const swept = sweeper.stop();
-      await queue.close();
-      redis.disconnect();
+      await store.close();
       blocking.disconnect();
       // A pass that waits for a Redis that is away does so for ever, and leaves nothing undone.
       await within(LAST_PASS_MS, swept).catch(() => undefined);

@@ -1,3 +1,4 @@
+export type { Operations } from '@syncline/sync';
 export type { Redis } from 'ioredis';
 export { connectRedis, openRedis } from './connection/connection.ts';
 export { readServerInfo, type ServerInfo } from './connection/server-info.ts';
@@ -17,12 +18,13 @@ export { sweep } from './recovery/sweep.ts';
 export { ScheduleReconciler, stateOfNextTick, wantedSchedule } from './schedules/schedules.ts';
 export {
   type ConfigDocument,
+  type ConfigFollower,
   configEdition,
   createConfigFollower,
   publishConfig,
 } from './stores/config-store.ts';
 export { claimEpoch } from './stores/epoch.ts';
-export { createOperations, type Operations } from './stores/operations.ts';
+export { openStore, type Store } from './stores/open-store.ts';
 export { trackRegistries } from './stores/registry-index.ts';
 export {
   createRegistryReader,

@@ -3,6 +3,10 @@ export { type CronSchedule, lastFiringMs, nextFiringMs } from './decide/cron.ts'
 export { filterHash, sourceHash } from './decide/hashes.ts';
 export { Coordinator } from './embed/coordinator.ts';
 export { IngestPool } from './ingest/ingest-pool.ts';
+export {
+  createOperations,
+  type Operations,
+} from './operations/operations.ts';
 export { createManager, type Manager } from './perform/manager.ts';
 export {
   type PreviewDependencies,
@@ -10,16 +14,17 @@ export {
   previewRegistry,
 } from './perform/preview.ts';
 export type { ConfigSource } from './ports/config-source.ts';
+export type { OperatorStore } from './ports/operator-store.ts';
 export type { CheckContext, RunContext } from './ports/run-context.ts';
-export type {
-  Acquisition,
-  Finished,
-  Renewal,
-  RunEnding,
-  RunStore,
-  Wish,
+export {
+  type AcquireOptions,
+  type Acquisition,
+  type Finished,
+  type LeasePurpose,
+  POISON_AFTER_STARTS,
+  type Renewal,
+  type RunEnding,
+  type RunStore,
 } from './ports/run-store.ts';
 export type { StatusPersistence } from './ports/status-persistence.ts';
-export type { Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';
-export { DEFAULT_LEASE_TIMES } from './run/lease-keeper.ts';
-export { countsOf } from './run/run-ending.ts';
+export type { Ran, Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';

@@ -1,4 +1,3 @@
-import { SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import { parseBody } from '../http/body.ts';
@@ -17,11 +16,6 @@ export async function postResume(
 ): Promise<Answer> {
   parseBody(bodySchema, body);
   const registry = await findRegistry(dependencies, params.name);
-  await dependencies.operations.resume(registry.name);
-  if (registry.suspended) {
-    throw new SynclineError('suspended-by-config', `the config suspends ${registry.name}`, {
-      expected: 'suspended: false, or none, in its config',
-    });
-  }
+  await dependencies.operations.resume(registry);
   return ok(await viewRegistry(dependencies, registry));
 }

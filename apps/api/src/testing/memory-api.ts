@@ -19,6 +19,7 @@ import {
 } from '@syncline/contract';
 import type { PreviewWish } from '@syncline/redis';
 import type { ServedRow } from '@syncline/rows';
+import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
@@ -188,7 +189,7 @@ export class MemoryWorld {
     };
   }
 
-  #operations(): ApiDependencies['operations'] {
+  #operations(): Operations {
     const publish = async (registry: string, snapshot: string) => {
       if (!this.snapshotsKept.has(snapshot)) {
         throw new SynclineError('unknown-snapshot', `${registry} has no snapshot ${snapshot}`);
@@ -202,9 +203,10 @@ export class MemoryWorld {
         const { note: _note, author: _author, ...control } = state.control;
         state.control = { ...control, suspended: true, suspendedAt: NOW, ...options };
       },
-      resume: async (registry) => {
-        const { requested, handled, force } = this.state(registry).control;
-        this.state(registry).control = { requested, handled, force, suspended: false };
+      resume: async ({ name, suspended }) => {
+        const { requested, handled, force } = this.state(name).control;
+        this.state(name).control = { requested, handled, force, suspended: false };
+        if (suspended) throw new SynclineError('suspended-by-config', `${name} is suspended`);
       },
       rollback: (registry, { snapshot }) => publish(registry, snapshot),
       approve: (registry, { snapshot }) => publish(registry, snapshot),

@@ -1,4 +1,3 @@
-import { SynclineError } from '@syncline/contract';
 import type { Command } from 'commander';
 import { addExamples } from '../examples.ts';
 import { print, printJson } from '../output.ts';
@@ -12,15 +11,9 @@ export function addResume(program: Command): void {
     .option('--json', 'the registry, as GET /v1/registries/{name} has it')
     .action((registry: string, { json }: { readonly json?: true }) =>
       withOperations(program, registry, async (operations, config, store) => {
-        const { name, suspended } = config;
-        await operations.resume(name);
-        if (suspended) {
-          throw new SynclineError('suspended-by-config', `${name} is suspended by the config`, {
-            expected: 'suspended: false there',
-          });
-        }
+        await operations.resume(config);
         if (json === true) return printJson((await store.view([config])).views[0]);
-        print(`${name}: resumed`);
+        print(`${config.name}: resumed`);
       }),
     );
   addExamples(command, ['syncline resume official']);

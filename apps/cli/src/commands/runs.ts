@@ -1,4 +1,4 @@
-import { createRunLog, redisNowMs } from '@syncline/redis';
+import { redisNowMs } from '@syncline/redis';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addExamples } from '../examples.ts';
 import { formatRuns } from '../format/run-table.ts';
@@ -22,7 +22,7 @@ export function addRuns(program: Command): void {
     .action((registry: string, { json, limit }: RunsOptions) =>
       withStore(program, async (store) => {
         const { name } = await store.registry(registry);
-        const { runs } = await createRunLog(store).list(name, { limit });
+        const { runs } = await store.runs.list(name, { limit });
         if (json === true) return printJson(runs);
         if (runs.length === 0) return print(`${name} has not been run yet`);
         print(formatRuns(runs, { nowMs: await redisNowMs(store.redis) }));

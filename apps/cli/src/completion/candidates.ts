@@ -1,4 +1,3 @@
-import { createRedisSnapshotStore } from '@syncline/redis';
 import type { Command } from 'commander';
 import { shortDigest } from '../format/text.ts';
 import { type Store, withStore } from '../store.ts';
@@ -30,7 +29,7 @@ async function findSnapshots(store: Store, command: string, name: string) {
   const held = views.flatMap((view) => (view.held === null ? [] : [view.held.snapshot]));
   if (command === 'approve') return held.map(shortDigest);
   const served = views.map(({ snapshot }) => snapshot);
-  const history = await createRedisSnapshotStore(store).history(name);
+  const history = await store.snapshots.history(name);
   return history
     .map(({ manifest }) => manifest)
     .filter((digest) => !served.includes(digest))

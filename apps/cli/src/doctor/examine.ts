@@ -1,4 +1,5 @@
 import { type Config, redisPlace } from '@syncline/contract';
+import type { StoreEnv } from '../environment.ts';
 import { describeError } from '../errors.ts';
 import { connectToRedis, createStore, type Store } from '../store.ts';
 import { askSources } from './ask-sources.ts';
@@ -13,7 +14,7 @@ import { checkRedis, unreachableRedis } from './redis-checks.ts';
 import { checkSources } from './source-checks.ts';
 
 export interface ExamineOptions {
-  readonly env: Parameters<typeof createStore>[0]['env'];
+  readonly env: StoreEnv;
   /** Whether the sources are asked, which reaches out to others. */
   readonly sources: boolean;
 }
@@ -50,18 +51,19 @@ interface SeenInRedis {
   readonly processes: readonly Finding[];
 }
 
-async function examineRedis(env: ExamineOptions['env']): Promise<SeenInRedis> {
+async function examineRedis(env: StoreEnv): Promise<SeenInRedis> {
   let server: Finding[] = [];
   try {
     const redis = await connectToRedis(env.redisUrl);
+    const store = createStore({ env, redis, logLevel: 'silent' });
     try {
       server = [
         ...checkRedis(await observeServer(redis, redisPlace(env.redisUrl))),
         checkClock(await observeClock(redis)),
       ];
-      return { server, ...(await examineStored(createStore({ env, redis }))) };
+      return { server, ...(await examineStored(store)) };
     } finally {
-      redis.disconnect();
+      await store.close();
     }
   } catch (error) {
     const failed = unreachableRedis(describeError(error));

@@ -1,13 +1,5 @@
 import { type Config, syncTargets } from '@syncline/contract';
-import {
-  createConfigFollower,
-  createSyncQueue,
-  type Redis,
-  readQueueHealth,
-  readServerInfo,
-  redisNowMs,
-} from '@syncline/redis';
-import { createLogger } from '@syncline/runtime';
+import { type Redis, readQueueHealth, readServerInfo, redisNowMs } from '@syncline/redis';
 import type { Store } from '../store.ts';
 import type { InForceFacts } from './config-checks.ts';
 import type { ProcessFacts } from './process-checks.ts';
@@ -39,9 +31,11 @@ export async function observeClock(redis: Redis): Promise<number> {
 export async function observeInForce({
   redis,
   keys,
-}: Pick<Store, 'redis' | 'keys'>): Promise<{ facts: InForceFacts; config: Config | undefined }> {
-  const logger = createLogger({ name: 'syncline', level: 'silent', destination: process.stderr });
-  const follower = createConfigFollower({ redis, keys, logger });
+  config: follower,
+}: Pick<Store, 'redis' | 'keys' | 'config'>): Promise<{
+  facts: InForceFacts;
+  config: Config | undefined;
+}> {
   await follower.refresh();
   const config = follower.current();
   const digest = follower.digest();
@@ -54,24 +48,18 @@ export async function observeInForce({
 }
 
 export async function observeProcesses(store: Store, config: Config): Promise<ProcessFacts> {
-  const { redis, keys } = store;
-  const queue = createSyncQueue({ redis, keys, onError: () => {} });
-  try {
-    const targets = syncTargets(config);
-    const { views, nowMs } = await store.view(targets);
-    let health = await readQueueHealth({ redis, keys, queue });
-    const untilMs = performance.now() + SWEEP_SEEN_WITHIN_MS;
-    while (health.workers === undefined && health.sweeper === undefined) {
-      if (performance.now() > untilMs) break;
-      health = await readQueueHealth({ redis, keys, queue });
-    }
-    return {
-      nowMs,
-      queue: health,
-      registries: targets.map(({ name }) => name),
-      failing: views.filter(({ status }) => status.phase === 'Failed').map(({ name }) => name),
-    };
-  } finally {
-    await queue.close();
+  const targets = syncTargets(config);
+  const { views, nowMs } = await store.view(targets);
+  let health = await readQueueHealth(store);
+  const untilMs = performance.now() + SWEEP_SEEN_WITHIN_MS;
+  while (health.workers === undefined && health.sweeper === undefined) {
+    if (performance.now() > untilMs) break;
+    health = await readQueueHealth(store);
   }
+  return {
+    nowMs,
+    queue: health,
+    registries: targets.map(({ name }) => name),
+    failing: views.filter(({ status }) => status.phase === 'Failed').map(({ name }) => name),
+  };
 }

@@ -1,7 +1,7 @@
 import { relative } from 'node:path';
 import { startApi } from '@syncline/api';
-import { redisKeys, redisPlace } from '@syncline/contract';
-import { createConfigFollower, createRegistryReader, createRunLog } from '@syncline/redis';
+import { redisPlace } from '@syncline/contract';
+import { openStore } from '@syncline/redis';
 import {
   composeServices,
   formatProblem,
@@ -83,19 +83,18 @@ async function showProgress(
   { config }: LoadedConfig,
 ): Promise<Service> {
   const redis = await connectToRedis(env.redisUrl);
-  const keys = redisKeys(env.prefix);
-  const follower = createConfigFollower({
+  const store = openStore({
     redis,
-    keys,
+    prefix: env.prefix,
     logger: logger.child({}, { level: 'error' }),
   });
   const progress = await startProgress({
     config: async () => {
-      await follower.refresh();
-      return follower.current() ?? config;
+      await store.config.refresh();
+      return store.config.current() ?? config;
     },
-    reader: createRegistryReader({ redis, keys }),
-    runs: createRunLog({ redis, keys }),
+    reader: store.reader,
+    runs: store.runs,
     print,
     onError: (error) => logger.debug({ err: error }, 'could not look at the progress'),
   });
@@ -104,7 +103,7 @@ async function showProgress(
     readiness: async () => readinessOf([]),
     stop: async () => {
       const stopped = progress.stop();
-      redis.disconnect();
+      await store.close();
       await stopped;
     },
   };

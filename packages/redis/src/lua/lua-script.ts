@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
+import { storeCall } from '../stores/store-errors.ts';
 
-/** Calls a script; what it takes and gives is written at the head of its file. */
+/**
+ * Calls a script; what it takes and gives is written at the head of its file.
+ *
+ * @throws SynclineError `store-corrupt`, see {@link storeCall}
+ */
 export type LuaScript = (
   redis: Redis,
   keys: readonly string[],
@@ -15,12 +20,11 @@ export function luaScript(name: string): LuaScript {
   const sha = createHash('sha1').update(text).digest('hex');
   return async (redis, keys, args) => {
     const rest = args.map((arg) => (arg instanceof Uint8Array ? asBuffer(arg) : arg));
-    try {
-      return await redis.evalsha(sha, keys.length, ...keys, ...rest);
-    } catch (error) {
+    const reply = redis.evalsha(sha, keys.length, ...keys, ...rest).catch((error: unknown) => {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
       return redis.eval(text, keys.length, ...keys, ...rest);
-    }
+    });
+    return storeCall(redis, reply);
   };
 }
 

@@ -59,9 +59,15 @@ export async function configEdition({
   return /^\d{1,15}$/.test(stored ?? '') ? Number(stored) : 0;
 }
 
+/** Follows the config in force. */
+export interface ConfigFollower extends ConfigSource {
+  /** Of the config last read. */
+  digest(): string | undefined;
+}
+
 /**
- * The config in force, as Redis has it. Where Redis has none, or one that cannot be read, the last good
- * one stays: a Redis that lost its data must not make anyone drop registries.
+ * The config in force, as Redis has it. If Redis has none, or one that cannot be read, the last good one
+ * stays in force: a Redis that lost its data must not make anyone drop registries.
  */
 export function createConfigFollower({
   redis,
@@ -71,7 +77,7 @@ export function createConfigFollower({
   redis: Redis;
   keys: RedisKeys;
   logger: Logger;
-}): ConfigSource & { digest(): string | undefined } {
+}): ConfigFollower {
   let followed:
     | { digest: string; config: Config; targets: Map<string, RegistryConfig> }
     | undefined;

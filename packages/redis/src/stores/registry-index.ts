@@ -1,6 +1,6 @@
 import type { RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
-import { toStoreError } from './store-errors.ts';
+import { storeCall } from './store-errors.ts';
 
 const BATCH_SIZE = 1_000;
 
@@ -22,12 +22,8 @@ export interface TrackOptions {
  * @returns the registries whose data was removed
  * @throws SynclineError `store-corrupt`
  */
-export async function trackRegistries(options: TrackOptions): Promise<string[]> {
-  try {
-    return await track(options);
-  } catch (error) {
-    throw await toStoreError(options.redis, error);
-  }
+export function trackRegistries(options: TrackOptions): Promise<string[]> {
+  return storeCall(options.redis, track(options));
 }
 
 async function track(options: TrackOptions): Promise<string[]> {

@@ -1,6 +1,6 @@
 import { type RedisKeys, type Run, runSchema } from '@syncline/contract';
 import type { Redis } from 'ioredis';
-import { namingKeys } from './store-errors.ts';
+import { storeCall } from './store-errors.ts';
 
 /** The runs of a registry, newest first. */
 export interface RunLog {
@@ -13,12 +13,13 @@ export interface RunLog {
 }
 
 export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys }): RunLog {
-  return namingKeys<RunLog>(redis, { list, get });
+  return { list, get };
 
   async function list(registry: string, { before, limit }: { before?: string; limit: number }) {
     // One more than asked for tells whether there are more.
     const end = before === undefined ? '+' : `(${before}-0`;
-    const entries = await redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
+    const reply = redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
+    const entries = await storeCall(redis, reply);
     const page = entries.slice(0, limit);
     const runs = page.map(([, fields]) => parseRun(fields)).filter((run) => run !== undefined);
     const [lastTerm] = page.at(-1)?.[0].split('-') ?? [];
@@ -26,7 +27,8 @@ export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys })
   }
 
   async function get(registry: string, term: string) {
-    const [entry] = await redis.xrange(keys.runs(registry), `${term}-0`, `${term}-0`);
+    const reply = redis.xrange(keys.runs(registry), `${term}-0`, `${term}-0`);
+    const [entry] = await storeCall(redis, reply);
     return entry === undefined ? undefined : parseRun(entry[1]);
   }
 }

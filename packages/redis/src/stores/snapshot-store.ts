@@ -2,7 +2,7 @@ import type { Lease, RedisKeys } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '@syncline/snapshot';
 import type { Redis } from 'ioredis';
 import { luaScript } from '../lua/lua-script.ts';
-import { namingKeys } from './store-errors.ts';
+import { storeCall } from './store-errors.ts';
 
 const writeBlobsScript = luaScript('write-blobs');
 const collectScript = luaScript('collect');
@@ -20,20 +20,22 @@ export function createRedisSnapshotStore({
   redis: Redis;
   keys: RedisKeys;
 }): SnapshotStore {
-  return namingKeys<SnapshotStore>(redis, {
+  return {
     async readPointer(registry) {
-      return (await redis.get(keys.snapshot(registry))) ?? undefined;
+      return (await storeCall(redis, redis.get(keys.snapshot(registry)))) ?? undefined;
     },
 
     async readManifest(registry, digest) {
-      return (await redis.hgetBuffer(keys.snapshotManifests(registry), digest)) ?? undefined;
+      const key = keys.snapshotManifests(registry);
+      return (await storeCall(redis, redis.hgetBuffer(key, digest))) ?? undefined;
     },
 
     async readChunks(registry, digests) {
+      const key = keys.snapshotChunks(registry);
       const found: (Uint8Array | undefined)[] = [];
       for (let start = 0; start < digests.length; start += READ_BATCH_SIZE) {
         const batch = digests.slice(start, start + READ_BATCH_SIZE);
-        const values = await redis.hmgetBuffer(keys.snapshotChunks(registry), ...batch);
+        const values = await storeCall(redis, redis.hmgetBuffer(key, ...batch));
         for (const value of values) found.push(value ?? undefined);
       }
       return found;
@@ -44,10 +46,11 @@ export function createRedisSnapshotStore({
       write(lease, keys.snapshotManifests(lease.registry), [manifest]),
 
     async history(registry) {
-      const [manifests, scored] = await Promise.all([
+      const reply = Promise.all([
         redis.hkeys(keys.snapshotManifests(registry)),
         redis.zrevrange(keys.snapshotHistory(registry), 0, -1, 'WITHSCORES'),
       ]);
+      const [manifests, scored] = await storeCall(redis, reply);
       const supersededAtMs = new Map<string, number>();
       for (let index = 0; index < scored.length; index += 2) {
         const scoreMs = Number(scored[index + 1]);
@@ -60,7 +63,7 @@ export function createRedisSnapshotStore({
         .map((manifest) => ({ manifest, supersededAtMs: supersededAtMs.get(manifest) }));
     },
 
-    listChunks: (registry) => redis.hkeys(keys.snapshotChunks(registry)),
+    listChunks: (registry) => storeCall(redis, redis.hkeys(keys.snapshotChunks(registry))),
 
     async collect(lease, { manifests, chunks }) {
       const { registry, term, owner } = lease;
@@ -79,7 +82,7 @@ export function createRedisSnapshotStore({
       }
       return reply === 1;
     },
-  });
+  };
 
   async function write(
     { registry, term, owner }: Lease,

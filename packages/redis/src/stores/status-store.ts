@@ -9,7 +9,7 @@ import type { ConfigSource, StatusPersistence } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { luaScript } from '../lua/lua-script.ts';
 import { createRegistryReader } from './registry-reader.ts';
-import { namingKeys } from './store-errors.ts';
+import { storeCall } from './store-errors.ts';
 
 const saveStatusScript = luaScript('save-status');
 
@@ -24,9 +24,9 @@ export function createRedisStatusPersistence({
   config: Pick<ConfigSource, 'targets'>;
 }): StatusPersistence {
   const reader = createRegistryReader({ redis, keys });
-  return namingKeys<StatusPersistence>(redis, {
+  return {
     async load(registry) {
-      const fields = await redis.hgetall(keys.status(registry));
+      const fields = await storeCall(redis, redis.hgetall(keys.status(registry)));
       return Object.keys(fields).length === 0 ? undefined : parseHash(statusSchema, fields).value;
     },
 
@@ -50,5 +50,5 @@ export function createRedisStatusPersistence({
       }
       return statuses;
     },
-  });
+  };
 }

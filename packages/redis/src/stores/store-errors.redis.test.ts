@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { sweep } from '../recovery/sweep.ts';
 import { redisHarness, testConfig, testQueue, testRedis } from '../testing/test-redis.ts';
 import { createConfigFollower, publishConfig } from './config-store.ts';
-import { createOperations } from './operations.ts';
+import { createRedisOperatorStore } from './operator-store.ts';
 import { trackRegistries } from './registry-index.ts';
 import { createRegistryReader } from './registry-reader.ts';
 import { createRunLog } from './run-log.ts';
@@ -46,7 +46,7 @@ function corrupt(key: string, type: string) {
 
 type Spoilt = Awaited<ReturnType<typeof spoil>>;
 const beginRun = ({ runStore }: Spoilt, registry = 'alpha') =>
-  runStore.acquire({ registry, owner: 'me', ttlMs: 10_000, wish: { kind: 'tick' } });
+  runStore.acquire({ registry, owner: 'me', ttlMs: 10_000, purpose: { kind: 'tick' } });
 
 describe('a key of another type', () => {
   test.each<
@@ -64,7 +64,7 @@ describe('a key of another type', () => {
           registry: 'alpha',
           owner: 'me',
           ttlMs: 10_000,
-          wish: { kind: 'request', force: false },
+          purpose: { kind: 'request', force: false },
         }),
     ],
     [
@@ -107,13 +107,7 @@ describe('a key of another type', () => {
       'control: an operator',
       (keys) => keys.control('alpha'),
       'hash',
-      (it) =>
-        createOperations({
-          ...it,
-          queue: testQueue(it),
-          owner: 'me',
-          followersOf: () => [],
-        }).suspend('alpha', {}),
+      (it) => createRedisOperatorStore({ ...it, queue: testQueue(it) }).suspend('alpha', {}),
     ],
   ])('%s says which, and another registry is as it was', async (_what, key, type, use) => {
     const store = await spoil(key);
@@ -231,7 +225,7 @@ describe('fields that are not ours', () => {
     const runStore = createRedisRunStore({ redis, keys, logger });
     const request = { kind: 'request', force: false } as const;
     const take = () =>
-      runStore.acquire({ registry: 'alpha', owner: 'me', ttlMs: 10_000, wish: request });
+      runStore.acquire({ registry: 'alpha', owner: 'me', ttlMs: 10_000, purpose: request });
     const acquired = await take();
     if (acquired.state !== 'acquired') throw new Error('the lease was spoilt, and so is free');
     expect(Number(acquired.lease.term)).toBeGreaterThan(Number(lease.term));

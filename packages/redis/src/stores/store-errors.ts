@@ -10,24 +10,17 @@ const TYPES: readonly (readonly [name: RegExp, type: string])[] = [
 const OTHER_TYPE = 'string';
 
 /**
- * A port whose errors name the key where Redis found another type of value than ours.
+ * The reply to a command. Redis answers a command on a key that holds another type with WRONGTYPE, and names
+ * no key; whoever reads that cannot tell which key to delete.
  *
- * @throws SynclineError `store-corrupt` from each of its methods, which must be asynchronous
+ * @throws SynclineError `store-corrupt` instead, which names the key, what it holds, and what it should hold
  */
-export function namingKeys<Port extends object>(redis: Redis, port: Port): Port {
-  return new Proxy(port, {
-    get(target, name, receiver) {
-      const method: unknown = Reflect.get(target, name, receiver);
-      if (typeof method !== 'function') return method;
-      return async (...args: unknown[]) => {
-        try {
-          return await Reflect.apply(method, target, args);
-        } catch (error) {
-          throw await toStoreError(redis, error);
-        }
-      };
-    },
-  });
+export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Promise<Reply> {
+  try {
+    return await reply;
+  } catch (error) {
+    throw await toStoreError(redis, error);
+  }
 }
 
 /** `store-corrupt`, with the key, for a value of another type than ours; any other error as it is. */

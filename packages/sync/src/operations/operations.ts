@@ -1,24 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type RedisKeys, type Run, runId, SynclineError, settledPhase } from '@syncline/contract';
+import {
+  type RegistryConfig,
+  type Run,
+  runId,
+  SynclineError,
+  settledPhase,
+} from '@syncline/contract';
 import { blobDigests, decodeManifest, type Manifest, type SnapshotStore } from '@syncline/snapshot';
-import { type Acquisition, countsOf, DEFAULT_LEASE_TIMES, type RunStore } from '@syncline/sync';
-import type { Redis } from 'ioredis';
-import { addHint, requestFollowers, type SyncQueue } from '../queue/queue.ts';
-import { createRegistryReader, redisNowMs } from './registry-reader.ts';
-import { namingKeys } from './store-errors.ts';
-
-/** Why a registry is suspended, and by whom, as they say themselves. */
-export interface Suspension {
-  readonly note?: string;
-  readonly author?: string;
-}
+import type { OperatorStore, Suspension } from '../ports/operator-store.ts';
+import type { Acquired, RunStore } from '../ports/run-store.ts';
+import { DEFAULT_LEASE_TIMES } from '../run/lease-keeper.ts';
+import { countsOf } from '../run/outcome.ts';
 
 /** What operators do to a registry. */
 export interface Operations {
-  /** Ends a run that is under way within one renewal, and keeps others from fetching. */
+  /** Ends a run that is under way within one renewal, and prevents others from fetching. */
   suspend(registry: string, suspension: Suspension): Promise<void>;
-  /** Lifts a suspension, and the pin of a rollback, and has the registry synced. */
-  resume(registry: string): Promise<void>;
+  /**
+   * Lifts a suspension and the pin of a rollback, and has the registry synced.
+   *
+   * @throws SynclineError `suspended-by-config` if the config suspends the registry too
+   */
+  resume(registry: Pick<RegistryConfig, 'name' | 'suspended'>): Promise<void>;
   /**
    * Serves an earlier snapshot, and nothing else until {@link resume}.
    *
@@ -27,68 +30,56 @@ export interface Operations {
    */
   rollback(registry: string, options: { snapshot: string }): Promise<{ snapshot: string }>;
   /**
-   * Publishes the snapshot that a guard holds back.
+   * Publishes the snapshot that the guard holds back.
    *
-   * @throws SynclineError `unknown-snapshot` where it is not the one that is held; `registry-busy`
+   * @throws SynclineError `unknown-snapshot` if it is not the one that is held; `registry-busy`
    */
   approve(registry: string, options: { snapshot: string }): Promise<{ snapshot: string }>;
 }
 
 export interface OperationsDependencies {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
-  readonly queue: SyncQueue;
+  readonly operators: OperatorStore;
   readonly runStore: RunStore;
   readonly snapshots: SnapshotStore;
   readonly owner: string;
-  /** The catalogs that are to be built anew when a registry has another snapshot. */
-  readonly followersOf: (registry: string) => readonly string[];
+  /** The catalogs to build again when a registry serves another snapshot. */
+  readonly dependentsOf: (registry: string) => readonly string[];
 }
 
-/** A run that is asked to end does so at its next renewal; this is time for two, and for its goodbye. */
+/** A run that is asked to end does so at its next renewal. This is time for two renewals and the run's ending. */
 const LEASE_WAIT_MS = 3 * DEFAULT_LEASE_TIMES.renewEveryMs;
 const LEASE_POLL_MS = 100;
 
-const FIELDS_OF_OPERATORS = ['suspended', 'note', 'author', 'suspendedAt', 'pinned'];
-
-type Acquired = Extract<Acquisition, { state: 'acquired' }>;
-
 export function createOperations(deps: OperationsDependencies): Operations {
-  const { redis, keys, queue, snapshots, runStore, owner } = deps;
-  const reader = createRegistryReader({ redis, keys });
+  const { operators, snapshots, runStore, owner } = deps;
 
-  return namingKeys<Operations>(redis, {
-    suspend: (registry, suspension) => suspend(redis, keys.control(registry), suspension),
+  return {
+    suspend: (registry, suspension) => operators.suspend(registry, suspension),
 
-    async resume(registry) {
-      await redis.hdel(keys.control(registry), ...FIELDS_OF_OPERATORS);
-      await addHint(queue, {
-        kind: 'config',
-        registry,
-        since: `resumed-${Date.now()}`,
-        delayMs: 0,
+    async resume({ name, suspended }) {
+      await operators.resume(name);
+      if (!suspended) return;
+      throw new SynclineError('suspended-by-config', `${name} is suspended by the config`, {
+        expected: 'suspended: false, or none, in its config',
       });
     },
 
     async rollback(registry, { snapshot }) {
       const digest = await resolveSnapshot(registry, snapshot);
-      const key = keys.control(registry);
-      const before = await redis.hget(key, 'pinned');
-      // First the pin: it makes a run that is under way give up its lease.
-      await redis.hset(key, 'pinned', digest);
+      const before = await operators.pinned(registry);
+      // The pin comes first: it makes a run that is under way give up its lease.
+      await operators.setPinned(registry, digest);
       try {
         await publish(registry, { digest, pin: true, message: 'rolled back' });
       } catch (error) {
-        if (before === null) await redis.hdel(key, 'pinned');
-        else await redis.hset(key, 'pinned', before);
+        await operators.setPinned(registry, before);
         throw error;
       }
       return { snapshot: digest };
     },
 
     async approve(registry, { snapshot }) {
-      const { registries } = await reader.readMany([registry]);
-      const held = registries.get(registry)?.status.held?.snapshot;
+      const held = await operators.held(registry);
       if (held === undefined || !held.startsWith(snapshot)) {
         throw new SynclineError('unknown-snapshot', `${registry} holds no snapshot ${snapshot}`, {
           expected: held === undefined ? 'a registry that holds one' : `the one it holds, ${held}`,
@@ -97,7 +88,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
       await publish(registry, { digest: held, pin: false, message: 'approved' });
       return { snapshot: held };
     },
-  });
+  };
 
   async function resolveSnapshot(registry: string, prefix: string): Promise<string> {
     const history = await snapshots.history(registry);
@@ -133,7 +124,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
       await release(acquired);
       throw error;
     }
-    await requestFollowers({ redis, keys, queue }, deps.followersOf(registry));
+    await operators.requestDependents(deps.dependentsOf(registry));
   }
 
   async function waitForLease(registry: string): Promise<Acquired> {
@@ -144,7 +135,8 @@ export function createOperations(deps: OperationsDependencies): Operations {
         registry,
         owner,
         ttlMs,
-        wish: { kind: 'tick' },
+        purpose: { kind: 'tick' },
+        isIsolated: true,
       });
       if (acquisition.state === 'acquired') return acquisition;
       await sleep(LEASE_POLL_MS);
@@ -163,19 +155,6 @@ export function createOperations(deps: OperationsDependencies): Operations {
     const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
     await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
   }
-}
-
-async function suspend(redis: Redis, key: string, { note, author }: Suspension): Promise<void> {
-  const suspendedAt = new Date(await redisNowMs(redis)).toISOString();
-  const fields = {
-    suspended: '1',
-    suspendedAt,
-    ...(note === undefined ? {} : { note }),
-    ...(author === undefined ? {} : { author }),
-  };
-  // What someone else has said before is not what this one says.
-  await redis.hdel(key, 'note', 'author');
-  await redis.hset(key, fields);
 }
 
 function busy(registry: string): SynclineError {

@@ -1,10 +1,12 @@
 import { storeRows } from '@syncline/snapshot/testing';
+import { createOperations } from '@syncline/sync';
 import { acquire } from '@syncline/sync/testing';
 import { expect, test, vi } from 'vitest';
 import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';
-import { createOperations } from './operations.ts';
+import { createRedisOperatorStore } from './operator-store.ts';
 import { redisNowMs } from './registry-reader.ts';
 
+const ALPHA = { name: 'alpha', suspended: false };
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 
 async function createRegistry() {
@@ -12,11 +14,10 @@ async function createRegistry() {
   const queue = testQueue(test);
   const store = redisHarness(test);
   const operations = createOperations({
-    ...test,
     ...store,
-    queue,
+    operators: createRedisOperatorStore({ ...test, queue }),
     owner: 'operator',
-    followersOf: (registry) => [`catalog.of-${registry}`],
+    dependentsOf: (registry) => [`catalog.of-${registry}`],
   });
 
   async function stage(names: readonly string[]) {
@@ -64,7 +65,7 @@ test('suspend keeps runs away, with note, author and time; resume lets them come
   expect(control).toMatchObject({ suspended: true, note: 'upstream is moving', author: 'ada' });
   expect(Date.parse(suspendedAt)).toBeGreaterThanOrEqual(beforeMs);
   expect(Date.parse(suspendedAt)).toBeLessThanOrEqual(await redisNowMs(redis));
-  await operations.resume('alpha');
+  await operations.resume(ALPHA);
   expect(await readControl('alpha')).toEqual({
     requested: 0,
     handled: 0,
@@ -88,7 +89,7 @@ test('suspend loses no request', async () => {
   const { operations, readControl, redis, keys } = await createRegistry();
   await redis.hset(keys.control('alpha'), 'requested', 3, 'handled', 1);
   await operations.suspend('alpha', {});
-  await operations.resume('alpha');
+  await operations.resume(ALPHA);
   expect(await readControl('alpha')).toMatchObject({ requested: 3, handled: 1 });
 });
 
@@ -113,7 +114,7 @@ test('rollback serves an earlier snapshot, and pins it until resume', async () =
   expect(await registry.listRuns('alpha')).toMatchObject([
     { trigger: 'manual', outcome: 'published', owner: 'operator', snapshot: one, rowCount: 2 },
   ]);
-  await registry.operations.resume('alpha');
+  await registry.operations.resume(ALPHA);
   expect((await registry.readControl('alpha')).pinned).toBeUndefined();
 });
 

@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { dependentsOf, type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
+import type { SnapshotStore } from '@syncline/snapshot';
+import { createOperations, type Operations } from '@syncline/sync';
+import type { Redis } from 'ioredis';
+import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
+import { type ConfigFollower, createConfigFollower } from './config-store.ts';
+import { createRedisOperatorStore } from './operator-store.ts';
+import { createRegistryReader, type RegistryReader } from './registry-reader.ts';
+import { createRunLog, type RunLog } from './run-log.ts';
+import { createRedisRunStore } from './run-store.ts';
+import { createRedisSnapshotStore } from './snapshot-store.ts';
+
+export interface OpenStoreOptions {
+  /** The store closes it. */
+  readonly redis: Redis;
+  /** What all keys begin with. */
+  readonly prefix: string;
+  readonly logger: Logger;
+}
+
+/** All that Syncline keeps in one Redis under one prefix, as every process needs it. */
+export interface Store {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  /** Names this process as the owner of leases. */
+  readonly owner: string;
+  readonly config: ConfigFollower;
+  readonly reader: RegistryReader;
+  readonly runs: RunLog;
+  readonly snapshots: SnapshotStore;
+  /** Opened at its first use. */
+  readonly queue: SyncQueue;
+  /** @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own */
+  operations(options?: { readonly writes?: Redis }): Operations;
+  close(): Promise<void>;
+}
+
+export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
+  const keys = redisKeys(prefix);
+  const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
+  const config = createConfigFollower({ redis, keys, logger });
+  const snapshots = createRedisSnapshotStore({ redis, keys });
+  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  let queue: SyncQueue | undefined;
+
+  const store: Store = {
+    redis,
+    keys,
+    owner,
+    config,
+    reader: createRegistryReader({ redis, keys }),
+    runs: createRunLog({ redis, keys }),
+    snapshots,
+    get queue() {
+      queue ??= createSyncQueue({ redis, keys, onError });
+      return queue;
+    },
+    operations: ({ writes = redis } = {}) =>
+      createOperations({
+        operators: createRedisOperatorStore(store),
+        runStore: createRedisRunStore({ redis: writes, keys }),
+        snapshots,
+        owner,
+        dependentsOf: (registry) => {
+          const current = config.current();
+          return current === undefined ? [] : dependentsOf(current, registry);
+        },
+      }),
+    close: async () => {
+      await queue?.close();
+      redis.disconnect();
+    },
+  };
+  return store;
+}
