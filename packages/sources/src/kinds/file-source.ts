@@ -3,7 +3,14 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import type { FileCalls } from '../files/file-calls.ts';
-import type { Probe, Source, SourceContext, SourceTools, TakeBody } from '../source.ts';
+import type {
+  Probe,
+  Source,
+  SourceContext,
+  SourceTools,
+  TakeBody,
+  WholeReading,
+} from '../source.ts';
 import { UrlSource } from './url-source.ts';
 
 /** A larger file is no registry: the official one, whole, has some 150 MB. */
@@ -62,7 +69,10 @@ export class FileSource implements Source {
       : { state: 'changed' };
   }
 
-  async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string }> {
+  async fetch(
+    take: TakeBody,
+    context: SourceContext,
+  ): Promise<WholeReading & { revision: string }> {
     const read = this.#read;
     // The bytes are given away: whoever fetches again needs others.
     this.#read = undefined;
@@ -70,7 +80,7 @@ export class FileSource implements Source {
       ? this.#readFile(context, MAX_FILE_BYTES)
       : read);
     await take(bytes ?? new Uint8Array());
-    return { revision };
+    return { kind: 'whole', revision };
   }
 
   async #stat({ signal }: SourceContext): Promise<FileStamp> {

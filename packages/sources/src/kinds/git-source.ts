@@ -6,7 +6,14 @@ import { type Visit, visitClone } from '../git/clone/visit-clone.ts';
 import type { Git } from '../git/git.ts';
 import { explainFailure } from '../git/process/git-errors.ts';
 import { commitOf, type Target, targetOf } from '../git/target.ts';
-import type { Probe, Source, SourceContext, SourceTools, TakeBody } from '../source.ts';
+import type {
+  Probe,
+  Source,
+  SourceContext,
+  SourceTools,
+  TakeBody,
+  WholeReading,
+} from '../source.ts';
 
 export interface GitSourceOptions {
   /** The registry's name: registries share no clone. */
@@ -56,7 +63,10 @@ export class GitSource implements Source {
     }
   }
 
-  async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string }> {
+  async fetch(
+    take: TakeBody,
+    context: SourceContext,
+  ): Promise<WholeReading & { revision: string }> {
     // An upstream that fails already is asked once an attempt, not twice.
     if (this.#failedCheck !== undefined && context.status.consecutiveFailures > 0) {
       throw this.#failedCheck;
@@ -77,7 +87,7 @@ export class GitSource implements Source {
       }),
     );
     this.#fetchedCommit = commit;
-    return { revision: this.#target.commit ?? commit };
+    return { kind: 'whole', revision: this.#target.commit ?? commit };
   }
 
   /** One `git ls-remote` of one ref. */

@@ -1,3 +1,4 @@
+export { DeltaUpstream, type TestRow } from './delta-source.ts';
 export { describeRequestBudgets } from './describe-request-budgets.ts';
 export { type GitHttpServer, startGitHttpServer } from './git/git-http-server.ts';
 export { TestRepository } from './git/test-repository.ts';
