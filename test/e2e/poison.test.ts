@@ -158,7 +158,7 @@ test('it hangs or fills memory: it is Failed with its reason, and leaves slots a
     expect(status, name).toMatchObject({ errorCode: code });
   }
 
-  // Each try that began the same call again would hold one more of the four threads that read files.
+  // Each try that began the same call again would hold one more of the threads that read files.
   for (let attempt = 0; attempt < 4; attempt += 1) {
     expect(await client.sync('hung-call')).toMatchObject({ error: { code: 'run-timeout' } });
   }

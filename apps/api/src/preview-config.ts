@@ -1,8 +1,11 @@
 import {
   type ConfigInput,
+  configuredSource,
   type RegistryConfig,
   registryConfigSchema,
+  type SourcePath,
   SynclineError,
+  sourcePaths,
 } from '@syncline/contract';
 import { registryProblems } from '@syncline/runtime';
 import { checkGlobs, checkSchedules } from '@syncline/sync';
@@ -46,65 +49,33 @@ export function refuseNewCredentials(
   const known = inForce === undefined ? [] : credentialUses(inForce);
   const isKnown = (use: CredentialUse) =>
     known.some(
-      ({ path, target, file }) => path === use.path && target === use.target && file === use.file,
+      ({ option, audience, path }) =>
+        option === use.option && audience === use.audience && path === use.path,
     );
   const refused = credentialUses(registry).filter((use) => !isKnown(use));
   if (refused.length === 0) return;
   throw invalid(
     refused.map(
-      ({ path }) =>
-        `${path}: expected a credential that ${registry.name} has in the config in force, for the same place; syncline diff --file takes others`,
+      ({ option }) =>
+        `${option}: expected a credential that ${registry.name} has in the config in force, for the same place; syncline diff --file takes others`,
     ),
   );
 }
 
-/** A file that holds a credential, and to whom it is sent. */
-interface CredentialUse {
-  readonly path: string;
-  readonly file: string;
-  readonly target: string;
+/** A file that holds a credential, where the config names it, and to whom it is sent. */
+type CredentialUse = SourcePath & { readonly audience: string };
+
+function credentialUses(registry: RegistryConfig): CredentialUse[] {
+  const audience = configuredSource(registry)?.audience ?? '';
+  return sourcePaths(registry)
+    .filter(({ use }) => use !== 'registry')
+    .map((path) => ({ ...path, audience }));
 }
 
-function credentialUses({ file, api, git }: RegistryConfig): CredentialUse[] {
-  return [
-    ...usesOf('file', { ...file, target: originOf(file?.url) }),
-    ...usesOf('api', { ...api, target: originOf(api?.endpoint) }),
-    ...usesOf('git', { ...git, target: git?.repository ?? '' }),
-  ];
-}
-
-interface Block {
-  readonly target: string;
-  readonly auth?: Readonly<Record<string, string | undefined>> | undefined;
-  readonly headers?: Readonly<Record<string, string | { readonly file: string }>> | undefined;
-}
-
-function usesOf(kind: string, { target, auth = {}, headers = {} }: Block): CredentialUse[] {
-  const uses: CredentialUse[] = [];
-  for (const [key, file] of Object.entries(auth)) {
-    if (key.endsWith('File') && file !== undefined) {
-      uses.push({ path: `${kind}.auth.${key}`, file, target });
-    }
-  }
-  for (const [header, value] of Object.entries(headers)) {
-    if (typeof value === 'object') {
-      uses.push({ path: `${kind}.headers.${header}`, file: value.file, target });
-    }
-  }
-  return uses;
-}
-
-function originOf(url: string | undefined): string {
-  return url === undefined ? '' : new URL(url).origin;
-}
-
-function relativePaths({ file, git }: RegistryConfig): string[] {
-  // What is neither a URL nor host:path is a path on the workers' disk.
-  const isPath = git !== undefined && !git.repository.includes(':');
-  return [
-    ...(file?.path?.startsWith('/') === false ? ['file.path'] : []),
-    ...(isPath && !git.repository.startsWith('/') ? ['git.repository'] : []),
-  ];
+function relativePaths(registry: RegistryConfig): string[] {
+  return sourcePaths(registry)
+    .filter(({ use, path }) => use === 'registry' && !path.startsWith('/'))
+    .map(({ option }) => option);
 }
 
 function invalid(problems: readonly string[]): SynclineError {

@@ -12,6 +12,7 @@ import {
   sweep,
 } from '@syncline/redis';
 import {
+  FILE_CALL_THREADS,
   type Logger,
   type Loop,
   type ProcessContext,
@@ -124,7 +125,7 @@ export async function startWorker(
     status: createRedisStatusPersistence({ redis, keys, config }),
   });
 
-  const createSource = createSourceFactory({ http, git });
+  const createSource = createSourceFactory({ http, git, fileThreads: FILE_CALL_THREADS });
 
   const tickSource = createBullTickSource({
     blocking,

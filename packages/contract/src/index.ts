@@ -7,6 +7,7 @@ export * from './errors.ts';
 export * from './host.ts';
 export * from './http/limits.ts';
 export * from './http/preview.ts';
+export * from './on-abort.ts';
 export * from './queue/job.ts';
 export * from './state/control.ts';
 export * from './state/keys.ts';

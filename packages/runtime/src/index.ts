@@ -37,6 +37,7 @@ export { SECURITY_HEADERS } from './http/security-headers.ts';
 export { type Loop, type LoopOptions, startLoop } from './lifecycle/loop.ts';
 export { type ProcessContext, type RunProcessOptions, runProcess } from './lifecycle/process.ts';
 export { composeServices, type Readiness, readinessOf, type Service } from './lifecycle/service.ts';
+export { FILE_CALL_THREADS } from './lifecycle/thread-pool.ts';
 export { within } from './lifecycle/within.ts';
 export {
   type CreateLoggerOptions,

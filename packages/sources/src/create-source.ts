@@ -1,46 +1,46 @@
-import { type RegistryConfig, SynclineError } from '@syncline/contract';
+import {
+  CONFIGURED_SOURCE_KINDS,
+  type ConfiguredSourceKind,
+  type RegistryConfig,
+  type SourceBlocks,
+  type Sources,
+  SynclineError,
+} from '@syncline/contract';
 import { withholdingCredentials } from './credentials/withhold.ts';
 import { FileCalls } from './files/file-calls.ts';
-import type { Git } from './git/git.ts';
-import type { HttpClient } from './http/http.ts';
-import { ApiSource } from './kinds/api-source.ts';
-import { FileSource } from './kinds/file-source.ts';
-import { GitSource } from './kinds/git-source.ts';
-import { UrlSource } from './kinds/url-source.ts';
-import type { Source } from './source.ts';
+import { openApi } from './kinds/api-source.ts';
+import { openFile } from './kinds/file-source.ts';
+import { openGit } from './kinds/git-source.ts';
+import type { Source, SourceTools } from './source.ts';
 
 export type CreateSource = (registry: RegistryConfig) => Source;
 
-export interface SourceDependencies {
-  readonly http: HttpClient;
-  /** Where it is missing, registries in Git repositories cannot be read. */
-  readonly git?: Git;
+export interface SourceDependencies extends Omit<SourceTools, 'calls'> {
+  /** How many threads of libuv's pool may read files at once. Default: 3, fewer than the four of Node. */
+  readonly fileThreads?: number;
 }
+
+/** How each kind of source is read; what its config says lies in `SOURCE_KINDS` of the contract. */
+const OPEN: {
+  readonly [Kind in ConfiguredSourceKind]: (
+    block: SourceBlocks[Kind],
+    options: { readonly registry: string; readonly tools: SourceTools },
+  ) => Source;
+} = { file: openFile, git: openGit, api: openApi };
 
 /** Makes the source that a registry's config asks for. */
-export function createSourceFactory(deps: SourceDependencies): CreateSource {
-  const calls = new FileCalls();
-  return (registry) => withholdingCredentials(createSource(registry, { ...deps, calls }));
+export function createSourceFactory({ fileThreads, ...deps }: SourceDependencies): CreateSource {
+  const calls = new FileCalls(fileThreads === undefined ? {} : { maxThreads: fileThreads });
+  return (registry) => withholdingCredentials(openSource(registry, { ...deps, calls }));
 }
 
-function createSource(
-  registry: RegistryConfig,
-  { http, git, calls }: SourceDependencies & { readonly calls: FileCalls },
-): Source {
-  const { file, api } = registry;
-  if (file?.path !== undefined) return new FileSource({ path: file.path, calls });
-  if (file?.url !== undefined) {
-    return new UrlSource({ url: file.url, timeoutMs: file.timeout, access: file, http });
-  }
-  if (api !== undefined) {
-    const { endpoint, timeout } = api;
-    return new ApiSource({ endpoint, timeoutMs: timeout, access: api, http });
-  }
-  if (registry.git !== undefined && git !== undefined) {
-    return new GitSource({ registry: registry.name, config: registry.git, git });
-  }
-  throw new SynclineError(
-    'config-invalid',
-    `registry ${registry.name} has no source that this build can read`,
-  );
+function openSource(registry: RegistryConfig, tools: SourceTools): Source {
+  const blocks: Sources = registry;
+  const open = <Kind extends ConfiguredSourceKind>(kind: Kind): Source[] => {
+    const block = blocks[kind];
+    return block === undefined ? [] : [OPEN[kind](block, { registry: registry.name, tools })];
+  };
+  const [source] = CONFIGURED_SOURCE_KINDS.flatMap(open);
+  if (source !== undefined) return source;
+  throw new SynclineError('config-invalid', `registry ${registry.name} has no source`);
 }

@@ -11,5 +11,5 @@ export { type ProxyOptions, proxyFor } from './network/proxies.ts';
 export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
 export type { RequestBudgets } from './network/request-budgets-port.ts';
 export { type Slot, Slots } from './slots.ts';
-export type { Source, SourceContext, TakeBody } from './source.ts';
+export type { FetchOptions, Source, SourceContext, SourceReading, TakeBody } from './source.ts';
 export type { UpstreamUsage } from './upstream-usage.ts';

@@ -1,15 +1,11 @@
+import { onAbort } from '@syncline/contract';
+
 /**
- * What a promise gives, or the signal's reason as soon as that is aborted. The work behind it goes on, and
- * what comes of it then is dropped.
+ * Returns what a promise gives, or throws the signal's reason as soon as that is aborted. The work behind
+ * the promise goes on, and its result is dropped.
  */
 export async function orAbort<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal.reason);
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
+  using _listening = onAbort(signal, () => aborted.reject(signal.reason));
+  return await Promise.race([work, aborted.promise]);
 }

@@ -1,3 +1,5 @@
+import { onAbort } from '@syncline/contract';
+
 /** The right to do heavy work. */
 export interface Slot {
   /**
@@ -44,19 +46,17 @@ export class Slots {
       this.#free -= 1;
       return Promise.resolve();
     }
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        this.#waiting.delete(onPlace);
-        reject(signal.reason);
-      };
-      const onPlace = () => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      if (signal.aborted) return onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.add(onPlace);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.add(onPlace);
+    const listening = onAbort(signal, () => {
+      this.#waiting.delete(onPlace);
+      reject(signal.reason);
     });
+    function onPlace() {
+      listening[Symbol.dispose]();
+      resolve();
+    }
+    return promise;
   }
 
   #freePlace(): void {

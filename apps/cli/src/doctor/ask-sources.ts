@@ -1,6 +1,7 @@
 import {
   type Config,
   changeStatus,
+  configuredSource,
   describeSource,
   PENDING_STATUS,
   type RegistryConfig,
@@ -103,8 +104,8 @@ async function troubleWith(
   };
   try {
     const source = create(registry);
-    if (registry.api === undefined) await source.probe('', context);
-    // The API has no cheap check: one page shows all that there is to see.
+    if (configuredSource(registry)?.hasProbe) await source.probe('', context);
+    // Without a cheap check, the first body shows all that there is to see.
     else await source.fetch(endAfterFirst, context);
     return undefined;
   } catch (error) {

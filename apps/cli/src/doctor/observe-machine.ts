@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { Config, RegistryConfig } from '@syncline/contract';
+import { type Config, type RegistryConfig, sourcePaths } from '@syncline/contract';
 import { ConfigError, loadConfig } from '@syncline/runtime';
 import type { FileFacts } from './config-checks.ts';
 import type { CredentialFacts, MachineFacts } from './machine-checks.ts';
@@ -78,22 +78,10 @@ async function versionOf(program: string, args: readonly string[]): Promise<stri
 
 type CredentialFile = Pick<CredentialFacts, 'path' | 'registry' | 'isSecret'>;
 
-function credentialFiles({ name, file, api, git }: RegistryConfig): CredentialFile[] {
-  const headers = [file?.headers, api?.headers].flatMap((it) => Object.values(it ?? {}));
-  const secrets = [
-    file?.auth?.tokenFile,
-    api?.auth?.tokenFile,
-    git?.auth?.passwordFile,
-    git?.auth?.sshKeyFile,
-    ...headers.map((header) => (typeof header === 'string' ? undefined : header.file)),
-  ];
-  const hosts = git?.auth?.knownHostsFile;
-  return [
-    ...secrets.flatMap((path) =>
-      path === undefined ? [] : [{ path, registry: name, isSecret: true }],
-    ),
-    ...(hosts === undefined ? [] : [{ path: hosts, registry: name, isSecret: false }]),
-  ];
+function credentialFiles(registry: RegistryConfig): CredentialFile[] {
+  return sourcePaths(registry)
+    .filter(({ use }) => use !== 'registry')
+    .map(({ path, use }) => ({ path, registry: registry.name, isSecret: use === 'secret' }));
 }
 
 async function observeCredential(file: CredentialFile): Promise<CredentialFacts> {

@@ -16,7 +16,17 @@ export {
   type RegistryConfig,
   registryConfigSchema,
   type SourceKind,
+  sourceIdentity,
   sourceKind,
   staleAfterMs,
 } from './registry.ts';
-export { isLocalRepository } from './sources.ts';
+export type { SourcePath } from './sources/define-source.ts';
+export {
+  CONFIGURED_SOURCE_KINDS,
+  type ConfiguredSourceKind,
+  configuredSource,
+  SOURCE_KINDS,
+  type SourceBlocks,
+  type Sources,
+  sourcePaths,
+} from './sources/index.ts';

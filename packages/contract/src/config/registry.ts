@@ -2,19 +2,29 @@ import { z } from 'zod';
 import { durationSchema } from './duration.ts';
 import { registryNameSchema } from './names.ts';
 import { filterSchema, guardSchema, scheduleSchema, syncPolicySchema } from './policy.ts';
-import { apiSourceSchema, fileSourceSchema, gitSourceSchema } from './sources.ts';
+import {
+  CONFIGURED_SOURCE_KINDS,
+  type ConfiguredSourceKind,
+  configuredSource,
+  SOURCE_KINDS,
+} from './sources/index.ts';
 
-export const CONFIGURED_SOURCE_KINDS = ['file', 'git', 'api'] as const;
 /** How something is read; `catalog` is derived from registries, and cannot be configured as a source. */
-export type SourceKind = (typeof CONFIGURED_SOURCE_KINDS)[number] | 'catalog';
+export type SourceKind = ConfiguredSourceKind | 'catalog';
+
+type OptionalSources = {
+  readonly [Kind in ConfiguredSourceKind]: z.ZodOptional<(typeof SOURCE_KINDS)[Kind]['schema']>;
+};
+const optionalSources = Object.fromEntries(
+  CONFIGURED_SOURCE_KINDS.map((kind) => [kind, SOURCE_KINDS[kind].schema.optional()]),
+  // The types of a table's entries get lost on the way.
+) as unknown as OptionalSources;
 
 /** One entry under `registries:`, as it stands in the config file. */
 export const registryConfigSchema = z
   .strictObject({
     name: registryNameSchema,
-    file: fileSourceSchema.optional(),
-    git: gitSourceSchema.optional(),
-    api: apiSourceSchema.optional(),
+    ...optionalSources,
     syncPolicy: syncPolicySchema.prefault({}),
     schedule: scheduleSchema.optional(),
     staleAfter: durationSchema({ leastMs: 1_000 }).optional().meta({
@@ -70,24 +80,20 @@ export function staleAfterMs({ staleAfter, schedule, syncPolicy }: RegistryConfi
   return DEFAULT_STALE_INTERVALS * syncPolicy.interval;
 }
 
-/** The kind of a registry's source: the one block that its config has. */
+/** Returns the kind of a registry's source. */
 export function sourceKind(registry: RegistryConfig): SourceKind {
-  if (registry.catalog !== undefined) return 'catalog';
-  return CONFIGURED_SOURCE_KINDS.find((kind) => registry[kind] !== undefined) ?? 'file';
+  return configuredSource(registry)?.kind ?? 'catalog';
 }
 
-/** Where a registry is read from, for people to read. Carries no credential. */
+/** Returns where a registry is read from, for people to read. Carries no credential. */
 export function describeSource(registry: RegistryConfig): string {
-  const { file, git, api, catalog } = registry;
-  if (git !== undefined) {
-    const ref = git.branch ?? git.tag ?? git.commit;
-    return `${git.repository}${ref === undefined ? '' : `@${ref}`}:${git.path}`;
-  }
-  if (file !== undefined) return file.path ?? withoutQuery(file.url ?? '');
-  return api?.endpoint ?? catalog?.registries.join(', ') ?? '';
+  return configuredSource(registry)?.location ?? registry.catalog?.registries.join(', ') ?? '';
 }
 
-/** A query may be what lets one in. */
-function withoutQuery(url: string): string {
-  return url.split('?', 1)[0] ?? '';
+/**
+ * Returns what decides which state of its upstream, or of its members, a registry mirrors. The order of
+ * the keys is part of the hash that is made of it.
+ */
+export function sourceIdentity(registry: RegistryConfig): object {
+  return configuredSource(registry)?.identity ?? { catalog: registry.catalog?.registries };
 }

@@ -20,7 +20,8 @@ export function withhold(text: string, credentials: ReadonlySet<string>): string
 export function withholdingCredentials(source: Source): Source {
   return {
     probe: (known, context) => withholdOnError(context.credentials, source.probe(known, context)),
-    fetch: (take, context) => withholdOnError(context.credentials, source.fetch(take, context)),
+    fetch: (take, context, options) =>
+      withholdOnError(context.credentials, source.fetch(take, context, options)),
   };
 }
 

@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { FileCalls } from './file-calls.ts';
 
 const never = new AbortController().signal;
@@ -45,7 +45,7 @@ async function endWaiting(pipe: string): Promise<void> {
 }
 
 describe('FileCalls', () => {
-  test('a place is asked one thing at a time, and gives what it gives', async () => {
+  test('a file system gets a third of the threads, and gives what it gives', async () => {
     const calls = new FileCalls();
     const first = scriptedCall(1);
     const second = scriptedCall(2);
@@ -99,6 +99,32 @@ describe('FileCalls', () => {
     expect(await calls.make('/c/three', never, async () => 2)).toBe(2);
   });
 
+  test('as many calls to one file system go on at once as it may have threads', async () => {
+    const calls = new FileCalls({ maxThreads: 6 });
+    const made = [1, 2, 3].map(scriptedCall);
+    const answers = made.map(({ call }) => calls.make('/a/one', never, call));
+    expect(await calls.make('/b/other', never, async () => 4)).toBe(4);
+    expect(made.map((call) => call.made)).toEqual([1, 1, 0]);
+    for (const { end } of made) end();
+    expect(await Promise.all(answers)).toEqual([1, 2, 3]);
+  });
+
+  test('a call that waited for a thread in vain leaves its own file system free', async () => {
+    const calls = new FileCalls({ timeoutMs: 20 });
+    const hanging = ['/a/one', '/b/one', '/c/one'].map((path) => ({
+      path,
+      ...scriptedCall('late'),
+    }));
+    const asked = hanging.map(({ path, call }) => calls.make(path, never, call));
+    const waiting = calls.make('/d/one', never, async () => 1);
+    for (const answer of await Promise.allSettled([...asked, waiting])) {
+      expect(answer).toMatchObject({ reason: HANGS });
+    }
+    for (const { end } of hanging) end();
+    await Promise.all(hanging.map(({ ended }) => ended));
+    expect(await calls.make('/d/one', never, async () => 2)).toBe(2);
+  });
+
   test('however many places hang, threads are left for the rest of the process', async () => {
     const directory = await temporaryDirectory();
     const pipes = Array.from({ length: 8 }, (_, index) => join(directory, String(index), 'pipe'));
@@ -122,53 +148,21 @@ describe('FileCalls', () => {
   });
 });
 
-describe('looking at files', () => {
-  const HANGING = new URL('../testing/hanging-stats-thread.ts', import.meta.url).href;
-
-  test('says what the file system says, also once they are looked at together', async () => {
+describe('stat', () => {
+  test('gives what the file system says, and learns what the file lies on', async () => {
     const directory = await temporaryDirectory();
     const [here, gone] = [join(directory, 'here'), join(directory, 'gone')];
-    for (const path of [here, gone]) await writeFile(path, 'abc');
+    await writeFile(here, 'abc');
     const { size, mtimeMs, ctimeMs, dev } = await stat(here);
-    const calls = new FileCalls();
-    const looks = () => Promise.allSettled([here, gone].map((path) => calls.stat(path, never)));
-    const found = { status: 'fulfilled', value: { size, mtimeMs, ctimeMs, dev } };
-    expect(await looks()).toMatchObject([found, { status: 'fulfilled', value: { size, dev } }]);
-    await rm(gone);
-    for (let time = 0; time < 2; time += 1) {
-      expect(await looks()).toMatchObject([found, { reason: { code: 'ENOENT' } }]);
-    }
-  });
-
-  test('waits for no answer longer than for any call, and takes no thread of the process', async () => {
-    const directory = await temporaryDirectory();
-    const pipe = join(directory, 'pipe');
-    makePipe(pipe);
-    const calls = new FileCalls({ timeoutMs: 1_000, statsThread: HANGING });
-    const file = join(directory, 'file');
-    await writeFile(file, 'abc');
-    const { dev } = await calls.stat(file, never);
-    calls.learn(pipe, dev);
-    calls.learn('/elsewhere/file', dev + 1);
-    await expect(calls.stat(pipe, never)).rejects.toMatchObject(HANGS);
-    // Of the same file system, which is not asked at all; and of another one.
-    await expect(calls.stat(file, never)).rejects.toMatchObject(HANGS);
-    await expect(calls.make(file, never, async () => 1)).rejects.toMatchObject(HANGS);
-    expect(await calls.make('/elsewhere/file', never, async () => 2)).toBe(2);
-    await endWaiting(pipe);
-    await vi.waitFor(async () => expect(await calls.stat(file, never)).toMatchObject({ dev }));
-  });
-
-  test('an abort ends the waiting', async () => {
-    const directory = await temporaryDirectory();
-    const pipe = join(directory, 'pipe');
-    makePipe(pipe);
-    const calls = new FileCalls({ statsThread: HANGING });
-    calls.learn(pipe, (await stat(pipe)).dev);
-    const abort = new AbortController();
-    const looking = calls.stat(pipe, abort.signal);
-    abort.abort(new Error('the time is up'));
-    await expect(looking).rejects.toThrow('the time is up');
-    await endWaiting(pipe);
+    const calls = new FileCalls({ timeoutMs: 20 });
+    expect(await calls.stat(here, never)).toMatchObject({ size, mtimeMs, ctimeMs, dev });
+    await expect(calls.stat(gone, never)).rejects.toMatchObject({ code: 'ENOENT' });
+    calls.learn('/elsewhere/file', dev);
+    const hanging = scriptedCall('late');
+    await expect(calls.make('/elsewhere/file', never, hanging.call)).rejects.toMatchObject(HANGS);
+    await expect(calls.stat(here, never)).rejects.toMatchObject(HANGS);
+    hanging.end();
+    await hanging.ended;
+    expect(await calls.stat(here, never)).toMatchObject({ dev });
   });
 });

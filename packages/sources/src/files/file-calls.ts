@@ -1,86 +1,69 @@
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SynclineError } from '@syncline/contract';
+import { onAbort, SynclineError } from '@syncline/contract';
 import { orAbort } from '../or-abort.ts';
 import { Slots } from '../slots.ts';
-import { FileStats } from './file-stats.ts';
-import type { FileStamp } from './file-stats-thread.ts';
 
 /** A file system that answers at all answers sooner. */
 const TIMEOUT_MS = 30_000;
-/** All calls of a process share four threads, and so do others: one is for looking up the names of hosts. */
-const MAX_AT_ONCE = 3;
-/** Each takes some megabytes. */
-const MAX_STAT_THREADS = 3;
-const STATS_THREAD = new URL('./file-stats-thread.ts', import.meta.url).href;
+/** Node has four by default; the one that is left looks up host names. */
+const DEFAULT_MAX_THREADS = 3;
+/** One file system, or two, that hang leave threads for the others. */
+const FILE_SYSTEMS_AT_ONCE = 3;
 
 export interface FileCallsOptions {
-  /** How long a call may take, with its turn. Default: 30,000. */
+  /** How long a call may take, with its wait for a thread. Default: 30,000. */
   readonly timeoutMs?: number;
-  /** The module that looks at files in a thread; tests have one that hangs. */
-  readonly statsThread?: string;
+  /** How many threads of libuv's pool these calls may hold at once. Default: 3. */
+  readonly maxThreads?: number;
+}
+
+/** A call, from the wait for a thread to its end. */
+interface Call {
+  readonly place: string;
+  isBegun: boolean;
 }
 
 /**
- * Calls to file systems. One that never returns, as of a server that is gone, cannot be ended, and keeps a
- * thread. So each file system is asked one thing at a time, and nothing while a call to it hangs: what it
- * costs is one thread. One per process.
+ * Calls to file systems. A call that never returns, for example because its server is gone, cannot be
+ * ended and keeps its thread. So one file system gets a third of the threads at most, and is not asked
+ * while a call to it is overdue. One per process.
  */
 export class FileCalls {
   readonly #timeoutMs: number;
-  readonly #statsThread: string;
-  readonly #threads = new Slots(MAX_AT_ONCE);
-  readonly #turns = new Map<string, Slots>();
-  /** The file system of each path, once it is known; before that, one is taken to be a folder's own. */
+  readonly #maxThreads: number;
+  readonly #threads: Slots;
+  readonly #threadsOfPlace = new Map<string, Slots>();
+  /** The file system of each path. Until it is known, each folder counts as a file system of its own. */
   readonly #devices = new Map<string, number>();
-  /** Places of which a call, or a thread, is overdue. */
-  readonly #hanging = { calls: new Set<string>(), looks: new Set<string>() };
-  /** By file system. */
-  readonly #stats = new Map<number, FileStats>();
+  /** Calls that were begun and have not returned in time. */
+  readonly #overdue = new Set<Call>();
 
-  constructor({ timeoutMs = TIMEOUT_MS, statsThread = STATS_THREAD }: FileCallsOptions = {}) {
+  constructor({ timeoutMs = TIMEOUT_MS, maxThreads = DEFAULT_MAX_THREADS }: FileCallsOptions = {}) {
     this.#timeoutMs = timeoutMs;
-    this.#statsThread = statsThread;
+    this.#maxThreads = maxThreads;
+    this.#threads = new Slots(maxThreads);
   }
 
-  /** Notes what a path lies on. */
+  /** Notes which file system a path lies on. */
   learn(path: string, device: number): void {
     this.#devices.set(path, device);
   }
 
   /**
-   * Looks at a file. Once it is known what that lies on, it does so in a thread that is none of the four: very many
-   * are looked at together, and one that hangs takes none of them.
+   * Returns the size, times and file system of a file.
    *
-   * @throws SynclineError `source-timeout`; the signal's reason; what the file system says
+   * @throws SynclineError `source-timeout`; the signal's reason; the file system's error
    */
-  async stat(path: string, signal: AbortSignal): Promise<FileStamp> {
-    const thread = this.#statsOf(path);
-    const seen =
-      thread &&
-      (await this.#within('looks', { path, signal }, ({ place }) => {
-        const looking = thread.stat(path);
-        void looking.then(() => this.#hanging.looks.delete(place));
-        return looking;
-      }));
-    const stamp = seen ?? (await this.make(path, signal, () => stat(path)));
-    this.learn(path, stamp.dev);
-    return stamp;
-  }
-
-  /** `undefined` where it is not known what the path lies on, or all threads are taken. */
-  #statsOf(path: string): FileStats | undefined {
-    const device = this.#devices.get(path);
-    if (device === undefined) return undefined;
-    const known = this.#stats.get(device);
-    if (known !== undefined || this.#stats.size >= MAX_STAT_THREADS) return known;
-    const thread = new FileStats(this.#statsThread);
-    this.#stats.set(device, thread);
-    return thread;
+  async stat(path: string, signal: AbortSignal): Promise<Stats> {
+    const stats = await this.make(path, signal, () => stat(path));
+    this.learn(path, stats.dev);
+    return stats;
   }
 
   /**
-   * Makes a call that has to do with `path`, in its turn.
+   * Makes a call that concerns `path`, as soon as its file system may have a thread.
    *
    * @throws SynclineError `source-timeout`; the signal's reason; what the call throws
    */
@@ -89,49 +72,43 @@ export class FileCalls {
     signal: AbortSignal,
     call: () => Promise<Result>,
   ): Promise<Result> {
-    if (this.#hanging.calls.size >= MAX_AT_ONCE) throw hangs(path);
-    return this.#within('calls', { path, signal }, async ({ place, limit }) => {
-      const turn = await this.#takeTurn(place, limit);
-      const calling = call();
-      const end = () => {
-        this.#hanging.calls.delete(place);
-        turn.release();
-      };
-      calling.then(end, end);
-      return calling;
-    });
-  }
-
-  /** What is asked of a file system, unless that does not answer in time, or did not before. */
-  async #within<Result>(
-    what: 'calls' | 'looks',
-    { path, signal }: { path: string; signal: AbortSignal },
-    ask: (of: { place: string; limit: AbortSignal }) => Promise<Result>,
-  ): Promise<Result> {
-    const place = String(this.#devices.get(path) ?? dirname(path));
-    const { calls, looks } = this.#hanging;
-    if (calls.has(place) || looks.has(place)) throw hangs(path);
+    const made = { place: String(this.#devices.get(path) ?? dirname(path)), isBegun: false };
+    if (this.#isHanging(made.place)) throw hangs(path);
     const limit = new AbortController();
+    using _listening = onAbort(signal, () => limit.abort(signal.reason));
     const timer = setTimeout(() => {
-      this.#hanging[what].add(place);
+      if (made.isBegun) this.#overdue.add(made);
       limit.abort(hangs(path));
     }, this.#timeoutMs);
-    const onAbort = () => limit.abort(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return await orAbort(ask({ place, limit: limit.signal }), limit.signal);
+      const thread = await this.#takeThread(made.place, limit.signal);
+      made.isBegun = true;
+      const calling = call();
+      const end = () => {
+        clearTimeout(timer);
+        this.#overdue.delete(made);
+        thread.release();
+      };
+      calling.then(end, end);
+      return await orAbort(calling, limit.signal);
     } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      // A call that goes on after an abort may still become overdue.
+      if (!made.isBegun) clearTimeout(timer);
     }
   }
 
-  async #takeTurn(place: string, signal: AbortSignal): Promise<{ release: () => void }> {
+  #isHanging(place: string): boolean {
+    if (this.#overdue.size >= this.#maxThreads) return true;
+    for (const call of this.#overdue) if (call.place === place) return true;
+    return false;
+  }
+
+  async #takeThread(place: string, signal: AbortSignal): Promise<{ release: () => void }> {
     signal.throwIfAborted();
-    const turns = this.#turns.get(place) ?? new Slots(1);
-    this.#turns.set(place, turns);
-    const turn = await turns.take(signal);
+    const perPlace = Math.ceil(this.#maxThreads / FILE_SYSTEMS_AT_ONCE);
+    const ofPlace = this.#threadsOfPlace.get(place) ?? new Slots(perPlace);
+    this.#threadsOfPlace.set(place, ofPlace);
+    const turn = await ofPlace.take(signal);
     try {
       const thread = await this.#threads.take(signal);
       return {

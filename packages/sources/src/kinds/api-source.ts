@@ -1,8 +1,15 @@
-import { SynclineError } from '@syncline/contract';
+import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import type { Access } from '../credentials/credentials.ts';
 import type { HttpClient } from '../http/http.ts';
 import { withRetries } from '../http/retry.ts';
-import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+import type {
+  Probe,
+  Source,
+  SourceContext,
+  SourceTools,
+  TakeBody,
+  WholeReading,
+} from '../source.ts';
 
 const PAGE_ROWS = 100;
 const MAX_PAGES = 50_000;
@@ -18,6 +25,13 @@ export interface ApiSourceOptions {
   readonly http: HttpClient;
   /** Default: more than any registry has. */
   readonly maxPages?: number;
+}
+
+export function openApi(
+  { endpoint, timeout, ...access }: SourceBlocks['api'],
+  { tools: { http } }: { tools: SourceTools },
+): Source {
+  return new ApiSource({ endpoint, timeoutMs: timeout, access, http });
 }
 
 /**
@@ -38,7 +52,7 @@ export class ApiSource implements Source {
     return { state: 'changed' };
   }
 
-  async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: undefined }> {
+  async fetch(take: TakeBody, context: SourceContext): Promise<WholeReading> {
     const { maxPages = MAX_PAGES } = this.#options;
     const cursors = new Set<string>();
     const bytesBefore = context.upstream.bytes;
@@ -47,7 +61,7 @@ export class ApiSource implements Source {
       const { rowCount: rowsOfPage, nextCursor } = await take(await this.#getPage(cursor, context));
       rowCount += rowsOfPage;
       context.report(`read ${rowCount} rows in ${page} pages`);
-      if (nextCursor === undefined) return { revision: undefined };
+      if (nextCursor === undefined) return { kind: 'whole' };
       if (cursors.has(nextCursor)) throw repeatedCursor(nextCursor);
       if (page >= maxPages) throw tooLarge(`more than ${maxPages} pages`);
       if (context.upstream.bytes - bytesBefore > MAX_TOTAL_BYTES) {

@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { SynclineError } from '@syncline/contract';
+import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import type { FileCalls } from '../files/file-calls.ts';
-import type { FileStamp } from '../files/file-stats-thread.ts';
-import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+import type {
+  Probe,
+  Source,
+  SourceContext,
+  SourceTools,
+  TakeBody,
+  WholeReading,
+} from '../source.ts';
+import { UrlSource } from './url-source.ts';
 
 /** A larger file is no registry: the official one, whole, has some 150 MB. */
 const MAX_FILE_BYTES = 512 * 1024 * 1024;
@@ -18,6 +25,9 @@ const CHUNK_BYTES = 1024 * 1024;
  */
 const SETTLED_AFTER_MS = 2_000;
 
+/** What tells whether a file has changed. */
+type FileStamp = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs'>;
+
 export interface FileSourceOptions {
   readonly path: string;
   readonly calls: FileCalls;
@@ -27,6 +37,15 @@ interface ReadFile {
   readonly revision: string;
   /** `undefined` where they were not to be kept. */
   readonly bytes: Uint8Array | undefined;
+}
+
+/** Opens a registry in a file, on the disk or behind a URL. */
+export function openFile(
+  { path, url = '', timeout, ...access }: SourceBlocks['file'],
+  { tools: { calls, http } }: { tools: SourceTools },
+): Source {
+  if (path !== undefined) return new FileSource({ path, calls });
+  return new UrlSource({ url, timeoutMs: timeout, access, http });
 }
 
 /** A registry in a file. Its revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */
@@ -50,7 +69,10 @@ export class FileSource implements Source {
       : { state: 'changed' };
   }
 
-  async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string }> {
+  async fetch(
+    take: TakeBody,
+    context: SourceContext,
+  ): Promise<WholeReading & { revision: string }> {
     const read = this.#read;
     // The bytes are given away: whoever fetches again needs others.
     this.#read = undefined;
@@ -58,7 +80,7 @@ export class FileSource implements Source {
       ? this.#readFile(context, MAX_FILE_BYTES)
       : read);
     await take(bytes ?? new Uint8Array());
-    return { revision };
+    return { kind: 'whole', revision };
   }
 
   async #stat({ signal }: SourceContext): Promise<FileStamp> {

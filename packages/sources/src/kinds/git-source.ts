@@ -1,4 +1,4 @@
-import { type RegistryConfig, SynclineError } from '@syncline/contract';
+import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import { parseRepository, type Repository } from '../git/access/repository.ts';
 import { findRoute, type Route } from '../git/access/route.ts';
 import { firstAttempt, isSound, nextAttempt } from '../git/attempts.ts';
@@ -6,13 +6,32 @@ import { type Visit, visitClone } from '../git/clone/visit-clone.ts';
 import type { Git } from '../git/git.ts';
 import { explainFailure } from '../git/process/git-errors.ts';
 import { commitOf, type Target, targetOf } from '../git/target.ts';
-import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+import type {
+  Probe,
+  Source,
+  SourceContext,
+  SourceTools,
+  TakeBody,
+  WholeReading,
+} from '../source.ts';
 
 export interface GitSourceOptions {
   /** The registry's name: registries share no clone. */
   readonly registry: string;
-  readonly config: NonNullable<RegistryConfig['git']>;
+  readonly config: SourceBlocks['git'];
   readonly git: Git;
+}
+
+export function openGit(
+  config: SourceBlocks['git'],
+  { registry, tools: { git } }: { registry: string; tools: SourceTools },
+): Source {
+  if (git === undefined) {
+    throw new SynclineError('config-invalid', `registry ${registry} is in a Git repository`, {
+      expected: 'a process that has git',
+    });
+  }
+  return new GitSource({ registry, config, git });
 }
 
 /** A registry in a Git repository. Its revision is the commit's id. */
@@ -44,7 +63,10 @@ export class GitSource implements Source {
     }
   }
 
-  async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string }> {
+  async fetch(
+    take: TakeBody,
+    context: SourceContext,
+  ): Promise<WholeReading & { revision: string }> {
     // An upstream that fails already is asked once an attempt, not twice.
     if (this.#failedCheck !== undefined && context.status.consecutiveFailures > 0) {
       throw this.#failedCheck;
@@ -65,7 +87,7 @@ export class GitSource implements Source {
       }),
     );
     this.#fetchedCommit = commit;
-    return { revision: this.#target.commit ?? commit };
+    return { kind: 'whole', revision: this.#target.commit ?? commit };
   }
 
   /** One `git ls-remote` of one ref. */

@@ -11,7 +11,7 @@ import {
   type Validators,
   validatorsOf,
 } from '../http/validators.ts';
-import type { Probe, Source, SourceContext, TakeBody } from '../source.ts';
+import type { Probe, Source, SourceContext, TakeBody, WholeReading } from '../source.ts';
 
 /** As for a file on the disk. */
 const MAX_BODY_BYTES = 512 * 1024 * 1024;
@@ -63,7 +63,10 @@ export class UrlSource implements Source {
     }
   }
 
-  async fetch(take: TakeBody, context: SourceContext): Promise<{ revision: string }> {
+  async fetch(
+    take: TakeBody,
+    context: SourceContext,
+  ): Promise<WholeReading & { revision: string }> {
     // A failing upstream is asked once a run.
     if (this.#failure !== undefined && context.status.consecutiveFailures > 0) throw this.#failure;
     const read = this.#read;
@@ -73,7 +76,7 @@ export class UrlSource implements Source {
       ? withRetries(context, () => this.#download(context, MAX_BODY_BYTES))
       : read);
     await take(bytes ?? new Uint8Array(), { syntax: this.#syntax() });
-    return { revision: formatRevision(revision) };
+    return { kind: 'whole', revision: formatRevision(revision) };
   }
 
   async #downloadUnless(

@@ -1,18 +1,10 @@
-import type { RegistryConfig } from '@syncline/contract';
+import { type RegistryConfig, sourceIdentity } from '@syncline/contract';
 import { sha256 } from '@syncline/rows';
 
-/** What is read, and how: a change invalidates the revision, since that marks a state of another source. */
-export const sourceHash = hashOnce(({ file, git, api, catalog }) => ({
-  file: file?.path,
-  api: api?.endpoint,
-  url: file?.url,
-  git: git && [git.repository, git.branch, git.tag, git.commit, git.path],
-  // Absent in most, and absent then here too: a hash must not change with our version.
-  headers: file?.headers ?? api?.headers,
-  catalog: catalog?.registries,
-}));
+/** Digests what is read: a change invalidates the revision, because that marks a state of another source. */
+export const sourceHash = hashOnce(sourceIdentity);
 
-/** What is kept of it. */
+/** Digests what is kept of it. */
 export const filterHash = hashOnce(({ filter }) => [filter.names, filter.tags]);
 
 /** Each tick asks, and a config stays the same object for as long as it is in force. */

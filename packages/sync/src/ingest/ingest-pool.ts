@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { SynclineError, toSynclineError } from '@syncline/contract';
+import { onAbort, SynclineError, toSynclineError } from '@syncline/contract';
 import type { BodyOrigin, BodySummary } from '@syncline/rows';
 import { type Blob, claimEnd, createEndLock, type EndLock } from '@syncline/snapshot';
 import { Piscina } from 'piscina';
@@ -114,17 +114,17 @@ export class IngestPool {
   }
 
   async #run(task: IngestTask, signal: AbortSignal): Promise<IngestEnd> {
+    signal.throwIfAborted();
     const { port, endLock } = task;
     const thread = new AbortController();
-    const end = () => void claimEnd(endLock).then(() => thread.abort(signal.reason));
-    if (signal.aborted) thread.abort(signal.reason);
-    else signal.addEventListener('abort', end, { once: true });
+    using _listening = onAbort(signal, () => {
+      void claimEnd(endLock).then(() => thread.abort(signal.reason));
+    });
     this.#endLocks.add(endLock);
     try {
       return await this.#threads.run(task, { transferList: [port], signal: thread.signal });
     } finally {
       this.#endLocks.delete(endLock);
-      signal.removeEventListener('abort', end);
     }
   }
 

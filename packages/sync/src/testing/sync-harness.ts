@@ -172,7 +172,7 @@ export function sourceOf(upstream: FakeUpstream): Source {
       for (const { body, origin } of upstream.bodies ?? [rows]) {
         await take(Buffer.from(body), origin);
       }
-      return { revision: upstream.revision };
+      return { kind: 'whole', revision: upstream.revision };
     },
   };
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { SynclineError } from '@syncline/contract';
+import { onAbort, SynclineError } from '@syncline/contract';
 import { endProcessGroup, groupMemoryBytes } from './process-group.ts';
 
 /** More of what git says on its standard error is of no use to anyone. */
@@ -146,9 +146,8 @@ export class GitProcess {
   }
 
   #applyLimits({ signal, timeoutMs, watch, maxMemoryBytes = MAX_MEMORY_BYTES }: GitLimits): void {
-    const onAbort = () => this.stop(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    this.#release.push(() => signal.removeEventListener('abort', onAbort));
+    const listening = onAbort(signal, () => this.stop(signal.reason));
+    this.#release.push(() => listening[Symbol.dispose]());
     if (timeoutMs !== undefined) {
       const timer = setTimeout(() => this.stop(tookTooLong(this.#command, timeoutMs)), timeoutMs);
       this.#release.push(() => clearTimeout(timer));

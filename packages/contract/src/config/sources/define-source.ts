@@ -1,0 +1,46 @@
+import type { z } from 'zod';
+
+/** A path of a config that lies on the workers' disk. */
+export interface SourcePath {
+  /** The keys that lead to it, from the block of the source inwards. */
+  readonly keys: readonly string[];
+  /** The option that it belongs to, as messages name it: such as `auth.tokenFile`. */
+  readonly option: string;
+  readonly path: string;
+  /** `registry`: what is read; `secret`: a credential; `public`: what else it takes to log in. */
+  readonly use: 'registry' | 'secret' | 'public';
+}
+
+/** All that the config says of one kind of source. How it is read lies in `packages/sources`. */
+export interface SourceDefinition<Schema extends z.ZodType = z.ZodType> {
+  readonly schema: Schema;
+  /** Whether a cheap check can tell that nothing changed. Without it, only reading tells. */
+  readonly hasProbe: boolean;
+  /**
+   * Returns what decides which state is read, as the source's hash digests it: a revision says nothing about another identity.
+   * The order of the keys is part of the hash.
+   */
+  identity(block: z.output<Schema>): object;
+  /** Returns where the registry is read from, for people, without credentials. */
+  location(block: z.output<Schema>): string;
+  /** Returns what the credentials are sent to: an origin, or a repository. */
+  audience(block: z.output<Schema>): string;
+  /** Returns the paths in a block, which need not be parsed. */
+  paths(block: z.input<Schema> | z.output<Schema>): SourcePath[];
+}
+
+/** Defines one kind of source; the schema gives the types of the rest. */
+export function defineSource<Schema extends z.ZodType>(
+  definition: SourceDefinition<Schema>,
+): SourceDefinition<Schema> {
+  return definition;
+}
+
+/** Returns the path in a list, or an empty list if there is none. */
+export function pathAt(
+  keys: readonly string[],
+  path: string | undefined,
+  use: SourcePath['use'],
+): SourcePath[] {
+  return path === undefined ? [] : [{ keys, option: keys.join('.'), path, use }];
+}

@@ -1,0 +1,71 @@
+import type { z } from 'zod';
+import { apiSource } from './api.ts';
+import type { SourceDefinition, SourcePath } from './define-source.ts';
+import { fileSource } from './file.ts';
+import { gitSource } from './git.ts';
+
+/** Every kind of source that a config may name. Schema, hashes, previews, doctor and docs read this table. */
+export const SOURCE_KINDS = { file: fileSource, git: gitSource, api: apiSource };
+
+type SourceKinds = typeof SOURCE_KINDS;
+export type ConfiguredSourceKind = keyof SourceKinds;
+
+/** The block of each kind, as it is parsed. */
+export type SourceBlocks = {
+  [Kind in ConfiguredSourceKind]: z.output<SourceKinds[Kind]['schema']>;
+};
+type BlocksWritten = { [Kind in ConfiguredSourceKind]: z.input<SourceKinds[Kind]['schema']> };
+
+/** The blocks of a registry, of which one is there; of a catalog's derived registry, none. */
+export type Sources = { readonly [Kind in ConfiguredSourceKind]?: SourceBlocks[Kind] | undefined };
+export type SourcesWritten = {
+  readonly [Kind in ConfiguredSourceKind]?: SourceBlocks[Kind] | BlocksWritten[Kind] | undefined;
+};
+
+export const CONFIGURED_SOURCE_KINDS = Object.keys(SOURCE_KINDS) as ConfiguredSourceKind[];
+
+type Definitions = {
+  readonly [Kind in ConfiguredSourceKind]: SourceDefinition<SourceKinds[Kind]['schema']>;
+};
+const DEFINITIONS: Definitions = SOURCE_KINDS;
+
+/** Returns the paths on the workers' disk that a registry names. The registry need not be parsed. */
+export function sourcePaths(sources: SourcesWritten): SourcePath[] {
+  const pathsOf = <Kind extends ConfiguredSourceKind>(kind: Kind): SourcePath[] => {
+    const block = sources[kind];
+    if (block === undefined) return [];
+    return DEFINITIONS[kind].paths(block).map((path) => ({
+      ...path,
+      keys: [kind, ...path.keys],
+      option: `${kind}.${path.option}`,
+    }));
+  };
+  return CONFIGURED_SOURCE_KINDS.flatMap(pathsOf);
+}
+
+/** What the table says of the source that a registry has. */
+export interface ConfiguredSource extends Pick<SourceDefinition, 'hasProbe'> {
+  readonly kind: ConfiguredSourceKind;
+  readonly identity: object;
+  readonly location: string;
+  readonly audience: string;
+}
+
+/** Returns what the table says of a registry's source; `undefined` for a catalog's derived registry. */
+export function configuredSource(sources: Sources): ConfiguredSource | undefined {
+  const describe = <Kind extends ConfiguredSourceKind>(kind: Kind): ConfiguredSource[] => {
+    const block = sources[kind];
+    if (block === undefined) return [];
+    const { hasProbe, identity, location, audience } = DEFINITIONS[kind];
+    return [
+      {
+        kind,
+        hasProbe,
+        identity: identity(block),
+        location: location(block),
+        audience: audience(block),
+      },
+    ];
+  };
+  return CONFIGURED_SOURCE_KINDS.flatMap(describe)[0];
+}

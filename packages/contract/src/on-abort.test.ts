@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { onAbort } from './on-abort.ts';
+
+test('calls the listener once the signal is aborted, and only once', () => {
+  const abort = new AbortController();
+  const called: unknown[] = [];
+  onAbort(abort.signal, () => called.push(abort.signal.reason));
+  expect(called).toEqual([]);
+  abort.abort('stopped');
+  abort.abort('again');
+  expect(called).toEqual(['stopped']);
+});
+
+test('calls the listener at once if the signal is aborted already', () => {
+  let calls = 0;
+  onAbort(AbortSignal.abort(), () => {
+    calls += 1;
+  });
+  expect(calls).toBe(1);
+});
+
+test('calls nobody after it was disposed', () => {
+  const abort = new AbortController();
+  let calls = 0;
+  {
+    using _listening = onAbort(abort.signal, () => {
+      calls += 1;
+    });
+  }
+  abort.abort();
+  expect(calls).toBe(0);
+});

@@ -1,0 +1,179 @@
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { withholdingCredentials } from '../credentials/withhold.ts';
+import type { Source, SourceReading, TakeBody } from '../source.ts';
+import { keyOf, type TestRow } from './delta-source.ts';
+import { sourceContext } from './source-context.ts';
+
+export const CREDENTIAL = 'hunter2-hunter2';
+
+/** A source, and its upstream, which a test plays. */
+export interface SourceFixture {
+  /** Makes these rows the state of the upstream, as of some time ago. */
+  publish(rows: readonly TestRow[]): unknown;
+  /** Opens the source as a new run does. */
+  open(): Source;
+}
+
+export interface SourceTraits {
+  /** Whether a cheap check can tell that nothing changed. */
+  readonly hasProbe: boolean;
+  /** How often probe and fetch together ask an upstream whose state has changed. */
+  readonly requestsOfChange: number;
+  readonly create: () => Promise<SourceFixture>;
+  /**
+   * Opens a source whose upstream is sent {@link CREDENTIAL}, sends it back, and refuses; if the kind has
+   * credentials.
+   */
+  readonly openRefused?: () => Promise<Source>;
+}
+
+const BEFORE: readonly TestRow[] = [
+  { name: 'a/changes', version: '1.0.0', description: 'before' },
+  { name: 'a/goes', version: '1.0.0' },
+  { name: 'a/stays', version: '1.0.0' },
+];
+const AFTER: readonly TestRow[] = [
+  { name: 'a/changes', version: '1.0.0', description: 'after' },
+  { name: 'a/comes', version: '1.0.0' },
+  { name: 'a/stays', version: '1.0.0' },
+];
+
+/** As of a source that was there before, or of an upstream with a short memory. */
+const KNOWN_ELSEWHERE = JSON.stringify({ digest: 'of another source' });
+
+const listSchema = z.object({
+  metadata: z.object({ nextCursor: z.string().optional() }),
+  servers: z.array(
+    z.object({
+      server: z.object({
+        name: z.string(),
+        version: z.string(),
+        description: z.string().optional(),
+      }),
+    }),
+  ),
+});
+
+/** Rows as a caller keeps them, which applies what a source has read. */
+class Rows {
+  readonly #rows = new Map<string, TestRow>();
+  revision: string | undefined;
+
+  async read(source: Source, context = sourceContext(), since?: string): Promise<SourceReading> {
+    const taken = new Map<string, TestRow>();
+    const take: TakeBody = async (body) => {
+      const { servers, metadata } = listSchema.parse(JSON.parse(Buffer.from(body).toString()));
+      for (const { server } of servers) taken.set(keyOf(server), server);
+      return { format: 'registry-list', rowCount: servers.length, nextCursor: metadata.nextCursor };
+    };
+    const reading = await source.fetch(take, context, { since });
+    if (reading.kind === 'whole') this.#rows.clear();
+    else for (const key of reading.removals) this.#rows.delete(keyOf(key));
+    for (const [key, row] of taken) this.#rows.set(key, row);
+    this.revision = reading.revision;
+    return reading;
+  }
+
+  get sorted(): TestRow[] {
+    return [...this.#rows.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  }
+}
+
+/** The fixture, and the rows of its first state as a run has read them. */
+async function setUp(create: SourceTraits['create']) {
+  const fixture = await create();
+  await fixture.publish(BEFORE);
+  const rows = new Rows();
+  const first = await rows.read(fixture.open());
+  return { fixture, rows, first, known: rows.revision ?? '' };
+}
+
+/** Holds a kind of source to what every source promises its caller. */
+export function describeSource(kind: string, traits: SourceTraits): void {
+  describe(`a source of the kind ${kind}`, () => {
+    describeReading(traits);
+    describeEnding(traits);
+  });
+}
+
+function describeReading({ create, hasProbe, requestsOfChange }: SourceTraits): void {
+  test('gives the whole state to who has none', async () => {
+    const { rows, first } = await setUp(create);
+    expect(first.kind).toBe('whole');
+    expect(rows.sorted).toEqual(BEFORE);
+  });
+
+  test('tells with at most one small request that nothing changed, or that only reading tells', async () => {
+    const { fixture, known } = await setUp(create);
+    const context = sourceContext();
+    const { state } = await fixture.open().probe(known, context);
+    expect(state).toBe(hasProbe ? 'unchanged' : 'changed');
+    expect(context.upstream.requests).toBeLessThanOrEqual(hasProbe ? 1 : 0);
+  });
+
+  test('sees a change, and does not read again what the check has read', async () => {
+    const { fixture, rows, known } = await setUp(create);
+    await fixture.publish(AFTER);
+    const context = sourceContext();
+    const source = fixture.open();
+    expect(await source.probe(known, context)).toEqual({ state: 'changed' });
+    await rows.read(source, context);
+    expect(rows.sorted).toEqual(AFTER);
+    expect(context.upstream.requests).toBe(requestsOfChange);
+    const { state } = await fixture.open().probe(rows.revision ?? '', sourceContext());
+    expect(state).toBe(hasProbe ? 'unchanged' : 'changed');
+  });
+
+  test('leads to the present state from the one that the caller has', async () => {
+    const { fixture, rows, known } = await setUp(create);
+    await fixture.publish(AFTER);
+    const reading = await rows.read(fixture.open(), sourceContext(), known);
+    if (reading.kind === 'delta') expect(reading).toMatchObject({ since: known, complete: true });
+    expect(rows.sorted).toEqual(AFTER);
+  });
+
+  test('gives a whole state if the caller knows a revision that the source does not', async () => {
+    const { fixture, rows } = await setUp(create);
+    const reading = await rows.read(fixture.open(), sourceContext(), KNOWN_ELSEWHERE);
+    expect(reading.kind).toBe('whole');
+    expect(rows.sorted).toEqual(BEFORE);
+  });
+
+  test('gives a whole state a second time in one run', async () => {
+    const { fixture, rows } = await setUp(create);
+    const source = fixture.open();
+    await rows.read(source);
+    expect((await rows.read(source)).kind).toBe('whole');
+    expect(rows.sorted).toEqual(BEFORE);
+  });
+}
+
+function describeEnding({ create, hasProbe, openRefused }: SourceTraits): void {
+  test('ends with an abort, and hands nothing over', async () => {
+    const { fixture, known } = await setUp(create);
+    await fixture.publish(AFTER);
+    const context = sourceContext({ signal: AbortSignal.abort(new Error('the time is up')) });
+    if (hasProbe) {
+      await expect(fixture.open().probe(known, context)).rejects.toThrow('the time is up');
+    }
+    const take: TakeBody = () => Promise.reject(new Error('expected no body'));
+    await expect(fixture.open().fetch(take, context)).rejects.toThrow('the time is up');
+  });
+
+  if (openRefused === undefined) return;
+  test('carries no credential in an error', async () => {
+    const source = withholdingCredentials(await openRefused());
+    const context = () => sourceContext({ consecutiveFailures: 1 });
+    const take: TakeBody = () => Promise.reject(new Error('expected no body'));
+    const refused = [
+      source.fetch(take, context()),
+      ...(hasProbe ? [source.probe(KNOWN_ELSEWHERE, context())] : []),
+    ];
+    for (const error of await Promise.allSettled(refused)) {
+      expect(error.status).toBe('rejected');
+      expect(inspect(error, { depth: 10 })).not.toContain(CREDENTIAL);
+    }
+  });
+}
