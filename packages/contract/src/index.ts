@@ -1,3 +1,4 @@
+export * from './batches.ts';
 export * from './config/index.ts';
 export * from './connection/redis-url.ts';
 export * from './connection/sentinel-options.ts';

@@ -10,8 +10,8 @@ import type { Tick, TickHandler, TickResult, TickSource, Wish } from '@syncline/
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
 import { addHint, isOverdueHint, requestFollowers, type SyncQueue } from './queue.ts';
-import { type Pulse, TurningWorker } from './turning-worker.ts';
 
 /**
  * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
@@ -212,11 +212,9 @@ async function addFollowUps(
 
 function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
   const wish = wishOf({ trigger, force, request });
-  // `repeat:<scheduler>:<due ms>`: BullMQ names a scheduled job after its time.
-  const due = /^repeat:.+:(\d+)$/.exec(job.id ?? '')?.[1];
-  const recurs = due !== undefined || isOverdueHint(job.id ?? '');
-  const dueAtMs = due === undefined ? {} : { dueAtMs: Number(due) };
-  return { registry, trigger, force, wish, recurs, ...dueAtMs };
+  const dueAtMs = dueAtMsOf(job.id);
+  const recurs = dueAtMs !== undefined || isOverdueHint(job.id ?? '');
+  return { registry, trigger, force, wish, recurs, ...(dueAtMs === undefined ? {} : { dueAtMs }) };
 }
 
 function wishOf({
