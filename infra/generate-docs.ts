@@ -1,7 +1,7 @@
 /**
- * Writes what the documentation takes from the code: `docs/config.schema.json`, and in
- * `docs/configuration.md` and `README.md` what stands between `<!-- generated:… -->` markers. With `--check` it writes
- * nothing, and exits 1 naming what is stale.
+ * Writes the generated parts of the documentation: `docs/config.schema.json`, and the sections of
+ * `docs/configuration.md` between `<!-- generated:… -->` markers. With `--check`, writes nothing; if a file is
+ * stale, names it and exits with 1.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
@@ -21,10 +21,8 @@ import {
 const root = fileURLToPath(new URL('..', import.meta.url));
 const schemaFile = `${root}docs/config.schema.json`;
 const pageFile = `${root}docs/configuration.md`;
-const readmeFile = `${root}README.md`;
 
 const OPTION_HEAD = ['Option', 'Type', 'Default', 'What it does'];
-const SOURCE_KINDS = ['file', 'git', 'api'];
 
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 const wanted = new Map([
@@ -36,7 +34,6 @@ const wanted = new Map([
       environment: environmentReference(),
     }),
   ],
-  [readmeFile, await withSections(readmeFile, { sources: sourcesReference() })],
 ]);
 for (const [file, text] of wanted) {
   if (text === (await readFile(file, 'utf8').catch(() => ''))) continue;
@@ -50,7 +47,7 @@ for (const [file, text] of wanted) {
   }
 }
 
-/** The file, with each of its generated sections as it should be. */
+/** Returns the text of the file with each generated section replaced. */
 async function withSections(
   file: string,
   sections: Readonly<Record<string, string>>,
@@ -69,31 +66,7 @@ async function withSections(
   return page;
 }
 
-/** One table of all sources, the options of their inner blocks among them. */
-function sourcesReference(): string {
-  const registry = itemSchema(propertiesOf(configJsonSchema()).get('registries'));
-  const sources = [...propertiesOf(registry)].filter(([key]) => SOURCE_KINDS.includes(key));
-  const rows = sources.flatMap(([kind, schema]) =>
-    optionRows(schema, '').map((row) => [`\`${kind}\``, ...row]),
-  );
-  return table(['Source', ...OPTION_HEAD], rows);
-}
-
-function optionRows(schema: JsonSchema, prefix: string): string[][] {
-  const required = new Set(schema.required);
-  return [...propertiesOf(schema)].flatMap(([key, value]) =>
-    isBlock(value)
-      ? optionRows(value, `${prefix}${key}.`)
-      : [
-          optionRow(`${prefix}${key}`, value, {
-            isRequired: required.has(key),
-            block: prefix.slice(0, -1),
-          }),
-        ],
-  );
-}
-
-/** A table for each block of the config, outermost first. */
+/** Returns one table for each block of the config, outermost first. */
 function optionsReference(): string {
   return blocksIn('', configJsonSchema())
     .map(({ path, schema }) => {
@@ -135,13 +108,12 @@ function optionsTable(schema: JsonSchema): string {
 function optionRow(
   name: string,
   schema: JsonSchema,
-  { isRequired, block = '' }: { isRequired: boolean; block?: string },
+  { isRequired }: { isRequired: boolean },
 ): string[] {
-  const requiredText = block === '' ? 'required' : `required in \`${block}\``;
   return [
     `\`${name}\``,
     typeName(schema),
-    isRequired ? requiredText : defaultText(schema),
+    isRequired ? 'required' : defaultText(schema),
     withExample(schema),
   ];
 }
@@ -149,7 +121,7 @@ function optionRow(
 function withExample({ description = '', examples, ...schema }: JsonSchema): string {
   const [example] = examples ?? [];
   const isTelling = typeof example === 'string' && !isDuration(schema);
-  return isTelling ? `${description} For instance \`${example}\`.` : description;
+  return isTelling ? `${description} For example \`${example}\`.` : description;
 }
 
 function typeName(schema: JsonSchema): string {

@@ -1,4 +1,4 @@
-// Has a registry synced by way of plain BullMQ, which exists for other languages too.
+// Requests a sync with plain BullMQ, which also exists for other languages.
 import { Queue, QueueEvents } from 'bullmq';
 
 const registry = process.argv[2] ?? 'examples';

@@ -1,4 +1,4 @@
-// Has a registry synced, and waits for the run that answers. Its name is the argument.
+// Requests a sync of the registry named in the argument, and waits for the run.
 import { createSynclineClient } from '@syncline/client';
 
 const registry = process.argv[2] ?? 'examples';
@@ -12,7 +12,7 @@ try {
   console.log(`request ${request}: ${state}`);
 
   const run = await client.waitForRun(registry, request, { timeoutMs: 60_000 });
-  console.log(`run: ${run?.outcome ?? 'none has answered yet'}`);
+  console.log(`run: ${run?.outcome ?? 'none has finished yet'}`);
 
   const { phase, serverCount } = await client.getStatus(registry);
   console.log(`status: ${phase}, ${serverCount} servers`);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Has a registry synced over HTTP, and waits up to a minute for the run that answers.
+# Requests a sync over HTTP, and waits up to a minute for the run.
 set -eu
 
 registry=${1:-examples}

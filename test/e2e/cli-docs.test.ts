@@ -1,36 +1,51 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { replaceFile, writeConfig } from '../support/config.ts';
-import { startProcess } from '../support/processes.ts';
-import { projectRoot } from '../support/project.ts';
-import { connect } from '../support/redis.ts';
-import { startRedisServer } from '../support/redis-server.ts';
-import { PROGRAMS } from '../support/system.ts';
-import { until } from '../support/until.ts';
+import {
+  connect,
+  freePort,
+  PROGRAMS,
+  projectRoot,
+  replaceFile,
+  startProcess,
+  startRedisServer,
+  until,
+  writeConfig,
+} from '../support/index.ts';
 
 const START_TIMEOUT_MS = 60_000;
+/** Where the pages ask the api. */
+const SHOWN_API = 'http://127.0.0.1:8080';
 
-/** A block of the page: a command and what it prints; before it, perhaps, what happens in the meantime. */
+/** Each page runs on its own system from top to bottom; the number is that of its commands. */
+const PAGES = [
+  ['docs/cli.md', 5],
+  ['docs/cli-registries.md', 15],
+  ['docs/troubleshooting.md', 12],
+  ['docs/troubleshooting-processes.md', 3],
+] as const;
+
+/** A command of a page and what it prints; before it, perhaps, what happens in the meantime. */
 interface Example {
-  readonly teamRows: number | undefined;
+  readonly event: string | undefined;
+  readonly program: string;
   readonly args: readonly string[];
   readonly printed: string;
 }
 
-/** `<!-- team: 4 rows -->` says what the upstream of `team` has from there on. */
-const BLOCK = /(?:^<!-- team: (\d+) rows -->\n+)?^```text\n(\$ syncline .*?)^```/gms;
+/** A comment such as `<!-- team: 3 rows -->` before a block names one of the events in {@link start}. */
+const BLOCK =
+  /(?:^<!-- ((?:team|worker|redis): [^>]+) -->\n+)?^```text\n(\$ (?:syncline|curl) .*?)^```/gms;
 
 function examplesOf(page: string): Example[] {
-  return [...page.matchAll(BLOCK)].flatMap(([, rows, block = '']) => {
-    const calls = block.split(/^\$ syncline /m).slice(1);
+  return [...page.matchAll(BLOCK)].flatMap(([, event, block = '']) => {
+    const calls = block.split(/^\$ (?=(?:syncline|curl) )/m).slice(1);
     return calls.map((call, index) => {
       const [line = '', ...printed] = call.split('\n');
-      const args = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(
+      const [program = '', ...args] = [...line.matchAll(/'([^']*)'|(\S+)/g)].map(
         ([, quoted, bare = '']) => quoted ?? bare,
       );
-      const teamRows = index === 0 && rows !== undefined ? Number(rows) : undefined;
-      return { teamRows, args, printed: printed.join('\n') };
+      return { event: index === 0 ? event : undefined, program, args, printed: printed.join('\n') };
     });
   });
 }
@@ -40,9 +55,10 @@ function comparable(text: string, directory: string): string {
   return text
     .replaceAll(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, 'DIGEST')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replaceAll(/redis:\/\/127\.0\.0\.1:\d+/g, 'redis://127.0.0.1:6379')
+    .replaceAll(/(redis:\/\/|ECONNREFUSED )127\.0\.0\.1:\d+/g, '$1HOST')
     .replaceAll(/\b\d+m\d\ds\b|\b\d+(\.\d+)? ?(ms|s|MB)\b/g, 'AMOUNT')
-    .replaceAll(/\bin AMOUNT\b|\bnow\b/g, 'SOON')
+    .replaceAll(/\bin AMOUNT\b|\bin \d+h\b|\bnow\b/g, 'SOON')
+    .replaceAll(/(failures) +\d+/g, '$1 COUNT')
     .replaceAll(/\b(ahead of|behind)\b/g, 'BESIDE')
     .replaceAll(/(redis version) +[\d.]+/g, '$1 VERSION')
     .replaceAll(/(ok +scheduler) +\S+-\d+/g, '$1 PROCESS')
@@ -60,50 +76,77 @@ function rowsOfTeam(count: number): object[] {
   }));
 }
 
-/** The system of the page: a registry that is there, one that changes, one that is missing. */
+/** A row without a version. */
+const DRAFT = { server: { name: 'com.example.team/draft', description: 'Not finished.' } };
+
+async function writeFiles(directory: string): Promise<void> {
+  const examples = path.join(projectRoot, 'examples/quickstart-registry.json');
+  await replaceFile(path.join(directory, 'examples.json'), await readFile(examples, 'utf8'));
+  const broken =
+    'registries:\n  - name: team\n    file: { path: ./team.json }\n    syncPolicy: { intervall: 5m }\n';
+  await replaceFile(path.join(directory, 'broken.yaml'), broken);
+}
+
+/** The system of the pages: a registry that is there, one that changes, one that is missing. */
 async function start() {
   const redis = await startRedisServer();
   const policy = { syncPolicy: { interval: '12h' } };
-  const config = await writeConfig({
+  const { directory } = await writeConfig({
     registries: [
       { name: 'examples', file: { path: './examples.json' }, ...policy },
       { name: 'team', file: { path: './team.json' }, ...policy },
       { name: 'archive', file: { path: './archive.json' }, ...policy },
     ],
   });
-  const { directory } = config;
-  const writeTeam = (count: number) =>
-    replaceFile(path.join(directory, 'team.json'), JSON.stringify({ servers: rowsOfTeam(count) }));
-  await writeTeam(10);
-  const examples = path.join(projectRoot, 'examples/quickstart-registry.json');
-  await replaceFile(path.join(directory, 'examples.json'), await readFile(examples, 'utf8'));
-  const broken =
-    'registries:\n  - name: team\n    file: { path: ./team.json }\n    syncPolicy: { intervall: 5m }\n';
-  await replaceFile(path.join(directory, 'broken.yaml'), broken);
-  const env = { REDIS_URL: redis.url };
-  for (const name of ['scheduler', 'worker']) {
+  const writeTeam = (rows: readonly object[]) =>
+    replaceFile(path.join(directory, 'team.json'), JSON.stringify({ servers: rows }));
+  await writeTeam(rowsOfTeam(10));
+  await writeFiles(directory);
+  const port = await freePort();
+  const env = { REDIS_URL: redis.url, PORT: String(port) };
+  const launch = async (name: string) => {
     const started = await startProcess({ name, entry: PROGRAMS.cli, args: [name], env, directory });
     await started.waitForLog(({ msg }) => msg === 'started', { timeoutMs: START_TIMEOUT_MS });
-  }
-  const client = connect(redis.url);
-  const phaseOf = (name: string) => client.hget(`syncline:{${name}}:status`, 'phase');
-  for (const [name, phase] of [
-    ['examples', 'Complete'],
-    ['team', 'Complete'],
-    ['archive', 'Failed'],
-  ] as const) {
-    await until(async () => (await phaseOf(name)) === phase, {
-      what: `${name} to be ${phase}`,
-      timeoutMs: START_TIMEOUT_MS,
-    });
-  }
-  const run = async (args: readonly string[]) => {
+    return started;
+  };
+  await launch('scheduler');
+  await launch('api');
+  const worker = await launch('worker');
+  await untilSettled(redis.url);
+  const syncline = async (args: readonly string[]) => {
     const name = `syncline ${args.join(' ')}`;
     const called = await startProcess({ name, entry: PROGRAMS.cli, args, env, directory });
     await called.exited;
     return called.output.lines.join('\n');
   };
-  return { directory, writeTeam, run };
+  const curl = async ([url = '']: readonly string[]) =>
+    (await fetch(url.replace(SHOWN_API, `http://127.0.0.1:${port}`))).text();
+  const events: Record<string, () => Promise<unknown>> = {
+    'team: 3 rows': () => writeTeam(rowsOfTeam(3)),
+    'team: 11 rows and a draft': () => writeTeam([...rowsOfTeam(11), DRAFT]),
+    'team: 12 rows': () => writeTeam(rowsOfTeam(12)),
+    'team: 13 rows': () => writeTeam(rowsOfTeam(13)),
+    'worker: killed': () => worker.kill(),
+    'worker: started': () => launch('worker'),
+    'redis: killed': () => redis.kill(),
+  };
+  return { directory, events, run: { syncline, curl } };
+}
+
+/** Waits until each registry has been tried once. */
+async function untilSettled(redisUrl: string): Promise<void> {
+  const client = connect(redisUrl);
+  for (const [name, phase] of [
+    ['examples', 'Complete'],
+    ['team', 'Complete'],
+    ['archive', 'Failed'],
+  ] as const) {
+    const phaseOf = () => client.hget(`syncline:{${name}}:status`, 'phase');
+    await until(async () => (await phaseOf()) === phase, {
+      what: `${name} to be ${phase}`,
+      timeoutMs: START_TIMEOUT_MS,
+    });
+  }
 }
 
 /** Digests that later commands name: the page has its own, and each run has others. */
@@ -120,17 +163,23 @@ function learnDigests(shown: string, printed: string, known: Map<string, string>
   }
 }
 
-test('what docs/cli.md shows is what is printed', { timeout: 240_000 }, async () => {
-  const page = await readFile(path.join(projectRoot, 'docs/cli.md'), 'utf8');
-  const examples = examplesOf(page);
-  expect(examples.length).toBeGreaterThan(10);
-  const { directory, writeTeam, run } = await start();
+test.each(PAGES)('what %s shows is what is printed', { timeout: 240_000 }, async (name, count) => {
+  const examples = examplesOf(await readFile(path.join(projectRoot, name), 'utf8'));
+  expect(examples).toHaveLength(count);
+  const { directory, events, run } = await start();
   const digests = new Map<string, string>();
-  for (const { teamRows, args, printed } of examples) {
-    if (teamRows !== undefined) await writeTeam(teamRows);
-    const found = await run(withDigests(args, digests));
+  for (const { event, program, args, printed } of examples) {
+    if (event !== undefined) await eventOf(events, event)();
+    const call = program === 'curl' ? run.curl : run.syncline;
+    const found = await call(withDigests(args, digests));
     learnDigests(printed, found, digests);
-    const name = `syncline ${args.join(' ')}`;
-    expect.soft(comparable(found, directory), name).toBe(comparable(printed, directory));
+    const command = [program, ...args].join(' ');
+    expect.soft(comparable(found, directory), command).toBe(comparable(printed, directory));
   }
 });
+
+function eventOf<Event>(events: Readonly<Record<string, Event>>, name: string): Event {
+  const found = events[name];
+  if (found === undefined) throw new Error(`no event is called ${name}`);
+  return found;
+}

@@ -1,18 +1,22 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { nodeBinary, projectRoot } from '../support/project.ts';
-import { writeRegistryFile } from '../support/registry-file.ts';
-import { runCommand } from '../support/run-command.ts';
-import { startSystem } from '../support/system.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
-import { untilComplete } from '../support/until-registry.ts';
+import {
+  nodeBinary,
+  projectRoot,
+  runCommand,
+  startSystem,
+  temporaryDirectory,
+  untilComplete,
+  writeRegistryFile,
+} from '../support/index.ts';
 
 /** The packages that other services install, in the order in which they are built. */
 const PACKAGES = ['contract', 'client'];
 const TSC = path.join(projectRoot, 'node_modules/.bin/tsc');
 
 const PROGRAM = `
+import { createSynclineClient } from '@syncline/client';
 
 const client = createSynclineClient({ redis: process.env.REDIS_URL, prefix: process.env.SYNCLINE_PREFIX });
 const status = await client.getStatus('source');

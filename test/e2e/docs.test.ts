@@ -124,29 +124,30 @@ test('the command line is described whole', async () => {
   const commands = listed.split(groups).slice(1).join('\n');
   const names = matches(commands, /^ {2}([a-z]+)/gm).filter((name) => name !== 'help');
   const described = matches(page('docs/cli.md'), /^syncline ([a-z]+)/gm);
+  const commandLine = page('docs/cli.md') + page('docs/cli-registries.md');
   expect(described.toSorted()).toEqual(names.toSorted());
   const withOptions = matches(commands, /^ {2}([a-z]+) \[options\]/gm);
   expect(withOptions).toContain('sync');
   for (const text of await Promise.all(withOptions.map((name) => syncline(name, '--help')))) {
     const options = matches(text, /^ {2}(--[a-z]+)/gm);
-    for (const option of options) expect.soft(page('docs/cli.md')).toContain(option);
+    for (const option of options) expect.soft(commandLine).toContain(option);
   }
 });
 
 test('every error code is told what to do about', () => {
-  const told = firstColumn(section('docs/operations.md', '## When something fails'));
+  const told = firstColumn(page('docs/errors.md'));
   expect(told.toSorted()).toEqual(errorCodeSchema.options.toSorted());
 });
 
 test('every field of a status is explained', () => {
-  const explained = firstColumn(section('docs/operations.md', '## The status of a registry'));
+  const explained = firstColumn(section('docs/status.md', '## Fields'));
   expect(explained.toSorted()).toEqual(Object.keys(statusSchema.shape).toSorted());
 });
 
 test('every metric is explained', async () => {
   const { body } = await createMetrics().expose();
   const ours = matches(body, /^# TYPE (syncline_\w+)/gm);
-  const explained = firstColumn(section('docs/operations.md', '## Metrics'));
+  const explained = firstColumn(section('docs/monitoring.md', '## Metrics'));
   const names = explained.filter((name) => name.startsWith('syncline_'));
   expect(names.toSorted()).toEqual(ours.toSorted());
 });
@@ -154,7 +155,7 @@ test('every metric is explained', async () => {
 test('every route is described, and no other', async () => {
   const document = await read('apps/api/openapi.yaml');
   const paths = matches(document, /^ {2}(\/\S+):$/gm);
-  const described = codes(withoutFences(page('docs/http-api.md')))
+  const described = codes(withoutFences(page('docs/http-api.md') + page('docs/http-api-v1.md')))
     .map((code) => code.replace(/^(GET|POST) /, ''))
     .filter((code) =>
       /^\/(registry\/.+\/|v1\/|health|readiness|version|metrics|openapi)/.test(code),

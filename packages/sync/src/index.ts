@@ -16,13 +16,15 @@ export {
 export type { ConfigSource } from './ports/config-source.ts';
 export type { OperatorStore } from './ports/operator-store.ts';
 export type { CheckContext, RunContext } from './ports/run-context.ts';
-export type {
-  Acquisition,
-  Finished,
-  Renewal,
-  RunEnding,
-  RunStore,
-  Wish,
+export {
+  type AcquireOptions,
+  type Acquisition,
+  type Finished,
+  type LeasePurpose,
+  POISON_AFTER_STARTS,
+  type Renewal,
+  type RunEnding,
+  type RunStore,
 } from './ports/run-store.ts';
 export type { StatusPersistence } from './ports/status-persistence.ts';
-export type { Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';
+export type { Ran, Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';

@@ -133,8 +133,8 @@ function termOf(token: FencingToken | undefined): string {
 function recordManager(manager: Manager, recorder: HistoryRecorder): Manager {
   return {
     shouldSync: (context) => manager.shouldSync(recordCalls(context, recorder)),
-    performSync: (context, decision, options) =>
-      manager.performSync(recordCalls(context, recorder), decision, options),
+    performSync: (context, decision) =>
+      manager.performSync(recordCalls(context, recorder), decision),
   };
 }
 

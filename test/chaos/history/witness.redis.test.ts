@@ -23,10 +23,10 @@ async function watch() {
 test('what scripts do is seen, in order, with who asked for it', async () => {
   const { events, runStore, snapshots } = await watch();
   const options = { registry: 'alpha', owner: 'w-1', ttlMs: 60_000 };
-  const taken = await runStore.acquire({ ...options, wish: { kind: 'tick' } });
+  const taken = await runStore.acquire({ ...options, purpose: { kind: 'tick' } });
   if (taken.state !== 'acquired') throw new Error('expected the lease');
   const { lease, nowMs } = taken;
-  await runStore.acquire({ ...options, wish: { kind: 'tick' } });
+  await runStore.acquire({ ...options, purpose: { kind: 'tick' } });
   await runStore.renew([lease], { ttlMs: 60_000 });
   await snapshots.writeChunks(lease, [chunk]);
   await snapshots.writeManifest(lease, manifest);

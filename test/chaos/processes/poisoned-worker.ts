@@ -34,13 +34,13 @@ function poisonManager(manager: Manager): Manager {
       if (context.registry.name === 'hung-call') await open(pipe, 'r');
       return manager.shouldSync(context);
     },
-    async performSync(context, decision, options) {
+    async performSync(context, decision) {
       const { name } = context.registry;
       if (name === 'killer') return killProcess();
       if (name === 'hung-promise') return never;
       underWay.add(name);
       try {
-        return await manager.performSync(context, decision, options);
+        return await manager.performSync(context, decision);
       } finally {
         underWay.delete(name);
       }

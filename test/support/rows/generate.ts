@@ -1,7 +1,6 @@
 import { OFFICIAL_META } from '@syncline/rows';
 import { compareBytes } from '../byte-order.ts';
 import { type Random, randomFrom, shuffled } from './random.ts';
-import { loadOfficialBase } from './real-data.ts';
 import { assertOfficialRow, type OfficialRow } from './row.ts';
 import { syntheticRows } from './synthetic.ts';
 
@@ -12,9 +11,9 @@ export interface GenerateOptions {
 }
 
 /**
- * Rows multiplied from the real ones (from synthetic ones where those are absent), in the official
- * registry's order. Each copy has namespaces, wording, ids, digests and times of its own, so that the
- * rows compress about as well as real ones do.
+ * Returns rows multiplied from the synthetic ones, in the official registry's order. Each copy has
+ * namespaces, wording, ids, digests and times of its own, so that the rows compress about as well as real
+ * ones do. They are the same on every machine: the real data is for tests that load it by name.
  */
 export function generateRows({ count, seed = 1 }: GenerateOptions): OfficialRow[] {
   return [...generateUnordered({ count, seed })].sort(
@@ -26,9 +25,7 @@ export function generateRows({ count, seed = 1 }: GenerateOptions): OfficialRow[
 
 /** As {@link generateRows}, one after the other and in no order: for when there are very many. */
 export function* generateUnordered({ count, seed = 1 }: GenerateOptions): Generator<OfficialRow> {
-  const base = loadOfficialBase() ?? syntheticRows();
-  const names = [...Map.groupBy(base, ({ server }) => server.name).values()].map(latestFirst);
-  const words = vocabulary(base);
+  const { names, words } = base();
   let remaining = count;
   for (let copy = 0; remaining > 0; copy += 1) {
     for (const versions of shuffled(names, randomFrom(`${seed}/${copy}`))) {
@@ -38,6 +35,22 @@ export function* generateUnordered({ count, seed = 1 }: GenerateOptions): Genera
       if (remaining <= 0) return;
     }
   }
+}
+
+interface Base {
+  /** The versions of each name, its latest first. */
+  readonly names: readonly OfficialRow[][];
+  readonly words: Vocabulary;
+}
+let made: Base | undefined;
+
+function base(): Base {
+  if (made === undefined) {
+    const rows = syntheticRows();
+    const names = [...Map.groupBy(rows, ({ server }) => server.name).values()].map(latestFirst);
+    made = { names, words: vocabulary(rows) };
+  }
+  return made;
 }
 
 function latestFirst(versions: OfficialRow[]): OfficialRow[] {
@@ -72,7 +85,8 @@ function copyRow(row: OfficialRow, { words, seed, copy }: CopyOptions): Official
   });
   copied.server.name = `${namespace.slice(0, namespace.length - owner.length)}${newOwner}/${slug}`;
   const meta = copied._meta[OFFICIAL_META];
-  const moved = -random.below(20 * 86_400_000);
+  // All versions of a name move together: where none is semantic, time decides which is the latest.
+  const moved = -randomFrom(`${seed}/${copy}/${row.server.name}/moved`).below(20 * 86_400_000);
   const untouched = meta.updatedAt === meta.publishedAt;
   meta.publishedAt = moveTime(meta.publishedAt, moved, random);
   meta.updatedAt = untouched ? meta.publishedAt : moveTime(meta.updatedAt, moved, random);

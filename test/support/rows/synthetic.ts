@@ -1,68 +1,82 @@
 import { OFFICIAL_META } from '@syncline/rows';
-import { randomFrom } from './random.ts';
+import { type Random, randomFrom } from './random.ts';
 import type { OfficialRow } from './row.ts';
+import { syntheticServer } from './synthetic-server.ts';
+import { versionsOf } from './versions.ts';
+import { owner, sentence, THINGS } from './words.ts';
 
-const OWNERS =
-  'acorn basalt cinder delphi ember fathom garnet harbor indigo juniper kestrel lumen marlow nimbus opaline pewter quarry raven solace timber umber vesper willow yarrow zephyr'.split(
-    ' ',
-  );
-const THINGS =
-  'calendar invoice weather search notes kanban ledger mail database browser translate maps metrics storage diagram payroll archive camera chess'.split(
-    ' ',
-  );
-const WORDS =
-  'lets agents read write search list create update records files tables events through official hosted local secure typed simple fast server client for with and from your their team account workspace API SQL documents tickets prices reports'.split(
-    ' ',
-  );
-const NAME_COUNT = 400;
+const NAME_COUNT = 600;
 const FIRST_PUBLISHED_MS = Date.UTC(2025, 8, 8);
+const BETWEEN_NAMES_MS = 4 * 3_600_000;
+const BETWEEN_VERSIONS_MS = 29 * 3_600_000;
+/** Publishes for others, as one namespace of the official registry does: it has a quarter of all names. */
+const MARKET = 'ai.bazaar';
+const DOMAINS =
+  'ai ai ai com com com com io io dev dev app app net co org ch md travel garden xyz'.split(' ');
 
-/** Rows of our own making, for where the real data is absent: 400 names of one to four versions. */
+/**
+ * Rows of our own making: 600 names of one to 27 versions, as varied as the official registry is. None is
+ * deleted, since the official registry does not list those that are.
+ */
 export function syntheticRows(): OfficialRow[] {
   const random = randomFrom('synthetic');
-  const sentence = (count: number) =>
-    Array.from({ length: count }, () => random.pick(WORDS)).join(' ');
-  return Array.from({ length: NAME_COUNT }, (_, index): OfficialRow[] => {
-    const owner = random.pick(OWNERS);
-    const slug = `${random.pick(THINGS)}-mcp-${index}`;
-    const description = sentence(6 + random.below(6)).slice(0, 100);
-    const variables = Array.from({ length: random.below(5) }, () => ({
-      name: `${random.pick(THINGS).toUpperCase()}_${random.pick(WORDS).toUpperCase()}`,
-      description: sentence(4 + random.below(10)),
-      isRequired: random.next() < 0.5,
-      isSecret: random.next() < 0.5,
-    }));
-    const versions = random.next() < 0.6 ? 1 : 2 + random.below(3);
-    return Array.from({ length: versions }, (__, place): OfficialRow => {
-      const version = `1.${place}.${random.below(20)}`;
-      const published = FIRST_PUBLISHED_MS + (index * 7 + place * 29) * 3_600_000;
-      const publishedAt = new Date(published).toISOString();
-      return {
-        server: {
-          $schema: 'https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json',
-          name: `io.github.${owner}/${slug}`,
-          description,
-          repository: { url: `https://github.com/${owner}/${slug}`, source: 'github' },
-          version,
-          packages: [
-            {
-              registryType: 'npm',
-              identifier: `@${owner}/${slug}`,
-              version,
-              transport: { type: 'stdio' },
-              ...(variables.length > 0 && { environmentVariables: variables }),
-            },
-          ],
+  return Array.from({ length: NAME_COUNT }, (_, index) => rowsOfName(index, random)).flat();
+}
+
+function rowsOfName(index: number, random: Random): OfficialRow[] {
+  const publisher = owner(random);
+  const slug = slugOf(index, random);
+  const identity = {
+    name: `${namespaceOf(publisher, random)}/${slug}`,
+    owner: publisher,
+    slug,
+    // Most use up the 100 characters that they may have.
+    description: sentence(
+      random,
+      random.next() < 0.55 ? 85 + random.below(16) : 26 + random.below(65),
+    ),
+  };
+  const versions = versionsOf(random);
+  let edition = 0;
+  return versions.map((version, place): OfficialRow => {
+    // One version is mostly as the one before, but for its number.
+    if (random.next() < 0.15) edition += 1;
+    const publishedMs =
+      FIRST_PUBLISHED_MS +
+      index * BETWEEN_NAMES_MS +
+      place * BETWEEN_VERSIONS_MS +
+      random.below(1_000);
+    const edited = random.next() < 0.2;
+    return {
+      server: syntheticServer(identity, version, randomFrom(`${identity.name}/${edition}`)),
+      _meta: {
+        [OFFICIAL_META]: {
+          status: random.next() < 0.02 ? 'deprecated' : 'active',
+          publishedAt: new Date(publishedMs).toISOString(),
+          updatedAt: new Date(publishedMs + (edited ? random.below(86_400_000) : 0)).toISOString(),
+          isLatest: place === versions.length - 1,
         },
-        _meta: {
-          [OFFICIAL_META]: {
-            status: 'active',
-            publishedAt,
-            updatedAt: publishedAt,
-            isLatest: place === versions - 1,
-          },
-        },
-      };
-    });
-  }).flat();
+      },
+    };
+  });
+}
+
+function namespaceOf(publisher: string, random: Random): string {
+  const drawn = random.next();
+  if (drawn < 0.25) return MARKET;
+  if (drawn < 0.78) return `io.github.${publisher}`;
+  const domain = `${random.pick(DOMAINS)}.${publisher.toLowerCase()}`;
+  return drawn < 0.81 ? `${domain}.mcp` : domain;
+}
+
+/** The number keeps names apart. */
+function slugOf(index: number, random: Random): string {
+  const thing = random.pick(THINGS);
+  const drawn = random.next();
+  if (drawn < 0.07) return `${thing.replace(/^./, (first) => first.toUpperCase())}MCP${index}`;
+  if (drawn < 0.1) return `${thing.replaceAll('-', '_')}_mcp_${index}`;
+  if (drawn < 0.11) return `${thing}.mcp.${index}`;
+  if (drawn < 0.3) return `${thing}${index}`;
+  if (drawn < 0.6) return `mcp-${thing}-${index}`;
+  return `${thing}-mcp-server-${index}`;
 }

@@ -22,7 +22,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'source-ref-missing': 'check branch, tag or commit',
   'source-unreachable': 'check address, DNS, firewall and proxy of this machine',
 };
-const OTHER_ADVICE = 'docs/operations.md says what to do about each code';
+const OTHER_ADVICE = 'docs/errors.md says what to do about each code';
 
 /** Whether each source answers this machine; workers on others may fare differently. */
 export function checkSources(sources: readonly SourceFacts[]): Finding[] {

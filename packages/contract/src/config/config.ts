@@ -57,7 +57,7 @@ export function syncTargets({ registries, catalogs }: Config): RegistryConfig[] 
 }
 
 /** The ids of the derived registries that are to be run anew when `registry` has published. */
-export function followersOf({ catalogs }: Config, registry: string): string[] {
+export function dependentsOf({ catalogs }: Config, registry: string): string[] {
   return catalogs
     .filter(({ registries }) => registries.includes(registry))
     .map(({ name }) => catalogTargetId(name));

@@ -5,7 +5,7 @@ export {
   type ConfigInput,
   catalogTarget,
   configSchema,
-  followersOf,
+  dependentsOf,
   syncTargets,
 } from './config.ts';
 export { catalogTargetId, registryNameSchema, targetIdSchema } from './names.ts';

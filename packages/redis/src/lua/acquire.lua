@@ -2,16 +2,21 @@
 Takes the lease of a registry, if it is free, and counts a request, if this is one.
 
 KEYS  1 status hash   2 control hash
-ARGV  1 owner   2 lease TTL in ms   3 'tick' | 'request' | 'hint'
-      4 of a request '1' if it is forced, of a hint its number, else ''
+ARGV  1 owner   2 lease TTL in ms   3 'tick' | 'request' | 'wake-up'
+      4 of a tick: it is superseded if the last run succeeded and began less than so many ms ago, 0 for never
+        of a request '1' if it is forced, of a wake-up the number of its request
+      5 '1' if the caller runs no other registry that may be poison   6 starts that make a registry poison
 Returns
-  {'answered'}                                    a run has answered the hint's request already
+  {'handled'}                                     a run has handled the wake-up's request already
   {'busy', owner, leaseUntil ms}                  another run has the lease; a request stays counted
+  {'superseded'}                                  the last run answers the tick
+  {'isolate', request}                            one more start makes it poison, and the caller is not alone;
+                                                  request: the newest open one, 0 for none; it stays counted
   {'acquired', term, now ms, JSON}                {status, control}: the hashes as flat lists, as they
                                                   were before. One string: clients take it apart faster
 The term is the time in microseconds, or one more than the last where that is larger: so it grows also
 when this Redis has lost its data. What should be a number and is none counts as 0, and is put right: it
-would stop every run, and every request.
+would stop every run, and every request. All times are Redis's own: a worker's clock may be wrong.
 ]]
 local function whole(text)
   local number = text and string.find(text, '^%d+$') and tonumber(text) or 0
@@ -20,11 +25,24 @@ local function whole(text)
   return number
 end
 
+-- Epoch milliseconds of a time in RFC 3339, UTC, with milliseconds, as the status has them; nil for another text.
+local function epochMs(text)
+  local pattern = '^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d)%.(%d%d%d)Z$'
+  local year, month, day, hour, minute, second, ms = string.match(text or '', pattern)
+  if not year then return nil end
+  -- Days since 1970, counted in years that begin in March.
+  local y = month + 0 <= 2 and year - 1 or year + 0
+  local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400)
+    + math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 719469
+  return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms
+end
+
 -- Read before anything is written: where one of the keys holds what is not ours, nothing is changed.
 local counts = redis.call('HMGET', KEYS[2], 'requested', 'handled')
 local handled = whole(counts[2])
 local requested = whole(counts[1])
-local stored = redis.call('HMGET', KEYS[1], 'term', 'owner', 'leaseUntil', 'startsWithoutFinish')
+local stored = redis.call('HMGET', KEYS[1], 'term', 'owner', 'leaseUntil', 'startsWithoutFinish',
+  'lastAttemptAt', 'lastSuccessAt')
 if counts[2] and tostring(counts[2]) ~= string.format('%.0f', handled) then
   redis.call('HSET', KEYS[2], 'handled', string.format('%.0f', handled))
 end
@@ -37,15 +55,27 @@ local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
 
 if ARGV[3] == 'request' then
-  redis.call('HINCRBY', KEYS[2], 'requested', 1)
+  requested = redis.call('HINCRBY', KEYS[2], 'requested', 1)
   if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'force', '1') end
-elseif ARGV[3] == 'hint' then
-  if handled >= tonumber(ARGV[4]) then return {'answered'} end
+elseif ARGV[3] == 'wake-up' then
+  if handled >= tonumber(ARGV[4]) then return {'handled'} end
 end
 
 local leaseUntil = whole(stored[3])
 if stored[2] and leaseUntil > nowMs then
   return {'busy', stored[2], string.format('%.0f', leaseUntil)}
+end
+
+if ARGV[3] == 'tick' and requested <= handled then
+  local triedAt = epochMs(stored[5])
+  local ageMs = triedAt and nowMs - triedAt
+  local succeededAt = epochMs(stored[6])
+  local hasSucceeded = triedAt and succeededAt and succeededAt >= triedAt
+  if hasSucceeded and ageMs >= 0 and ageMs < tonumber(ARGV[4]) then return {'superseded'} end
+end
+
+if ARGV[5] ~= '1' and whole(stored[4]) + 1 == tonumber(ARGV[6]) then
+  return {'isolate', requested > handled and string.format('%.0f', requested) or '0'}
 end
 
 local status = redis.call('HGETALL', KEYS[1])

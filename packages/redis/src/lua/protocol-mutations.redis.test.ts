@@ -83,8 +83,8 @@ const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
   {
     mistake: 'does not count the requests that it cannot run',
     script: 'acquire',
-    from: "  redis.call('HINCRBY', KEYS[2], 'requested', 1)",
-    to: "  if not stored[2] then redis.call('HINCRBY', KEYS[2], 'requested', 1) end",
+    from: "  requested = redis.call('HINCRBY', KEYS[2], 'requested', 1)",
+    to: "  if not stored[2] then requested = redis.call('HINCRBY', KEYS[2], 'requested', 1) end",
   },
   {
     mistake: 'forgets to count starts',
@@ -93,7 +93,25 @@ const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
     to: "'1'",
   },
   {
-    mistake: 'takes every hint for answered',
+    mistake: 'isolates nobody',
+    script: 'acquire',
+    from: "if ARGV[5] ~= '1' and",
+    to: 'if false and',
+  },
+  {
+    mistake: 'keeps those who are isolated out as well',
+    script: 'acquire',
+    from: "if ARGV[5] ~= '1' and",
+    to: 'if',
+  },
+  {
+    mistake: 'forgets the request of who is to isolate',
+    script: 'acquire',
+    from: "return {'isolate', requested > handled and",
+    to: "return {'isolate', false and",
+  },
+  {
+    mistake: 'takes every wake-up for handled',
     script: 'acquire',
     from: 'if handled >= tonumber(ARGV[4])',
     to: 'if true',

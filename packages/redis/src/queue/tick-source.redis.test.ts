@@ -49,29 +49,29 @@ async function createTicks() {
 const ALPHA: Lease = { registry: 'alpha', term: '1770000000000001', owner: 'alice' };
 
 function ran(changes: Parameters<typeof testRun>[1] = {}): TickResult {
-  return { state: 'ran', run: testRun(ALPHA, changes), followers: [] };
+  return { state: 'ran', run: testRun(ALPHA, changes), dependents: [] };
 }
 
 test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
   [
     'a job of a foreign producer is a request',
     { v: 1, registry: 'alpha' },
-    { trigger: 'manual', wish: { kind: 'request', force: false } },
+    { trigger: 'manual', purpose: { kind: 'request', force: false } },
   ],
   [
     'also a forced one',
     { v: 1, registry: 'alpha', trigger: 'webhook', force: true },
-    { trigger: 'webhook', force: true, wish: { kind: 'request', force: true } },
+    { trigger: 'webhook', force: true, purpose: { kind: 'request', force: true } },
   ],
   [
     'a job that names its request is a hint',
     { v: 1, registry: 'alpha', request: 7 },
-    { trigger: 'manual', wish: { kind: 'hint', request: 7 } },
+    { trigger: 'manual', purpose: { kind: 'wake-up', request: 7 } },
   ],
   [
     'any other is a tick',
     { v: 1, registry: 'alpha', trigger: 'retry' },
-    { trigger: 'retry', force: false, wish: { kind: 'tick' } },
+    { trigger: 'retry', force: false, purpose: { kind: 'tick' } },
   ],
 ])('%s', async (_what, payload, tick) => {
   const { start, add, events } = await createTicks();
@@ -99,7 +99,7 @@ test('a scheduled job knows when it was due', async () => {
     { name: JOB_NAME, data: { v: 1, registry: 'alpha', trigger: 'schedule' } },
   );
   await vi.waitFor(() => expect(ticks.length).toBeGreaterThan(1), { timeout: 5_000 });
-  expect(ticks[0]).toMatchObject({ trigger: 'schedule', wish: { kind: 'tick' }, recurs: true });
+  expect(ticks[0]).toMatchObject({ trigger: 'schedule', purpose: { kind: 'tick' }, recurs: true });
   for (const { dueAtMs = 0 } of ticks) {
     expect(dueAtMs % 1_000).toBe(1);
     expect(dueAtMs).toBeGreaterThanOrEqual(startMs - 1_000);
@@ -198,7 +198,7 @@ test('a job for a registry that is not known fails for good', async () => {
 
 test.each<[TickResult, string]>([
   [{ state: 'busy' }, 'joined: another run is under way'],
-  [{ state: 'answered' }, 'answered by an earlier run'],
+  [{ state: 'handled' }, 'answered by an earlier run'],
   [ran({ outcome: 'published' }), 'published'],
   [ran({ outcome: 'held' }), 'held'],
   [ran({ outcome: 'skipped' }), 'skipped'],
@@ -242,7 +242,7 @@ test('a retry that fails is followed by the next one', async () => {
       nextTryAt: '2026-02-01T12:00:01.000Z',
     };
     const run: Run = { ...testRun(lease), outcome: 'failed', error };
-    return { state: 'ran', run, followers: [] };
+    return { state: 'ran', run, dependents: [] };
   });
   await add({ v: 1, registry: 'alpha' });
   await vi.waitFor(() => expect(runs).toBeGreaterThan(3), { timeout: 5_000 });
@@ -250,14 +250,14 @@ test('a retry that fails is followed by the next one', async () => {
 
 test('a request that is still open is hinted at', async () => {
   const { start, add } = await createTicks();
-  const wishes: Tick['wish'][] = [];
-  await start(async ({ wish }) => {
-    wishes.push(wish);
-    if (wish.kind === 'hint') return ran({ handledRequest: 2 });
-    return { state: 'ran', run: testRun(ALPHA), followers: [], openRequest: 2 };
+  const purposes: Tick['purpose'][] = [];
+  await start(async ({ purpose }) => {
+    purposes.push(purpose);
+    if (purpose.kind === 'wake-up') return ran({ handledRequest: 2 });
+    return { state: 'ran', run: testRun(ALPHA), dependents: [], openRequest: 2 };
   });
   await add({ v: 1, registry: 'alpha' });
-  await vi.waitFor(() => expect(wishes).toContainEqual({ kind: 'hint', request: 2 }), {
+  await vi.waitFor(() => expect(purposes).toContainEqual({ kind: 'wake-up', request: 2 }), {
     timeout: 10_000,
   });
 });
@@ -340,9 +340,15 @@ test('what a handler throws fails the job, and the worker goes on', async () => 
 /** Runs as the domain does it, with nothing to do in between: `work` is the run. */
 function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle; runs: number[] } {
   const runs: number[] = [];
-  const handle: Handle = async ({ registry, wish }) => {
-    const acquisition = await runStore.acquire({ registry, owner: 'alice', ttlMs: 60_000, wish });
-    if (acquisition.state !== 'acquired') return acquisition;
+  const handle: Handle = async ({ registry, purpose }) => {
+    const acquisition = await runStore.acquire({
+      registry,
+      owner: 'alice',
+      ttlMs: 60_000,
+      purpose,
+    });
+    if (acquisition.state === 'isolate') throw new Error('no registry dies here');
+    if (acquisition.state !== 'acquired') return { state: acquisition.state };
     const { lease, control } = acquisition;
     runs.push(control.requested);
     await work();
@@ -353,7 +359,7 @@ function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle
     return {
       state: 'ran',
       run,
-      followers: [],
+      dependents: [],
       ...(openRequest === undefined ? {} : { openRequest }),
     };
   };

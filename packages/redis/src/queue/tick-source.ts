@@ -6,7 +6,7 @@ import {
   QUEUE_NAME,
   type RedisKeys,
 } from '@syncline/contract';
-import type { Tick, TickHandler, TickResult, TickSource, Wish } from '@syncline/sync';
+import type { LeasePurpose, Ran, Tick, TickHandler, TickSource } from '@syncline/sync';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
@@ -150,9 +150,10 @@ async function processJob(
   switch (result.state) {
     case 'busy':
       return 'joined: another run is under way';
-    case 'answered':
+    case 'handled':
+    case 'superseded':
       return 'answered by an earlier run';
-    case 'quiet':
+    case 'no-op':
       return 'unchanged';
     case 'unknown-registry':
       throw new UnrecoverableError(`the config names no registry ${registry}`);
@@ -191,12 +192,12 @@ async function putBack(job: Job, token: string | undefined): Promise<never> {
 /** A hint that cannot be added is made good by the sweep, or by the next tick. */
 async function addFollowUps(
   processing: Processing,
-  { run, openRequest, followers }: Extract<TickResult, { state: 'ran' }>,
+  { run, openRequest, dependents }: Ran,
 ): Promise<void> {
   const { queue, logger } = processing;
   const { registry, term } = run;
   try {
-    await requestFollowers(processing, followers);
+    await requestFollowers(processing, dependents);
     if (openRequest !== undefined) {
       await addHint(queue, { kind: 'request', registry, request: openRequest });
     }
@@ -211,18 +212,19 @@ async function addFollowUps(
 }
 
 function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
-  const wish = wishOf({ trigger, force, request });
+  const purpose = purposeOf({ trigger, force, request });
   const dueAtMs = dueAtMsOf(job.id);
   const recurs = dueAtMs !== undefined || isOverdueHint(job.id ?? '');
-  return { registry, trigger, force, wish, recurs, ...(dueAtMs === undefined ? {} : { dueAtMs }) };
+  const due = dueAtMs === undefined ? {} : { dueAtMs };
+  return { registry, trigger, force, purpose, recurs, ...due };
 }
 
-function wishOf({
+function purposeOf({
   trigger,
   force,
   request,
-}: Pick<JobPayload, 'trigger' | 'force' | 'request'>): Wish {
-  if (request !== undefined) return { kind: 'hint', request };
+}: Pick<JobPayload, 'trigger' | 'force' | 'request'>): LeasePurpose {
+  if (request !== undefined) return { kind: 'wake-up', request };
   return trigger === 'manual' || trigger === 'webhook'
     ? { kind: 'request', force }
     : { kind: 'tick' };

@@ -42,8 +42,8 @@ test('a request that nobody works on is hinted at', async () => {
 
 test('while a run is under way, its request waits', async () => {
   const world = createSweep();
-  const wish = { kind: 'request', force: false } as const;
-  const { lease } = await acquire(world, 'alpha', { wish });
+  const purpose = { kind: 'request', force: false } as const;
+  const { lease } = await acquire(world, 'alpha', { purpose });
   expect(await world.sweep()).toBe(0);
   await world.runStore.finish(lease, UNDONE);
   expect(await world.sweep()).toBe(1);
@@ -51,8 +51,8 @@ test('while a run is under way, its request waits', async () => {
 
 test('where all is well there is nothing to do', async () => {
   const world = createSweep();
-  const wish = { kind: 'request', force: false } as const;
-  const { lease } = await acquire(world, 'alpha', { wish });
+  const purpose = { kind: 'request', force: false } as const;
+  const { lease } = await acquire(world, 'alpha', { purpose });
   await world.runStore.finish(lease, { ...UNDONE, handledRequest: 1 });
   expect(await world.sweep()).toBe(0);
   expect(await world.hints()).toEqual([]);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { followersOf, type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
+import { dependentsOf, type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
 import { createOperations, type Operations } from '@syncline/sync';
 import type { Redis } from 'ioredis';
@@ -65,7 +65,7 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
         owner,
         dependentsOf: (registry) => {
           const current = config.current();
-          return current === undefined ? [] : followersOf(current, registry);
+          return current === undefined ? [] : dependentsOf(current, registry);
         },
       }),
     close: async () => {

@@ -53,7 +53,7 @@ describe('the registry reader', () => {
   test('has status and control of each registry asked for, also of one that never ran', async () => {
     const test = testRedis();
     const store = redisHarness(test);
-    const { lease } = await acquire(store, 'alpha', { wish: { kind: 'request', force: true } });
+    const { lease } = await acquire(store, 'alpha', { purpose: { kind: 'request', force: true } });
     const { nowMs, registries } = await createRegistryReader(test).readMany(['alpha', 'beta']);
     expect(Math.abs(nowMs - (await redisNowMs(test.redis)))).toBeLessThan(1_000);
     expect(registries.get('alpha')).toMatchObject({

@@ -8,7 +8,16 @@ import {
   statusSchema,
 } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
-import type { Acquisition, Finished, Renewal, RunEnding, RunStore, Wish } from '@syncline/sync';
+import {
+  type AcquireOptions,
+  type Acquisition,
+  type Finished,
+  type LeasePurpose,
+  POISON_AFTER_STARTS,
+  type Renewal,
+  type RunEnding,
+  type RunStore,
+} from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
@@ -24,7 +33,9 @@ const publishAndFinishScript = luaScript('publish-and-finish');
 const acquireReply = z.union([
   z.tuple([z.literal('acquired'), z.string(), z.coerce.number(), z.string()]),
   z.tuple([z.literal('busy'), z.string(), z.coerce.number()]),
-  z.tuple([z.literal('answered')]),
+  z.tuple([z.literal('handled')]),
+  z.tuple([z.literal('superseded')]),
+  z.tuple([z.literal('isolate'), z.coerce.number()]),
 ]);
 const acquiredHashes = z.object({ status: hash(), control: hash() });
 const finishReply = z.union([
@@ -46,34 +57,7 @@ const TOKEN_FIELDS: readonly string[] = ['term', 'owner', 'leaseUntil', 'startsW
 /** Leases and what they fence, on Redis: one script for each promise, all time from Redis's clock. */
 export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): RunStore {
   return {
-    async acquire({ registry, owner, ttlMs, wish }): Promise<Acquisition> {
-      const reply = await acquireScript(
-        redis,
-        [keys.status(registry), keys.control(registry)],
-        [owner, ttlMs, wish.kind, wishArgument(wish)],
-      );
-      const parsed = acquireReply.parse(reply);
-      if (parsed[0] === 'answered') return { state: 'answered' };
-      if (parsed[0] === 'busy') {
-        return { state: 'busy', owner: parsed[1], leaseUntilMs: parsed[2] };
-      }
-      const [, term, nowMs, json] = parsed;
-      const hashes = acquiredHashes.parse(JSON.parse(json));
-      const { value: status, invalid } = parseHash(statusSchema, hashes.status);
-      const control = parseHash(controlSchema, hashes.control);
-      await removeInvalid(
-        { redis, keys, logger },
-        { registry, status: invalid, control: control.invalid },
-      );
-      return {
-        state: 'acquired',
-        lease: { registry, term, owner },
-        nowMs,
-        // As the script has counted this start.
-        status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
-        control: control.value,
-      };
-    },
+    acquire: (options) => acquire({ redis, keys, logger }, options),
 
     renew(leases, { ttlMs }) {
       return Promise.all(leases.map((lease) => renew(lease, ttlMs)));
@@ -147,6 +131,52 @@ export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): R
   }
 }
 
+async function acquire(
+  { redis, keys, logger }: RunStoreOptions,
+  { registry, owner, ttlMs, purpose, isIsolated = false }: AcquireOptions,
+): Promise<Acquisition> {
+  const reply = await acquireScript(
+    redis,
+    [keys.status(registry), keys.control(registry)],
+    [
+      owner,
+      ttlMs,
+      purpose.kind,
+      purposeArgument(purpose),
+      isIsolated ? '1' : '0',
+      POISON_AFTER_STARTS,
+    ],
+  );
+  const parsed = acquireReply.parse(reply);
+  switch (parsed[0]) {
+    case 'handled':
+    case 'superseded':
+      return { state: parsed[0] };
+    case 'isolate':
+      return { state: 'isolate', openRequest: parsed[1] };
+    case 'busy':
+      return { state: 'busy', owner: parsed[1], leaseUntilMs: parsed[2] };
+    case 'acquired':
+      break;
+  }
+  const [, term, nowMs, json] = parsed;
+  const hashes = acquiredHashes.parse(JSON.parse(json));
+  const { value: status, invalid } = parseHash(statusSchema, hashes.status);
+  const control = parseHash(controlSchema, hashes.control);
+  await removeInvalid(
+    { redis, keys, logger },
+    { registry, status: invalid, control: control.invalid },
+  );
+  return {
+    state: 'acquired',
+    lease: { registry, term, owner },
+    nowMs,
+    // As the script has counted this start.
+    status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
+    control: control.value,
+  };
+}
+
 /** Fields that someone else has written would be found again by each run, and by each reader. */
 async function removeInvalid(
   { redis, keys, logger }: RunStoreOptions,
@@ -160,14 +190,14 @@ async function removeInvalid(
   if (control.length > 0) await redis.hdel(keys.control(registry), ...control);
 }
 
-function wishArgument(wish: Wish): string {
-  switch (wish.kind) {
+function purposeArgument(purpose: LeasePurpose): string {
+  switch (purpose.kind) {
     case 'tick':
-      return '';
+      return String(purpose.supersededWithinMs ?? 0);
     case 'request':
-      return wish.force ? '1' : '0';
-    case 'hint':
-      return String(wish.request);
+      return purpose.force ? '1' : '0';
+    case 'wake-up':
+      return String(purpose.request);
   }
 }
 

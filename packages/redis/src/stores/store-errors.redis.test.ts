@@ -46,7 +46,7 @@ function corrupt(key: string, type: string) {
 
 type Spoilt = Awaited<ReturnType<typeof spoil>>;
 const beginRun = ({ runStore }: Spoilt, registry = 'alpha') =>
-  runStore.acquire({ registry, owner: 'me', ttlMs: 10_000, wish: { kind: 'tick' } });
+  runStore.acquire({ registry, owner: 'me', ttlMs: 10_000, purpose: { kind: 'tick' } });
 
 describe('a key of another type', () => {
   test.each<
@@ -64,7 +64,7 @@ describe('a key of another type', () => {
           registry: 'alpha',
           owner: 'me',
           ttlMs: 10_000,
-          wish: { kind: 'request', force: false },
+          purpose: { kind: 'request', force: false },
         }),
     ],
     [
@@ -225,7 +225,7 @@ describe('fields that are not ours', () => {
     const runStore = createRedisRunStore({ redis, keys, logger });
     const request = { kind: 'request', force: false } as const;
     const take = () =>
-      runStore.acquire({ registry: 'alpha', owner: 'me', ttlMs: 10_000, wish: request });
+      runStore.acquire({ registry: 'alpha', owner: 'me', ttlMs: 10_000, purpose: request });
     const acquired = await take();
     if (acquired.state !== 'acquired') throw new Error('the lease was spoilt, and so is free');
     expect(Number(acquired.lease.term)).toBeGreaterThan(Number(lease.term));

@@ -63,7 +63,7 @@ async function startInChild(
   const script = `
     if (${ignoresInterrupt}) process.on('SIGINT', () => {});
     import pino from 'pino';
-    import { startEmbeddedRedis } from './index.ts';
+    import { startEmbeddedRedis } from './start-embedded-redis.ts';
     const redis = await startEmbeddedRedis({
       dataDir: process.argv[1], logger: pino({ level: 'silent' }),
     });

@@ -5,7 +5,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 export interface RunMetrics {
   runFinished(run: Run): void;
   /** A scheduled tick that found nothing to do without a run; it counts as a run that was unchanged. */
-  tickQuiet(): void;
+  tickNoOp(): void;
   phaseFinished(phase: string, durationMs: number): void;
   /** A tick that found its registry being synced already. */
   overlapSkipped(trigger: Trigger): void;
@@ -74,7 +74,7 @@ export function createRunMetrics(register: Registry): RunMetrics {
   };
 }
 
-function createRunCounters(register: Registry): Pick<RunMetrics, 'runFinished' | 'tickQuiet'> {
+function createRunCounters(register: Registry): Pick<RunMetrics, 'runFinished' | 'tickNoOp'> {
   const registers = [register];
   const runs = new Counter({
     name: 'syncline_runs_total',
@@ -113,7 +113,7 @@ function createRunCounters(register: Registry): Pick<RunMetrics, 'runFinished' |
   // Its labels never change: looking them up once is most of what counting costs.
   const quiet = runs.labels('unchanged', 'up-to-date-with-policy', 'schedule');
   return {
-    tickQuiet: () => quiet.inc(),
+    tickNoOp: () => quiet.inc(),
     runFinished: (run) => {
       const { outcome, reason = 'none', trigger, diff } = run;
       runs.inc({ outcome, reason, trigger });

@@ -142,7 +142,7 @@ describe('Coordinator', () => {
     const upToDate: Manager = {
       shouldSync: async () => ({
         sync: false,
-        because: 'unchanged',
+        outcome: 'unchanged',
         reason: 'up-to-date-no-policy',
       }),
       performSync: async () => {
@@ -244,7 +244,7 @@ describe('Coordinator', () => {
       start: async (handle) => {
         const tick = { registry: 'alpha', trigger: 'schedule', force: false } as const;
         const dueAtMs = Date.now() - 5_000;
-        await handle({ ...tick, wish: { kind: 'tick' }, dueAtMs }, new AbortController().signal);
+        await handle({ ...tick, purpose: { kind: 'tick' }, dueAtMs }, new AbortController().signal);
       },
       stop: async () => {},
     };

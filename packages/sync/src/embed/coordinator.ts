@@ -6,6 +6,7 @@ import {
   type SyncStatus,
   systemClock,
 } from '@syncline/contract';
+import { createCapacity } from '../capacity/capacity.ts';
 import type { Manager } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';
@@ -13,8 +14,7 @@ import type { RunStore } from '../ports/run-store.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
 import type { TickSource } from '../ports/tick-source.ts';
 import { DEFAULT_LEASE_TIMES, LeaseKeeper, type LeaseTimes } from '../run/lease-keeper.ts';
-import { createProcessRuns } from '../run/process-runs.ts';
-import { QuietTicks } from '../run/quiet-ticks.ts';
+import { NoOpTicks } from '../run/no-op-ticks.ts';
 import { syncRegistry } from '../run/sync-registry.ts';
 import { createSingleProcessRunStore } from './single-process-run-store.ts';
 
@@ -64,9 +64,9 @@ export class Coordinator {
     const clock = this.#clock;
     const runStore = this.#options.runStore ?? createSingleProcessRunStore({ status, clock });
     const keeper = new LeaseKeeper({ runStore, config, clock, logger, observer, times });
-    const processRuns = createProcessRuns();
-    const { stragglers } = processRuns;
-    const quietTicks = new QuietTicks({ manager, runStore, clock, logger, stragglers });
+    const capacity = createCapacity();
+    const { hungWork } = capacity;
+    const noOpTicks = new NoOpTicks({ manager, runStore, clock, logger, hungWork });
     const random = this.#options.random ?? Math.random;
     const deps = {
       manager,
@@ -74,8 +74,8 @@ export class Coordinator {
       status,
       config,
       keeper,
-      processRuns,
-      quietTicks,
+      capacity,
+      noOpTicks,
       times,
       clock,
       logger,

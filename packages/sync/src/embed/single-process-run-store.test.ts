@@ -20,7 +20,7 @@ describe('the run store of a single process', () => {
   test('a lease is in the status, and keeps a second run out', async () => {
     const { runStore, status, clock } = createStore();
     const { lease } = await acquire({ runStore }, 'alpha', { ttlMs: TTL_MS });
-    const second = await runStore.acquire({ ...lease, ttlMs: TTL_MS, wish: TICK });
+    const second = await runStore.acquire({ ...lease, ttlMs: TTL_MS, purpose: TICK });
     expect(second).toMatchObject({ state: 'busy', leaseUntilMs: clock.now() + TTL_MS });
     expect(await status.load('alpha')).toMatchObject({
       phase: 'Syncing',
@@ -32,7 +32,7 @@ describe('the run store of a single process', () => {
 
   test('of two ticks at the same moment, one gets the lease', async () => {
     const { runStore } = createStore();
-    const options = { registry: 'alpha', owner: 'alice', ttlMs: TTL_MS, wish: TICK };
+    const options = { registry: 'alpha', owner: 'alice', ttlMs: TTL_MS, purpose: TICK };
     const states = await Promise.all([runStore.acquire(options), runStore.acquire(options)]);
     expect(states.map(({ state }) => state).sort()).toEqual(['acquired', 'busy']);
   });
@@ -78,7 +78,7 @@ describe('the run store of a single process', () => {
     clock.advance(TTL_MS - 1);
     await runStore.renew([lease], { ttlMs: TTL_MS });
     clock.advance(TTL_MS - 1);
-    expect(await runStore.acquire({ ...lease, ttlMs: TTL_MS, wish: TICK })).toMatchObject({
+    expect(await runStore.acquire({ ...lease, ttlMs: TTL_MS, purpose: TICK })).toMatchObject({
       state: 'busy',
     });
   });
@@ -94,16 +94,16 @@ describe('the run store of a single process', () => {
 
   test('requests are counted, and those that come meanwhile stay open', async () => {
     const { runStore } = createStore();
-    const wish = { kind: 'request', force: true } as const;
-    const { lease, control } = await acquire({ runStore }, 'alpha', { wish });
+    const purpose = { kind: 'request', force: true } as const;
+    const { lease, control } = await acquire({ runStore }, 'alpha', { purpose });
     expect(control).toMatchObject({ requested: 1, handled: 0, force: true });
-    await runStore.acquire({ ...lease, ttlMs: TTL_MS, wish: { kind: 'request', force: false } });
+    await runStore.acquire({ ...lease, ttlMs: TTL_MS, purpose: { kind: 'request', force: false } });
     expect(await runStore.finish(lease, { ...UNDONE, handledRequest: 1 })).toEqual({
       state: 'finished',
       openRequest: 2,
     });
-    const hint = { ...lease, ttlMs: TTL_MS, wish: { kind: 'hint', request: 1 } } as const;
-    expect(await runStore.acquire(hint)).toEqual({ state: 'answered' });
+    const hint = { ...lease, ttlMs: TTL_MS, purpose: { kind: 'wake-up', request: 1 } } as const;
+    expect(await runStore.acquire(hint)).toEqual({ state: 'handled' });
   });
 
   test('a status that cannot be written leaves the lease to be finished again', async () => {
@@ -147,8 +147,8 @@ describe('the run store of a single process', () => {
     const confirm = () => runStore.confirmUnchanged('alpha', { term: lease.term, changes });
     expect(await confirm()).toBe(true);
     expect(await status.load('alpha')).toMatchObject({ phase: 'Complete', ...changes });
-    const wish = { kind: 'request', force: false } as const;
-    const next = await acquire({ runStore }, 'alpha', { wish });
+    const purpose = { kind: 'request', force: false } as const;
+    const next = await acquire({ runStore }, 'alpha', { purpose });
     expect(await confirm()).toBe(false);
     await runStore.finish(next.lease, UNDONE);
     const { term } = next.lease;

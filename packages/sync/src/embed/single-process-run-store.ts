@@ -5,8 +5,10 @@ import {
   fencingToken,
   type Lease,
   PENDING_STATUS,
+  type SyncStatus,
   storedToken,
 } from '@syncline/contract';
+import { refusalOf } from '../ports/lease-rules.ts';
 import type { Acquisition, Finished, RunEnding, RunStore } from '../ports/run-store.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
 
@@ -26,15 +28,16 @@ export function createSingleProcessRunStore({
   const controlOf = (registry: string) => controls.get(registry) ?? controlSchema.parse({});
 
   return {
-    async acquire({ registry, owner, ttlMs, wish }): Promise<Acquisition> {
+    async acquire({ registry, owner, ttlMs, purpose, isIsolated = false }): Promise<Acquisition> {
       const nowMs = clock.now();
       let control = controlOf(registry);
-      if (wish.kind === 'request') {
-        const force = control.force || wish.force;
+      if (purpose.kind === 'request') {
+        const force = control.force || purpose.force;
         control = { ...control, requested: control.requested + 1, force };
         controls.set(registry, control);
       }
-      if (wish.kind === 'hint' && control.handled >= wish.request) return { state: 'answered' };
+      if (purpose.kind === 'wake-up' && control.handled >= purpose.request)
+        return { state: 'handled' };
       const other = running.get(registry);
       if (other !== undefined && other.untilMs > nowMs) {
         return { state: 'busy', owner: other.owner, leaseUntilMs: other.untilMs };
@@ -42,7 +45,13 @@ export function createSingleProcessRunStore({
       // Before anything is awaited: a second tick of this process must find it.
       running.set(registry, { owner, untilMs: nowMs + ttlMs });
       try {
-        const acquired = await claim({ registry, owner, ttlMs, nowMs });
+        const before = (await status.load(registry)) ?? PENDING_STATUS;
+        const refusal = refusalOf({ purpose, isIsolated }, { status: before, control, nowMs });
+        if (refusal !== undefined) {
+          running.delete(registry);
+          return refusal;
+        }
+        const acquired = await claim({ registry, owner, ttlMs, nowMs, before });
         if (acquired !== undefined) return { state: 'acquired', ...acquired, nowMs, control };
       } catch (error) {
         running.delete(registry);
@@ -79,13 +88,14 @@ export function createSingleProcessRunStore({
     owner,
     ttlMs,
     nowMs,
+    before,
   }: {
     registry: string;
     owner: string;
     ttlMs: number;
     nowMs: number;
+    before: SyncStatus;
   }) {
-    const before = (await status.load(registry)) ?? PENDING_STATUS;
     const lease: Lease = { registry, owner, term: nextTerm(before.term, nowMs) };
     const startsWithoutFinish = before.startsWithoutFinish + 1;
     const untilMs = nowMs + ttlMs;

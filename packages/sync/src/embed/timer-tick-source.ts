@@ -26,7 +26,10 @@ export function createTimerTickSource({
   return {
     async start(handle) {
       for (const { name } of config.targets()) {
-        run({ registry: name, trigger: 'startup', force: false, wish: { kind: 'tick' } }, handle);
+        run(
+          { registry: name, trigger: 'startup', force: false, purpose: { kind: 'tick' } },
+          handle,
+        );
       }
     },
     async stop({ graceMs }) {
@@ -42,7 +45,7 @@ export function createTimerTickSource({
     const ended = handle(tick, stop.signal)
       .then((result) => {
         if (result.state !== 'ran') return undefined;
-        for (const registry of result.followers) follow(registry, handle);
+        for (const registry of result.dependents) follow(registry, handle);
         return result.run.error?.nextTryAt;
       })
       .catch((error: unknown) => {
@@ -58,8 +61,8 @@ export function createTimerTickSource({
   function follow(registry: string, handle: TickHandler): void {
     if (stopped) return;
     clearTimeout(timers.get(registry));
-    const wish = { kind: 'request', force: false } as const;
-    run({ registry, trigger: 'change', force: false, wish }, handle);
+    const purpose = { kind: 'request', force: false } as const;
+    run({ registry, trigger: 'change', force: false, purpose }, handle);
   }
 
   function schedule(
@@ -71,7 +74,7 @@ export function createTimerTickSource({
     const tickAtMs = nextTickMs(known, Date.now());
     const retryAtMs = nextTryAt === undefined ? tickAtMs : Date.parse(nextTryAt);
     const trigger = retryAtMs < tickAtMs ? 'retry' : 'schedule';
-    const tick: Tick = { registry, trigger, force: false, wish: { kind: 'tick' } };
+    const tick: Tick = { registry, trigger, force: false, purpose: { kind: 'tick' } };
     wait(Math.min(tickAtMs, retryAtMs), { tick, handle });
   }
 

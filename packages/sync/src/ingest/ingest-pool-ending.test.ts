@@ -17,16 +17,13 @@ const pool = new IngestPool({ heavyRuns: 1 });
 afterAll(() => pool.close());
 
 function open(state: number, signal = new AbortController().signal) {
-  const slot = pool.slots.tryTake();
-  if (slot === undefined) throw new Error('all slots are taken');
   const buffer = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   lock = new Int32Array(buffer);
   Atomics.store(lock, 0, state);
   const { filter } = registryConfig();
-  const session = pool.open({ filter, order: 'arrival', previous: undefined, signal, slot });
+  const session = pool.open({ filter, order: 'arrival', previous: undefined, signal });
   onTestFinished(() => {
     session.close();
-    slot.release();
   });
   return session;
 }
@@ -48,6 +45,7 @@ test('a thread that is to be ended begins to compress nothing', async () => {
 test('an abort waits until the thread has compressed what it is at', async () => {
   const abort = new AbortController();
   const session = open(BUSY, abort.signal);
+  await session.add(body());
   abort.abort(new Error('the time is up'));
   await wake();
   Atomics.store(lock, 0, 0);

@@ -9,19 +9,15 @@ afterAll(() => pool.close());
 
 function open(options: Partial<OpenOptions> & { from?: IngestPool } = {}) {
   const { from = pool, ...rest } = options;
-  const slot = from.slots.tryTake();
-  if (slot === undefined) throw new Error('all slots are taken');
   const session = from.open({
     filter: registryConfig().filter,
     order: 'arrival',
     previous: undefined,
     signal: new AbortController().signal,
-    slot,
     ...rest,
   });
   onTestFinished(() => {
     session.close();
-    slot.release();
   });
   return session;
 }

@@ -2,8 +2,8 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { SynclineError, toSynclineError } from '@syncline/contract';
 import type { BodyOrigin, BodySummary } from '@syncline/rows';
 import { type Blob, claimEnd, createEndLock, type EndLock } from '@syncline/snapshot';
-import { type Slot, Slots } from '@syncline/sources';
 import { Piscina } from 'piscina';
+import { Semaphore } from '../capacity/semaphore.ts';
 import type {
   IngestAnswer,
   IngestEnd,
@@ -17,8 +17,8 @@ import { OutOfOrder } from './row-collector.ts';
 /** More rows than this are no registry that anyone runs today; the official one has some 100,000. */
 const MAX_ROWS = 2_000_000;
 const THREAD_IDLE_TIMEOUT_MS = 60_000;
-/** Runs that wait for silent upstreams, with what they have read so far. */
-const LENT_PER_SLOT = 4;
+/** More than a worker has runs: a run keeps its thread while its next body is on the way. */
+const MAX_THREADS = 1_024;
 /** Rows live as long as it takes to compress them: with room for that, few are ever moved. */
 const YOUNG_GENERATION_MB = 32;
 
@@ -55,26 +55,23 @@ export interface BuildOptions {
 export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous' | 'detail'> {
   /** Ends the session, also in the middle of a computation. */
   readonly signal: AbortSignal;
-  /** Proof that this process may do the work: see {@link IngestPool.slots}. */
-  readonly slot: Slot;
 }
 
 /** Threads for heavy work, so that neither a large registry nor a hostile one can block the process. */
 export class IngestPool {
-  readonly slots: Slots;
+  /** Held while a body is decoded or a snapshot is built, and never while a body is on its way. */
+  readonly capacity: Semaphore;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
   /** Of all threads that work. */
   readonly #endLocks = new Set<EndLock>();
 
   constructor({ heavyRuns, threadHeapMb = 768 }: IngestPoolOptions) {
-    const maxLent = LENT_PER_SLOT * heavyRuns;
-    this.slots = new Slots(heavyRuns, { maxLent });
+    this.capacity = new Semaphore(heavyRuns);
     this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
       // One is made ready at once: its modules take half a second to load.
       minThreads: 1,
-      // A run whose slot is lent keeps its thread, which waits for the next body.
-      maxThreads: heavyRuns + maxLent,
+      maxThreads: MAX_THREADS,
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
       resourceLimits: {
         maxOldGenerationSizeMb: threadHeapMb,
@@ -83,22 +80,37 @@ export class IngestPool {
     });
   }
 
-  /** Starts a session in a thread. */
-  open({ signal, slot: _slot, ...options }: OpenOptions): IngestSession {
-    const { port1: port, port2 } = new MessageChannel();
-    const endLock = createEndLock();
-    const task: IngestTask = { ...options, port: port2, endLock, maxRows: MAX_ROWS };
-    const ended = this.#run(task, signal).then(
-      (end) => {
-        throw endError(end);
-      },
-      (error: unknown) => {
-        throw threadError(error, signal);
-      },
-    );
-    // Whoever asks next is told; nobody asking is no unhandled rejection.
-    ended.catch(() => {});
-    return new ThreadSession(port, ended);
+  /** Opens a session. Its thread starts with the first body. */
+  open({ signal, ...options }: OpenOptions): IngestSession {
+    const start = () => {
+      const { port1: port, port2 } = new MessageChannel();
+      const endLock = createEndLock();
+      const task: IngestTask = { ...options, port: port2, endLock, maxRows: MAX_ROWS };
+      const ended = this.#run(task, signal).then(
+        (end) => {
+          throw endError(end);
+        },
+        (error: unknown) => {
+          throw threadError(error, signal);
+        },
+      );
+      // Whoever asks next is told; nobody asking is no unhandled rejection.
+      ended.catch(() => {});
+      return { port, ended };
+    };
+    let isStarted = false;
+    const withCapacity: WithCapacity = async (work) => {
+      // Who has a thread and rows in it goes first: the fewer have, the less memory is needed.
+      const slot = await this.capacity.acquire(signal, { isUrgent: isStarted });
+      isStarted = true;
+      try {
+        return await work();
+      } finally {
+        // A run whose last body this was asks again at once, to build.
+        setImmediate(() => slot.release());
+      }
+    };
+    return new ThreadSession(start, withCapacity);
   }
 
   async #run(task: IngestTask, signal: AbortSignal): Promise<IngestEnd> {
@@ -147,19 +159,29 @@ function threadError(error: unknown, signal: AbortSignal): unknown {
   return toSynclineError(error);
 }
 
-class ThreadSession implements IngestSession {
-  readonly #port: MessagePort;
-  readonly #ended: Promise<never>;
+type WithCapacity = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
-  constructor(port: MessagePort, ended: Promise<never>) {
-    this.#port = port;
-    this.#ended = ended;
+interface SessionThread {
+  readonly port: MessagePort;
+  readonly ended: Promise<never>;
+}
+
+class ThreadSession implements IngestSession {
+  readonly #start: () => SessionThread;
+  readonly #withCapacity: WithCapacity;
+  #thread: SessionThread | undefined;
+
+  constructor(start: () => SessionThread, withCapacity: WithCapacity) {
+    this.#start = start;
+    this.#withCapacity = withCapacity;
   }
 
-  async add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
-    const answer = await this.#ask({ kind: 'body', body, origin });
-    if (answer.kind !== 'summary') throw unexpected(answer);
-    return answer.summary;
+  add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
+    return this.#withCapacity(async () => {
+      const answer = await this.#ask({ kind: 'body', body, origin });
+      if (answer.kind !== 'summary') throw unexpected(answer);
+      return answer.summary;
+    });
   }
 
   build({ nowMs, readChunks }: BuildOptions): Promise<IngestResult> {
@@ -170,30 +192,34 @@ class ThreadSession implements IngestSession {
     return this.#untilBuilt({ kind: 'merge', nowMs, members }, readChunks);
   }
 
-  async #untilBuilt(
+  #untilBuilt(
     question: IngestQuestion,
     readChunks: BuildOptions['readChunks'],
   ): Promise<IngestResult> {
-    let answer = await this.#ask(question);
-    while (answer.kind === 'need-chunks') {
-      const chunks = await readChunks(answer.digests, answer.registry);
-      answer = await this.#ask({ kind: 'chunks', chunks });
-    }
-    if (answer.kind !== 'built') throw unexpected(answer);
-    return answer.built;
+    return this.#withCapacity(async () => {
+      let answer = await this.#ask(question);
+      while (answer.kind === 'need-chunks') {
+        const chunks = await readChunks(answer.digests, answer.registry);
+        answer = await this.#ask({ kind: 'chunks', chunks });
+      }
+      if (answer.kind !== 'built') throw unexpected(answer);
+      return answer.built;
+    });
   }
 
   close(): void {
-    this.#port.postMessage({ kind: 'close' } satisfies IngestQuestion);
-    this.#port.close();
+    this.#thread?.port.postMessage({ kind: 'close' } satisfies IngestQuestion);
+    this.#thread?.port.close();
   }
 
   async #ask(question: IngestQuestion): Promise<IngestAnswer> {
+    this.#thread ??= this.#start();
+    const { port, ended } = this.#thread;
     const answered = new Promise<IngestAnswer>((resolve) => {
-      this.#port.once('message', resolve);
+      port.once('message', resolve);
     });
-    this.#port.postMessage(question, question.kind === 'body' ? ownBuffer(question.body) : []);
-    return Promise.race([answered, this.#ended]);
+    port.postMessage(question, question.kind === 'body' ? ownBuffer(question.body) : []);
+    return Promise.race([answered, ended]);
   }
 }
 

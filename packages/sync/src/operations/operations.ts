@@ -10,7 +10,7 @@ import { blobDigests, decodeManifest, type Manifest, type SnapshotStore } from '
 import type { OperatorStore, Suspension } from '../ports/operator-store.ts';
 import type { Acquired, RunStore } from '../ports/run-store.ts';
 import { DEFAULT_LEASE_TIMES } from '../run/lease-keeper.ts';
-import { countsOf } from '../run/run-ending.ts';
+import { countsOf } from '../run/outcome.ts';
 
 /** What operators do to a registry. */
 export interface Operations {
@@ -135,7 +135,8 @@ export function createOperations(deps: OperationsDependencies): Operations {
         registry,
         owner,
         ttlMs,
-        wish: { kind: 'tick' },
+        purpose: { kind: 'tick' },
+        isIsolated: true,
       });
       if (acquisition.state === 'acquired') return acquisition;
       await sleep(LEASE_POLL_MS);

@@ -1,7 +1,6 @@
 import { readChunkBlobs, type SnapshotStore } from '@syncline/snapshot';
-import { type Slot, type Source, type TakeBody, withhold } from '@syncline/sources';
+import { type Source, type TakeBody, withhold } from '@syncline/sources';
 import type { IngestPool, OpenOptions } from '../ingest/ingest-pool.ts';
-import { lendWhileIdle } from '../ingest/lend-while-idle.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import { OutOfOrder } from '../ingest/row-collector.ts';
 import type { RunContext } from '../ports/run-context.ts';
@@ -21,14 +20,12 @@ export interface FetchDependencies {
 
 export interface FetchOptions {
   readonly source: Source;
-  readonly slot: Slot;
   /** Reads all of what is served, to find what is damaged; else only what is lost is found. */
   readonly isThorough: boolean;
 }
 
 export interface FetchWork extends Pick<OpenOptions, 'detail'> {
   readonly source: Source;
-  readonly slot: Slot;
   readonly previous: Previous;
 }
 
@@ -40,10 +37,10 @@ export interface FetchWork extends Pick<OpenOptions, 'detail'> {
 export async function fetchAndStore(
   deps: FetchDependencies,
   context: RunContext,
-  { source, slot, isThorough }: FetchOptions,
+  { source, isThorough }: FetchOptions,
 ): Promise<StoreResult> {
   const previous = await readPrevious(deps, context, { isThorough });
-  return storeBuilt(deps, context, await fetchAndBuild(deps, context, { source, slot, previous }));
+  return storeBuilt(deps, context, await fetchAndBuild(deps, context, { source, previous }));
 }
 
 /** What was built, and what it was built upon: that may have turned out to be damaged. */
@@ -77,20 +74,17 @@ function attemptAfter(error: unknown, attempt: FetchAttempt): FetchAttempt {
 async function fetchOnce(
   { ingest, snapshots }: FetchDependencies,
   context: ReadContext,
-  { source, slot, previous, order, detail }: FetchAttempt,
+  { source, previous, order, detail }: FetchAttempt,
 ) {
   const { registry, signal, timePhase, now } = context;
   const { filter, name } = registry;
-  const session = ingest.open({ filter, signal, slot, order, detail, previous: previous.blob });
-  using lending = lendWhileIdle({ slot, receivedBytes: () => context.upstream.bytes, signal });
+  const session = ingest.open({ filter, signal, order, detail, previous: previous.blob });
   try {
-    const take: TakeBody = (body, origin) => lending.use(() => session.add(body, origin));
+    const take: TakeBody = (body, origin) => session.add(body, origin);
     const { revision } = await timePhase('fetch', () => source.fetch(take, context));
     const readChunks = (digests: readonly string[]) =>
       readChunkBlobs(snapshots, { registry: name, digests });
-    const built = await timePhase('build', () =>
-      lending.use(() => session.build({ nowMs: now(), readChunks })),
-    );
+    const built = await timePhase('build', () => session.build({ nowMs: now(), readChunks }));
     return { revision, built: { ...built, quarantined: safeQuarantine(built, context) } };
   } finally {
     session.close();

@@ -1,6 +1,6 @@
 import type { Reason } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
-import type { CreateSource, Slot, Source } from '@syncline/sources';
+import type { CreateSource, Source } from '@syncline/sources';
 import { decideSyncNeed, type SyncNeed } from '../decide/should-sync.ts';
 import type { IngestPool } from '../ingest/ingest-pool.ts';
 import type { CheckContext, RunContext } from '../ports/run-context.ts';
@@ -15,7 +15,7 @@ export type SyncDecision =
       readonly sync: false;
       readonly reason: Reason;
       /** `unchanged`: the source was asked. `skipped`: it was not, and `message` says why. */
-      readonly because: 'unchanged' | 'skipped';
+      readonly outcome: 'unchanged' | 'skipped';
       readonly message?: string;
       /** A newer mark of the same state. */
       readonly revision?: string;
@@ -27,12 +27,6 @@ export type SyncDecision =
       readonly source: Source | undefined;
     };
 
-/** What `performSync` came to. */
-export type SyncResult =
-  | StoreResult
-  /** This process does heavy work enough. Call again with the slot that `whenFree` gives. */
-  | { readonly state: 'crowded'; readonly whenFree: (signal: AbortSignal) => Promise<Slot> };
-
 /** What is done for a registry, without any notion of queue or lease. */
 export interface Manager {
   /** Whether the registry is to be fetched: the rules first, then the source's cheap check. */
@@ -42,11 +36,7 @@ export interface Manager {
    *
    * @throws SynclineError where the source, or the store, does not do its part
    */
-  performSync(
-    context: RunContext,
-    decision: SyncDecision & { sync: true },
-    options: { slot: Slot | undefined },
-  ): Promise<SyncResult>;
+  performSync(context: RunContext, decision: SyncDecision & { sync: true }): Promise<StoreResult>;
 }
 
 export interface ManagerDependencies {
@@ -60,7 +50,7 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
     async shouldSync(context) {
       const need = decideSyncNeed({ ...context, nowMs: context.now() });
       if (need.need === 'none') {
-        return { sync: false, because: 'skipped', reason: need.reason, message: need.message };
+        return { sync: false, outcome: 'skipped', reason: need.reason, message: need.message };
       }
       const { catalog } = context.registry;
       if (catalog !== undefined) return decideMerge(snapshots, catalog.registries, need);
@@ -69,7 +59,7 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       try {
         const probe = await source.probe(need.known, context);
         if (probe.state === 'changed') return { sync: true, reason: need.changed, source };
-        return { ...probe, sync: false, because: 'unchanged', reason: need.unchanged };
+        return { ...probe, sync: false, outcome: 'unchanged', reason: need.unchanged };
       } catch (error) {
         if (context.signal.aborted) throw error;
         context.logger.debug({ err: error }, 'the cheap check failed; fetching instead');
@@ -77,23 +67,12 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       }
     },
 
-    async performSync(context, { source, reason }, { slot: reserved }) {
-      const slot = reserved ?? ingest.slots.tryTake();
-      if (slot === undefined) {
-        return { state: 'crowded', whenFree: (signal) => ingest.slots.take(signal) };
-      }
-      context.onEnd(() => slot.release());
-      try {
-        const deps = { ingest, snapshots };
-        const isThorough = context.force || reason === 'reconcile-due';
-        if (source !== undefined) {
-          return await fetchAndStore(deps, context, { source, slot, isThorough });
-        }
-        const { registries = [] } = context.registry.catalog ?? {};
-        return await mergeAndStore(deps, context, { registries, slot, isThorough });
-      } finally {
-        slot.release();
-      }
+    async performSync(context, { source, reason }) {
+      const deps = { ingest, snapshots };
+      const isThorough = context.force || reason === 'reconcile-due';
+      if (source !== undefined) return fetchAndStore(deps, context, { source, isThorough });
+      const { registries = [] } = context.registry.catalog ?? {};
+      return mergeAndStore(deps, context, { registries, isThorough });
     },
   };
 }
@@ -108,11 +87,11 @@ async function decideMerge(
   const missing = missingMembers(members);
   if (missing.length > 0) {
     const message = `waiting for the first sync of ${missing.join(', ')}`;
-    return { sync: false, because: 'skipped', reason: 'members-not-ready', message };
+    return { sync: false, outcome: 'skipped', reason: 'members-not-ready', message };
   }
   if (need.need === 'fetch') return { sync: true, reason: need.reason, source: undefined };
   if (need.known !== revisionOf(members)) {
     return { sync: true, reason: need.changed, source: undefined };
   }
-  return { sync: false, because: 'unchanged', reason: need.unchanged };
+  return { sync: false, outcome: 'unchanged', reason: need.unchanged };
 }

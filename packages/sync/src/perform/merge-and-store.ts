@@ -1,5 +1,4 @@
 import { readChunkBlobs } from '@syncline/snapshot';
-import type { Slot } from '@syncline/sources';
 import { filterHash, sourceHash } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
@@ -16,7 +15,6 @@ import {
 export interface MergeWork {
   /** In order of precedence. */
   readonly registries: readonly string[];
-  readonly slot: Slot;
   /** Looks at everything, whatever is known of it. */
   readonly isThorough: boolean;
 }
@@ -30,27 +28,26 @@ export interface MergeWork {
 export async function mergeAndStore(
   deps: FetchDependencies,
   context: RunContext,
-  { registries, slot, isThorough }: MergeWork,
+  { registries, isThorough }: MergeWork,
 ): Promise<StoreResult> {
   const members = await readMembers(deps.snapshots, registries);
   const revision = revisionOf(members);
   const previous = await readPrevious(deps, context, { isThorough });
   const known = isThorough ? undefined : knownRevision(context);
   try {
-    const built = await merge(deps, context, { members, slot, previous, known });
+    const built = await merge(deps, context, { members, previous, known });
     return await storeBuilt(deps, context, { built, revision, previous });
   } catch (error) {
     if (!isDamage(error) || previous.blob === undefined) throw error;
     context.logger.debug({ err: error, registry: context.registry.name }, 'merging once more');
     const afresh = { manifest: previous.manifest };
-    const built = await merge(deps, context, { members, slot, previous: afresh, known: undefined });
+    const built = await merge(deps, context, { members, previous: afresh, known: undefined });
     return storeBuilt(deps, context, { built, revision, previous: afresh });
   }
 }
 
 interface MergeAttempt {
   readonly members: readonly MemberState[];
-  readonly slot: Slot;
   readonly previous: Previous;
   /** What the catalog was built from; `undefined` to look at everything. */
   readonly known: string | undefined;
@@ -59,7 +56,7 @@ interface MergeAttempt {
 async function merge(
   { ingest, snapshots }: FetchDependencies,
   { registry, signal, timePhase, now }: RunContext,
-  { members, slot, previous, known }: MergeAttempt,
+  { members, previous, known }: MergeAttempt,
 ): Promise<IngestResult> {
   const blobs = await readMemberBlobs(snapshots, {
     members,
@@ -69,7 +66,6 @@ async function merge(
   const session = ingest.open({
     filter,
     signal,
-    slot,
     order: 'buffered',
     previous: previous.blob,
   });

@@ -1,7 +1,7 @@
 import { type Control, previewSchema, SynclineError } from '@syncline/contract';
 import { registryConfig } from '@syncline/contract/testing';
 import { OFFICIAL_META } from '@syncline/rows';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import {
   createSyncHarness,
   ran,
@@ -18,12 +18,8 @@ import { type PreviewRequest, previewRegistry } from './preview.ts';
 const ingest = suiteIngestPool();
 
 /** As a worker would ask, of what the harness has stored. */
-async function previewOf(
-  harness: SyncHarness,
-  changes: Partial<PreviewRequest> & { slotWaitMs?: number } = {},
-) {
+async function previewOf(harness: SyncHarness, request: Partial<PreviewRequest> = {}) {
   const { deps, snapshots, upstream, state, config } = harness;
-  const { slotWaitMs, ...request } = changes;
   const registry = config.registry('alpha');
   const { status, control } = state.of('alpha');
   if (registry === undefined || status === undefined) throw new Error('expected alpha');
@@ -34,7 +30,6 @@ async function previewOf(
       snapshots,
       clock: deps.clock,
       logger: deps.logger,
-      ...(slotWaitMs === undefined ? {} : { slotWaitMs }),
     },
     {
       registry,
@@ -207,7 +202,7 @@ test.each([
   });
 });
 
-test('what the source throws comes out, and the slot is free again', async () => {
+test('what the source throws comes out, and others are not kept waiting', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   harness.upstream.beforeFetch = () => {
@@ -231,7 +226,7 @@ test('ends with its signal, and by its own timeout', async () => {
   await expect(previewOf(harness, { registry })).rejects.toMatchObject({ code: 'run-timeout' });
 });
 
-test('a source that hangs for ever is left behind, and the slot is free again', async () => {
+test('a source that hangs for ever is left behind, and others are not kept waiting', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   harness.upstream.beforeFetch = () => new Promise(() => {});
@@ -245,19 +240,13 @@ test('a source that hangs for ever is left behind, and the slot is free again', 
   expect(await previewOf(harness)).toMatchObject({ state: 'unchanged' });
 });
 
-test('waits for its turn, but not for ever', async () => {
+test('waits until others have decoded and built', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
-  const slots = [ingest.slots.tryTake(), ingest.slots.tryTake()];
-  expect(slots).not.toContain(undefined);
-  try {
-    await expect(previewOf(harness, { slotWaitMs: 10 })).rejects.toMatchObject({
-      code: 'preview-failed',
-    });
-    const waiting = previewOf(harness);
-    slots.pop()?.release();
-    expect(await waiting).toMatchObject({ state: 'unchanged' });
-  } finally {
-    for (const slot of slots) slot?.release();
-  }
+  const stay = new AbortController().signal;
+  const slots = [await ingest.capacity.acquire(stay), await ingest.capacity.acquire(stay)];
+  const waiting = previewOf(harness);
+  await vi.waitFor(() => expect(ingest.capacity.waiting).toBe(1));
+  for (const slot of slots) slot.release();
+  expect(await waiting).toMatchObject({ state: 'unchanged' });
 });

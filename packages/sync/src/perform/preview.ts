@@ -2,6 +2,7 @@
  * What a sync would do, without doing it: the same reading, building and guard as a run, and no lease,
  * no write, no status.
  */
+
 import {
   type Clock,
   type Control,
@@ -13,11 +14,10 @@ import {
   SynclineError,
   type SyncStatus,
 } from '@syncline/contract';
-import type { CreateSource, Slot } from '@syncline/sources';
+import type { CreateSource } from '@syncline/sources';
+import { orLeave } from '../capacity/or-leave.ts';
 import { filterHash } from '../decide/hashes.ts';
-import type { IngestPool } from '../ingest/ingest-pool.ts';
 import type { IngestResult } from '../ingest/messages.ts';
-import { orLeave } from '../run/or-leave.ts';
 import { type FetchDependencies, fetchAndBuild } from './fetch-and-store.ts';
 import { checkGuard, guardNumbers } from './guard.ts';
 import { isUnchanged, type Previous, type ReadContext, readPrevious } from './store-built.ts';
@@ -26,8 +26,6 @@ export interface PreviewDependencies extends FetchDependencies {
   readonly createSource: CreateSource;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** How long to wait while the process does heavy work enough. Default: a minute. */
-  readonly slotWaitMs?: number;
 }
 
 export interface PreviewRequest {
@@ -42,8 +40,6 @@ export interface PreviewRequest {
   /** Ends it early. */
   readonly signal: AbortSignal;
 }
-
-const SLOT_WAIT_MS = 60_000;
 
 /** Names of rows and fields come from upstream: what names one of them stays short. */
 const MAX_ROW_LABEL = 300;
@@ -68,27 +64,17 @@ export async function previewRegistry(
   );
   const signal = AbortSignal.any([request.signal, limit.signal]);
   try {
-    const slot = await takeSlot(deps, signal);
-    try {
-      return await orLeave(preview(deps, { ...request, signal }, slot), { signal });
-    } finally {
-      slot.release();
-    }
+    return await orLeave(preview(deps, { ...request, signal }), { signal });
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   }
 }
 
-async function preview(
-  deps: PreviewDependencies,
-  request: PreviewRequest,
-  slot: Slot,
-): Promise<Preview> {
+async function preview(deps: PreviewDependencies, request: PreviewRequest): Promise<Preview> {
   const context = readContext(deps, request);
   const source = deps.createSource(request.registry);
   const { revision, built, previous } = await fetchAndBuild(deps, context, {
     source,
-    slot,
     previous: await readPrevious(deps, context, { isThorough: false }),
     detail: { sampleLimit: request.sampleLimit },
   });
@@ -182,19 +168,6 @@ function pausedBy({ registry, control }: ReadContext): Preview['paused'] {
   if (registry.suspended) return 'suspended-by-config';
   if (control.suspended) return 'suspended';
   return control.pinned === undefined ? null : 'pinned';
-}
-
-async function takeSlot(
-  { ingest, slotWaitMs = SLOT_WAIT_MS }: { ingest: IngestPool; slotWaitMs?: number },
-  signal: AbortSignal,
-): Promise<Slot> {
-  using limit = abortAfter(
-    slotWaitMs,
-    new SynclineError('preview-failed', 'the worker is busy with whole syncs', {
-      expected: 'one of them to end; try again',
-    }),
-  );
-  return await ingest.slots.take(AbortSignal.any([signal, limit.signal]));
 }
 
 function abortAfter(delayMs: number, reason: SynclineError) {

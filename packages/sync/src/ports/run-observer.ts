@@ -4,7 +4,7 @@ import type { Run, Trigger } from '@syncline/contract';
 export interface RunObserver {
   runFinished(run: Run): void;
   /** A tick that found nothing to do without a run. */
-  tickQuiet(): void;
+  tickNoOp(): void;
   phaseFinished(phase: RunPhase, durationMs: number): void;
   overlapSkipped(trigger: Trigger): void;
   tickLate(latenessMs: number): void;

@@ -1,20 +1,28 @@
 import type { Control, Lease, Run, StatusChanges, SyncStatus } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
 
-/** Where a run comes from, as far as the lease is concerned. */
-export type Wish =
-  /** A tick or a hint without a number: run if nobody does. */
-  | { readonly kind: 'tick' }
+/** Why a lease is asked for. */
+export type LeasePurpose =
+  /** A firing or a wake-up without a number: run if nobody does. */
+  | {
+      readonly kind: 'tick';
+      /**
+       * The tick is superseded if the last run succeeded and began less than this long ago. Default: 0, never.
+       */
+      readonly supersededWithinMs?: number;
+    }
   /** A request made by this very call: counted first, so that it is answered even if the lease is busy. */
   | { readonly kind: 'request'; readonly force: boolean }
-  /** A hint at request number `request`: nothing to do if a run has answered it already. */
-  | { readonly kind: 'hint'; readonly request: number };
+  /** A wake-up for request number `request`: nothing to do if a run has handled it already. */
+  | { readonly kind: 'wake-up'; readonly request: number };
 
 export interface AcquireOptions {
   readonly registry: string;
   readonly owner: string;
   readonly ttlMs: number;
-  readonly wish: Wish;
+  readonly purpose: LeasePurpose;
+  /** The caller runs no other registry that may be poison. Default: false. */
+  readonly isIsolated?: boolean;
 }
 
 /** The lease, and what was stored when it was taken. */
@@ -31,7 +39,18 @@ export interface Acquired {
 export type Acquisition =
   | Acquired
   | { readonly state: 'busy'; readonly owner: string; readonly leaseUntilMs: number }
-  | { readonly state: 'answered' };
+  /** A run has handled the request already. */
+  | { readonly state: 'handled' }
+  /** The last run answers the tick. */
+  | { readonly state: 'superseded' }
+  /**
+   * The last two runs died with their process: ask again when no other such registry runs in this process.
+   * `openRequest` is the newest open request, which the call may have counted; 0 if none is open.
+   */
+  | { readonly state: 'isolate'; readonly openRequest: number };
+
+/** After so many runs in a row that never finished, a registry is taken for poison. */
+export const POISON_AFTER_STARTS = 3;
 
 /** What a renewal found. `stop` says that an operator wants the run ended. */
 export type Renewal = { readonly held: false } | { readonly held: true; readonly stop: boolean };

@@ -1,37 +1,46 @@
 import type { Run, Trigger } from '@syncline/contract';
-import type { Wish } from './run-store.ts';
+import type { LeasePurpose } from './run-store.ts';
 
-/** A firing for one registry. */
+/** A firing, a request or a wake-up for one registry. */
 export interface Tick {
   readonly registry: string;
   readonly trigger: Trigger;
   readonly force: boolean;
-  readonly wish: Wish;
+  readonly purpose: LeasePurpose;
   /** When it was due, epoch milliseconds, where it is known. */
   readonly dueAtMs?: number;
   /** Another one follows soon enough, whatever becomes of this one. */
   readonly recurs?: boolean;
 }
 
+/** Why a tick came to no run. Nothing was done and nothing is recorded. */
+export interface Refusal {
+  readonly state: /** Nothing had changed since the last run, and no run was needed to find that out. */
+    | 'no-op'
+    /** Another run is under way or waits. A request stays counted: whoever finishes runs it next. */
+    | 'busy'
+    /** A run has handled the request already. */
+    | 'handled'
+    /** A scheduled tick that a run just before it answers. */
+    | 'superseded'
+    /** The process stops, and the run had not begun. */
+    | 'stopped'
+    /** The config does not name the registry. */
+    | 'unknown-registry';
+}
+
+/** A run that has ended. */
+export interface Ran {
+  readonly state: 'ran';
+  readonly run: Run;
+  /** A request that came in meanwhile and wants a run of its own. */
+  readonly openRequest?: number;
+  /** The catalogs that are to be run now, since what they are built from has been published. */
+  readonly dependents: readonly string[];
+}
+
 /** What became of a tick. */
-export type TickResult =
-  | {
-      readonly state: 'ran';
-      readonly run: Run;
-      readonly openRequest?: number;
-      /** The catalogs that are to be run now, since what they are built from has been published. */
-      readonly followers: readonly string[];
-    }
-  /** Nothing had changed since the last run, and none was needed to find that out. */
-  | { readonly state: 'quiet' }
-  /** Another run is under way. A request stays counted: whoever finishes runs it next. */
-  | { readonly state: 'busy' }
-  /** A run has answered the request already, or the tick, while it waited for its turn. */
-  | { readonly state: 'answered' }
-  /** The process stops, and the run had not begun. */
-  | { readonly state: 'stopped' }
-  /** The config does not name the registry. */
-  | { readonly state: 'unknown-registry' };
+export type TickResult = Ran | Refusal;
 
 export type TickHandler = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
 

@@ -10,6 +10,7 @@ import type { RunContext } from '../ports/run-context.ts';
 import type { Acquired } from '../ports/run-store.ts';
 import type { Tick } from '../ports/tick-source.ts';
 import { Interruption, type Moment } from './lease-keeper.ts';
+import type { NoOpCheck } from './no-op-ticks.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
 /** Progress of a long run is worth a write this often. */
@@ -25,12 +26,18 @@ export function startRun(
     tick,
     registry,
     acquisition,
+    askedAt,
     stop,
+    checked,
   }: {
     tick: Tick;
     registry: RegistryConfig;
-    acquisition: Acquired & { readonly askedAt: Moment };
+    acquisition: Acquired;
+    /** When the lease was asked for. */
+    askedAt: Moment;
     stop: AbortSignal;
+    /** What the tick has asked already. */
+    checked: NoOpCheck | undefined;
   },
 ): { context: RunContext; end: () => void } {
   const { clock } = deps;
@@ -48,7 +55,7 @@ export function startRun(
   if (stop.aborted) onStop();
   else stop.addEventListener('abort', onStop, { once: true });
   const held = deps.keeper.hold(lease, {
-    askedAt: acquisition.askedAt,
+    askedAt,
     abort: (reason) => run.abort(reason),
   });
 
@@ -64,8 +71,8 @@ export function startRun(
     startedAtMs: nowMs,
     signal: run.signal,
     now,
-    upstream: { requests: 0, bytes: 0 },
-    credentials: new Set(),
+    upstream: checked?.upstream ?? { requests: 0, bytes: 0 },
+    credentials: checked?.credentials ?? new Set(),
     logger: deps.logger,
     timePhase: async (phase, work) => {
       const startedAtMs = clock.monotonic();

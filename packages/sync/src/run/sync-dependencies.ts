@@ -1,12 +1,12 @@
 import type { Clock, Logger } from '@syncline/contract';
+import type { Capacity } from '../capacity/capacity.ts';
 import type { Manager } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
 import type { LeaseKeeper, LeaseTimes } from './lease-keeper.ts';
-import type { ProcessRuns } from './process-runs.ts';
-import type { QuietTicks } from './quiet-ticks.ts';
+import type { NoOpTicks } from './no-op-ticks.ts';
 
 /** What a sync needs from its process; the same for all runs. */
 export interface SyncDependencies {
@@ -15,9 +15,9 @@ export interface SyncDependencies {
   readonly status: StatusPersistence;
   readonly config: ConfigSource;
   readonly keeper: LeaseKeeper;
-  readonly processRuns: ProcessRuns;
-  /** Deals with ticks that need no run; without it, each tick is one. */
-  readonly quietTicks?: QuietTicks;
+  readonly capacity: Capacity;
+  /** Handles ticks that need no run; without it, each tick becomes one. */
+  readonly noOpTicks?: NoOpTicks;
   readonly times: LeaseTimes;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -193,7 +193,12 @@ test('a body that takes for ever is ended with its run, and others go on', async
     ingest,
     config: configOf({ name: 'alpha', syncPolicy: { timeout: '1s' } }, { name: 'beta' }),
   });
-  await sync.sync({ registry: 'alpha', trigger: 'schedule', force: false, wish: { kind: 'tick' } });
+  await sync.sync({
+    registry: 'alpha',
+    trigger: 'schedule',
+    force: false,
+    purpose: { kind: 'tick' },
+  });
   // Keys that are looked up in each other: some seconds, were it not ended.
   const keys = Array.from({ length: 60_000 }, (_, index) => `k${index}: 1`).join('\n');
   sync.upstream.bodies = [{ body: keys, origin: { name: 'slow.yaml', syntax: 'yaml' } }];
@@ -205,7 +210,7 @@ test('a body that takes for ever is ended with its run, and others go on', async
   expect(await sync.served()).toEqual(NAMES);
   delete sync.upstream.bodies;
   sync.config.replace(configOf({ name: 'alpha' }, { name: 'beta' }));
-  const tick = { trigger: 'schedule', force: false, wish: { kind: 'tick' } } as const;
+  const tick = { trigger: 'schedule', force: false, purpose: { kind: 'tick' } } as const;
   expect(ran(await sync.sync({ ...tick, registry: 'beta' }))).toMatchObject({
     outcome: 'published',
   });
@@ -228,7 +233,7 @@ test('a registry that needs too much memory fails by itself, and others go on', 
   });
   expect(await sync.served()).toEqual(NAMES);
   delete sync.upstream.bodies;
-  const tick = { trigger: 'schedule', force: false, wish: { kind: 'tick' } } as const;
+  const tick = { trigger: 'schedule', force: false, purpose: { kind: 'tick' } } as const;
   expect(ran(await sync.sync({ ...tick, registry: 'beta' }))).toMatchObject({
     outcome: 'published',
   });

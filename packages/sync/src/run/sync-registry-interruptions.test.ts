@@ -1,6 +1,5 @@
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { IngestPool } from '../ingest/ingest-pool.ts';
-import { createManager } from '../perform/manager.ts';
 import {
   configOf,
   createSyncHarness,
@@ -8,17 +7,13 @@ import {
   request,
   type SyncHarness,
   servers,
-  sourceOf,
   suiteIngestPool,
   TICK,
   untilAborted,
 } from '../testing/sync-harness.ts';
-import { createProcessRuns } from './process-runs.ts';
-import type { SyncDependencies } from './sync-dependencies.ts';
-import { syncRegistry } from './sync-registry.ts';
 
 const ingest = suiteIngestPool();
-const BOB = { registry: 'alpha', owner: 'bob', ttlMs: 60_000, wish: { kind: 'tick' } } as const;
+const BOB = { registry: 'alpha', owner: 'bob', ttlMs: 60_000, purpose: { kind: 'tick' } } as const;
 
 /** A run that has begun to fetch, and goes on until it is aborted. */
 async function startRun(sync: SyncHarness, tick = TICK) {
@@ -86,19 +81,15 @@ describe('interrupted', () => {
     expect(await sync.sync()).toEqual({ state: 'unknown-registry' });
   });
 
-  test('a registry that is removed as its run begins is left as it was', async () => {
+  test('a registry that has been removed is left as it was, and its lease is not asked for', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
-    const { runStore } = sync.deps;
-    const acquire = vi.spyOn(runStore, 'acquire').mockImplementation(async (options) => {
-      sync.config.replace(configOf({ name: 'beta' }));
-      await sync.config.refresh();
-      acquire.mockRestore();
-      return runStore.acquire(options);
-    });
+    const before = sync.status();
+    const acquire = vi.spyOn(sync.deps.runStore, 'acquire');
+    sync.config.replace(configOf({ name: 'beta' }));
     expect(await sync.sync()).toEqual({ state: 'unknown-registry' });
-    expect(sync.status()).toMatchObject({ phase: 'Complete', startsWithoutFinish: 0 });
-    expect(sync.status()?.owner).toBeUndefined();
+    expect(acquire).not.toHaveBeenCalled();
+    expect(sync.status()).toEqual(before);
   });
 });
 
@@ -173,9 +164,9 @@ describe('busy', () => {
     go.resolve();
     const ended = await first;
     expect(ended).toMatchObject({ state: 'ran', openRequest: 1, run: { handledRequest: 0 } });
-    const hint = { ...TICK, trigger: 'manual', wish: { kind: 'hint', request: 1 } } as const;
+    const hint = { ...TICK, trigger: 'manual', purpose: { kind: 'wake-up', request: 1 } } as const;
     expect(ran(await sync.sync(hint))).toMatchObject({ trigger: 'manual', handledRequest: 1 });
-    expect(await sync.sync(hint)).toEqual({ state: 'answered' });
+    expect(await sync.sync(hint)).toEqual({ state: 'handled' });
   });
 
   test('a tick answers a request that is open', async () => {
@@ -193,144 +184,59 @@ describe('busy', () => {
   });
 });
 
-describe('crowded', () => {
+describe('a run that waits until others have decoded and built', () => {
   const single = new IngestPool({ heavyRuns: 1 });
   afterAll(() => single.close());
-  const crowd = () =>
-    createSyncHarness({
-      ingest: single,
-      config: configOf({ name: 'alpha' }, { name: 'beta' }),
-    });
-  const beta = { ...TICK, registry: 'beta' };
 
-  test('a run that finds no room waits without a lease, and leaves no trace', async () => {
-    const sync = crowd();
-    const slot = single.slots.tryTake();
-    const waiting = sync.sync(beta);
-    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined(), { timeout: 10_000 });
-    await vi.waitFor(() => expect(sync.status('beta')?.owner).toBeUndefined(), { timeout: 10_000 });
-    expect(sync.status('beta')).toMatchObject({ phase: 'Pending', startsWithoutFinish: 0 });
-    expect(sync.status('beta')?.lastAttemptAt).toBeUndefined();
-    expect(sync.status('beta')?.durationMs).toBeUndefined();
-    slot?.release();
-    expect(ran(await waiting)).toMatchObject({ outcome: 'published' });
-    expect(sync.state.of('beta').runs).toHaveLength(1);
-    expect(sync.observer.runs).toHaveLength(1);
-    expect(single.slots.tryTake()?.release()).toBeUndefined();
-  });
-
-  test('a request that waits for room is answered once', async () => {
-    const sync = crowd();
-    const slot = single.slots.tryTake();
-    const waiting = sync.sync(request());
-    await vi.waitFor(() => expect(sync.status()?.term).toBeDefined(), { timeout: 10_000 });
-    await vi.waitFor(() => expect(sync.status()?.owner).toBeUndefined(), { timeout: 10_000 });
-    slot?.release();
-    expect(ran(await waiting)).toMatchObject({ outcome: 'published', handledRequest: 1 });
-    expect(sync.state.of('alpha').control).toMatchObject({ requested: 1, handled: 1 });
-  });
-
-  test('a stop ends the waiting', async () => {
-    const sync = crowd();
-    const slot = single.slots.tryTake();
-    const stop = new AbortController();
-    const waiting = sync.sync(beta, stop.signal);
-    await vi.waitFor(() => expect(sync.status('beta')?.term).toBeDefined(), { timeout: 10_000 });
-    stop.abort();
-    expect(await waiting).toEqual({ state: 'stopped' });
-    slot?.release();
-    const free = single.slots.tryTake();
-    expect(free).toBeDefined();
-    free?.release();
-  });
-});
-
-describe('ticks of one registry that wait at two workers', () => {
-  const full = new IngestPool({ heavyRuns: 1 });
-  const roomy = new IngestPool({ heavyRuns: 1 });
-  afterAll(() => Promise.all([full.close(), roomy.close()]));
-
-  /** Alice has no slot free, and a tick that waits for one; `release` frees it. Bob has one. */
-  async function startTwo(tick = TICK) {
-    const sync = createSyncHarness({ ingest: full });
-    const slot = full.slots.tryTake();
-    const waiting = sync.sync(tick);
-    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('alpha'));
-    const { upstream, snapshots } = sync;
-    const manager = createManager({
-      createSource: () => sourceOf(upstream),
-      ingest: roomy,
-      snapshots,
-    });
-    const processRuns = createProcessRuns({ graceMs: 50, turnMs: 60_000 });
-    const bob: SyncDependencies = { ...sync.deps, owner: 'bob', manager, processRuns };
+  /** A run of alpha that has read its source and waits for capacity, which `release` frees. */
+  async function startWaiting(tick = TICK, stop = new AbortController().signal) {
+    const sync = createSyncHarness({ ingest: single });
+    const slot = await single.capacity.acquire(new AbortController().signal);
+    const waiting = sync.sync(tick, stop);
+    await vi.waitFor(() => expect(single.capacity.waiting).toBe(1), { timeout: 10_000 });
     return {
       sync,
-      atBob: (stop = new AbortController().signal) => syncRegistry(bob, TICK, stop),
-      /** What comes of the tick that waits. */
       release: () => {
-        slot?.release();
+        slot.release();
         return waiting;
       },
     };
   }
 
-  test('come to one run', async () => {
-    const { sync, atBob, release } = await startTwo();
-    sync.clock.advance(1);
-    const run = ran(await atBob());
-    const before = sync.status();
-    expect(await release()).toEqual({ state: 'answered' });
-    expect(sync.upstream.counts).toEqual({ probes: 0, fetches: 1 });
-    expect(sync.state.of('alpha').runs).toEqual([run]);
-    expect(sync.status()).toEqual({ ...before, term: expect.any(String) });
-    expect(full.slots.tryTake()?.release()).toBeUndefined();
-  });
-
-  test('come to two where the first was not carried through', async () => {
-    const { sync, atBob, release } = await startTwo();
-    sync.upstream.beforeFetch = untilAborted;
-    const stop = new AbortController();
-    const stopped = atBob(stop.signal);
-    await vi.waitFor(() => expect(sync.upstream.counts.fetches).toBe(1));
-    stop.abort();
-    expect(ran(await stopped)).toMatchObject({ outcome: 'interrupted' });
-    sync.upstream.beforeFetch = () => {};
-    expect(ran(await release())).toMatchObject({ outcome: 'published' });
-  });
-
-  test('where the run has failed, the one that waits leaves the next try to its time', async () => {
-    const { sync, atBob, release } = await startTwo();
-    sync.upstream.beforeFetch = () => {
-      throw new Error('upstream is broken');
-    };
-    expect(ran(await atBob())).toMatchObject({ outcome: 'failed' });
-    expect(ran(await release())).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
-    expect(sync.upstream.counts.fetches).toBe(1);
-  });
-
-  test('a request that has joined the one that waits is answered by it', async () => {
-    const { sync, atBob, release } = await startTwo();
-    await atBob();
+  test('holds its lease, so that other ticks of its registry do not wait beside it', async () => {
+    const { sync, release } = await startWaiting();
+    expect(sync.status()).toMatchObject({ phase: 'Syncing', owner: 'alice' });
+    expect(await sync.sync()).toEqual({ state: 'busy' });
     expect(await sync.sync(request({ force: true }))).toEqual({ state: 'busy' });
-    expect(ran(await release())).toMatchObject({ trigger: 'manual', handledRequest: 1 });
+    expect(await release()).toMatchObject({ run: { outcome: 'published' }, openRequest: 1 });
+    expect(sync.state.of('alpha').runs).toHaveLength(1);
+    expect(ran(await sync.sync())).toMatchObject({ trigger: 'manual', handledRequest: 1 });
   });
 
-  test('a request that comes while the lease is given back is answered too', async () => {
-    const { sync, atBob, release } = await startTwo();
-    await atBob();
-    const { runStore } = sync.deps;
-    vi.spyOn(runStore, 'finish').mockImplementationOnce(async (...args) => {
-      expect(await sync.sync(request())).toEqual({ state: 'busy' });
-      return runStore.finish(...args);
+  test('is interrupted by a stop, and leaves the capacity to others', async () => {
+    const stop = new AbortController();
+    const { release } = await startWaiting(TICK, stop.signal);
+    stop.abort();
+    await vi.waitFor(() => expect(single.capacity.waiting).toBe(0));
+    expect(ran(await release())).toMatchObject({ outcome: 'interrupted' });
+    expect(ran(await createSyncHarness({ ingest: single }).sync())).toMatchObject({
+      outcome: 'published',
     });
-    expect(ran(await release())).toMatchObject({ handledRequest: 1 });
   });
 
-  test('one for a new config is run, whatever the others were for', async () => {
-    const { atBob, release } = await startTwo({ ...TICK, trigger: 'config' });
-    await atBob();
-    expect(ran(await release())).toMatchObject({ outcome: 'unchanged' });
+  test('keeps no body that is on its way waiting: others decode meanwhile', async () => {
+    const silent = createSyncHarness({ ingest: single });
+    const answer = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<void>();
+    silent.upstream.beforeFetch = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    const syncing = silent.sync();
+    await asked.promise;
+    expect(ran(await createSyncHarness({ ingest: single }).sync()).outcome).toBe('published');
+    answer.resolve();
+    expect(ran(await syncing).outcome).toBe('published');
   });
 });
 

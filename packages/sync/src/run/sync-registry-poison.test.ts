@@ -18,8 +18,14 @@ const BETA = { ...TICK, registry: 'beta' };
 /** Runs that took the lease, and whose process was killed. */
 async function die(sync: SyncHarness, times: number, registry = 'alpha') {
   for (let death = 0; death < times; death += 1) {
-    const wish = { kind: 'tick' } as const;
-    await sync.deps.runStore.acquire({ registry, owner: 'killed', ttlMs: 1, wish });
+    const purpose = { kind: 'tick' } as const;
+    await sync.deps.runStore.acquire({
+      registry,
+      owner: 'killed',
+      ttlMs: 1,
+      purpose,
+      isIsolated: true,
+    });
     sync.clock.advance(1);
   }
 }
@@ -118,10 +124,11 @@ describe('registries that have died together', () => {
 
   test('are not under way together: the other one waits, without a lease or a trace', async () => {
     const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
+    const before = sync.status('beta');
     const beta = sync.sync(BETA);
-    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('beta'));
-    expect(sync.status('beta')).toMatchObject({ phase: 'Pending', startsWithoutFinish: 2 });
-    expect(sync.status('beta')?.owner).toBeUndefined();
+    await vi.waitFor(() => expect(sync.deps.capacity.isolation.isWaiting('beta')).toBe(true));
+    expect(before).toMatchObject({ owner: 'killed', startsWithoutFinish: 2 });
+    expect(sync.status('beta')).toEqual(before);
     end();
     expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
     expect(ran(await beta)).toMatchObject({ outcome: 'published' });
@@ -146,39 +153,29 @@ describe('registries that have died together', () => {
     expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
   });
 
-  test('none waits for one place while it holds the other', async () => {
-    const single = new IngestPool({ heavyRuns: 1 });
-    const config = configOf({ name: 'alpha' }, { name: 'beta' });
-    const sync = createSyncHarness({ ingest: single, config });
-    const heavy = single.slots.tryTake();
-    // Beta waits for the slot, and dies elsewhere meanwhile.
-    const beta = sync.sync(BETA);
-    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('beta'));
-    await die(sync, 2, 'beta');
-    await die(sync, 2, 'alpha');
-    const alpha = sync.sync();
-    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('alpha'));
-    heavy?.release();
-    expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
-    expect(ran(await beta)).toMatchObject({ outcome: 'published' });
-    await single.close();
+  test('one that waits is enough of its registry, and a stop ends its waiting', async () => {
+    const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
+    const stop = new AbortController();
+    const waiting = sync.sync(BETA, stop.signal);
+    await vi.waitFor(() => expect(sync.deps.capacity.isolation.isWaiting('beta')).toBe(true));
+    expect(await sync.sync(BETA)).toEqual({ state: 'busy' });
+    const asked = { ...request({ force: true }), registry: 'beta' };
+    expect(await sync.sync(asked)).toEqual({ state: 'busy' });
+    expect(sync.state.of('beta').control).toMatchObject({ requested: 1, handled: 0 });
+    stop.abort();
+    expect(await waiting).toEqual({ state: 'stopped' });
+    end();
+    await alpha;
   });
-});
 
-describe('a run that waits for a place', () => {
-  const single = new IngestPool({ heavyRuns: 1 });
-  afterAll(() => single.close());
-
-  test('is enough of its registry: further ticks and requests do not wait beside it', async () => {
-    const sync = createSyncHarness({ ingest: single });
-    const slot = single.slots.tryTake();
-    const waiting = sync.sync();
-    await vi.waitFor(() => expect(sync.deps.processRuns.waiting).toContain('alpha'));
-    expect(await sync.sync()).toEqual({ state: 'busy' });
-    expect(await sync.sync(request({ force: true }))).toEqual({ state: 'busy' });
-    slot?.release();
-    expect(ran(await waiting)).toMatchObject({ trigger: 'manual', handledRequest: 1 });
-    expect(sync.deps.processRuns.waiting.size).toBe(0);
+  test('a request that waits is handled by its run', async () => {
+    const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
+    const beta = sync.sync({ ...request(), registry: 'beta' });
+    await vi.waitFor(() => expect(sync.deps.capacity.isolation.isWaiting('beta')).toBe(true));
+    end();
+    await alpha;
+    expect(ran(await beta)).toMatchObject({ trigger: 'manual', handledRequest: 1 });
+    expect(sync.state.of('beta').control).toMatchObject({ requested: 1, handled: 1 });
   });
 });
 
@@ -205,7 +202,7 @@ describe('a run that hangs, and does not heed its signal', () => {
     sync.upstream.beforeFetch = () => {};
     expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
     end();
-    await vi.waitFor(() => expect(sync.deps.processRuns.stragglers.has('alpha')).toBe(false));
+    await vi.waitFor(() => expect(sync.deps.capacity.hungWork.has('alpha')).toBe(false));
     expect(await sync.served()).toBeUndefined();
     expect(sync.state.of('alpha')).toMatchObject({ runs: [TIMED_OUT] });
   });
@@ -220,7 +217,7 @@ describe('a run that hangs, and does not heed its signal', () => {
     expect(sync.upstream.counts.fetches).toBe(1);
     sync.upstream.beforeFetch = () => {};
     end();
-    await vi.waitFor(() => expect(sync.deps.processRuns.stragglers.has('alpha')).toBe(false));
+    await vi.waitFor(() => expect(sync.deps.capacity.hungWork.has('alpha')).toBe(false));
     expect(ran(await sync.sync(request()))).toMatchObject({ outcome: 'published' });
   });
 

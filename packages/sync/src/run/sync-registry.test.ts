@@ -267,9 +267,9 @@ describe('a tick that recurs, and comes soon after a run', () => {
   }
 
   test.each([
-    { interval: '10s', ageMs: 4_999, state: 'answered' },
+    { interval: '10s', ageMs: 4_999, state: 'superseded' },
     { interval: '10s', ageMs: 5_000, state: 'ran' },
-    { interval: '12h', ageMs: 29_999, state: 'answered' },
+    { interval: '12h', ageMs: 29_999, state: 'superseded' },
     { interval: '12h', ageMs: 30_000, state: 'ran' },
   ])('is answered by it: $interval, $ageMs ms, $state', async ({ interval, ageMs, state }) => {
     const sync = createSyncHarness({ ingest, config: config({ syncPolicy: { interval } }) });
@@ -281,7 +281,7 @@ describe('a tick that recurs, and comes soon after a run', () => {
     await sync.sync(RECURRING);
     const before = sync.status();
     sync.clock.advance(SECOND_MS);
-    expect(await sync.sync(RECURRING)).toEqual({ state: 'answered' });
+    expect(await sync.sync(RECURRING)).toEqual({ state: 'superseded' });
     expect(sync.status()).toEqual({ ...before, term: expect.any(String) });
     sync.clock.advance(4 * SECOND_MS);
     expect(ran(await sync.sync(RECURRING))).toMatchObject({ outcome: 'unchanged' });

@@ -1,6 +1,7 @@
 import { fencingToken, type Lease } from '@syncline/contract';
 import { storeSnapshot, testBlob } from '@syncline/snapshot/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { LeasePurpose } from '../ports/run-store.ts';
 import { acquire, type StoreHarness, testRun } from './store-harness.ts';
 
 const TICK = { kind: 'tick' } as const;
@@ -36,7 +37,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       test('a lease that lasts keeps everyone out, its owner too', async () => {
         const { nowMs } = await acquire(store, 'alpha', { ttlMs: 5_000 });
         for (const owner of ['alice', 'bob']) {
-          const second = { registry: 'alpha', owner, ttlMs: 5_000, wish: TICK };
+          const second = { registry: 'alpha', owner, ttlMs: 5_000, purpose: TICK };
           expect(await store.runStore.acquire(second)).toEqual({
             state: 'busy',
             owner: 'alice',
@@ -49,7 +50,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         const owners = Array.from({ length: 20 }, (_, index) => `owner-${index}`);
         const acquisitions = await Promise.all(
           owners.map((owner) =>
-            store.runStore.acquire({ registry: 'alpha', owner, ttlMs: 60_000, wish: TICK }),
+            store.runStore.acquire({ registry: 'alpha', owner, ttlMs: 60_000, purpose: TICK }),
           ),
         );
         expect(acquisitions.filter(({ state }) => state === 'acquired')).toHaveLength(1);
@@ -98,13 +99,101 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       });
     });
 
+    describe('superseded ticks', () => {
+      const soon = { kind: 'tick', supersededWithinMs: 10_000 } as const;
+      const ask = (purpose: LeasePurpose) =>
+        store.runStore.acquire({ registry: 'alpha', owner: 'bob', ttlMs: 60_000, purpose });
+      /** A run that began so long ago, and what it left. */
+      const finished = async (agoMs: number, { succeeded = true } = {}) => {
+        const { lease, nowMs } = await acquire(store, 'alpha');
+        const at = new Date(nowMs - agoMs).toISOString();
+        const lastSuccessAt = succeeded ? at : '2020-02-29T23:59:59.999Z';
+        const changes = { startsWithoutFinish: 0, lastAttemptAt: at, lastSuccessAt };
+        await store.runStore.finish(lease, { changes });
+      };
+
+      test('a tick soon after a run that succeeded gets no lease, and leaves no trace', async () => {
+        await finished(1_000);
+        const before = await store.status.load('alpha');
+        expect(await ask(soon)).toEqual({ state: 'superseded' });
+        expect(await store.status.load('alpha')).toEqual(before);
+      });
+
+      test.each([
+        ['the run began longer ago', 10_500, true],
+        ['the run failed', 1_000, false],
+        ['the run lies ahead of the clock', -5_000, true],
+      ])('a tick gets the lease if %s', async (_when, agoMs, succeeded) => {
+        await finished(agoMs, { succeeded });
+        expect(await ask(soon)).toMatchObject({ state: 'acquired' });
+      });
+
+      test.each([{ kind: 'tick' }, { kind: 'request', force: false }] as const)(
+        'only a tick that says so is superseded: %j',
+        async (purpose) => {
+          await finished(1_000);
+          expect(await ask(purpose)).toMatchObject({ state: 'acquired' });
+        },
+      );
+
+      test('no tick is superseded while a request is open', async () => {
+        await finished(1_000);
+        const { lease } = await acquire(store, 'alpha');
+        await ask({ kind: 'request', force: false });
+        await store.runStore.finish(lease, UNDONE);
+        expect(await ask(soon)).toMatchObject({ state: 'acquired' });
+      });
+    });
+
+    describe('poison isolation', () => {
+      const die = async (times: number) => {
+        for (let death = 0; death < times; death += 1) {
+          await acquire(store, 'alpha');
+          await store.expireLease('alpha');
+        }
+      };
+      const ask = (options: { isIsolated?: boolean; purpose?: LeasePurpose } = {}) =>
+        store.runStore.acquire({
+          registry: 'alpha',
+          owner: 'bob',
+          ttlMs: 60_000,
+          purpose: TICK,
+          ...options,
+        });
+
+      test.each([
+        [0, 'acquired'],
+        [1, 'acquired'],
+        [2, 'isolate'],
+        [3, 'acquired'],
+      ])(
+        'after %i deaths in a row a run that is not isolated is answered %s',
+        async (deaths, state) => {
+          await die(deaths);
+          expect(await ask()).toMatchObject({ state });
+        },
+      );
+
+      test('who is told to isolate has changed nothing, but a request stays counted', async () => {
+        await die(2);
+        const before = await store.status.load('alpha');
+        expect(await ask({ purpose: { kind: 'request', force: true } })).toEqual({
+          state: 'isolate',
+          openRequest: 1,
+        });
+        expect(await store.status.load('alpha')).toEqual(before);
+        expect(await store.readControl('alpha')).toMatchObject({ requested: 1, handled: 0 });
+        expect(await ask({ isIsolated: true })).toMatchObject({ state: 'acquired' });
+      });
+    });
+
     describe('requests', () => {
       const request = (options: { force: boolean; owner?: string }) =>
         store.runStore.acquire({
           registry: 'alpha',
           owner: options.owner ?? 'bob',
           ttlMs: 60_000,
-          wish: { kind: 'request', force: options.force },
+          purpose: { kind: 'request', force: options.force },
         });
 
       test('a request is counted with the lease that it gets', async () => {
@@ -125,12 +214,12 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         });
       });
 
-      test('a tick and a hint count nothing', async () => {
+      test('a tick and a wake-up count nothing', async () => {
         await acquire(store, 'alpha');
-        const hint = { kind: 'hint', request: 3 } as const;
+        const hint = { kind: 'wake-up', request: 3 } as const;
         const options = { registry: 'alpha', owner: 'bob', ttlMs: 60_000 };
-        await store.runStore.acquire({ ...options, wish: hint });
-        await store.runStore.acquire({ ...options, wish: TICK });
+        await store.runStore.acquire({ ...options, purpose: hint });
+        await store.runStore.acquire({ ...options, purpose: TICK });
         expect(await store.readControl('alpha')).toMatchObject({ requested: 0 });
       });
 
@@ -145,7 +234,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await store.readControl('alpha')).toMatchObject({ requested: 2, handled: 1 });
       });
 
-      test('a hint at an answered request gets no lease', async () => {
+      test('a wake-up for a handled request gets no lease', async () => {
         const first = await request({ force: false });
         if (first.state !== 'acquired') throw new Error('expected the lease');
         await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: 1 });
@@ -154,9 +243,9 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
             registry: 'alpha',
             owner: 'bob',
             ttlMs: 60_000,
-            wish: { kind: 'hint', request: number },
+            purpose: { kind: 'wake-up', request: number },
           });
-        expect(await hint(1)).toEqual({ state: 'answered' });
+        expect(await hint(1)).toEqual({ state: 'handled' });
         expect(await hint(2)).toMatchObject({ state: 'acquired' });
       });
 
@@ -207,7 +296,12 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         await store.expireLease('alpha');
         expect(await renew(lease)).toEqual([{ held: true, stop: false }]);
         expect(
-          await store.runStore.acquire({ registry: 'alpha', owner: 'bob', ttlMs: 1, wish: TICK }),
+          await store.runStore.acquire({
+            registry: 'alpha',
+            owner: 'bob',
+            ttlMs: 1,
+            purpose: TICK,
+          }),
         ).toMatchObject({ state: 'busy' });
       });
 
@@ -314,7 +408,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
 
       test('asked for again, it answers as the first time and writes nothing more', async () => {
         const { lease } = await acquire(store, 'alpha', {
-          wish: { kind: 'request', force: false },
+          purpose: { kind: 'request', force: false },
         });
         const ending = { changes: { message: 'once' }, run: testRun(lease), handledRequest: 1 };
         expect(await store.runStore.finish(lease, ending)).toEqual({ state: 'finished' });
@@ -422,7 +516,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
 
       test('is refused while a request is open', async () => {
         const { lease } = await acquire(store, 'alpha', {
-          wish: { kind: 'request', force: false },
+          purpose: { kind: 'request', force: false },
         });
         await store.runStore.finish(lease, UNDONE);
         expect(await confirm(lease.term)).toBe(false);

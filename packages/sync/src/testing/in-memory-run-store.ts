@@ -1,12 +1,13 @@
 import { changeStatus, fencingToken, type Lease, storedToken } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
+import { refusalOf } from '../ports/lease-rules.ts';
 import type {
   Acquisition,
   Finished,
+  LeasePurpose,
   Renewal,
   RunEnding,
   RunStore,
-  Wish,
 } from '../ports/run-store.ts';
 import { type InMemoryRegistry, type InMemoryState, statusOf } from './in-memory-state.ts';
 
@@ -15,15 +16,26 @@ export function createInMemoryRunStore(state: InMemoryState): RunStore {
   const nowMs = () => Math.floor(state.clock.now());
 
   return {
-    async acquire({ registry: name, owner, ttlMs, wish }): Promise<Acquisition> {
+    async acquire({
+      registry: name,
+      owner,
+      ttlMs,
+      purpose,
+      isIsolated = false,
+    }): Promise<Acquisition> {
       const registry = state.of(name);
-      if (isAnswered(registry, wish)) return { state: 'answered' };
-      if (wish.kind === 'request') countRequest(registry, wish);
+      if (isHandled(registry, purpose)) return { state: 'handled' };
+      if (purpose.kind === 'request') countRequest(registry, purpose);
       const before = statusOf(registry);
       const leaseUntilMs = before.leaseUntil ?? 0;
       if (before.owner !== undefined && leaseUntilMs > nowMs()) {
         return { state: 'busy', owner: before.owner, leaseUntilMs };
       }
+      const refusal = refusalOf(
+        { purpose, isIsolated },
+        { status: before, control: registry.control, nowMs: nowMs() },
+      );
+      if (refusal !== undefined) return refusal;
       const term = String(Math.max(Number(before.term ?? 0) + 1, nowMs() * 1_000));
       const status = changeStatus(before, {
         startsWithoutFinish: before.startsWithoutFinish + 1,
@@ -83,8 +95,8 @@ export function createInMemoryRunStore(state: InMemoryState): RunStore {
   }
 }
 
-function isAnswered({ control }: InMemoryRegistry, wish: Wish): boolean {
-  return wish.kind === 'hint' && control.handled >= wish.request;
+function isHandled({ control }: InMemoryRegistry, purpose: LeasePurpose): boolean {
+  return purpose.kind === 'wake-up' && control.handled >= purpose.request;
 }
 
 function countRequest(registry: InMemoryRegistry, { force }: { force: boolean }): void {

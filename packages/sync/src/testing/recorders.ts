@@ -26,7 +26,7 @@ export function createRecordingLogger(): Logger & { readonly entries: readonly L
 export interface RecordingObserver extends RunObserver {
   readonly runs: readonly Run[];
   readonly counts: Readonly<
-    Record<'quiet' | 'overlaps' | 'refusedWrites' | 'failedRenewals', number>
+    Record<'noOps' | 'overlaps' | 'refusedWrites' | 'failedRenewals', number>
   >;
   readonly latenessMs: readonly number[];
 }
@@ -34,14 +34,14 @@ export interface RecordingObserver extends RunObserver {
 export function createRecordingObserver(): RecordingObserver {
   const runs: Run[] = [];
   const latenessMs: number[] = [];
-  const counts = { quiet: 0, overlaps: 0, refusedWrites: 0, failedRenewals: 0 };
+  const counts = { noOps: 0, overlaps: 0, refusedWrites: 0, failedRenewals: 0 };
   return {
     runs,
     counts,
     latenessMs,
     runFinished: (run) => void runs.push(run),
-    tickQuiet: () => {
-      counts.quiet += 1;
+    tickNoOp: () => {
+      counts.noOps += 1;
     },
     phaseFinished: () => {},
     overlapSkipped: () => {

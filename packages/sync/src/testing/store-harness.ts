@@ -62,7 +62,8 @@ export async function acquire(
     registry,
     owner: 'alice',
     ttlMs: 60_000,
-    wish: { kind: 'tick' },
+    purpose: { kind: 'tick' },
+    isIsolated: true,
     ...options,
   });
   if (acquisition.state === 'acquired') return acquisition;

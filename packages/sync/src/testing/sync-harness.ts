@@ -4,12 +4,12 @@ import { createSnapshotReader } from '@syncline/snapshot';
 import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
 import type { Source, SourceContext } from '@syncline/sources';
 import { afterAll } from 'vitest';
+import { createCapacity } from '../capacity/capacity.ts';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager } from '../perform/manager.ts';
 import type { Tick, TickResult } from '../ports/tick-source.ts';
 import { LeaseKeeper, type LeaseTimes } from '../run/lease-keeper.ts';
-import { createProcessRuns } from '../run/process-runs.ts';
-import { QuietTicks } from '../run/quiet-ticks.ts';
+import { NoOpTicks } from '../run/no-op-ticks.ts';
 import type { SyncDependencies } from '../run/sync-dependencies.ts';
 import { syncRegistry } from '../run/sync-registry.ts';
 import { createInMemoryRunStore } from './in-memory-run-store.ts';
@@ -62,11 +62,11 @@ export const TICK: Tick = {
   registry: 'alpha',
   trigger: 'schedule',
   force: false,
-  wish: { kind: 'tick' },
+  purpose: { kind: 'tick' },
 };
 
 export function request({ force = false } = {}): Tick {
-  return { registry: 'alpha', trigger: 'manual', force, wish: { kind: 'request', force } };
+  return { registry: 'alpha', trigger: 'manual', force, purpose: { kind: 'request', force } };
 }
 
 /** Threads take a while to start, so that the tests of a file share them. Closed after the last test. */
@@ -105,14 +105,12 @@ export function createSyncHarness({
     beforeFetch: () => {},
   };
   const manager = createManager({ createSource: () => sourceOf(upstream), ingest, snapshots });
-  const processRuns = createProcessRuns({ graceMs: 50, turnMs });
-  const { stragglers } = processRuns;
+  const capacity = createCapacity({ graceMs: 50, turnMs });
+  const { hungWork } = capacity;
   const deps: SyncDependencies = {
     manager,
-    processRuns,
-    ...(quiet
-      ? { quietTicks: new QuietTicks({ manager, runStore, clock, logger, stragglers }) }
-      : {}),
+    capacity,
+    ...(quiet ? { noOpTicks: new NoOpTicks({ manager, runStore, clock, logger, hungWork }) } : {}),
     runStore,
     status: createInMemoryStatusPersistence(state),
     config,

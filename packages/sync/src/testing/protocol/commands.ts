@@ -3,7 +3,7 @@
  * script: Redis runs one at a time, so that every interleaving of processes is some sequence of these.
  */
 import { fencingToken } from '@syncline/contract';
-import type { Wish } from '../../ports/run-store.ts';
+import type { LeasePurpose } from '../../ports/run-store.ts';
 import { endRun } from './endings.ts';
 import {
   type EndingKind,
@@ -63,17 +63,25 @@ function underLease(
   );
 }
 
-export function acquire(owner: string, wish: Wish): Step {
-  return step(`${owner} acquires: ${JSON.stringify(wish)}`, async (model, { store, registry }) => {
+export function acquire(owner: string, purpose: LeasePurpose, isIsolated: boolean): Step {
+  const asked = { purpose, isIsolated };
+  return step(`${owner} acquires: ${JSON.stringify(asked)}`, async (model, { store, registry }) => {
     const { registry: stored } = model;
     const { requested, handled } = stored;
-    const expected = stored.ask(wish);
-    const options = { registry, owner, ttlMs: LEASE_TTL_MS, wish };
+    const expected = stored.ask(asked);
+    const options = { registry, owner, ttlMs: LEASE_TTL_MS, ...asked };
     const answer = await store.runStore.acquire(options);
-    const what = `${owner} acquires (${wish.kind})`;
+    const what = `${owner} acquires (${purpose.kind})`;
     if (answer.state !== 'acquired' || expected !== 'acquired') {
       const changes = stored.requested !== requested;
-      return { what, answer: answer.state, expected, changes };
+      if (answer.state !== 'isolate') return { what, answer: answer.state, expected, changes };
+      const { state, openRequest } = answer;
+      return {
+        what,
+        answer: { state, openRequest },
+        expected: { state: expected, openRequest: stored.openRequest },
+        changes,
+      };
     }
     const { lease, status, control } = answer;
     const grows = BigInt(lease.term) > model.lastTerm;
@@ -97,7 +105,7 @@ export function acquire(owner: string, wish: Wish): Step {
         grows: true,
         owner,
         startsWithoutFinish: stored.startsWithoutFinish,
-        requested: requested + (wish.kind === 'request' ? 1 : 0),
+        requested: requested + (purpose.kind === 'request' ? 1 : 0),
         handled,
         force: stored.force,
       },

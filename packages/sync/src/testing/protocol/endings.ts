@@ -4,16 +4,13 @@ import type { Publication } from '@syncline/snapshot';
 import type { RunContext } from '../../ports/run-context.ts';
 import type { RunEnding } from '../../ports/run-store.ts';
 import {
-  type Ending,
-  failed,
-  interrupted,
-  notNeeded,
-  POISON_AFTER_STARTS,
-  performed,
-  poisoned,
+  endingOf,
+  isPoison,
+  poisonError,
+  type RunResult,
   runRecord,
   statusChanges,
-} from '../../run/run-ending.ts';
+} from '../../run/outcome.ts';
 import { createRecordingLogger } from '../recorders.ts';
 import type { Acquired, EndingKind, ModelEnding } from './model.ts';
 
@@ -40,10 +37,9 @@ export function endRun(
   publication?: Publication,
 ): { written: RunEnding; model: Pick<ModelEnding, 'kind' | 'message'> } {
   const context = contextOf(acquired);
-  const isPoisoned = acquired.status.startsWithoutFinish > POISON_AFTER_STARTS;
-  const ending = isPoisoned
-    ? poisoned(context, { random: 0 })
-    : endingOf(context, { kind, publication });
+  const isPoisoned = isPoison(context);
+  const result = isPoisoned ? failure(poisonError()) : resultOf({ kind, publication });
+  const ending = endingOf(context, result, { random: 0 });
   const changes = statusChanges(context, ending, { durationMs: 1 });
   const run = runRecord(context, ending, { durationMs: 1 });
   return {
@@ -52,45 +48,41 @@ export function endRun(
   };
 }
 
-function endingOf(
-  context: RunContext,
-  {
-    kind,
-    publication,
-  }: { kind: Exclude<EndingKind, 'poisoned'>; publication: Publication | undefined },
-): Ending {
+function failure(error: SynclineError): RunResult {
+  return { outcome: 'failed', error };
+}
+
+function resultOf({
+  kind,
+  publication,
+}: {
+  kind: Exclude<EndingKind, 'poisoned'>;
+  publication: Publication | undefined;
+}): RunResult {
   switch (kind) {
     case 'published': {
       if (publication === undefined) throw new Error('nothing to publish');
-      const decision = { sync: true, reason: 'source-data-changed', source: undefined } as const;
-      return performed(context, decision, {
-        state: 'stored',
-        publication,
-        manifest: MANIFEST,
-        diff: NOTHING_CHANGED,
-        quarantined: { count: 0, samples: [] },
-        revision: undefined,
-      });
+      return {
+        outcome: 'read',
+        reason: 'source-data-changed',
+        stored: {
+          state: 'stored',
+          publication,
+          manifest: MANIFEST,
+          diff: NOTHING_CHANGED,
+          quarantined: { count: 0, samples: [] },
+          revision: undefined,
+        },
+      };
     }
     case 'unchanged':
-      return notNeeded(context, {
-        sync: false,
-        reason: 'up-to-date-with-policy',
-        because: 'unchanged',
-      });
+      return { sync: false, reason: 'up-to-date-with-policy', outcome: 'unchanged' };
     case 'skipped':
-      return notNeeded(context, {
-        sync: false,
-        reason: 'suspended',
-        because: 'skipped',
-        message: 'suspended',
-      });
+      return { sync: false, reason: 'suspended', outcome: 'skipped', message: 'suspended' };
     case 'failed':
-      return failed(context, new SynclineError('source-unreachable', 'nobody answers'), {
-        random: 0,
-      });
+      return failure(new SynclineError('source-unreachable', 'nobody answers'));
     case 'interrupted':
-      return interrupted('told to stop');
+      return { outcome: 'interrupted', message: 'told to stop' };
   }
 }
 

@@ -3,7 +3,11 @@
  * program. It knows neither Redis nor how the ports are made.
  */
 import type { Lease, Phase } from '@syncline/contract';
-import type { Acquisition, Wish } from '../../ports/run-store.ts';
+import {
+  type AcquireOptions,
+  type Acquisition,
+  POISON_AFTER_STARTS,
+} from '../../ports/run-store.ts';
 
 /** Snapshots that are played with, and their chunks; some share one. */
 export const SNAPSHOTS = {
@@ -104,10 +108,15 @@ export class ModelRegistry {
   }
 
   /** Counts what is to be counted, and says what the answer must be. */
-  ask(wish: Wish): Acquisition['state'] {
-    if (wish.kind === 'request') this.request(wish);
-    if (wish.kind === 'hint' && this.handled >= wish.request) return 'answered';
-    return this.isRunning ? 'busy' : 'acquired';
+  ask({
+    purpose,
+    isIsolated,
+  }: Pick<AcquireOptions, 'purpose' | 'isIsolated'>): Acquisition['state'] {
+    if (purpose.kind === 'request') this.request(purpose);
+    if (purpose.kind === 'wake-up' && this.handled >= purpose.request) return 'handled';
+    if (this.isRunning) return 'busy';
+    const mayBePoison = this.startsWithoutFinish + 1 === POISON_AFTER_STARTS;
+    return mayBePoison && !isIsolated ? 'isolate' : 'acquired';
   }
 
   take({ term, owner }: Lease): void {

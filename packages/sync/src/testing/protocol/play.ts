@@ -19,14 +19,18 @@ const HOLDERS = ['alice', 'bob', 'carol'] as const;
 const back = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat({ max: 3 }));
 const snapshotName = fc.constantFrom(...SNAPSHOT_NAMES);
 const force = fc.record({ force: fc.boolean() });
-const wish = fc.oneof(
+const purpose = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ kind: 'tick' } as const) },
   { weight: 3, arbitrary: force.map((it) => ({ kind: 'request', ...it }) as const) },
   {
     weight: 2,
-    arbitrary: fc.nat({ max: 4 }).map((number) => ({ kind: 'hint', request: number + 1 }) as const),
+    arbitrary: fc
+      .nat({ max: 4 })
+      .map((number) => ({ kind: 'wake-up', request: number + 1 }) as const),
   },
 );
+/** Mostly the caller runs no other registry that may be poison. */
+const isIsolated = fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, fc.constant(false));
 const whole = { chunks: true, manifest: true };
 const parts = fc.oneof(
   { weight: 4, arbitrary: fc.constant(whole) },
@@ -40,7 +44,9 @@ const isPinned = fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.const
 const STEPS: readonly fc.WeightedArbitrary<commands.Step>[] = [
   {
     weight: 6,
-    arbitrary: fc.tuple(fc.constantFrom(...HOLDERS), wish).map((it) => commands.acquire(...it)),
+    arbitrary: fc
+      .tuple(fc.constantFrom(...HOLDERS), purpose, isIsolated)
+      .map((it) => commands.acquire(...it)),
   },
   { weight: 2, arbitrary: force.map(commands.request) },
   { weight: 2, arbitrary: back.map(commands.renew) },

@@ -12,7 +12,7 @@ import {
 } from '../testing/sync-harness.ts';
 
 const ingest = suiteIngestPool();
-const QUIET = { state: 'quiet' };
+const NO_OP = { state: 'no-op' };
 
 /** A registry that was synced by this process, a second ago. */
 async function synced() {
@@ -26,7 +26,7 @@ describe('a tick that finds nothing to do', () => {
   test('takes no lease, and says in the status that all is as it was', async () => {
     const sync = await synced();
     const before = sync.status();
-    expect(await sync.sync()).toEqual(QUIET);
+    expect(await sync.sync()).toEqual(NO_OP);
     const checkedAt = new Date(START_MS + 1_000).toISOString();
     expect(sync.status()).toEqual({
       ...before,
@@ -34,14 +34,14 @@ describe('a tick that finds nothing to do', () => {
       lastAttemptAt: checkedAt,
       lastSuccessAt: checkedAt,
     });
-    expect(sync.observer.counts.quiet).toBe(1);
+    expect(sync.observer.counts.noOps).toBe(1);
     expect(sync.observer.runs).toHaveLength(1);
     expect(sync.upstream.counts).toEqual({ probes: 1, fetches: 1 });
   });
 
-  test('is quiet as often as it comes', async () => {
+  test('is a no-op as often as it comes', async () => {
     const sync = await synced();
-    for (let tick = 0; tick < 5; tick += 1) expect(await sync.sync()).toEqual(QUIET);
+    for (let tick = 0; tick < 5; tick += 1) expect(await sync.sync()).toEqual(NO_OP);
   });
 });
 
@@ -50,20 +50,23 @@ describe('a tick goes the whole way', () => {
     const sync = await synced();
     sync.upstream.rows = servers(4);
     sync.upstream.revision = 'r2';
+    const { probes } = sync.upstream.counts;
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    // The run goes on with what was asked.
+    expect(sync.upstream.counts.probes).toBe(probes + 1);
     sync.clock.advance(1_000);
-    expect(await sync.sync()).toEqual(QUIET);
+    expect(await sync.sync()).toEqual(NO_OP);
   });
 
   test('where this process did not run it last', async () => {
     const sync = await synced();
     const other = { registry: 'alpha', owner: 'bob', ttlMs: 60_000 };
-    const acquired = await sync.deps.runStore.acquire({ ...other, wish: { kind: 'tick' } });
+    const acquired = await sync.deps.runStore.acquire({ ...other, purpose: { kind: 'tick' } });
     if (acquired.state !== 'acquired') throw new Error('expected the lease');
     expect(await sync.sync()).toEqual({ state: 'busy' });
     await sync.deps.runStore.finish(acquired.lease, { changes: { phase: 'Complete' } });
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
-    expect(await sync.sync()).toEqual(QUIET);
+    expect(await sync.sync()).toEqual(NO_OP);
   });
 
   test('where someone asks', async () => {
@@ -106,7 +109,7 @@ describe('a tick goes the whole way', () => {
     const sync = await synced();
     sync.clock.advance(60_000);
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
-    expect(await sync.sync()).toEqual(QUIET);
+    expect(await sync.sync()).toEqual(NO_OP);
   });
 
   test('when everything is to be read again', async () => {

@@ -14,7 +14,7 @@ const LONGEST_RETRY_DELAY_MS = 1_000;
  *
  * @throws the last error, where none of the tries got through
  */
-export async function writeEnding(
+export async function writeOutcome(
   { runStore, clock, times, logger }: SyncDependencies,
   { lease }: RunContext,
   { ending, publication }: { ending: RunEnding; publication: Publication | undefined },

@@ -1,24 +1,24 @@
 import { orLeave } from './or-leave.ts';
 
 /**
- * Work that goes on although its run has ended: a call to a file system that never returns, a promise that
- * nobody settles. It can only be left to itself, and no more of it begun.
+ * Work that ignores its abort signal: a call to a file system that never returns, a promise that nobody settles.
+ * It cannot be ended, so that its run ends without it, and no more of it is begun for the same registry.
  */
-export class Stragglers {
+export class HungWork {
   readonly #registries = new Set<string>();
   readonly #graceMs: number | undefined;
 
-  /** @param options.graceMs how long work has after its signal to end by itself */
-  constructor({ graceMs }: { graceMs?: number } = {}) {
+  /** @param options.graceMs how long work has after its signal to end by itself; default 3,000 */
+  constructor({ graceMs }: { graceMs?: number | undefined } = {}) {
     this.#graceMs = graceMs;
   }
 
-  /** Whether work for the registry was left behind in this process, and still goes on. */
+  /** Returns whether work for the registry was left behind in this process and still goes on. */
   has(registry: string): boolean {
     return this.#registries.has(registry);
   }
 
-  /** What comes of the work; the signal's reason, where it had to be left behind. */
+  /** Returns the result of the work. Rejects with the reason of the signal if the work was left behind. */
   watch<Result>(registry: string, work: Promise<Result>, signal: AbortSignal): Promise<Result> {
     const onLeft = () => {
       this.#registries.add(registry);

@@ -15,9 +15,25 @@ import { filterHash, sourceHash } from '../decide/hashes.ts';
 import type { SyncDecision } from '../perform/manager.ts';
 import type { StoreResult, SyncedContent } from '../perform/store-built.ts';
 import type { RunContext } from '../ports/run-context.ts';
+import { POISON_AFTER_STARTS } from '../ports/run-store.ts';
 import { Interruption } from './lease-keeper.ts';
 
-/** How a run ends, decided once, before anything of it is written. */
+/** What the steps of a run came to. */
+export type RunResult =
+  /** Nothing to do: `skipped` by a rule, or `unchanged` at the source. */
+  | (SyncDecision & { readonly sync: false })
+  /** The registry was read; whether that is published, held or unchanged is in `stored`. */
+  | { readonly outcome: 'read'; readonly reason: Reason; readonly stored: StoreResult }
+  /** A step threw. `reason`: why the run had begun to sync, if it got so far. */
+  | {
+      readonly outcome: 'failed';
+      readonly reason?: Reason | undefined;
+      readonly error: SynclineError;
+    }
+  /** The process stops, the lease is lost, or an operator ended the run. It does not count, and is run again. */
+  | { readonly outcome: 'interrupted'; readonly message: string };
+
+/** What a result writes. */
 export interface Ending {
   readonly outcome: Outcome;
   /** What differs from the status before. `undefined` removes a field. */
@@ -27,39 +43,50 @@ export interface Ending {
   readonly publication?: Publication;
 }
 
-/** Nothing was done and nothing is said: the registry is as it was before the run, and was not tried. */
-export function untouched({ status }: RunContext): Ending {
-  const { lastAttemptAt, durationMs } = status;
-  const changes = { startsWithoutFinish: startsBefore(status), lastAttemptAt, durationMs };
-  return { outcome: 'interrupted', changes, details: {} };
+/** The result of a run in which a step threw; the reason of its signal counts more than the error. */
+export function failedBy(context: RunContext, error: unknown, reason?: Reason): RunResult {
+  const cause = context.signal.aborted ? context.signal.reason : error;
+  if (cause instanceof Interruption) return { outcome: 'interrupted', message: cause.message };
+  return { outcome: 'failed', reason, error: toSynclineError(cause) };
 }
 
-/** The run was told to stop. No failure: it does not count, and is run again. */
-export function interrupted(message: string): Ending {
-  return { outcome: 'interrupted', changes: { startsWithoutFinish: 0, message }, details: {} };
-}
-
-/** `shouldSync` said no. */
-export function notNeeded(context: RunContext, decision: SyncDecision & { sync: false }): Ending {
-  const { reason, because, message, revision } = decision;
-  if (because === 'skipped') {
-    // It has not been tried, so that nothing is known of whether it lives through a run.
-    const untried = { startsWithoutFinish: startsBefore(context.status) };
-    // What a failing registry waits for is known; what it failed of must stay to be seen.
-    const changes = reason === 'backing-off' ? untried : { ...untried, reason, message };
-    return { outcome: 'skipped', changes, details: { reason } };
-  }
-  return {
-    outcome: 'unchanged',
-    changes: { ...succeeded(context), reason, ...(revision === undefined ? {} : { revision }) },
-    details: { reason },
-  };
-}
-
-/** `performSync` came to a result. */
-export function performed(
+/** @param options.random in [0, 1); spreads the next tries of registries that fail together */
+export function endingOf(
   context: RunContext,
-  { reason }: SyncDecision,
+  result: RunResult,
+  options: { random: number },
+): Ending {
+  switch (result.outcome) {
+    case 'skipped': {
+      const { reason, message } = result;
+      // It has not been tried, so that nothing is known of whether it lives through a run.
+      const untried = { startsWithoutFinish: startsBefore(context.status) };
+      // What a failing registry waits for is known; what it failed of must stay to be seen.
+      const changes = reason === 'backing-off' ? untried : { ...untried, reason, message };
+      return { outcome: 'skipped', changes, details: { reason } };
+    }
+    case 'unchanged': {
+      const { reason, revision } = result;
+      return {
+        outcome: 'unchanged',
+        changes: { ...succeeded(context), reason, ...(revision === undefined ? {} : { revision }) },
+        details: { reason },
+      };
+    }
+    case 'read':
+      return performed(context, result, result.stored);
+    case 'failed':
+      return failed(context, result, options);
+    case 'interrupted': {
+      const { message } = result;
+      return { outcome: 'interrupted', changes: { startsWithoutFinish: 0, message }, details: {} };
+    }
+  }
+}
+
+function performed(
+  context: RunContext,
+  { reason }: { reason: Reason },
   result: StoreResult,
 ): Ending {
   const { manifest, revision, quarantined } = result;
@@ -116,28 +143,16 @@ export function countsOf({ manifest }: Pick<SyncedContent, 'manifest'>) {
   };
 }
 
-interface FailureOptions {
-  /** In [0, 1); spreads the next tries. */
-  readonly random: number;
-  /** Why the run had begun to sync, if it had got so far. */
-  readonly reason?: Reason | undefined;
-  /** The longest wait for the next try. Default: see {@link longestBackoffMs}. */
-  readonly longestMs?: number;
-}
-
-/** Something threw. */
-export function endedByError(context: RunContext, error: unknown, options: FailureOptions): Ending {
-  const cause = context.signal.aborted ? context.signal.reason : error;
-  if (cause instanceof Interruption) return interrupted(cause.message);
-  return failed(context, toSynclineError(cause), options);
-}
-
 /** The run failed: what is served stays, and so do its counts and its revision. */
-export function failed(
+function failed(
   context: RunContext,
-  error: SynclineError,
-  { random, reason, longestMs = longestBackoffMs(context.registry, context.now()) }: FailureOptions,
+  { error, reason }: Extract<RunResult, { outcome: 'failed' }>,
+  { random }: { random: number },
 ): Ending {
+  const isCrash = error.code === 'run-crashed';
+  const usualMs = longestBackoffMs(context.registry, context.now());
+  const isFirst = context.status.errorCode !== error.code;
+  const longestMs = isCrash ? longestWaitAfterDeathsMs(usualMs, { isFirst }) : usualMs;
   const consecutiveFailures = context.status.consecutiveFailures + 1;
   const delayMs = backoffMs({
     consecutiveFailures,
@@ -151,7 +166,8 @@ export function failed(
     outcome: 'failed',
     details: { ...(reason === undefined ? {} : { reason }), error: { code, message, nextTryAt } },
     changes: {
-      startsWithoutFinish: 0,
+      // After a crash the next try is the only one: one more death, and it waits again, longer.
+      startsWithoutFinish: isCrash ? POISON_AFTER_STARTS - 1 : 0,
       reason,
       consecutiveFailures,
       nextDueAt: nextTryAt,
@@ -161,43 +177,21 @@ export function failed(
   };
 }
 
-/** Runs in a row that never finished before a registry is taken to kill its process. */
-export const POISON_AFTER_STARTS = 3;
-
-/** The registry has died so often that it is not tried. @see poisoned */
-export function isPoisoned({ status }: RunContext): boolean {
+/** Whether the registry has died so often that it is taken for poison and is not tried. */
+export function isPoison({ status }: RunContext): boolean {
   return status.startsWithoutFinish > POISON_AFTER_STARTS;
 }
 
-/**
- * One more death, and the registry is taken to kill its process. What was under way beside it has died as
- * often, and looks the same.
- */
-export function isSuspect({ status }: RunContext): boolean {
-  return status.startsWithoutFinish === POISON_AFTER_STARTS;
-}
-
-/**
- * The registry has ended its process three times in a row. It is not tried now, and the next try is the
- * only one that it gets: one more death, and it waits again, longer.
- */
-export function poisoned(context: RunContext, options: FailureOptions): Ending {
-  const error = new SynclineError(
+/** What a run of a poison registry fails with. */
+export function poisonError(): SynclineError {
+  return new SynclineError(
     'run-crashed',
     `the last ${POISON_AFTER_STARTS} runs ended with the death of their process`,
   );
-  const longestMs = longestWaitAfterDeathsMs(longestBackoffMs(context.registry, context.now()), {
-    isFirst: context.status.errorCode !== error.code,
-  });
-  const ending = failed(context, error, { ...options, longestMs });
-  return {
-    ...ending,
-    changes: { ...ending.changes, startsWithoutFinish: POISON_AFTER_STARTS - 1 },
-  };
 }
 
 /** What `startsWithoutFinish` was before the run that the status counts already. */
-export function startsBefore(status: SyncStatus): number {
+function startsBefore(status: SyncStatus): number {
   return Math.max(0, status.startsWithoutFinish - 1);
 }
 
