@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/contract';
+import { isConfigFault, SynclineError } from '@syncline/contract';
 import { ConfigError, withoutCredentials } from '@syncline/runtime';
 import { paint } from './format/style.ts';
 import { plain } from './format/text.ts';
@@ -39,14 +39,14 @@ export class Interrupted extends Error {
  */
 export function exitStatusOf(error: unknown): number {
   if (error instanceof Interrupted) return SIGNAL_STATUS[error.signal];
-  return isConfigError(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
+  return isConfigFault(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
 }
 
 /** Says on standard error what went wrong, in one line; of a config, in one line a problem. */
 export function reportError(error: unknown): void {
   const message = describeError(error);
   // The problems of a config begin with their place, so that editors and terminals can go there.
-  const isPlain = isConfigError(error) || error instanceof Interrupted;
+  const isPlain = isConfigFault(error) || error instanceof Interrupted;
   note(isPlain ? message : `${paint('red', 'error:', process.stderr)} ${message}`);
 }
 
@@ -75,16 +75,9 @@ function jsonOf(error: unknown): object {
 
 /** An error for people to read, without a stack, without credentials, and without power over the terminal. */
 export function describeError(error: unknown): string {
-  if (isConfigError(error)) return error.message.split('\n').map(plain).join('\n');
+  if (isConfigFault(error)) return error.message.split('\n').map(plain).join('\n');
   const text = String(withoutCredentials(messageOf(error).trim())).replace(/\s*\n\s*/g, ' ');
   return plain(text);
-}
-
-function isConfigError(error: unknown): error is SynclineError {
-  return (
-    error instanceof SynclineError &&
-    (error.code === 'config-invalid' || error.code === 'config-unreadable')
-  );
 }
 
 function messageOf(error: unknown): string {
