@@ -1,12 +1,13 @@
 /**
  * Writes the generated parts of the documentation: `docs/config.schema.json`, and the sections of
- * `docs/configuration.md` between `<!-- generated:… -->` markers. With `--check`, writes nothing; if a file is
+ * `docs/configuration.md` and `docs/errors.md` between `<!-- generated:… -->` markers. With `--check`, writes nothing; if a file is
  * stale, names it and exits with 1.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { ERRORS } from '../packages/contract/src/index.ts';
 import {
   alternativesOf,
   configJsonSchema,
@@ -21,6 +22,7 @@ import {
 const root = fileURLToPath(new URL('..', import.meta.url));
 const schemaFile = `${root}docs/config.schema.json`;
 const pageFile = `${root}docs/configuration.md`;
+const errorsFile = `${root}docs/errors.md`;
 
 const OPTION_HEAD = ['Option', 'Type', 'Default', 'What it does'];
 
@@ -34,6 +36,7 @@ const wanted = new Map([
       environment: environmentReference(),
     }),
   ],
+  [errorsFile, await withSections(errorsFile, { errors: errorsReference() })],
 ]);
 for (const [file, text] of wanted) {
   if (text === (await readFile(file, 'utf8').catch(() => ''))) continue;
@@ -156,6 +159,17 @@ function environmentReference(): string {
     description,
   ]);
   return table(['Variable', 'Default', 'What it does'], rows);
+}
+
+function errorsReference(): string {
+  const rows = Object.entries(ERRORS).map(([code, { status, retry, fault, advice }]) => [
+    `\`${code}\``,
+    String(status),
+    retry ? 'yes' : 'no',
+    fault,
+    advice,
+  ]);
+  return table(['Code', 'HTTP status', 'Retry may help', 'At fault', 'What to do'], rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

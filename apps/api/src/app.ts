@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/contract';
+import { ERRORS, SynclineError } from '@syncline/contract';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -17,7 +17,6 @@ import {
   securityHeaders,
 } from './http/middleware.ts';
 import type { Answer, Route } from './http/route.ts';
-import { defaultRetryAfterMs } from './http/status.ts';
 import { ROUTES } from './routes.ts';
 
 /** The api as an Express app. It does not listen. */
@@ -92,12 +91,12 @@ function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);
-    const retryAfterMs = error.retryAfterMs ?? defaultRetryAfterMs(error.code);
+    const { fault, ...policy } = ERRORS[error.code];
+    const retryAfterMs = error.retryAfterMs ?? policy.retryAfterMs;
     if (retryAfterMs !== undefined) {
       response.setHeader('retry-after', Math.ceil(retryAfterMs / 1_000));
     }
-    // Nothing to serve yet is nobody's fault.
-    if (body.status >= 500 && error.code !== 'catalog-not-ready') {
+    if (body.status >= 500 && fault !== 'none') {
       logger.error({ err: error, method: request.method, path: request.path }, 'request failed');
     }
     if (error.code === 'unauthorized') response.set('www-authenticate', 'Bearer');

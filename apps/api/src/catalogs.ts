@@ -10,9 +10,6 @@ import type { OpenSnapshot } from '@syncline/snapshot';
 import type { ApiDependencies } from './dependencies.ts';
 import { findCatalog, toViews, viewRegistries } from './registries.ts';
 
-/** A first sync takes seconds, unless it fails; then its status says why. */
-const NOT_READY_RETRY_MS = 5_000;
-
 /** A catalog as `/v1/catalogs` shows it. */
 export interface CatalogView {
   readonly name: string;
@@ -142,5 +139,5 @@ function byName(views: readonly RegistryView[]): ReadonlyMap<string, RegistryVie
 function notReady(catalog: string, view: RegistryView | undefined): SynclineError {
   const why = view?.status.message ?? 'it was never synced';
   const message = `the catalog ${catalog} has nothing to serve yet: ${why}`;
-  return new SynclineError('catalog-not-ready', message, { retryAfterMs: NOT_READY_RETRY_MS });
+  return new SynclineError('catalog-not-ready', message);
 }

@@ -1,5 +1,5 @@
 import type { SynclineClient } from '@syncline/client';
-import type { Logger, Run } from '@syncline/contract';
+import type { Logger } from '@syncline/contract';
 import type { PreviewRequester, RegistryReader, RunLog } from '@syncline/redis';
 import type { SnapshotReader } from '@syncline/snapshot';
 import type { ConfigSource, Operations } from '@syncline/sync';
@@ -15,10 +15,8 @@ export interface ApiDependencies {
   readonly remembered: RememberedRegistries;
   readonly snapshots: SnapshotReader;
   readonly runs: RunLog;
-  /** The run that answered a request; `undefined` where none has, or the log has forgotten it. */
-  readonly findAnswer: (registry: string, request: number) => Promise<Run | undefined>;
   readonly operations: Operations;
-  readonly requester: Pick<SynclineClient, 'requestSync' | 'waitForRun'>;
+  readonly requester: Pick<SynclineClient, 'getRequest' | 'requestSync' | 'waitForRun'>;
   readonly previewer: Pick<PreviewRequester, 'request'>;
   readonly metrics: ApiMetrics;
   readonly logger: Logger;

@@ -1,7 +1,6 @@
-import { type Clock, systemClock } from '@syncline/contract';
+import { type Clock, isStoreUnavailable, systemClock } from '@syncline/contract';
 import type { RegistryReader, StoredRegistries } from '@syncline/redis';
 import { LastKnown } from '@syncline/snapshot';
-import { isStoreUnavailable } from './http/store-errors.ts';
 
 /** What Redis knows of registries, or knew when it last answered. */
 export interface RememberedRegistries {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { createSynclineClient, findAnswer } from '@syncline/client';
+import { createSynclineClient } from '@syncline/client';
+import { isStoreUnavailable } from '@syncline/contract';
 import { connectRedis, createPreviewRequester, openStore, type Store } from '@syncline/redis';
 import {
   type ProcessContext,
@@ -14,7 +15,6 @@ import { readAdminToken } from './admin-token.ts';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
 import { type ControlPolicy, createControlPolicy } from './control-policy.ts';
-import { isStoreUnavailable } from './http/store-errors.ts';
 import { rememberRegistries } from './remembered-registries.ts';
 import { listen } from './server.ts';
 
@@ -66,7 +66,6 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     remembered: rememberRegistries(reader),
     snapshots: createSnapshotReader({ store: snapshots, isAway: isStoreUnavailable }),
     runs,
-    findAnswer: (registry, request) => findAnswer({ redis, keys }, { registry, request }),
     operations: store.operations({ writes: patientWrites }),
     requester,
     previewer,

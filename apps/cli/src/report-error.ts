@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/contract';
+import { isConfigFault, SynclineError } from '@syncline/contract';
 import { ConfigError, withoutCredentials } from '@syncline/runtime';
 import { EXIT_STATUS, Interrupted, SIGNAL_STATUS } from './errors.ts';
 import { paint } from './format/style.ts';
@@ -8,14 +8,14 @@ import { note, toJson } from './output.ts';
 /** Returns 2 if the environment or the config is wrong, 130 or 143 if a signal ended the command, else 1. */
 export function exitStatusOf(error: unknown): number {
   if (error instanceof Interrupted) return SIGNAL_STATUS[error.signal];
-  return isConfigError(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
+  return isConfigFault(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
 }
 
 /** Prints an error on standard error in one line; an invalid config has one line per problem. */
 export function reportError(error: unknown): void {
   const message = describeError(error);
   // The problems of a config begin with their place, so that editors and terminals can go there.
-  const isPlain = isConfigError(error) || error instanceof Interrupted;
+  const isPlain = isConfigFault(error) || error instanceof Interrupted;
   note(isPlain ? message : `${paint('red', 'error:', process.stderr)} ${message}`);
 }
 
@@ -44,16 +44,9 @@ function jsonOf(error: unknown): object {
 
 /** Describes an error for people: without a stack, credentials, or characters that control the terminal. */
 export function describeError(error: unknown): string {
-  if (isConfigError(error)) return error.message.split('\n').map(plain).join('\n');
+  if (isConfigFault(error)) return error.message.split('\n').map(plain).join('\n');
   const text = String(withoutCredentials(messageOf(error).trim())).replace(/\s*\n\s*/g, ' ');
   return plain(text);
-}
-
-function isConfigError(error: unknown): error is SynclineError {
-  return (
-    error instanceof SynclineError &&
-    (error.code === 'config-invalid' || error.code === 'config-unreadable')
-  );
 }
 
 function messageOf(error: unknown): string {

@@ -1,8 +1,9 @@
 import {
   configSchema,
   controlSchema,
-  JOB_NAME,
+  countRequest,
   type JobPayloadInput,
+  keysOfWrongValue,
   parseHash,
   parseRedisUrl,
   QUEUE_NAME,
@@ -10,6 +11,7 @@ import {
   type Run,
   readStatus,
   redisKeys,
+  requestJob,
   SynclineError,
   type SyncStatus,
   sentinelOptions,
@@ -18,8 +20,7 @@ import {
 } from '@syncline/contract';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { findAnswer } from './find-answer.ts';
-import { toStoreError } from './store-error.ts';
+import { findRun } from './find-run.ts';
 
 export interface SynclineClientOptions {
   /**
@@ -35,8 +36,8 @@ export interface SynclineClientOptions {
 /** What other services need of Syncline: to have a registry synced, to wait for it, to see how it is. */
 export interface SynclineClient {
   /**
-   * Asks for a run of `registry` that starts after this call. The wish is counted in Redis before the
-   * call returns: it is fulfilled whatever becomes of the job in the queue.
+   * Asks for a run of `registry` that starts after this call. The request is counted in Redis before the
+   * call returns: it is handled whatever becomes of the job in the queue.
    *
    * @param options.force fetch even where nothing seems to have changed
    * @returns the request's number, and whether it waits for a run that is under way (`joined`)
@@ -46,6 +47,15 @@ export interface SynclineClient {
     registry: string,
     options?: { force?: boolean },
   ): Promise<{ request: number; state: 'queued' | 'joined' }>;
+  /**
+   * What became of a request. `run` is absent if the log has lost it.
+   *
+   * @throws SynclineError `unknown-request` if none of that number was made
+   */
+  getRequest(
+    registry: string,
+    request: number,
+  ): Promise<{ state: 'open' | 'answered'; run?: Run | undefined }>;
   /**
    * The run that answers a request.
    *
@@ -89,30 +99,32 @@ export function createSynclineClient({
   return {
     async requestSync(registry, { force = false } = {}) {
       await requireActive(registry);
-      const [request, status] = await guard(() => countRequest(registry, { force }));
-      // Only a hint, so that a worker looks at once; without it the sweep finds the request.
-      await guard(() =>
-        queue.add(
-          JOB_NAME,
-          { v: 1, registry, trigger: 'manual', force, request },
-          {
-            jobId: `request-${registry}-${request}`,
-            attempts: 1,
-            removeOnComplete: true,
-            removeOnFail: true,
-          },
-        ),
-      );
+      const [request, status] = await guard(async () => [
+        await countRequest({ redis, keys }, { registry, force }),
+        await readRegistryStatus(registry),
+      ]);
+      // Only a wake-up, so that a worker looks at once. Without it the sweep finds the request.
+      const { name, data, opts } = requestJob({ registry, request, force });
+      await guard(() => queue.add(name, data, opts));
       return { request, state: status.phase === 'Syncing' ? 'joined' : 'queued' };
+    },
+
+    async getRequest(registry, request) {
+      const { requested, handled } = await readCounts(registry);
+      if (request > requested) {
+        throw new SynclineError('unknown-request', `${registry} has had no request ${request}`);
+      }
+      if (request > handled) return { state: 'open' };
+      const run = await guard(() => findRun({ redis, keys }, { registry, request }));
+      return { state: 'answered', run };
     },
 
     async waitForRun(registry, request, { timeoutMs, signal }) {
       const untilMs = Date.now() + timeoutMs;
       for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
         signal?.throwIfAborted();
-        const handled = await guard(() => redis.hget(keys.control(registry), 'handled'));
-        if (Number(handled ?? 0) >= request)
-          return findAnswer({ redis, keys }, { registry, request });
+        const { handled } = await readCounts(registry);
+        if (handled >= request) return guard(() => findRun({ redis, keys }, { registry, request }));
         const leftMs = untilMs - Date.now();
         if (leftMs <= 0) return undefined;
         await pause(Math.min(pollMs, leftMs), signal);
@@ -130,17 +142,10 @@ export function createSynclineClient({
     },
   };
 
-  async function countRequest(
-    registry: string,
-    { force }: { force: boolean },
-  ): Promise<[number, SyncStatus]> {
-    const change = redis.multi();
-    if (force) change.hset(keys.control(registry), 'force', '1');
-    change.hincrby(keys.control(registry), 'requested', 1);
-    const replies = await change.exec();
-    const [error, count] = replies?.at(-1) ?? [new Error('Redis gave no answer'), 0];
-    if (error !== null) throw error;
-    return [Number(count), await readRegistryStatus(registry)];
+  async function readCounts(registry: string): Promise<{ requested: number; handled: number }> {
+    const reply = await guard(() => redis.hmget(keys.control(registry), 'requested', 'handled'));
+    const [requested, handled] = reply.map(Number);
+    return { requested: requested || 0, handled: handled || 0 };
   }
 
   async function readRegistryStatus(registry: string): Promise<SyncStatus> {
@@ -203,6 +208,21 @@ async function guard<Result>(work: () => Promise<Result>): Promise<Result> {
   } catch (error) {
     throw toStoreError(error);
   }
+}
+
+/** Says what it means that Redis does not do its part. Errors of Syncline pass. */
+function toStoreError(cause: unknown): SynclineError {
+  if (cause instanceof SynclineError) return cause;
+  const keys = keysOfWrongValue(cause);
+  if (keys !== undefined) {
+    return new SynclineError('store-corrupt', `the key ${keys[0]} holds what is not ours`, {
+      expected: 'what Syncline has written there',
+      cause,
+    });
+  }
+  const detail = cause instanceof Error ? cause.message : String(cause);
+  const message = `Redis does not do its part: ${detail}`;
+  return new SynclineError('store-unavailable', message, { cause });
 }
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

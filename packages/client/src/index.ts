@@ -1,2 +1,2 @@
 export { createSynclineClient, type SynclineClient, type SynclineClientOptions } from './client.ts';
-export { findAnswer } from './find-answer.ts';
+export { type AllRequested, type Requested, requestAll } from './request-all.ts';

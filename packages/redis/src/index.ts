@@ -2,6 +2,7 @@ export type { Operations } from '@syncline/sync';
 export type { Redis } from 'ioredis';
 export { connectRedis, openRedis } from './connection/connection.ts';
 export { readServerInfo, type ServerInfo } from './connection/server-info.ts';
+export { type Pulse, stateOfNextTick } from './queue/bullmq-internals.ts';
 export {
   createPreviewRequester,
   type PreviewHandler,
@@ -12,10 +13,9 @@ export { startPreviewWorker } from './queue/preview-worker.ts';
 export { addHint, createSyncQueue, STARTS_PER_SECOND, type SyncQueue } from './queue/queue.ts';
 export { type QueueHealth, readQueueHealth } from './queue/queue-health.ts';
 export { createBullTickSource } from './queue/tick-source.ts';
-export type { Pulse } from './queue/turning-worker.ts';
 export { hintOverdue } from './recovery/overdue.ts';
 export { sweep } from './recovery/sweep.ts';
-export { ScheduleReconciler, stateOfNextTick, wantedSchedule } from './schedules/schedules.ts';
+export { ScheduleReconciler, wantedSchedule } from './schedules/schedules.ts';
 export {
   type ConfigDocument,
   type ConfigFollower,

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { setImmediate as letOthersRun } from 'node:timers/promises';
-import type { Filter } from '@syncline/contract';
+import { canonicalJson, digestOf, type Filter } from '@syncline/contract';
 import { compileFilter, type RowKey, type ServedRow, sortKey } from '@syncline/rows';
 import type { OpenSnapshot } from '@syncline/snapshot';
 
@@ -130,18 +129,4 @@ function differingFields(bodies: readonly ServedRow['server'][]): string[] {
   const differs = (field: string) =>
     new Set(bodies.map((body) => canonicalJson(Reflect.get(body, field)))).size > 1;
   return [...fields].filter(differs).sort();
-}
-
-function digestOf(body: unknown): string {
-  return createHash('sha256').update(canonicalJson(body)).digest('hex');
-}
-
-/** The same text for the same content, whatever the order of members. */
-function canonicalJson(value: unknown): string {
-  const text = JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1)))
-      : inner,
-  );
-  return text ?? 'undefined';
 }

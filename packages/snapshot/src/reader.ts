@@ -1,4 +1,4 @@
-import { SynclineError, systemClock } from '@syncline/contract';
+import { batchesOf, SynclineError, systemClock } from '@syncline/contract';
 import {
   type JsonObject,
   nameSortKey,
@@ -179,8 +179,7 @@ export async function areIntact(
   store: Pick<SnapshotStore, 'readChunks'>,
   { registry, digests }: { registry: string; digests: readonly string[] },
 ): Promise<boolean> {
-  for (let start = 0; start < digests.length; start += VERIFY_BATCH_SIZE) {
-    const batch = digests.slice(start, start + VERIFY_BATCH_SIZE);
+  for (const batch of batchesOf(digests, VERIFY_BATCH_SIZE)) {
     const found = await store.readChunks(registry, batch);
     const isIntact = (digest: string, index: number) => {
       const bytes = found[index];

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { JOB_NAME, type JobPayloadInput } from '@syncline/contract';
+import { batchesOf, JOB_NAME, type JobPayloadInput } from '@syncline/contract';
 import type { Queue } from 'bullmq';
 
 const BATCH = 500;
@@ -10,9 +10,9 @@ export async function buildBareSchedulers(
   names: readonly string[],
   everyMs: number,
 ): Promise<void> {
-  for (let start = 0; start < names.length; start += BATCH) {
+  for (const batch of batchesOf(names, BATCH)) {
     await Promise.all(
-      names.slice(start, start + BATCH).map((name) =>
+      batch.map((name) =>
         queue.upsertJobScheduler(
           name,
           { every: everyMs, offset: 1 + (hash(name) % (everyMs - 1)) },

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { QUEUE_NAME, redisKeys } from '@syncline/contract';
+import { batchesOf, QUEUE_NAME, redisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 import { readMetrics } from '../../support/ops.ts';
 import { keysOf } from '../../support/redis.ts';
@@ -108,10 +108,8 @@ const KEYS_FLOOR = 100;
 
 async function bytesOf(redis: Redis, keys: readonly string[]): Promise<number> {
   let sum = 0;
-  for (let start = 0; start < keys.length; start += BATCH) {
-    const sizes = await Promise.all(
-      keys.slice(start, start + BATCH).map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)),
-    );
+  for (const batch of batchesOf(keys, BATCH)) {
+    const sizes = await Promise.all(batch.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)));
     // One may have expired since it was found.
     for (const size of sizes) sum += size ?? 0;
   }

@@ -1,7 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { SynclineError, toSynclineError } from '@syncline/contract';
-import { httpStatus } from './status.ts';
-import { isStoreUnavailable } from './store-errors.ts';
+import { ERRORS, isStoreUnavailable, SynclineError, toSynclineError } from '@syncline/contract';
 
 /**
  * The body of every error. `error` is what the MCP Registry API's document asks for, the rest what the
@@ -17,7 +15,7 @@ export interface ErrorBody {
 
 /** The body that tells of an error. What went wrong inside of us stays there: it is in the log. */
 export function errorBody(error: SynclineError): ErrorBody {
-  const status = httpStatus(error.code);
+  const { status } = ERRORS[error.code];
   const title = STATUS_CODES[status] ?? 'Error';
   const detail = error.code === 'internal' ? 'something went wrong on our side' : error.message;
   return { error: detail, title, status, detail, code: error.code };

@@ -144,7 +144,6 @@ export class MemoryWorld {
       remembered: rememberRegistries(registries),
       snapshots: { open: async (registry) => openRows(this.state(registry).rows) },
       runs: this.#runLog(),
-      findAnswer: async (registry, request) => this.#answerOf(registry, request),
       operations: this.#operations(),
       requester: this.#requester(),
       previewer: {
@@ -227,6 +226,12 @@ export class MemoryWorld {
         const requested = state.control.requested + 1;
         state.control = { ...state.control, requested, force: state.control.force || force };
         return { request: requested, state: joined ? 'joined' : 'queued' };
+      },
+      getRequest: async (registry, request) => {
+        const { requested, handled } = this.state(registry).control;
+        if (request > requested) throw new SynclineError('unknown-request', 'no such request');
+        if (request > handled) return { state: 'open' };
+        return { state: 'answered', run: this.#answerOf(registry, request) };
       },
       waitForRun: async (registry, request, { timeoutMs, signal }) => {
         const ended = AbortSignal.any([AbortSignal.timeout(timeoutMs), signal ?? this.stop.signal]);

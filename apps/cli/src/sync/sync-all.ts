@@ -1,4 +1,5 @@
-import { type RegistryConfig, type Run, SynclineError } from '@syncline/contract';
+import { type AllRequested, type Requested, requestAll } from '@syncline/client';
+import type { RegistryConfig, Run } from '@syncline/contract';
 import { EndedWith, EXIT_STATUS } from '../errors.ts';
 import { formatSyncs } from '../format/sync-table.ts';
 import { counted } from '../format/text.ts';
@@ -8,18 +9,6 @@ import type { SyncOptions } from './options.ts';
 import type { SyncDependencies } from './sync-one.ts';
 import { showingProgress, stepOfAll } from './waiting.ts';
 
-interface Requested {
-  readonly registry: string;
-  readonly request: number;
-  readonly state: 'queued' | 'joined';
-}
-
-/** As `POST /v1/sync` answers. */
-interface AllRequested {
-  readonly requests: readonly Requested[];
-  readonly suspended: readonly string[];
-}
-
 /** A request and the run that handled it; without one, no run has handled it in time. */
 export interface Answered {
   readonly registry: string;
@@ -27,16 +16,14 @@ export interface Answered {
   readonly run: Run | undefined;
 }
 
-/** How many registries are requested at once. */
-const BATCH_SIZE = 100;
-
 /** Requests a sync of every registry that is not paused, and waits for all runs if the options say so. */
 export async function syncAll(
   dependencies: SyncDependencies,
   registries: readonly RegistryConfig[],
   options: SyncOptions,
 ): Promise<void> {
-  const all = await requestAll(dependencies, registries, { force: options.force === true });
+  const names = registries.map(({ name }) => name);
+  const all = await requestAll(dependencies.client, names, { force: options.force === true });
   if (options.wait === true) {
     const answers = await waitForAll(dependencies, { all, registries, options });
     return reportAnswers(answers, { suspended: all.suspended, options });
@@ -45,28 +32,6 @@ export async function syncAll(
   print(
     `${counted(all.requests.length, 'registry', 'registries')} asked for${left(all.suspended)}`,
   );
-}
-
-async function requestAll(
-  { client }: SyncDependencies,
-  registries: readonly RegistryConfig[],
-  options: { readonly force: boolean },
-): Promise<AllRequested> {
-  const requests: Requested[] = [];
-  const suspended: string[] = [];
-  const ask = async ({ name: registry }: RegistryConfig) => {
-    try {
-      requests.push({ registry, ...(await client.requestSync(registry, options)) });
-    } catch (error) {
-      const isSuspended = error instanceof SynclineError && error.code === 'registry-suspended';
-      if (!isSuspended) throw error;
-      suspended.push(registry);
-    }
-  };
-  for (let start = 0; start < registries.length; start += BATCH_SIZE) {
-    await Promise.all(registries.slice(start, start + BATCH_SIZE).map(ask));
-  }
-  return { requests, suspended };
 }
 
 async function waitForAll(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SynclineError } from '../errors.ts';
+import { SynclineError } from '../errors/syncline-error.ts';
 
 /** What a URL of Redis names: one server, or sentinels. */
 export type RedisTarget = ServerTarget | SentinelTarget;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { registryNameSchema } from '../config/names.ts';
 import { registryConfigSchema } from '../config/registry.ts';
-import { errorCodeSchema } from '../errors.ts';
+import { errorCodeSchema } from '../errors/error-table.ts';
 import { diffSchema, quarantinedRowSchema } from '../state/run.ts';
 import { PREVIEW_SAMPLE_LIMIT } from './limits.ts';
 

@@ -27,14 +27,10 @@ export const reasonSchema = z.enum([
   'config-changed',
   'reconcile-due',
   // not to sync
-  'sync-already-in-progress',
   'manual-sync-no-data-changes',
-  'error-checking-sync-need',
   'up-to-date-with-policy',
-  'up-to-date-no-policy',
   'suspended',
   'backing-off',
-  'over-budget',
   /** A registry of the catalog has never been synced: whose names are whose is not known yet. */
   'members-not-ready',
 ]);

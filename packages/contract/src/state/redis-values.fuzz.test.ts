@@ -1,7 +1,7 @@
 /** What anyone may write into Redis: payloads of jobs, and the fields of hashes. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { errorCodeSchema } from '../errors.ts';
+import { errorCodeSchema } from '../errors/error-table.ts';
 import { jobPayloadSchema } from '../queue/job.ts';
 import { controlSchema } from './control.ts';
 import { parseHash } from './parse-hash.ts';

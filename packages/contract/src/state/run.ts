@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorCodeSchema } from '../errors.ts';
+import { errorCodeSchema } from '../errors/error-table.ts';
 import { outcomeSchema, reasonSchema, triggerSchema } from './reasons.ts';
 
 /** How many rows of each kind of change a run names; the counts are always exact. */
@@ -58,6 +58,15 @@ export const runSchema = z.object({
     .optional(),
 });
 export type Run = z.infer<typeof runSchema>;
+
+/** The run of an entry in the run log; `undefined` for what is no run, or one of a version that this build does not know. */
+export function parseRunEntry(fields: readonly string[]): Run | undefined {
+  try {
+    return runSchema.parse(JSON.parse(fields[fields.indexOf('run') + 1] ?? ''));
+  } catch {
+    return undefined;
+  }
+}
 
 /** The id of a run. */
 export function runId(registry: string, term: string): string {

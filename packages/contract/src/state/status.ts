@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { errorCodeSchema } from '../errors.ts';
+import { errorCodeSchema } from '../errors/error-table.ts';
 import { reasonSchema } from './reasons.ts';
 
 export const phaseSchema = z.enum(['Pending', 'Syncing', 'Complete', 'Failed']);

@@ -1,5 +1,6 @@
 import type { RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
+import { listScheduledJobs } from './bullmq-internals.ts';
 import type { SyncQueue } from './queue.ts';
 
 /** What can be seen in Redis of those who keep the schedules and do the work. */
@@ -26,24 +27,20 @@ export async function readQueueHealth({
   keys: RedisKeys;
   queue: SyncQueue;
 }): Promise<QueueHealth> {
-  const [workers, sweeper, scheduler, flat, counts, next] = await Promise.all([
+  const [workers, sweeper, scheduler, scheduled, counts, next] = await Promise.all([
     queue.getWorkersCount().catch(() => undefined),
     redis.get(keys.sweepTurn),
     redis.get(keys.scheduler),
-    redis.zrange(queue.toKey('repeat'), '0', '-1', 'WITHSCORES'),
+    listScheduledJobs({ redis, queue }),
     queue.getJobCounts('waiting', 'prioritized'),
     queue.getJobs(['waiting', 'prioritized'], 0, 0, true),
   ]);
-  const schedules = new Map<string, number>();
-  for (let index = 0; index < flat.length; index += 2) {
-    schedules.set(flat[index] ?? '', Number(flat[index + 1]));
-  }
   const dueAtMs = next.filter((job) => job !== undefined).map((job) => job.timestamp + job.delay);
   return {
     workers,
     sweeper: sweeper ?? undefined,
     scheduler: scheduler ?? undefined,
-    schedules,
+    schedules: new Map(scheduled.map(({ registry, nextAtMs }) => [registry, nextAtMs])),
     waiting: Object.values(counts).reduce((sum, count) => sum + count, 0),
     oldestDueAtMs: dueAtMs.length === 0 ? undefined : Math.min(...dueAtMs),
   };

@@ -1,9 +1,11 @@
 import {
+  type CountedRequest,
+  countRequest,
   JOB_NAME,
   type JobPayloadInput,
   QUEUE_NAME,
   type RedisKeys,
-  type Trigger,
+  requestJob,
 } from '@syncline/contract';
 import { type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -44,13 +46,7 @@ export function openQueue<Payload>(
 /** A job beside the schedule. */
 export type Hint =
   /** Request `request` is open. */
-  | {
-      readonly kind: 'request';
-      readonly registry: string;
-      readonly request: number;
-      /** Default: `manual`. */
-      readonly trigger?: Trigger;
-    }
+  | ({ readonly kind: 'request' } & CountedRequest)
   /** The run of `term` has ended without a word. */
   | { readonly kind: 'interrupted'; readonly registry: string; readonly term: string }
   /** The run of `term` has failed; the next try is due in `delayMs`. */
@@ -82,7 +78,7 @@ export async function requestFollowers(
   followers: readonly string[],
 ): Promise<void> {
   for (const registry of followers) {
-    const request = await redis.hincrby(keys.control(registry), 'requested', 1);
+    const request = await countRequest({ redis, keys }, { registry });
     await addHint(queue, { kind: 'request', registry, request, trigger: 'change' });
   }
 }
@@ -109,11 +105,8 @@ export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
   };
   switch (hint.kind) {
     case 'request': {
-      const { request, trigger = 'manual' } = hint;
-      const payload = { v: 1, registry, trigger, request } as const;
-      // Without its failed self in the way: the sweep may have to add it again.
-      const jobId = `request-${registry}-${request}`;
-      await queue.add(JOB_NAME, payload, { ...options, jobId, removeOnFail: true });
+      const { name, data, opts } = requestJob(hint);
+      await queue.add(name, data, opts);
       return;
     }
     case 'interrupted': {

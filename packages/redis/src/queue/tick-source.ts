@@ -10,8 +10,8 @@ import type { LeasePurpose, Ran, Tick, TickHandler, TickSource } from '@syncline
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
 import { addHint, isOverdueHint, requestFollowers, type SyncQueue } from './queue.ts';
-import { type Pulse, TurningWorker } from './turning-worker.ts';
 
 /**
  * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
@@ -213,11 +213,10 @@ async function addFollowUps(
 
 function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
   const purpose = purposeOf({ trigger, force, request });
-  // `repeat:<scheduler>:<due ms>`: BullMQ names a scheduled job after its time.
-  const due = /^repeat:.+:(\d+)$/.exec(job.id ?? '')?.[1];
-  const recurs = due !== undefined || isOverdueHint(job.id ?? '');
-  const dueAtMs = due === undefined ? {} : { dueAtMs: Number(due) };
-  return { registry, trigger, force, purpose, recurs, ...dueAtMs };
+  const dueAtMs = dueAtMsOf(job.id);
+  const recurs = dueAtMs !== undefined || isOverdueHint(job.id ?? '');
+  const due = dueAtMs === undefined ? {} : { dueAtMs };
+  return { registry, trigger, force, purpose, recurs, ...due };
 }
 
 function purposeOf({

@@ -1,10 +1,10 @@
-import type { RedisKeys, RegistryConfig } from '@syncline/contract';
+import { batchesOf, type RedisKeys, type RegistryConfig } from '@syncline/contract';
 import { lastFiringMs } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
+import { stateOfNextTick } from '../queue/bullmq-internals.ts';
 import { addHint, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
-import { stateOfNextTick } from '../schedules/schedules.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
 
 /** A tick comes much sooner after its time; and there is time left of the minute that a run may be late. */
@@ -44,8 +44,9 @@ export async function hintOverdue(options: OverdueOptions): Promise<number> {
   const registries = [...wanted.slice(first), ...wanted.slice(0, first)];
   let left = Math.ceil((STARTS_PER_SECOND * everyMs) / 1_000);
   let hints = 0;
-  for (let start = 0; start < registries.length && left > 0; start += BATCH_SIZE) {
-    const found = await findOverdue(options, registries.slice(start, start + BATCH_SIZE), nowMs);
+  for (const batch of batchesOf(registries, BATCH_SIZE)) {
+    if (left === 0) break;
+    const found = await findOverdue(options, batch, nowMs);
     for (const { name } of found.slice(0, left)) {
       left -= 1;
       if (IN_LINE.has(await stateOfNextTick({ redis, queue }, name))) continue;

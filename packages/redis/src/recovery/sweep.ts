@@ -1,4 +1,4 @@
-import type { RedisKeys } from '@syncline/contract';
+import { batchesOf, type RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
@@ -37,8 +37,8 @@ export async function sweep(options: SweepOptions): Promise<number | undefined> 
     return undefined;
   }
   let hints = 0;
-  for (let start = 0; start < registries.length; start += BATCH_SIZE) {
-    hints += await sweepBatch(options, registries.slice(start, start + BATCH_SIZE));
+  for (const batch of batchesOf(registries, BATCH_SIZE)) {
+    hints += await sweepBatch(options, batch);
   }
   return hints;
 }

@@ -1,9 +1,17 @@
-import { JOB_NAME, type RegistryConfig } from '@syncline/contract';
+import { batchesOf, JOB_NAME, type RegistryConfig } from '@syncline/contract';
 import { fnv1a } from '@syncline/snapshot';
 import { type CronSchedule, nextFiringMs } from '@syncline/sync';
 import type { RepeatOptions } from 'bullmq';
-import type { Redis } from 'ioredis';
-import { type SyncQueue, TICK_PRIORITY } from '../queue/queue.ts';
+import {
+  listScheduledJobs,
+  type QueueAccess,
+  readSchedule,
+  removeOrphan,
+  type ScheduledJob,
+  type StoredRepeat,
+  stateOfScheduledJob,
+} from '../queue/bullmq-internals.ts';
+import { TICK_PRIORITY } from '../queue/queue.ts';
 
 /** When a registry is to be ticked: each interval, or whenever a cron pattern fires. */
 export type WantedSchedule = { readonly registry: string } & (
@@ -19,15 +27,11 @@ export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): 
     : { registry, ...schedule };
 }
 
-/** What tells one schedule from another, in BullMQ's words. */
-const REPEAT_FIELDS = ['every', 'offset', 'pattern', 'tz'] as const;
-
 /** A Job Scheduler as Redis has it. */
 interface StoredSchedule {
   readonly nextAtMs: number;
-  /** The values of {@link REPEAT_FIELDS}, `null` where there is none. */
-  readonly repeat: readonly (string | null)[];
-  /** Whether the job that is to fire next is there; without it the schedule is dead. */
+  readonly repeat: StoredRepeat;
+  /** Whether the job that fires next is there. Without it the schedule is dead. */
   readonly hasNextJob: boolean;
 }
 
@@ -67,13 +71,12 @@ function repeatOf(wanted: WantedSchedule): RepeatOptions {
 }
 
 function isSame(wanted: WantedSchedule, { repeat }: StoredSchedule): boolean {
-  const [every, offset, pattern, tz] = repeat.map((value) => value ?? '');
   // BullMQ gives a pattern an offset of its own, which means nothing.
   if ('pattern' in wanted) {
-    return every === '' && pattern === wanted.pattern && tz === wanted.timezone;
+    return !repeat.every && repeat.pattern === wanted.pattern && repeat.tz === wanted.timezone;
   }
-  const isSamePhase = offset === String(scheduleOffsetMs(wanted));
-  return pattern === '' && every === String(wanted.intervalMs) && isSamePhase;
+  const isSamePhase = repeat.offset === String(scheduleOffsetMs(wanted));
+  return !repeat.pattern && repeat.every === String(wanted.intervalMs) && isSamePhase;
 }
 
 /**
@@ -92,27 +95,25 @@ function isTooLate(wanted: WantedSchedule, { nextAtMs }: StoredSchedule, nowMs: 
  * job to the end of the queue.
  */
 export class ScheduleReconciler {
-  readonly #redis: Redis;
-  readonly #queue: SyncQueue;
+  readonly #access: QueueAccess;
   /** Seen without a next job in the last pass: `<registry>@<next>`. A worker may just be making it. */
   #suspects = new Set<string>();
 
-  constructor({ redis, queue }: { redis: Redis; queue: SyncQueue }) {
-    this.#redis = redis;
-    this.#queue = queue;
+  constructor(access: QueueAccess) {
+    this.#access = access;
   }
 
-  /** @param nowMs the later of our own clock and Redis's: what is in order by either of them is left alone */
-  /** Whether something was seen that only a second look can tell to be amiss. */
+  /** Whether something was seen that only a second pass can tell to be wrong. */
   get isSuspicious(): boolean {
     return this.#suspects.size > 0;
   }
 
+  /** @param nowMs the later of our own clock and Redis's: what is in order by either of them is left alone */
   async reconcile(wanted: readonly WantedSchedule[], nowMs = Date.now()): Promise<ScheduleChanges> {
     const stored = await this.#list(nowMs);
     const added: WantedSchedule[] = [];
     const renewed: WantedSchedule[] = [];
-    const replaced: JobOfSchedule[] = [];
+    const replaced: ScheduledJob[] = [];
     const suspects = new Set<string>();
     let healed = 0;
     for (const schedule of wanted) {
@@ -151,39 +152,21 @@ export class ScheduleReconciler {
 
   /** How many Job Schedulers there are. */
   count(): Promise<number> {
-    return this.#redis.zcard(this.#queue.toKey('repeat'));
+    return this.#access.queue.getJobSchedulersCount();
   }
 
   async #list(nowMs: number): Promise<Map<string, StoredSchedule>> {
     const stored = new Map<string, StoredSchedule>();
-    const flat = await this.#redis.zrangebyscore(
-      this.#queue.toKey('repeat'),
-      '-inf',
-      '+inf',
-      'WITHSCORES',
-    );
-    const entries: JobOfSchedule[] = [];
-    for (let index = 0; index < flat.length; index += 2) {
-      entries.push({ registry: flat[index] ?? '', nextAtMs: Number(flat[index + 1]) });
-    }
-    for (const batch of batches(entries)) {
-      const found = await Promise.all(batch.map((entry) => this.#read(entry)));
-      for (const [index, { registry }] of batch.entries()) {
+    const entries = await listScheduledJobs(this.#access);
+    for (const batch of batchesOf(entries, BATCH_SIZE)) {
+      const found = await Promise.all(batch.map((job) => readSchedule(this.#access, job)));
+      for (const [index, { registry, nextAtMs }] of batch.entries()) {
         const schedule = found[index];
-        if (schedule !== undefined) stored.set(registry, schedule);
+        if (schedule !== undefined) stored.set(registry, { nextAtMs, ...schedule });
       }
     }
     await this.#checkLateOnes(stored, nowMs);
     return stored;
-  }
-
-  async #read({ registry, nextAtMs }: JobOfSchedule): Promise<StoredSchedule> {
-    const key = this.#queue.toKey(`repeat:${registry}`);
-    const [repeat, next] = await Promise.all([
-      this.#redis.hmget(key, ...REPEAT_FIELDS),
-      this.#redis.exists(`${key}:${nextAtMs}`),
-    ]);
-    return { nextAtMs, repeat, hasNextJob: next === 1 };
   }
 
   /** A late job may wait its turn; but one that no list of the queue holds waits for ever. */
@@ -193,7 +176,7 @@ export class ScheduleReconciler {
       .slice(0, BATCH_SIZE);
     const states = await Promise.all(
       late.map(([registry, { nextAtMs }]) =>
-        this.#queue.getJobState(jobId({ registry, nextAtMs })),
+        stateOfScheduledJob(this.#access, { registry, nextAtMs }),
       ),
     );
     for (const [index, [registry, schedule]] of late.entries()) {
@@ -202,10 +185,10 @@ export class ScheduleReconciler {
   }
 
   async #upsert(schedules: readonly WantedSchedule[]): Promise<void> {
-    for (const batch of batches(schedules)) {
+    for (const batch of batchesOf(schedules, BATCH_SIZE)) {
       await Promise.all(
         batch.map((schedule) =>
-          this.#queue.upsertJobScheduler(schedule.registry, repeatOf(schedule), {
+          this.#access.queue.upsertJobScheduler(schedule.registry, repeatOf(schedule), {
             name: JOB_NAME,
             data: { v: 1, registry: schedule.registry, trigger: 'schedule' },
             opts: {
@@ -220,44 +203,11 @@ export class ScheduleReconciler {
     }
   }
 
-  async #remove(jobs: readonly JobOfSchedule[]): Promise<void> {
-    for (const batch of batches(jobs)) {
-      await Promise.all(batch.map(({ registry }) => this.#queue.removeJobScheduler(registry)));
-      await Promise.all(batch.map((job) => this.#removeRemains(job)));
+  async #remove(jobs: readonly ScheduledJob[]): Promise<void> {
+    const { queue } = this.#access;
+    for (const batch of batchesOf(jobs, BATCH_SIZE)) {
+      await Promise.all(batch.map(({ registry }) => queue.removeJobScheduler(registry)));
+      await Promise.all(batch.map((job) => removeOrphan(this.#access, job)));
     }
-  }
-
-  /** A job that no list of the queue holds is left behind, and in the way of a new one of its time. */
-  async #removeRemains(job: JobOfSchedule): Promise<void> {
-    const id = jobId(job);
-    if ((await this.#queue.getJobState(id)) !== 'unknown') return;
-    await this.#redis.unlink(this.#queue.toKey(id));
-  }
-}
-
-/** Where the next tick of a registry is, in BullMQ's words; `unknown` where there is none. */
-export async function stateOfNextTick(
-  { redis, queue }: { redis: Redis; queue: SyncQueue },
-  registry: string,
-): Promise<string> {
-  const nextAtMs = await redis.zscore(queue.toKey('repeat'), registry);
-  return nextAtMs === null
-    ? 'unknown'
-    : queue.getJobState(jobId({ registry, nextAtMs: Number(nextAtMs) }));
-}
-
-/** The job that a schedule fires at a time. */
-interface JobOfSchedule {
-  readonly registry: string;
-  readonly nextAtMs: number;
-}
-
-function jobId({ registry, nextAtMs }: JobOfSchedule): string {
-  return `repeat:${registry}:${nextAtMs}`;
-}
-
-function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += BATCH_SIZE) {
-    yield items.slice(start, start + BATCH_SIZE);
   }
 }

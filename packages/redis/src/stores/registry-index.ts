@@ -1,4 +1,4 @@
-import type { RedisKeys } from '@syncline/contract';
+import { batchesOf, type RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 import { storeCall } from './store-errors.ts';
 
@@ -28,8 +28,7 @@ export function trackRegistries(options: TrackOptions): Promise<string[]> {
 
 async function track(options: TrackOptions): Promise<string[]> {
   const { redis, keys, names, nowMs, graceMs } = options;
-  for (let start = 0; start < names.length; start += BATCH_SIZE) {
-    const batch = names.slice(start, start + BATCH_SIZE);
+  for (const batch of batchesOf(names, BATCH_SIZE)) {
     await redis.zadd(keys.registries, ...batch.flatMap((name) => [0, name]));
   }
   const wanted = new Set(names);

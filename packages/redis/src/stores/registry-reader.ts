@@ -1,4 +1,5 @@
 import {
+  batchesOf,
   type Control,
   controlSchema,
   parseHash,
@@ -44,8 +45,7 @@ export function createRegistryReader({
     async readMany(names) {
       const nowMs = await redisNowMs(redis);
       const registries: StoredRegistries['registries'] = new Map();
-      for (let start = 0; start < names.length; start += BATCH_SIZE) {
-        const batch = names.slice(start, start + BATCH_SIZE);
+      for (const batch of batchesOf(names, BATCH_SIZE)) {
         const stored = await Promise.all(
           batch.map((name) => readOne(name).catch((error: unknown) => describe(error))),
         );

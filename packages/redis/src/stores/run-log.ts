@@ -1,4 +1,4 @@
-import { type RedisKeys, type Run, runSchema } from '@syncline/contract';
+import { parseRunEntry, type RedisKeys, type Run } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 import { storeCall } from './store-errors.ts';
 
@@ -21,7 +21,7 @@ export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys })
     const reply = redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
     const entries = await storeCall(redis, reply);
     const page = entries.slice(0, limit);
-    const runs = page.map(([, fields]) => parseRun(fields)).filter((run) => run !== undefined);
+    const runs = page.map(([, fields]) => parseRunEntry(fields)).filter((run) => run !== undefined);
     const [lastTerm] = page.at(-1)?.[0].split('-') ?? [];
     return entries.length > limit && lastTerm !== undefined ? { runs, next: lastTerm } : { runs };
   }
@@ -29,15 +29,6 @@ export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys })
   async function get(registry: string, term: string) {
     const reply = redis.xrange(keys.runs(registry), `${term}-0`, `${term}-0`);
     const [entry] = await storeCall(redis, reply);
-    return entry === undefined ? undefined : parseRun(entry[1]);
-  }
-}
-
-/** `undefined` for what is no run, or one of a version that this build does not know: it hides no other. */
-function parseRun(fields: string[]): Run | undefined {
-  try {
-    return runSchema.parse(JSON.parse(fields[fields.indexOf('run') + 1] ?? ''));
-  } catch {
-    return undefined;
+    return entry === undefined ? undefined : parseRunEntry(entry[1]);
   }
 }

@@ -1,4 +1,4 @@
-import type { Lease, RedisKeys } from '@syncline/contract';
+import { batchesOf, type Lease, type RedisKeys } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '@syncline/snapshot';
 import type { Redis } from 'ioredis';
 import { luaScript } from '../lua/lua-script.ts';
@@ -33,8 +33,7 @@ export function createRedisSnapshotStore({
     async readChunks(registry, digests) {
       const key = keys.snapshotChunks(registry);
       const found: (Uint8Array | undefined)[] = [];
-      for (let start = 0; start < digests.length; start += READ_BATCH_SIZE) {
-        const batch = digests.slice(start, start + READ_BATCH_SIZE);
+      for (const batch of batchesOf(digests, READ_BATCH_SIZE)) {
         const values = await storeCall(redis, redis.hmgetBuffer(key, ...batch));
         for (const value of values) found.push(value ?? undefined);
       }
@@ -76,8 +75,8 @@ export function createRedisSnapshotStore({
       ];
       // Manifests first: a chunk must never be gone from a snapshot that is still listed.
       let reply = await collectScript(redis, names, [term, owner, manifests.length, ...manifests]);
-      for (let start = 0; reply === 1 && start < chunks.length; start += COLLECT_BATCH_SIZE) {
-        const batch = chunks.slice(start, start + COLLECT_BATCH_SIZE);
+      for (const batch of batchesOf(chunks, COLLECT_BATCH_SIZE)) {
+        if (reply !== 1) break;
         reply = await collectScript(redis, names, [term, owner, 0, ...batch]);
       }
       return reply === 1;

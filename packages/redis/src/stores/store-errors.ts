@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/contract';
+import { keysOfWrongValue, SynclineError } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 
 /** What each of our keys holds. Its name says which it is: see `redisKeys`. */
@@ -25,8 +25,9 @@ export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Pro
 
 /** `store-corrupt`, with the key, for a value of another type than ours; any other error as it is. */
 export async function toStoreError(redis: Redis, error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !error.message.includes('WRONGTYPE')) return error;
-  for (const key of keysOf(error)) {
+  const keys = keysOfWrongValue(error);
+  if (keys === undefined) return error;
+  for (const key of keys) {
     const expected = TYPES.find(([name]) => name.test(key))?.[1] ?? OTHER_TYPE;
     const found = await redis.type(key);
     if (found === expected || found === 'none') continue;
@@ -35,17 +36,7 @@ export async function toStoreError(redis: Redis, error: unknown): Promise<unknow
       cause: error,
     });
   }
-  return new SynclineError('store-corrupt', 'a key of ours holds another type of value', {
+  return new SynclineError('store-corrupt', 'a key of ours holds what is not ours', {
     cause: error,
   });
-}
-
-/** The keys of the command that failed: of a script, those that it was given; else the first argument. */
-function keysOf(error: Error): string[] {
-  // As ioredis documents it, for errors that Redis has replied with.
-  const { command } = error as { command?: { name: string; args: readonly unknown[] } };
-  if (command === undefined) return [];
-  const [first, second, ...rest] = command.args;
-  const isScript = /^eval(sha)?$/i.test(command.name);
-  return (isScript ? rest.slice(0, Number(second)) : [first]).map(String);
 }

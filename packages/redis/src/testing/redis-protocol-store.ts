@@ -1,3 +1,4 @@
+import { countRequest } from '@syncline/contract';
 import type { ProtocolStore } from '@syncline/sync/testing';
 import { findNeglected } from '../recovery/sweep.ts';
 import { redisHarness, type TestRedis } from './test-redis.ts';
@@ -8,9 +9,7 @@ export function redisProtocolStore(test: TestRedis): ProtocolStore {
   return {
     ...redisHarness(test),
     request: async (registry, { force }) => {
-      const change = redis.multi().hincrby(keys.control(registry), 'requested', 1);
-      if (force) change.hset(keys.control(registry), 'force', '1');
-      await change.exec();
+      await countRequest({ redis, keys }, { registry, force });
     },
     resume: async (registry) => {
       await redis.hdel(keys.control(registry), 'suspended', 'pinned');

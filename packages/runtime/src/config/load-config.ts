@@ -1,7 +1,12 @@
 import { dirname, resolve } from 'node:path';
-import { type Config, type ConfigCheck, type ConfigInput, configSchema } from '@syncline/contract';
+import {
+  type Config,
+  type ConfigCheck,
+  type ConfigInput,
+  configSchema,
+  digestOf,
+} from '@syncline/contract';
 import { withAbsolutePaths } from './absolute-paths.ts';
-import { digestOf } from './canonical-json.ts';
 import { ownForm } from './form.ts';
 import { allIssues } from './issues.ts';
 import { ConfigError, type ConfigWarning } from './problem.ts';

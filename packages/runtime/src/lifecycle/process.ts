@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SynclineError } from '@syncline/contract';
+import { isConfigFault } from '@syncline/contract';
 import { type Env, type ReadEnvOptions, readEnv } from '../env/env.ts';
 import { type OpsServer, startOpsServer } from '../http/ops-server.ts';
 import { createLogger, type Logger } from '../logger.ts';
@@ -148,19 +148,11 @@ function exitOnCrash(logger: Logger): void {
 }
 
 function exitWith(error: unknown, reportFailure?: (error: unknown) => void): never {
-  if (isUsageError(error)) {
+  if (isConfigFault(error)) {
     process.stderr.write(`${error.message}\n`);
     process.exit(EXIT_USAGE);
   }
   if (reportFailure === undefined) throw error;
   reportFailure(error);
   process.exit(EXIT_FAILED);
-}
-
-/** What whoever started the process can put right, and needs no stack for. */
-function isUsageError(error: unknown): error is SynclineError {
-  return (
-    error instanceof SynclineError &&
-    (error.code === 'config-invalid' || error.code === 'config-unreadable')
-  );
 }

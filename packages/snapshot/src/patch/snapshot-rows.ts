@@ -1,3 +1,4 @@
+import { batchesOf } from '@syncline/contract';
 import { nameOfKey } from '@syncline/rows';
 import type { Manifest, ManifestChunk } from '../manifest.ts';
 import type { Blob } from '../store.ts';
@@ -22,9 +23,9 @@ export class SnapshotRows {
 
   /** The rows of a range, in order. */
   async *rowsIn(range: KeyRange): AsyncGenerator<readonly DecodedRow[]> {
-    const chunks = chunkRanges(this.#manifest).filter((piece) => overlaps(piece, range));
-    for (let start = 0; start < chunks.length; start += CHUNKS_AT_ONCE) {
-      const batch = chunks.slice(start, start + CHUNKS_AT_ONCE).map(({ chunk }) => chunk);
+    const pieces = chunkRanges(this.#manifest).filter((piece) => overlaps(piece, range));
+    const chunks = pieces.map(({ chunk }) => chunk);
+    for (const batch of batchesOf(chunks, CHUNKS_AT_ONCE)) {
       const blobs = await this.#read(batch.map(({ digest }) => digest));
       for (const [index, chunk] of batch.entries()) yield rowsIn(blobs[index], chunk, range);
     }

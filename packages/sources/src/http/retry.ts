@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SynclineError } from '@syncline/contract';
+import { ERRORS, SynclineError } from '@syncline/contract';
 import type { SourceContext } from '../source.ts';
 
 /** How often something is asked for before the run gives up; a failing registry gets one try only. */
@@ -32,12 +32,8 @@ export async function withRetries<Result>(
 /** How long to wait before the next try; `undefined` where that would not help. */
 function retryDelayMs(error: unknown, attempt: number): number | undefined {
   if (!(error instanceof SynclineError)) return undefined;
-  const passing =
-    error.code === 'source-rate-limited' ||
-    error.code === 'source-timeout' ||
-    error.code === 'source-unreachable' ||
-    (error.code === 'source-http-status' && (error.status ?? 0) >= 500);
-  if (!passing) return undefined;
+  const isRefused = error.code === 'source-http-status' && (error.status ?? 0) < 500;
+  if (isRefused || !ERRORS[error.code].retry) return undefined;
   const delayMs = error.retryAfterMs ?? FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1);
   return delayMs > LONGEST_WAIT_IN_RUN_MS ? undefined : delayMs;
 }

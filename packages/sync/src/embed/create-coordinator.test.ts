@@ -59,7 +59,7 @@ async function namesOf(coordinator: EmbeddedCoordinator, catalog: string): Promi
 const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 15_000 });
 
 const IDLE: Manager = {
-  shouldSync: async () => ({ sync: false, outcome: 'unchanged', reason: 'up-to-date-no-policy' }),
+  shouldSync: async () => ({ sync: false, outcome: 'unchanged', reason: 'up-to-date-with-policy' }),
   performSync: async () => {
     throw new Error('there is nothing to sync');
   },

@@ -1,61 +1,4 @@
-import { z } from 'zod';
-
-/** Stable codes: for programs to switch on, for metrics as a label, for people to search for. */
-export const errorCodeSchema = z.enum([
-  // config
-  'config-unreadable',
-  'config-invalid',
-  // source
-  'source-file-missing',
-  'source-file-unreadable',
-  'source-unreachable',
-  'source-http-status',
-  'source-rate-limited',
-  'source-timeout',
-  'source-too-large',
-  'source-not-json',
-  'source-not-a-registry',
-  'source-cursor-repeated',
-  'source-too-deep',
-  'source-address-refused',
-  'source-redirect-refused',
-  'source-credential-unreadable',
-  'source-git-failed',
-  'source-ref-missing',
-  'source-path-missing',
-  'source-path-refused',
-  // run
-  'run-timeout',
-  'run-crashed',
-  'run-out-of-memory',
-  'lease-lost',
-  'snapshot-corrupt',
-  'snapshot-incomplete',
-  // asked of us
-  'unknown-registry',
-  'unknown-catalog',
-  'unknown-run',
-  'unknown-request',
-  'unknown-snapshot',
-  'unknown-route',
-  'server-not-found',
-  'bad-request',
-  'body-too-large',
-  'unsupported-media-type',
-  'registry-suspended',
-  'registry-busy',
-  'suspended-by-config',
-  'unauthorized',
-  'control-disabled',
-  'cross-origin-refused',
-  // around us
-  'catalog-not-ready',
-  'preview-failed',
-  'store-unavailable',
-  'store-corrupt',
-  'internal',
-]);
-export type ErrorCode = z.infer<typeof errorCodeSchema>;
+import { ERRORS, type ErrorCode } from './error-table.ts';
 
 export interface SynclineErrorOptions {
   /** What would have been right, in words. */
@@ -96,4 +39,9 @@ export function toSynclineError(error: unknown): SynclineError {
   return new SynclineError('internal', error instanceof Error ? error.message : String(error), {
     cause: error,
   });
+}
+
+/** Whether whoever started the process or the command has to correct the config or the environment. */
+export function isConfigFault(error: unknown): error is SynclineError {
+  return error instanceof SynclineError && ERRORS[error.code].fault === 'config';
 }

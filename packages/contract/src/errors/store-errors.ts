@@ -25,3 +25,21 @@ export function isStoreUnavailable(error: unknown): boolean {
   if (CLIENT_MESSAGES.test(error.message) || SERVER_MESSAGES.test(error.message)) return true;
   return error instanceof AggregateError && error.errors.some(isStoreUnavailable);
 }
+
+/** What Redis says of a value that is not of the type, or not a number, that a command takes it for. */
+const WRONG_VALUE = /WRONGTYPE|is not an integer/;
+
+/**
+ * The keys of a command that failed because one of them holds what is not ours.
+ *
+ * @returns undefined for any other error
+ */
+export function keysOfWrongValue(error: unknown): string[] | undefined {
+  if (!(error instanceof Error) || !WRONG_VALUE.test(error.message)) return undefined;
+  // As ioredis documents it, for errors that Redis has replied with.
+  const { command } = error as { command?: { name: string; args: readonly unknown[] } };
+  if (command === undefined) return [];
+  const [first, second, ...rest] = command.args;
+  const isScript = /^eval(sha)?$/i.test(command.name);
+  return (isScript ? rest.slice(0, Number(second)) : [first]).map(String);
+}

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 
 /** JSON with the keys of each object in order: equal data gives equal text, whoever wrote it. */
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
+export function canonicalJson(value: unknown): string {
+  const text = JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1)))
       : inner,
   );
+  return text ?? 'undefined';
 }
 
 /** SHA-256, in hex, of the data's canonical JSON. */
