@@ -26,8 +26,7 @@ test('an upstream inside of the network is not asked until the config allows it'
   );
   expect(status).toMatchObject({
     errorCode: 'source-address-refused',
-    message:
-      '127.0.0.1 is a loopback address; expected a public address, or one that network.allow names',
+    message: '127.0.0.1 is a loopback address and is blocked. Add it to network.allow to permit it',
   });
   expect(upstream.requests).toEqual([]);
   await config.replace({ registries, network: { allow: ['127.0.0.0/8'] } });

@@ -2,8 +2,6 @@ import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { onAbort, SynclineError } from '@syncline/contract';
-import { orAbort } from '../or-abort.ts';
-import { Slots } from '../slots.ts';
 
 /** A file system that answers at all answers sooner. */
 const TIMEOUT_MS = 30_000;
@@ -22,6 +20,7 @@ export interface FileCallsOptions {
 /** A call, from the wait for a thread to its end. */
 interface Call {
   readonly place: string;
+  readonly begin: () => void;
   isBegun: boolean;
 }
 
@@ -33,8 +32,10 @@ interface Call {
 export class FileCalls {
   readonly #timeoutMs: number;
   readonly #maxThreads: number;
-  readonly #threads: Slots;
-  readonly #threadsOfPlace = new Map<string, Slots>();
+  readonly #maxThreadsOfPlace: number;
+  #threads = 0;
+  readonly #threadsOfPlace = new Map<string, number>();
+  readonly #waiting = new Set<Call>();
   /** The file system of each path. Until it is known, each folder counts as a file system of its own. */
   readonly #devices = new Map<string, number>();
   /** Calls that were begun and have not returned in time. */
@@ -43,7 +44,7 @@ export class FileCalls {
   constructor({ timeoutMs = TIMEOUT_MS, maxThreads = DEFAULT_MAX_THREADS }: FileCallsOptions = {}) {
     this.#timeoutMs = timeoutMs;
     this.#maxThreads = maxThreads;
-    this.#threads = new Slots(maxThreads);
+    this.#maxThreadsOfPlace = Math.ceil(maxThreads / FILE_SYSTEMS_AT_ONCE);
   }
 
   /** Notes which file system a path lies on. */
@@ -67,34 +68,40 @@ export class FileCalls {
    *
    * @throws SynclineError `source-timeout`; the signal's reason; what the call throws
    */
-  async make<Result>(
-    path: string,
-    signal: AbortSignal,
-    call: () => Promise<Result>,
-  ): Promise<Result> {
-    const made = { place: String(this.#devices.get(path) ?? dirname(path)), isBegun: false };
-    if (this.#isHanging(made.place)) throw hangs(path);
-    const limit = new AbortController();
-    using _listening = onAbort(signal, () => limit.abort(signal.reason));
+  make<Result>(path: string, signal: AbortSignal, call: () => Promise<Result>): Promise<Result> {
+    const place = String(this.#devices.get(path) ?? dirname(path));
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.#isHanging(place)) return Promise.reject(hangs(path));
+    // Each tick of a file comes by here: one promise, one timer and one listener are all it costs.
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const end = () => {
+      clearTimeout(timer);
+      listening[Symbol.dispose]();
+      this.#overdue.delete(made);
+      this.#free(place);
+    };
+    const begin = () => {
+      made.isBegun = true;
+      this.#take(place);
+      const calling = call();
+      calling.then(resolve, reject);
+      calling.then(end, end);
+    };
+    const made: Call = { place, begin, isBegun: false };
     const timer = setTimeout(() => {
       if (made.isBegun) this.#overdue.add(made);
-      limit.abort(hangs(path));
+      this.#waiting.delete(made);
+      listening[Symbol.dispose]();
+      reject(hangs(path));
     }, this.#timeoutMs);
-    try {
-      const thread = await this.#takeThread(made.place, limit.signal);
-      made.isBegun = true;
-      const calling = call();
-      const end = () => {
-        clearTimeout(timer);
-        this.#overdue.delete(made);
-        thread.release();
-      };
-      calling.then(end, end);
-      return await orAbort(calling, limit.signal);
-    } finally {
-      // A call that goes on after an abort may still become overdue.
-      if (!made.isBegun) clearTimeout(timer);
-    }
+    const listening = onAbort(signal, () => {
+      // A call that was begun goes on, and may still become overdue.
+      if (this.#waiting.delete(made)) clearTimeout(timer);
+      reject(signal.reason);
+    });
+    if (this.#hasThreadFor(place)) begin();
+    else this.#waiting.add(made);
+    return promise;
   }
 
   #isHanging(place: string): boolean {
@@ -103,23 +110,24 @@ export class FileCalls {
     return false;
   }
 
-  async #takeThread(place: string, signal: AbortSignal): Promise<{ release: () => void }> {
-    signal.throwIfAborted();
-    const perPlace = Math.ceil(this.#maxThreads / FILE_SYSTEMS_AT_ONCE);
-    const ofPlace = this.#threadsOfPlace.get(place) ?? new Slots(perPlace);
-    this.#threadsOfPlace.set(place, ofPlace);
-    const turn = await ofPlace.take(signal);
-    try {
-      const thread = await this.#threads.take(signal);
-      return {
-        release: () => {
-          thread.release();
-          turn.release();
-        },
-      };
-    } catch (error) {
-      turn.release();
-      throw error;
+  #hasThreadFor(place: string): boolean {
+    const ofPlace = this.#threadsOfPlace.get(place) ?? 0;
+    return this.#threads < this.#maxThreads && ofPlace < this.#maxThreadsOfPlace;
+  }
+
+  #take(place: string): void {
+    this.#threads += 1;
+    this.#threadsOfPlace.set(place, (this.#threadsOfPlace.get(place) ?? 0) + 1);
+  }
+
+  #free(place: string): void {
+    this.#threads -= 1;
+    this.#threadsOfPlace.set(place, (this.#threadsOfPlace.get(place) ?? 0) - 1);
+    for (const next of this.#waiting) {
+      if (!this.#hasThreadFor(next.place)) continue;
+      this.#waiting.delete(next);
+      next.begin();
+      return;
     }
   }
 }

@@ -83,7 +83,7 @@ describe('AddressGuard', () => {
     await expect(resolve('a.example')).rejects.toMatchObject({
       ...REFUSED,
       message:
-        'a.example is 10.0.0.1, which is of the range private; expected a public address, or one that network.allow names',
+        'a.example is 10.0.0.1, which is a private address and is blocked. Add it to network.allow to permit it',
     });
   });
 

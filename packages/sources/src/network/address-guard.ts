@@ -88,7 +88,8 @@ async function systemLookup(host: string): Promise<readonly ResolvedAddress[]> {
 
 function addressRefused(name: string, address: string): SynclineError {
   const what = name === address ? name : `${name} is ${address}, which`;
-  return new SynclineError('source-address-refused', `${what} is ${kindOfAddress(address)}`, {
-    expected: 'a public address, or one that network.allow names',
-  });
+  return new SynclineError(
+    'source-address-refused',
+    `${what} is ${kindOfAddress(address)} and is blocked. Add it to network.allow to permit it`,
+  );
 }

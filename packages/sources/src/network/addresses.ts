@@ -16,10 +16,11 @@ export function isPublic(address: string): boolean {
   return rangeOf(address) === 'unicast';
 }
 
-/** What to call an address that is not public, in a sentence. */
+/** Returns what to call an address that is not public, in a sentence. */
 export function kindOfAddress(address: string): string {
   const range = rangeOf(address);
-  return range === 'loopback' ? 'a loopback address' : `of the range ${range}`;
+  if (range === 'loopback' || range === 'private') return `a ${range} address`;
+  return `an address of the range ${range}`;
 }
 
 /**
