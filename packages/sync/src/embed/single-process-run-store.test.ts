@@ -102,8 +102,8 @@ describe('the run store of a single process', () => {
       state: 'finished',
       openRequest: 2,
     });
-    const hint = { ...lease, ttlMs: TTL_MS, purpose: { kind: 'wake-up', request: 1 } } as const;
-    expect(await runStore.acquire(hint)).toEqual({ state: 'handled' });
+    const wakeUp = { ...lease, ttlMs: TTL_MS, purpose: { kind: 'wake-up', request: 1 } } as const;
+    expect(await runStore.acquire(wakeUp)).toEqual({ state: 'handled' });
   });
 
   test('a status that cannot be written leaves the lease to be finished again', async () => {
