@@ -53,7 +53,7 @@ export async function startScheduler(
       loop.wake();
     },
     onError: (error) =>
-      logger.error({ err: error }, 'the config file has changed and is refused; nothing else has'),
+      logger.error({ err: error }, 'config file rejected; the previous config stays in force'),
   });
 
   return {

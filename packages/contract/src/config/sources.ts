@@ -71,7 +71,7 @@ export const fileSourceSchema = z
         examples: ['./registry.json'],
       }),
     url: httpUrl.optional().meta({
-      description: 'The URL of such a file, in place of `path`.',
+      description: 'The URL of such a file, instead of `path`.',
       examples: ['https://mcp.example.com/registry.json'],
     }),
     timeout: requestTimeout,
@@ -133,12 +133,12 @@ export const gitSourceSchema = z
     branch: refName.optional().meta({
       description: 'The branch to follow. Without branch, tag and commit: the remote’s own.',
     }),
-    tag: refName.optional().meta({ description: 'A tag, in place of a branch.' }),
+    tag: refName.optional().meta({ description: 'A tag, instead of a branch.' }),
     commit: z
       .string()
       .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, { error: 'expected a whole commit id in lower case' })
       .optional()
-      .meta({ description: 'A commit, in place of a branch.' }),
+      .meta({ description: 'A commit, instead of a branch.' }),
     path: z
       .string()
       .min(1)

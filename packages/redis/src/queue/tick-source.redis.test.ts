@@ -158,7 +158,7 @@ test.each([
   ['a request that is none', { v: 1, registry: 'alpha', request: -1 }],
   ['a request beyond all numbers', { v: 1, registry: 'alpha', request: 1e300 }],
   ['a payload of 5 MB', { v: 1, registry: 'x'.repeat(5_000_000) }],
-  ['a prototype in place of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
+  ['a prototype instead of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
   ['another version', { v: 2, registry: 'alpha' }],
   ['no registry', { v: 1 }],
   ['a name that no registry can have', { v: 1, registry: '../alpha' }],
