@@ -113,8 +113,9 @@ async function start() {
   const worker = await launch('worker');
   await untilSettled(redis.url);
   const syncline = async (shown: readonly string[]) => {
-    // How far a sync is shows only where it takes its time.
-    const args = shown.includes('--wait') ? [...shown, '--quiet'] : shown;
+    // How far a sync is shows only if it takes its time: what has a limit of time does.
+    const isQuick = shown.includes('--wait') && !shown.includes('--timeout');
+    const args = isQuick ? [...shown, '--quiet'] : shown;
     const name = `syncline ${args.join(' ')}`;
     const called = await startProcess({ name, entry: PROGRAMS.cli, args, env, directory });
     await called.exited;

@@ -32,14 +32,17 @@ export interface ApiDependencies {
   readonly stopping: AbortSignal;
 }
 
+/** What is measured of an HTTP request. */
+export interface HttpObservation {
+  readonly method: string;
+  /** The route's pattern, never the path that was asked for. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
 export interface ApiMetrics {
-  httpRequest(observation: {
-    method: string;
-    /** The route's pattern, never the path that was asked for. */
-    route: string;
-    status: number;
-    durationMs: number;
-  }): void;
+  httpRequest(observation: HttpObservation): void;
   /** All metrics, in the text format of Prometheus. */
   expose(): Promise<{ contentType: string; body: string }>;
 }

@@ -1,6 +1,4 @@
-import { hostname } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { connectRedis, openStore, recordScheduler, ScheduleReconciler } from '@syncline/redis';
+import { connectRedis, createReconciler, openStore } from '@syncline/redis';
 import {
   formatProblem,
   type LoadedConfig,
@@ -15,18 +13,8 @@ import {
   within,
 } from '@syncline/runtime';
 import { CONFIG_CHECKS } from './config-checks.ts';
-import { createReconcile } from './reconcile.ts';
 
-/** How often what the config wants is held against what Redis has. */
-const RECONCILE_EVERY_MS = 30_000;
-/** A worker that is making the next job of a schedule has made it by then. */
-const SECOND_LOOK_AFTER_MS = 3_000;
-/** What a pass was to do, such as to put a config in force, must not wait for the next one. */
-const RETRY_AFTER_MS = 2_000;
 const LAST_PASS_MS = 1_000;
-/** A pass may fail, or take long, without a scheduler counting as gone. */
-const SEEN_FOR_MS = 3 * RECONCILE_EVERY_MS;
-
 /**
  * A scheduler: puts the config in force and keeps one repeatable job a registry. Any number of them may
  * run; each does the same. It never runs a registry itself.
@@ -43,25 +31,11 @@ export async function startScheduler(
   const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
-  const schedules = new ScheduleReconciler(store);
-  const reconcile = createReconcile({ store, schedules, logger, metrics });
-  reconcile.adopt(loaded);
-
-  const owner = `${hostname()}-${process.pid}`;
-  let reconciled = false;
+  const reconciler = createReconciler({ store, logger, metrics });
+  reconciler.adopt(loaded);
   const loop = startLoop({
-    everyMs: RECONCILE_EVERY_MS,
-    pass: async (signal) => {
-      await reconcile.pass();
-      if (schedules.isSuspicious) {
-        await sleep(SECOND_LOOK_AFTER_MS, undefined, { signal });
-        await reconcile.pass();
-      }
-      await recordScheduler(store, { owner, ttlMs: SEEN_FOR_MS });
-      reconciled = true;
-    },
+    ...reconciler,
     onError: (error) => logger.warn({ err: error }, 'could not reconcile the schedules'),
-    retryAfterMs: RETRY_AFTER_MS,
   });
   // A Redis that comes back may have lost everything: waiting for the next pass would cost 30 s.
   redis.on('ready', () => loop.wake());
@@ -75,11 +49,11 @@ export async function startScheduler(
     onChange: (changed) => {
       logger.info({ digest: changed.digest }, 'the config file has changed');
       logWarnings(logger, changed);
-      reconcile.adopt(changed);
+      reconciler.adopt(changed);
       loop.wake();
     },
     onError: (error) =>
-      logger.error({ err: error }, 'the config file has changed and is refused; nothing else has'),
+      logger.error({ err: error }, 'config file rejected; the previous config stays in force'),
   });
 
   return {
@@ -87,7 +61,7 @@ export async function startScheduler(
     readiness: async () =>
       readinessOf([
         ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
-        ...(reconciled ? [] : ['the schedules have not been reconciled yet']),
+        ...(reconciler.hasPassed() ? [] : ['the schedules have not been reconciled yet']),
       ]),
     stop: async () => {
       watching.abort();

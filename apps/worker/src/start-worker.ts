@@ -1,15 +1,14 @@
-import { type Config, systemClock } from '@syncline/contract';
+import { systemClock } from '@syncline/contract';
 import {
   connectRedis,
   createBullTickSource,
   createRedisRequestBudgets,
   createRedisRunStore,
   createRedisStatusPersistence,
-  hintOverdue,
+  createSweeper,
   openStore,
   type Redis,
   startPreviewWorker,
-  sweep,
 } from '@syncline/redis';
 import {
   FILE_CALL_THREADS,
@@ -32,7 +31,6 @@ import {
   proxyFor,
 } from '@syncline/sources';
 import {
-  type ConfigSource,
   Coordinator,
   createManager,
   IngestPool,
@@ -47,11 +45,8 @@ import {
   createCanary,
   WEDGED_AFTER_MS,
 } from './canary.ts';
-import { knownSince } from './known-since.ts';
 import { createPreviewHandler } from './preview-handler.ts';
 
-/** How often the fleet looks for what was left undone; with the lease's 12 s, what a kill costs. */
-const SWEEP_EVERY_MS = 4_000;
 const STOP_GRACE_MS = 10_000;
 const LAST_PASS_MS = 1_000;
 /** They must not take what syncs need. */
@@ -161,7 +156,10 @@ export async function startWorker(
     }),
   });
 
-  const sweeper = startSweeper({ redis, keys, queue, config, owner, logger });
+  const sweeper = startLoop({
+    ...createSweeper({ store, logger }),
+    onError: (error) => logger.warn({ err: error }, 'could not sweep'),
+  });
   const watcher = startWatcher({ pulse: tickSource.pulse, redis, logger, wedgedAfterMs });
 
   return {
@@ -183,45 +181,6 @@ export async function startWorker(
       await Promise.all([ingest.close(), http.close()]);
     },
   };
-}
-
-/** Looks for what was left undone, whenever it is this worker's turn. */
-function startSweeper(
-  of: Pick<Parameters<typeof sweep>[0], 'redis' | 'keys' | 'queue' | 'owner'> & {
-    readonly config: ConfigSource;
-    readonly logger: Logger;
-  },
-): Loop {
-  const { redis, keys, queue, owner, config, logger } = of;
-  let current: Config | undefined;
-  let knownSinceMs: ReadonlyMap<string, number> = new Map();
-  return startLoop({
-    everyMs: SWEEP_EVERY_MS,
-    pass: async () => {
-      await config.refresh();
-      const nowMs = performance.now();
-      const targets = config.targets();
-      const names = targets.map(({ name }) => name);
-      if (config.current() !== current) {
-        current = config.current();
-        knownSinceMs = knownSince(knownSinceMs, { names, nowMs });
-      }
-      const everyMs = SWEEP_EVERY_MS;
-      const hints = await sweep({ redis, keys, queue, registries: names, owner, everyMs });
-      if (hints === undefined) return;
-      const knownForMs = (name: string) => nowMs - (knownSinceMs.get(name) ?? nowMs);
-      const overdue = await hintOverdue({
-        redis,
-        keys,
-        queue,
-        registries: targets,
-        knownForMs,
-        everyMs,
-      });
-      if (hints + overdue > 0) logger.info({ hints, overdue }, 'swept up what was left undone');
-    },
-    onError: (error) => logger.warn({ err: error }, 'could not sweep'),
-  });
 }
 
 /** Keeps an eye on the worker's loop, and logs when it has stopped to turn. */

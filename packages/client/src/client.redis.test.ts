@@ -54,7 +54,7 @@ async function createShared() {
   return { client, redis, keys, queue, config, answer };
 }
 
-test('a request is counted, and hinted at', async () => {
+test('a request is counted, and a worker woken', async () => {
   const { client, redis, keys, queue } = await createShared();
   expect(await client.requestSync('alpha')).toEqual({ request: 1, state: 'queued' });
   expect(await client.requestSync('alpha', { force: true })).toEqual({

@@ -163,9 +163,10 @@ export function createSynclineClient({
     const control = parseHash(controlSchema, fields).value;
     if (!config.suspended && !control.suspended && control.pinned === undefined) return;
     const why = control.pinned === undefined ? 'suspended' : `pinned to ${control.pinned}`;
-    throw new SynclineError('registry-suspended', `${registry} is ${why}`, {
-      expected: 'a registry that is not; resume it first',
-    });
+    const message = config.suspended
+      ? `${registry} is suspended by the config. Remove suspended there`
+      : `${registry} is ${why}. Run \`syncline resume ${registry}\` first`;
+    throw new SynclineError('registry-suspended', message);
   }
 
   async function requireKnown(registry: string): Promise<RegistryConfig> {

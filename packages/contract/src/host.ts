@@ -17,3 +17,13 @@ export interface Logger {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
+
+/** Work that a process repeats until it stops: `startLoop` of the runtime runs it. Passes never overlap. */
+export interface RecurringTask {
+  /** From the end of one pass to the beginning of the next. */
+  readonly everyMs: number;
+  /** From the end of a pass that threw to the beginning of the next. Default: {@link everyMs}. */
+  readonly retryAfterMs?: number;
+  /** @param signal aborted when the process stops */
+  pass(signal: AbortSignal): Promise<void>;
+}

@@ -10,22 +10,18 @@ export {
   type PreviewWish,
 } from './queue/preview-queue.ts';
 export { startPreviewWorker } from './queue/preview-worker.ts';
-export { addHint, createSyncQueue, STARTS_PER_SECOND, type SyncQueue } from './queue/queue.ts';
+export { createSyncQueue } from './queue/queue.ts';
 export { type QueueHealth, readQueueHealth } from './queue/queue-health.ts';
 export { createBullTickSource } from './queue/tick-source.ts';
-export { hintOverdue } from './recovery/overdue.ts';
-export { sweep } from './recovery/sweep.ts';
-export { ScheduleReconciler, wantedSchedule } from './schedules/schedules.ts';
+export { createReconciler } from './recovery/reconciler.ts';
+export { ScheduleReconciler } from './recovery/schedules.ts';
+export { createSweeper } from './recovery/sweeper.ts';
 export {
   type ConfigDocument,
-  type ConfigFollower,
   configEdition,
-  createConfigFollower,
   publishConfig,
 } from './stores/config-store.ts';
-export { claimEpoch } from './stores/epoch.ts';
 export { openStore, type Store } from './stores/open-store.ts';
-export { trackRegistries } from './stores/registry-index.ts';
 export {
   createRegistryReader,
   type RegistryReader,
@@ -35,6 +31,5 @@ export {
 export { createRedisRequestBudgets } from './stores/request-budgets.ts';
 export { createRunLog, type RunLog } from './stores/run-log.ts';
 export { createRedisRunStore } from './stores/run-store.ts';
-export { recordScheduler } from './stores/scheduler-heartbeat.ts';
 export { createRedisSnapshotStore } from './stores/snapshot-store.ts';
 export { createRedisStatusPersistence } from './stores/status-store.ts';

@@ -133,6 +133,6 @@ function kindInQueue(rest: string): string {
   if (/^repeat:.+:\d+/.test(rest)) return `scheduled job${ofJob}`;
   if (/^repeat:/.test(rest)) return 'schedule';
   if (/^\d+(:|$)/.test(rest)) return `added job${ofJob}`;
-  if (/^(request|interrupted|retry|startup|config)-/.test(rest)) return `hint${ofJob}`;
+  if (/^(request|interrupted|retry|startup|config)-/.test(rest)) return `wake-up${ofJob}`;
   return rest;
 }

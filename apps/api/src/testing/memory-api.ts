@@ -23,7 +23,7 @@ import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
-import type { ApiDependencies } from '../dependencies.ts';
+import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
 import { rememberRegistries } from '../remembered-registries.ts';
 
 /** Redis's clock, as the tests have it. */
@@ -63,7 +63,7 @@ export class MemoryWorld {
   /** Put in force by the next refresh. */
   nextConfig: Config | undefined;
   readonly states = new Map<string, RegistryState>();
-  readonly observed: Parameters<ApiDependencies['metrics']['httpRequest']>[0][] = [];
+  readonly observed: HttpObservation[] = [];
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly stop = new AbortController();
   readonly snapshotsKept = new Set<string>();

@@ -38,7 +38,7 @@ export const scheduleSchema = z
       .default('UTC')
       .meta({ description: 'The time zone that the pattern is meant in.' }),
   })
-  .meta({ description: 'When the registry is checked, in place of `syncPolicy.interval`.' });
+  .meta({ description: 'When the registry is checked, instead of `syncPolicy.interval`.' });
 
 const patternsSchema = z
   .strictObject({

@@ -33,6 +33,10 @@ export const reasonSchema = z.enum([
   'backing-off',
   /** A registry of the catalog has never been synced: whose names are whose is not known yet. */
   'members-not-ready',
+  // reserved: names of the Go package that no part of Syncline gives; an embedded `Manager` may
+  'sync-already-in-progress',
+  'error-checking-sync-need',
+  'up-to-date-no-policy',
 ]);
 export type Reason = z.infer<typeof reasonSchema>;
 

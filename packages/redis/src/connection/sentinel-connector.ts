@@ -93,7 +93,7 @@ function readNews(message: string): News | undefined {
   return { name, host, port: Number(port) };
 }
 
-/** False also where a sentinel speaks of names in place of addresses; asking once more does no harm. */
+/** False also where a sentinel speaks of names instead of addresses; asking once more does no harm. */
 function isAt({ remoteAddress, remotePort }: NetStream, { host, port }: News): boolean {
   return remotePort === port && remoteAddress?.replace(/^::ffff:/, '') === host;
 }

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { addHint } from '../queue/queue.ts';
+import { addWakeUp } from '../queue/queue.ts';
 import { readQueueHealth } from '../queue/queue-health.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
-import { recordScheduler } from '../stores/scheduler-heartbeat.ts';
 import { testQueue, testRedis } from '../testing/test-redis.ts';
 import { readServerInfo } from './server-info.ts';
 
@@ -40,11 +39,10 @@ test('what waits, and who works, is seen in Redis', async () => {
     waiting: 0,
     oldestDueAtMs: undefined,
   });
-  await addHint(queue, { kind: 'startup', registry: 'one', since: 'x', delayMs: 0 });
-  await addHint(queue, { kind: 'request', registry: 'two', request: 1 });
+  await addWakeUp(queue, { kind: 'startup', registry: 'one', since: 'x', delayMs: 0 });
+  await addWakeUp(queue, { kind: 'request', registry: 'two', request: 1 });
   await redis.set(keys.sweepTurn, 'worker-1');
-  await recordScheduler({ redis, keys }, { owner: 'scheduler-1', ttlMs: 60_000 });
-  expect(await redis.pttl(keys.scheduler)).toBeGreaterThan(0);
+  await redis.set(keys.scheduler, 'scheduler-1', 'PX', 60_000);
   const nowMs = await redisNowMs(redis);
   const { waiting, oldestDueAtMs, ...seen } = await readQueueHealth({ redis, keys, queue });
   expect(waiting).toBe(2);

@@ -22,8 +22,8 @@ for index = 1, #KEYS, 2 do
     local isTried = status[3]
     local isLate = not isTried or status[3] < ARGV[number + 1]
     local isWaiting = status[4] and status[4] > ARGV[1]
-    local isHeld = control[1] or control[2]
-    if isLate and not isRunning and not isWaiting and not isHeld then
+    local isPaused = control[1] == '1' or control[2]
+    if isLate and not isRunning and not isWaiting and not isPaused then
       overdue[#overdue + 1] = isTried and number or -number
     end
   end

@@ -24,7 +24,7 @@ export interface QueueOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** The queue that workers take from. Jobs in it are hints: what must not be lost is in control hashes. */
+/** The queue that workers take from. Jobs in it are wake-ups: what must not be lost is in control hashes. */
 export function createSyncQueue(options: QueueOptions): SyncQueue {
   return openQueue(QUEUE_NAME, options);
 }
@@ -44,7 +44,7 @@ export function openQueue<Payload>(
 }
 
 /** A job beside the schedule. */
-export type Hint =
+export type WakeUp =
   /** Request `request` is open. */
   | ({ readonly kind: 'request' } & CountedRequest)
   /** The run of `term` has ended without a word. */
@@ -57,7 +57,7 @@ export type Hint =
       readonly delayMs: number;
     }
   /**
-   * The registry was not tried when it should have been. `isRepeated`: a worker has taken the first hint, and may
+   * The registry was not tried when it should have been. `isRepeated`: a worker has taken the first wake-up, and may
    * not know it.
    */
   | { readonly kind: 'overdue'; readonly registry: string; readonly isRepeated: boolean }
@@ -70,47 +70,47 @@ export type Hint =
     };
 
 /**
- * Has catalogs built anew, since a registry of theirs has published: counted as a request each, so that
- * one that comes while a catalog is being built brings another run.
+ * Requests a run of each catalog, because one of its registries has published. A request that comes while a
+ * catalog is being built brings another run.
  */
-export async function requestFollowers(
+export async function requestDependents(
   { redis, keys, queue }: { redis: Redis; keys: RedisKeys; queue: SyncQueue },
-  followers: readonly string[],
+  dependents: readonly string[],
 ): Promise<void> {
-  for (const registry of followers) {
+  for (const registry of dependents) {
     const request = await countRequest({ redis, keys }, { registry });
-    await addHint(queue, { kind: 'request', registry, request, trigger: 'change' });
+    await addWakeUp(queue, { kind: 'request', registry, request, trigger: 'change' });
   }
 }
 
-/** Names the hint, so that there is one, or one more beside it. */
+/** Names the wake-up, so that there is one, or one more beside it. */
 export function overdueJobId(
   registry: string,
-  { isRepeated }: Pick<Extract<Hint, { kind: 'overdue' }>, 'isRepeated'>,
+  { isRepeated }: { readonly isRepeated: boolean },
 ): string {
   return `overdue${isRepeated ? '.again' : ''}-${registry}`;
 }
 
-export function isOverdueHint(jobId: string): boolean {
+export function isOverdueWakeUp(jobId: string): boolean {
   return /^overdue(\.again)?-/.test(jobId);
 }
 
-/** Adds a hint. Its id says what it hints at, so that the same hint is never in the queue twice. */
-export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
-  const { registry } = hint;
+/** Adds a wake-up. Its id says what it is for, so that the same wake-up is never in the queue twice. */
+export async function addWakeUp(queue: SyncQueue, wakeUp: WakeUp): Promise<void> {
+  const { registry } = wakeUp;
   const options: JobsOptions = {
     attempts: 1,
     removeOnComplete: true,
     removeOnFail: { count: 1_000 },
   };
-  switch (hint.kind) {
+  switch (wakeUp.kind) {
     case 'request': {
-      const { name, data, opts } = requestJob(hint);
+      const { name, data, opts } = requestJob(wakeUp);
       await queue.add(name, data, opts);
       return;
     }
     case 'interrupted': {
-      const jobId = `interrupted-${registry}-${hint.term}`;
+      const jobId = `interrupted-${registry}-${wakeUp.term}`;
       const payload = { v: 1, registry, trigger: 'retry' } as const;
       await queue.add(JOB_NAME, payload, { ...options, jobId, removeOnFail: true });
       return;
@@ -119,28 +119,28 @@ export async function addHint(queue: SyncQueue, hint: Hint): Promise<void> {
       const payload = { v: 1, registry, trigger: 'schedule' } as const;
       await queue.add(JOB_NAME, payload, {
         ...options,
-        jobId: overdueJobId(registry, hint),
+        jobId: overdueJobId(registry, wakeUp),
         priority: TICK_PRIORITY,
         removeOnFail: true,
       });
       return;
     }
     case 'retry': {
-      const jobId = `retry-${registry}-${hint.term}`;
+      const jobId = `retry-${registry}-${wakeUp.term}`;
       await queue.add(
         JOB_NAME,
         { v: 1, registry, trigger: 'retry' },
-        { ...options, jobId, priority: TICK_PRIORITY, delay: hint.delayMs },
+        { ...options, jobId, priority: TICK_PRIORITY, delay: wakeUp.delayMs },
       );
       return;
     }
     case 'startup':
     case 'config': {
-      const jobId = `${hint.kind}-${registry}-${hint.since}`;
+      const jobId = `${wakeUp.kind}-${registry}-${wakeUp.since}`;
       await queue.add(
         JOB_NAME,
-        { v: 1, registry, trigger: hint.kind },
-        { ...options, jobId, priority: TICK_PRIORITY, delay: hint.delayMs },
+        { v: 1, registry, trigger: wakeUp.kind },
+        { ...options, jobId, priority: TICK_PRIORITY, delay: wakeUp.delayMs },
       );
       return;
     }

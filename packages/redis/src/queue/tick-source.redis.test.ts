@@ -9,10 +9,10 @@ import type { RunStore, Tick, TickResult, TickSource } from '@syncline/sync';
 import { createRecordingLogger, testRun } from '@syncline/sync/testing';
 import { type Job, Queue, QueueEvents } from 'bullmq';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ScheduleReconciler } from '../schedules/schedules.ts';
+import { ScheduleReconciler } from '../recovery/schedules.ts';
 import { createRedisRunStore } from '../stores/run-store.ts';
 import { connect, testQueue, testRedis } from '../testing/test-redis.ts';
-import { addHint } from './queue.ts';
+import { addWakeUp } from './queue.ts';
 import { createBullTickSource } from './tick-source.ts';
 
 type Handle = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
@@ -64,7 +64,7 @@ test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
     { trigger: 'webhook', force: true, purpose: { kind: 'request', force: true } },
   ],
   [
-    'a job that names its request is a hint',
+    'a job that names its request is a wake-up',
     { v: 1, registry: 'alpha', request: 7 },
     { trigger: 'manual', purpose: { kind: 'wake-up', request: 7 } },
   ],
@@ -115,7 +115,7 @@ test('what the sweep adds again recurs, and what others add does not', async () 
     return ran();
   });
   for (const isRepeated of [false, true]) {
-    await addHint(queue, { kind: 'overdue', registry: `overdue-${isRepeated}`, isRepeated });
+    await addWakeUp(queue, { kind: 'overdue', registry: `overdue-${isRepeated}`, isRepeated });
   }
   await add({ v: 1, registry: 'foreign', trigger: 'schedule' });
   await vi.waitFor(() => expect(ticks.size).toBe(3));
@@ -158,7 +158,7 @@ test.each([
   ['a request that is none', { v: 1, registry: 'alpha', request: -1 }],
   ['a request beyond all numbers', { v: 1, registry: 'alpha', request: 1e300 }],
   ['a payload of 5 MB', { v: 1, registry: 'x'.repeat(5_000_000) }],
-  ['a prototype in place of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
+  ['a prototype instead of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
   ['another version', { v: 2, registry: 'alpha' }],
   ['no registry', { v: 1 }],
   ['a name that no registry can have', { v: 1, registry: '../alpha' }],
@@ -248,7 +248,7 @@ test('a retry that fails is followed by the next one', async () => {
   await vi.waitFor(() => expect(runs).toBeGreaterThan(3));
 });
 
-test('a request that is still open is hinted at', async () => {
+test('a request that is still open wakes a worker', async () => {
   const { start, add } = await createTicks();
   const purposes: Tick['purpose'][] = [];
   await start(async ({ purpose }) => {
@@ -373,7 +373,7 @@ test('ten requests while a run is under way are answered by exactly one more', a
     return go.promise;
   });
   await start(handle);
-  await addHint(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
+  await addWakeUp(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
   await running.promise;
   const jobs = await Promise.all(
     Array.from({ length: 10 }, () => add({ v: 1, registry: 'alpha' })),
@@ -393,13 +393,13 @@ test('ten requests while a run is under way are answered by exactly one more', a
   for (const { id } of jobs) expect(await foreign.getJobState(id ?? '')).toBe('completed');
 });
 
-test('a hint that is there already is not added again', async () => {
+test('a wake-up that is there already is not added again', async () => {
   const { queue } = await createTicks();
   for (let time = 0; time < 3; time += 1) {
-    await addHint(queue, { kind: 'request', registry: 'alpha', request: 1 });
-    await addHint(queue, { kind: 'interrupted', registry: 'alpha', term: '1' });
-    await addHint(queue, { kind: 'retry', registry: 'alpha', term: '1', delayMs: 60_000 });
-    await addHint(queue, { kind: 'config', registry: 'alpha', since: 'x', delayMs: 60_000 });
+    await addWakeUp(queue, { kind: 'request', registry: 'alpha', request: 1 });
+    await addWakeUp(queue, { kind: 'interrupted', registry: 'alpha', term: '1' });
+    await addWakeUp(queue, { kind: 'retry', registry: 'alpha', term: '1', delayMs: 60_000 });
+    await addWakeUp(queue, { kind: 'config', registry: 'alpha', since: 'x', delayMs: 60_000 });
   }
   expect(await queue.getWaitingCount()).toBe(2);
   expect(await queue.getDelayedCount()).toBe(2);
@@ -407,8 +407,8 @@ test('a hint that is there already is not added again', async () => {
 
 test('requests run before ticks', async () => {
   const { queue, start } = await createTicks();
-  await addHint(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
-  await addHint(queue, { kind: 'request', registry: 'beta', request: 1 });
+  await addWakeUp(queue, { kind: 'startup', registry: 'alpha', since: 'x', delayMs: 0 });
+  await addWakeUp(queue, { kind: 'request', registry: 'beta', request: 1 });
   const order: string[] = [];
   await start(async ({ registry }) => {
     order.push(registry);

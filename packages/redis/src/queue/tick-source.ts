@@ -11,7 +11,7 @@ import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
-import { addHint, isOverdueHint, requestFollowers, type SyncQueue } from './queue.ts';
+import { addWakeUp, isOverdueWakeUp, requestDependents, type SyncQueue } from './queue.ts';
 
 /**
  * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
@@ -43,7 +43,7 @@ export interface BullTickSource extends TickSource {
   pulse(): Pulse;
 }
 
-/** Ticks from the BullMQ queue: scheduled ones, hints, and jobs of foreign producers alike. */
+/** Ticks from the BullMQ queue: scheduled ones, wake-ups, and jobs of foreign producers alike. */
 export function createBullTickSource(options: BullTickSourceOptions): BullTickSource {
   const { blocking, redis, keys, queue, concurrency, logger } = options;
   let worker: TurningWorker | undefined;
@@ -189,7 +189,7 @@ async function putBack(job: Job, token: string | undefined): Promise<never> {
   throw new WaitingError();
 }
 
-/** A hint that cannot be added is made good by the sweep, or by the next tick. */
+/** A wake-up that cannot be added is made good by the sweep, or by the next tick. */
 async function addFollowUps(
   processing: Processing,
   { run, openRequest, dependents }: Ran,
@@ -197,24 +197,24 @@ async function addFollowUps(
   const { queue, logger } = processing;
   const { registry, term } = run;
   try {
-    await requestFollowers(processing, dependents);
+    await requestDependents(processing, dependents);
     if (openRequest !== undefined) {
-      await addHint(queue, { kind: 'request', registry, request: openRequest });
+      await addWakeUp(queue, { kind: 'request', registry, request: openRequest });
     }
     if (run.error?.nextTryAt !== undefined) {
       const waitMs = Date.parse(run.error.nextTryAt) - Date.parse(run.finishedAt);
       const delayMs = Math.max(0, waitMs) + RETRY_SLACK_MS;
-      await addHint(queue, { kind: 'retry', registry, term, delayMs });
+      await addWakeUp(queue, { kind: 'retry', registry, term, delayMs });
     }
   } catch (error) {
-    logger.warn({ err: error, registry }, 'could not add a hint');
+    logger.warn({ err: error, registry }, 'could not add a wake-up');
   }
 }
 
 function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
   const purpose = purposeOf({ trigger, force, request });
   const dueAtMs = dueAtMsOf(job.id);
-  const recurs = dueAtMs !== undefined || isOverdueHint(job.id ?? '');
+  const recurs = dueAtMs !== undefined || isOverdueWakeUp(job.id ?? '');
   const due = dueAtMs === undefined ? {} : { dueAtMs };
   return { registry, trigger, force, purpose, recurs, ...due };
 }

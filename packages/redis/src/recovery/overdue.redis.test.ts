@@ -2,9 +2,9 @@ import { QUEUE_NAME, type RegistryConfig, registryConfigSchema } from '@syncline
 import { acquire } from '@syncline/sync/testing';
 import { Worker } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
-import { ScheduleReconciler, wantedSchedule } from '../schedules/schedules.ts';
 import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';
-import { hintOverdue } from './overdue.ts';
+import { wakeOverdue } from './overdue.ts';
+import { ScheduleReconciler, wantedSchedule } from './schedules.ts';
 
 const NOW_MS = Date.now();
 const ago = (seconds: number) => new Date(NOW_MS - seconds * 1_000).toISOString();
@@ -22,13 +22,13 @@ function createWorld() {
     ...test,
     ...redisHarness(test),
     queue,
-    hint: (...registries: readonly RegistryConfig[]) =>
-      hintOverdue({ ...test, queue, registries, knownForMs: () => 60_000, everyMs: 4_000 }),
-    hints: async () => (await queue.getJobs(['prioritized'])).map(({ data }) => data),
+    wakeUp: (...registries: readonly RegistryConfig[]) =>
+      wakeOverdue({ ...test, queue, registries, knownForMs: () => 60_000, everyMs: 4_000 }),
+    wakeUps: async () => (await queue.getJobs(['prioritized'])).map(({ data }) => data),
   };
 }
 
-test.each<[what: string, config: object, status: object, control: object, hints: number]>([
+test.each<[what: string, config: object, status: object, control: object, wakeUps: number]>([
   ['it was never tried', EVERY_MINUTE, {}, {}, 1],
   ['it was tried too long ago', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, {}, 1],
   ['it is late by a moment', EVERY_MINUTE, { lastAttemptAt: ago(65) }, {}, 0],
@@ -49,6 +49,7 @@ test.each<[what: string, config: object, status: object, control: object, hints:
     1,
   ],
   ['it is suspended', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { suspended: '1' }, 0],
+  ['it is suspended no longer', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { suspended: '0' }, 1],
   ['it is pinned', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { pinned: 'a' }, 0],
   [
     'it is suspended by the config',
@@ -71,30 +72,30 @@ test.each<[what: string, config: object, status: object, control: object, hints:
     {},
     0,
   ],
-])('a registry is hinted at, or not: %s', async (_what, config, status, control, expected) => {
-  const { redis, keys, hint, hints } = createWorld();
+])('a registry is woken, or not: %s', async (_what, config, status, control, expected) => {
+  const { redis, keys, wakeUp, wakeUps } = createWorld();
   if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
   if (Object.keys(control).length > 0) await redis.hset(keys.control('alpha'), control);
-  expect(await hint(registry(config))).toBe(expected);
-  expect(await hints()).toEqual(
+  expect(await wakeUp(registry(config))).toBe(expected);
+  expect(await wakeUps()).toEqual(
     expected === 0 ? [] : [{ v: 1, registry: 'alpha', trigger: 'schedule' }],
   );
 });
 
-test('a hint that waits is not added again; one that was taken is', async () => {
-  const { hint, hints, queue } = createWorld();
-  await hint(registry());
-  await hint(registry());
-  expect(await hints()).toHaveLength(1);
+test('a wake-up that waits is not added again; one that was taken is', async () => {
+  const { wakeUp, wakeUps, queue } = createWorld();
+  await wakeUp(registry());
+  await wakeUp(registry());
+  expect(await wakeUps()).toHaveLength(1);
   const [job] = await queue.getJobs(['prioritized']);
   await job?.remove();
-  await hint(registry());
-  expect(await hints()).toHaveLength(1);
+  await wakeUp(registry());
+  expect(await wakeUps()).toHaveLength(1);
 });
 
 test('one that a worker has taken, and says nothing of, keeps no other worker from the registry', async () => {
-  const { hint, hints, redis, keys } = createWorld();
-  await hint(registry());
+  const { wakeUp, wakeUps, redis, keys } = createWorld();
+  await wakeUp(registry());
   const worker = new Worker(QUEUE_NAME, undefined, {
     connection: redis,
     prefix: keys.queuePrefix,
@@ -102,48 +103,48 @@ test('one that a worker has taken, and says nothing of, keeps no other worker fr
   });
   onTestFinished(() => worker.close());
   expect(await worker.getNextJob('token')).toBeDefined();
-  await hint(registry());
-  await hint(registry());
-  expect(await hints()).toHaveLength(1);
+  await wakeUp(registry());
+  await wakeUp(registry());
+  expect(await wakeUps()).toHaveLength(1);
 });
 
 test('one that was never tried has time to begin where it has only just become known', async () => {
-  const { redis, keys, queue, hints } = createWorld();
+  const { redis, keys, queue, wakeUps } = createWorld();
   const registries = ['new', 'tried', 'old'].map((name) => registry(EVERY_MINUTE, name));
   await redis.hset(keys.status('tried'), { lastAttemptAt: LONG_AGO });
   const knownForMs = (name: string) => (name === 'old' ? 60_000 : 10_000);
   const options = { redis, keys, queue, registries, knownForMs, everyMs: 4_000 };
-  expect(await hintOverdue(options)).toBe(2);
-  const hinted = (await hints()).map((hint) => hint.registry);
-  expect(hinted.toSorted()).toEqual(['old', 'tried']);
+  expect(await wakeOverdue(options)).toBe(2);
+  const woken = (await wakeUps()).map((wakeUp) => wakeUp.registry);
+  expect(woken.toSorted()).toEqual(['old', 'tried']);
 });
 
-test('while it is being run there is no hint', async () => {
+test('while it is being run there is no wake-up', async () => {
   const world = createWorld();
   await acquire(world, 'alpha');
-  expect(await world.hint(registry())).toBe(0);
+  expect(await world.wakeUp(registry())).toBe(0);
 });
 
 test('a registry whose tick waits its turn is late, and not lost', async () => {
-  const { redis, queue, hint } = createWorld();
+  const { redis, queue, wakeUp } = createWorld();
   await new ScheduleReconciler({ redis, queue }).reconcile([wantedSchedule(registry())]);
   // On its way, but not due: it cannot be what the registry waits for.
-  expect(await hint(registry())).toBe(1);
+  expect(await wakeUp(registry())).toBe(1);
   const [tick] = await queue.getDelayed();
   await tick?.promote();
-  expect(await hint(registry())).toBe(0);
+  expect(await wakeUp(registry())).toBe(0);
 });
 
-test('very many are hinted at in turn', async () => {
-  const { hint } = createWorld();
+test('very many are woken in turn', async () => {
+  const { wakeUp } = createWorld();
   const registries = Array.from({ length: 600 }, (_, index) =>
     registry(EVERY_MINUTE, `registry-${index}`),
   );
-  expect(await hint(...registries)).toBe(200);
+  expect(await wakeUp(...registries)).toBe(200);
 });
 
 test('keys that hold what is not ours hide no other registry', async () => {
-  const { redis, keys, hint } = createWorld();
+  const { redis, keys, wakeUp } = createWorld();
   await redis.set(keys.status('alpha'), 'not ours');
-  expect(await hint(registry(), registry(EVERY_MINUTE, 'beta'))).toBe(1);
+  expect(await wakeUp(registry(), registry(EVERY_MINUTE, 'beta'))).toBe(1);
 });

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
 import { stateOfNextTick } from '../queue/bullmq-internals.ts';
-import { addHint, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
+import { addWakeUp, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
 
 /** A tick comes much sooner after its time; and there is time left of the minute that a run may be late. */
@@ -29,13 +29,13 @@ export interface OverdueOptions {
 }
 
 /**
- * Adds a hint for each registry that was not tried when it should have been. Ticks and hints are events, and
+ * Adds a wake-up for each registry that was not tried when it should have been. Ticks and wake-ups are events, and
  * events get lost: with a Redis that was full, or that has forgotten its last second. What was tried, and
  * when, does not depend on them.
  *
- * @returns how many hints were added; the rest comes with the next calls, where there are very many
+ * @returns how many wake-ups were added; the rest comes with the next calls, where there are very many
  */
-export async function hintOverdue(options: OverdueOptions): Promise<number> {
+export async function wakeOverdue(options: OverdueOptions): Promise<number> {
   const { redis, queue, everyMs } = options;
   const nowMs = await redisNowMs(redis);
   const wanted = options.registries.filter(({ suspended }) => !suspended);
@@ -43,7 +43,7 @@ export async function hintOverdue(options: OverdueOptions): Promise<number> {
   const first = Math.floor(Math.random() * wanted.length);
   const registries = [...wanted.slice(first), ...wanted.slice(0, first)];
   let left = Math.ceil((STARTS_PER_SECOND * everyMs) / 1_000);
-  let hints = 0;
+  let wakeUps = 0;
   for (const batch of batchesOf(registries, BATCH_SIZE)) {
     if (left === 0) break;
     const found = await findOverdue(options, batch, nowMs);
@@ -51,11 +51,11 @@ export async function hintOverdue(options: OverdueOptions): Promise<number> {
       left -= 1;
       if (IN_LINE.has(await stateOfNextTick({ redis, queue }, name))) continue;
       const state = await queue.getJobState(overdueJobId(name, { isRepeated: false }));
-      await addHint(queue, { kind: 'overdue', registry: name, isRepeated: state === 'active' });
-      hints += 1;
+      await addWakeUp(queue, { kind: 'overdue', registry: name, isRepeated: state === 'active' });
+      wakeUps += 1;
     }
   }
-  return hints;
+  return wakeUps;
 }
 
 async function findOverdue(

@@ -19,25 +19,27 @@ function createSweep() {
       const registries = ['alpha', 'beta'];
       return sweep({ ...test, queue, registries, owner, everyMs: 60_000 });
     },
-    hints: async () => (await queue.getWaiting()).map(({ data }) => data),
+    wakeUps: async () => (await queue.getWaiting()).map(({ data }) => data),
   };
 }
 
-test('a run whose lease has ended without a word is hinted at, once', async () => {
+test('a run whose lease has lapsed wakes a worker, once', async () => {
   const world = createSweep();
   await acquire(world, 'alpha');
   expect(await world.sweep()).toBe(0);
   await world.expireLease('alpha');
   expect(await world.sweep()).toBe(1);
   expect(await world.sweep()).toBe(1);
-  expect(await world.hints()).toEqual([{ v: 1, registry: 'alpha', trigger: 'retry' }]);
+  expect(await world.wakeUps()).toEqual([{ v: 1, registry: 'alpha', trigger: 'retry' }]);
 });
 
-test('a request that nobody works on is hinted at', async () => {
+test('a request that nobody works on wakes a worker', async () => {
   const world = createSweep();
   await world.redis.hset(world.keys.control('beta'), 'requested', 4, 'handled', 2);
   expect(await world.sweep()).toBe(1);
-  expect(await world.hints()).toEqual([{ v: 1, registry: 'beta', trigger: 'manual', request: 4 }]);
+  expect(await world.wakeUps()).toEqual([
+    { v: 1, registry: 'beta', trigger: 'manual', request: 4 },
+  ]);
 });
 
 test('while a run is under way, its request waits', async () => {
@@ -55,7 +57,7 @@ test('where all is well there is nothing to do', async () => {
   const { lease } = await acquire(world, 'alpha', { purpose });
   await world.runStore.finish(lease, { ...UNDONE, handledRequest: 1 });
   expect(await world.sweep()).toBe(0);
-  expect(await world.hints()).toEqual([]);
+  expect(await world.wakeUps()).toEqual([]);
 });
 
 test('one sweep of the whole fleet at a time', async () => {
@@ -64,7 +66,7 @@ test('one sweep of the whole fleet at a time', async () => {
   const sweeps = await Promise.all(
     owners.map((owner) => sweep({ redis, keys, queue, registries: [], owner, everyMs: 60_000 })),
   );
-  expect(sweeps.filter((hints) => hints !== undefined)).toEqual([0]);
+  expect(sweeps.filter((wakeUps) => wakeUps !== undefined)).toEqual([0]);
   expect(await redis.pttl(keys.sweepTurn)).toBeGreaterThan(50_000);
 });
 
@@ -76,12 +78,12 @@ test('a turn that somebody else has put there for ever is ended', async () => {
   expect(await sweep(options)).toBe(0);
 });
 
-test('a request whose hint has failed is hinted at again', async () => {
+test('a request whose wake-up has failed wakes a worker again', async () => {
   const world = createSweep();
   await world.redis.hset(world.keys.control('beta'), 'requested', 1);
   await world.sweep();
   await world.queue.drain();
-  expect(await world.hints()).toEqual([]);
+  expect(await world.wakeUps()).toEqual([]);
   await world.sweep();
-  expect(await world.hints()).toHaveLength(1);
+  expect(await world.wakeUps()).toHaveLength(1);
 });

@@ -2,7 +2,7 @@ import { batchesOf, type RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
-import { addHint, type SyncQueue } from '../queue/queue.ts';
+import { addWakeUp, type SyncQueue } from '../queue/queue.ts';
 
 /** So many registries take Redis a millisecond. */
 const BATCH_SIZE = 250;
@@ -23,9 +23,9 @@ export interface SweepOptions {
 
 /**
  * Finds what nobody works on and somebody should: runs whose lease has ended without a word, requests
- * that no run has answered. It adds a hint for each; a worker that takes one finds out the rest.
+ * that no run has answered. It adds a wake-up for each; a worker that takes one finds out the rest.
  *
- * @returns how many hints were added; `undefined` where another process had the turn
+ * @returns how many wake-ups were added; `undefined` where another process had the turn
  */
 export async function sweep(options: SweepOptions): Promise<number | undefined> {
   const { redis, keys, registries, owner, everyMs } = options;
@@ -36,24 +36,24 @@ export async function sweep(options: SweepOptions): Promise<number | undefined> 
     if ((await redis.pttl(keys.sweepTurn)) === -1) await redis.unlink(keys.sweepTurn);
     return undefined;
   }
-  let hints = 0;
+  let wakeUps = 0;
   for (const batch of batchesOf(registries, BATCH_SIZE)) {
-    hints += await sweepBatch(options, batch);
+    wakeUps += await sweepBatch(options, batch);
   }
-  return hints;
+  return wakeUps;
 }
 
 async function sweepBatch(
   { redis, keys, queue }: SweepOptions,
   registries: readonly string[],
 ): Promise<number> {
-  let hints = 0;
+  let wakeUps = 0;
   for (const { registry, term, request } of await findNeglected({ redis, keys }, registries)) {
-    if (term !== undefined) await addHint(queue, { kind: 'interrupted', registry, term });
-    if (request !== undefined) await addHint(queue, { kind: 'request', registry, request });
-    hints += (term === undefined ? 0 : 1) + (request === undefined ? 0 : 1);
+    if (term !== undefined) await addWakeUp(queue, { kind: 'interrupted', registry, term });
+    if (request !== undefined) await addWakeUp(queue, { kind: 'request', registry, request });
+    wakeUps += (term === undefined ? 0 : 1) + (request === undefined ? 0 : 1);
   }
-  return hints;
+  return wakeUps;
 }
 
 /** A registry that nobody works on, and somebody should. */

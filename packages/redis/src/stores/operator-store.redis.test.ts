@@ -73,8 +73,8 @@ test('suspend keeps runs away, with note, author and time; resume lets them come
     suspended: false,
   });
   expect(await redis.hkeys(keys.control('alpha'))).toEqual([]);
-  const [hint] = await queue.getPrioritized();
-  expect(hint?.data).toEqual({ v: 1, registry: 'alpha', trigger: 'config' });
+  const [wakeUp] = await queue.getPrioritized();
+  expect(wakeUp?.data).toEqual({ v: 1, registry: 'alpha', trigger: 'config' });
 });
 
 test('who suspends again says so, and what the one before said is gone', async () => {

@@ -1,7 +1,7 @@
 import type { RedisKeys } from '@syncline/contract';
 import type { OperatorStore } from '@syncline/sync';
 import type { Redis } from 'ioredis';
-import { addHint, requestFollowers, type SyncQueue } from '../queue/queue.ts';
+import { addWakeUp, requestDependents, type SyncQueue } from '../queue/queue.ts';
 import { createRegistryReader, redisNowMs } from './registry-reader.ts';
 import { storeCall } from './store-errors.ts';
 
@@ -30,7 +30,7 @@ export function createRedisOperatorStore(options: OperatorStoreOptions): Operato
     async resume(registry) {
       await storeCall(redis, redis.hdel(keys.control(registry), ...FIELDS_OF_OPERATORS));
       const since = `resumed-${Date.now()}`;
-      await addHint(queue, { kind: 'config', registry, since, delayMs: 0 });
+      await addWakeUp(queue, { kind: 'config', registry, since, delayMs: 0 });
     },
 
     async pinned(registry) {
@@ -49,6 +49,6 @@ export function createRedisOperatorStore(options: OperatorStoreOptions): Operato
       return registries.get(registry)?.status.held?.snapshot;
     },
 
-    requestDependents: (catalogs) => storeCall(redis, requestFollowers(options, catalogs)),
+    requestDependents: (catalogs) => storeCall(redis, requestDependents(options, catalogs)),
   };
 }

@@ -1,8 +1,8 @@
 import { acquire, testRun } from '@syncline/sync/testing';
 import { describe, expect, test } from 'vitest';
+import { trackRegistries } from '../recovery/registry-index.ts';
 import { redisHarness, testRedis } from '../testing/test-redis.ts';
 import { claimEpoch } from './epoch.ts';
-import { trackRegistries } from './registry-index.ts';
 import { createRegistryReader, redisNowMs } from './registry-reader.ts';
 import { createRunLog } from './run-log.ts';
 

@@ -1,13 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { RecurringTask } from '@syncline/contract';
 
-export interface LoopOptions {
-  /** From the end of one pass to the beginning of the next. */
-  readonly everyMs: number;
-  readonly pass: (signal: AbortSignal) => Promise<void>;
+export interface LoopOptions extends RecurringTask {
   /** Told when a pass throws; the loop goes on. */
   readonly onError: (error: unknown) => void;
-  /** From the end of a pass that threw to the beginning of the next; as long as after any where absent. */
-  readonly retryAfterMs?: number;
 }
 
 /** Something done again and again until it is stopped. */
@@ -19,7 +15,8 @@ export interface Loop {
 }
 
 /** Starts a loop; the first pass begins at once. Passes never overlap. */
-export function startLoop({ everyMs, pass, onError, retryAfterMs = everyMs }: LoopOptions): Loop {
+export function startLoop(options: LoopOptions): Loop {
+  const { everyMs, onError, retryAfterMs = everyMs } = options;
   const stopping = new AbortController();
   let pause = new AbortController();
 
@@ -28,7 +25,7 @@ export function startLoop({ everyMs, pass, onError, retryAfterMs = everyMs }: Lo
       pause = new AbortController();
       let pauseMs = everyMs;
       try {
-        await pass(stopping.signal);
+        await options.pass(stopping.signal);
       } catch (error) {
         if (!stopping.signal.aborted) onError(error);
         pauseMs = retryAfterMs;

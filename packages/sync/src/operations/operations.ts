@@ -59,9 +59,8 @@ export function createOperations(deps: OperationsDependencies): Operations {
     async resume({ name, suspended }) {
       await operators.resume(name);
       if (!suspended) return;
-      throw new SynclineError('suspended-by-config', `${name} is suspended by the config`, {
-        expected: 'suspended: false, or none, in its config',
-      });
+      const message = `${name} is suspended by the config. Remove suspended there`;
+      throw new SynclineError('suspended-by-config', message);
     },
 
     async rollback(registry, { snapshot }) {
@@ -81,9 +80,8 @@ export function createOperations(deps: OperationsDependencies): Operations {
     async approve(registry, { snapshot }) {
       const held = await operators.held(registry);
       if (held === undefined || !held.startsWith(snapshot)) {
-        throw new SynclineError('unknown-snapshot', `${registry} holds no snapshot ${snapshot}`, {
-          expected: held === undefined ? 'a registry that holds one' : `the one it holds, ${held}`,
-        });
+        const message = `${registry} holds no snapshot that starts with ${snapshot}`;
+        throw new SynclineError('unknown-snapshot', `${message}. It holds ${held ?? 'none'}`);
       }
       await publish(registry, { digest: held, pin: false, message: 'approved' });
       return { snapshot: held };
@@ -95,10 +93,10 @@ export function createOperations(deps: OperationsDependencies): Operations {
     const matches = history.map(({ manifest }) => manifest).filter((it) => it.startsWith(prefix));
     const [digest, other] = matches;
     if (digest === undefined || other !== undefined || prefix === '') {
-      const found = digest === undefined ? 'none' : 'several';
-      throw new SynclineError('unknown-snapshot', `${registry} keeps ${found} of ${prefix}`, {
-        expected: `one of ${history.map(({ manifest }) => manifest.slice(0, 12)).join(', ')}`,
-      });
+      const found = digest === undefined ? 'no snapshot that starts' : 'several that start';
+      const available = history.map(({ manifest }) => manifest.slice(0, 12)).join(', ');
+      const message = `${registry} has ${found} with ${prefix}. Available: ${available}`;
+      throw new SynclineError('unknown-snapshot', message);
     }
     return digest;
   }
@@ -147,7 +145,7 @@ export function createOperations(deps: OperationsDependencies): Operations {
   async function readManifest(registry: string, digest: string): Promise<Manifest> {
     const bytes = await snapshots.readManifest(registry, digest);
     if (bytes !== undefined) return decodeManifest({ digest, bytes });
-    throw new SynclineError('unknown-snapshot', `${registry} keeps no snapshot ${digest}`);
+    throw new SynclineError('unknown-snapshot', `${registry} has no snapshot ${digest}`);
   }
 
   /** Gives the lease back, and leaves the registry as it was. */
@@ -158,9 +156,8 @@ export function createOperations(deps: OperationsDependencies): Operations {
 }
 
 function busy(registry: string): SynclineError {
-  return new SynclineError('registry-busy', `${registry} is being synced`, {
-    expected: 'the run to end; try again',
-  });
+  const message = `${registry} is being synced. Try again when the run has ended`;
+  return new SynclineError('registry-busy', message);
 }
 
 /** What an operator's flip leaves in status and run log. */

@@ -164,9 +164,13 @@ describe('busy', () => {
     go.resolve();
     const ended = await first;
     expect(ended).toMatchObject({ state: 'ran', openRequest: 1, run: { handledRequest: 0 } });
-    const hint = { ...TICK, trigger: 'manual', purpose: { kind: 'wake-up', request: 1 } } as const;
-    expect(ran(await sync.sync(hint))).toMatchObject({ trigger: 'manual', handledRequest: 1 });
-    expect(await sync.sync(hint)).toEqual({ state: 'handled' });
+    const wakeUp = {
+      ...TICK,
+      trigger: 'manual',
+      purpose: { kind: 'wake-up', request: 1 },
+    } as const;
+    expect(ran(await sync.sync(wakeUp))).toMatchObject({ trigger: 'manual', handledRequest: 1 });
+    expect(await sync.sync(wakeUp)).toEqual({ state: 'handled' });
   });
 
   test('a tick answers a request that is open', async () => {

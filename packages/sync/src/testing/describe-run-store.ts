@@ -216,9 +216,9 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
 
       test('a tick and a wake-up count nothing', async () => {
         await acquire(store, 'alpha');
-        const hint = { kind: 'wake-up', request: 3 } as const;
+        const wakeUp = { kind: 'wake-up', request: 3 } as const;
         const options = { registry: 'alpha', owner: 'bob', ttlMs: 60_000 };
-        await store.runStore.acquire({ ...options, purpose: hint });
+        await store.runStore.acquire({ ...options, purpose: wakeUp });
         await store.runStore.acquire({ ...options, purpose: TICK });
         expect(await store.readControl('alpha')).toMatchObject({ requested: 0 });
       });
@@ -238,15 +238,15 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         const first = await request({ force: false });
         if (first.state !== 'acquired') throw new Error('expected the lease');
         await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: 1 });
-        const hint = (number: number) =>
+        const wakeUp = (number: number) =>
           store.runStore.acquire({
             registry: 'alpha',
             owner: 'bob',
             ttlMs: 60_000,
             purpose: { kind: 'wake-up', request: number },
           });
-        expect(await hint(1)).toEqual({ state: 'handled' });
-        expect(await hint(2)).toMatchObject({ state: 'acquired' });
+        expect(await wakeUp(1)).toEqual({ state: 'handled' });
+        expect(await wakeUp(2)).toMatchObject({ state: 'acquired' });
       });
 
       test('what was answered is never less than before', async () => {

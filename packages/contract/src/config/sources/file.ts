@@ -19,7 +19,7 @@ const schema = z
         examples: ['./registry.json'],
       }),
     url: httpUrl.optional().meta({
-      description: 'The URL of such a file, in place of `path`.',
+      description: 'The URL of such a file, instead of `path`.',
       examples: ['https://mcp.example.com/registry.json'],
     }),
     timeout: requestTimeout,

@@ -31,12 +31,12 @@ const schema = z
     branch: refName.optional().meta({
       description: 'The branch to follow. Without branch, tag and commit: the remote’s own.',
     }),
-    tag: refName.optional().meta({ description: 'A tag, in place of a branch.' }),
+    tag: refName.optional().meta({ description: 'A tag, instead of a branch.' }),
     commit: z
       .string()
       .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, { error: 'expected a whole commit id in lower case' })
       .optional()
-      .meta({ description: 'A commit, in place of a branch.' }),
+      .meta({ description: 'A commit, instead of a branch.' }),
     path: z
       .string()
       .min(1)

@@ -5,18 +5,19 @@ import {
   type SyncStatus,
   syncTargets,
 } from '@syncline/contract';
-import { addHint, type RegistryReader, STARTS_PER_SECOND, type SyncQueue } from '@syncline/redis';
 import { fnv1a } from '@syncline/snapshot';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
+import { addWakeUp, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
+import type { RegistryReader } from '../stores/registry-reader.ts';
 
 /** Below this many, all begin at once. */
 const SPREAD_FROM = 50;
 
-export interface DueHintOptions {
+export interface DueWakeUpOptions {
   readonly queue: SyncQueue;
   readonly reader: RegistryReader;
   readonly config: Config;
-  /** Of the config: tells hints for one config from those for another. */
+  /** Of the config: tells wake-ups for one config from those for another. */
   readonly digest: string;
 }
 
@@ -24,30 +25,30 @@ export interface DueHintOptions {
  * Has every registry run that should not wait for its next tick: those that were never synced or are
  * overdue, and those whose source or filter the config has changed.
  *
- * @returns how many hints were added
+ * @returns how many wake-ups were added
  */
-export async function addDueHints({
+export async function addDueWakeUps({
   queue,
   reader,
   config,
   digest,
-}: DueHintOptions): Promise<number> {
+}: DueWakeUpOptions): Promise<number> {
   const targets = syncTargets(config);
   const stored = await reader.readMany(targets.map(({ name }) => name));
-  let hints = 0;
+  let wakeUps = 0;
   for (const registry of targets) {
     const known = stored.registries.get(registry.name);
     const kind = known === undefined ? undefined : whyDue(registry, known, stored.nowMs);
     if (known === undefined || kind === undefined) continue;
-    await addHint(queue, {
+    await addWakeUp(queue, {
       kind,
       registry: registry.name,
       since: `${known.status.term ?? 0}-${digest.slice(0, 12)}`,
       delayMs: spreadDelayMs(registry, targets.length),
     });
-    hints += 1;
+    wakeUps += 1;
   }
-  return hints;
+  return wakeUps;
 }
 
 function whyDue(

@@ -238,7 +238,7 @@ describe('a cron pattern', () => {
     expect((await queue.getDelayed()).map(({ id }) => id)).toEqual([lost?.id]);
   });
 
-  test('stands in the config in place of the interval', () => {
+  test('stands in the config instead of the interval', () => {
     const config = (changes: object) =>
       registryConfigSchema.parse({ name: 'alpha', file: { path: '/alpha.json' }, ...changes });
     expect(wantedSchedule(config({ schedule: daily }))).toEqual(DAILY);

@@ -1,6 +1,6 @@
 import { batchesOf, type RedisKeys } from '@syncline/contract';
 import type { Redis } from 'ioredis';
-import { storeCall } from './store-errors.ts';
+import { storeCall } from '../stores/store-errors.ts';
 
 const BATCH_SIZE = 1_000;
 

@@ -1,13 +1,14 @@
 import { type ConfigInput, configSchema } from '@syncline/contract';
-import { createRegistryReader, openStore, ScheduleReconciler } from '@syncline/redis';
-import { createLogger } from '@syncline/runtime';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
-import { testRedis } from '@syncline/test/support';
+import { createRecordingLogger } from '@syncline/sync/testing';
 import { expect, onTestFinished, test } from 'vitest';
-import { addDueHints } from './due-hints.ts';
-import { createReconcile } from './reconcile.ts';
+import { openStore } from '../stores/open-store.ts';
+import { createRegistryReader } from '../stores/registry-reader.ts';
+import { testRedis } from '../testing/test-redis.ts';
+import { addDueWakeUps } from './due-wake-ups.ts';
+import { createReconciler } from './reconciler.ts';
 
-const logger = createLogger({ name: 'scheduler', level: 'silent', pretty: false });
+const logger = createRecordingLogger();
 
 function configOf(...names: readonly string[]): ConfigInput {
   return { registries: names.map((name) => ({ name, file: { path: `/${name}.json` } })) };
@@ -15,52 +16,53 @@ function configOf(...names: readonly string[]): ConfigInput {
 
 /** The Redis that schedulers share, and as many of these as a test makes. */
 function createShared() {
-  const { client: redis, prefix } = testRedis();
+  const { redis, prefix } = testRedis();
   const open = () => openStore({ redis, prefix, logger });
   const { keys, queue } = open();
   onTestFinished(() => queue.close());
   const repairs: string[] = [];
-  const createScheduler = () =>
-    createReconcile({
+  const createScheduler = () => {
+    const reconciler = createReconciler({
       store: open(),
-      schedules: new ScheduleReconciler({ redis, queue }),
       logger,
       metrics: { reconcileRepaired: (kind, count) => void repairs.push(`${kind} ${count}`) },
     });
+    return { ...reconciler, pass: () => reconciler.pass(new AbortController().signal) };
+  };
   /** What waits beside the schedules: `<trigger> <registry>`, sorted. */
-  const hints = async () => {
+  const wakeUps = async () => {
     const jobs = await queue.getJobs(['waiting', 'prioritized', 'delayed']);
     return jobs
       .map(({ data }) => `${data.trigger} ${data.registry}`)
-      .filter((hint) => !hint.startsWith('schedule'))
+      .filter((wakeUp) => !wakeUp.startsWith('schedule'))
       .sort();
   };
   const schedules = async () => (await queue.getJobSchedulers()).map(({ key }) => key).sort();
-  return { redis, prefix, keys, queue, repairs, createScheduler, hints, schedules };
+  return { redis, prefix, keys, queue, repairs, createScheduler, wakeUps, schedules };
 }
 
 test('the first pass puts the config in force, schedules it, and has everything synced', async () => {
-  const { createScheduler, hints, schedules, repairs, redis, keys } = createShared();
+  const { createScheduler, wakeUps, schedules, repairs, redis, keys } = createShared();
   const scheduler = createScheduler();
   scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
   await scheduler.pass();
   expect(await redis.get(keys.config)).toBe('one');
   expect(await schedules()).toEqual(['alpha', 'beta']);
-  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+  expect(await wakeUps()).toEqual(['startup alpha', 'startup beta']);
   expect(repairs).toEqual(['added 2']);
   await scheduler.pass();
-  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+  expect(await wakeUps()).toEqual(['startup alpha', 'startup beta']);
   expect(repairs).toEqual(['added 2']);
 });
 
 test('several schedulers do together what one does', async () => {
-  const { createScheduler, hints, schedules } = createShared();
+  const { createScheduler, wakeUps, schedules } = createShared();
   const all = [createScheduler(), createScheduler(), createScheduler()];
   for (const it of all) it.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
   await Promise.all(all.map((it) => it.pass()));
   await Promise.all(all.map((it) => it.pass()));
   expect(await schedules()).toEqual(['alpha', 'beta']);
-  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+  expect(await wakeUps()).toEqual(['startup alpha', 'startup beta']);
 });
 
 test('a scheduler with another file does not undo what is in force', async () => {
@@ -78,7 +80,7 @@ test('a scheduler with another file does not undo what is in force', async () =>
 });
 
 test('a Redis that was emptied has everything scheduled and synced again', async () => {
-  const { createScheduler, hints, schedules, queue, redis, prefix } = createShared();
+  const { createScheduler, wakeUps, schedules, queue, redis, prefix } = createShared();
   const scheduler = createScheduler();
   scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
   await scheduler.pass();
@@ -86,11 +88,11 @@ test('a Redis that was emptied has everything scheduled and synced again', async
   await redis.unlink(...(await redis.keys(`${prefix}:*`)));
   await scheduler.pass();
   expect(await schedules()).toEqual(['alpha', 'beta']);
-  expect(await hints()).toEqual(['startup alpha', 'startup beta']);
+  expect(await wakeUps()).toEqual(['startup alpha', 'startup beta']);
 });
 
 test('a Redis that lost only the last config has it put in force again, and synced', async () => {
-  const { createScheduler, hints, schedules, redis, keys, queue } = createShared();
+  const { createScheduler, wakeUps, schedules, redis, keys, queue } = createShared();
   const [first, second] = [createScheduler(), createScheduler()];
   for (const it of [first, second]) it.adopt({ input: configOf('alpha'), digest: 'old' });
   await first.pass();
@@ -101,7 +103,7 @@ test('a Redis that lost only the last config has it put in force again, and sync
   await redis.mset(keys.config, 'old', keys.configEdition, edition ?? '');
   await queue.removeJobScheduler('beta');
   await queue.remove('startup-beta-0-new');
-  expect(await hints()).not.toContain('startup beta');
+  expect(await wakeUps()).not.toContain('startup beta');
   // It knows of no later edition than there is.
   await second.pass();
   expect(await redis.get(keys.config)).toBe('old');
@@ -109,7 +111,7 @@ test('a Redis that lost only the last config has it put in force again, and sync
   await second.pass();
   expect(await redis.get(keys.config)).toBe('new');
   expect(await schedules()).toEqual(['alpha', 'beta']);
-  expect(await hints()).toContain('startup beta');
+  expect(await wakeUps()).toContain('startup beta');
 });
 
 test('what is no config at its key is replaced', async () => {
@@ -125,10 +127,10 @@ test('what is no config at its key is replaced', async () => {
 });
 
 test('without a config of its own, and with none in force, a pass changes nothing', async () => {
-  const { createScheduler, schedules, hints } = createShared();
+  const { createScheduler, schedules, wakeUps } = createShared();
   await createScheduler().pass();
   expect(await schedules()).toEqual([]);
-  expect(await hints()).toEqual([]);
+  expect(await wakeUps()).toEqual([]);
 });
 
 test('a registry that the config drops has no schedule any more, and its data for a while', async () => {
@@ -157,7 +159,7 @@ const SYNCED = {
   filterHash: filterHash(ALPHA),
 };
 
-test.each<[why: string, status: object, control: object, hints: string[]]>([
+test.each<[why: string, status: object, control: object, wakeUps: string[]]>([
   ['it was never synced', {}, {}, ['startup alpha']],
   ['it is overdue', { ...SYNCED, lastSuccessAt: HOUR_AGO }, {}, ['startup alpha']],
   ['it is not due', { ...SYNCED, lastSuccessAt: JUST_NOW }, {}, []],
@@ -176,22 +178,22 @@ test.each<[why: string, status: object, control: object, hints: string[]]>([
   ],
   ['it is suspended', {}, { suspended: '1' }, []],
   ['it is pinned', { ...SYNCED, lastSuccessAt: HOUR_AGO }, { pinned: 'a' }, []],
-])('at the start a registry is hinted at, or not: %s', async (_why, status, control, expected) => {
-  const { redis, keys, queue, hints } = createShared();
+])('at the start a registry is woken, or not: %s', async (_why, status, control, expected) => {
+  const { redis, keys, queue, wakeUps } = createShared();
   if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
   if (Object.keys(control).length > 0) await redis.hset(keys.control('alpha'), control);
   const reader = createRegistryReader({ redis, keys });
   const options = { queue, reader, config: configSchema.parse(configOf('alpha')), digest: 'one' };
-  expect(await addDueHints(options)).toBe(expected.length);
-  expect(await hints()).toEqual(expected);
+  expect(await addDueWakeUps(options)).toBe(expected.length);
+  expect(await wakeUps()).toEqual(expected);
 });
 
-test('many registries are not hinted at all at once', async () => {
+test('many registries are not all woken at once', async () => {
   const { redis, keys, queue } = createShared();
   const names = Array.from({ length: 500 }, (_, index) => `registry-${index}`);
   const reader = createRegistryReader({ redis, keys });
   const config = configSchema.parse(configOf(...names));
-  expect(await addDueHints({ queue, reader, config, digest: 'one' })).toBe(500);
+  expect(await addDueWakeUps({ queue, reader, config, digest: 'one' })).toBe(500);
   const delays = (await queue.getDelayed()).map(({ delay }) => delay);
   expect(delays.length).toBeGreaterThan(490);
   // 50 a second.
@@ -206,7 +208,7 @@ const BEFORE_IT_FIRED = new Date(FIRED_MS - 1_000).toISOString();
 const AFTER_IT_FIRED = new Date(FIRED_MS + 1_000).toISOString();
 const LAST_WEEK = new Date(FIRED_MS - 7 * 86_400_000).toISOString();
 
-test.each<[why: string, status: object, hints: string[]]>([
+test.each<[why: string, status: object, wakeUps: string[]]>([
   ['it was never synced', {}, ['startup alpha']],
   [
     'it was never synced, but tried',
@@ -223,16 +225,13 @@ test.each<[why: string, status: object, hints: string[]]>([
     { ...SYNCED, lastAttemptAt: AFTER_IT_FIRED, lastSuccessAt: LAST_WEEK },
     [],
   ],
-])(
-  'with a cron pattern, at the start it is hinted at, or not: %s',
-  async (_why, status, expected) => {
-    const { redis, keys, queue, hints } = createShared();
-    if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
-    const reader = createRegistryReader({ redis, keys });
-    const config = configSchema.parse({
-      registries: [{ name: 'alpha', file: { path: '/alpha.json' }, schedule: EVERY_DAY }],
-    });
-    await addDueHints({ queue, reader, config, digest: 'one' });
-    expect(await hints()).toEqual(expected);
-  },
-);
+])('with a cron pattern, at the start it is woken, or not: %s', async (_why, status, expected) => {
+  const { redis, keys, queue, wakeUps } = createShared();
+  if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
+  const reader = createRegistryReader({ redis, keys });
+  const config = configSchema.parse({
+    registries: [{ name: 'alpha', file: { path: '/alpha.json' }, schedule: EVERY_DAY }],
+  });
+  await addDueWakeUps({ queue, reader, config, digest: 'one' });
+  expect(await wakeUps()).toEqual(expected);
+});
