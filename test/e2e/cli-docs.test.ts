@@ -60,7 +60,7 @@ function comparable(text: string, directory: string): string {
     .replaceAll(/(failures) +\d+/g, '$1 COUNT')
     .replaceAll(/\b(ahead of|behind)\b/g, 'BESIDE')
     .replaceAll(/(redis version) +[\d.]+/g, '$1 VERSION')
-    .replaceAll(/(ok +scheduler) +\S+-\d+/g, '$1 PROCESS')
+    .replaceAll(/(ok +scheduler) +\S+-\d+-[0-9a-f]{8}\b/g, '$1 PROCESS')
     .replaceAll(/\s+/g, '')
     .replaceAll(directory, '/srv/syncline');
 }
