@@ -348,7 +348,7 @@ test('a secret that is planted in any credential is found nowhere', async () => 
     `registries: [{ name: x, file: { url: "https://user:${SECRETS.urlToken}@h.example/", auth: ${SECRETS.apiToken} }, headers: { X-API-Key: ${SECRETS.header} } }]`,
   );
   const [scheduler] = system.schedulers;
-  await scheduler?.waitForLog(({ msg }) => /is refused/.test(msg));
+  await scheduler?.waitForLog(({ msg }) => /config file rejected/.test(msg));
   const commands = await runCommands(system, [
     ['status', '--json'],
     ['status', 'text'],

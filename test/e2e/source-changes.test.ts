@@ -126,7 +126,7 @@ test('the config file is followed without a restart', async () => {
 
   const [scheduler] = system.schedulers;
   await system.config.replaceText('registries: [');
-  await scheduler?.waitForLog(({ msg }) => /is refused/.test(msg));
+  await scheduler?.waitForLog(({ msg }) => /config file rejected/.test(msg));
   expect((await client.get('/v1/registries/second')).status).toBe(200);
 
   await system.config.replace(filtered);

@@ -66,12 +66,10 @@ const variablesSchema = z.object({
   SYNCLINE_CONCURRENCY: wholeNumber({ least: 1, most: 1_000 })
     .prefault('16')
     .meta({ description: 'How many registries one worker syncs at once.' }),
-  SYNCLINE_HEAVY_RUNS: wholeNumber({ least: 1, most: 64 })
-    .prefault('2')
-    .meta({
-      description:
-        'How many of them may decode a body or build a snapshot at once; both need memory.',
-    }),
+  SYNCLINE_HEAVY_RUNS: wholeNumber({ least: 1, most: 64 }).prefault('2').meta({
+    description:
+      'How many of them may decode a body or build a snapshot at once; both need memory.',
+  }),
   SYNCLINE_DATA_DIR: z.string().prefault('.syncline').meta({
     description:
       'Where a process keeps files: clones of Git repositories, and those of the Redis that `syncline up` starts.',
