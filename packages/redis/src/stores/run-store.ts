@@ -117,6 +117,7 @@ export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): R
         run === undefined ? '' : JSON.stringify(run),
         RUNS_KEPT,
         publication?.manifest ?? '',
+        publication?.mirror ?? '',
         publication?.pin === true ? '1' : '0',
         publication?.chunks.join('') ?? '',
         fields.length,

@@ -124,10 +124,12 @@ function finished({ control }: InMemoryRegistry): Finished {
 
 function findMissing(
   { manifests, chunks }: InMemoryRegistry,
-  publication: Publication,
+  { manifest, mirror = manifest, chunks: digests }: Publication,
 ): string | undefined {
-  if (!manifests.has(publication.manifest)) return publication.manifest;
-  return publication.chunks.find((digest) => !chunks.has(digest));
+  return (
+    [manifest, mirror].find((digest) => !manifests.has(digest)) ??
+    digests.find((digest) => !chunks.has(digest))
+  );
 }
 
 function flipPointer(
