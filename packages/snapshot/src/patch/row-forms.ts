@@ -31,7 +31,7 @@ interface StoredValue extends JsonObject {
   };
 }
 
-/** The row as its upstream gave it. */
+/** The row as its upstream gave it. A tombstone is nobody's latest, whatever was said of the row. */
 export function fromUpstream(row: DecodedRow): IngestedRow {
   const value = storedValue(row);
   const { name, version } = value.server;
@@ -43,7 +43,7 @@ export function fromUpstream(row: DecodedRow): IngestedRow {
     json: JSON.stringify(value),
     status,
     publishedAt,
-    isLatest,
+    isLatest: isTombstone(row) ? undefined : isLatest,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   type Previous,
   type ReadContext,
   readPrevious,
+  type Stored,
   type StoreResult,
   storeBuilt,
 } from './store-built.ts';
@@ -20,7 +21,9 @@ export async function deriveAndStore(
   deps: FetchDependencies,
   context: RunContext,
 ): Promise<StoreResult | undefined> {
-  const previous = await readPrevious(deps, context, { isThorough: false });
+  const { mirror, ...served } = await readPrevious(deps, context, { isThorough: false });
+  if (mirror === undefined) return undefined;
+  const previous = { ...served, mirror };
   const built = await deriveView(deps, context, previous).catch((error: unknown) => {
     if (isDamage(error)) return undefined;
     throw error;
@@ -30,13 +33,12 @@ export async function deriveAndStore(
   return storeBuilt(deps, context, { built, previous, revision, origin: 'mirror' });
 }
 
-/** What is to be served of a mirror by the filter in force; `undefined` if there is no mirror. */
+/** Builds what is to be served of a mirror by the filter in force. */
 export async function deriveView(
   { ingest, snapshots }: FetchDependencies,
   context: Pick<ReadContext, 'registry' | 'status' | 'signal' | 'timePhase' | 'now'>,
-  previous: Previous,
-): Promise<IngestResult | undefined> {
-  if (previous.mirror === undefined) return undefined;
+  previous: Previous & { mirror: Stored },
+): Promise<IngestResult> {
   const { registry, signal, timePhase, now } = context;
   const session = ingest.open({
     signal,

@@ -47,7 +47,8 @@ export interface StoreDependencies {
 /** The part of a run that reads, and writes nothing. */
 export type ReadContext = Omit<RunContext, 'lease' | 'onEnd'>;
 
-interface Stored {
+/** A manifest that is stored. */
+export interface Stored {
   readonly blob: Blob;
   readonly manifest: Manifest;
 }
@@ -152,8 +153,9 @@ export function isDamage(error: unknown): boolean {
   );
 }
 
-async function readStored(
-  snapshots: SnapshotStore,
+/** `undefined` for a manifest that is not there, is damaged, or is of a version that this build does not know. */
+export async function readStored(
+  snapshots: Pick<SnapshotStore, 'readManifest'>,
   { name, digest }: { name: string; digest: string },
 ): Promise<Stored | undefined> {
   const bytes = await snapshots.readManifest(name, digest);
@@ -163,7 +165,6 @@ async function readStored(
   return manifest && { blob, manifest };
 }
 
-/** `undefined` for a manifest that is damaged, or of a version that this build does not know. */
 function decodeIfKnown(blob: Blob): Manifest | undefined {
   try {
     return decodeManifest(blob);
@@ -192,9 +193,10 @@ async function isHeldAlready(
   return blobDigests(held.manifest).every((digest) => chunks.has(digest));
 }
 
-async function store(
+/** Writes what was built, and removes what no kept snapshot needs. @throws Interruption if the lease is lost */
+export async function store(
   { snapshots }: StoreDependencies,
-  { lease, registry, status, now }: RunContext,
+  { lease, registry, status, now }: Pick<RunContext, 'lease' | 'registry' | 'status' | 'now'>,
   built: readonly (BuiltSnapshot | undefined)[],
 ): Promise<void> {
   const parts = built.filter((it) => it !== undefined);
@@ -239,24 +241,20 @@ function judge(
     const rowCountBefore = previous?.rowCount ?? 0;
     return { ...content, state: 'held', reason: verdict.reason, snapshot, rowCountBefore };
   }
-  const publication = publicationOf({ digest: snapshot, manifest: built.manifest, mirror });
+  const publication = publicationOf({ blob: built.manifestBlob, manifest: built.manifest, mirror });
   return { ...content, state: 'stored', publication };
 }
 
 /** What must be stored for a snapshot to be published. */
 export function publicationOf({
-  digest,
+  blob,
   manifest,
   mirror,
-}: {
-  digest: string;
-  manifest: Manifest;
-  mirror: Stored | undefined;
-}): Publication {
+}: Stored & { mirror: Stored | undefined }): Publication {
   const digests = [manifest, mirror?.manifest].flatMap((it) =>
     it === undefined ? [] : blobDigests(it),
   );
-  return { manifest: digest, mirror: mirror?.blob.digest, chunks: [...new Set(digests)] };
+  return { manifest: blob.digest, mirror: mirror?.blob.digest, chunks: [...new Set(digests)] };
 }
 
 /** A snapshot of the same rows by another filter is another one: it must not be approved for it. */
