@@ -119,7 +119,7 @@ export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): R
         publication?.manifest ?? '',
         publication?.mirror ?? '',
         publication?.pin === true ? '1' : '0',
-        publication?.chunks.join('') ?? '',
+        Buffer.from(publication?.chunks.join('') ?? '', 'hex'),
         fields.length,
         ...fields.flat(),
         ...remove,
