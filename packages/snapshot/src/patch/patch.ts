@@ -40,7 +40,7 @@ export interface PatchOptions<Row extends Keyed> {
   ) => Promise<BuiltSnapshot>;
 }
 
-export const NO_ROWS: Manifest = {
+const NO_ROWS: Manifest = {
   rowCount: 0,
   sourceRowCount: 0,
   serverCount: 0,
