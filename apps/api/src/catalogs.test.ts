@@ -163,13 +163,16 @@ describe('conflicts', () => {
     expect(keys(await get('/v1/catalogs/default/conflicts'))).toEqual([]);
   });
 
-  test.each(['cursor=x', 'cursor=WyJhIl0', 'limit=0', 'limit=101'])(
-    '%s is refused',
-    async (query) => {
-      expect(await get(`/v1/catalogs/default/conflicts?${query}`)).toMatchObject({
-        status: 400,
-        body: { code: 'bad-request' },
-      });
-    },
-  );
+  test.each([
+    'cursor=x',
+    'cursor=WyJhIl0',
+    'cursor=eyJuIjoiYSIsInYiOiIxIn0%3D',
+    'limit=0',
+    'limit=101',
+  ])('%s is refused', async (query) => {
+    expect(await get(`/v1/catalogs/default/conflicts?${query}`)).toMatchObject({
+      status: 400,
+      body: { code: 'bad-request' },
+    });
+  });
 });

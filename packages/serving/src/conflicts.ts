@@ -1,7 +1,8 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import { canonicalJson, digestOf, type Filter } from '@syncline/contract';
-import { compileFilter, type RowKey, type ServedRow, sortKey } from '@syncline/rows';
+import { compileFilter, type ServedRow, sortKey } from '@syncline/rows';
 import type { OpenSnapshot } from '@syncline/snapshot';
+import { decodeCursor, encodeCursor } from './cursor.ts';
 
 /** A registry of a catalog, and what it serves. */
 export interface ConflictMember {
@@ -23,8 +24,8 @@ export interface Conflict {
 
 export interface ConflictPage {
   readonly conflicts: Conflict[];
-  /** Where the next page begins; `undefined` where nothing follows. */
-  readonly next: RowKey | undefined;
+  /** Leads to the next page; `undefined` if nothing follows. */
+  readonly nextCursor: string | undefined;
 }
 
 /** Some milliseconds' worth: looking through everything must not hold up whatever else is asked. */
@@ -34,12 +35,14 @@ const NAMES_PER_TURN = 1_000;
  * The conflicts of a catalog, by name and version: rows of one name and version with more than one body.
  * Bodies are compared by what they say, whatever the order of their members.
  *
- * @param options.after the last conflict of the page before
+ * @param options.cursor the `nextCursor` of the page before
+ * @throws {SynclineError} `bad-request` for another cursor
  */
 export async function listConflicts(
   members: readonly ConflictMember[],
-  { filter, limit, after }: { filter: Filter; limit: number; after?: RowKey | undefined },
+  { filter, limit, cursor }: { filter: Filter; limit: number; cursor?: string | undefined },
 ): Promise<ConflictPage> {
+  const after = cursor === undefined ? undefined : decodeCursor(cursor).after;
   const passes = compileFilter(filter);
   const conflicts: Conflict[] = [];
   let names = 0;
@@ -50,11 +53,17 @@ export async function listConflicts(
     for (const conflict of conflictsAmong(kept, rows[0]?.registry)) {
       if (after !== undefined && sortKey(conflict) <= sortKey(after)) continue;
       const last = conflicts.at(-1);
-      if (conflicts.length === limit && last !== undefined) return { conflicts, next: last };
+      if (conflicts.length === limit && last !== undefined) {
+        return { conflicts, nextCursor: cursorAfter(last) };
+      }
       conflicts.push(conflict);
     }
   }
-  return { conflicts, next: undefined };
+  return { conflicts, nextCursor: undefined };
+}
+
+function cursorAfter({ name, version }: Conflict): string {
+  return encodeCursor({ after: { name, version }, filters: { includeDeleted: false } });
 }
 
 interface MemberRow {

@@ -29,15 +29,17 @@ export interface AttachmentDraft {
   readonly items: readonly string[];
 }
 
-/** Takes over the attachments that the previous snapshot has, and encodes the others. */
+/** Takes over the attachments that are stored or that the previous snapshot has, and encodes the others. */
 export function attach(
-  drafts: readonly AttachmentDraft[],
+  drafts: readonly (AttachmentDraft | Attachment)[],
   previous: readonly Attachment[] = [],
 ): { attachments: Attachment[]; newBlobs: Blob[] } {
   const newBlobs: Blob[] = [];
   const attachments = drafts
-    .filter(({ items }) => items.length > 0)
-    .map(({ kind, items }) => {
+    .filter((draft) => 'digest' in draft || draft.items.length > 0)
+    .map((draft) => {
+      if ('digest' in draft) return draft;
+      const { kind, items } = draft;
       const json = `[${items.join(',')}]`;
       const contentDigest = sha256(json).slice(0, 32);
       const known = previous.find((it) => it.kind === kind && it.contentDigest === contentDigest);

@@ -1,6 +1,6 @@
 import type { Diff } from '@syncline/contract';
 import { type IngestedRow, nameOfKey, pickLatest } from '@syncline/rows';
-import { type AttachmentDraft, attach } from './attachment.ts';
+import { type Attachment, type AttachmentDraft, attach } from './attachment.ts';
 import { AS_CHUNK, type ChunkContent, chunkContent, encodeChunk, type StoredRow } from './chunk.ts';
 import { chunkCuts } from './chunking.ts';
 import { DiffCollector } from './diff-collector.ts';
@@ -27,7 +27,9 @@ export interface FinishOptions {
   /** Of the chunks that were {@link SnapshotBuilder.keep kept}: how many names they have that were not pushed. */
   readonly keptServerCount?: number;
   /** What the registry has besides servers. */
-  readonly attachments?: readonly AttachmentDraft[];
+  readonly attachments?: readonly (AttachmentDraft | Attachment)[] | undefined;
+  /** Which mirror this is a view of, and by which filter. */
+  readonly origin?: Pick<Manifest, 'mirror' | 'filterHash'>;
   /** Reads chunks of the previous snapshot. */
   readonly readChunks: (digests: readonly string[]) => Promise<Blob[]>;
 }
@@ -137,6 +139,7 @@ export class SnapshotBuilder {
       newestMs: this.#diff.isEmpty() ? (previous?.newestMs ?? stampMs) : stampMs,
       chunks,
       ...(attachments.length === 0 ? {} : { attachments }),
+      ...options.origin,
     };
     const manifestBlob = encodeManifest(manifest);
     const newChunks = [...this.#newChunks, ...newBlobs];

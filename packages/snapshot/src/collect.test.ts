@@ -1,7 +1,7 @@
 import type { Lease } from '@syncline/contract';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { collectGarbage } from './collect.ts';
-import { blobDigests, decodeManifest } from './manifest.ts';
+import { blobDigests, decodeManifest, encodeManifest } from './manifest.ts';
 import { createSnapshotHarness, type SnapshotHarness } from './testing/snapshot-harness.ts';
 import { testBlob } from './testing/test-blobs.ts';
 import { storeRows } from './testing/test-snapshots.ts';
@@ -79,6 +79,23 @@ describe('collectGarbage', () => {
     await collect({ spare: [served, held, staged] });
     expect(await kept()).toEqual(new Set([served, held, staged]));
     expect(await store.snapshots.readManifest('alpha', left)).toBeUndefined();
+    await expectNoLooseEnds();
+  });
+
+  test('keeps the mirror behind a snapshot as long as the snapshot, and no longer', async () => {
+    const views: string[] = [];
+    const mirrors: string[] = [];
+    for (const name of ['a', 'b', 'c']) {
+      const mirror = await storeNames(name, `${name}-filtered out`);
+      const { publication, manifest } = await storeNames(name);
+      const view = encodeManifest({ ...manifest, mirror: mirror.manifestBlob.digest });
+      await store.snapshots.writeManifest(lease, view);
+      store.publish('alpha', { ...publication, manifest: view.digest });
+      views.push(view.digest);
+      mirrors.push(mirror.manifestBlob.digest);
+    }
+    await collect({ keep: 2, spare: views.slice(-1) });
+    expect(await kept()).toEqual(new Set([...views.slice(1), ...mirrors.slice(1)]));
     await expectNoLooseEnds();
   });
 

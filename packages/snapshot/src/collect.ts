@@ -27,15 +27,19 @@ export async function collectGarbage(
   const { registry } = lease;
   const history = await snapshots.history(registry);
   const isKept = keptManifests(history, { keep, spare, nowMs });
-  const [kept, dropped] = [history.filter(isKept), history.filter((entry) => !isKept(entry))];
   const stored = await snapshots.listChunks(registry);
+  const kept = new Set(history.filter(isKept).map(({ manifest }) => manifest));
   const needed = new Set<string>();
-  for (const { manifest } of kept) {
-    for (const digest of await chunksOf(snapshots, { registry, manifest })) needed.add(digest);
+  // A set goes on with what is added meanwhile: the mirror behind each snapshot is kept as long as that.
+  for (const manifest of kept) {
+    const { mirror, blobs } = await needsOf(snapshots, { registry, manifest });
+    if (mirror !== undefined) kept.add(mirror);
+    for (const digest of blobs) needed.add(digest);
   }
+  const manifests = history.map(({ manifest }) => manifest).filter((it) => !kept.has(it));
   const chunks = stored.filter((digest) => !needed.has(digest));
-  if (dropped.length + chunks.length === 0) return true;
-  return snapshots.collect(lease, { manifests: dropped.map(({ manifest }) => manifest), chunks });
+  if (manifests.length + chunks.length === 0) return true;
+  return snapshots.collect(lease, { manifests, chunks });
 }
 
 function keptManifests(
@@ -54,17 +58,18 @@ function keptManifests(
     (supersededAtMs !== undefined && nowMs - supersededAtMs < READER_GRACE_MS);
 }
 
-async function chunksOf(
+async function needsOf(
   snapshots: SnapshotStore,
   { registry, manifest }: { registry: string; manifest: string },
-): Promise<string[]> {
+): Promise<{ mirror?: string | undefined; blobs: readonly string[] }> {
   const bytes = await snapshots.readManifest(registry, manifest);
-  if (bytes === undefined) return [];
+  if (bytes === undefined) return { blobs: [] };
   try {
-    return blobDigests(decodeManifest({ digest: manifest, bytes }));
+    const decoded = decodeManifest({ digest: manifest, bytes });
+    return { mirror: decoded.mirror, blobs: blobDigests(decoded) };
   } catch (error) {
     // It cannot be read, so it cannot be served either: its chunks are not needed for it.
-    if (error instanceof SynclineError && error.code === 'snapshot-corrupt') return [];
+    if (error instanceof SynclineError && error.code === 'snapshot-corrupt') return { blobs: [] };
     throw error;
   }
 }

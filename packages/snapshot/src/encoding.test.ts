@@ -61,6 +61,12 @@ describe('a manifest', () => {
     expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
   });
 
+  test('of a view names its mirror and its filter; one without them is that of an older version', () => {
+    const view: Manifest = { ...EMPTY, mirror: 'a'.repeat(64), filterHash: 'b'.repeat(16) };
+    expect(decodeManifest(encodeManifest(view))).toEqual(view);
+    expect(decodeManifest(encodeManifest(EMPTY))).not.toHaveProperty('mirror');
+  });
+
   test('whose columns are not as long as each other is corrupt', async () => {
     const { manifest } = await built(100);
     const [chunk] = manifest.chunks;

@@ -9,7 +9,9 @@ export { collectGarbage } from './collect.ts';
 export { DiffCollector } from './diff-collector.ts';
 export { LastKnown } from './last-known.ts';
 export { blobDigests, decodeManifest, type Manifest } from './manifest.ts';
-export { mergeCatalog } from './patch/merge.ts';
+export { applyDelta } from './patch/apply-delta.ts';
+export { deriveView } from './patch/derive-view.ts';
+export { mergeCatalog } from './patch/merge-catalog.ts';
 export {
   areIntact,
   createSnapshotReader,

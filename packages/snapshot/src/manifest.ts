@@ -41,6 +41,10 @@ export interface Manifest {
   readonly chunks: readonly ManifestChunk[];
   /** What the registry has besides servers; absent where it has nothing. */
   readonly attachments?: readonly Attachment[] | undefined;
+  /** Digest of the mirror's manifest that this is the view of; absent if this is the mirror itself. */
+  readonly mirror?: string | undefined;
+  /** Digest of the filter that its rows have passed; absent if there was none, and in manifests of older versions. */
+  readonly filterHash?: string | undefined;
 }
 
 /** The digests of all blobs that a snapshot needs besides its manifest. */
@@ -64,6 +68,8 @@ const manifestSchema = z.object({
   contentDigests: z.instanceof(Uint8Array),
   newest: z.array(z.number()),
   attachments: z.array(attachmentSchema).optional(),
+  mirror: z.string().optional(),
+  filterHash: z.string().optional(),
 });
 
 /** Whether the columns are as long as each other. */

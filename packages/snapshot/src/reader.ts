@@ -221,7 +221,8 @@ function toEntries(
   { source, newestMs }: { source: string; newestMs: number },
 ): Entry[] {
   const time = (atMs = AS_CHUNK) => new Date(atMs === AS_CHUNK ? newestMs : atMs).toISOString();
-  return chunk.rows.filter(isStoredValue).map((value, index) => {
+  return chunk.rows.flatMap((value, index) => {
+    if (!isStoredValue(value)) return [];
     const { server, _meta } = value;
     const official = _meta[OFFICIAL_META];
     const upstreamUpdatedAt = official?.updatedAt;
@@ -245,6 +246,6 @@ function toEntries(
         },
       },
     };
-    return { key: sortKey(server), row };
+    return [{ key: sortKey(server), row }];
   });
 }

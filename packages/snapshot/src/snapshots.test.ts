@@ -2,6 +2,8 @@ import type { Lease } from '@syncline/contract';
 import { OFFICIAL_META, type ServedRow, SYNCLINE_META } from '@syncline/rows';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { BuiltSnapshot } from './build.ts';
+import { chunkContent, encodeChunk } from './chunk.ts';
+import { encodeManifest } from './manifest.ts';
 import { createSnapshotReader, type OpenSnapshot } from './reader.ts';
 import { createSnapshotHarness, type SnapshotHarness } from './testing/snapshot-harness.ts';
 import { storeRows } from './testing/test-snapshots.ts';
@@ -433,6 +435,33 @@ describe('the reader', () => {
     await store.snapshots.collect(lease, { manifests: [first.manifestBlob.digest], chunks: [] });
     vi.spyOn(store.snapshots, 'readPointer').mockResolvedValueOnce(first.manifestBlob.digest);
     expect((await open()).digest).toBe(second.manifestBlob.digest);
+  });
+
+  test('leaves out a stored row that is none, and keeps the times of the others', async () => {
+    const row = (name: string) =>
+      JSON.stringify({ server: { name, version: '1', description: 'x' }, _meta: {} });
+    const jsons = ['{"server":"none","_meta":{}}', row('a'), row('b')];
+    const times = jsons.map((_, index) => ({
+      updatedAtMs: START_MS + index,
+      firstSeenAtMs: START_MS + index,
+    }));
+    const content = chunkContent(jsons.map((json, index) => ({ json, isLatest: index === 1 })));
+    const chunk = encodeChunk(content, times);
+    const listed = { firstKey: '', count: 3, newestMs: START_MS, contentDigest: content.digest };
+    const built = await publish([{ name: 'c', version: '1', text: 'c' }]);
+    const manifest = encodeManifest({
+      ...built.manifest,
+      chunks: [{ ...listed, digest: chunk.digest }],
+    });
+    await store.snapshots.writeChunks(lease, [chunk]);
+    await store.snapshots.writeManifest(lease, manifest);
+    store.publish('alpha', { manifest: manifest.digest, chunks: [chunk.digest] });
+    const rows = await all((await open()).rows());
+    expect(rows.map((it) => [it.server.name, updatedAtMs(it) - START_MS])).toEqual([
+      ['a', 1],
+      ['b', 2],
+    ]);
+    expect(rows.map((it) => it._meta[OFFICIAL_META].isLatest)).toEqual([true, false]);
   });
 
   test('says so where a chunk, or the manifest, is lost or damaged', async () => {

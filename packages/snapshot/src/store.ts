@@ -22,7 +22,7 @@ export interface SnapshotStore {
   /** @returns false where the lease is no longer held: nothing, or not everything, was written */
   writeChunks(lease: Lease, chunks: readonly Blob[]): Promise<boolean>;
   writeManifest(lease: Lease, manifest: Blob): Promise<boolean>;
-  /** Every manifest that is stored, newest first. */
+  /** Every manifest that is stored, newest first: also what is held back, and mirrors that only views are made of. */
   history(registry: string): Promise<SnapshotHistoryEntry[]>;
   /** The digests of every chunk that is stored. */
   listChunks(registry: string): Promise<string[]>;
@@ -33,10 +33,12 @@ export interface SnapshotStore {
   ): Promise<boolean>;
 }
 
-/** A snapshot whose manifest and chunks are all stored. */
+/** A snapshot whose manifests and chunks are all stored. */
 export interface Publication {
   readonly manifest: string;
   readonly chunks: readonly string[];
+  /** The mirror behind it, if that is another manifest. Its chunks are among `chunks`. */
+  readonly mirror?: string | undefined;
   /** Pins the snapshot in the same step: what a rollback does. */
   readonly pin?: boolean;
 }

@@ -46,6 +46,8 @@ export type TakeBody = (body: Uint8Array, origin?: BodyOrigin) => Promise<BodySu
  * read and kept.
  */
 export interface Source {
+  /** Whether `fetch` may answer `since` with a delta. */
+  readonly givesDeltas?: boolean;
   /**
    * Tells cheaply whether the upstream still has the state that `known` marks. Gives nobody rows.
    *

@@ -1,4 +1,3 @@
-import { SynclineError } from '@syncline/contract';
 import { type ConflictMember, listConflicts, pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
 import { membersOf } from '../catalogs.ts';
@@ -7,7 +6,6 @@ import { type Answer, type ApiRequest, ok } from '../http/route.ts';
 import { findCatalog } from '../registries.ts';
 
 const querySchema = z.object({ limit: pageLimitSchema, cursor: z.string().max(8_000).optional() });
-const cursorSchema = z.tuple([z.string().min(1), z.string().min(1)]);
 
 /**
  * `GET /v1/catalogs/{name}/conflicts`: versions that registries of the catalog describe differently, as
@@ -18,17 +16,16 @@ export async function getConflicts(
   { params, query }: ApiRequest<'name'>,
 ): Promise<Answer> {
   const { limit, cursor } = parseQuery(querySchema, query);
-  const after = cursor === undefined ? undefined : decodeCursor(cursor);
   const target = await findCatalog(dependencies, params.name);
   const members = await Promise.all(
     membersOf(target).map((registry) => openMember(dependencies, registry)),
   );
-  const { conflicts, next } = await listConflicts(members.flat(), {
+  const { conflicts, nextCursor } = await listConflicts(members.flat(), {
     filter: target.filter,
     limit,
-    after,
+    cursor,
   });
-  return ok({ conflicts, ...(next === undefined ? {} : { nextCursor: encodeCursor(next) }) });
+  return ok({ conflicts, ...(nextCursor === undefined ? {} : { nextCursor }) });
 }
 
 /** None of one that was never synced. */
@@ -38,24 +35,4 @@ async function openMember(
 ): Promise<ConflictMember[]> {
   const snapshot = await snapshots.open(registry);
   return snapshot === undefined ? [] : [{ registry, snapshot }];
-}
-
-function encodeCursor({ name, version }: { name: string; version: string }): string {
-  return Buffer.from(JSON.stringify([name, version])).toString('base64url');
-}
-
-function decodeCursor(cursor: string): { name: string; version: string } {
-  const parsed = cursorSchema.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString()));
-  if (parsed.success) return { name: parsed.data[0], version: parsed.data[1] };
-  throw new SynclineError('bad-request', 'invalid query: cursor', {
-    expected: 'the nextCursor of an earlier page, unchanged',
-  });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

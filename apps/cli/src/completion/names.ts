@@ -31,7 +31,8 @@ async function findSnapshots(store: Store, command: string, name: string) {
   const served = views.map(({ snapshot }) => snapshot);
   const history = await store.snapshots.history(name);
   return history
-    .map(({ manifest }) => manifest)
-    .filter((digest) => !served.includes(digest))
-    .map(shortDigest);
+    .filter(
+      ({ manifest, supersededAtMs }) => supersededAtMs !== undefined && !served.includes(manifest),
+    )
+    .map(({ manifest }) => shortDigest(manifest));
 }

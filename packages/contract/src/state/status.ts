@@ -15,6 +15,8 @@ export const heldSchema = z.object({
   reason: z.enum(['shrink', 'empty']),
   rowCountBefore: z.number().int(),
   rowCountAfter: z.number().int(),
+  /** Digest of the filter that it has passed; absent in what an older version held. */
+  filterHash: z.string().optional(),
 });
 export type Held = z.infer<typeof heldSchema>;
 
@@ -56,6 +58,10 @@ export const statusSchema = z.object({
   consecutiveFailures: count.default(0),
   /** Digest of the manifest that is served. */
   snapshot: z.string().optional(),
+  /** Digest of the manifest with all rows of the source; absent while nothing is filtered: `snapshot` has them. */
+  mirror: z.string().optional(),
+  /** `lastSyncAt` as of `mirror`. If the two differ, a worker of an older version has synced since: `mirror` is stale. */
+  mirrorSyncAt: timestamp.optional(),
   /** The source's own mark of the state last read. */
   revision: z.string().optional(),
   serverCount: count.default(0),

@@ -8,13 +8,14 @@ KEYS  1 status hash   2 control hash   3 runs stream
 ARGV  1 term   2 owner
       3 last request answered, 0 for none
       4 the run as JSON, '' for none   5 how many runs the log keeps
-      6 manifest to publish, '' for none   7 '1' if it is to be pinned
-      8 digests of its chunks, one after the other, 64 characters each
-      9 number of status fields to set   then name, value, …   then names of fields to remove
+      6 manifest to publish, '' for none   7 that of the mirror behind it, '' if it is the same
+      8 '1' if it is to be pinned
+      9 digests of the chunks of both as bytes, one after the other, 32 each: half of what hex takes
+      10 number of status fields to set   then name, value, …   then names of fields to remove
 Returns
   {'finished', request}   request: the number of one that is still open, 0 for none
   {'refused'}             the lease is not held: nothing was written
-  {'incomplete', digest}  a chunk or the manifest is missing: nothing was written
+  {'incomplete', digest}  a chunk or a manifest is missing: nothing was written
 A second call with the same term finds the lease freed, and answers as the first did: a caller that never
 heard the first answer may ask again.
 ]]
@@ -35,8 +36,12 @@ if ARGV[4] ~= '' then redis.call('XLEN', KEYS[3]) end
 local manifest = ARGV[6]
 if manifest ~= '' then
   if redis.call('HEXISTS', KEYS[5], manifest) == 0 then return {'incomplete', manifest} end
-  for start = 1, #ARGV[8], 64 do
-    local digest = string.sub(ARGV[8], start, start + 63)
+  if ARGV[7] ~= '' and redis.call('HEXISTS', KEYS[5], ARGV[7]) == 0 then return {'incomplete', ARGV[7]} end
+  -- A table is faster than one string.format a digest.
+  local hex = {}
+  for byte = 0, 255 do hex[string.char(byte)] = string.format('%02x', byte) end
+  for start = 1, #ARGV[9], 32 do
+    local digest = string.gsub(string.sub(ARGV[9], start, start + 31), '.', hex)
     if redis.call('HEXISTS', KEYS[6], digest) == 0 then return {'incomplete', digest} end
   end
   local time = redis.call('TIME')
@@ -46,11 +51,11 @@ if manifest ~= '' then
   if before and before ~= manifest then redis.call('ZADD', KEYS[7], nowMs, before) end
   redis.call('ZADD', KEYS[7], '+inf', manifest)
   redis.call('SET', KEYS[4], manifest)
-  if ARGV[7] == '1' then redis.call('HSET', KEYS[2], 'pinned', manifest) end
+  if ARGV[8] == '1' then redis.call('HSET', KEYS[2], 'pinned', manifest) end
 end
 
-local setEnd = 9 + 2 * tonumber(ARGV[9])
-if setEnd > 9 then redis.call('HSET', KEYS[1], unpack(ARGV, 10, setEnd)) end
+local setEnd = 10 + 2 * tonumber(ARGV[10])
+if setEnd > 10 then redis.call('HSET', KEYS[1], unpack(ARGV, 11, setEnd)) end
 redis.call('HDEL', KEYS[1], 'owner', 'leaseUntil', unpack(ARGV, setEnd + 1))
 
 if ARGV[4] ~= '' then

@@ -63,6 +63,10 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
         runStore: createRedisRunStore({ redis: writes, keys }),
         snapshots,
         owner,
+        registryOf: async (name) => {
+          await config.refresh();
+          return config.registry(name);
+        },
         dependentsOf: (registry) => {
           const current = config.current();
           return current === undefined ? [] : dependentsOf(current, registry);

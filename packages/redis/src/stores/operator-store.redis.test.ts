@@ -1,3 +1,4 @@
+import { registryConfig } from '@syncline/contract/testing';
 import { storeRows } from '@syncline/snapshot/testing';
 import { createOperations } from '@syncline/sync';
 import { acquire } from '@syncline/sync/testing';
@@ -13,10 +14,12 @@ async function createRegistry() {
   const test = testRedis();
   const queue = testQueue(test);
   const store = redisHarness(test);
+  const filters = new Map<string, { names: { include: string[] } }>();
   const operations = createOperations({
     ...store,
     operators: createRedisOperatorStore({ ...test, queue }),
     owner: 'operator',
+    registryOf: async (name) => registryConfig({ name, filter: filters.get(name) ?? {} }),
     dependentsOf: (registry) => [`catalog.of-${registry}`],
   });
 
@@ -54,7 +57,7 @@ async function createRegistry() {
     return publication.manifest;
   }
   const served = () => store.snapshots.readPointer('alpha');
-  return { ...test, ...store, queue, operations, publish, hold, served };
+  return { ...test, ...store, queue, operations, filters, publish, hold, served };
 }
 
 test('suspend keeps runs away, with note, author and time; resume lets them come, at once', async () => {

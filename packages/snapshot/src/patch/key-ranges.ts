@@ -38,7 +38,7 @@ function rangesOnlyIn(one: Manifest, other: Manifest): KeyRange[] {
 }
 
 /** A name's versions may lie in several chunks. */
-function widenToNames({ from, to }: KeyRange): KeyRange {
+export function widenToNames({ from, to }: KeyRange): KeyRange {
   return {
     from: from === '' ? '' : `${nameOfKey(from)}\0`,
     // After all versions of the name: no other name sorts in between, since none has a control character.

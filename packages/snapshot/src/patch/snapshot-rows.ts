@@ -44,10 +44,10 @@ function rowsIn(blob: Blob | undefined, chunk: ManifestChunk, range: KeyRange): 
 }
 
 /** All versions of a name together, whatever chunks they lie in. */
-export async function* nameGroups(
-  batches: AsyncIterable<readonly DecodedRow[]>,
-): AsyncGenerator<readonly DecodedRow[]> {
-  let group: DecodedRow[] = [];
+export async function* nameGroups<Row extends Pick<DecodedRow, 'key'>>(
+  batches: AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>,
+): AsyncGenerator<readonly Row[]> {
+  let group: Row[] = [];
   let name: string | undefined;
   for await (const rows of batches) {
     for (const row of rows) {

@@ -19,6 +19,7 @@ export function withhold(text: string, credentials: ReadonlySet<string>): string
 /** The same source, whose errors never carry a credential that its run has read. */
 export function withholdingCredentials(source: Source): Source {
   return {
+    givesDeltas: source.givesDeltas ?? false,
     probe: (known, context) => withholdOnError(context.credentials, source.probe(known, context)),
     fetch: (take, context, options) =>
       withholdOnError(context.credentials, source.fetch(take, context, options)),

@@ -17,6 +17,7 @@ export class DeltaUpstream {
   /** Opens the source as a new run does. */
   open(): Source {
     return {
+      givesDeltas: true,
       probe: async (known, context) => {
         ask(context);
         return { state: known === this.#revision ? 'unchanged' : 'changed' };

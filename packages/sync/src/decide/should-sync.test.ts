@@ -6,6 +6,7 @@ import { decideSyncNeed, type SyncNeed, type SyncNeedInput } from './should-sync
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
 const registry = registryConfig();
+const SNAPSHOT = 'a'.repeat(64);
 const NONE = controlSchema.parse({});
 
 /** A registry that is up to date and whose tick has come. */
@@ -17,7 +18,7 @@ const SYNCED: SyncNeedInput = {
   nowMs: NOW_MS,
   status: changeStatus(PENDING_STATUS, {
     phase: 'Complete',
-    snapshot: 'a'.repeat(64),
+    snapshot: SNAPSHOT,
     revision: 'r1',
     sourceHash: sourceHash(registry),
     filterHash: filterHash(registry),
@@ -37,6 +38,12 @@ function status(changes: Parameters<typeof changeStatus>[1]): Partial<SyncNeedIn
 const DAILY = { registry: registryConfig({ schedule: { pattern: '0 12 * * *' } }) };
 const HOURLY = { registry: registryConfig({ schedule: { pattern: '0 * * * *' } }) };
 const FAILING = status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:01.000Z' });
+const OTHER_FILTER = { registry: registryConfig({ filter: { names: { include: ['a*'] } } }) };
+const MIRROR = 'b'.repeat(64);
+/** What is served was filtered. */
+function filtered(changes: Parameters<typeof changeStatus>[1]): Partial<SyncNeedInput> {
+  return status({ filterHash: 'of another filter', mirror: MIRROR, ...changes });
+}
 const CRASHING = status({
   errorCode: 'run-crashed',
   consecutiveFailures: 2,
@@ -111,8 +118,60 @@ describe('decideSyncNeed', () => {
     ],
     [
       'another filter is configured',
-      { registry: registryConfig({ filter: { names: { include: ['a*'] } } }) },
+      OTHER_FILTER,
+      { need: 'fetch', reason: 'filter-changed', mirror: SNAPSHOT },
+    ],
+    [
+      'the filter is removed',
+      filtered({ mirrorSyncAt: '2026-02-01T11:00:00.000Z' }),
+      { need: 'fetch', reason: 'filter-changed', mirror: MIRROR },
+    ],
+    [
+      'a worker of an older version has synced since the mirror was stored',
+      filtered({ mirrorSyncAt: '2026-02-01T10:00:00.000Z' }),
       { need: 'fetch', reason: 'filter-changed' },
+    ],
+    [
+      'another filter does not wait while the source fails',
+      { ...FAILING, ...OTHER_FILTER },
+      { reason: 'filter-changed', mirror: SNAPSHOT } as Partial<SyncNeed>,
+    ],
+    [
+      'but where it may be what ends the process',
+      { ...CRASHING, ...OTHER_FILTER },
+      { need: 'none', reason: 'backing-off' },
+    ],
+    [
+      'what another filter leaves is held already',
+      {
+        ...OTHER_FILTER,
+        ...status({
+          held: {
+            snapshot: MIRROR,
+            since: '2026-02-01T11:00:00.000Z',
+            reason: 'empty',
+            rowCountBefore: 1,
+            rowCountAfter: 0,
+            filterHash: filterHash(OTHER_FILTER.registry),
+          },
+        }),
+      },
+      { need: 'fetch', reason: 'filter-changed' },
+    ],
+    [
+      'another source and another filter are configured',
+      {
+        registry: registryConfig({
+          file: { path: '/other.json' },
+          filter: { names: { include: ['a*'] } },
+        }),
+      },
+      { need: 'fetch', reason: 'config-changed' },
+    ],
+    [
+      'an older version has stored only what passed the filter',
+      { ...OTHER_FILTER, ...status({ filterHash: filterHash(OTHER_FILTER.registry) }) },
+      { need: 'fetch', reason: 'reconcile-due' },
     ],
     [
       'another interval is no other source',
@@ -155,7 +214,9 @@ describe('decideSyncNeed', () => {
       { need: 'fetch', reason: 'source-data-changed' },
     ],
   ])('%s', (_why, input, need) => {
-    expect(decideSyncNeed(synced(input))).toMatchObject(need);
+    const decided = decideSyncNeed(synced(input));
+    expect(decided).toMatchObject(need);
+    expect('mirror' in decided).toBe('mirror' in need);
   });
 
   test('the same input gives the same answer', () => {

@@ -96,12 +96,14 @@ export function createFileSnapshotStore({
 export async function findMissingFile(
   snapshots: SnapshotStore,
   registry: string,
-  { manifest, chunks }: Publication,
+  { manifest, mirror = manifest, chunks }: Publication,
 ): Promise<string | undefined> {
-  const manifests = await snapshots.history(registry);
-  if (!manifests.some((entry) => entry.manifest === manifest)) return manifest;
+  const manifests = new Set((await snapshots.history(registry)).map((entry) => entry.manifest));
   const stored = new Set(await snapshots.listChunks(registry));
-  return chunks.find((digest) => !stored.has(digest));
+  return (
+    [manifest, mirror].find((digest) => !manifests.has(digest)) ??
+    chunks.find((digest) => !stored.has(digest))
+  );
 }
 
 function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {

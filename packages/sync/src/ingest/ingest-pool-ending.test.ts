@@ -1,4 +1,3 @@
-import { registryConfig } from '@syncline/contract/testing';
 import type { EndLock } from '@syncline/snapshot';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { IngestPool } from './ingest-pool.ts';
@@ -20,8 +19,7 @@ function open(state: number, signal = new AbortController().signal) {
   const buffer = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   lock = new Int32Array(buffer);
   Atomics.store(lock, 0, state);
-  const { filter } = registryConfig();
-  const session = pool.open({ filter, order: 'arrival', previous: undefined, signal });
+  const session = pool.open({ order: 'arrival', previous: undefined, signal });
   onTestFinished(() => {
     session.close();
   });

@@ -1,4 +1,3 @@
-import { registryConfig } from '@syncline/contract/testing';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { IngestPool, type OpenOptions } from './ingest-pool.ts';
 import { OutOfOrder } from './row-collector.ts';
@@ -10,7 +9,6 @@ afterAll(() => pool.close());
 function open(options: Partial<OpenOptions> & { from?: IngestPool } = {}) {
   const { from = pool, ...rest } = options;
   const session = from.open({
-    filter: registryConfig().filter,
     order: 'arrival',
     previous: undefined,
     signal: new AbortController().signal,

@@ -1,10 +1,11 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { onAbort, SynclineError, toSynclineError } from '@syncline/contract';
-import type { BodyOrigin, BodySummary } from '@syncline/rows';
+import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import { type Blob, claimEnd, createEndLock, type EndLock } from '@syncline/snapshot';
 import { Piscina } from 'piscina';
 import { Semaphore } from '../capacity/semaphore.ts';
 import type {
+  FilterTask,
   IngestAnswer,
   IngestEnd,
   IngestQuestion,
@@ -38,10 +39,20 @@ export interface IngestSession {
    *   folder of which half was read would look as if the other half had been deleted; {@link OutOfOrder}
    */
   add(body: Uint8Array, origin?: BodyOrigin): Promise<BodySummary>;
-  /** Builds the snapshot of all rows taken. */
-  build(options: BuildOptions): Promise<IngestResult>;
-  /** Builds, in place of that, the snapshot of a catalog from those of its registries. */
-  merge(options: BuildOptions & { members: readonly MemberBlobs[] }): Promise<IngestResult>;
+  /**
+   * Builds the snapshot of all rows taken.
+   *
+   * @param options.removals given if the rows are a delta of `previous`, in the order `buffered`: what it removes
+   */
+  build(
+    options: BuildOptions & { removals?: readonly RowKey[] | undefined },
+  ): Promise<IngestResult>;
+  /** Builds the view of `previous` instead. */
+  derive(options: BuildOptions): Promise<IngestResult>;
+  /** Builds the snapshot of a catalog from those of its registries instead. */
+  merge(
+    options: BuildOptions & FilterTask & { members: readonly MemberBlobs[] },
+  ): Promise<IngestResult>;
   close(): void;
 }
 
@@ -52,7 +63,7 @@ export interface BuildOptions {
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
 }
 
-export interface OpenOptions extends Pick<IngestTask, 'filter' | 'order' | 'previous' | 'detail'> {
+export interface OpenOptions extends Pick<IngestTask, 'order' | 'previous' | 'view' | 'detail'> {
   /** Ends the session, also in the middle of a computation. */
   readonly signal: AbortSignal;
 }
@@ -184,12 +195,16 @@ class ThreadSession implements IngestSession {
     });
   }
 
-  build({ nowMs, readChunks }: BuildOptions): Promise<IngestResult> {
-    return this.#untilBuilt({ kind: 'build', nowMs }, readChunks);
+  build({ nowMs, readChunks, removals }: Parameters<IngestSession['build']>[0]) {
+    return this.#untilBuilt({ kind: 'build', nowMs, removals }, readChunks);
   }
 
-  merge({ nowMs, readChunks, members }: Parameters<IngestSession['merge']>[0]) {
-    return this.#untilBuilt({ kind: 'merge', nowMs, members }, readChunks);
+  derive({ nowMs, readChunks }: BuildOptions): Promise<IngestResult> {
+    return this.#untilBuilt({ kind: 'derive', nowMs }, readChunks);
+  }
+
+  merge({ readChunks, ...work }: Parameters<IngestSession['merge']>[0]) {
+    return this.#untilBuilt({ kind: 'merge', ...work }, readChunks);
   }
 
   #untilBuilt(

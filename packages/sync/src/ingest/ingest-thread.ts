@@ -1,14 +1,19 @@
 /**
- * The thread in which a run's heavy work is done: parsing, validating, hashing, compressing. One task is
- * one run; it ends when the run has its snapshot, or when the port is closed.
+ * The thread in which a run's heavy work is done: parsing, validating, hashing, compressing. One task is one run. It
+ * ends when the run has its snapshot, or when the port is closed.
  */
 import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
+import type { IngestedRow } from '@syncline/rows';
 import {
   type AttachmentDraft,
+  applyDelta,
   type Blob,
+  type BuiltSnapshot,
   DiffCollector,
   decodeManifest,
+  deriveView,
+  type Manifest,
   mergeCatalog,
   respect,
   SnapshotBuilder,
@@ -23,19 +28,18 @@ import type {
 import { OutOfOrder, RowCollector } from './row-collector.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
-  const { port, endLock, previous, filter, maxRows, order, detail } = task;
+  const { port, endLock, maxRows, order, detail } = task;
   respect(endLock);
   const inbox = new Inbox(port);
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {
+    const previous = task.previous && decodeManifest(task.previous);
     const diff = new DiffCollector(detail === undefined ? {} : { ...detail, comparesFields: true });
-    const builder = new SnapshotBuilder({
-      previous: previous === undefined ? undefined : decodeManifest(previous),
-      diff,
-    });
+    const isServed = task.view === undefined;
+    const builder = new SnapshotBuilder({ previous, ...(isServed ? { diff } : {}) });
     const onRows = builder.push.bind(builder);
-    const collector = new RowCollector({ filter, maxRows, order, onRows, ...detail });
-    const thread: Thread = { inbox, answer, builder, collector, diff };
+    const collector = new RowCollector({ maxRows, order, onRows, ...detail });
+    const thread: Thread = { task, previous, inbox, answer, builder, collector, diff };
     for (;;) {
       const question = await inbox.next();
       if (question.kind === 'close') return { kind: 'closed' };
@@ -44,10 +48,8 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
         // First the answer: the next body is fetched while the rows of this one are taken.
         answer({ kind: 'summary', summary });
         take();
-      } else if (question.kind === 'build') {
+      } else if (question.kind !== 'chunks') {
         answer({ kind: 'built', built: await build(question, thread) });
-      } else if (question.kind === 'merge') {
-        answer({ kind: 'built', built: await merge(question, { ...thread, task }) });
       }
     }
   } catch (error) {
@@ -60,49 +62,117 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
 }
 
 interface Thread {
+  readonly task: IngestTask;
+  /** `task.previous`, decoded. */
+  readonly previous: Manifest | undefined;
   readonly inbox: Inbox;
   readonly answer: (message: IngestAnswer) => void;
   readonly builder: SnapshotBuilder;
   readonly collector: RowCollector;
+  /** Of what is served. */
   readonly diff: DiffCollector;
 }
 
-async function build({ nowMs }: { nowMs: number }, thread: Thread): Promise<IngestResult> {
-  const { readCount, quarantined, skills, plugins } = thread.collector.finish();
+type Question<Kind> = Extract<IngestQuestion, { kind: Kind }>;
+
+const NOTHING_READ = { readCount: 0, quarantined: { count: 0, samples: [] } };
+
+async function build(
+  question: Question<'build' | 'derive' | 'merge'>,
+  thread: Thread,
+): Promise<IngestResult> {
+  const { task, diff } = thread;
+  const { nowMs } = question;
+  const result = (built: BuiltSnapshot, read: Partial<IngestResult> = {}) => ({
+    ...NOTHING_READ,
+    ...built,
+    ...read,
+    changedFields: diff.changedFields,
+  });
+  if (question.kind === 'merge') return result(await merge(question, thread));
+  if (question.kind === 'derive') {
+    const { previous: manifestBlob } = task;
+    if (manifestBlob === undefined) throw new Error('there is no mirror to derive a view from');
+    const manifest = decodeManifest(manifestBlob);
+    return result(await derive({ manifest, manifestBlob, newChunks: [] }, { thread, nowMs }));
+  }
+  const { built: mirror, ...read } = await buildMirror(question, thread);
+  if (task.view === undefined) return result(mirror, read);
+  return result(await derive(mirror, { thread, nowMs }), { ...read, mirror });
+}
+
+async function buildMirror({ nowMs, removals }: Question<'build'>, thread: Thread) {
+  const { collector, builder, previous } = thread;
   const readChunks = (digests: readonly string[]) => askForChunks(thread, digests);
-  const sourceRowCount = readCount - quarantined.count;
-  const counts = { sourceRowCount, skillCount: skills.length, pluginCount: plugins.length };
+  if (removals !== undefined) {
+    if (previous === undefined) throw new Error('there is no mirror to apply a delta to');
+    const upserts: IngestedRow[] = [];
+    const { readCount, quarantined } = collector.finish((rows) => {
+      for (const row of rows) upserts.push(row);
+    });
+    const delta = { previous, builder, upserts, removals, nowMs, readChunks };
+    return { built: await applyDelta(delta), readCount, quarantined };
+  }
+  const { readCount, quarantined, skills, plugins } = collector.finish();
   const attachments: AttachmentDraft[] = [
     { kind: 'skills', items: skills },
     { kind: 'plugins', items: plugins },
   ];
-  const built = await thread.builder.finish({ nowMs, ...counts, attachments, readChunks });
-  return { ...built, readCount, quarantined, changedFields: thread.diff.changedFields };
+  const built = await builder.finish({
+    nowMs,
+    sourceRowCount: readCount - quarantined.count,
+    skillCount: skills.length,
+    pluginCount: plugins.length,
+    attachments,
+    readChunks,
+  });
+  return { built, readCount, quarantined };
 }
 
-async function merge(
-  { nowMs, members }: Extract<IngestQuestion, { kind: 'merge' }>,
-  { task, ...thread }: Thread & { task: IngestTask },
-): Promise<IngestResult> {
-  const { filter, previous } = task;
-  const built = await mergeCatalog({
+function derive(
+  { manifest, manifestBlob, newChunks }: Omit<BuiltSnapshot, 'diff'>,
+  { thread, nowMs }: { thread: Thread; nowMs: number },
+): Promise<BuiltSnapshot> {
+  const { task, diff } = thread;
+  if (task.view === undefined) throw new Error('there is no view to derive');
+  const { filter, filterHash, served, isCurrent } = task.view;
+  const previous = served && decodeManifest(served);
+  const atHand = new Map(newChunks.map((chunk) => [chunk.digest, chunk]));
+  return deriveView({
+    mirror: manifest,
+    before: isCurrent ? thread.previous : undefined,
+    previous,
+    builder: new SnapshotBuilder({ previous, diff }),
+    filter,
+    // What everything passes is a mirror itself.
+    origin: filterHash === undefined ? {} : { mirror: manifestBlob.digest, filterHash },
+    nowMs,
+    readChunks: async (digests) => {
+      const missing = digests.filter((digest) => !atHand.has(digest));
+      const stored = missing.length === 0 ? [] : await askForChunks(thread, missing);
+      const found = new Map(stored.map((chunk) => [chunk.digest, chunk]));
+      return digests.flatMap((digest) => atHand.get(digest) ?? found.get(digest) ?? []);
+    },
+  });
+}
+
+function merge(
+  { nowMs, members, filter, filterHash }: Question<'merge'>,
+  thread: Thread,
+): Promise<BuiltSnapshot> {
+  return mergeCatalog({
     members: members.map(({ registry, manifest, before }) => ({
       registry,
       manifest: decodeManifest(manifest),
       before: before && decodeManifest(before),
     })),
-    previous: previous && decodeManifest(previous),
+    previous: thread.previous,
     builder: thread.builder,
     filter,
+    filterHash,
     nowMs,
     readChunks: (digests, registry) => askForChunks(thread, digests, registry),
   });
-  return {
-    ...built,
-    readCount: 0,
-    quarantined: { count: 0, samples: [] },
-    changedFields: thread.diff.changedFields,
-  };
 }
 
 async function askForChunks(

@@ -1,14 +1,7 @@
-import {
-  type Filter,
-  QUARANTINE_SAMPLE_LIMIT,
-  type QuarantinedRow,
-  SynclineError,
-} from '@syncline/contract';
+import { QUARANTINE_SAMPLE_LIMIT, type QuarantinedRow, SynclineError } from '@syncline/contract';
 import {
   type BodyOrigin,
   type BodySummary,
-  compileFilter,
-  type FilterPredicate,
   type IngestedRow,
   type ParsedBody,
   parseBody,
@@ -18,7 +11,7 @@ import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapsh
 
 /** What was read besides rows that are fine. */
 export interface CollectedTotals {
-  /** Rows that were read, before filter and quarantine. */
+  /** Rows that were read, before quarantine. */
   readonly readCount: number;
   /** The JSON of each skill and plugin, in the order they came. */
   readonly skills: readonly string[];
@@ -27,7 +20,6 @@ export interface CollectedTotals {
 }
 
 export interface RowCollectorOptions {
-  readonly filter: Filter;
   readonly maxRows: number;
   /** How many rows that are left out are named, with their reasons. */
   readonly sampleLimit?: number;
@@ -48,9 +40,8 @@ export class OutOfOrder extends Error {
 /** So many rows are kept back at least, to find out about the order before anything is handed on. */
 const HELD_ROWS = 500;
 
-/** Takes the bodies of a source one by one: parses, validates each row alone, filters, sorts. */
+/** Takes the bodies of a source one by one: parses, validates each row alone, sorts. */
 export class RowCollector {
-  readonly #passes: FilterPredicate;
   readonly #options: RowCollectorOptions;
   #held = new Map<string, IngestedRow>();
   #isSorted: boolean;
@@ -65,7 +56,6 @@ export class RowCollector {
   constructor(options: RowCollectorOptions) {
     this.#options = options;
     this.#isSorted = options.order === 'arrival';
-    this.#passes = compileFilter(options.filter);
   }
 
   /** Takes a body apart; its rows are still to be taken. @throws SynclineError where it is no registry */
@@ -78,12 +68,12 @@ export class RowCollector {
     };
   }
 
-  /** Hands on what is still kept. */
-  finish(): CollectedTotals {
+  /** Hands on what is still kept: of the order `buffered`, all rows. */
+  finish(onRows = this.#options.onRows): CollectedTotals {
     const rows = [...this.#held.values()];
     this.#held = new Map();
     if (!this.#isSorted) rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    this.#options.onRows(rows);
+    onRows(rows);
     return {
       readCount: this.#readCount,
       skills: this.#skills.items,
@@ -115,7 +105,7 @@ export class RowCollector {
       quarantine(reading.label, reading.reason);
       return;
     }
-    const { row, value } = reading;
+    const { row } = reading;
     const known = this.#held.get(row.key);
     // A page that overlaps the one before repeats rows; only a contradiction is worth a word.
     if (known?.json === row.json) return;
@@ -125,7 +115,7 @@ export class RowCollector {
       return;
     }
     this.#noteOrder(row);
-    if (this.#passes(value.server)) this.#held.set(row.key, row);
+    this.#held.set(row.key, row);
   }
 
   #noteOrder({ key }: IngestedRow): void {

@@ -6,7 +6,15 @@ import {
   SynclineError,
   settledPhase,
 } from '@syncline/contract';
-import { blobDigests, decodeManifest, type Manifest, type SnapshotStore } from '@syncline/snapshot';
+import type { SnapshotStore } from '@syncline/snapshot';
+import { filterHash } from '../decide/hashes.ts';
+import {
+  findHeld,
+  type StageContext,
+  type StagedSnapshot,
+  stageSnapshot,
+} from '../perform/stage-snapshot.ts';
+import { publicationOf } from '../perform/store-built.ts';
 import type { OperatorStore, Suspension } from '../ports/operator-store.ts';
 import type { Acquired, RunStore } from '../ports/run-store.ts';
 import { DEFAULT_LEASE_TIMES } from '../run/lease-keeper.ts';
@@ -23,16 +31,19 @@ export interface Operations {
    */
   resume(registry: Pick<RegistryConfig, 'name' | 'suspended'>): Promise<void>;
   /**
-   * Serves an earlier snapshot, and nothing else until {@link resume}.
+   * Serves an earlier snapshot, and nothing else until {@link resume}. If the filter has changed since, the filter in
+   * force is applied to the state behind that snapshot.
    *
    * @param options.snapshot a digest, or the beginning of one
-   * @throws SynclineError `unknown-snapshot`, `registry-busy`
+   * @returns the digest that is served
+   * @throws SynclineError `unknown-snapshot`, `registry-busy`, `unknown-registry`
    */
   rollback(registry: string, options: { snapshot: string }): Promise<{ snapshot: string }>;
   /**
-   * Publishes the snapshot that the guard holds back.
+   * Publishes exactly the snapshot that the guard holds back.
    *
-   * @throws SynclineError `unknown-snapshot` if it is not the one that is held; `registry-busy`
+   * @throws SynclineError `unknown-snapshot` if it is not the one that is held, or if the filter has changed since;
+   *   `registry-busy`, `unknown-registry`
    */
   approve(registry: string, options: { snapshot: string }): Promise<{ snapshot: string }>;
 }
@@ -42,6 +53,8 @@ export interface OperationsDependencies {
   readonly runStore: RunStore;
   readonly snapshots: SnapshotStore;
   readonly owner: string;
+  /** The registry, or the derived one of a catalog, as the config in force has it. */
+  readonly registryOf: (name: string) => Promise<RegistryConfig | undefined>;
   /** The catalogs to build again when a registry serves another snapshot. */
   readonly dependentsOf: (registry: string) => readonly string[];
 }
@@ -51,7 +64,7 @@ const LEASE_WAIT_MS = 3 * DEFAULT_LEASE_TIMES.renewEveryMs;
 const LEASE_POLL_MS = 100;
 
 export function createOperations(deps: OperationsDependencies): Operations {
-  const { operators, snapshots, runStore, owner } = deps;
+  const { operators, snapshots } = deps;
 
   return {
     suspend: (registry, suspension) => operators.suspend(registry, suspension),
@@ -64,17 +77,19 @@ export function createOperations(deps: OperationsDependencies): Operations {
     },
 
     async rollback(registry, { snapshot }) {
-      const digest = await resolveSnapshot(registry, snapshot);
+      const digest = await resolveSnapshot(deps, registry, snapshot);
       const before = await operators.pinned(registry);
       // The pin comes first: it makes a run that is under way give up its lease.
       await operators.setPinned(registry, digest);
       try {
-        await publish(registry, { digest, pin: true, message: 'rolled back' });
+        const find = (context: StageContext) => stageSnapshot(snapshots, context, digest);
+        return {
+          snapshot: await publish(deps, registry, { find, pin: true, message: 'rolled back' }),
+        };
       } catch (error) {
         await operators.setPinned(registry, before);
         throw error;
       }
-      return { snapshot: digest };
     },
 
     async approve(registry, { snapshot }) {
@@ -83,76 +98,130 @@ export function createOperations(deps: OperationsDependencies): Operations {
         const message = `${registry} holds no snapshot that starts with ${snapshot}`;
         throw new SynclineError('unknown-snapshot', `${message}. It holds ${held ?? 'none'}`);
       }
-      await publish(registry, { digest: held, pin: false, message: 'approved' });
-      return { snapshot: held };
+      const find = (context: StageContext) => findHeld(snapshots, context, held);
+      return { snapshot: await publish(deps, registry, { find, pin: false, message: 'approved' }) };
     },
   };
+}
 
-  async function resolveSnapshot(registry: string, prefix: string): Promise<string> {
-    const history = await snapshots.history(registry);
-    const matches = history.map(({ manifest }) => manifest).filter((it) => it.startsWith(prefix));
-    const [digest, other] = matches;
-    if (digest === undefined || other !== undefined || prefix === '') {
-      const found = digest === undefined ? 'no snapshot that starts' : 'several that start';
-      const available = history.map(({ manifest }) => manifest.slice(0, 12)).join(', ');
-      const message = `${registry} has ${found} with ${prefix}. Available: ${available}`;
-      throw new SynclineError('unknown-snapshot', message);
+/** @param prefix a digest, or the beginning of one */
+async function resolveSnapshot(
+  { snapshots, operators }: OperationsDependencies,
+  registry: string,
+  prefix: string,
+): Promise<string> {
+  const [history, ...others] = await Promise.all([
+    snapshots.history(registry),
+    snapshots.readPointer(registry),
+    operators.held(registry),
+  ]);
+  // The rest are mirrors: only views of them were served.
+  const known = history
+    .filter(
+      ({ manifest, supersededAtMs }) => supersededAtMs !== undefined || others.includes(manifest),
+    )
+    .map(({ manifest }) => manifest);
+  const matches = known.filter((it) => it.startsWith(prefix));
+  const [digest, other] = matches;
+  if (digest === undefined || other !== undefined || prefix === '') {
+    const found = digest === undefined ? 'no snapshot that starts' : 'several that start';
+    const available = known.map((it) => it.slice(0, 12)).join(', ');
+    const message = `${registry} has ${found} with ${prefix}. Available: ${available}`;
+    throw new SynclineError('unknown-snapshot', message);
+  }
+  return digest;
+}
+
+async function publish(
+  deps: OperationsDependencies,
+  registry: string,
+  {
+    find,
+    pin,
+    message,
+  }: {
+    find: (context: StageContext) => Promise<StagedSnapshot>;
+    pin: boolean;
+    message: string;
+  },
+): Promise<string> {
+  const config = await deps.registryOf(registry);
+  if (config === undefined) {
+    throw new SynclineError('unknown-registry', `the config in force names no ${registry}`);
+  }
+  const acquired = await waitForLease(deps, registry);
+  const { lease } = acquired;
+  let staged: StagedSnapshot;
+  try {
+    staged = await whileRenewing(deps, acquired, (signal, now) =>
+      find({ lease, status: acquired.status, registry: config, signal, now }),
+    );
+    const finished = await deps.runStore.publishAndFinish(
+      lease,
+      operatorEnding(acquired, { staged, config, message }),
+      { ...publicationOf(staged), pin },
+    );
+    if (finished.state === 'refused') throw busy(registry);
+    if (finished.state === 'incomplete') {
+      throw new SynclineError('snapshot-incomplete', `${registry} lacks ${finished.missing}`);
     }
-    return digest;
+  } catch (error) {
+    await release(deps, acquired);
+    throw error;
   }
+  await deps.operators.requestDependents(deps.dependentsOf(registry));
+  return staged.blob.digest;
+}
 
-  async function publish(
-    registry: string,
-    { digest, pin, message }: { digest: string; pin: boolean; message: string },
-  ): Promise<void> {
-    const acquired = await waitForLease(registry);
-    const { lease } = acquired;
-    try {
-      const manifest = await readManifest(registry, digest);
-      const finished = await runStore.publishAndFinish(
-        lease,
-        operatorEnding(acquired, { digest, manifest, message }),
-        { manifest: digest, chunks: blobDigests(manifest), pin },
-      );
-      if (finished.state === 'refused') throw busy(registry);
-      if (finished.state === 'incomplete') {
-        throw new SynclineError('snapshot-incomplete', `${registry} lacks ${finished.missing}`);
-      }
-    } catch (error) {
-      await release(acquired);
-      throw error;
-    }
-    await operators.requestDependents(deps.dependentsOf(registry));
+/** Deriving a view of a large registry takes longer than a lease. */
+async function whileRenewing<Result>(
+  { runStore }: OperationsDependencies,
+  { lease, nowMs }: Acquired,
+  work: (signal: AbortSignal, now: () => number) => Promise<Result>,
+): Promise<Result> {
+  const { leaseTtlMs: ttlMs, renewEveryMs } = DEFAULT_LEASE_TIMES;
+  const lost = new AbortController();
+  const renew = async () => {
+    const [renewal] = await runStore.renew([lease], { ttlMs });
+    if (renewal?.held !== true) lost.abort(busy(lease.registry));
+  };
+  // A renewal that fails may be followed by one that does not; in the end the store refuses the write.
+  const timer = setInterval(() => void renew().catch(() => {}), renewEveryMs);
+  const startedAtMs = performance.now();
+  try {
+    return await work(lost.signal, () => nowMs + (performance.now() - startedAtMs));
+  } finally {
+    clearInterval(timer);
   }
+}
 
-  async function waitForLease(registry: string): Promise<Acquired> {
-    const { leaseTtlMs: ttlMs } = DEFAULT_LEASE_TIMES;
-    const untilMs = Date.now() + LEASE_WAIT_MS;
-    do {
-      const acquisition = await runStore.acquire({
-        registry,
-        owner,
-        ttlMs,
-        purpose: { kind: 'tick' },
-        isIsolated: true,
-      });
-      if (acquisition.state === 'acquired') return acquisition;
-      await sleep(LEASE_POLL_MS);
-    } while (Date.now() < untilMs);
-    throw busy(registry);
-  }
+async function waitForLease(
+  { runStore, owner }: OperationsDependencies,
+  registry: string,
+): Promise<Acquired> {
+  const { leaseTtlMs: ttlMs } = DEFAULT_LEASE_TIMES;
+  const untilMs = Date.now() + LEASE_WAIT_MS;
+  do {
+    const acquisition = await runStore.acquire({
+      registry,
+      owner,
+      ttlMs,
+      purpose: { kind: 'tick' },
+      isIsolated: true,
+    });
+    if (acquisition.state === 'acquired') return acquisition;
+    await sleep(LEASE_POLL_MS);
+  } while (Date.now() < untilMs);
+  throw busy(registry);
+}
 
-  async function readManifest(registry: string, digest: string): Promise<Manifest> {
-    const bytes = await snapshots.readManifest(registry, digest);
-    if (bytes !== undefined) return decodeManifest({ digest, bytes });
-    throw new SynclineError('unknown-snapshot', `${registry} has no snapshot ${digest}`);
-  }
-
-  /** Gives the lease back, and leaves the registry as it was. */
-  async function release({ lease, status }: Acquired): Promise<void> {
-    const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
-    await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
-  }
+/** Gives the lease back, and leaves the registry as it was. */
+async function release(
+  { runStore }: OperationsDependencies,
+  { lease, status }: Acquired,
+): Promise<void> {
+  const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
+  await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
 }
 
 function busy(registry: string): SynclineError {
@@ -163,7 +232,11 @@ function busy(registry: string): SynclineError {
 /** What an operator's flip leaves in status and run log. */
 function operatorEnding(
   { lease, nowMs, status, control }: Acquired,
-  { digest, manifest, message }: { digest: string; manifest: Manifest; message: string },
+  {
+    staged: { blob, manifest, mirror },
+    config,
+    message,
+  }: { staged: StagedSnapshot; config: RegistryConfig; message: string },
 ) {
   const now = new Date(nowMs).toISOString();
   const run: Run = {
@@ -178,14 +251,17 @@ function operatorEnding(
     durationMs: 0,
     handledRequest: control.handled,
     upstream: { requests: 0, bytes: 0 },
-    snapshot: digest,
+    snapshot: blob.digest,
     rowCount: manifest.rowCount,
   };
   const changes = {
     ...countsOf({ manifest }),
     phase: 'Complete',
     startsWithoutFinish: 0,
-    snapshot: digest,
+    snapshot: blob.digest,
+    filterHash: filterHash(config),
+    mirror: mirror?.blob.digest,
+    mirrorSyncAt: mirror === undefined ? undefined : status.lastSyncAt,
     held: undefined,
     // What is served is not what the source had: the next run must not take it for known.
     revision: undefined,

@@ -1,7 +1,9 @@
-import { readChunkBlobs, type SnapshotStore } from '@syncline/snapshot';
+import type { RegistryConfig } from '@syncline/contract';
+import { type Blob, readChunkBlobs, type SnapshotStore } from '@syncline/snapshot';
 import { type Source, type TakeBody, withhold } from '@syncline/sources';
+import { filterHash, isFiltered, sourceHash } from '../decide/hashes.ts';
 import type { IngestPool, OpenOptions } from '../ingest/ingest-pool.ts';
-import type { IngestResult } from '../ingest/messages.ts';
+import type { IngestResult, ViewTask } from '../ingest/messages.ts';
 import { OutOfOrder } from '../ingest/row-collector.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import {
@@ -20,19 +22,21 @@ export interface FetchDependencies {
 
 export interface FetchOptions {
   readonly source: Source;
-  /** Reads all of what is served, to find what is damaged; else only what is lost is found. */
+  /** Reads all of what is stored, to find what is damaged; else only what is lost is found. */
   readonly isThorough: boolean;
 }
 
 export interface FetchWork extends Pick<OpenOptions, 'detail'> {
   readonly source: Source;
   readonly previous: Previous;
+  /** The revision of the mirror, if the source may give a delta of it. */
+  readonly since?: string | undefined;
 }
 
 /**
- * Fetches a registry, builds its snapshot, holds that against the guard, and stores it.
+ * Fetches a registry, builds its mirror and what is served of it, holds that against the guard, and stores it.
  *
- * @throws SynclineError where the source, or the store, does not do its part
+ * @throws SynclineError if the source or the store does not do its part
  */
 export async function fetchAndStore(
   deps: FetchDependencies,
@@ -40,7 +44,39 @@ export async function fetchAndStore(
   { source, isThorough }: FetchOptions,
 ): Promise<StoreResult> {
   const previous = await readPrevious(deps, context, { isThorough });
-  return storeBuilt(deps, context, await fetchAndBuild(deps, context, { source, previous }));
+  const since = isThorough ? undefined : deltaBase(context, { source, previous });
+  const fetched = await fetchAndBuild(deps, context, { source, previous, since });
+  return storeBuilt(deps, context, { ...fetched, origin: 'source' });
+}
+
+/** The revision that a delta can be applied to: that of the mirror to build upon, of the same source. */
+function deltaBase(
+  { registry, status }: ReadContext,
+  { source, previous }: { source: Source; previous: Previous },
+): string | undefined {
+  const base = baseOf(registry, previous);
+  const isSame = status.sourceHash === sourceHash(registry) && base !== undefined;
+  if (source.givesDeltas !== true || !isSame) return undefined;
+  return base === previous.mirror?.blob ? status.revision : undefined;
+}
+
+/** The manifest that rows of the source are built upon. */
+function baseOf(registry: RegistryConfig, { blob, mirror }: Previous): Blob | undefined {
+  return isFiltered(registry) ? mirror?.blob : blob;
+}
+
+/** The view to derive, if what is served is not the mirror. */
+export function viewOf(
+  { registry, status }: Pick<ReadContext, 'registry' | 'status'>,
+  { blob: served, mirror }: Previous,
+): ViewTask {
+  const hash = filterHash(registry);
+  return {
+    filter: registry.filter,
+    filterHash: isFiltered(registry) ? hash : undefined,
+    served,
+    isCurrent: status.filterHash === hash && served !== undefined && mirror !== undefined,
+  };
 }
 
 /** What was built, and what it was built upon: that may have turned out to be damaged. */
@@ -67,24 +103,34 @@ function attemptAfter(error: unknown, attempt: FetchAttempt): FetchAttempt {
   const { order, previous } = attempt;
   // Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted.
   if (error instanceof OutOfOrder && order === 'arrival') return { ...attempt, order: 'buffered' };
-  if (!isDamage(error) || previous.blob === undefined) throw error;
-  return { ...attempt, previous: { manifest: previous.manifest } };
+  if (!isDamage(error) || (previous.blob ?? previous.mirror) === undefined) throw error;
+  return { ...attempt, previous: { manifest: previous.manifest }, since: undefined };
 }
 
 async function fetchOnce(
   { ingest, snapshots }: FetchDependencies,
   context: ReadContext,
-  { source, previous, order, detail }: FetchAttempt,
+  { source, previous, since, order, detail }: FetchAttempt,
 ) {
   const { registry, signal, timePhase, now } = context;
-  const { filter, name } = registry;
-  const session = ingest.open({ filter, signal, order, detail, previous: previous.blob });
+  const session = ingest.open({
+    signal,
+    detail,
+    // Rows of a delta are kept until it is known that they are one.
+    order: since === undefined ? order : 'buffered',
+    previous: baseOf(registry, previous),
+    view: isFiltered(registry) ? viewOf(context, previous) : undefined,
+  });
   try {
     const take: TakeBody = (body, origin) => session.add(body, origin);
-    const { revision } = await timePhase('fetch', () => source.fetch(take, context));
+    const reading = await timePhase('fetch', () => source.fetch(take, context, { since }));
     const readChunks = (digests: readonly string[]) =>
-      readChunkBlobs(snapshots, { registry: name, digests });
-    const built = await timePhase('build', () => session.build({ nowMs: now(), readChunks }));
+      readChunkBlobs(snapshots, { registry: registry.name, digests });
+    const removals = reading.kind === 'delta' ? reading.removals : undefined;
+    const built = await timePhase('build', () =>
+      session.build({ nowMs: now(), readChunks, removals }),
+    );
+    const { revision } = reading;
     return { revision, built: { ...built, quarantined: safeQuarantine(built, context) } };
   } finally {
     session.close();

@@ -4,6 +4,7 @@ import type { CreateSource, Source } from '@syncline/sources';
 import { decideSyncNeed, type SyncNeed } from '../decide/should-sync.ts';
 import type { IngestPool } from '../ingest/ingest-pool.ts';
 import type { CheckContext, RunContext } from '../ports/run-context.ts';
+import { deriveAndStore } from './derive-and-store.ts';
 import { fetchAndStore } from './fetch-and-store.ts';
 import { missingMembers, readMembers, revisionOf } from './members.ts';
 import { mergeAndStore } from './merge-and-store.ts';
@@ -25,6 +26,8 @@ export type SyncDecision =
       readonly reason: Reason;
       /** What to read; `undefined` for a catalog, which is merged from what its registries serve. */
       readonly source: Source | undefined;
+      /** Digest of the mirror to filter anew instead. The source is read only if the mirror has lost parts. */
+      readonly mirror?: string | undefined;
     };
 
 /** What is done for a registry, without any notion of queue or lease. */
@@ -32,9 +35,10 @@ export interface Manager {
   /** Whether the registry is to be fetched: the rules first, then the source's cheap check. */
   shouldSync(context: CheckContext): Promise<SyncDecision>;
   /**
-   * Fetches, validates, filters and stores. Publishes nothing: that is one step with the run's end.
+   * Fetches, validates and stores the mirror and what the filter leaves of it. Publishes nothing: that is one step with
+   * the run's end.
    *
-   * @throws SynclineError where the source, or the store, does not do its part
+   * @throws SynclineError if the source or the store does not do its part
    */
   performSync(context: RunContext, decision: SyncDecision & { sync: true }): Promise<StoreResult>;
 }
@@ -55,7 +59,9 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       const { catalog } = context.registry;
       if (catalog !== undefined) return decideMerge(snapshots, catalog.registries, need);
       const source = createSource(context.registry);
-      if (need.need === 'fetch') return { sync: true, reason: need.reason, source };
+      if (need.need === 'fetch') {
+        return { sync: true, reason: need.reason, source, mirror: need.mirror };
+      }
       try {
         const probe = await source.probe(need.known, context);
         if (probe.state === 'changed') return { sync: true, reason: need.changed, source };
@@ -67,9 +73,12 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
       }
     },
 
-    async performSync(context, { source, reason }) {
+    async performSync(context, { source, reason, mirror }) {
       const deps = { ingest, snapshots };
-      const isThorough = context.force || reason === 'reconcile-due';
+      const derived = mirror === undefined ? undefined : await deriveAndStore(deps, context);
+      if (derived !== undefined) return derived;
+      // A mirror that could not be used may be damaged in a way that only reading all of it shows.
+      const isThorough = context.force || reason === 'reconcile-due' || mirror !== undefined;
       if (source !== undefined) return fetchAndStore(deps, context, { source, isThorough });
       const { registries = [] } = context.registry.catalog ?? {};
       return mergeAndStore(deps, context, { registries, isThorough });

@@ -1,5 +1,5 @@
 import { readChunkBlobs } from '@syncline/snapshot';
-import { filterHash, sourceHash } from '../decide/hashes.ts';
+import { filterHash, isFiltered, sourceHash } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import type { FetchDependencies } from './fetch-and-store.ts';
@@ -36,13 +36,13 @@ export async function mergeAndStore(
   const known = isThorough ? undefined : knownRevision(context);
   try {
     const built = await merge(deps, context, { members, previous, known });
-    return await storeBuilt(deps, context, { built, revision, previous });
+    return await storeBuilt(deps, context, { built, revision, previous, origin: 'source' });
   } catch (error) {
     if (!isDamage(error) || previous.blob === undefined) throw error;
     context.logger.debug({ err: error, registry: context.registry.name }, 'merging once more');
     const afresh = { manifest: previous.manifest };
     const built = await merge(deps, context, { members, previous: afresh, known: undefined });
-    return storeBuilt(deps, context, { built, revision, previous: afresh });
+    return storeBuilt(deps, context, { built, revision, previous: afresh, origin: 'source' });
   }
 }
 
@@ -63,17 +63,16 @@ async function merge(
     known: previous.blob === undefined ? undefined : known,
   });
   const { filter, name } = registry;
-  const session = ingest.open({
+  const filterTask = {
     filter,
-    signal,
-    order: 'buffered',
-    previous: previous.blob,
-  });
+    filterHash: isFiltered(registry) ? filterHash(registry) : undefined,
+  };
+  const session = ingest.open({ signal, order: 'buffered', previous: previous.blob });
   try {
     const readChunks = (digests: readonly string[], member = name) =>
       readChunkBlobs(snapshots, { registry: member, digests });
     return await timePhase('build', () =>
-      session.merge({ nowMs: now(), members: blobs, readChunks }),
+      session.merge({ nowMs: now(), members: blobs, readChunks, ...filterTask }),
     );
   } finally {
     session.close();

@@ -3,6 +3,7 @@ import { registryConfig } from '@syncline/contract/testing';
 import { OFFICIAL_META } from '@syncline/rows';
 import { expect, test, vi } from 'vitest';
 import {
+  configOf,
   createSyncHarness,
   ran,
   START_MS,
@@ -120,6 +121,27 @@ test('another filter is held against what is served, and is no loss to the guard
     rowCount: 1,
     sourceRowCount: 10,
     diff: { removed: 9 },
+  });
+});
+
+test('what a filter keeps is told with its changes, and nothing of the rest', async () => {
+  const registry = registryConfig({ filter: { names: { exclude: ['server-003'] } } });
+  const harness = createSyncHarness({
+    ingest,
+    config: configOf({ name: 'alpha', filter: { names: { exclude: ['server-003'] } } }),
+  });
+  harness.upstream.rows = servers(5);
+  await harness.sync();
+  harness.upstream.rows = servers(5).map((row) => ({ ...row, description: 'changed' }));
+  expect(await previewOf(harness, { registry })).toMatchObject({
+    state: 'would-publish',
+    rowCount: 4,
+    sourceRowCount: 5,
+    diff: { updated: 4 },
+    changes: [0, 1, 2, 4].map((index) => ({
+      row: `server-00${index}@1.0.0`,
+      fields: ['server.description'],
+    })),
   });
 });
 

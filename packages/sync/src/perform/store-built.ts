@@ -2,6 +2,7 @@ import { type Diff, type QuarantinedRow, SynclineError } from '@syncline/contrac
 import {
   areIntact,
   type Blob,
+  type BuiltSnapshot,
   blobDigests,
   collectGarbage,
   decodeManifest,
@@ -9,13 +10,13 @@ import {
   type Publication,
   type SnapshotStore,
 } from '@syncline/snapshot';
-import { filterHash } from '../decide/hashes.ts';
+import { filterHash, mirrorOf } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import { Interruption } from '../run/lease-keeper.ts';
 import { checkGuard } from './guard.ts';
 
-/** What fetching, validating, filtering and storing came to. */
+/** What reading or deriving, and storing, came to. */
 export type StoreResult =
   | ({ readonly state: 'unchanged' } & SyncedContent)
   /** Stored, and waiting to be published. */
@@ -29,8 +30,12 @@ export type StoreResult =
     } & SyncedContent);
 
 export interface SyncedContent {
+  /** Whether the source was read, or the mirror that is stored was filtered anew. */
+  readonly origin: 'source' | 'mirror';
   readonly revision: string | undefined;
   readonly manifest: Manifest;
+  /** Digest of the mirror's manifest, if the mirror is not what is served. */
+  readonly mirror: string | undefined;
   readonly diff: Diff;
   readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
 }
@@ -42,58 +47,102 @@ export interface StoreDependencies {
 /** The part of a run that reads, and writes nothing. */
 export type ReadContext = Omit<RunContext, 'lease' | 'onEnd'>;
 
+/** A manifest that is stored. */
+export interface Stored {
+  readonly blob: Blob;
+  readonly manifest: Manifest;
+}
+
 /** What is served now; nothing where a registry was never published. */
 export interface Previous {
   readonly blob?: Blob;
   /** Whether readers are given it: the pointer may be lost, too. */
   readonly isServed?: boolean;
   readonly manifest?: Manifest | undefined;
+  /** All rows that the source had; absent for a catalog, and if they are not stored whole. */
+  readonly mirror?: Stored | undefined;
 }
 
-export interface BuiltContent {
+export interface BuiltContent extends Pick<SyncedContent, 'origin' | 'revision'> {
   readonly built: IngestResult;
-  readonly revision: string | undefined;
   readonly previous: Previous;
 }
 
-/** Holds a snapshot that was built against what is served and against the guard, and stores it. */
+/** Compares a snapshot that was built with what is served and with the guard, and stores it. */
 export async function storeBuilt(
   deps: StoreDependencies,
   context: RunContext,
-  { built, revision, previous }: BuiltContent,
+  { built, previous, origin, revision }: BuiltContent,
 ): Promise<StoreResult> {
-  const content = { ...built, revision };
-  if (previous.isServed === true && isUnchanged(built, previous.manifest)) {
-    return { ...content, state: 'unchanged', manifest: previous.manifest ?? built.manifest };
+  const { manifest, diff, quarantined } = built;
+  const isSame = previous.isServed === true && isUnchanged(built, previous.manifest);
+  const mirror = mirrorBehind({ built, previous, isSame });
+  const content = { origin, revision, manifest, diff, quarantined, mirror: mirror?.blob.digest };
+  if (isSame) {
+    const isMoved = mirror !== undefined && mirror.blob === built.mirror?.manifestBlob;
+    if (isMoved) await context.timePhase('store', () => store(deps, context, [built.mirror]));
+    return { ...content, state: 'unchanged', manifest: previous.manifest ?? manifest };
   }
-  const result = judge(context, { content, built, previous: previous.manifest });
-  if (result.state === 'held' && (await isHeldAlready(deps, context, built.manifest))) {
+  const result = judge(context, { content, built, previous: previous.manifest, mirror });
+  if (result.state === 'held' && (await isHeldAlready(deps, context, manifest))) {
     return { ...result, snapshot: context.status.held?.snapshot ?? result.snapshot };
   }
-  await context.timePhase('store', () => store(deps, context, built));
+  await context.timePhase('store', () => store(deps, context, [built.mirror, built]));
   return result;
 }
 
-/** What is served, to build upon; without its blob where parts of it are lost, damaged or not known. */
+/** The mirror that goes with what was built, unless that is the mirror itself: the one before, if no row differs. */
+function mirrorBehind({
+  built,
+  previous,
+  isSame,
+}: {
+  built: IngestResult;
+  previous: Previous;
+  isSame: boolean;
+}): Stored | undefined {
+  if (built.mirror !== undefined) {
+    if (isSame && isUnchanged(built.mirror, previous.mirror?.manifest)) return previous.mirror;
+    return { blob: built.mirror.manifestBlob, manifest: built.mirror.manifest };
+  }
+  return built.manifest.mirror === undefined ? undefined : previous.mirror;
+}
+
+/** What is served and its mirror, to build upon; without those that are lost, damaged or not known. */
 export async function readPrevious(
   { snapshots }: StoreDependencies,
-  { registry: { name }, status, logger }: ReadContext,
+  { registry: { name, catalog }, status, logger }: ReadContext,
   { isThorough }: { isThorough: boolean },
 ): Promise<Previous> {
   const digest = status.snapshot;
   if (digest === undefined) return {};
-  const found = await readStored(snapshots, { name, digest });
-  const isWhole =
-    found?.isWhole === true &&
-    (!isThorough ||
-      (await areIntact(snapshots, { registry: name, digests: blobDigests(found.manifest) })));
-  if (isWhole) return { ...found, isServed: (await snapshots.readPointer(name)) === digest };
-  // No reason to fail: the new snapshot is built from nothing, and is whole again.
-  logger.warn(
-    { registry: name, snapshot: digest },
-    'what is served has lost parts, or cannot be read',
-  );
-  return { manifest: found?.manifest };
+  const chunks = new Set(await snapshots.listChunks(name));
+  const read = async (wanted: string) => {
+    const found = await readStored(snapshots, { name, digest: wanted });
+    const digests = found === undefined ? [] : blobDigests(found.manifest);
+    const isWhole =
+      digests.every((it) => chunks.has(it)) &&
+      (!isThorough || (await areIntact(snapshots, { registry: name, digests })));
+    if (found !== undefined && isWhole) return { found, whole: found };
+    // No reason to fail: the new snapshot is built from nothing, and is whole again.
+    logger.warn(
+      { registry: name, snapshot: wanted },
+      'stored snapshot is incomplete or unreadable',
+    );
+    return { found };
+  };
+  const served = await read(digest);
+  const mirrorDigest = catalog === undefined ? mirrorOf(status) : undefined;
+  const isMirror = mirrorDigest === digest;
+  const mirror =
+    mirrorDigest === undefined
+      ? undefined
+      : isMirror
+        ? served.whole
+        : (await read(mirrorDigest)).whole;
+  if (served.whole === undefined) return { manifest: served.found?.manifest, mirror };
+  const isServed = (await snapshots.readPointer(name)) === digest;
+  return { ...served.whole, isServed, mirror };
 }
 
 /** Whether an error tells that what is stored cannot be built upon. */
@@ -104,20 +153,18 @@ export function isDamage(error: unknown): boolean {
   );
 }
 
-async function readStored(
-  snapshots: SnapshotStore,
+/** `undefined` for a manifest that is not there, is damaged, or is of a version that this build does not know. */
+export async function readStored(
+  snapshots: Pick<SnapshotStore, 'readManifest'>,
   { name, digest }: { name: string; digest: string },
-) {
+): Promise<Stored | undefined> {
   const bytes = await snapshots.readManifest(name, digest);
   if (bytes === undefined) return undefined;
   const blob: Blob = { digest, bytes };
   const manifest = decodeIfKnown(blob);
-  if (manifest === undefined) return undefined;
-  const stored = new Set(await snapshots.listChunks(name));
-  return { blob, manifest, isWhole: blobDigests(manifest).every((it) => stored.has(it)) };
+  return manifest && { blob, manifest };
 }
 
-/** `undefined` for a manifest that is damaged, or of a version that this build does not know. */
 function decodeIfKnown(blob: Blob): Manifest | undefined {
   try {
     return decodeManifest(blob);
@@ -141,23 +188,31 @@ async function isHeldAlready(
     name: registry.name,
     digest: status.held.snapshot,
   });
-  return held?.isWhole === true && contentOf(held.manifest) === contentOf(manifest);
+  if (held === undefined || contentOf(held.manifest) !== contentOf(manifest)) return false;
+  const chunks = new Set(await snapshots.listChunks(registry.name));
+  return blobDigests(held.manifest).every((digest) => chunks.has(digest));
 }
 
-async function store(
+/** Writes what was built, and removes what no kept snapshot needs. @throws Interruption if the lease is lost */
+export async function store(
   { snapshots }: StoreDependencies,
-  { lease, registry, status, now }: RunContext,
-  built: IngestResult,
+  { lease, registry, status, now }: Pick<RunContext, 'lease' | 'registry' | 'status' | 'now'>,
+  built: readonly (BuiltSnapshot | undefined)[],
 ): Promise<void> {
-  const written =
-    (await snapshots.writeChunks(lease, built.newChunks)) &&
-    (await snapshots.writeManifest(lease, built.manifestBlob)) &&
-    (await collectGarbage(snapshots, {
-      lease,
-      keep: registry.snapshots,
-      nowMs: now(),
-      spare: [built.manifestBlob.digest, status.held?.snapshot, status.snapshot],
-    }));
+  const parts = built.filter((it) => it !== undefined);
+  let written = true;
+  for (const { newChunks, manifestBlob } of parts) {
+    written &&=
+      (await snapshots.writeChunks(lease, newChunks)) &&
+      (await snapshots.writeManifest(lease, manifestBlob));
+  }
+  const own = parts.map(({ manifestBlob }) => manifestBlob.digest);
+  written &&= await collectGarbage(snapshots, {
+    lease,
+    keep: registry.snapshots,
+    nowMs: now(),
+    spare: [...own, status.held?.snapshot, status.snapshot, status.mirror],
+  });
   if (!written) throw new Interruption('lease-lost', 'a write was refused: the lease is lost');
 }
 
@@ -167,7 +222,13 @@ function judge(
     content,
     built,
     previous,
-  }: { content: SyncedContent; built: IngestResult; previous: Manifest | undefined },
+    mirror,
+  }: {
+    content: SyncedContent;
+    built: IngestResult;
+    previous: Manifest | undefined;
+    mirror: Stored | undefined;
+  },
 ): StoreResult {
   const snapshot = built.manifestBlob.digest;
   const verdict = checkGuard({
@@ -180,12 +241,25 @@ function judge(
     const rowCountBefore = previous?.rowCount ?? 0;
     return { ...content, state: 'held', reason: verdict.reason, snapshot, rowCountBefore };
   }
-  const chunks = blobDigests(built.manifest);
-  return { ...content, state: 'stored', publication: { manifest: snapshot, chunks } };
+  const publication = publicationOf({ blob: built.manifestBlob, manifest: built.manifest, mirror });
+  return { ...content, state: 'stored', publication };
 }
 
-function contentOf({ chunks, attachments = [] }: Manifest): string {
-  return [...chunks, ...attachments].map(({ contentDigest }) => contentDigest).join();
+/** What must be stored for a snapshot to be published. */
+export function publicationOf({
+  blob,
+  manifest,
+  mirror,
+}: Stored & { mirror: Stored | undefined }): Publication {
+  const digests = [manifest, mirror?.manifest].flatMap((it) =>
+    it === undefined ? [] : blobDigests(it),
+  );
+  return { manifest: blob.digest, mirror: mirror?.blob.digest, chunks: [...new Set(digests)] };
+}
+
+/** A snapshot of the same rows by another filter is another one: it must not be approved for it. */
+function contentOf({ chunks, attachments = [], filterHash = '' }: Manifest): string {
+  return [filterHash, ...[...chunks, ...attachments].map((it) => it.contentDigest)].join();
 }
 
 function attachedTo({ attachments = [] }: Manifest): string {
@@ -194,7 +268,7 @@ function attachedTo({ attachments = [] }: Manifest): string {
 
 /** Whether publishing it would change anything. */
 export function isUnchanged(
-  { diff, manifest }: IngestResult,
+  { diff, manifest }: Pick<BuiltSnapshot, 'diff' | 'manifest'>,
   previous: Manifest | undefined,
 ): boolean {
   return (

@@ -11,7 +11,7 @@ import {
 } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
 import { backoffMs, longestBackoffMs, longestWaitAfterDeathsMs } from '../decide/backoff.ts';
-import { filterHash, sourceHash } from '../decide/hashes.ts';
+import { filterHash, isMirrorValid, sourceHash } from '../decide/hashes.ts';
 import type { SyncDecision } from '../perform/manager.ts';
 import type { StoreResult, SyncedContent } from '../perform/store-built.ts';
 import type { RunContext } from '../ports/run-context.ts';
@@ -89,16 +89,16 @@ function performed(
   { reason }: { reason: Reason },
   result: StoreResult,
 ): Ending {
-  const { manifest, revision, quarantined } = result;
+  const { manifest } = result;
   const now = iso(context.now());
+  const synced = result.origin === 'source' ? readSource(context, result) : filteredAnew(context);
+  const lastSyncAt = synced.lastSyncAt ?? context.status.lastSyncAt;
   const changes: StatusChanges = {
-    ...succeeded(context),
+    ...synced,
     reason,
-    lastSyncAt: now,
-    revision,
-    sourceHash: sourceHash(context.registry),
     filterHash: filterHash(context.registry),
-    quarantinedCount: quarantined.count,
+    mirror: result.mirror,
+    mirrorSyncAt: result.mirror === undefined ? undefined : lastSyncAt,
   };
   const details = contentDetails(reason, result);
   switch (result.state) {
@@ -125,12 +125,40 @@ function performed(
           revision: undefined,
           sourceHash: context.status.sourceHash,
           filterHash: context.status.filterHash,
+          mirror: context.status.mirror,
+          mirrorSyncAt: isMirrorValid(context.status) ? lastSyncAt : undefined,
           message: `held back: ${rowCountAfter} rows in place of ${rowCountBefore}`,
-          held: { snapshot, since, reason: result.reason, rowCountBefore, rowCountAfter },
+          held: {
+            snapshot,
+            since,
+            reason: result.reason,
+            rowCountBefore,
+            rowCountAfter,
+            filterHash: filterHash(context.registry),
+          },
         },
       };
     }
   }
+}
+
+function readSource(
+  context: RunContext,
+  { revision, quarantined }: Pick<SyncedContent, 'revision' | 'quarantined'>,
+): StatusChanges {
+  return {
+    ...succeeded(context),
+    lastSyncAt: iso(context.now()),
+    revision,
+    sourceHash: sourceHash(context.registry),
+    quarantinedCount: quarantined.count,
+  };
+}
+
+/** The source was not asked: when it was last, and whether it fails, stays as it is. */
+function filteredAnew({ status }: RunContext): StatusChanges {
+  const message = status.consecutiveFailures > 0 ? status.message : undefined;
+  return { startsWithoutFinish: 0, message };
 }
 
 /** The counts of a snapshot, as the status shows them, once it is published. */

@@ -435,7 +435,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         await acquire(store, 'alpha');
       });
 
-      test.each(['a chunk', 'the manifest'])(
+      test.each(['a chunk', 'the manifest', 'the mirror'] as const)(
         'where %s is missing, nothing changes, and the lease is still ours',
         async (missing) => {
           const first = await acquire(store, 'alpha');
@@ -444,10 +444,12 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
           const { lease } = await acquire(store, 'alpha');
           const stored = await storeSnapshot(store.snapshots, { lease, name: 'two' });
           const { digest } = testBlob('never stored');
-          const publication =
-            missing === 'a chunk'
-              ? { ...stored, chunks: [...stored.chunks, digest] }
-              : { ...stored, manifest: digest };
+          const lacking = {
+            'a chunk': { chunks: [...stored.chunks, digest] },
+            'the manifest': { manifest: digest },
+            'the mirror': { mirror: digest },
+          };
+          const publication = { ...stored, ...lacking[missing] };
           const before = await store.status.load('alpha');
           const ending = { changes: { message: 'no' }, run: testRun(lease), handledRequest: 5 };
           expect(await store.runStore.publishAndFinish(lease, ending, publication)).toEqual({

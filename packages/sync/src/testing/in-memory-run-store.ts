@@ -7,10 +7,12 @@ export function createInMemoryRunStore({ records, clock, of }: InMemoryState): R
   return createRecordRunStore({
     records,
     clock,
-    findMissing: async (registry, { manifest, chunks }) => {
+    findMissing: async (registry, { manifest, mirror = manifest, chunks }) => {
       const stored = of(registry);
-      if (!stored.manifests.has(manifest)) return manifest;
-      return chunks.find((digest) => !stored.chunks.has(digest));
+      return (
+        [manifest, mirror].find((digest) => !stored.manifests.has(digest)) ??
+        chunks.find((digest) => !stored.chunks.has(digest))
+      );
     },
   });
 }

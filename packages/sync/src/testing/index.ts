@@ -4,7 +4,7 @@ export { describeStatusPersistence } from './describe-status-persistence.ts';
 export { describeProtocol } from './protocol/describe-protocol.ts';
 export { findViolation } from './protocol/play.ts';
 export type { ProtocolStore } from './protocol/protocol-store.ts';
-export { createRecordingLogger } from './recorders.ts';
+export { createRecordingLogger, createRecordingObserver } from './recorders.ts';
 export { createStaticConfigSource } from './static-config-source.ts';
 export { acquire, type StoreHarness, testRun } from './store-harness.ts';
 export { testPreview } from './test-preview.ts';

@@ -67,6 +67,8 @@ function resultOf({
         reason: 'source-data-changed',
         stored: {
           state: 'stored',
+          origin: 'source',
+          mirror: undefined,
           publication,
           manifest: MANIFEST,
           diff: NOTHING_CHANGED,

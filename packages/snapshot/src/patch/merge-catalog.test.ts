@@ -7,7 +7,7 @@ import type { Manifest } from '../manifest.ts';
 import type { Blob } from '../store.ts';
 import { decodeRows } from '../stored-row.ts';
 import { build } from '../testing/test-snapshots.ts';
-import { mergeCatalog, TOMBSTONE_RETENTION_MS } from './merge.ts';
+import { mergeCatalog, TOMBSTONE_RETENTION_MS } from './merge-catalog.ts';
 
 const DAY_MS = 86_400_000;
 const START_MS = Date.parse('2026-01-01T00:00:00Z');

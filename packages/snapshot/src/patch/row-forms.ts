@@ -1,4 +1,5 @@
 import {
+  type IngestedRow,
   type JsonObject,
   OFFICIAL_META,
   type ServerStatus,
@@ -21,8 +22,28 @@ export interface CatalogRow {
 interface StoredValue extends JsonObject {
   readonly server: JsonObject & { readonly name: string; readonly version: string };
   readonly _meta: JsonObject & {
-    readonly [OFFICIAL_META]?: JsonObject & { status?: ServerStatus; publishedAt?: string };
+    readonly [OFFICIAL_META]?: JsonObject & {
+      status?: ServerStatus;
+      publishedAt?: string;
+      isLatest?: boolean;
+    };
     readonly [SYNCLINE_META]?: SynclineMeta;
+  };
+}
+
+/** The row as its upstream gave it. A tombstone is nobody's latest, whatever was said of the row. */
+export function fromUpstream(row: DecodedRow): IngestedRow {
+  const value = storedValue(row);
+  const { name, version } = value.server;
+  const { status = 'active', publishedAt, isLatest } = value._meta[OFFICIAL_META] ?? {};
+  return {
+    key: row.key,
+    name,
+    version,
+    json: JSON.stringify(value),
+    status,
+    publishedAt,
+    isLatest: isTombstone(row) ? undefined : isLatest,
   };
 }
 
@@ -72,6 +93,6 @@ function withMeta(
 }
 
 /** Rows were validated before they were stored, and the digest vouches for them since. */
-function storedValue({ value }: DecodedRow): StoredValue {
+export function storedValue({ value }: DecodedRow): StoredValue {
   return value as StoredValue;
 }
