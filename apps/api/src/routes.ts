@@ -1,3 +1,9 @@
+import { postPreview } from './handlers/control/post-preview.ts';
+import { postResume } from './handlers/control/post-resume.ts';
+import { postApprove, postRollback } from './handlers/control/post-snapshot.ts';
+import { postSuspend } from './handlers/control/post-suspend.ts';
+import { postSync } from './handlers/control/post-sync.ts';
+import { postSyncAll } from './handlers/control/post-sync-all.ts';
 import { getCatalog } from './handlers/get-catalog.ts';
 import { getCatalogs } from './handlers/get-catalogs.ts';
 import { getConflicts } from './handlers/get-conflicts.ts';
@@ -6,12 +12,6 @@ import { getRegistry } from './handlers/get-registry.ts';
 import { getRequest } from './handlers/get-request.ts';
 import { getRun } from './handlers/get-run.ts';
 import { getRuns } from './handlers/get-runs.ts';
-import { postPreview } from './handlers/post-preview.ts';
-import { postResume } from './handlers/post-resume.ts';
-import { postApprove, postRollback } from './handlers/post-snapshot.ts';
-import { postSuspend } from './handlers/post-suspend.ts';
-import { postSync } from './handlers/post-sync.ts';
-import { postSyncAll } from './handlers/post-sync-all.ts';
 import {
   getHealth,
   getMetrics,

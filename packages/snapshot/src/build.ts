@@ -1,12 +1,18 @@
 import type { Diff } from '@syncline/contract';
 import { type IngestedRow, nameOfKey, pickLatest } from '@syncline/rows';
-import { type Attachment, type AttachmentDraft, attach } from './attachment.ts';
-import { AS_CHUNK, type ChunkContent, chunkContent, encodeChunk, type StoredRow } from './chunk.ts';
-import { chunkCuts } from './chunking.ts';
 import { DiffCollector } from './diff-collector.ts';
-import { encodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
+import { type Attachment, type AttachmentDraft, attach } from './encoding/attachment.ts';
+import {
+  AS_CHUNK,
+  type ChunkContent,
+  chunkContent,
+  encodeChunk,
+  type StoredRow,
+} from './encoding/chunk.ts';
+import { chunkCuts } from './encoding/chunking.ts';
+import { encodeManifest, type Manifest, type ManifestChunk } from './encoding/manifest.ts';
+import { decodeRows } from './encoding/stored-row.ts';
 import type { Blob } from './store.ts';
-import { decodeRows } from './stored-row.ts';
 
 /** A snapshot ready to be stored. */
 export interface BuiltSnapshot {

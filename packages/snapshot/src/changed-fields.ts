@@ -1,5 +1,5 @@
 import { type JsonObject, OFFICIAL_META } from '@syncline/rows';
-import type { StoredRow } from './chunk.ts';
+import type { StoredRow } from './encoding/chunk.ts';
 
 const OFFICIAL = `_meta["${OFFICIAL_META}"]`;
 

@@ -1,5 +1,5 @@
 import { type Lease, SynclineError } from '@syncline/contract';
-import { blobDigests, decodeManifest } from './manifest.ts';
+import { blobDigests, decodeManifest } from './encoding/manifest.ts';
 import type { SnapshotHistoryEntry, SnapshotStore } from './store.ts';
 
 /** A reader may still be on a snapshot for this long after another one took its place. */

@@ -1,7 +1,7 @@
 import { DIFF_SAMPLE_LIMIT, type Diff } from '@syncline/contract';
 import { displayKey } from '@syncline/rows';
 import { changedFields } from './changed-fields.ts';
-import type { StoredRow } from './chunk.ts';
+import type { StoredRow } from './encoding/chunk.ts';
 
 type Change = 'added' | 'updated' | 'removed';
 

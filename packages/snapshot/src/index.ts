@@ -1,14 +1,15 @@
+export { type BuiltSnapshot, SnapshotBuilder } from './build.ts';
+export { collectGarbage } from './collect.ts';
+export { DiffCollector } from './diff-collector.ts';
 export {
   type AttachmentDraft,
   type AttachmentKind,
   MAX_ATTACHMENT_CHARACTERS,
-} from './attachment.ts';
-export { type BuiltSnapshot, SnapshotBuilder } from './build.ts';
-export { fnv1a } from './chunking.ts';
-export { collectGarbage } from './collect.ts';
-export { DiffCollector } from './diff-collector.ts';
+} from './encoding/attachment.ts';
+export { fnv1a } from './encoding/chunking.ts';
+export { blobDigests, decodeManifest, type Manifest } from './encoding/manifest.ts';
+export { claimEnd, createEndLock, type EndLock, respect } from './encoding/undisturbed.ts';
 export { LastKnown } from './last-known.ts';
-export { blobDigests, decodeManifest, type Manifest } from './manifest.ts';
 export { applyDelta } from './patch/apply-delta.ts';
 export { deriveView } from './patch/derive-view.ts';
 export { mergeCatalog } from './patch/merge-catalog.ts';
@@ -20,4 +21,3 @@ export {
   type SnapshotReader,
 } from './reader.ts';
 export type { Blob, Publication, SnapshotHistoryEntry, SnapshotStore } from './store.ts';
-export { claimEnd, createEndLock, type EndLock, respect } from './undisturbed.ts';

@@ -11,11 +11,11 @@ import {
   sha256,
   sortKey,
 } from '@syncline/rows';
-import { type AttachmentKind, decodeAttachment } from './attachment.ts';
-import { AS_CHUNK, type Chunk, decodeChunk } from './chunk.ts';
 import { ChunkCache, type Entry } from './chunk-cache.ts';
+import { type AttachmentKind, decodeAttachment } from './encoding/attachment.ts';
+import { AS_CHUNK, type Chunk, decodeChunk } from './encoding/chunk.ts';
+import { decodeManifest, type Manifest, type ManifestChunk } from './encoding/manifest.ts';
 import { LastKnown, type LastKnownOptions } from './last-known.ts';
-import { decodeManifest, type Manifest, type ManifestChunk } from './manifest.ts';
 import type { Blob, SnapshotStore } from './store.ts';
 
 /** Reads what is served. */

@@ -1,6 +1,6 @@
 import { type IngestedRow, type RowKey, sortKey } from '@syncline/rows';
 import type { BuiltSnapshot, SnapshotBuilder } from '../build.ts';
-import type { Manifest } from '../manifest.ts';
+import type { Manifest } from '../encoding/manifest.ts';
 import {
   ALL_KEYS,
   chunkRanges,

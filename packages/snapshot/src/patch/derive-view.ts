@@ -1,8 +1,8 @@
 import type { Filter } from '@syncline/contract';
 import { compileFilter } from '@syncline/rows';
 import type { BuiltSnapshot, SnapshotBuilder } from '../build.ts';
-import type { Manifest } from '../manifest.ts';
-import type { DecodedRow } from '../stored-row.ts';
+import type { Manifest } from '../encoding/manifest.ts';
+import type { DecodedRow } from '../encoding/stored-row.ts';
 import { ALL_KEYS, changedRanges } from './key-ranges.ts';
 import { draftsOf, patch } from './patch.ts';
 import { fromUpstream, storedValue } from './row-forms.ts';

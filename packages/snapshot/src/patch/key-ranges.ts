@@ -1,5 +1,5 @@
 import { nameOfKey } from '@syncline/rows';
-import type { Manifest, ManifestChunk } from '../manifest.ts';
+import type { Manifest, ManifestChunk } from '../encoding/manifest.ts';
 
 /** Sort keys from `from` up to, and without, `to`; `undefined` for no end. Holds whole names only. */
 export interface KeyRange {

@@ -3,9 +3,9 @@ import { OFFICIAL_META, SYNCLINE_META } from '@syncline/rows';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
-import type { Manifest } from '../manifest.ts';
+import type { Manifest } from '../encoding/manifest.ts';
+import { decodeRows } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
-import { decodeRows } from '../stored-row.ts';
 import { build } from '../testing/test-snapshots.ts';
 import { mergeCatalog, TOMBSTONE_RETENTION_MS } from './merge-catalog.ts';
 

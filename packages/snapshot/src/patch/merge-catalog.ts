@@ -1,9 +1,9 @@
 import type { Filter } from '@syncline/contract';
 import { compileFilter, type FilterPredicate } from '@syncline/rows';
 import { type BuiltSnapshot, type DraftRow, latestFlags, type SnapshotBuilder } from '../build.ts';
-import type { Manifest } from '../manifest.ts';
+import type { Manifest } from '../encoding/manifest.ts';
+import type { DecodedRow } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
-import type { DecodedRow } from '../stored-row.ts';
 import { ALL_KEYS, changedRanges, joinRanges, type KeyRange } from './key-ranges.ts';
 import { patch } from './patch.ts';
 import { type CatalogRow, fromRegistry, isTombstone, tombstoneOf } from './row-forms.ts';

@@ -5,9 +5,9 @@
  */
 import { type IngestedRow, nameOfKey } from '@syncline/rows';
 import { type BuiltSnapshot, type DraftRow, latestFlags, type SnapshotBuilder } from '../build.ts';
-import type { Manifest } from '../manifest.ts';
+import type { Manifest } from '../encoding/manifest.ts';
+import type { DecodedRow } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
-import type { DecodedRow } from '../stored-row.ts';
 import { chunkRanges, gapsBetween, includes, type KeyRange, overlaps } from './key-ranges.ts';
 import { nameGroups, type ReadChunks, SnapshotRows } from './snapshot-rows.ts';
 

@@ -6,7 +6,7 @@ import {
   SYNCLINE_META,
   type SynclineMeta,
 } from '@syncline/rows';
-import type { DecodedRow } from '../stored-row.ts';
+import type { DecodedRow } from '../encoding/stored-row.ts';
 
 /** What a row of a catalog has besides what every row has. */
 export interface CatalogRow {

@@ -1,8 +1,8 @@
 import { batchesOf } from '@syncline/contract';
 import { nameOfKey } from '@syncline/rows';
-import type { Manifest, ManifestChunk } from '../manifest.ts';
+import type { Manifest, ManifestChunk } from '../encoding/manifest.ts';
+import { type DecodedRow, decodeRows } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
-import { type DecodedRow, decodeRows } from '../stored-row.ts';
 import { chunkRanges, isIn, type KeyRange, overlaps } from './key-ranges.ts';
 
 /** @throws SynclineError `snapshot-incomplete` */

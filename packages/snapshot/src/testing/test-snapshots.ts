@@ -1,8 +1,8 @@
 import type { Lease } from '@syncline/contract';
 import { type IngestedRow, readRow } from '@syncline/rows';
-import type { AttachmentDraft } from '../attachment.ts';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
-import { blobDigests, type Manifest } from '../manifest.ts';
+import type { AttachmentDraft } from '../encoding/attachment.ts';
+import { blobDigests, type Manifest } from '../encoding/manifest.ts';
 import { readChunkBlobs } from '../reader.ts';
 import type { Publication, SnapshotStore } from '../store.ts';
 

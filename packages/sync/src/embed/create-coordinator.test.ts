@@ -11,7 +11,7 @@ import {
   createCoordinator,
   type EmbeddedCoordinator,
 } from './create-coordinator.ts';
-import { createFileStatusPersistence } from './file-status-persistence.ts';
+import { createFileStatusPersistence } from './files/file-status-persistence.ts';
 import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
 
 let directory: string;

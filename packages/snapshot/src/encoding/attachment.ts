@@ -1,7 +1,7 @@
 import { SynclineError } from '@syncline/contract';
 import { sha256 } from '@syncline/rows';
 import { z } from 'zod';
-import type { Blob } from './store.ts';
+import type { Blob } from '../store.ts';
 import { compress, decompress } from './zstd.ts';
 
 /** All skills, or all plugins, of a registry have at most so many characters of JSON. */

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { storeSnapshot, testBlob } from '@syncline/snapshot/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { describeRunStore } from '../testing/describe-run-store.ts';
-import { describeSnapshotStore } from '../testing/describe-snapshot-store.ts';
-import { describeStatusPersistence } from '../testing/describe-status-persistence.ts';
-import { createManualClock } from '../testing/manual-clock.ts';
-import { acquire, type StoreHarness, testRun } from '../testing/store-harness.ts';
+import { describeRunStore } from '../../testing/describe-run-store.ts';
+import { describeSnapshotStore } from '../../testing/describe-snapshot-store.ts';
+import { describeStatusPersistence } from '../../testing/describe-status-persistence.ts';
+import { createManualClock } from '../../testing/manual-clock.ts';
+import { acquire, type StoreHarness, testRun } from '../../testing/store-harness.ts';
 import { DataFolder } from './data-folder.ts';
 import { openFileStores } from './file-stores.ts';
 

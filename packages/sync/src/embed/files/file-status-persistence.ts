@@ -9,7 +9,7 @@ import {
   storedToken,
 } from '@syncline/contract';
 import { z } from 'zod';
-import type { StatusPersistence } from '../ports/status-persistence.ts';
+import type { StatusPersistence } from '../../ports/status-persistence.ts';
 
 const fileSchema = z.object({ v: z.literal(1), registries: z.record(z.string(), statusSchema) });
 

@@ -7,14 +7,14 @@ import {
   statusSchema,
 } from '@syncline/contract';
 import { z } from 'zod';
-import { type DataFolder, listIfThere, readIfThere } from './data-folder.ts';
 import {
   type Change,
   createKeyedQueue,
   emptyRecord,
   type Records,
   type RegistryRecord,
-} from './records.ts';
+} from '../records.ts';
+import { type DataFolder, listIfThere, readIfThere } from './data-folder.ts';
 
 const FILE = 'state.json';
 

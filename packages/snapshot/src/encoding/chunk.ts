@@ -1,7 +1,7 @@
 import { SynclineError } from '@syncline/contract';
 import { type JsonObject, sha256 } from '@syncline/rows';
 import { z } from 'zod';
-import type { Blob } from './store.ts';
+import type { Blob } from '../store.ts';
 import { compress, decompress } from './zstd.ts';
 
 const CHUNK_SCHEMA_VERSION = 1;

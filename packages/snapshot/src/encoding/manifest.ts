@@ -2,8 +2,8 @@ import { SynclineError } from '@syncline/contract';
 import { sha256 } from '@syncline/rows';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
+import type { Blob } from '../store.ts';
 import { type Attachment, attachmentSchema } from './attachment.ts';
-import type { Blob } from './store.ts';
 import { compress, decompress } from './zstd.ts';
 
 const MANIFEST_SCHEMA_VERSION = 1;

@@ -1,9 +1,9 @@
 import { requestAll } from '@syncline/client';
 import { z } from 'zod';
-import type { ApiDependencies } from '../dependencies.ts';
-import { parseBody } from '../http/body.ts';
-import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { currentConfig } from '../registries.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { parseBody } from '../../http/body.ts';
+import { type Answer, type ApiRequest, ok } from '../../http/route.ts';
+import { currentConfig } from '../../registries.ts';
 
 const bodySchema = z.strictObject({ force: z.boolean().default(false) });
 

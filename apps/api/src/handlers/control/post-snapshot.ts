@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { ApiDependencies } from '../dependencies.ts';
-import { parseBody } from '../http/body.ts';
-import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { findRegistry } from '../registries.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { parseBody } from '../../http/body.ts';
+import { type Answer, type ApiRequest, ok } from '../../http/route.ts';
+import { findRegistry } from '../../registries.ts';
 
 const bodySchema = z.strictObject({ snapshot: z.string().min(1).max(128) });
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { ApiDependencies } from '../dependencies.ts';
-import { parseBody } from '../http/body.ts';
-import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { findRegistry, viewRegistry } from '../registries.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { parseBody } from '../../http/body.ts';
+import { type Answer, type ApiRequest, ok } from '../../http/route.ts';
+import { findRegistry, viewRegistry } from '../../registries.ts';
 
 const bodySchema = z.strictObject({});
 

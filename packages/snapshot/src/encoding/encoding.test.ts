@@ -2,10 +2,10 @@ import { zstdCompressSync } from 'node:zlib';
 import { displayKey, nameSortKey, sha256, sortKey } from '@syncline/rows';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
+import { testBlob } from '../testing/test-blobs.ts';
+import { build } from '../testing/test-snapshots.ts';
 import { decodeChunk } from './chunk.ts';
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
-import { testBlob } from './testing/test-blobs.ts';
-import { build } from './testing/test-snapshots.ts';
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
 

@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Lease } from '@syncline/contract';
 import type { Blob, Publication, SnapshotStore } from '@syncline/snapshot';
+import { isHeld, type Records } from '../records.ts';
 import { type DataFolder, listIfThere, readIfThere, syncFolder } from './data-folder.ts';
-import { isHeld, type Records } from './records.ts';
 
 /** So few that the lease can be renewed between two batches, also on a slow disk. */
 const BATCH_SIZE = 32;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { describeStatusPersistence } from '../testing/describe-status-persistence.ts';
+import { describeStatusPersistence } from '../../testing/describe-status-persistence.ts';
 import { createFileStatusPersistence } from './file-status-persistence.ts';
 
 let directory: string;

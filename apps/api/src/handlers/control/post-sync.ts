@@ -1,9 +1,9 @@
 import type { Run } from '@syncline/contract';
 import { z } from 'zod';
-import type { ApiDependencies } from '../dependencies.ts';
-import { parseBody } from '../http/body.ts';
-import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { findRegistry } from '../registries.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { parseBody } from '../../http/body.ts';
+import { type Answer, type ApiRequest, ok } from '../../http/route.ts';
+import { findRegistry } from '../../registries.ts';
 
 const MAX_WAIT_SECONDS = 600;
 

@@ -7,7 +7,7 @@ import { claimEnd, createEndLock, undisturbed } from './undisturbed.ts';
 test('threads that compress all the time can be ended, and the process lives', async () => {
   const endOne = async () => {
     const lock = createEndLock();
-    const entry = new URL('./testing/compressing-thread.ts', import.meta.url);
+    const entry = new URL('../testing/compressing-thread.ts', import.meta.url);
     const thread = new Worker(entry, { workerData: lock });
     await once(thread, 'message');
     await sleep(3 * Math.random());

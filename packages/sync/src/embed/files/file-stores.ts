@@ -1,12 +1,12 @@
 import type { Clock, SyncStatus } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
-import type { RunStore } from '../ports/run-store.ts';
-import type { StatusPersistence } from '../ports/status-persistence.ts';
+import type { RunStore } from '../../ports/run-store.ts';
+import type { StatusPersistence } from '../../ports/status-persistence.ts';
+import { createRecordRunStore } from '../record-run-store.ts';
+import { createRecordStatusPersistence } from '../record-status-persistence.ts';
 import type { DataFolder } from './data-folder.ts';
 import { FileRecords } from './file-records.ts';
 import { createFileSnapshotStore, findMissingFile } from './file-snapshot-store.ts';
-import { createRecordRunStore } from './record-run-store.ts';
-import { createRecordStatusPersistence } from './record-status-persistence.ts';
 
 export interface FileStoresOptions {
   readonly folder: DataFolder;

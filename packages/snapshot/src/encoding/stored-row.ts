@@ -1,6 +1,6 @@
 import { type JsonObject, sortKey } from '@syncline/rows';
+import type { Blob } from '../store.ts';
 import { AS_CHUNK, decodeChunk } from './chunk.ts';
-import type { Blob } from './store.ts';
 
 /** A row of a stored chunk, its times filled in. */
 export interface DecodedRow {

@@ -5,10 +5,10 @@ import { sha256 } from '@syncline/rows';
 import fc from 'fast-check';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
+import type { Blob } from '../store.ts';
 import { type AttachmentKind, attach, decodeAttachment } from './attachment.ts';
 import { AS_CHUNK, chunkContent, decodeChunk, encodeChunk } from './chunk.ts';
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
-import type { Blob } from './store.ts';
 
 const hex = (length: number) =>
   fc

@@ -1,11 +1,11 @@
 import { PREVIEW_SAMPLE_LIMIT, previewSampleLimitSchema, SynclineError } from '@syncline/contract';
 import type { PreviewWish } from '@syncline/redis';
 import { z } from 'zod';
-import type { ApiDependencies } from '../dependencies.ts';
-import { parseBody } from '../http/body.ts';
-import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { readRegistryInput, refuseNewCredentials } from '../preview-config.ts';
-import { findRegistry } from '../registries.ts';
+import type { ApiDependencies } from '../../dependencies.ts';
+import { parseBody } from '../../http/body.ts';
+import { type Answer, type ApiRequest, ok } from '../../http/route.ts';
+import { readRegistryInput, refuseNewCredentials } from '../../preview-config.ts';
+import { findRegistry } from '../../registries.ts';
 
 const DEFAULT_WAIT_SECONDS = 60;
 const MAX_WAIT_SECONDS = 600;
