@@ -164,7 +164,7 @@ test('colours come where they are asked for, and only there', async () => {
 });
 
 test('a reader that has seen enough ends a command without a word', async () => {
-  const command = `${process.execPath} apps/cli/src/main.ts --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const command = `"${process.execPath}" apps/cli/src/main.ts --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const printed = await runCommand('bash', ['-c', command], { directory: projectRoot });
   expect(printed).toMatch(/^Usage: syncline .*\n0\n$/);
 });

@@ -34,8 +34,9 @@ export async function startInTerminal(
   { columns, rows, env = {} }: TerminalOptions,
 ): Promise<Terminal> {
   const variables = Object.entries({ HOME: tmpdir(), TERM: 'xterm', ...env });
-  const settings = variables.map(([name, value]) => `${name}='${value}'`).join(' ');
-  const command = [nodeBinary(), path.join(projectRoot, PROGRAMS.cli), ...args].join(' ');
+  const settings = variables.map(([name, value]) => quoted(`${name}=${value}`)).join(' ');
+  const words = [nodeBinary(), path.join(projectRoot, PROGRAMS.cli), ...args];
+  const command = words.map(quoted).join(' ');
   const size = `stty rows ${rows} cols ${columns}`;
   // From scratch: what runs the tests may say itself how it wants its colours.
   const inside = `tty; ${size}; exec env -i PATH="$PATH" ${settings} ${command}`;
@@ -74,4 +75,9 @@ export async function startInTerminal(
     },
     exitStatus,
   };
+}
+
+/** One word for a shell, whatever is in it. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
