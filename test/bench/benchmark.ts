@@ -3,7 +3,7 @@ import type { Lifetime } from '../support/lifetime.ts';
 /** One thing measured: of a baseline that does only what cannot be left out, and of Syncline. */
 export interface Figure {
   readonly what: string;
-  readonly unit: 'jobs/s' | 'ms' | 's' | 'MB' | 'KB' | 'processes' | '%';
+  readonly unit: 'jobs/s' | 'ms' | 's' | 'MB' | 'KB' | 'processes' | 'files' | '%';
   readonly baseline?: number;
   readonly syncline?: number;
   /** What Syncline's figure is wanted to stay below. */

@@ -2,6 +2,7 @@
 import type { Benchmark } from './benchmark.ts';
 import { catalog } from './catalog/benchmark.ts';
 import { delta } from './delta/benchmark.ts';
+import { files } from './files/benchmark.ts';
 import { fullSync } from './full-sync/benchmark.ts';
 import { git } from './git/benchmark.ts';
 import { recovery } from './recovery/benchmark.ts';
@@ -9,7 +10,16 @@ import { formatFigures, saveFigures } from './results.ts';
 import { schedules } from './schedules/benchmark.ts';
 import { tick } from './tick/benchmark.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [tick, fullSync, delta, catalog, git, schedules, recovery];
+const BENCHMARKS: readonly Benchmark[] = [
+  tick,
+  fullSync,
+  delta,
+  catalog,
+  git,
+  schedules,
+  recovery,
+  files,
+];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
