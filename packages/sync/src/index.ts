@@ -28,3 +28,4 @@ export {
 } from './ports/run-store.ts';
 export type { StatusPersistence } from './ports/status-persistence.ts';
 export type { Ran, Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';
+export type { FollowUp } from './run/follow-ups.ts';

@@ -255,7 +255,7 @@ function operatorEnding(
     rowCount: manifest.rowCount,
   };
   const changes = {
-    ...countsOf({ manifest }),
+    ...countsOf(manifest),
     phase: 'Complete',
     startsWithoutFinish: 0,
     snapshot: blob.digest,

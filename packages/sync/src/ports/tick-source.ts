@@ -1,4 +1,5 @@
 import type { Run, Trigger } from '@syncline/contract';
+import type { FollowUp } from '../run/follow-ups.ts';
 import type { LeasePurpose } from './run-store.ts';
 
 /** A firing, a request or a wake-up for one registry. */
@@ -7,13 +8,13 @@ export interface Tick {
   readonly trigger: Trigger;
   readonly force: boolean;
   readonly purpose: LeasePurpose;
-  /** When it was due, epoch milliseconds, where it is known. */
+  /** When it was due, epoch milliseconds, if that is known. */
   readonly dueAtMs?: number;
   /** Another one follows soon enough, whatever becomes of this one. */
   readonly recurs?: boolean;
 }
 
-/** Why a tick came to no run. Nothing was done and nothing is recorded. */
+/** Why a tick did not become a run. Nothing was done and nothing is recorded. */
 export interface Refusal {
   readonly state: /** Nothing had changed since the last run, and no run was needed to find that out. */
     | 'no-op'
@@ -33,10 +34,8 @@ export interface Refusal {
 export interface Ran {
   readonly state: 'ran';
   readonly run: Run;
-  /** A request that came in meanwhile and wants a run of its own. */
-  readonly openRequest?: number;
-  /** The catalogs that are to be run now, since what they are built from has been published. */
-  readonly dependents: readonly string[];
+  /** What the tick source must do next. */
+  readonly followUps: readonly FollowUp[];
 }
 
 /** What became of a tick. */
@@ -44,7 +43,7 @@ export type TickResult = Ran | Refusal;
 
 export type TickHandler = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
 
-/** What makes registries run: BullMQ, or a timer in the process. */
+/** Makes registries run: BullMQ, or timers in the process. Carries out the follow-ups of each run. */
 export interface TickSource {
   /** Hands each tick to `handle` until {@link stop}. */
   start(handle: TickHandler): Promise<void>;
