@@ -1,7 +1,7 @@
 import { HungWork } from './hung-work.ts';
 import { PoisonIsolation } from './poison-isolation.ts';
 
-/** What the runs of one process must know of each other, so that none of them blocks the others. */
+/** State that the runs of one process share, so that no run blocks the others. */
 export interface Capacity {
   readonly hungWork: HungWork;
   readonly isolation: PoisonIsolation;

@@ -1,8 +1,8 @@
 import { orLeave } from './or-leave.ts';
 
 /**
- * Work that ignores its abort signal: a call to a file system that never returns, a promise that nobody settles.
- * It cannot be ended, so that its run ends without it, and no more of it is begun for the same registry.
+ * Work that ignores its abort signal: a call to a file system that never returns, a promise that is never settled.
+ * Nothing can end such work. Its run ends without it, and no further work of the same registry begins.
  */
 export class HungWork {
   readonly #registries = new Set<string>();
@@ -25,7 +25,6 @@ export class HungWork {
       const end = () => void this.#registries.delete(registry);
       work.then(end, end);
     };
-    const graceMs = this.#graceMs;
-    return orLeave(work, { signal, onLeft, ...(graceMs === undefined ? {} : { graceMs }) });
+    return orLeave(work, { signal, onLeft, graceMs: this.#graceMs });
   }
 }

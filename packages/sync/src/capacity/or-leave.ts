@@ -1,36 +1,35 @@
-/** Requests and threads end at once with their signal, git and what it has started within some seconds. */
+import { onAbort } from '@syncline/contract';
+
+/** Requests and threads end at once with their signal, git and its child processes within some seconds. */
 const GRACE_MS = 3_000;
 
 export interface OrLeaveOptions {
   readonly signal: AbortSignal;
-  /** Told where the work is left to itself. */
+  /** Called if the work is left behind. */
   readonly onLeft?: () => void;
   /** How long the work has after an abort to end by itself. Default: 3,000. */
-  readonly graceMs?: number;
+  readonly graceMs?: number | undefined;
 }
 
 /**
- * What a promise gives; or the signal's reason, where the work behind it has not ended some seconds after
- * an abort. It is left to itself then, and what comes of it is dropped.
+ * Returns the result of the work. Rejects with the signal's reason if the work has not ended some time after an abort.
+ * That work is left behind: it goes on, and its result is dropped.
  */
-export function orLeave<Result>(
+export async function orLeave<Result>(
   work: Promise<Result>,
   { signal, onLeft, graceMs = GRACE_MS }: OrLeaveOptions,
 ): Promise<Result> {
-  const { promise, resolve, reject } = Promise.withResolvers<Result>();
+  const left = Promise.withResolvers<never>();
   let timer: NodeJS.Timeout | undefined;
-  const onAbort = () => {
+  using _listening = onAbort(signal, () => {
     timer = setTimeout(() => {
       onLeft?.();
-      reject(signal.reason);
+      left.reject(signal.reason);
     }, graceMs);
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  const end = () => {
+  });
+  try {
+    return await Promise.race([work, left.promise]);
+  } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
-  };
-  work.finally(end).then(resolve, reject);
-  return promise;
+  }
 }

@@ -63,8 +63,7 @@ export class Coordinator {
     const clock = this.#clock;
     const keeper = new LeaseKeeper({ runStore, config, clock, logger, observer, times });
     const capacity = createCapacity();
-    const { hungWork } = capacity;
-    const noOpTicks = new NoOpTicks({ manager, runStore, clock, logger, hungWork });
+    const noOpTicks = new NoOpTicks({ manager, runStore, clock, logger, capacity });
     const random = this.#options.random ?? Math.random;
     const deps = {
       manager,

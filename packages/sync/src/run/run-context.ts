@@ -2,6 +2,7 @@ import {
   type Control,
   fencingToken,
   type Lease,
+  onAbort,
   type RegistryConfig,
   SynclineError,
   type Trigger,
@@ -13,36 +14,31 @@ import { Interruption, type Moment } from './lease-keeper.ts';
 import type { NoOpCheck } from './no-op-ticks.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
-/** Progress of a long run is worth a write this often. */
+/** A long run writes its progress into the status this often. */
 const REPORT_EVERY_MS = 2_000;
 
+export interface RunStart {
+  readonly tick: Tick;
+  readonly registry: RegistryConfig;
+  readonly acquisition: Acquired;
+  /** When the lease was asked for. */
+  readonly askedAt: Moment;
+  readonly stop: AbortSignal;
+  /** The result of asking the source before the lease was taken. */
+  readonly checked: NoOpCheck | undefined;
+}
+
 /**
- * Everything that one run needs: its signal, its clock, its logger. `end` must be called when the run's
- * status is written: until then the lease is renewed.
+ * Makes the context of one run: its signal, its clock, its logger. `end` must be called when the status of the run is
+ * written: until then the lease is renewed.
  */
 export function startRun(
   deps: SyncDependencies,
-  {
-    tick,
-    registry,
-    acquisition,
-    askedAt,
-    stop,
-    checked,
-  }: {
-    tick: Tick;
-    registry: RegistryConfig;
-    acquisition: Acquired;
-    /** When the lease was asked for. */
-    askedAt: Moment;
-    stop: AbortSignal;
-    /** What the tick has asked already. */
-    checked: NoOpCheck | undefined;
-  },
+  { tick, registry, acquisition, askedAt, stop, checked }: RunStart,
 ): { context: RunContext; end: () => void } {
   const { clock } = deps;
   const { lease, nowMs, control } = acquisition;
-  // Redis's clock, carried on by one that never jumps.
+  // The store's clock, continued by the monotonic clock of this process.
   const acquiredAtMs = clock.monotonic();
   const now = () => nowMs + (clock.monotonic() - acquiredAtMs);
 
@@ -51,22 +47,18 @@ export function startRun(
   const timer = setTimeout(() => {
     run.abort(new SynclineError('run-timeout', `the run took longer than ${timeoutMs} ms`));
   }, timeoutMs);
-  const onStop = () => run.abort(new Interruption('stopping', 'the process was told to stop'));
-  if (stop.aborted) onStop();
-  else stop.addEventListener('abort', onStop, { once: true });
-  const held = deps.keeper.hold(lease, {
-    askedAt,
-    abort: (reason) => run.abort(reason),
-  });
+  const listening = onAbort(stop, () =>
+    run.abort(new Interruption('stopping', 'the process was told to stop')),
+  );
+  const held = deps.keeper.hold(lease, { askedAt, abort: (reason) => run.abort(reason) });
 
   const releases: (() => void)[] = [];
-  const trigger = effectiveTrigger(tick, { registry, control });
   const context: RunContext = {
     registry,
     lease,
     status: acquisition.status,
     control,
-    trigger,
+    trigger: effectiveTrigger(tick, { registry, control }),
     force: tick.force || (control.force && control.requested > control.handled),
     startedAtMs: nowMs,
     signal: run.signal,
@@ -89,14 +81,14 @@ export function startRun(
     context,
     end: () => {
       clearTimeout(timer);
-      stop.removeEventListener('abort', onStop);
+      listening[Symbol.dispose]();
       held.release();
       for (const release of releases) release();
     },
   };
 }
 
-/** What a run is for: a request that is open is answered by whatever run comes first. */
+/** Returns why the run is started: any run answers an open request. */
 function effectiveTrigger(
   { trigger }: Tick,
   { registry, control }: { registry: RegistryConfig; control: Control },
@@ -106,7 +98,7 @@ function effectiveTrigger(
   return registry.catalog === undefined ? 'manual' : 'change';
 }
 
-/** Writes what the run is at into the status, now and then; the run does not wait for it. */
+/** Writes the progress of the run into the status from time to time. The run does not wait for it. */
 function createReporter(
   { status, clock, logger }: SyncDependencies,
   lease: Lease,

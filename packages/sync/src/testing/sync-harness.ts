@@ -107,11 +107,10 @@ export function createSyncHarness({
   };
   const manager = createManager({ createSource: () => sourceOf(upstream), ingest, snapshots });
   const capacity = createCapacity({ graceMs: 50, turnMs });
-  const { hungWork } = capacity;
   const deps: SyncDependencies = {
     manager,
     capacity,
-    ...(quiet ? { noOpTicks: new NoOpTicks({ manager, runStore, clock, logger, hungWork }) } : {}),
+    ...(quiet ? { noOpTicks: new NoOpTicks({ manager, runStore, clock, logger, capacity }) } : {}),
     runStore,
     status: createRecordStatusPersistence(state.records),
     config,
