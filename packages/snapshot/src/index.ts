@@ -8,7 +8,12 @@ export {
 } from './encoding/attachment.ts';
 export { fnv1a } from './encoding/chunking.ts';
 export { blobDigests, decodeManifest, type Manifest } from './encoding/manifest.ts';
-export { claimEnd, createEndLock, type EndLock, respect } from './encoding/undisturbed.ts';
+export {
+  claimTermination,
+  createTerminationLock,
+  type TerminationLock,
+  useTerminationLock,
+} from './encoding/termination-lock.ts';
 export { LastKnown } from './last-known.ts';
 export { applyDelta } from './patch/apply-delta.ts';
 export { deriveView } from './patch/derive-view.ts';

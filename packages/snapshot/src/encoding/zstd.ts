@@ -1,5 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { undisturbed } from './undisturbed.ts';
+import { withoutTermination } from './termination-lock.ts';
 
 /** @param options.level default: that of zstd, 3 */
 export function compress(
@@ -7,10 +7,10 @@ export function compress(
   { level = constants.ZSTD_CLEVEL_DEFAULT }: { level?: number } = {},
 ): Buffer {
   const params = { [constants.ZSTD_c_compressionLevel]: level };
-  return undisturbed(() => zstdCompressSync(content, { params }));
+  return withoutTermination(() => zstdCompressSync(content, { params }));
 }
 
 /** @throws where that is more than `maxBytes`, or nothing of zstd's */
 export function decompress(bytes: Uint8Array, { maxBytes }: { maxBytes: number }): Buffer {
-  return undisturbed(() => zstdDecompressSync(bytes, { maxOutputLength: maxBytes }));
+  return withoutTermination(() => zstdDecompressSync(bytes, { maxOutputLength: maxBytes }));
 }

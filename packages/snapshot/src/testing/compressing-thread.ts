@@ -1,8 +1,8 @@
-/** A thread that compresses, one small thing after the other, for as long as it lives. */
+/** A thread that compresses small texts until it is terminated. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type EndLock, respect } from '../encoding/undisturbed.ts';
+import { type TerminationLock, useTerminationLock } from '../encoding/termination-lock.ts';
 import { compress } from '../encoding/zstd.ts';
 
-respect(workerData as EndLock);
+useTerminationLock(workerData as TerminationLock);
 parentPort?.postMessage('begun');
 for (;;) compress('a little');

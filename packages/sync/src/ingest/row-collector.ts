@@ -9,7 +9,7 @@ import {
 } from '@syncline/rows';
 import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapshot';
 
-/** What was read besides rows that are fine. */
+/** Totals of all bodies. */
 export interface CollectedTotals {
   /** Rows that were read, before quarantine. */
   readonly readCount: number;
@@ -20,30 +20,32 @@ export interface CollectedTotals {
 }
 
 export interface RowCollectorOptions {
-  readonly maxRows: number;
-  /** How many rows that are left out are named, with their reasons. */
+  /** Default: 2,000,000. No registry of today has so many; the official one has some 100,000. */
+  readonly maxRows?: number;
+  /** How many skipped rows are named with their reasons. */
   readonly sampleLimit?: number;
   /**
-   * `arrival`: rows are handed on while they come, as long as they come in order, and few are kept.
-   * `buffered`: all are kept, and handed on at the end.
+   * `arrival`: rows are handed on as they come, as long as they are in order; few are buffered.
+   * `buffered`: all rows are buffered, and handed on at the end.
    */
   readonly order: 'arrival' | 'buffered';
-  /** Takes rows sorted by key, each key once, all versions of a name together. */
+  /** Gets rows sorted by key, each key once, all versions of a name together. */
   readonly onRows: (rows: readonly IngestedRow[]) => void;
 }
 
-/** Rows that are handed on came, after all, before one that came later. */
+/** A row came that belongs before rows that are already handed on. */
 export class OutOfOrder extends Error {
   override readonly name = 'OutOfOrder';
 }
 
-/** So many rows are kept back at least, to find out about the order before anything is handed on. */
-const HELD_ROWS = 500;
+const MAX_ROWS = 2_000_000;
+/** At least so many rows are buffered, to detect the order before any is handed on. */
+const BUFFERED_ROWS = 500;
 
-/** Takes the bodies of a source one by one: parses, validates each row alone, sorts. */
+/** Takes the bodies of a source one by one: parses them, validates each row, sorts the rows. */
 export class RowCollector {
   readonly #options: RowCollectorOptions;
-  #held = new Map<string, IngestedRow>();
+  #buffer = new Map<string, IngestedRow>();
   #isSorted: boolean;
   #hasHandedOn = false;
   #lastKey = '';
@@ -58,7 +60,7 @@ export class RowCollector {
     this.#isSorted = options.order === 'arrival';
   }
 
-  /** Takes a body apart; its rows are still to be taken. @throws SynclineError where it is no registry */
+  /** Parses a body. `take` must then be called for its rows. @throws SynclineError if it is not a registry */
   parse(body: Uint8Array, origin: BodyOrigin = {}): { summary: BodySummary; take: () => void } {
     const parsed = parseBody(body, origin);
     const { format, rowCount, nextCursor } = parsed;
@@ -68,10 +70,10 @@ export class RowCollector {
     };
   }
 
-  /** Hands on what is still kept: of the order `buffered`, all rows. */
+  /** Hands on the rows that are still buffered. */
   finish(onRows = this.#options.onRows): CollectedTotals {
-    const rows = [...this.#held.values()];
-    this.#held = new Map();
+    const rows = [...this.#buffer.values()];
+    this.#buffer = new Map();
     if (!this.#isSorted) rows.sort((a, b) => (a.key < b.key ? -1 : 1));
     onRows(rows);
     return {
@@ -86,18 +88,18 @@ export class RowCollector {
   #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
     this.#skills.add(skills);
     this.#plugins.add(plugins);
-    // Of a body with a name the place in it says more than the place among all.
+    // In a body with a name, the place within that body is the useful one.
     const firstPlace = name === undefined ? this.#readCount + 1 : 1;
     for (const reading of readRows(firstPlace)) this.#take(reading, name);
-    if (this.#isSorted && this.#held.size >= HELD_ROWS) this.#handOn();
+    if (this.#isSorted && this.#buffer.size >= BUFFERED_ROWS) this.#handOn();
   }
 
   #take(reading: RowReading, bodyName: string | undefined): void {
+    const { maxRows = MAX_ROWS } = this.#options;
     this.#readCount += 1;
-    if (this.#readCount > this.#options.maxRows) {
-      throw new SynclineError('source-too-large', 'the source has too many rows', {
-        expected: `at most ${this.#options.maxRows}`,
-      });
+    if (this.#readCount > maxRows) {
+      const expected = `at most ${maxRows}`;
+      throw new SynclineError('source-too-large', 'the source has too many rows', { expected });
     }
     const quarantine = (label: string, reason: string) =>
       this.#quarantine({ row: bodyName === undefined ? label : `${bodyName}: ${label}`, reason });
@@ -106,8 +108,8 @@ export class RowCollector {
       return;
     }
     const { row } = reading;
-    const known = this.#held.get(row.key);
-    // A page that overlaps the one before repeats rows; only a contradiction is worth a word.
+    const known = this.#buffer.get(row.key);
+    // Overlapping pages repeat rows. Only a contradiction is reported.
     if (known?.json === row.json) return;
     if (known !== undefined) {
       const reason = 'the source has another row of this name and version, which was kept';
@@ -115,7 +117,7 @@ export class RowCollector {
       return;
     }
     this.#noteOrder(row);
-    this.#held.set(row.key, row);
+    this.#buffer.set(row.key, row);
   }
 
   #noteOrder({ key }: IngestedRow): void {
@@ -128,13 +130,13 @@ export class RowCollector {
     this.#isSorted = false;
   }
 
-  /** All but the last name, of which more versions may come. */
+  /** Hands on all names but the last one: more of its versions may come. */
   #handOn(): void {
-    const rows = [...this.#held.values()];
+    const rows = [...this.#buffer.values()];
     const lastName = rows.at(-1)?.name;
     const end = rows.findIndex(({ name }) => name === lastName);
     this.#options.onRows(rows.slice(0, end));
-    this.#held = new Map(rows.slice(end).map((row) => [row.key, row]));
+    this.#buffer = new Map(rows.slice(end).map((row) => [row.key, row]));
     this.#hasHandedOn = true;
   }
 
@@ -145,7 +147,7 @@ export class RowCollector {
   }
 }
 
-/** All skills, or all plugins, of a source: its bodies' lists, one after the other. */
+/** All skills, or all plugins, of a source. */
 class AttachedItems {
   readonly #kind: AttachmentKind;
   readonly items: string[] = [];
@@ -161,9 +163,9 @@ class AttachedItems {
       const json = JSON.stringify(value);
       this.#size += json.length;
       if (this.#size > MAX_ATTACHMENT_CHARACTERS) {
-        throw new SynclineError('source-too-large', `the source has too many ${this.#kind}`, {
-          expected: `at most ${MAX_ATTACHMENT_CHARACTERS} characters of them`,
-        });
+        const expected = `at most ${MAX_ATTACHMENT_CHARACTERS} characters of them`;
+        const message = `the source has too many ${this.#kind}`;
+        throw new SynclineError('source-too-large', message, { expected });
       }
       this.items.push(json);
     }

@@ -10,10 +10,10 @@ export interface StateSize {
 
 export interface GuardInput {
   readonly guard: Guard;
-  /** What is served now; `undefined` where nothing was ever published. */
+  /** What is served now; `undefined` if nothing was ever published. */
   readonly before: StateSize | undefined;
   readonly after: StateSize;
-  /** Whether the two were filtered differently: then what the filter takes away is wanted. */
+  /** Whether the two were filtered differently. Rows that the new filter removes are then not lost. */
   readonly isFilterNew: boolean;
 }
 
@@ -21,13 +21,13 @@ export type GuardVerdict =
   | { readonly pass: true }
   | { readonly pass: false; readonly reason: 'shrink' | 'empty' };
 
-/** The numbers that a guard looks at. */
+/** The numbers that a guard compares. */
 export interface GuardNumbers {
   readonly compared: keyof StateSize;
-  /** 0 where nothing was ever published. */
+  /** 0 if nothing was ever published. */
   readonly countBefore: number;
   readonly countAfter: number;
-  /** Negative where there are more than before. */
+  /** Negative if there are more than before. */
   readonly lostPercent: number;
 }
 
@@ -43,11 +43,11 @@ export function guardNumbers({
   return { compared, countBefore, countAfter, lostPercent };
 }
 
-/** Whether a new state may be published without anyone looking at it. */
+/** Returns whether a new state may be published without an approval. */
 export function checkGuard({ guard, ...states }: GuardInput): GuardVerdict {
   const { before, after } = states;
   if (after.rowCount === 0) {
-    // A registry that was empty already has nothing to lose.
+    // A registry that was empty before has nothing to lose.
     return guard.allowEmpty || before?.rowCount === 0
       ? { pass: true }
       : { pass: false, reason: 'empty' };
