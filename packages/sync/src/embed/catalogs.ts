@@ -1,5 +1,4 @@
 import {
-  type Clock,
   catalogTarget,
   PENDING_STATUS,
   type RegistryConfig,
@@ -13,10 +12,10 @@ import type { Records, RegistryRecord } from './records.ts';
 
 const NOT_READY_RETRY_MS = 5_000;
 
-/** A catalog, opened: what the functions of `@syncline/serving` need. */
+/** An open catalog, for the functions of `@syncline/serving`. */
 export interface OpenCatalog {
   readonly snapshot: OpenSnapshot;
-  /** How fresh each of its registries is, now. */
+  /** How fresh each of its registries is. */
   readonly freshnessOf: (source: string) => {
     readonly syncedAt: string | undefined;
     readonly stale: boolean;
@@ -27,8 +26,7 @@ export interface CatalogsOptions {
   readonly config: ConfigSource;
   readonly records: Records;
   readonly reader: SnapshotReader;
-  readonly clock: Pick<Clock, 'now'>;
-  /** Resolves at the next change of a status; rejects when there will be none. */
+  /** Resolves at the next change of a status. Rejects if there will be none. */
   readonly nextChange: () => Promise<void>;
 }
 
@@ -46,7 +44,7 @@ export class Catalogs {
    * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if nothing was published yet
    */
   async open(name: string): Promise<OpenCatalog> {
-    const { config, records, reader, clock } = this.#options;
+    const { config, records, reader } = this.#options;
     const target = this.#find(name);
     const snapshot = await reader.open(target.name);
     if (snapshot === undefined) throw notReady(name, await records.read(target.name));
@@ -56,14 +54,14 @@ export class Catalogs {
         members.map(async (member) => {
           const registry = config.registry(member) ?? target;
           const { status = PENDING_STATUS, control } = await records.read(member);
-          return [member, registryView(registry, { status, control }, clock.now())] as const;
+          return [member, registryView(registry, { status, control }, Date.now())] as const;
         }),
       ),
     );
     return {
       snapshot,
       freshnessOf: (source) => {
-        // Of a registry that the catalog has no longer, only tombstones are left.
+        // A registry that the catalog no longer has is left with tombstones only.
         const { status, stale = true } = views.get(source) ?? {};
         return { syncedAt: status?.lastSuccessAt, stale };
       },
@@ -71,14 +69,14 @@ export class Catalogs {
   }
 
   /**
-   * The rows of a catalog. Waits for the first sync of what it is made of.
+   * Yields the rows of a catalog. Waits for the first sync of its registries.
    *
    * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, is held back, or never comes
    */
   async *rows(name: string): AsyncGenerator<ServedRow> {
     const target = this.#find(name);
     for (;;) {
-      // Before the look, so that no change between the two is missed.
+      // Listens before it checks: no change between the two is missed.
       const changed = this.#options.nextChange();
       changed.catch(() => {});
       if (await this.#isServed(name, target)) break;
@@ -94,10 +92,10 @@ export class Catalogs {
     if (record.pointer !== undefined) return true;
     for (const member of target.catalog?.registries ?? [target.name]) {
       const found = await records.read(member);
+      // Its run failed, or the guard holds the snapshot back: there will be none for now.
+      const isSettled = found.status?.phase === 'Failed' || found.status?.phase === 'Complete';
       const isSuspended = config.registry(member)?.suspended === true;
-      if (found.pointer === undefined && (isSuspended || isSettled(found))) {
-        throw notReady(name, found);
-      }
+      if (found.pointer === undefined && (isSuspended || isSettled)) throw notReady(name, found);
     }
     if (target.catalog !== undefined && record.status?.phase === 'Failed') {
       throw notReady(name, record);
@@ -114,12 +112,7 @@ export class Catalogs {
   }
 }
 
-/** Whether a registry without a snapshot will have none for now: its run failed, or the guard holds it back. */
-function isSettled({ status }: RegistryRecord): boolean {
-  return status?.phase === 'Failed' || status?.phase === 'Complete';
-}
-
-/** Not an empty list: a program would take it for a registry that has lost everything. */
+/** Not an empty list: a program would take that for a registry that has lost everything. */
 function notReady(name: string, { status }: RegistryRecord): SynclineError {
   const why = status?.message ?? 'it was never synced';
   const message = `${name} has nothing to serve yet: ${why}`;

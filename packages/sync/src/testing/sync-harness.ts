@@ -5,7 +5,7 @@ import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
 import type { Source, SourceContext } from '@syncline/sources';
 import { afterAll } from 'vitest';
 import { createCapacity } from '../capacity/capacity.ts';
-import { createRecordStatusPersistence } from '../embed/record-status-persistence.ts';
+import { createRecordStatusPersistence } from '../embed/records.ts';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager } from '../perform/manager.ts';
 import type { Tick, TickResult } from '../ports/tick-source.ts';
