@@ -9,8 +9,8 @@ export class PoisonIsolation {
   readonly #waiting = new Set<string>();
   readonly #turnMs: number;
 
-  /** @param options.turnMs how long one run excludes the others at most, counted from when it is admitted */
-  constructor({ turnMs }: { turnMs: number }) {
+  /** @param options.turnMs how long one run excludes the others at most, from its admission; default 15,000 */
+  constructor({ turnMs = 15_000 }: { turnMs?: number } = {}) {
     this.#turnMs = turnMs;
   }
 

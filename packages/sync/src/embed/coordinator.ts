@@ -1,5 +1,6 @@
 import { systemClock } from '@syncline/contract';
-import { createCapacity } from '../capacity/capacity.ts';
+import { HungWork } from '../capacity/hung-work.ts';
+import { PoisonIsolation } from '../capacity/poison-isolation.ts';
 import type { TickSource } from '../ports/tick-source.ts';
 import { DEFAULT_LEASE_TIMES, LeaseKeeper } from '../run/lease-keeper.ts';
 import { NoOpTicks } from '../run/no-op-ticks.ts';
@@ -30,7 +31,7 @@ export class Coordinator {
   async start(): Promise<void> {
     const { tickSource, config, observer } = this.#options;
     const clock = systemClock;
-    const capacity = createCapacity();
+    const capacity = { hungWork: new HungWork(), isolation: new PoisonIsolation() };
     const shared = { ...this.#options, clock, capacity, times: DEFAULT_LEASE_TIMES };
     const deps: SyncDependencies = {
       ...shared,

@@ -21,22 +21,9 @@ export type GuardVerdict =
   | { readonly pass: true }
   | { readonly pass: false; readonly reason: 'shrink' | 'empty' };
 
-/** The numbers that a guard compares. */
-export interface GuardNumbers {
-  readonly compared: keyof StateSize;
-  /** 0 if nothing was ever published. */
-  readonly countBefore: number;
-  readonly countAfter: number;
-  /** Negative if there are more than before. */
-  readonly lostPercent: number;
-}
-
-export function guardNumbers({
-  before,
-  after,
-  isFilterNew,
-}: Omit<GuardInput, 'guard'>): GuardNumbers {
-  const compared = isFilterNew ? 'sourceRowCount' : 'rowCount';
+/** Returns the numbers that a guard compares: none lost if nothing was ever published, negative if there are more. */
+export function guardNumbers({ before, after, isFilterNew }: Omit<GuardInput, 'guard'>) {
+  const compared: keyof StateSize = isFilterNew ? 'sourceRowCount' : 'rowCount';
   const countBefore = before?.[compared] ?? 0;
   const countAfter = after[compared];
   const lostPercent = countBefore === 0 ? 0 : ((countBefore - countAfter) / countBefore) * 100;

@@ -4,7 +4,8 @@ import { createSnapshotReader } from '@syncline/snapshot';
 import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
 import type { Source, SourceContext } from '@syncline/sources';
 import { afterAll } from 'vitest';
-import { createCapacity } from '../capacity/capacity.ts';
+import { HungWork } from '../capacity/hung-work.ts';
+import { PoisonIsolation } from '../capacity/poison-isolation.ts';
 import { createRecordStatusPersistence } from '../embed/records.ts';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager } from '../perform/manager.ts';
@@ -88,7 +89,7 @@ export function createSyncHarness({
   config?: ConfigInput;
   /** Whether ticks may be settled without a run, as a coordinator has it. */
   quiet?: boolean;
-  /** How long a suspect keeps its turn. */
+  /** How long a registry that may be poison has its turn. */
   turnMs?: number;
 }) {
   const clock = createManualClock({ nowMs: START_MS });
@@ -106,7 +107,10 @@ export function createSyncHarness({
     beforeFetch: () => {},
   };
   const manager = createManager({ createSource: () => sourceOf(upstream), ingest, snapshots });
-  const capacity = createCapacity({ graceMs: 50, turnMs });
+  const capacity = {
+    hungWork: new HungWork({ graceMs: 50 }),
+    isolation: new PoisonIsolation({ turnMs }),
+  };
   const deps: SyncDependencies = {
     manager,
     capacity,

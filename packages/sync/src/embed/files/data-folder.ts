@@ -94,24 +94,19 @@ export async function syncFolder(path: string): Promise<void> {
 
 /** Returns the bytes of a file; `undefined` if there is no file. */
 export function readIfThere(path: string): Promise<Buffer | undefined> {
-  return orIfMissing(readFile(path), undefined);
+  return readFile(path).catch(ifMissing(undefined));
 }
 
 /** Returns the names in a folder; none if there is no folder. */
 export function listIfThere(path: string): Promise<string[]> {
-  return orIfMissing(readdir(path), []);
+  return readdir(path).catch(ifMissing([]));
 }
 
-async function orIfMissing<Result, Other>(
-  reading: Promise<Result>,
-  other: Other,
-): Promise<Result | Other> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (hasProperty(error, 'code', 'ENOENT')) return other;
+function ifMissing<Result>(result: Result): (error: unknown) => Result {
+  return (error) => {
+    if (hasProperty(error, 'code', 'ENOENT')) return result;
     throw error;
-  }
+  };
 }
 
 function hasProperty(error: unknown, name: string, value: unknown): boolean {
