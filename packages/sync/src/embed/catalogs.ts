@@ -22,7 +22,8 @@ export interface OpenCatalog {
   };
 }
 
-export interface CatalogsOptions {
+/** The state behind the catalogs of the config. Each registry is also a catalog of its own name. */
+export interface CatalogState {
   readonly config: ConfigSource;
   readonly records: Records;
   readonly reader: SnapshotReader;
@@ -30,86 +31,80 @@ export interface CatalogsOptions {
   readonly nextChange: () => Promise<void>;
 }
 
-/** The catalogs of the config, and each registry as a catalog of its own name. */
-export class Catalogs {
-  readonly #options: CatalogsOptions;
+/**
+ * Opens what a catalog serves now.
+ *
+ * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if nothing was published yet
+ */
+export async function openCatalog(
+  { config, records, reader }: CatalogState,
+  name: string,
+): Promise<OpenCatalog> {
+  const target = findTarget(config, name);
+  const snapshot = await reader.open(target.name);
+  if (snapshot === undefined) throw notReady(name, await records.read(target.name));
+  const members = target.catalog?.registries ?? [target.name];
+  const views = new Map(
+    await Promise.all(
+      members.map(async (member) => {
+        const registry = config.registry(member) ?? target;
+        const { status = PENDING_STATUS, control } = await records.read(member);
+        return [member, registryView(registry, { status, control }, Date.now())] as const;
+      }),
+    ),
+  );
+  return {
+    snapshot,
+    freshnessOf: (source) => {
+      // A registry that the catalog no longer has is left with tombstones only.
+      const { status, stale = true } = views.get(source) ?? {};
+      return { syncedAt: status?.lastSuccessAt, stale };
+    },
+  };
+}
 
-  constructor(options: CatalogsOptions) {
-    this.#options = options;
+/**
+ * Yields the rows of a catalog. Waits for the first sync of its registries.
+ *
+ * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, is held back, or never comes
+ */
+export async function* rowsOf(state: CatalogState, name: string): AsyncGenerator<ServedRow> {
+  const target = findTarget(state.config, name);
+  for (;;) {
+    // Listens before it checks: no change between the two is missed.
+    const changed = state.nextChange();
+    changed.catch(() => {});
+    if (await isServed(state, { name, target })) break;
+    await changed;
   }
+  const { snapshot } = await openCatalog(state, name);
+  yield* snapshot.rows();
+}
 
-  /**
-   * Opens what a catalog serves now.
-   *
-   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if nothing was published yet
-   */
-  async open(name: string): Promise<OpenCatalog> {
-    const { config, records, reader } = this.#options;
-    const target = this.#find(name);
-    const snapshot = await reader.open(target.name);
-    if (snapshot === undefined) throw notReady(name, await records.read(target.name));
-    const members = target.catalog?.registries ?? [target.name];
-    const views = new Map(
-      await Promise.all(
-        members.map(async (member) => {
-          const registry = config.registry(member) ?? target;
-          const { status = PENDING_STATUS, control } = await records.read(member);
-          return [member, registryView(registry, { status, control }, Date.now())] as const;
-        }),
-      ),
-    );
-    return {
-      snapshot,
-      freshnessOf: (source) => {
-        // A registry that the catalog no longer has is left with tombstones only.
-        const { status, stale = true } = views.get(source) ?? {};
-        return { syncedAt: status?.lastSuccessAt, stale };
-      },
-    };
+async function isServed(
+  { config, records }: CatalogState,
+  { name, target }: { name: string; target: RegistryConfig },
+): Promise<boolean> {
+  const record = await records.read(target.name);
+  if (record.pointer !== undefined) return true;
+  for (const member of target.catalog?.registries ?? [target.name]) {
+    const found = await records.read(member);
+    // Its run failed, or the guard holds the snapshot back: there will be none for now.
+    const isSettled = found.status?.phase === 'Failed' || found.status?.phase === 'Complete';
+    const isSuspended = config.registry(member)?.suspended === true;
+    if (found.pointer === undefined && (isSuspended || isSettled)) throw notReady(name, found);
   }
+  if (target.catalog !== undefined && record.status?.phase === 'Failed') {
+    throw notReady(name, record);
+  }
+  return false;
+}
 
-  /**
-   * Yields the rows of a catalog. Waits for the first sync of its registries.
-   *
-   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, is held back, or never comes
-   */
-  async *rows(name: string): AsyncGenerator<ServedRow> {
-    const target = this.#find(name);
-    for (;;) {
-      // Listens before it checks: no change between the two is missed.
-      const changed = this.#options.nextChange();
-      changed.catch(() => {});
-      if (await this.#isServed(name, target)) break;
-      await changed;
-    }
-    const { snapshot } = await this.open(name);
-    yield* snapshot.rows();
-  }
-
-  async #isServed(name: string, target: RegistryConfig): Promise<boolean> {
-    const { config, records } = this.#options;
-    const record = await records.read(target.name);
-    if (record.pointer !== undefined) return true;
-    for (const member of target.catalog?.registries ?? [target.name]) {
-      const found = await records.read(member);
-      // Its run failed, or the guard holds the snapshot back: there will be none for now.
-      const isSettled = found.status?.phase === 'Failed' || found.status?.phase === 'Complete';
-      const isSuspended = config.registry(member)?.suspended === true;
-      if (found.pointer === undefined && (isSuspended || isSettled)) throw notReady(name, found);
-    }
-    if (target.catalog !== undefined && record.status?.phase === 'Failed') {
-      throw notReady(name, record);
-    }
-    return false;
-  }
-
-  #find(name: string): RegistryConfig {
-    const { config } = this.#options;
-    const current = config.current();
-    const target = config.registry((current && catalogTarget(current, name)) ?? name);
-    if (target !== undefined) return target;
-    throw new SynclineError('unknown-catalog', `The config has no catalog or registry ${name}`);
-  }
+function findTarget(config: ConfigSource, name: string): RegistryConfig {
+  const current = config.current();
+  const target = config.registry((current && catalogTarget(current, name)) ?? name);
+  if (target !== undefined) return target;
+  throw new SynclineError('unknown-catalog', `The config has no catalog or registry ${name}`);
 }
 
 /** Not an empty list: a program would take that for a registry that has lost everything. */

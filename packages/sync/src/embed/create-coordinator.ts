@@ -19,7 +19,7 @@ import type { ProxyOptions } from '@syncline/sources';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
-import { Catalogs, type OpenCatalog } from './catalogs.ts';
+import { type CatalogState, type OpenCatalog, openCatalog, rowsOf } from './catalogs.ts';
 import { Coordinator } from './coordinator.ts';
 import { DataFolder } from './files/data-folder.ts';
 import { openFileStores } from './files/file-stores.ts';
@@ -60,7 +60,7 @@ export class EmbeddedCoordinator {
   readonly #config: ConfigSource;
   readonly #folder: DataFolder;
   readonly #stores: ReturnType<typeof openFileStores>;
-  readonly #catalogs: Catalogs;
+  readonly #state: CatalogState;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #stopped = new AbortController();
   readonly #ended = Promise.withResolvers<void>();
@@ -78,12 +78,9 @@ export class EmbeddedCoordinator {
     });
     const { records, snapshots } = this.#stores;
     this.reader = createSnapshotReader({ store: snapshots });
-    this.#catalogs = new Catalogs({
-      config: this.#config,
-      records,
-      reader: this.reader,
-      nextChange: () => this.#nextChange(),
-    });
+    const { reader } = this;
+    const nextChange = () => this.#nextChange();
+    this.#state = { config: this.#config, records, reader, nextChange };
   }
 
   /**
@@ -138,7 +135,7 @@ export class EmbeddedCoordinator {
    * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, or the coordinator stops first
    */
   rows(name: string): AsyncIterable<ServedRow> {
-    return this.#catalogs.rows(name);
+    return rowsOf(this.#state, name);
   }
 
   /**
@@ -147,7 +144,7 @@ export class EmbeddedCoordinator {
    * @throws SynclineError `unknown-catalog`, `catalog-not-ready`
    */
   openCatalog(name: string): Promise<OpenCatalog> {
-    return this.#catalogs.open(name);
+    return openCatalog(this.#state, name);
   }
 
   async #status(registry: string): Promise<SyncStatus> {

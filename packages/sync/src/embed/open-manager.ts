@@ -6,12 +6,12 @@ import {
   createSourceFactory,
   Git,
   HttpClient,
-  type ProxyOptions,
   proxyFor,
 } from '@syncline/sources';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager, type Manager, type ManagerDependencies } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
+import type { CreateCoordinatorOptions } from './create-coordinator.ts';
 
 const DEFAULT_HEAVY_RUNS = 2;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
@@ -19,13 +19,10 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 /** A manager, or a function that makes one of the parts of the default one. */
 export type CreateManager = Manager | ((parts: ManagerDependencies) => Manager);
 
-export interface ManagerOptions extends Pick<ManagerDependencies, 'snapshots'> {
+export interface ManagerOptions
+  extends Pick<ManagerDependencies, 'snapshots'>,
+    Pick<CreateCoordinatorOptions, 'dataDir' | 'manager' | 'heavyRuns' | 'proxies'> {
   readonly config: ConfigSource;
-  /** The folder of Git clones. */
-  readonly dataDir: string;
-  readonly manager?: CreateManager;
-  readonly heavyRuns?: number;
-  readonly proxies?: ProxyOptions;
 }
 
 /** Makes the manager and what it needs from this process. `close` ends the latter. */

@@ -75,7 +75,11 @@ function acquire(
   if (purpose.kind === 'wake-up' && record.control.handled >= purpose.request) {
     return { answer: { state: 'handled' } };
   }
-  const control = countRequest(record, purpose);
+  const control = { ...record.control };
+  if (purpose.kind === 'request') {
+    control.requested += 1;
+    control.force ||= purpose.force;
+  }
   const before = record.status ?? PENDING_STATUS;
   const { owner: holder, leaseUntil: leaseUntilMs = 0 } = before;
   if (holder !== undefined && leaseUntilMs > nowMs) {
@@ -150,15 +154,6 @@ function confirmUnchanged(
     return { answer: false };
   }
   return { answer: true, record: { status: changeStatus(status, changes) } };
-}
-
-function countRequest({ control }: RegistryRecord, purpose: LeasePurpose) {
-  if (purpose.kind !== 'request') return control;
-  return {
-    ...control,
-    requested: control.requested + 1,
-    force: control.force || purpose.force,
-  };
 }
 
 function answerRequests({ control }: RegistryRecord, handledRequest: number) {

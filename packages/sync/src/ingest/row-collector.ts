@@ -51,8 +51,10 @@ export class RowCollector {
   #lastKey = '';
   readonly #samples: QuarantinedRow[] = [];
   #readCount = 0;
-  readonly #skills = new AttachedItems('skills');
-  readonly #plugins = new AttachedItems('plugins');
+  readonly #attached = {
+    skills: { items: [] as string[], size: 0 },
+    plugins: { items: [] as string[], size: 0 },
+  };
   #quarantinedCount = 0;
 
   constructor(options: RowCollectorOptions) {
@@ -78,16 +80,16 @@ export class RowCollector {
     onRows(rows);
     return {
       readCount: this.#readCount,
-      skills: this.#skills.items,
-      plugins: this.#plugins.items,
+      skills: this.#attached.skills.items,
+      plugins: this.#attached.plugins.items,
       quarantined: { count: this.#quarantinedCount, samples: this.#samples },
     };
   }
 
   /** @throws SynclineError for too many rows; {@link OutOfOrder} */
   #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
-    this.#skills.add(skills);
-    this.#plugins.add(plugins);
+    this.#attach('skills', skills);
+    this.#attach('plugins', plugins);
     // In a body with a name, the place within that body is the useful one.
     const firstPlace = name === undefined ? this.#readCount + 1 : 1;
     for (const reading of readRows(firstPlace)) this.#take(reading, name);
@@ -145,29 +147,19 @@ export class RowCollector {
     const { sampleLimit = QUARANTINE_SAMPLE_LIMIT } = this.#options;
     if (this.#samples.length < sampleLimit) this.#samples.push(row);
   }
-}
-
-/** All skills, or all plugins, of a source. */
-class AttachedItems {
-  readonly #kind: AttachmentKind;
-  readonly items: string[] = [];
-  #size = 0;
-
-  constructor(kind: AttachmentKind) {
-    this.#kind = kind;
-  }
 
   /** @throws SynclineError `source-too-large` */
-  add(values: readonly unknown[]): void {
+  #attach(kind: AttachmentKind, values: readonly unknown[]): void {
+    const attached = this.#attached[kind];
     for (const value of values) {
       const json = JSON.stringify(value);
-      this.#size += json.length;
-      if (this.#size > MAX_ATTACHMENT_CHARACTERS) {
+      attached.size += json.length;
+      if (attached.size > MAX_ATTACHMENT_CHARACTERS) {
         const expected = `at most ${MAX_ATTACHMENT_CHARACTERS} characters of them`;
-        const message = `the source has too many ${this.#kind}`;
+        const message = `the source has too many ${kind}`;
         throw new SynclineError('source-too-large', message, { expected });
       }
-      this.items.push(json);
+      attached.items.push(json);
     }
   }
 }

@@ -50,10 +50,9 @@ function deltaBase(
   { registry, status }: ReadContext,
   { source, previous }: { source: Source; previous: Previous },
 ): string | undefined {
+  if (source.givesDeltas !== true || status.sourceHash !== sourceHash(registry)) return undefined;
   const base = baseOf(registry, previous);
-  const isSame = status.sourceHash === sourceHash(registry) && base !== undefined;
-  if (source.givesDeltas !== true || !isSame) return undefined;
-  return base === previous.mirror?.blob ? status.revision : undefined;
+  return base !== undefined && base === previous.mirror?.blob ? status.revision : undefined;
 }
 
 /** Returns the manifest that rows of the source are built upon. */

@@ -2,10 +2,9 @@ import type { Reason } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
 import type { CreateSource, Source } from '@syncline/sources';
 import { decideSyncNeed, type SyncNeed } from '../decide/should-sync.ts';
-import type { IngestPool } from '../ingest/ingest-pool.ts';
 import type { CheckContext, RunContext } from '../ports/run-context.ts';
 import { deriveAndStore } from './derive-and-store.ts';
-import { fetchAndStore } from './fetch-and-store.ts';
+import { type FetchDependencies, fetchAndStore } from './fetch-and-store.ts';
 import { readMembers, revisionOf } from './members.ts';
 import { mergeAndStore } from './merge-and-store.ts';
 import type { StoreResult } from './store-built.ts';
@@ -43,13 +42,12 @@ export interface Manager {
   performSync(context: RunContext, decision: SyncDecision & { sync: true }): Promise<StoreResult>;
 }
 
-export interface ManagerDependencies {
+export interface ManagerDependencies extends FetchDependencies {
   readonly createSource: CreateSource;
-  readonly ingest: IngestPool;
-  readonly snapshots: SnapshotStore;
 }
 
-export function createManager({ createSource, ingest, snapshots }: ManagerDependencies): Manager {
+export function createManager({ createSource, ...deps }: ManagerDependencies): Manager {
+  const { snapshots } = deps;
   return {
     async shouldSync(context) {
       const need = decideSyncNeed({ ...context, nowMs: context.now() });
@@ -74,7 +72,6 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
     },
 
     async performSync(context, { source, reason, mirror }) {
-      const deps = { ingest, snapshots };
       const derived = mirror === undefined ? undefined : await deriveAndStore(deps, context);
       if (derived !== undefined) return derived;
       // If the mirror is unusable, only reading all of it may show the damage.

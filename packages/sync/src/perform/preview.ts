@@ -11,16 +11,15 @@ import {
   SynclineError,
   type SyncStatus,
 } from '@syncline/contract';
-import type { CreateSource } from '@syncline/sources';
 import { orLeave } from '../capacity/or-leave.ts';
 import { filterHash } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
-import { type FetchDependencies, fetchAndBuild } from './fetch-and-store.ts';
+import { fetchAndBuild } from './fetch-and-store.ts';
 import { checkGuard, guardNumbers } from './guard.ts';
+import type { ManagerDependencies } from './manager.ts';
 import { isUnchanged, type Previous, type ReadContext, readPrevious } from './store-built.ts';
 
-export interface PreviewDependencies extends FetchDependencies {
-  readonly createSource: CreateSource;
+export interface PreviewDependencies extends ManagerDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -118,14 +117,11 @@ function judge(
     after: built.manifest,
     isFilterNew: status.filterHash !== filterHash(registry),
   };
-  const verdict = checkGuard({ guard: registry.guard, ...states });
-  const guard = {
-    verdict: verdict.pass ? ('pass' as const) : verdict.reason,
-    ...guardNumbers(states),
-    ...registry.guard,
-  };
+  const result = checkGuard({ guard: registry.guard, ...states });
+  const verdict = result.pass ? 'pass' : result.reason;
+  const guard = { verdict, ...guardNumbers(states), ...registry.guard } as const;
   if (blob !== undefined && isUnchanged(built, manifest)) return { state: 'unchanged', guard };
-  return { state: verdict.pass ? 'would-publish' : 'would-hold', guard };
+  return { state: result.pass ? 'would-publish' : 'would-hold', guard };
 }
 
 function contentOf({ manifest, diff, changedFields, quarantined }: IngestResult) {

@@ -75,10 +75,10 @@ describe('LeaseKeeper', () => {
   test('a released lease is not renewed any more, and without any there is no timer', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => HELD));
     const [alpha, beta] = [keeper.hold('alpha'), keeper.hold('beta')];
-    alpha.release();
+    alpha();
     await keeper.pass(4_000);
     expect(keeper.renewals).toHaveBeenCalledWith([lease('beta')], { ttlMs: TTL_MS });
-    beta.release();
+    beta();
     expect(vi.getTimerCount()).toBe(0);
   });
 

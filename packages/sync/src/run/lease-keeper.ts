@@ -68,19 +68,21 @@ export class LeaseKeeper {
     this.#deps = deps;
   }
 
-  /** Renews `lease` until `release` is called, or until it is lost. */
-  hold(lease: Lease, { askedAt, abort }: HoldOptions): { release: () => void } {
+  /**
+   * Renews `lease` until it is lost.
+   *
+   * @returns what ends the renewals
+   */
+  hold(lease: Lease, { askedAt, abort }: HoldOptions): () => void {
     const held: HeldLease = { lease, abort, renewedAt: askedAt };
     this.#held.add(held);
     if (this.#timers.length === 0) this.#start();
     this.#dropExpired();
-    return {
-      release: () => {
-        this.#held.delete(held);
-        if (this.#held.size > 0) return;
-        for (const timer of this.#timers) clearInterval(timer);
-        this.#timers = [];
-      },
+    return () => {
+      this.#held.delete(held);
+      if (this.#held.size > 0) return;
+      for (const timer of this.#timers) clearInterval(timer);
+      this.#timers = [];
     };
   }
 

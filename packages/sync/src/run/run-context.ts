@@ -50,9 +50,8 @@ export function startRun(
   const listening = onAbort(stop, () =>
     run.abort(new Interruption('stopping', 'the process was told to stop')),
   );
-  const held = deps.keeper.hold(lease, { askedAt, abort: (reason) => run.abort(reason) });
-
-  const releases: (() => void)[] = [];
+  const release = deps.keeper.hold(lease, { askedAt, abort: (reason) => run.abort(reason) });
+  const callbacks = [release];
   const context: RunContext = {
     registry,
     lease,
@@ -75,15 +74,14 @@ export function startRun(
       }
     },
     report: createReporter(deps, lease),
-    onEnd: (release) => void releases.push(release),
+    onEnd: (callback) => void callbacks.push(callback),
   };
   return {
     context,
     end: () => {
       clearTimeout(timer);
       listening[Symbol.dispose]();
-      held.release();
-      for (const release of releases) release();
+      for (const callback of callbacks) callback();
     },
   };
 }
