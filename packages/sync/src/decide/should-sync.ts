@@ -67,16 +67,10 @@ function mirrorToDerive({ registry, status, force }: SyncNeedInput): string | un
   return mirrorOf(status);
 }
 
-/** Older versions stored only what passed the filter. A held state has no revision, and so is fetched anyway. */
-function lacksMirror({ registry, status }: SyncNeedInput): boolean {
-  return (
-    registry.catalog === undefined && status.held === undefined && mirrorOf(status) === undefined
-  );
-}
-
-function fullSyncIsDue(input: SyncNeedInput): boolean {
-  if (lacksMirror(input)) return true;
-  const { registry, status, trigger, nowMs } = input;
+function fullSyncIsDue({ registry, status, trigger, nowMs }: SyncNeedInput): boolean {
+  const isCatalog = registry.catalog !== undefined;
+  // Older versions stored only what passed the filter. A held state has no revision, and so is fetched anyway.
+  if (!isCatalog && status.held === undefined && mirrorOf(status) === undefined) return true;
   const { schedule, syncPolicy } = registry;
   const lastMs = Date.parse(status.lastSyncAt ?? '');
   // A daily firing comes a little before a day has passed since the end of the last run. So a full sync that would be

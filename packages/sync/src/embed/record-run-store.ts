@@ -131,6 +131,10 @@ function finish(
   // The same call again: its first answer was lost.
   if (storedToken(record.status) === freed) return { answer: finished(record) };
   if (!isHeld(record, lease)) return { answer: { state: 'refused' } };
+  const { control } = record;
+  const handled = Math.max(control.handled, handledRequest);
+  // A newer request may be the forced one. The flag stays until no request is open.
+  const force = control.force && (handledRequest === 0 || control.requested > handled);
   const after: RegistryRecord = {
     ...record,
     status: changeStatus(record.status ?? PENDING_STATUS, {
@@ -138,7 +142,7 @@ function finish(
       owner: undefined,
       leaseUntil: undefined,
     }),
-    control: answerRequests(record, handledRequest),
+    control: { ...control, handled, force },
     runs: run === undefined ? record.runs : [run, ...record.runs].slice(0, RUNS_KEPT),
   };
   return { answer: finished(after), record: after };
@@ -154,13 +158,6 @@ function confirmUnchanged(
     return { answer: false };
   }
   return { answer: true, record: { status: changeStatus(status, changes) } };
-}
-
-function answerRequests({ control }: RegistryRecord, handledRequest: number) {
-  if (handledRequest === 0) return control;
-  const handled = Math.max(control.handled, handledRequest);
-  // A newer request may be the forced one. The flag stays until no request is open.
-  return { ...control, handled, force: control.force && control.requested > handled };
 }
 
 function finished({ control }: RegistryRecord): Finished {

@@ -84,14 +84,13 @@ export function createKeyedQueue(): <Result>(
   task: () => Promise<Result>,
 ) => Promise<Result> {
   const last = new Map<string, Promise<unknown>>();
-  return async (key, task) => {
+  return (key, task) => {
     const done = (last.get(key) ?? Promise.resolve()).then(task);
-    const settled = done.catch(() => {});
-    last.set(key, settled);
-    try {
-      return await done;
-    } finally {
+    const forget = () => {
       if (last.get(key) === settled) last.delete(key);
-    }
+    };
+    const settled = done.then(forget, forget);
+    last.set(key, settled);
+    return done;
   };
 }

@@ -1,4 +1,4 @@
-import type { Logger, RegistryConfig, Trigger } from '@syncline/contract';
+import type { Logger, Trigger } from '@syncline/contract';
 import { nextFiringMs } from '../decide/cron.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { LeasePurpose } from '../ports/run-store.ts';
@@ -47,7 +47,7 @@ export function createTimerTickSource({
         logger.error({ err: error, registry }, 'the tick failed');
         return RETRY_AFTER_ERROR_MS;
       })
-      .then((retryMs) => schedule(registry, retryMs))
+      .then((retryMs) => setTimer(registry, retryMs))
       .finally(() => running.delete(ended));
     running.add(ended);
   }
@@ -77,11 +77,13 @@ export function createTimerTickSource({
   }
 
   /** Sets the timer for the next tick of the registry, or for its retry if that comes first. */
-  function schedule(registry: string, retryMs: number): void {
+  function setTimer(registry: string, retryMs: number): void {
     const known = config.registry(registry);
     if (isStopped || known === undefined) return;
     const nowMs = Date.now();
-    const tickAtMs = nextTickMs(known, nowMs);
+    const { schedule, syncPolicy } = known;
+    const tickAtMs =
+      schedule === undefined ? nowMs + syncPolicy.interval : nextFiringMs(schedule, nowMs);
     const isRetry = nowMs + retryMs < tickAtMs;
     wait(registry, isRetry ? 'retry' : 'schedule', isRetry ? nowMs + retryMs : tickAtMs);
   }
@@ -96,8 +98,4 @@ export function createTimerTickSource({
     );
     timers.set(registry, timer);
   }
-}
-
-function nextTickMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
-  return schedule === undefined ? nowMs + syncPolicy.interval : nextFiringMs(schedule, nowMs);
 }

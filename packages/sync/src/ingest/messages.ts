@@ -1,8 +1,8 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ErrorCode, Filter } from '@syncline/contract';
+import type { ErrorCode, Filter, QuarantinedRow } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import type { Blob, BuiltSnapshot, TerminationLock } from '@syncline/snapshot';
-import type { CollectedTotals, RowCollectorOptions } from './row-collector.ts';
+import type { RowCollectorOptions } from './row-collector.ts';
 
 /** The input of a thread. */
 export interface IngestTask {
@@ -81,10 +81,12 @@ export type IngestEnd =
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /** The result of all bodies: the snapshot to serve. */
-export type IngestResult = BuiltSnapshot &
-  Pick<CollectedTotals, 'readCount' | 'quarantined'> & {
-    /** The mirror that it was derived from, if that was built too. */
-    readonly mirror?: BuiltSnapshot | undefined;
-    /** With {@link IngestTask.detail}: the fields that differ, for each sample of `diff` that is updated. */
-    readonly changedFields: readonly (readonly string[])[];
-  };
+export interface IngestResult extends BuiltSnapshot {
+  /** How many rows were read, with the invalid ones. */
+  readonly readCount: number;
+  readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
+  /** The mirror that it was derived from, if that was built too. */
+  readonly mirror?: BuiltSnapshot | undefined;
+  /** With {@link IngestTask.detail}: the fields that differ, for each sample of `diff` that is updated. */
+  readonly changedFields: readonly (readonly string[])[];
+}

@@ -9,16 +9,6 @@ import {
 } from '@syncline/rows';
 import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapshot';
 
-/** Totals of all bodies. */
-export interface CollectedTotals {
-  /** Rows that were read, before quarantine. */
-  readonly readCount: number;
-  /** The JSON of each skill and plugin, in the order they came. */
-  readonly skills: readonly string[];
-  readonly plugins: readonly string[];
-  readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
-}
-
 export interface RowCollectorOptions {
   /** Default: 2,000,000. No registry of today has so many; the official one has some 100,000. */
   readonly maxRows?: number;
@@ -72,8 +62,8 @@ export class RowCollector {
     };
   }
 
-  /** Hands on the rows that are still buffered. */
-  finish(onRows = this.#options.onRows): CollectedTotals {
+  /** Hands on the rows that are still buffered. Returns the totals of all bodies: `readCount` includes invalid rows. */
+  finish(onRows = this.#options.onRows) {
     const rows = [...this.#buffer.values()];
     this.#buffer = new Map();
     if (!this.#isSorted) rows.sort((a, b) => (a.key < b.key ? -1 : 1));

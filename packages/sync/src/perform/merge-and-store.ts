@@ -40,26 +40,19 @@ export async function mergeAndStore(
   }
 }
 
-interface MergeAttempt {
-  readonly members: readonly MemberState[];
-  readonly previous: Previous;
-  /** The revision that the catalog was built from; `undefined` to read everything. */
-  readonly known: string | undefined;
-}
-
+/** @param attempt.known the revision that the catalog was built from; `undefined` to read everything */
 async function merge(
   { ingest, snapshots }: FetchDependencies,
   { registry, signal, timePhase, now }: RunContext,
-  { members: states, previous, known }: MergeAttempt,
+  attempt: { members: readonly MemberState[]; previous: Previous; known: string | undefined },
 ): Promise<IngestResult> {
-  const members = await readMemberBlobs(snapshots, {
-    members: states,
-    known: previous.blob && known,
-  });
+  const { blob } = attempt.previous;
+  const known = blob && attempt.known;
+  const members = await readMemberBlobs(snapshots, { members: attempt.members, known });
   const { filter, name } = registry;
   const hash = isFiltered(registry) ? filterHash(registry) : undefined;
   const readChunks = chunkReader(snapshots, name);
-  using session = ingest.open({ signal, order: 'buffered', previous: previous.blob });
+  using session = ingest.open({ signal, order: 'buffered', previous: blob });
   return await timePhase('build', () =>
     session.merge({ nowMs: now(), members, readChunks, filter, filterHash: hash }),
   );

@@ -12,12 +12,6 @@ import type { SyncDependencies } from './sync-dependencies.ts';
 const FIRST_RETRY_DELAY_MS = 100;
 const LONGEST_RETRY_DELAY_MS = 1_000;
 
-/** What was written of a run. */
-interface Written {
-  readonly finished: Finished;
-  readonly ending: Ending;
-}
-
 /**
  * Writes the outcome of a run and releases its lease: status, run log and served pointer in one fenced step. The only
  * place where the status of a run is written.
@@ -29,13 +23,9 @@ export async function finish(
 ): Promise<Ran> {
   const { config, observer, noOpTicks } = deps;
   const { registry, lease, startedAtMs } = context;
-  let written: Written;
-  try {
-    written = await context.timePhase('finish', () => write(deps, context, result));
-  } finally {
-    end();
-  }
-  const { finished, ending } = written;
+  const { finished, ending } = await context
+    .timePhase('finish', () => write(deps, context, result))
+    .finally(end);
   const isRefused = finished.state !== 'finished';
   const run = isRefused ? { ...ending.run, outcome: 'interrupted' as const } : ending.run;
   if (isRefused) {
@@ -59,7 +49,7 @@ async function write(
   context: RunContext,
   result: RunResult,
   { isStatusOnly = false }: { isStatusOnly?: boolean } = {},
-): Promise<Written> {
+): Promise<{ finished: Finished; ending: Ending }> {
   const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
   const ending = endingOf(context, result, { random: deps.random(), durationMs });
   const { run, changes, publication } = ending;

@@ -47,7 +47,7 @@ function createKeeper(renew: RunStore['renew']) {
     renewals,
     hold(registry: string, askedAt = momentOf(clock)) {
       const abort = vi.fn<(reason: Interruption) => void>();
-      return { ...keeper.hold(lease(registry), { askedAt, abort }), abort };
+      return { release: keeper.hold(lease(registry), { askedAt, abort }), abort };
     },
     /** Time passes, in steps that no timer of the keeper is shorter than. */
     async pass(ms: number, { clockToo = true } = {}) {
@@ -75,10 +75,10 @@ describe('LeaseKeeper', () => {
   test('a released lease is not renewed any more, and without any there is no timer', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => HELD));
     const [alpha, beta] = [keeper.hold('alpha'), keeper.hold('beta')];
-    alpha();
+    alpha.release();
     await keeper.pass(4_000);
     expect(keeper.renewals).toHaveBeenCalledWith([lease('beta')], { ttlMs: TTL_MS });
-    beta();
+    beta.release();
     expect(vi.getTimerCount()).toBe(0);
   });
 

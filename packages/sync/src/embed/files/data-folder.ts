@@ -37,7 +37,7 @@ export class DataFolder {
       database.exec('BEGIN EXCLUSIVE');
     } catch (error) {
       database.close();
-      if (!hasProperty(error, 'errcode', BUSY)) throw error;
+      if (!(error instanceof Error && 'errcode' in error && error.errcode === BUSY)) throw error;
       throw new SynclineError(
         'store-unavailable',
         `${this.path} is in use by another coordinator. Stop it, or use another dataDir`,
@@ -104,11 +104,7 @@ export function listIfThere(path: string): Promise<string[]> {
 
 function ifMissing<Result>(result: Result): (error: unknown) => Result {
   return (error) => {
-    if (hasProperty(error, 'code', 'ENOENT')) return result;
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return result;
     throw error;
   };
-}
-
-function hasProperty(error: unknown, name: string, value: unknown): boolean {
-  return error instanceof Error && Reflect.get(error, name) === value;
 }

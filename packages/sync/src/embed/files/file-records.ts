@@ -88,11 +88,8 @@ export class FileRecords implements Records {
     const root = join(this.#folder.path, 'registries');
     const listed = new Map<string, RegistryRecord>();
     for (const name of await listIfThere(root)) {
-      const path = join(root, name, FILE);
-      const bytes = await readIfThere(path);
-      if (bytes === undefined) continue;
-      const { registry } = parseFile(path, bytes);
-      listed.set(registry, await this.read(registry));
+      const bytes = await readIfThere(join(root, name, FILE));
+      if (bytes !== undefined) listed.set(name, await this.read(name));
     }
     return listed;
   }
