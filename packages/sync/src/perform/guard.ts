@@ -17,9 +17,8 @@ export interface GuardInput {
   readonly isFilterNew: boolean;
 }
 
-export type GuardVerdict =
-  | { readonly pass: true }
-  | { readonly pass: false; readonly reason: 'shrink' | 'empty' };
+/** `pass`, or why the guard holds the state back. */
+export type GuardVerdict = 'pass' | 'shrink' | 'empty';
 
 /** Returns the numbers that a guard compares: none lost if nothing was ever published, negative if there are more. */
 export function guardNumbers({ before, after, isFilterNew }: Omit<GuardInput, 'guard'>) {
@@ -35,10 +34,7 @@ export function checkGuard({ guard, ...states }: GuardInput): GuardVerdict {
   const { before, after } = states;
   if (after.rowCount === 0) {
     // A registry that was empty before has nothing to lose.
-    return guard.allowEmpty || before?.rowCount === 0
-      ? { pass: true }
-      : { pass: false, reason: 'empty' };
+    return guard.allowEmpty || before?.rowCount === 0 ? 'pass' : 'empty';
   }
-  const { lostPercent } = guardNumbers(states);
-  return lostPercent > guard.maxShrinkPercent ? { pass: false, reason: 'shrink' } : { pass: true };
+  return guardNumbers(states).lostPercent > guard.maxShrinkPercent ? 'shrink' : 'pass';
 }

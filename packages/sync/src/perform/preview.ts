@@ -117,11 +117,10 @@ function judge(
     after: built.manifest,
     isFilterNew: status.filterHash !== filterHash(registry),
   };
-  const result = checkGuard({ guard: registry.guard, ...states });
-  const verdict = result.pass ? 'pass' : result.reason;
+  const verdict = checkGuard({ guard: registry.guard, ...states });
   const guard = { verdict, ...guardNumbers(states), ...registry.guard } as const;
   if (blob !== undefined && isUnchanged(built, manifest)) return { state: 'unchanged', guard };
-  return { state: result.pass ? 'would-publish' : 'would-hold', guard };
+  return { state: verdict === 'pass' ? 'would-publish' : 'would-hold', guard };
 }
 
 function contentOf({ manifest, diff, changedFields, quarantined }: IngestResult) {

@@ -15,7 +15,7 @@ import { filterHash, mirrorOf } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import { Interruption } from '../run/lease-keeper.ts';
-import { checkGuard } from './guard.ts';
+import { checkGuard, type GuardVerdict } from './guard.ts';
 
 /** The result of reading or deriving, and storing. */
 export type StoreResult =
@@ -25,7 +25,7 @@ export type StoreResult =
   /** Stored, and held back by the guard. */
   | ({
       readonly state: 'held';
-      readonly reason: 'shrink' | 'empty';
+      readonly reason: Exclude<GuardVerdict, 'pass'>;
       readonly snapshot: string;
       readonly rowCountBefore: number;
     } & SyncedContent);
@@ -88,18 +88,19 @@ export async function storeBuilt(
     after: manifest,
     isFilterNew: status.filterHash !== filterHash(registry),
   });
-  const heldAlready = verdict.pass ? undefined : await findHeldAlready(deps, context, manifest);
+  const isHeld = verdict !== 'pass';
+  const heldAlready = isHeld ? await findHeldAlready(deps, context, manifest) : undefined;
   if (heldAlready === undefined) {
     await timePhase('store', () => store(deps, context, [built.mirror, built]));
   }
-  if (verdict.pass) {
+  if (!isHeld) {
     const publication = publicationOf({ blob: manifestBlob, manifest, mirror });
     return { ...content, state: 'stored', publication };
   }
   return {
     ...content,
     state: 'held',
-    reason: verdict.reason,
+    reason: verdict,
     snapshot: heldAlready ?? manifestBlob.digest,
     rowCountBefore: previous.manifest?.rowCount ?? 0,
   };
