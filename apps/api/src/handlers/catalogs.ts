@@ -1,9 +1,25 @@
 import { type ConflictMember, listConflicts, pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
-import { membersOf } from '../catalogs.ts';
+import { membersOf, servedCatalogs, viewCatalogs } from '../catalogs.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { findCatalog } from '../registries.ts';
+import { currentConfig, findCatalog } from '../registries.ts';
+
+/** `GET /v1/catalogs`: those of the config, then each registry as a catalog of its own name. */
+export async function getCatalogs(dependencies: ApiDependencies): Promise<Answer> {
+  const config = await currentConfig(dependencies);
+  return ok({ catalogs: await viewCatalogs(dependencies, servedCatalogs(config)) });
+}
+
+/** `GET /v1/catalogs/{name}` */
+export async function getCatalog(
+  dependencies: ApiDependencies,
+  { params }: ApiRequest<'name'>,
+): Promise<Answer> {
+  const target = await findCatalog(dependencies, params.name);
+  const [view] = await viewCatalogs(dependencies, [{ name: params.name, target }]);
+  return ok(view);
+}
 
 const querySchema = z.object({ limit: pageLimitSchema, cursor: z.string().max(8_000).optional() });
 
