@@ -37,7 +37,7 @@ function schemaIssues(data: unknown): Issue[] {
 }
 
 /** What stands at `path` in plain data. */
-export function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
+function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   let value = data;
   for (const segment of path) {
     if (!isObject(value)) return undefined;

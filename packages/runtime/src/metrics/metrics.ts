@@ -17,7 +17,7 @@ export interface HttpMetrics {
   httpRequest(observation: HttpRequestObservation): void;
 }
 
-export function createHttpMetrics(register: Registry): HttpMetrics {
+function createHttpMetrics(register: Registry): HttpMetrics {
   const durations = new Histogram({
     name: 'syncline_http_request_duration_seconds',
     help: 'How long requests to the api took to answer.',
@@ -72,7 +72,7 @@ export interface ScrapeMetrics {
   onScrape(source: AgesSource): () => void;
 }
 
-export function createScrapeMetrics(register: Registry): ScrapeMetrics {
+function createScrapeMetrics(register: Registry): ScrapeMetrics {
   const sources = new Set<AgesSource>();
   const errors = new Counter({
     name: 'syncline_scrape_errors_total',

@@ -16,12 +16,12 @@ const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
 const AZURE_PLATFORM = ipaddr.IPv4.parse('168.63.129.16');
 
 /** Whether anyone may be sent to an address: it is one of the open internet. */
-export function isPublic(address: string): boolean {
+function isPublic(address: string): boolean {
   return rangeOf(address) === 'unicast';
 }
 
 /** Returns what to call an address that is not public, in a sentence. */
-export function kindOfAddress(address: string): string {
+function kindOfAddress(address: string): string {
   const range = rangeOf(address);
   if (range === 'loopback' || range === 'private') return `a ${range} address`;
   return `an address of the range ${range}`;

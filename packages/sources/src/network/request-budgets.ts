@@ -23,7 +23,7 @@ export interface RequestBudgets {
   take(host: string, options: { signal: AbortSignal; holdMs: number }): Promise<RequestPlace>;
 }
 
-export const LONGEST_BUDGET_WAIT_MS = 30_000;
+const LONGEST_BUDGET_WAIT_MS = 30_000;
 
 /** A free place is not announced: whoever waits for one looks again, a little later each time. */
 const FIRST_LOOK_MS = 10;

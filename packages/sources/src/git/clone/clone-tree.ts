@@ -25,7 +25,7 @@ const KINDS: Readonly<Record<string, EntryKind>> = {
  *
  * @param idBytes how long ids are: 20 bytes, or 32
  */
-export function parseTree(tree: Uint8Array, idBytes: number): TreeEntry[] {
+function parseTree(tree: Uint8Array, idBytes: number): TreeEntry[] {
   const bytes = Buffer.from(tree.buffer, tree.byteOffset, tree.byteLength);
   const entries: TreeEntry[] = [];
   let at = 0;

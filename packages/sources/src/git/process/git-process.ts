@@ -203,7 +203,7 @@ const LOOK_EVERY_MS = 10;
  *
  * @returns when none of them is running
  */
-export async function endProcessGroup(leader: number): Promise<void> {
+async function endProcessGroup(leader: number): Promise<void> {
   for (const [signal, graceMs] of [
     ['SIGTERM', TERM_GRACE_MS],
     ['SIGKILL', KILL_GRACE_MS],
@@ -223,7 +223,7 @@ async function isGone(leader: number, withinMs: number): Promise<boolean> {
 }
 
 /** What a group has of the machine's memory; 0 without `/proc`. */
-export async function groupMemoryBytes(leader: number): Promise<number> {
+async function groupMemoryBytes(leader: number): Promise<number> {
   const members = await membersOf(leader);
   return (members ?? []).reduce((total, { memoryBytes }) => total + memoryBytes, 0);
 }
