@@ -27,5 +27,11 @@ export {
   type RunStore,
 } from './ports/run-store.ts';
 export type { StatusPersistence } from './ports/status-persistence.ts';
-export type { Ran, Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';
-export type { FollowUp } from './run/follow-ups.ts';
+export type {
+  FollowUp,
+  Ran,
+  Tick,
+  TickHandler,
+  TickResult,
+  TickSource,
+} from './ports/tick-source.ts';

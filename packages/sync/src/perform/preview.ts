@@ -11,7 +11,7 @@ import {
   SynclineError,
   type SyncStatus,
 } from '@syncline/contract';
-import { orLeave } from '../capacity/or-leave.ts';
+import { orLeave } from '../capacity/hung-work.ts';
 import { filterHash } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import { fetchAndBuild } from './fetch-and-store.ts';

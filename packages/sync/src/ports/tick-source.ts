@@ -1,5 +1,4 @@
 import type { Run, Trigger } from '@syncline/contract';
-import type { FollowUp } from '../run/follow-ups.ts';
 import type { LeasePurpose } from './run-store.ts';
 
 /** A firing, a request or a wake-up for one registry. */
@@ -29,6 +28,20 @@ export interface Refusal {
     /** The config does not name the registry. */
     | 'unknown-registry';
 }
+
+/** Something that must happen because a run has ended. The tick source carries it out. */
+export type FollowUp =
+  /** The catalog `registry` is built from what the run has published: request a run of it. */
+  | { readonly kind: 'dependent'; readonly registry: string }
+  /** A request came in during the run: wake a worker for it. */
+  | { readonly kind: 'request'; readonly registry: string; readonly request: number }
+  /** The run of `term` failed: try again after `delayMs`. */
+  | {
+      readonly kind: 'retry';
+      readonly registry: string;
+      readonly term: string;
+      readonly delayMs: number;
+    };
 
 /** A run that has ended. */
 export interface Ran {

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { changeStatus, type Run, SynclineError } from '@syncline/contract';
+import { changeStatus, dependentsOf, type Run, SynclineError } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
+import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import type { Finished, RunEnding } from '../ports/run-store.ts';
-import type { Ran } from '../ports/tick-source.ts';
+import type { FollowUp, Ran } from '../ports/tick-source.ts';
 import type { AdmittedRun } from './admit.ts';
-import { followUpsOf } from './follow-ups.ts';
 import { type Ending, endingOf, type RunResult } from './outcome.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
 const FIRST_RETRY_DELAY_MS = 100;
 const LONGEST_RETRY_DELAY_MS = 1_000;
+/** Clocks of two processes may differ a little. A retry that comes before it is due does nothing. */
+const RETRY_SLACK_MS = 250;
 
 /**
  * Writes the outcome of a run and releases its lease: status, run log and served pointer in one fenced step. The only
@@ -38,6 +40,32 @@ export async function finish(
   logRun(context, run);
   const openRequest = isRefused ? undefined : finished.openRequest;
   return { state: 'ran', run, followUps: followUpsOf(run, { config, openRequest }) };
+}
+
+/**
+ * Returns what follows a run.
+ *
+ * @param options.openRequest a request that came in during the run
+ */
+export function followUpsOf(
+  { registry, term, outcome, error, finishedAt }: Run,
+  { config, openRequest }: { config: ConfigSource; openRequest: number | undefined },
+): FollowUp[] {
+  const current = config.current();
+  const followUps: FollowUp[] = [];
+  if (outcome === 'published' && current !== undefined) {
+    for (const dependent of dependentsOf(current, registry)) {
+      followUps.push({ kind: 'dependent', registry: dependent });
+    }
+  }
+  if (openRequest !== undefined) {
+    followUps.push({ kind: 'request', registry, request: openRequest });
+  }
+  if (error?.nextTryAt !== undefined) {
+    const waitMs = Math.max(0, Date.parse(error.nextTryAt) - Date.parse(finishedAt));
+    followUps.push({ kind: 'retry', registry, term, delayMs: waitMs + RETRY_SLACK_MS });
+  }
+  return followUps;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createStaticConfigSource } from '../testing/static-config-source.ts';
 import { testRun } from '../testing/store-harness.ts';
-import { followUpsOf } from './follow-ups.ts';
+import { followUpsOf } from './finish.ts';
 
 const LEASE = { registry: 'alpha', term: '1', owner: 'alice' };
 const config = createStaticConfigSource({
