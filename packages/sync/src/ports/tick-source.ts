@@ -9,7 +9,7 @@ export interface Tick {
   readonly purpose: LeasePurpose;
   /** When it was due, epoch milliseconds, if that is known. */
   readonly dueAtMs?: number;
-  /** Another one follows soon enough, whatever becomes of this one. */
+  /** Another tick follows soon enough, whatever the result of this one. */
   readonly recurs?: boolean;
 }
 
@@ -17,11 +17,11 @@ export interface Tick {
 export interface Refusal {
   readonly state: /** Nothing had changed since the last run, and no run was needed to find that out. */
     | 'no-op'
-    /** Another run is under way or waits. A request stays counted: whoever finishes runs it next. */
+    /** Another run is running or waits. A request stays counted, and follows that run. */
     | 'busy'
     /** A run has handled the request already. */
     | 'handled'
-    /** A scheduled tick that a run just before it answers. */
+    /** A run just before this scheduled tick supersedes it. */
     | 'superseded'
     /** The process stops, and the run had not begun. */
     | 'stopped'
@@ -51,7 +51,7 @@ export interface Ran {
   readonly followUps: readonly FollowUp[];
 }
 
-/** What became of a tick. */
+/** The result of a tick. */
 export type TickResult = Ran | Refusal;
 
 export type TickHandler = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;

@@ -26,10 +26,10 @@ export const START_MS = Date.parse('2026-02-01T12:00:00Z');
 /** Renewals come often; time, by the clock, passes only when a test says so. */
 const TIMES: LeaseTimes = { leaseTtlMs: 12_000, renewEveryMs: 10, marginMs: 2_000 };
 
-/** An upstream of which a test says what it holds, and what happens when it is read. */
+/** A fake upstream. The test sets its rows, and what happens when it is read. */
 export interface FakeUpstream {
   rows: object[];
-  /** In place of the rows: what it gives, byte by byte. */
+  /** Given instead of the rows, byte by byte. */
   bodies?: readonly FakeBody[];
   revision: string | undefined;
   /** How often it was probed, and fetched. */
@@ -87,7 +87,7 @@ export function createSyncHarness({
 }: {
   ingest: IngestPool;
   config?: ConfigInput;
-  /** Whether ticks may be settled without a run, as a coordinator has it. */
+  /** Whether ticks may be no-ops, as in a coordinator. */
   quiet?: boolean;
   /** How long a registry that may be poison has its turn. */
   turnMs?: number;
