@@ -2,7 +2,7 @@ import { type Filter, SynclineError } from '@syncline/contract';
 import picomatch from 'picomatch';
 import { PUBLISHER_META } from './row.ts';
 
-/** What of a server the filter looks at. */
+/** The part of a server that a filter reads. */
 export interface FilteredServer {
   readonly name: string;
   readonly _meta?: Readonly<Record<string, unknown>> | undefined;
@@ -11,10 +11,10 @@ export interface FilteredServer {
 export type FilterPredicate = (server: FilteredServer) => boolean;
 
 /**
- * The predicate that a filter stands for. Name and tags must both pass; excluding beats including; a
- * server without tags fails any tag that must be included.
+ * Returns the predicate of a filter. Name and tags must both pass, and exclusion beats inclusion. A server without
+ * tags does not pass a filter that includes tags.
  *
- * @throws SynclineError `config-invalid` for a glob that is not well-formed
+ * @throws SynclineError `config-invalid` for an invalid glob
  */
 export function compileFilter(filter: Filter): FilterPredicate {
   const included = filter.names.include.map(compileGlob);
@@ -24,10 +24,10 @@ export function compileFilter(filter: Filter): FilterPredicate {
     (included.length === 0 || included.some((matches) => matches(name)));
   const wantedTags = new Set(filter.tags.include);
   const unwantedTags = new Set(filter.tags.exclude);
-  const looksAtTags = wantedTags.size + unwantedTags.size > 0;
+  const readsTags = wantedTags.size + unwantedTags.size > 0;
   return (server) => {
     if (!passesName(server.name)) return false;
-    if (!looksAtTags) return true;
+    if (!readsTags) return true;
     const tags = tagsOf(server);
     return (
       unwantedTags.isDisjointFrom(tags) &&
@@ -36,35 +36,31 @@ export function compileFilter(filter: Filter): FilterPredicate {
   };
 }
 
-/** Globs as ToolHive has them: over the whole name, case-sensitive, `*` crosses `/`. */
+/** Compiles a glob as ToolHive does: it matches the whole name, case-sensitively, and `*` crosses `/`. */
 export function compileGlob(glob: string): (name: string) => boolean {
   try {
-    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('there is nothing after the last \\');
+    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('nothing follows the last \\');
     const matches = picomatch(glob, {
       bash: true, // a single star crosses slashes
-      debug: true, // else a range such as [z-a] would match nothing, and say nothing
+      debug: true, // without it a range such as [z-a] matches nothing, without an error
       dot: true,
       nonegate: true,
       noextglob: true,
-      posix: true, // [!x] is what is not x
+      posix: true, // [!x] matches any character but x
       strictBrackets: true,
       strictSlashes: true,
     });
     // Not picomatch's own function: given a second argument, as by Array.filter, it returns an object.
     return (name) => matches(name);
   } catch (cause) {
-    throw new SynclineError(
-      'config-invalid',
-      `the glob ${JSON.stringify(glob)} is not well-formed`,
-      {
-        expected: 'a glob of *, ?, [a-c], [!x] and {a,b}',
-        cause,
-      },
-    );
+    throw new SynclineError('config-invalid', `the glob ${JSON.stringify(glob)} is invalid`, {
+      expected: 'a glob of *, ?, [a-c], [!x] and {a,b}',
+      cause,
+    });
   }
 }
 
-/** The union of all `tags` lists under the publisher's block: `_meta[publisher-provided].<namespace>.<key>.tags`. */
+/** Returns the tags of all lists `_meta[publisher-provided].<namespace>.<key>.tags`. */
 function tagsOf({ _meta }: FilteredServer): Set<string> {
   const tags = new Set<string>();
   for (const namespace of values(_meta?.[PUBLISHER_META])) {

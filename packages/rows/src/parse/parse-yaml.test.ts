@@ -58,7 +58,7 @@ __proto__:
     ['a list as a key', '? [a]\n: 1', /keys must be strings/],
     ['cut off', 'a: {b: 1', /YAML that is broken/],
     ['anchors of anchors', explodingAnchors(), /[Ee]xcessive alias count/],
-    ['Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /no UTF-8/],
+    ['Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /not UTF-8/],
     ['UTF-16', Buffer.from('a: 1', 'utf16le'), /text in UTF-16/],
   ])('%s is refused', (_what, text, reason) => {
     expect(() => parse(text)).toThrow(

@@ -271,7 +271,7 @@ describe.skipIf(!isThere)('ToolHive’s own registry', () => {
   test('tags filter it', () => {
     const { filter } = registryConfig({ filter: { tags: { include: ['database'] } } });
     const passes = compileFilter(filter);
-    const kept = readRows().filter((it) => it.ok && passes(it.value.server));
+    const kept = readRows().filter((it) => it.ok && passes(JSON.parse(it.row.json).server));
     expect(kept.length).toBeGreaterThan(3);
     expect(kept.length).toBeLessThan(40);
   });

@@ -1,14 +1,19 @@
 import { zstdCompressSync } from 'node:zlib';
-import { SynclineError } from '@syncline/contract';
+import { SynclineError, sha256 } from '@syncline/contract';
 import { FUZZ, jsonValues, mutated } from '@syncline/contract/testing';
-import { sha256 } from '@syncline/rows';
 import fc from 'fast-check';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import type { Blob } from '../store.ts';
-import { type AttachmentKind, attach, decodeAttachment } from './attachment.ts';
 import { AS_CHUNK, chunkContent, decodeChunk, encodeChunk } from './chunk.ts';
-import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
+import {
+  type AttachmentKind,
+  attach,
+  decodeAttachment,
+  decodeManifest,
+  encodeManifest,
+  type Manifest,
+} from './manifest.ts';
 
 const hex = (length: number) =>
   fc

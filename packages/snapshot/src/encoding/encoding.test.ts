@@ -1,23 +1,16 @@
 import { zstdCompressSync } from 'node:zlib';
-import { displayKey, nameSortKey, sha256, sortKey } from '@syncline/rows';
+import { sha256 } from '@syncline/contract';
+import { displayKey, nameSortKey, sortKey } from '@syncline/rows';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { testBlob } from '../testing/test-blobs.ts';
 import { build } from '../testing/test-snapshots.ts';
 import { decodeChunk } from './chunk.ts';
-import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
+import { decodeManifest, EMPTY_MANIFEST, encodeManifest, type Manifest } from './manifest.ts';
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
 
-const EMPTY: Manifest = {
-  rowCount: 0,
-  sourceRowCount: 0,
-  serverCount: 0,
-  skillCount: 1,
-  pluginCount: 2,
-  newestMs: 3,
-  chunks: [],
-};
+const EMPTY: Manifest = { ...EMPTY_MANIFEST, skillCount: 1, pluginCount: 2, newestMs: 3 };
 
 async function built(count: number) {
   const rows = Array.from({ length: count }, (_, index) => ({

@@ -1,4 +1,4 @@
-import { sha256 } from '@syncline/rows';
+import { sha256 } from '@syncline/contract';
 import { expect, test } from 'vitest';
 import { createSnapshotReader } from '../reader.ts';
 import { build } from '../testing/test-snapshots.ts';

@@ -3,8 +3,8 @@ import { OFFICIAL_META, SYNCLINE_META } from '@syncline/rows';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
+import { decodeRows } from '../encoding/chunk.ts';
 import type { Manifest } from '../encoding/manifest.ts';
-import { decodeRows } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
 import { build } from '../testing/test-snapshots.ts';
 import { mergeCatalog, TOMBSTONE_RETENTION_MS } from './merge-catalog.ts';
@@ -85,7 +85,6 @@ class Merged {
         if (manifest === undefined) throw new Error(`${registry} has published nothing`);
         return { registry, manifest, before: afresh ? undefined : before };
       }),
-      previous,
       builder: new SnapshotBuilder({ previous }),
       filter: this.#filter,
       nowMs: this.nowMs,

@@ -3,8 +3,8 @@ import { compileFilter } from '@syncline/rows';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
+import { decodeRows } from '../encoding/chunk.ts';
 import type { Manifest } from '../encoding/manifest.ts';
-import { decodeRows } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
 import { build, ingested } from '../testing/test-snapshots.ts';
 import { applyDelta } from './apply-delta.ts';
@@ -56,7 +56,6 @@ async function viewOf(
   const view = await deriveView({
     mirror,
     before,
-    previous,
     nowMs,
     readChunks,
     builder: new SnapshotBuilder({ previous }),
@@ -127,7 +126,6 @@ describe('a view', () => {
     const view = await deriveView({
       mirror: built.manifest,
       before: undefined,
-      previous: undefined,
       builder: new SnapshotBuilder({ previous: undefined }),
       filter: registryConfig({ filter: { tags: { include: ['old'] } } }).filter,
       origin: {},
@@ -190,9 +188,7 @@ async function delta(
   }: { upserts: readonly Row[]; removals: readonly Row[] | Key[]; nowMs: number },
 ): Promise<BuiltSnapshot> {
   const builder = new SnapshotBuilder({ previous });
-  return keep(
-    await applyDelta({ previous, builder, upserts: ingested(upserts), readChunks, ...options }),
-  );
+  return keep(await applyDelta({ builder, upserts: ingested(upserts), readChunks, ...options }));
 }
 
 type Key = Pick<Row, 'name' | 'version'>;

@@ -1,5 +1,4 @@
-import type { Lease } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { type Lease, sha256 } from '@syncline/contract';
 import type { Blob, Publication, SnapshotStore } from '../store.ts';
 
 /** A blob that holds `text`, under its digest. */

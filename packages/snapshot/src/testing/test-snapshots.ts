@@ -1,13 +1,11 @@
 import type { Lease } from '@syncline/contract';
-import { type IngestedRow, readRow } from '@syncline/rows';
+import { type ReadRow, readRow } from '@syncline/rows';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
-import type { AttachmentDraft } from '../encoding/attachment.ts';
-import { blobDigests, type Manifest } from '../encoding/manifest.ts';
-import { readChunkBlobs } from '../reader.ts';
-import type { Publication, SnapshotStore } from '../store.ts';
+import { type AttachmentDraft, blobDigests, type Manifest } from '../encoding/manifest.ts';
+import { type Publication, readChunkBlobs, type SnapshotStore } from '../store.ts';
 
 /** Rows as a source gives them, read, and in order. */
-export function ingested(rows: readonly object[]): IngestedRow[] {
+export function ingested(rows: readonly object[]): ReadRow[] {
   return rows
     .map((row, index) => {
       const reading = readRow(row, index);

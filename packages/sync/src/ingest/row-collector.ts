@@ -2,9 +2,9 @@ import { QUARANTINE_SAMPLE_LIMIT, type QuarantinedRow, SynclineError } from '@sy
 import {
   type BodyOrigin,
   type BodySummary,
-  type IngestedRow,
   type ParsedBody,
   parseBody,
+  type ReadRow,
   type RowReading,
 } from '@syncline/rows';
 import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapshot';
@@ -29,7 +29,7 @@ export interface RowCollectorOptions {
    */
   readonly order: 'arrival' | 'buffered';
   /** Takes rows sorted by key, each key once, all versions of a name together. */
-  readonly onRows: (rows: readonly IngestedRow[]) => void;
+  readonly onRows: (rows: readonly ReadRow[]) => void;
 }
 
 /** Rows that are handed on came, after all, before one that came later. */
@@ -43,7 +43,7 @@ const HELD_ROWS = 500;
 /** Takes the bodies of a source one by one: parses, validates each row alone, sorts. */
 export class RowCollector {
   readonly #options: RowCollectorOptions;
-  #held = new Map<string, IngestedRow>();
+  #held = new Map<string, ReadRow>();
   #isSorted: boolean;
   #hasHandedOn = false;
   #lastKey = '';
@@ -118,7 +118,7 @@ export class RowCollector {
     this.#held.set(row.key, row);
   }
 
-  #noteOrder({ key }: IngestedRow): void {
+  #noteOrder({ key }: ReadRow): void {
     if (!this.#isSorted) return;
     if (key > this.#lastKey) {
       this.#lastKey = key;

@@ -139,7 +139,7 @@ describe('a row that is none costs itself', () => {
       /broken/,
     ],
     ['of a name with NUL', JSON.stringify(server('a\0b')), /^a\0b@/, /control characters/],
-    ['that is a text', '"server"', /^row 4$/, /is no server/],
+    ['that is a text', '"server"', /^row 4$/, /is not a server/],
   ])('%s', async (_what, row, label, reason) => {
     const sync = await synced();
     const rows = [...servers(3).map((it) => JSON.stringify(it)), row];

@@ -1,7 +1,7 @@
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
-import { sha256 } from '@syncline/rows';
+import { sha256 } from '@syncline/contract';
 
 /**
  * Every authority that this process trusts: Node's own, those of `NODE_EXTRA_CA_CERTS`, and those of the

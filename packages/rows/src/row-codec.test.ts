@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { OFFICIAL_META, SYNCLINE_META } from '../row.ts';
-import { MAX_ROW_CHARACTERS, readRow } from './read-row.ts';
+import { OFFICIAL_META, SYNCLINE_META } from './row.ts';
+import { MAX_ROW_CHARACTERS, readRow } from './row-codec.ts';
 
 const server = { name: 'io.github.acme/x', version: '1.0.0', description: 'does things' };
 
@@ -48,15 +48,15 @@ describe('readRow', () => {
   });
 
   test.each<[why: string, candidate: unknown, reason: RegExp, label: string]>([
-    ['no object', 7, /the row is no server/, 'row 17'],
-    ['null', null, /the row is no server/, 'row 17'],
-    ['a wrapper around nothing', { server: null }, /the row is no server/, 'row 17'],
+    ['no object', 7, /the row is not a server/, 'row 17'],
+    ['null', null, /the row is not a server/, 'row 17'],
+    ['a wrapper around nothing', { server: null }, /the row is not a server/, 'row 17'],
     ['no name', { ...server, name: undefined }, /server\.name is missing/, 'row 17'],
     ['an empty name', { ...server, name: '' }, /server\.name is empty/, '@1.0.0'],
     [
       'a name that is no text',
       { ...server, name: 7 },
-      /server\.name is missing or no text/,
+      /server\.name is missing or not text/,
       'row 17',
     ],
     [
@@ -94,13 +94,13 @@ describe('readRow', () => {
     [
       'a _meta that is no object',
       { server, _meta: 'x' },
-      /_meta is no object/,
+      /_meta is not an object/,
       'io.github.acme/x@1.0.0',
     ],
     [
       'a server _meta that is no object',
       { ...server, _meta: [] },
-      /server\._meta is no object/,
+      /server\._meta is not an object/,
       'io.github.acme/x@1.0.0',
     ],
     [
@@ -118,7 +118,7 @@ describe('readRow', () => {
     [
       'a row that is too large',
       { ...server, blob: 'x'.repeat(MAX_ROW_CHARACTERS) },
-      /characters; at most 1048576 are kept/,
+      /characters; the limit is 1048576/,
       'io.github.acme/x@1.0.0',
     ],
   ])('%s is quarantined with its reason', (_why, candidate, reason, label) => {

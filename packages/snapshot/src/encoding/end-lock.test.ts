@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { claimEnd, createEndLock, undisturbed } from './undisturbed.ts';
+import { claimEnd, createEndLock, undisturbed } from './blob.ts';
 
 test('threads that compress all the time can be ended, and the process lives', async () => {
   const endOne = async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chunkCuts, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunking.ts';
+import { chunkCuts, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
 
 function keys(count: number): string[] {
   return Array.from(

@@ -1,6 +1,6 @@
 import { OFFICIAL_META } from '@syncline/rows';
 import { expect, test } from 'vitest';
-import { changedFields } from './changed-fields.ts';
+import { changedFields } from './diff.ts';
 
 function row(server: object, meta: object = {}, isLatest = true) {
   return { json: JSON.stringify({ server, _meta: meta }), isLatest };
