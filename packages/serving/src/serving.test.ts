@@ -2,8 +2,7 @@ import { type ServedRow, SYNCLINE_META } from '@syncline/rows';
 import { testRow, testSnapshot } from '@syncline/snapshot/testing';
 import { describe, expect, test } from 'vitest';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { listServers } from './list-servers.ts';
-import type { ServerList } from './present.ts';
+import { listServers, type ServerList } from './list-servers.ts';
 import { parseListQuery, parseVersionQuery } from './query.ts';
 import { getVersion, listVersions } from './show-server.ts';
 
