@@ -5,7 +5,7 @@ without a word, or of which a request is open while nobody has the lease.
 KEYS  status hash, control hash, of each registry in turn
 Returns  a flat list: number of the registry, from 1; term of its interrupted run, '' for none; number of
          its open request, 0 for none; and so on
-It reads two hashes a registry: callers ask for some hundreds at a time, so that others are served between.
+It reads two hashes a registry: callers ask for some dozens at a time, so that Redis serves others in between.
 A registry whose keys hold what is not ours is passed over, so that it hides no other.
 ]]
 local time = redis.call('TIME')

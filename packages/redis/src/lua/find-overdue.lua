@@ -7,7 +7,7 @@ ARGV  1 the time now
       then, for each registry in turn, the time before which it should not have been tried last
       Times are ISO 8601 in UTC with milliseconds, as the status has them, so that their order is that of text
 Returns  the numbers of the registries, from 1; below 0 for those that were never tried
-It reads two hashes a registry: callers ask for some hundreds at a time, so that others are served between.
+It reads two hashes a registry: callers ask for some dozens at a time, so that Redis serves others in between.
 A registry whose keys hold what is not ours is passed over, so that it hides no other.
 ]]
 local time = redis.call('TIME')

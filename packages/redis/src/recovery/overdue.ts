@@ -9,8 +9,8 @@ import { redisNowMs } from '../stores/registry-reader.ts';
 
 /** A tick comes much sooner after its time; and there is time left of the minute that a run may be late. */
 const OVERDUE_AFTER_MS = 20_000;
-/** So many registries take Redis a millisecond. */
-const BATCH_SIZE = 250;
+/** Takes Redis less than a millisecond. Batches of 250 made the ticks that fell due meanwhile up to 90 ms late. */
+const BATCH_SIZE = 50;
 /** In line: more of the same would only make it later. Not `active`, which may be a job that nobody has any more. */
 const IN_LINE = new Set(['waiting', 'prioritized']);
 
