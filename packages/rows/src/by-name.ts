@@ -26,7 +26,7 @@ export async function* byName<const Streams extends readonly Stream[]>(
 ): AsyncGenerator<NameStep<Streams>> {
   const groups = streams.map(nameGroups);
   const heads: (readonly Keyed[])[] = [];
-  for (const group of groups) heads.push(await next(group));
+  for (const group of groups) heads.push((await group.next()).value ?? []);
   for (;;) {
     const names = heads.map(([row]) => row && nameOfKey(row.key));
     const name = names.reduce((least, it) =>
@@ -35,20 +35,15 @@ export async function* byName<const Streams extends readonly Stream[]>(
     if (name === undefined) return;
     const step = heads.map((head, index) => (names[index] === name ? head : []));
     for (const [index, group] of groups.entries()) {
-      if (names[index] === name) heads[index] = await next(group);
+      if (names[index] === name) heads[index] = (await group.next()).value ?? [];
     }
     // Each stream has its own type of rows.
     yield step as NameStep<Streams>;
   }
 }
 
-async function next(groups: AsyncIterator<readonly Keyed[]>): Promise<readonly Keyed[]> {
-  const { done, value } = await groups.next();
-  return done === true ? [] : value;
-}
-
 /** Groups rows by name, across batches. */
-async function* nameGroups(batches: Stream): AsyncGenerator<readonly Keyed[]> {
+async function* nameGroups(batches: Stream): AsyncGenerator<readonly Keyed[], undefined> {
   let group: Keyed[] = [];
   let name: string | undefined;
   for await (const rows of batches) {
@@ -63,4 +58,5 @@ async function* nameGroups(batches: Stream): AsyncGenerator<readonly Keyed[]> {
     }
   }
   if (group.length > 0) yield group;
+  return undefined;
 }

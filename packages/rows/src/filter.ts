@@ -61,16 +61,10 @@ export function compileGlob(glob: string): (name: string) => boolean {
 }
 
 /** Returns the tags of all lists `_meta[publisher-provided].<namespace>.<key>.tags`. */
-function tagsOf({ _meta }: FilteredServer): Set<string> {
-  const tags = new Set<string>();
-  for (const namespace of values(_meta?.[PUBLISHER_META])) {
-    for (const entry of values(namespace)) {
-      const list = typeof entry === 'object' && entry !== null && 'tags' in entry ? entry.tags : [];
-      if (!Array.isArray(list)) continue;
-      for (const tag of list) if (typeof tag === 'string') tags.add(tag);
-    }
-  }
-  return tags;
+function tagsOf({ _meta }: FilteredServer): Set<unknown> {
+  const entries = values(_meta?.[PUBLISHER_META]).flatMap(values);
+  const lists = entries.map((entry): unknown => Object(entry).tags).filter(Array.isArray);
+  return new Set(lists.flat());
 }
 
 function values(value: unknown): unknown[] {

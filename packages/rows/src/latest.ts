@@ -1,14 +1,10 @@
-import { parse, type SemVer } from 'semver';
+import { parse } from 'semver';
 import type { ReadRow } from './row.ts';
 
 /** What decides which version of a server is its latest. */
 export type VersionCandidate = Pick<ReadRow, 'version' | 'status' | 'publishedAt'>;
 
-interface Ranked {
-  readonly deleted: boolean;
-  readonly semver: SemVer | null;
-  readonly publishedAtMs: number;
-}
+type Ranked = ReturnType<typeof rank>;
 
 /**
  * Returns which rows are the latest of their name: the one that the upstream marks, or by {@link pickLatest} if it
@@ -57,7 +53,7 @@ export function pickLatest(versions: readonly VersionCandidate[]): number {
   return bestIndex;
 }
 
-function rank({ version, status, publishedAt = '' }: VersionCandidate): Ranked {
+function rank({ version, status, publishedAt = '' }: VersionCandidate) {
   return {
     deleted: status === 'deleted',
     semver: parse(version),

@@ -5,25 +5,19 @@ import type { MarkedRow } from './encoding/chunk.ts';
 type Change = 'added' | 'updated' | 'removed';
 type Comparable = Pick<MarkedRow, 'json' | 'isLatest'>;
 
-export interface DiffCollectorOptions {
-  /** How many rows of each kind are named. */
-  readonly sampleLimit?: number;
-  /** Whether to compare the fields of the updated rows that are named. */
-  readonly comparesFields?: boolean;
-}
-
 /** Counts changes, and names the first of each kind. */
 export class DiffCollector {
   readonly #counts = { added: 0, updated: 0, removed: 0 };
   readonly #samples: Record<Change, string[]> = { added: [], updated: [], removed: [] };
-  /** The fields that differ in each updated row that is named, if fields are compared. */
+  /** With `detail`: the fields that differ in each updated row that is named. */
   readonly changedFields: string[][] = [];
   readonly #sampleLimit: number;
   readonly #comparesFields: boolean;
 
-  constructor({ sampleLimit, comparesFields }: DiffCollectorOptions = {}) {
-    this.#sampleLimit = sampleLimit ?? DIFF_SAMPLE_LIMIT;
-    this.#comparesFields = comparesFields ?? false;
+  /** @param detail how many rows of each kind are named, with the fields that differ */
+  constructor(detail?: { readonly sampleLimit: number }) {
+    this.#sampleLimit = detail?.sampleLimit ?? DIFF_SAMPLE_LIMIT;
+    this.#comparesFields = detail !== undefined;
   }
 
   /** @param key a sort key */

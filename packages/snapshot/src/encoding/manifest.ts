@@ -50,24 +50,28 @@ export interface ManifestChunk {
   readonly newestMs: number;
 }
 
-/** A snapshot: its totals, and where its rows are. */
-export interface Manifest {
-  readonly rowCount: number;
+const count = z.int().nonnegative();
+
+const totalsSchema = z.object({
+  rowCount: count,
   /** Valid rows of the source, before the filter. */
-  readonly sourceRowCount: number;
+  sourceRowCount: count,
   /** Distinct names. */
-  readonly serverCount: number;
-  readonly skillCount: number;
-  readonly pluginCount: number;
+  serverCount: count,
+  skillCount: count,
+  pluginCount: count,
   /** The newest `updatedAt` so far, also of removed rows; the next change is stamped later. */
-  readonly newestMs: number;
-  readonly chunks: readonly ManifestChunk[];
-  /** Absent if there are none. */
-  readonly attachments?: readonly Attachment[] | undefined;
+  newestMs: z.number(),
+  attachments: z.array(attachmentSchema).optional(),
   /** Digest of the mirror's manifest that this is the view of; absent if this is the mirror itself. */
-  readonly mirror?: string | undefined;
+  mirror: z.string().optional(),
   /** Digest of the filter that its rows have passed; absent if there was none, and in manifests of older versions. */
-  readonly filterHash?: string | undefined;
+  filterHash: z.string().optional(),
+});
+
+/** A snapshot: its totals, and where its rows are. */
+export interface Manifest extends Readonly<z.infer<typeof totalsSchema>> {
+  readonly chunks: readonly ManifestChunk[];
 }
 
 export const EMPTY_MANIFEST: Manifest = {
@@ -85,25 +89,15 @@ export function blobDigests({ chunks, attachments = [] }: Manifest): string[] {
   return [...chunks, ...attachments].map(({ digest }) => digest);
 }
 
-const count = z.int().nonnegative();
 /** Columns, not rows: they compress better, and digests take only their bytes. */
-const manifestSchema = z
-  .object({
+const manifestSchema = totalsSchema
+  .extend({
     v: z.literal(MANIFEST_SCHEMA_VERSION),
-    rowCount: count,
-    sourceRowCount: count,
-    serverCount: count,
-    skillCount: count,
-    pluginCount: count,
-    newestMs: z.number(),
     firstKeys: z.array(z.string()),
     counts: z.array(count),
     digests: z.instanceof(Uint8Array),
     contentDigests: z.instanceof(Uint8Array),
     newest: z.array(z.number()),
-    attachments: z.array(attachmentSchema).optional(),
-    mirror: z.string().optional(),
-    filterHash: z.string().optional(),
   })
   .refine(
     ({ firstKeys: { length }, ...columns }) =>

@@ -34,7 +34,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {
     const previous = task.previous && decodeManifest(task.previous);
-    const diff = new DiffCollector(detail === undefined ? {} : { ...detail, comparesFields: true });
+    const diff = new DiffCollector(detail);
     const isServed = task.view === undefined;
     const builder = new SnapshotBuilder({ previous, ...(isServed ? { diff } : {}) });
     const onRows = builder.push.bind(builder);
