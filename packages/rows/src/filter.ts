@@ -2,13 +2,11 @@ import { type Filter, SynclineError } from '@syncline/contract';
 import picomatch from 'picomatch';
 import { PUBLISHER_META } from './row.ts';
 
-/** The part of a server that a filter reads. */
-export interface FilteredServer {
+/** Whether a server passes. Reads its name, and in `_meta` its tags. */
+export type FilterPredicate = (server: {
   readonly name: string;
-  readonly _meta?: Readonly<Record<string, unknown>> | undefined;
-}
-
-export type FilterPredicate = (server: FilteredServer) => boolean;
+  readonly _meta?: unknown;
+}) => boolean;
 
 /**
  * Returns the predicate of a filter. Name and tags must both pass, and exclusion beats inclusion. A server without
@@ -28,7 +26,7 @@ export function compileFilter(filter: Filter): FilterPredicate {
   return (server) => {
     if (!passesName(server.name)) return false;
     if (!readsTags) return true;
-    const tags = tagsOf(server);
+    const tags = tagsOf(server._meta);
     return (
       unwantedTags.isDisjointFrom(tags) &&
       (wantedTags.size === 0 || !wantedTags.isDisjointFrom(tags))
@@ -61,8 +59,8 @@ export function compileGlob(glob: string): (name: string) => boolean {
 }
 
 /** Returns the tags of all lists `_meta[publisher-provided].<namespace>.<key>.tags`. */
-function tagsOf({ _meta }: FilteredServer): Set<unknown> {
-  const entries = values(_meta?.[PUBLISHER_META]).flatMap(values);
+function tagsOf(meta: unknown): Set<unknown> {
+  const entries = values(Object(meta)[PUBLISHER_META]).flatMap(values);
   const lists = entries.map((entry): unknown => Object(entry).tags).filter(Array.isArray);
   return new Set(lists.flat());
 }

@@ -16,11 +16,4 @@ export { applyDelta } from './patch/apply-delta.ts';
 export { deriveView } from './patch/derive-view.ts';
 export { mergeCatalog } from './patch/merge-catalog.ts';
 export { createSnapshotReader, type OpenSnapshot, type SnapshotReader } from './reader.ts';
-export {
-  areIntact,
-  type Blob,
-  type Publication,
-  readChunkBlobs,
-  type SnapshotHistoryEntry,
-  type SnapshotStore,
-} from './store.ts';
+export * from './store.ts';
