@@ -16,7 +16,7 @@ describe('readRow', () => {
     expect(accepted({ server }).json).toBe(accepted({ server, _meta: null }).json);
   });
 
-  test('what the registry says of it is read', () => {
+  test('reads the block of the official registry', () => {
     const official = {
       status: 'deprecated',
       publishedAt: '2026-01-01T00:00:00+02:00',
@@ -36,13 +36,13 @@ describe('readRow', () => {
     });
   });
 
-  test('everything else is kept as it came, whatever its name', () => {
+  test('keeps everything else as it came, whatever its name', () => {
     const json = `{"future":{"a":[1,null]},"server":{"__proto__":{"x":1},"name":"a","version":"1","description":"x","n":1e21,"empty":{}},"_meta":{"a/b":{"constructor":1}}}`;
     expect(accepted(JSON.parse(json)).json).toBe(JSON.stringify(JSON.parse(json)));
     expect(accepted(JSON.parse(json)).json).toContain('__proto__');
   });
 
-  test('the block of a Syncline upstream is no part of the row', () => {
+  test('leaves out the block of a Syncline upstream', () => {
     const _meta = { [SYNCLINE_META]: { source: 'x', checkedAt: '2026-01-01' }, other: 1 };
     expect(JSON.parse(accepted({ server, _meta }).json)).toEqual({ server, _meta: { other: 1 } });
   });

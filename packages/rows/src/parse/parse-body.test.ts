@@ -45,7 +45,7 @@ describe('parseBody', () => {
     [{}, undefined],
     [null, undefined],
     [undefined, undefined],
-  ])('metadata %j goes on at %s', (metadata, cursor) => {
+  ])('metadata %j continues at %s', (metadata, cursor) => {
     expect(parse({ servers: [], metadata }).nextCursor).toBe(cursor);
   });
 
@@ -81,7 +81,7 @@ describe('parseBody', () => {
     });
   });
 
-  test('a byte order mark is no harm', () => {
+  test('ignores a byte order mark', () => {
     expect(parseBody(Buffer.from('\ufeff[]'))).toMatchObject({ format: 'server-array' });
   });
 
@@ -103,7 +103,7 @@ describe('parseBody', () => {
     ['[{"name": "a\0b"}]', /JSON that is broken/],
     ['[NaN]', /JSON that is broken/],
     [Uint8Array.of(0xc3, 0x28), /2 bytes that are not UTF-8/],
-  ])('%j is not JSON, and says what it looks like', (body, looks) => {
+  ])('%j is not JSON, and the error describes it', (body, looks) => {
     const parsing = () => parseBody(typeof body === 'string' ? Buffer.from(body) : body);
     expect(parsing).toThrow(
       expect.objectContaining({ code: 'source-not-json', message: expect.stringMatching(looks) }),

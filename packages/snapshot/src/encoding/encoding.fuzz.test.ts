@@ -95,7 +95,7 @@ const decoders = [
 ] as const;
 
 describe.each<readonly [string, (blob: Blob) => unknown]>(decoders)('a %s', (_what, decode) => {
-  test('of any bytes is corrupt, and nothing else', () => {
+  test('of any bytes is rejected as corrupt, without another error', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 100 }),
       fc.uint8Array({ maxLength: 100 }).map((plain) => zstdCompressSync(plain)),
@@ -111,7 +111,7 @@ describe.each<readonly [string, (blob: Blob) => unknown]>(decoders)('a %s', (_wh
   });
 });
 
-test('a manifest with its columns mutated is corrupt, and nothing else', () => {
+test('a manifest with mutated columns is rejected as corrupt, without another error', () => {
   const column = fc.constantFrom(
     'v',
     'firstKeys',
@@ -144,7 +144,7 @@ test('a manifest with its columns mutated is corrupt, and nothing else', () => {
   );
 });
 
-test('a manifest comes back as it was', () => {
+test('a manifest is decoded as it was encoded', () => {
   fc.assert(
     fc.property(manifests, (manifest) => {
       expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
@@ -153,7 +153,7 @@ test('a manifest comes back as it was', () => {
   );
 });
 
-test('a chunk comes back as it was', () => {
+test('a chunk is decoded as it was encoded', () => {
   fc.assert(
     fc.property(rows, (some) => {
       const chunk = decodeChunk(encodeChunk(chunkContent(some), some));
@@ -164,7 +164,7 @@ test('a chunk comes back as it was', () => {
   );
 });
 
-test('an attachment comes back as it was', () => {
+test('an attachment is decoded as it was encoded', () => {
   fc.assert(
     fc.property(fc.array(jsonValues, { minLength: 1, maxLength: 5 }), (values) => {
       const items = values.map((value) => JSON.stringify(value));

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { claimEnd, createEndLock, undisturbed } from './blob.ts';
 
-test('threads that compress all the time can be ended, and the process lives', async () => {
+test('threads that compress without a pause can be ended, and the process survives', async () => {
   const endOne = async () => {
     const lock = createEndLock();
     const entry = new URL('../testing/compressing-thread.ts', import.meta.url);
@@ -17,11 +17,11 @@ test('threads that compress all the time can be ended, and the process lives', a
   for (let round = 0; round < 40; round += 1) expect(await endOne()).toBe(1);
 });
 
-test('a thread that is not ended by others works as if there were no lock', () => {
+test('a thread without a lock works undisturbed', () => {
   expect(undisturbed(() => 'done')).toBe('done');
 });
 
-test('who wants to end a thread waits until it is done', async () => {
+test('ending a thread waits until its work is done', async () => {
   const lock = createEndLock();
   Atomics.store(lock, 0, 1);
   let isClaimed = false;

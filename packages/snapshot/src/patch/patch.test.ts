@@ -82,7 +82,7 @@ function rows(count: number): Row[] {
 }
 
 describe('a view', () => {
-  test('has the rows that pass, stamped by when it came to serve them, and names its mirror', async () => {
+  test('has the rows that pass, stamped with when they were first served, and names its mirror', async () => {
     const mirror = await mirrorOf(rows(30), { previous: undefined, nowMs: START_MS });
     const base = { previous: mirror.manifest, nowMs: START_MS + 1_000 };
     const { manifest, diff } = await viewOf(mirror.manifest, { filter: 'others', ...base });
@@ -172,7 +172,7 @@ describe('a delta', () => {
     expect(asked.length).toBeLessThan(8);
   });
 
-  test('of nothing changes nothing', async () => {
+  test('without rows changes nothing', async () => {
     const { manifest } = await mirrorOf(rows(100), { previous: undefined, nowMs: START_MS });
     const built = await delta(manifest, { upserts: [], removals: [], nowMs: START_MS + 1 });
     expect(built.manifest).toEqual(manifest);
@@ -206,7 +206,7 @@ describe('any history of changes and filters', () => {
     filter: fc.constantFrom<keyof typeof FILTERS>('some', 'some', 'others', 'all'),
   });
 
-  test('gives what looking at everything would give', async () => {
+  test('equals a build of everything', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(row, { minLength: 100, maxLength: 400, size: 'max' }),
