@@ -1,15 +1,13 @@
 import { getCatalog, getCatalogs, getConflicts } from './handlers/catalogs.ts';
-import { postPreview } from './handlers/control/post-preview.ts';
-import { postResume } from './handlers/control/post-resume.ts';
-import { postApprove, postRollback } from './handlers/control/post-snapshot.ts';
-import { postSuspend } from './handlers/control/post-suspend.ts';
-import { postSync } from './handlers/control/post-sync.ts';
-import { postSyncAll } from './handlers/control/post-sync-all.ts';
-import { getRegistries } from './handlers/get-registries.ts';
-import { getRegistry } from './handlers/get-registry.ts';
-import { getRequest } from './handlers/get-request.ts';
-import { getRun } from './handlers/get-run.ts';
-import { getRuns } from './handlers/get-runs.ts';
+import {
+  postApprove,
+  postPreview,
+  postResume,
+  postRollback,
+  postSuspend,
+  postSync,
+  postSyncAll,
+} from './handlers/control.ts';
 import {
   getHealth,
   getMetrics,
@@ -17,6 +15,7 @@ import {
   getReadiness,
   getVersionOfSyncline,
 } from './handlers/process.ts';
+import { getRegistries, getRegistry, getRequest, getRun, getRuns } from './handlers/registries.ts';
 import { get, post, type Route } from './http/route.ts';
 
 /** The routes of the api besides Bull Board and the MCP Registry API. `openapi.yaml` describes each. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readAdminToken } from './admin-token.ts';
+import { readAdminToken } from './control-policy.ts';
 import { listen } from './server.ts';
 
 describe('closing', () => {

@@ -3,8 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
-import { answerMalformedRequests } from './malformed-requests.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
+import { answerMalformedRequests, SECURITY_HEADERS } from './ops-server.ts';
 
 async function serve(handle: RequestListener = (_request, response) => response.end('fine')) {
   const server = createServer(handle);

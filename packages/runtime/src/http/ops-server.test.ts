@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Readiness, readinessOf } from '../lifecycle/service.ts';
 import { createMetrics } from '../metrics/metrics.ts';
-import { type OpsServer, startOpsServer } from './ops-server.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
+import { type OpsServer, SECURITY_HEADERS, startOpsServer } from './ops-server.ts';
 
 let ops: OpsServer;
 let readiness: () => Promise<Readiness>;
