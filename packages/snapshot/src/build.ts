@@ -63,7 +63,7 @@ interface StampContext {
  * rows that differ from it. Memory, work and written bytes grow with the change, not with the registry.
  */
 export class SnapshotBuilder {
-  /** What is served now; `undefined` for the first snapshot. */
+  /** The served snapshot; `undefined` for the first one. */
   readonly previous: Manifest | undefined;
   readonly #reusable: ReadonlyMap<string, ManifestChunk>;
   /** Finish the chunks of the new snapshot, in order. */
