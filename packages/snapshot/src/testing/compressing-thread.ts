@@ -1,8 +1,7 @@
-/** A thread that compresses small texts until it is terminated. */
+/** A thread that compresses small texts, one after another, until it is terminated. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type TerminationLock, useTerminationLock } from '../encoding/termination-lock.ts';
-import { compress } from '../encoding/zstd.ts';
+import { encodeBlob, type TerminationLock, useTerminationLock } from '../encoding/blob.ts';
 
 useTerminationLock(workerData as TerminationLock);
 parentPort?.postMessage('begun');
-for (;;) compress('a little');
+for (;;) encodeBlob('a little');

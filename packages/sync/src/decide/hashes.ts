@@ -1,5 +1,4 @@
-import { type RegistryConfig, type SyncStatus, sourceIdentity } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { type RegistryConfig, type SyncStatus, sha256, sourceIdentity } from '@syncline/contract';
 
 /** Hashes the identity of the source. If it changes, the revision is that of another source. */
 export const sourceHash = hashOnce(sourceIdentity);

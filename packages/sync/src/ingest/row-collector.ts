@@ -2,9 +2,9 @@ import { QUARANTINE_SAMPLE_LIMIT, type QuarantinedRow, SynclineError } from '@sy
 import {
   type BodyOrigin,
   type BodySummary,
-  type IngestedRow,
   type ParsedBody,
   parseBody,
+  type ReadRow,
   type RowReading,
 } from '@syncline/rows';
 import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapshot';
@@ -20,7 +20,7 @@ export interface RowCollectorOptions {
    */
   readonly order: 'arrival' | 'buffered';
   /** Gets rows sorted by key, each key once, all versions of a name together. */
-  readonly onRows: (rows: readonly IngestedRow[]) => void;
+  readonly onRows: (rows: readonly ReadRow[]) => void;
 }
 
 /** A row came that belongs before rows that are already handed on. */
@@ -35,7 +35,7 @@ const BUFFERED_ROWS = 500;
 /** Takes the bodies of a source one by one: parses them, validates each row, sorts the rows. */
 export class RowCollector {
   readonly #options: RowCollectorOptions;
-  #buffer = new Map<string, IngestedRow>();
+  #buffer = new Map<string, ReadRow>();
   #isSorted: boolean;
   #hasHandedOn = false;
   #lastKey = '';
@@ -112,7 +112,7 @@ export class RowCollector {
     this.#buffer.set(row.key, row);
   }
 
-  #noteOrder({ key }: IngestedRow): void {
+  #noteOrder({ key }: ReadRow): void {
     if (!this.#isSorted) return;
     if (key > this.#lastKey) {
       this.#lastKey = key;
