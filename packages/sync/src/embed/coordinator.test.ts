@@ -108,6 +108,31 @@ describe('Coordinator', () => {
     await vi.waitFor(() => expect(options.runs()).toContain('alpha published'));
   });
 
+  test('shows the status of each registry that the config names', async () => {
+    await writeRegistry('alpha', 'one');
+    const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
+    await options.status.save('gone', { term: '1' }, { expected: undefined });
+    expect([...(await coordinator.getStatus())].map(([name, { phase }]) => [name, phase])).toEqual([
+      ['alpha', 'Pending'],
+      ['beta', 'Pending'],
+    ]);
+    await coordinator.start();
+    await vi.waitFor(async () =>
+      expect((await coordinator.getStatus()).get('alpha')?.phase).toBe('Complete'),
+    );
+    expect(await coordinator.getStatus('alpha')).toMatchObject({ phase: 'Complete' });
+  });
+
+  test('shows a run whose process died as interrupted, not as Syncing', async () => {
+    const { coordinator, options } = createCoordinator(fileRegistries('alpha'));
+    const claim = { term: '1', owner: 'dead', phase: 'Syncing', leaseUntil: 1 } as const;
+    await options.status.save('alpha', claim, { expected: undefined });
+    expect(await coordinator.getStatus('alpha')).toMatchObject({
+      phase: 'Pending',
+      message: expect.stringContaining('interrupted'),
+    });
+  });
+
   describe('stop', () => {
     const hanging = () => {
       const fetching = Promise.withResolvers<void>();

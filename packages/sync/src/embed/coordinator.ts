@@ -1,4 +1,4 @@
-import { systemClock } from '@syncline/contract';
+import { PENDING_STATUS, readStatus, type SyncStatus, systemClock } from '@syncline/contract';
 import { HungWork } from '../capacity/hung-work.ts';
 import { PoisonIsolation } from '../capacity/poison-isolation.ts';
 import type { TickSource } from '../ports/tick-source.ts';
@@ -51,5 +51,16 @@ export class Coordinator {
     const { tickSource, stopGraceMs: graceMs = 10_000 } = this.#options;
     this.#stopping ??= tickSource.stop({ graceMs });
     return this.#stopping;
+  }
+
+  /** Returns the status of one registry, or of all that the config names. */
+  getStatus(): Promise<ReadonlyMap<string, SyncStatus>>;
+  getStatus(registry: string): Promise<SyncStatus>;
+  async getStatus(registry?: string): Promise<SyncStatus | ReadonlyMap<string, SyncStatus>> {
+    const { status, config } = this.#options;
+    const show = (stored = PENDING_STATUS) => readStatus(stored, systemClock.now());
+    if (registry !== undefined) return show(await status.load(registry));
+    const stored = await status.list();
+    return new Map(config.targets().map(({ name }) => [name, show(stored.get(name))]));
   }
 }
