@@ -49,7 +49,8 @@ test('you can install and use the client without the rest of the project', async
     await runCommand('npm', args, { directory });
   } catch (error) {
     const isOffline = /EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTFOUND|ETIMEDOUT/.test(String(error));
-    if (isOffline) return ctx.skip('its dependencies cannot be installed: no package registry answers');
+    if (isOffline)
+      return ctx.skip('its dependencies cannot be installed: no package registry answers');
     throw error;
   }
 

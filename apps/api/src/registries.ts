@@ -96,15 +96,15 @@ function toView(config: RegistryConfig, { nowMs, registries }: StoredRegistries)
   return registryView(config, registries.get(config.name) ?? NEVER_RAN, nowMs);
 }
 
-/** What Redis knows of registries, or knew when it last answered. */
+/** Reads the state of registries as Redis has it, or had it when it last answered. */
 export interface RememberedRegistries {
-  /** `nowMs` is now by Redis's clock also where the rest is older; `ageMs` is `undefined` where nothing is. */
+  /** `nowMs` is always the current time by Redis's clock; `ageMs` is the age of the rest, `undefined` if it is current. */
   readMany(
     names: readonly string[],
   ): Promise<StoredRegistries & { readonly ageMs: number | undefined }>;
 }
 
-/** A reader that goes on with what it last read while Redis is away. What was never read is an error then. */
+/** Creates a reader that returns what it last read while Redis is away. It fails for what it never read. */
 export function rememberRegistries(
   reader: RegistryReader,
   { clock = systemClock }: { readonly clock?: Pick<Clock, 'monotonic'> } = {},
@@ -113,7 +113,7 @@ export function rememberRegistries(
   return {
     async readMany(names) {
       const { value, ageMs } = await known.read(names.join(), () => reader.readMany(names));
-      // Time goes on while Redis is away: what it last said of the time is that much older.
+      // The time that Redis last told is that much older now.
       return { ...value, nowMs: value.nowMs + (ageMs ?? 0), ageMs };
     },
   };

@@ -16,19 +16,11 @@ import {
   getVersionOfSyncline,
 } from './handlers/process.ts';
 import { getRegistries, getRegistry, getRequest, getRun, getRuns } from './handlers/registries.ts';
-import { getServers, getServerVersion, getServerVersions } from './handlers/registry-api.ts';
 import { get, post, type Route } from './http/route.ts';
 
-/** Every route there is, but for Bull Board's. Each is described in `openapi.yaml`. */
+/** The routes of the api besides Bull Board and the MCP Registry API. `openapi.yaml` describes each. */
 export const ROUTES: readonly Route[] = [
-  // The MCP Registry API: v0.1 is the stable version, v0 the same for older clients.
-  get('/registry/{catalog}/v0.1/servers', getServers),
-  get('/registry/{catalog}/v0.1/servers/{serverName}/versions', getServerVersions),
-  get('/registry/{catalog}/v0.1/servers/{serverName}/versions/{version}', getServerVersion),
-  get('/registry/{catalog}/v0/servers', getServers),
-  get('/registry/{catalog}/v0/servers/{serverName}/versions', getServerVersions),
-  get('/registry/{catalog}/v0/servers/{serverName}/versions/{version}', getServerVersion),
-  // Some clients look here to find out what kind of registry this is.
+  // Some clients read it to detect the kind of registry.
   get('/registry/{catalog}/openapi.yaml', getOpenApi),
 
   get('/v1/registries', getRegistries),

@@ -1,22 +1,6 @@
-export { sha256 } from './digest.ts';
+export { byName } from './by-name.ts';
 export { compileFilter, compileGlob, type FilterPredicate } from './filter.ts';
-export { pickLatest } from './latest.ts';
-export {
-  type BodyFormat,
-  type BodyOrigin,
-  type BodySummary,
-  type ParsedBody,
-  parseBody,
-} from './parse/parse-body.ts';
-export { type IngestedRow, type RowReading, readRow } from './parse/read-row.ts';
-export {
-  type JsonObject,
-  OFFICIAL_META,
-  type OfficialMeta,
-  type ServedRow,
-  type ServerStatus,
-  SYNCLINE_META,
-  type SynclineMeta,
-  serverStatusSchema,
-} from './row.ts';
-export { displayKey, nameOfKey, nameSortKey, type RowKey, sortKey } from './row-key.ts';
+export { latestFlags, pickLatest } from './latest.ts';
+export * from './parse/parse-body.ts';
+export * from './row.ts';
+export * from './row-codec.ts';

@@ -1,23 +1,24 @@
 export { type BuiltSnapshot, SnapshotBuilder } from './build.ts';
 export { collectGarbage } from './collect.ts';
-export { DiffCollector } from './diff-collector.ts';
+export { DiffCollector } from './diff.ts';
+export {
+  claimTermination,
+  createTerminationLock,
+  type TerminationLock,
+  useTerminationLock,
+} from './encoding/blob.ts';
+export { fnv1a } from './encoding/chunk.ts';
 export {
   type AttachmentDraft,
   type AttachmentKind,
+  blobDigests,
+  decodeManifest,
   MAX_ATTACHMENT_CHARACTERS,
-} from './encoding/attachment.ts';
-export { fnv1a } from './encoding/chunking.ts';
-export { blobDigests, decodeManifest, type Manifest } from './encoding/manifest.ts';
-export { claimEnd, createEndLock, type EndLock, respect } from './encoding/undisturbed.ts';
+  type Manifest,
+} from './encoding/manifest.ts';
 export { LastKnown } from './last-known.ts';
 export { applyDelta } from './patch/apply-delta.ts';
 export { deriveView } from './patch/derive-view.ts';
 export { mergeCatalog } from './patch/merge-catalog.ts';
-export {
-  areIntact,
-  createSnapshotReader,
-  type OpenSnapshot,
-  readChunkBlobs,
-  type SnapshotReader,
-} from './reader.ts';
-export type { Blob, Publication, SnapshotHistoryEntry, SnapshotStore } from './store.ts';
+export { createSnapshotReader, type OpenSnapshot, type SnapshotReader } from './reader.ts';
+export * from './store.ts';

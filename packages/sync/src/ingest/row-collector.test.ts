@@ -1,9 +1,9 @@
-import type { BodyOrigin, IngestedRow } from '@syncline/rows';
+import type { BodyOrigin, ReadRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
 import { OutOfOrder, RowCollector, type RowCollectorOptions } from './row-collector.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
-  const handedOn: IngestedRow[][] = [];
+  const handedOn: ReadRow[][] = [];
   const collector = new RowCollector({
     maxRows: 10_000,
     order: 'buffered',

@@ -5,8 +5,7 @@ import type { Rule, Violation } from '../violation.ts';
 /** I5. */
 export const requestsAnswered: Rule = {
   name: 'I5',
-  promise:
-    'a run that started after an acknowledged request follows it, and handles it',
+  promise: 'a run that started after an acknowledged request follows it, and handles it',
   find: (history, { answerMs }) => {
     const answering = byRegistry(history.runs.filter(answersRequests));
     return [

@@ -1,8 +1,7 @@
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates } from 'node:tls';
-import { type RegistryConfig, SynclineError } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { type RegistryConfig, SynclineError, sha256 } from '@syncline/contract';
 import { readCredentialFile, unreadableCredential } from '../../credentials/credentials.ts';
 
 /**

@@ -1,15 +1,10 @@
 import { FUZZ, jsonValues } from '@syncline/contract/testing';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ScanLimits, scanJson } from './scan-json.ts';
+import { type JsonShape, scanJson } from './parse-json.ts';
 
-const WIDE: ScanLimits = {
-  maxDepth: 1_000,
-  maxValues: 1_000_000,
-  maxEntries: 1_000_000,
-  maxKeys: 1_000_000,
-};
-const scan = (json: string, limits: Partial<ScanLimits> = {}) =>
+const WIDE = { depth: 1_000, values: 1_000_000, entries: 1_000_000, keys: 1_000_000 };
+const scan = (json: string, limits: Partial<JsonShape> = {}) =>
   scanJson(Buffer.from(json), { ...WIDE, ...limits });
 
 describe('scanJson', () => {
@@ -20,12 +15,12 @@ describe('scanJson', () => {
     ['[{"a":1},{"a":1,"b":2,"c":3},{}]', { depth: 2, entries: 3, keys: 3 }],
     ['[[[[]]]]', { depth: 4 }],
     [' [ 1 , 2 ] ', { depth: 1, entries: 2 }],
-  ])('of %s it tells %j', (json, found) => {
+  ])('measures %s: %j', (json, found) => {
     expect(scan(json)).toMatchObject(found);
   });
 
   test.each(['"[[[[,,,,{{{{"', String.raw`"\"[[,,{{"`, String.raw`"\\"`, '"1e999"'])(
-    'what lies in a string is not structure: %s',
+    'ignores brackets in a string: %s',
     (json) => {
       expect(scan(`[${json}]`)).toMatchObject({
         depth: 1,
@@ -47,22 +42,21 @@ describe('scanJson', () => {
   });
 
   test.each([
-    ['maxDepth', '['.repeat(100), 'depth'],
-    ['maxEntries', `[${'1,'.repeat(100)}1]`, 'entries'],
-    ['maxKeys', `{${'"a":1,'.repeat(100)}"a":1}`, 'keys'],
-    ['maxValues', '[1],'.repeat(100), 'values'],
-  ] as const)('ends one past %s', (limit, json, counted) => {
-    const found = scan(json, { [limit]: 10 });
-    expect(found[counted]).toBe(11);
+    ['depth', '['.repeat(100)],
+    ['entries', `[${'1,'.repeat(100)}1]`],
+    ['keys', `{${'"a":1,'.repeat(100)}"a":1}`],
+    ['values', '[1],'.repeat(100)],
+  ] as const)('stops one past the limit of %s', (counted, json) => {
+    expect(scan(json, { [counted]: 10 })[counted]).toBe(11);
   });
 
-  test('ends at the end of what is cut off', () => {
+  test('stops at the end of JSON that is cut off', () => {
     for (const json of ['"abc', '"abc\\', '[1,2', '{"a":', '12']) {
       expect(() => scan(json)).not.toThrow();
     }
   });
 
-  test('tells of any JSON what parsing it tells', () => {
+  test('measures any JSON as parsing it does', () => {
     fc.assert(
       fc.property(jsonValues, (value) => {
         const json = JSON.stringify(value);

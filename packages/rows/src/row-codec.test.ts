@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { OFFICIAL_META, SYNCLINE_META } from '../row.ts';
-import { MAX_ROW_CHARACTERS, readRow } from './read-row.ts';
+import { OFFICIAL_META, SYNCLINE_META } from './row.ts';
+import { MAX_ROW_CHARACTERS, readRow } from './row-codec.ts';
 
 const server = { name: 'io.github.acme/x', version: '1.0.0', description: 'does things' };
 
@@ -16,7 +16,7 @@ describe('readRow', () => {
     expect(accepted({ server }).json).toBe(accepted({ server, _meta: null }).json);
   });
 
-  test('what the registry says of it is read', () => {
+  test('reads the block of the official registry', () => {
     const official = {
       status: 'deprecated',
       publishedAt: '2026-01-01T00:00:00+02:00',
@@ -36,27 +36,27 @@ describe('readRow', () => {
     });
   });
 
-  test('everything else is kept as it came, whatever its name', () => {
+  test('keeps everything else as it came, whatever its name', () => {
     const json = `{"future":{"a":[1,null]},"server":{"__proto__":{"x":1},"name":"a","version":"1","description":"x","n":1e21,"empty":{}},"_meta":{"a/b":{"constructor":1}}}`;
     expect(accepted(JSON.parse(json)).json).toBe(JSON.stringify(JSON.parse(json)));
     expect(accepted(JSON.parse(json)).json).toContain('__proto__');
   });
 
-  test('the block of a Syncline upstream is no part of the row', () => {
+  test('leaves out the block of a Syncline upstream', () => {
     const _meta = { [SYNCLINE_META]: { source: 'x', checkedAt: '2026-01-01' }, other: 1 };
     expect(JSON.parse(accepted({ server, _meta }).json)).toEqual({ server, _meta: { other: 1 } });
   });
 
   test.each<[why: string, candidate: unknown, reason: RegExp, label: string]>([
-    ['no object', 7, /the row is no server/, 'row 17'],
-    ['null', null, /the row is no server/, 'row 17'],
-    ['a wrapper around nothing', { server: null }, /the row is no server/, 'row 17'],
+    ['no object', 7, /the row is not a server/, 'row 17'],
+    ['null', null, /the row is not a server/, 'row 17'],
+    ['a wrapper around nothing', { server: null }, /the row is not a server/, 'row 17'],
     ['no name', { ...server, name: undefined }, /server\.name is missing/, 'row 17'],
     ['an empty name', { ...server, name: '' }, /server\.name is empty/, '@1.0.0'],
     [
       'a name that is no text',
       { ...server, name: 7 },
-      /server\.name is missing or no text/,
+      /server\.name is missing or not text/,
       'row 17',
     ],
     [
@@ -94,13 +94,13 @@ describe('readRow', () => {
     [
       'a _meta that is no object',
       { server, _meta: 'x' },
-      /_meta is no object/,
+      /_meta is not an object/,
       'io.github.acme/x@1.0.0',
     ],
     [
       'a server _meta that is no object',
       { ...server, _meta: [] },
-      /server\._meta is no object/,
+      /server\._meta is not an object/,
       'io.github.acme/x@1.0.0',
     ],
     [
@@ -118,7 +118,7 @@ describe('readRow', () => {
     [
       'a row that is too large',
       { ...server, blob: 'x'.repeat(MAX_ROW_CHARACTERS) },
-      /characters; at most 1048576 are kept/,
+      /characters; the limit is 1048576/,
       'io.github.acme/x@1.0.0',
     ],
   ])('%s is quarantined with its reason', (_why, candidate, reason, label) => {

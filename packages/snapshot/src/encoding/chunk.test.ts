@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { chunkCuts, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunking.ts';
+import { chunkCuts, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
 
 function keys(count: number): string[] {
   return Array.from(
@@ -34,7 +34,7 @@ describe('chunkCuts', () => {
     expect(Math.min(LEAST_ROWS, ...sizes.slice(0, -1))).toBe(LEAST_ROWS);
   });
 
-  test('the same keys are cut the same way', () => {
+  test('cuts the same keys the same way', () => {
     expect(chunkEnds(keys(3_000))).toEqual(chunkEnds(keys(3_000)));
   });
 
@@ -58,7 +58,7 @@ describe('chunkCuts', () => {
     },
   );
 
-  test('keys that all hash to no cut are cut all the same', () => {
+  test('cuts keys of which none hashes to a cut', () => {
     const unlucky = keys(20_000)
       .filter((key) => fnv1a(key) % 32 !== 0)
       .slice(0, 1_000);
@@ -68,7 +68,7 @@ describe('chunkCuts', () => {
   });
 });
 
-test('fnv1a is the published function', () => {
+test('fnv1a gives the published values', () => {
   expect(fnv1a('')).toBe(0x811c9dc5);
   expect(fnv1a('a')).toBe(0xe40c292c);
   expect(fnv1a('foobar')).toBe(0xbf9cf968);
