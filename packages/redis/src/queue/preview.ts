@@ -18,7 +18,7 @@ import {
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 
 /** What is to be looked at: a registry of the config in force, or one as a config might have it. */
