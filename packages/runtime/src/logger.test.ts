@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
 import { createLogger } from './logger.ts';
 
@@ -58,10 +59,19 @@ test('does not change what it was given', () => {
 });
 
 test('keeps message, stack and code of errors', () => {
-  const error = Object.assign(new Error('no route'), { code: 'ECONNREFUSED' });
+  const error = Object.assign(new Error('disk full'), { code: 'ENOSPC' });
   const [line] = linesOf((logger) => logger.error({ err: error }, 'failed'));
-  expect(line).toMatchObject({ err: { message: 'no route', code: 'ECONNREFUSED' } });
+  expect(line).toMatchObject({ err: { message: 'disk full', code: 'ENOSPC' } });
   expect(line).toHaveProperty('err.stack');
+});
+
+test.each([
+  Object.assign(new AggregateError([new Error('no route')], 'no route'), { code: 'ECONNREFUSED' }),
+  new SynclineError('config-invalid', 'a.yaml:1:1: expected a registry'),
+])('logs an expected condition without a stack: %s', (error) => {
+  const [line] = linesOf((logger) => logger.warn({ err: error }, 'failed'));
+  expect(line).toMatchObject({ err: { message: error.message, code: error.code } });
+  expect(JSON.stringify(line)).not.toContain('logger.test.ts');
 });
 
 test('writes lines for people where it is told to', () => {

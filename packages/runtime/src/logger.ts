@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { ERRORS, isStoreUnavailable, SynclineError } from '@syncline/contract';
 import {
   type DestinationStream,
   type Logger,
@@ -61,13 +62,19 @@ export function createLogger(options: CreateLoggerOptions): Logger {
 }
 
 /**
- * An error with its cause and stack, but without the command that Redis refused: its arguments are whole
- * documents, and not for the log.
+ * Serializes an error with its cause, without the command that Redis refused: its arguments are whole documents. An
+ * expected condition, such as a Redis that is away or a rejected config, has no stack.
  */
 function serializeError(error: unknown): unknown {
   const serialized: unknown = error instanceof Error ? stdSerializers.err(error) : error;
   if (typeof serialized !== 'object' || serialized === null) return serialized;
-  return Object.fromEntries(Object.entries(serialized).filter(([key]) => key !== 'command'));
+  const omitted = isExpected(error) ? ['command', 'stack', 'aggregateErrors'] : ['command'];
+  return Object.fromEntries(Object.entries(serialized).filter(([key]) => !omitted.includes(key)));
+}
+
+function isExpected(error: unknown): boolean {
+  if (error instanceof SynclineError) return ERRORS[error.code].fault !== 'ours';
+  return isStoreUnavailable(error);
 }
 
 /** The text with the user and password of any URL in it left out, and passwords among its parameters. */
