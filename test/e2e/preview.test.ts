@@ -146,7 +146,7 @@ test('you can preview a registry that is not in the config, and settings that ar
   expect(shown.lines).toContain(`  … ${ROWS.length - 2} more added`);
   expect(await diff(system, ['nobody', '--file', other.path])).toEqual({
     code: 1,
-    lines: [expect.stringContaining('names no registry nobody; expected beside')],
+    lines: [expect.stringContaining('names no registry nobody. Expected beside')],
   });
 
   const missing = { file: { path: `${source.path}.missing` } };

@@ -221,7 +221,7 @@ describe('on a system that runs', () => {
   test('a registry that the config does not name ends with 1', async () => {
     expect(await system.run('suspend', 'unknown')).toEqual({
       code: 1,
-      text: 'error: the config names no registry unknown; expected local, missing, paused',
+      text: 'error: the config names no registry unknown. Expected local, missing, paused',
     });
   });
 

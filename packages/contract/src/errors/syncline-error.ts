@@ -1,7 +1,7 @@
 import { ERRORS, type ErrorCode } from './error-table.ts';
 
 export interface SynclineErrorOptions {
-  /** What would have been right, in words. */
+  /** What would have been right: a noun phrase, which ends the message. For what to do, write it into the message. */
   readonly expected?: string;
   /** How long to wait before the next try, from the upstream's `Retry-After`, if that is known. */
   readonly retryAfterMs?: number;
@@ -11,7 +11,8 @@ export interface SynclineErrorOptions {
 }
 
 /**
- * An error with a policy: a stable {@link ErrorCode}, what happened, and what was expected.
+ * An error with a stable {@link ErrorCode}. Its message says what happened and where; after a full stop it says what to
+ * do, or what was expected. If it says neither, whoever shows it to people adds the advice of {@link ERRORS}.
  * Messages never carry credentials: they reach logs, Redis and answers over HTTP.
  */
 export class SynclineError extends Error {
@@ -23,7 +24,7 @@ export class SynclineError extends Error {
 
   constructor(code: ErrorCode, message: string, options: SynclineErrorOptions = {}) {
     super(
-      options.expected === undefined ? message : `${message}; expected ${options.expected}`,
+      options.expected === undefined ? message : `${message}. Expected ${options.expected}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.code = code;

@@ -108,7 +108,7 @@ describe('parseBody', () => {
     expect(parsing).toThrow(
       expect.objectContaining({ code: 'source-not-json', message: expect.stringMatching(looks) }),
     );
-    expect(parsing).toThrow(/expected JSON in UTF-8/);
+    expect(parsing).toThrow(/Expected JSON in UTF-8/);
   });
 
   test.each<[value: unknown, looks: RegExp]>([

@@ -165,7 +165,7 @@ describe('a login', () => {
     expect(await errorOf(source().probe('x', sourceContext()))).toMatchObject({
       code: 'source-http-status',
       status: 401,
-      message: expect.stringContaining('expected a user and a password that it accepts'),
+      message: expect.stringContaining('Expected a user and a password that it accepts'),
     });
   });
 

@@ -85,7 +85,7 @@ describe('HttpClient', () => {
     await expect(get(`${server.url}/path?token=secret`)).rejects.toMatchObject({
       code: 'source-http-status',
       status,
-      message: `${server.url}/path answered ${status}; expected 200`,
+      message: `${server.url}/path answered ${status}. Expected 200`,
     });
   });
 
