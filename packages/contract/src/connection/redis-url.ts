@@ -1,44 +1,14 @@
 import { z } from 'zod';
 import { SynclineError } from '../errors/syncline-error.ts';
 
-/** What a URL of Redis names: one server, or sentinels. */
-export type RedisTarget = ServerTarget | SentinelTarget;
-
-export interface ServerTarget {
-  readonly kind: 'server';
-  /** As clients of Redis know it. */
-  readonly url: string;
-}
-
-/** Sentinels, which know the address of the primary. */
-export interface SentinelTarget {
-  readonly kind: 'sentinel';
-  readonly sentinels: readonly SentinelAddress[];
-  /** What the sentinels call the primary, whichever server that is. */
-  readonly masterName: string;
-  readonly db: number;
-  /** Whether servers and sentinels are talked to over TLS. */
-  readonly isEncrypted: boolean;
-  /** Of the servers. */
-  readonly username: string | undefined;
-  readonly password: string | undefined;
-  readonly sentinelUsername: string | undefined;
-  readonly sentinelPassword: string | undefined;
-}
-
-export interface SentinelAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
 const SENTINEL_PORT = 26_379;
 const IS_SENTINEL = /^rediss?\+sentinel:/i;
-/** What the platform knows as a URL has one host. */
+/** The URLs that the platform parses have one host. */
 const FORM =
   /^(?<scheme>rediss?)\+sentinel:\/\/(?:(?<username>[^:@/?#]*):(?<password>[^@/?#]+)@)?(?<hosts>[^@/?#]*)(?:\/(?<name>[^/?#]*))?(?:\/(?<db>[^/?#]*))?(?:\?(?<query>[^#]*))?$/i;
 const ADDRESS = /^(?:\[(?<ipv6>[\da-f:.]+)\]|(?<name>[^\s:[\]]+))(?::(?<port>\d{1,5}))?$/i;
 
-// No error shows what it is about: any part of a URL that is wrong may be part of a password.
+// No error shows any part of the URL: what is wrong in it may be part of a password.
 
 const decodedSchema = z.string().transform((text, context) => {
   try {
@@ -49,7 +19,7 @@ const decodedSchema = z.string().transform((text, context) => {
   }
 });
 
-const addressSchema = z.string().transform((text, context): SentinelAddress => {
+const addressSchema = z.string().transform((text, context) => {
   const { ipv6, name, port } = ADDRESS.exec(text)?.groups ?? {};
   const host = ipv6 ?? name;
   const address = { host: host ?? '', port: port === undefined ? SENTINEL_PORT : Number(port) };
@@ -86,22 +56,23 @@ const sentinelSchema = z
     },
     { error: formError },
   )
-  .transform(
-    ({ scheme, username, password, hosts, name, db, query }): SentinelTarget => ({
-      kind: 'sentinel',
-      sentinels: hosts,
-      masterName: name,
-      db,
-      isEncrypted: scheme === 'rediss',
-      // Empty in `:password@`.
-      username: username === '' ? undefined : username,
-      password,
-      sentinelUsername: query.sentinel_username,
-      sentinelPassword: query.sentinel_password,
-    }),
-  );
+  .transform(({ scheme, username, password, hosts, name, db, query }) => ({
+    kind: 'sentinel' as const,
+    sentinels: hosts,
+    /** The sentinels' name for the primary, whichever server that is. */
+    masterName: name,
+    db,
+    /** Whether the connections to servers and sentinels use TLS. */
+    isEncrypted: scheme === 'rediss',
+    // `:password@` has an empty username.
+    username: username === '' ? undefined : username,
+    password,
+    sentinelUsername: query.sentinel_username,
+    sentinelPassword: query.sentinel_password,
+  }));
+type SentinelTarget = z.output<typeof sentinelSchema>;
 
-/** As they stand: what is a space in a form is a plus in a password. */
+/** Reads parameters as they are: a plus in a password is not a space. */
 function readParameters(query: unknown): unknown {
   if (typeof query !== 'string' || query === '') return {};
   const pairs = query.split('&').map((parameter) => {
@@ -116,26 +87,29 @@ const serverSchema = z
     protocol: /^rediss?$/,
     error: 'expected a redis://, rediss://, redis+sentinel:// or rediss+sentinel:// URL',
   })
-  .transform((url): ServerTarget => ({ kind: 'server', url }));
+  .transform((url) => ({ kind: 'server' as const, url }));
 
-/** A URL that {@link parseRedisUrl} takes. */
+/** What a URL of Redis names: one server, or the sentinels that know the address of the primary. */
+export type RedisTarget = z.output<typeof serverSchema> | SentinelTarget;
+
+/** A URL that {@link parseRedisUrl} accepts. */
 export const redisUrlSchema = z.string().superRefine((url, context) => {
-  const { error } = readTarget(url);
-  for (const { message } of error?.issues.slice(0, 1) ?? []) context.addIssue(message);
+  const problem = readTarget(url).error?.issues[0];
+  if (problem !== undefined) context.addIssue(problem.message);
 });
 
 /**
- * What a URL of Redis names: a server by `redis://` or `rediss://`; or, by
- * `redis+sentinel://[user:password@]host[:port],…/<name of the master>[/<database>]`, with `rediss` over
- * TLS, sentinels. User and password are those of the servers; what the sentinels themselves ask for are
- * the parameters `sentinel_username` and `sentinel_password`.
+ * Parses the URL of a server, `redis://` or `rediss://`; or of sentinels,
+ * `redis+sentinel://[user:password@]host[:port],…/<name of the master>[/<database>]`, with `rediss` over TLS.
+ * User and password are those of the servers. Those of the sentinels are the parameters `sentinel_username` and
+ * `sentinel_password`.
  *
- * @throws SynclineError `config-invalid` that shows nothing of the URL, which may hold passwords
+ * @throws SynclineError `config-invalid`. Its message shows nothing of the URL, which may contain passwords
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const { data, error } = readTarget(url);
   if (data !== undefined) return data;
-  throw new SynclineError('config-invalid', 'the URL of Redis is not right', {
+  throw new SynclineError('config-invalid', 'the URL of Redis is invalid', {
     expected: error.issues[0]?.message.replace(/^expected /, '') ?? 'another one',
   });
 }
@@ -162,19 +136,19 @@ export function redisPlace(url: string): string {
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const SENTINEL_ANSWER_TIMEOUT_MS = 1_000;
-/** Longer than a worker of BullMQ waits for a job. */
+/** Longer than a BullMQ worker waits for a job. */
 const MAX_SILENCE_MS = 20_000;
 const MAX_RETRY_DELAY_MS = 2_000;
 
 /**
- * What ioredis has to be told to find the primary of these sentinels, and to follow it: to be spread into
- * its options, before those that say how commands are to be treated.
+ * Returns the options with which ioredis finds the primary of these sentinels and follows it. Spread them before other
+ * options.
  */
 export function sentinelOptions(target: SentinelTarget) {
   const { sentinels, masterName, db, username, password, isEncrypted } = target;
   const { sentinelUsername, sentinelPassword } = target;
   return {
-    sentinels: sentinels.map((address) => ({ ...address })),
+    sentinels,
     name: masterName,
     db,
     ...(username === undefined ? {} : { username }),
@@ -185,7 +159,7 @@ export function sentinelOptions(target: SentinelTarget) {
     sentinelRetryStrategy: (attempt: number) => Math.min(100 * attempt, MAX_RETRY_DELAY_MS),
     sentinelCommandTimeout: SENTINEL_ANSWER_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // A primary that hangs keeps its connections, also when another one has taken over.
+    // A primary that hangs keeps its connections even after a failover.
     socketTimeout: MAX_SILENCE_MS,
   };
 }

@@ -18,44 +18,29 @@ export interface ErrorPolicy {
   readonly retryAfterMs?: number;
 }
 
-/** Policies of errors that end a run. No request ends with one of them: 500 is for what must not happen. */
-const ofSource = (advice: string): ErrorPolicy => ({
-  status: 500,
-  retry: false,
-  fault: 'upstream',
-  advice,
-});
-const ofPassingSource = (advice: string): ErrorPolicy => ({ ...ofSource(advice), retry: true });
-const ours = (advice: string): ErrorPolicy => ({
-  status: 500,
-  retry: false,
-  fault: 'ours',
-  advice,
-});
-const ofCaller = (status: number, advice: string): ErrorPolicy => ({
-  status,
-  retry: false,
-  fault: 'caller',
-  advice,
-});
+function policyOf(fault: ErrorPolicy['fault'], status: number, advice: string): ErrorPolicy {
+  return { status, retry: false, fault, advice };
+}
+
+function withRetry(policy: ErrorPolicy, retryAfterMs?: number): ErrorPolicy {
+  return { ...policy, retry: true, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}
+
+const ofCaller = (status: number, advice: string) => policyOf('caller', status, advice);
+// These end a run. No request ends with one of them: 500 is for what must not happen.
+const ofSource = (advice: string) => policyOf('upstream', 500, advice);
+const ofPassingSource = (advice: string) => withRetry(ofSource(advice));
+const ours = (advice: string) => policyOf('ours', 500, advice);
 
 const CHECK_NAME = 'Check the name.';
 const CHECK_FILE = 'Check that it is the right file.';
 
 const POLICIES = {
   // config
-  'config-unreadable': {
-    status: 503,
-    retry: true,
-    fault: 'config',
-    advice: 'Check the path of the config file, and that a scheduler runs.',
-  },
-  'config-invalid': {
-    status: 500,
-    retry: false,
-    fault: 'config',
-    advice: 'Fix each problem at the place that the message names.',
-  },
+  'config-unreadable': withRetry(
+    policyOf('config', 503, 'Check the path of the config file, and that a scheduler runs.'),
+  ),
+  'config-invalid': policyOf('config', 500, 'Fix each problem at the place named in the message.'),
   // source
   'source-file-missing': ofSource(
     'Put the file on every worker; paths count from the config file.',
@@ -64,18 +49,20 @@ const POLICIES = {
   'source-unreachable': ofPassingSource('Check the name, the network and the certificate.'),
   'source-http-status': ofPassingSource('For 401 and 403 check the credential, else the endpoint.'),
   'source-rate-limited': ofPassingSource('Set a longer interval, or raise the budget of the host.'),
-  'source-timeout': ofPassingSource('Raise the timeout, or ask the operator of the upstream.'),
+  'source-timeout': ofPassingSource(
+    'Raise the timeout, ask the operator of the upstream, or check the mount.',
+  ),
   'source-too-large': ofSource(CHECK_FILE),
   'source-not-json': ofSource('Check that the endpoint serves a registry.'),
   'source-not-a-registry': ofSource('Check that the endpoint serves a registry.'),
-  'source-cursor-repeated': ofSource('Report to the upstream that its pages go in a circle.'),
+  'source-cursor-repeated': ofSource('Report this bug to the operator of the upstream.'),
   'source-too-deep': ofSource(CHECK_FILE),
   'source-address-refused': ofSource('Add the address to network.allow to permit it.'),
   'source-redirect-refused': ofSource('Put the final URL into the config.'),
   'source-credential-unreadable': ofSource(
     'Put the credential file on every worker, readable for it.',
   ),
-  'source-git-failed': ofSource('Read the last words of git in the message.'),
+  'source-git-failed': ofSource('Read what git says at the end of the message.'),
   'source-ref-missing': ofSource('Check whether the branch, tag or commit was renamed or removed.'),
   'source-path-missing': ofSource('Check the path within the repository.'),
   'source-path-refused': ofSource('Name the target of the link instead.'),
@@ -98,7 +85,7 @@ const POLICIES = {
   'body-too-large': ofCaller(413, 'Send a smaller body.'),
   'unsupported-media-type': ofCaller(415, 'Send application/json.'),
   'registry-suspended': ofCaller(409, 'Resume the registry first.'),
-  'registry-busy': { ...ofCaller(409, 'Try again when the run has ended.'), retry: true },
+  'registry-busy': withRetry(ofCaller(409, 'Try again when the run has ended.')),
   'suspended-by-config': ofCaller(409, 'Remove suspended from the registry in the config.'),
   unauthorized: ofCaller(401, 'Send the admin token as a bearer token.'),
   'control-disabled': ofCaller(
@@ -107,34 +94,28 @@ const POLICIES = {
   ),
   'cross-origin-refused': ofCaller(403, 'Call the api from its own origin, or with a token.'),
   // around us
-  'catalog-not-ready': {
-    status: 503,
-    retry: true,
-    fault: 'none',
-    advice: 'Wait; if it takes long, read the status of the registries of the catalog.',
-    // A first sync takes seconds, unless it fails. Then its status says why.
-    retryAfterMs: 5_000,
-  },
-  'preview-failed': {
-    status: 502,
-    retry: true,
-    fault: 'upstream',
-    advice: 'Follow the code in the message, or check that a worker runs.',
-  },
-  'store-unavailable': {
-    status: 503,
-    retry: true,
-    fault: 'store',
-    advice: 'Restore Redis; all processes then go on by themselves.',
-    // A Redis that restarts takes seconds.
-    retryAfterMs: 2_000,
-  },
-  'store-corrupt': {
-    status: 500,
-    retry: false,
-    fault: 'store',
-    advice: 'Find out what wrote the key, delete it, and sync with force.',
-  },
+  // A first sync takes seconds, unless it fails. Then its status says why.
+  'catalog-not-ready': withRetry(
+    policyOf(
+      'none',
+      503,
+      'Wait; if it takes long, read the status of the registries of the catalog.',
+    ),
+    5_000,
+  ),
+  'preview-failed': withRetry(
+    policyOf('upstream', 502, 'Follow the code in the message, or check that a worker runs.'),
+  ),
+  // A Redis that restarts takes seconds.
+  'store-unavailable': withRetry(
+    policyOf('store', 503, 'Restore Redis; all processes then go on by themselves.'),
+    2_000,
+  ),
+  'store-corrupt': policyOf(
+    'store',
+    500,
+    'Find out what wrote the key, delete it, and sync with force.',
+  ),
   internal: ours('Report the bug, with the log.'),
 } as const satisfies Readonly<Record<string, ErrorPolicy>>;
 
