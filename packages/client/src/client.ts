@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type Control,
   configSchema,
   controlSchema,
   countRequest,
@@ -7,7 +8,9 @@ import {
   keysOfWrongValue,
   parseHash,
   parseRedisUrl,
+  parseRunEntry,
   QUEUE_NAME,
+  type RedisKeys,
   type RegistryConfig,
   type Run,
   readStatus,
@@ -21,7 +24,6 @@ import {
 } from '@syncline/contract';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import { findRun } from './find-run.ts';
 
 export interface SynclineClientOptions {
   /**
@@ -74,6 +76,7 @@ export interface SynclineClient {
 const FIRST_POLL_MS = 25;
 const LONGEST_POLL_MS = 500;
 const COMMAND_TIMEOUT_MS = 5_000;
+const RUNS_PER_PAGE = 50;
 
 /**
  * Creates a client that uses the Redis of a Syncline.
@@ -99,23 +102,21 @@ export function createSynclineClient({
   return {
     async requestSync(registry, { force = false } = {}) {
       await requireActive(registry);
-      const [request, status] = await guard(async () => [
-        await countRequest({ redis, keys }, { registry, force }),
-        await readRegistryStatus(registry),
-      ]);
+      const request = await guard(countRequest({ redis, keys }, { registry, force }));
+      const status = await guard(readRegistryStatus(registry));
       // A wake-up only makes it faster: without it, the sweep finds the request.
       const { name, data, opts } = requestJob({ registry, request, force });
-      await guard(() => queue.add(name, data, opts));
+      await guard(queue.add(name, data, opts));
       return { request, state: status.phase === 'Syncing' ? 'joined' : 'queued' };
     },
 
     async getRequest(registry, request) {
-      const { requested, handled } = await readCounts(registry);
+      const { requested, handled } = await readControl(registry);
       if (request > requested) {
         throw new SynclineError('unknown-request', `${registry} has had no request ${request}`);
       }
       if (request > handled) return { state: 'open' };
-      const run = await guard(() => findRun({ redis, keys }, { registry, request }));
+      const run = await guard(findRun({ redis, keys }, { registry, request }));
       return { state: 'answered', run };
     },
 
@@ -123,8 +124,8 @@ export function createSynclineClient({
       const untilMs = Date.now() + timeoutMs;
       for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
         signal?.throwIfAborted();
-        const { handled } = await readCounts(registry);
-        if (handled >= request) return guard(() => findRun({ redis, keys }, { registry, request }));
+        const { handled } = await readControl(registry);
+        if (handled >= request) return guard(findRun({ redis, keys }, { registry, request }));
         const leftMs = untilMs - Date.now();
         if (leftMs <= 0) return undefined;
         // After an abort, the next turn throws the reason of the signal.
@@ -134,7 +135,7 @@ export function createSynclineClient({
 
     async getStatus(registry) {
       await requireKnown(registry);
-      return guard(() => readRegistryStatus(registry));
+      return guard(readRegistryStatus(registry));
     },
 
     async close() {
@@ -143,10 +144,9 @@ export function createSynclineClient({
     },
   };
 
-  async function readCounts(registry: string): Promise<{ requested: number; handled: number }> {
-    const reply = await guard(() => redis.hmget(keys.control(registry), 'requested', 'handled'));
-    const [requested, handled] = reply.map(Number);
-    return { requested: requested || 0, handled: handled || 0 };
+  async function readControl(registry: string): Promise<Control> {
+    const fields = await guard(redis.hgetall(keys.control(registry)));
+    return parseHash(controlSchema, fields).value;
   }
 
   async function readRegistryStatus(registry: string): Promise<SyncStatus> {
@@ -160,10 +160,9 @@ export function createSynclineClient({
 
   async function requireActive(registry: string): Promise<void> {
     const config = await requireKnown(registry);
-    const fields = await guard(() => redis.hgetall(keys.control(registry)));
-    const control = parseHash(controlSchema, fields).value;
-    if (!config.suspended && !control.suspended && control.pinned === undefined) return;
-    const why = control.pinned === undefined ? 'suspended' : `pinned to ${control.pinned}`;
+    const { suspended, pinned } = await readControl(registry);
+    if (!config.suspended && !suspended && pinned === undefined) return;
+    const why = pinned === undefined ? 'suspended' : `pinned to ${pinned}`;
     const message = config.suspended
       ? `${registry} is suspended by the config. Remove suspended there`
       : `${registry} is ${why}. Run \`syncline resume ${registry}\` first`;
@@ -171,25 +170,47 @@ export function createSynclineClient({
   }
 
   async function requireKnown(registry: string): Promise<RegistryConfig> {
-    const digest = await guard(() => redis.get(keys.config));
+    const digest = await guard(redis.get(keys.config));
     if (digest !== null && digest !== known?.digest)
-      known = { digest, ...(await readConfig(digest)) };
+      known = { digest, registries: await readConfig(digest) };
     const found = digest === null ? undefined : known?.registries.get(registry);
     if (found !== undefined) return found;
     throw new SynclineError('unknown-registry', `the config names no registry ${registry}`);
   }
 
   async function readConfig(digest: string) {
-    const text = await guard(() => redis.get(keys.configDocument(digest)));
+    const text = await guard(redis.get(keys.configDocument(digest)));
     try {
       const targets = syncTargets(configSchema.parse(JSON.parse(text ?? '')));
-      return { registries: new Map(targets.map((target) => [target.name, target])) };
+      return new Map(targets.map((target) => [target.name, target]));
     } catch (cause) {
-      throw new SynclineError('store-corrupt', `Redis holds no config ${digest}`, {
-        expected: 'a config that this build knows',
-        cause,
-      });
+      const message = `Redis has no config ${digest} that this version knows. Update the client`;
+      throw new SynclineError('store-corrupt', message, { cause });
     }
+  }
+}
+
+/**
+ * Returns the run that handled a request: the first whose `handledRequest` reaches it. `undefined` if the log has lost
+ * it.
+ */
+async function findRun(
+  { redis, keys }: { redis: Redis; keys: RedisKeys },
+  { registry, request }: { registry: string; request: number },
+): Promise<Run | undefined> {
+  let found: Run | undefined;
+  for (let end = '+'; ; ) {
+    const entries = await redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', RUNS_PER_PAGE);
+    for (const [, fields] of entries) {
+      const run = parseRunEntry(fields);
+      if (run === undefined) continue;
+      if (run.handledRequest < request) return found;
+      // An interrupted run repeats what the runs before it have handled.
+      if (run.outcome !== 'interrupted') found = run;
+    }
+    const last = entries.at(-1);
+    if (last === undefined || entries.length < RUNS_PER_PAGE) return found;
+    end = `(${last[0]}`;
   }
 }
 
@@ -204,25 +225,18 @@ function connect(url: string): Redis {
   return redis;
 }
 
-async function guard<Result>(work: () => Promise<Result>): Promise<Result> {
+/** Throws errors of Redis as `store-unavailable` or `store-corrupt`. */
+async function guard<Result>(reply: Promise<Result>): Promise<Result> {
   try {
-    return await work();
-  } catch (error) {
-    throw toStoreError(error);
+    return await reply;
+  } catch (cause) {
+    const keys = keysOfWrongValue(cause);
+    if (keys !== undefined) {
+      const message = `the key ${keys[0]} holds a value of another type. Delete it, and sync with force`;
+      throw new SynclineError('store-corrupt', message, { cause });
+    }
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    const message = `Redis failed: ${detail}. Check that it runs and accepts writes`;
+    throw new SynclineError('store-unavailable', message, { cause });
   }
-}
-
-/** Returns an error of Redis as `store-unavailable` or `store-corrupt`. */
-function toStoreError(cause: unknown): SynclineError {
-  if (cause instanceof SynclineError) return cause;
-  const keys = keysOfWrongValue(cause);
-  if (keys !== undefined) {
-    return new SynclineError('store-corrupt', `the key ${keys[0]} holds a value of another type`, {
-      expected: 'the value that Syncline writes; delete the key, and sync with force',
-      cause,
-    });
-  }
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  const message = `Redis failed: ${detail}. Check that it runs and accepts writes`;
-  return new SynclineError('store-unavailable', message, { cause });
 }

@@ -1,23 +1,21 @@
 import { batchesOf, SynclineError } from '@syncline/contract';
 import type { SynclineClient } from './client.ts';
 
-/** A request that was made. */
-export interface Requested {
-  readonly registry: string;
-  readonly request: number;
-  readonly state: 'queued' | 'joined';
-}
+/** A request that was counted. */
+export type Requested = { readonly registry: string } & Awaited<
+  ReturnType<SynclineClient['requestSync']>
+>;
 
-/** As `POST /v1/sync` answers. */
+/** The answer of `POST /v1/sync`. */
 export interface AllRequested {
   readonly requests: readonly Requested[];
-  /** The registries that an operator or the config has stopped: no run was requested of them. */
+  /** The registries that an operator or the config has stopped. They got no request. */
   readonly suspended: readonly string[];
 }
 
 const REQUESTS_AT_ONCE = 100;
 
-/** Requests a run of each registry that is not stopped. */
+/** Requests a run of each registry, except those that an operator or the config has stopped. */
 export async function requestAll(
   { requestSync }: Pick<SynclineClient, 'requestSync'>,
   registries: readonly string[],
@@ -29,8 +27,7 @@ export async function requestAll(
     try {
       requests.push({ registry, ...(await requestSync(registry, options)) });
     } catch (error) {
-      const isSuspended = error instanceof SynclineError && error.code === 'registry-suspended';
-      if (!isSuspended) throw error;
+      if (!(error instanceof SynclineError) || error.code !== 'registry-suspended') throw error;
       suspended.push(registry);
     }
   };
