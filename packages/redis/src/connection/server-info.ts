@@ -1,30 +1,9 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 
-/** What a Redis says of itself. */
-export interface ServerInfo {
-  /** As it names itself: of Valkey, the version of Redis that it is compatible with. */
-  readonly version: string;
-  readonly role: 'master' | 'slave';
-  /** Whether it is still reading its data from the disk. */
-  readonly isLoading: boolean;
-  readonly isCluster: boolean;
-  readonly isAppendOnly: boolean;
-  /** `always`, `everysec` or `no`; undefined where it does not let clients ask. */
-  readonly appendFsync: string | undefined;
-  /** Whether the last write to the append-only file was good. */
-  readonly isAppendOnlyFileGood: boolean;
-  readonly usedMemoryBytes: number;
-  /** 0 where there is no limit. */
-  readonly maxMemoryBytes: number;
-  readonly maxMemoryPolicy: string;
-  /** How often a second it looks at timeouts. */
-  readonly hz: number | undefined;
-}
-
 const flag = z.enum(['0', '1']).transform((value) => value === '1');
 
-/** Absent where a service that is compatible with Redis does not say. */
+/** Services that are compatible with Redis may omit fields. */
 const infoSchema = z.object({
   redis_version: z.string(),
   role: z.enum(['master', 'slave']).default('master'),
@@ -39,21 +18,30 @@ const infoSchema = z.object({
   hz: z.coerce.number().optional(),
 });
 
-/** Asks a Redis for what matters to us. Settings that it keeps to itself are left out. */
-export async function readServerInfo(redis: Redis): Promise<ServerInfo> {
+/** What a Redis reports about itself. */
+export type ServerInfo = Awaited<ReturnType<typeof readServerInfo>>;
+
+/** Reads the version, the role and the settings of a Redis that matter to Syncline. */
+export async function readServerInfo(redis: Redis) {
   const [text, appendFsync] = await Promise.all([redis.info(), readSetting(redis, 'appendfsync')]);
   const info = infoSchema.parse(fieldsOf(text));
   return {
+    /** Of Valkey, the version of Redis that it is compatible with. */
     version: info.redis_version,
     role: info.role,
+    /** Whether it still reads its data from the disk. */
     isLoading: info.loading,
     isCluster: info.cluster_enabled,
     isAppendOnly: info.aof_enabled,
+    /** `always`, `everysec` or `no`; undefined if clients may not ask. */
     appendFsync,
+    /** Whether the last write to the append-only file succeeded. */
     isAppendOnlyFileGood: info.aof_last_write_status === 'ok',
     usedMemoryBytes: info.used_memory,
+    /** 0 if there is no limit. */
     maxMemoryBytes: info.maxmemory,
     maxMemoryPolicy: info.maxmemory_policy,
+    /** How often a second it checks timeouts. */
     hz: info.configured_hz ?? info.hz,
   };
 }

@@ -1,9 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { keysOfWrongValue, SynclineError } from '@syncline/contract';
+import { batchesOf, keysOfWrongValue, type RedisKeys, SynclineError } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 
-/** What each of our keys holds. Its name says which it is: see `redisKeys`. */
+/** A Redis, and the names of the keys of one Syncline in it. */
+export interface KeyAccess {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+}
+
+/** The type of each key of Syncline, by its name; see `redisKeys`. */
 const TYPES: readonly (readonly [name: RegExp, type: string])[] = [
   [/:(status|control|snapshot:manifests|snapshot:chunks)$/, 'hash'],
   [/:runs$/, 'stream'],
@@ -12,10 +18,10 @@ const TYPES: readonly (readonly [name: RegExp, type: string])[] = [
 const OTHER_TYPE = 'string';
 
 /**
- * The reply to a command. Redis answers a command on a key that holds another type with WRONGTYPE, and names
- * no key, so a reader of that error could not tell which key to delete.
+ * Awaits the reply to a command. If a key has a value of another type, Redis answers WRONGTYPE without the key, so
+ * nobody could tell which key to delete.
  *
- * @throws SynclineError `store-corrupt` instead, which names the key, what it holds, and what it should hold
+ * @throws SynclineError `store-corrupt` instead, which names the key
  */
 export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Promise<Reply> {
   try {
@@ -25,26 +31,28 @@ export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Pro
   }
 }
 
-/** `store-corrupt`, with the key, for a value of another type than ours; any other error as it is. */
-export async function toStoreError(redis: Redis, error: unknown): Promise<unknown> {
-  const keys = keysOfWrongValue(error);
-  if (keys === undefined) return error;
+/** Returns `store-corrupt` with the key if a key has a value of another type; any other error as it is. */
+export async function toStoreError(redis: Redis, cause: unknown): Promise<unknown> {
+  const keys = keysOfWrongValue(cause);
+  if (keys === undefined) return cause;
+  let message = 'a key of Syncline holds a value of another type';
   for (const key of keys) {
     const expected = TYPES.find(([name]) => name.test(key))?.[1] ?? OTHER_TYPE;
     const found = await redis.type(key);
     if (found === expected || found === 'none') continue;
-    return new SynclineError('store-corrupt', `the key ${key} holds a ${found}`, {
-      expected: `a ${expected}; delete the key, and sync with force`,
-      cause: error,
-    });
+    message = `the key ${key} holds a ${found} instead of a ${expected}. Delete the key, and sync with force`;
+    break;
   }
-  return new SynclineError('store-corrupt', 'a key of Syncline holds a value of another type', {
-    cause: error,
-  });
+  return new SynclineError('store-corrupt', message, { cause });
+}
+
+/** Returns the items of a flat list two by two, as Redis returns hashes and scored members. */
+export function pairsOf(flat: readonly string[]): (readonly [string, string])[] {
+  return [...batchesOf(flat, 2)].map(([first = '', second = '']) => [first, second]);
 }
 
 /**
- * Calls a script; what it takes and gives is written at the head of its file.
+ * Calls a script. The head of its file describes keys, arguments and results.
  *
  * @throws SynclineError `store-corrupt`, see {@link storeCall}
  */
@@ -54,7 +62,7 @@ export type LuaScript = (
   args: readonly (string | number | Uint8Array)[],
 ) => Promise<unknown>;
 
-/** Loads a script of this folder. Redis gets its text only if it does not have it yet. */
+/** Loads a script of this folder. Sends its text only to a Redis that does not have it yet. */
 export function luaScript(name: string): LuaScript {
   const text = readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
   const sha = createHash('sha1').update(text).digest('hex');
@@ -68,7 +76,7 @@ export function luaScript(name: string): LuaScript {
   };
 }
 
-/** The same bytes, as the class that ioredis sends verbatim. */
+/** Returns the same bytes as a Buffer, which ioredis sends as it is. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

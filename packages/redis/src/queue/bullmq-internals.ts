@@ -1,6 +1,7 @@
 import type { JobPayloadInput } from '@syncline/contract';
 import { type Job, type JobJson, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { pairsOf } from '../lua/lua-script.ts';
 import type { SyncQueue } from './queue.ts';
 
 /*
@@ -42,11 +43,7 @@ export interface StoredRepeat {
 /** Returns the next job of every Job Scheduler. */
 export async function listScheduledJobs({ redis, queue }: QueueAccess): Promise<ScheduledJob[]> {
   const flat = await redis.zrange(queue.toKey('repeat'), '0', '-1', 'WITHSCORES');
-  const jobs: ScheduledJob[] = [];
-  for (let index = 0; index < flat.length; index += 2) {
-    jobs.push({ registry: flat[index] ?? '', nextAtMs: Number(flat[index + 1]) });
-  }
-  return jobs;
+  return pairsOf(flat).map(([registry, score]) => ({ registry, nextAtMs: Number(score) }));
 }
 
 /** Returns the options of a Job Scheduler, and whether the hash of its next job exists. */

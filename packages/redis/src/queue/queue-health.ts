@@ -1,32 +1,15 @@
-import type { RedisKeys } from '@syncline/contract';
-import type { Redis } from 'ioredis';
+import type { KeyAccess } from '../lua/lua-script.ts';
 import { listScheduledJobs } from './bullmq-internals.ts';
 import type { SyncQueue } from './queue.ts';
 
-/** What can be seen in Redis of those who keep the schedules and do the work. */
-export interface QueueHealth {
-  /** Workers that take jobs; undefined if Redis refuses the list of its clients. */
-  readonly workers: number | undefined;
-  /** The worker whose turn it was to sweep, within the last seconds. */
-  readonly sweeper: string | undefined;
-  /** The scheduler that last repaired the schedules; undefined if there was none for some passes. */
-  readonly scheduler: string | undefined;
-  /** When the schedule of each registry fires next, epoch milliseconds. */
-  readonly schedules: ReadonlyMap<string, number>;
-  readonly waiting: number;
-  /** When the job that is next in turn was due, epoch milliseconds; undefined where none waits. */
-  readonly oldestDueAtMs: number | undefined;
-}
+export type QueueHealth = Awaited<ReturnType<typeof readQueueHealth>>;
 
+/** Reads which processes keep the schedules and do the work, and what waits. */
 export async function readQueueHealth({
   redis,
   keys,
   queue,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-  queue: SyncQueue;
-}): Promise<QueueHealth> {
+}: KeyAccess & { readonly queue: SyncQueue }) {
   const [workers, sweeper, scheduler, scheduled, counts, next] = await Promise.all([
     queue.getWorkersCount().catch(() => undefined),
     redis.get(keys.sweepTurn),
@@ -37,11 +20,16 @@ export async function readQueueHealth({
   ]);
   const dueAtMs = next.filter((job) => job !== undefined).map((job) => job.timestamp + job.delay);
   return {
+    /** Workers that take jobs; undefined if Redis refuses the list of its clients. */
     workers,
+    /** The worker whose turn it was to sweep, within the last seconds. */
     sweeper: sweeper ?? undefined,
+    /** The scheduler that last repaired the schedules; undefined if there was none for some passes. */
     scheduler: scheduler ?? undefined,
+    /** When the schedule of each registry fires next, epoch milliseconds. */
     schedules: new Map(scheduled.map(({ registry, nextAtMs }) => [registry, nextAtMs])),
     waiting: Object.values(counts).reduce((sum, count) => sum + count, 0),
+    /** When the job that is next in turn was due, epoch milliseconds; undefined if no job waits. */
     oldestDueAtMs: dueAtMs.length === 0 ? undefined : Math.min(...dueAtMs),
   };
 }

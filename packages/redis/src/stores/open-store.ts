@@ -1,18 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
-import type { SnapshotStore } from '@syncline/snapshot';
+import { type Logger, redisKeys } from '@syncline/contract';
 import { createOperations, dependentsOf, type Operations } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
-import { type ConfigFollower, createConfigFollower } from './config-store.ts';
+import { createConfigFollower } from './config-store.ts';
 import { createRedisOperatorStore } from './operator-store.ts';
-import {
-  createRegistryReader,
-  createRunLog,
-  type RegistryReader,
-  type RunLog,
-} from './registry-reader.ts';
+import { createRegistryReader, createRunLog } from './registry-reader.ts';
 import { createRedisRunStore } from './run-store.ts';
 import { createRedisSnapshotStore } from './snapshot-store.ts';
 
@@ -24,25 +18,13 @@ export interface OpenStoreOptions {
   readonly logger: Logger;
 }
 
-/** All that Syncline keeps in one Redis under one prefix, as every process needs it. */
-export interface Store {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
-  /** Names this process as the owner of leases. */
-  readonly owner: string;
-  readonly config: ConfigFollower;
-  readonly reader: RegistryReader;
-  readonly runs: RunLog;
-  readonly snapshots: SnapshotStore;
-  /** Opened at its first use. */
-  readonly queue: SyncQueue;
-  /** @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own */
-  operations(options?: { readonly writes?: Redis }): Operations;
-  close(): Promise<void>;
-}
+/** Everything that a process uses of one Syncline in Redis. */
+export type Store = ReturnType<typeof openStore>;
 
-export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
+/** Opens what Syncline keeps in one Redis under one prefix. */
+export function openStore({ redis, prefix, logger }: OpenStoreOptions) {
   const keys = redisKeys(prefix);
+  /** Names this process as the owner of leases. */
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const config = createConfigFollower({ redis, keys, logger });
   const snapshots = createRedisSnapshotStore({ redis, keys });
@@ -50,7 +32,7 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
     logger.warn({ reason: message }, 'redis connection failed');
   let queue: SyncQueue | undefined;
 
-  const store: Store = {
+  const store = {
     redis,
     keys,
     owner,
@@ -58,11 +40,13 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
     reader: createRegistryReader({ redis, keys }),
     runs: createRunLog({ redis, keys }),
     snapshots,
-    get queue() {
+    /** Opened at its first use. */
+    get queue(): SyncQueue {
       queue ??= createSyncQueue({ redis, keys, onError });
       return queue;
     },
-    operations: ({ writes = redis } = {}) =>
+    /** @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own */
+    operations: ({ writes = redis }: { readonly writes?: Redis } = {}): Operations =>
       createOperations({
         operators: createRedisOperatorStore(store),
         runStore: createRedisRunStore({ redis: writes, keys }),
@@ -74,7 +58,7 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
         },
         dependentsOf: (registry) => dependentsOf(config, registry),
       }),
-    close: async () => {
+    async close(): Promise<void> {
       await queue?.close();
       redis.disconnect();
     },

@@ -1,20 +1,14 @@
-import type { RedisKeys } from '@syncline/contract';
 import type { OperatorStore } from '@syncline/sync';
-import type { Redis } from 'ioredis';
-import { storeCall } from '../lua/lua-script.ts';
+import { type KeyAccess, storeCall } from '../lua/lua-script.ts';
 import { addWakeUp, requestDependents, type SyncQueue } from '../queue/queue.ts';
 import { createRegistryReader, redisNowMs } from './registry-reader.ts';
 
 const FIELDS_OF_OPERATORS = ['suspended', 'note', 'author', 'suspendedAt', 'pinned'];
 
-export interface OperatorStoreOptions {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
-  readonly queue: SyncQueue;
-}
-
-/** What operators want, in the control hashes. */
-export function createRedisOperatorStore(options: OperatorStoreOptions): OperatorStore {
+/** Keeps in the control hashes what operators want. */
+export function createRedisOperatorStore(
+  options: KeyAccess & { readonly queue: SyncQueue },
+): OperatorStore {
   const { redis, keys, queue } = options;
   const reader = createRegistryReader({ redis, keys });
 
@@ -22,7 +16,7 @@ export function createRedisOperatorStore(options: OperatorStoreOptions): Operato
     async suspend(registry, suspension) {
       const suspendedAt = new Date(await redisNowMs(redis)).toISOString();
       const key = keys.control(registry);
-      // An earlier operator's words must not stand beside this one's.
+      // Removes the note of an earlier operator.
       await storeCall(redis, redis.hdel(key, 'note', 'author'));
       await redis.hset(key, { suspended: '1', suspendedAt, ...suspension });
     },

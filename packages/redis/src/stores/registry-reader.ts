@@ -4,14 +4,13 @@ import {
   controlSchema,
   parseHash,
   parseRunEntry,
-  type RedisKeys,
   type Run,
   SynclineError,
   type SyncStatus,
   statusSchema,
 } from '@syncline/contract';
 import type { Redis } from 'ioredis';
-import { storeCall, toStoreError } from '../lua/lua-script.ts';
+import { type KeyAccess, storeCall, toStoreError } from '../lua/lua-script.ts';
 
 /** What Redis has about registries, at one moment by its own clock. */
 export interface StoredRegistries {
@@ -36,13 +35,7 @@ export interface RegistryReader {
 /** Registries that are read at once. Redis serves other clients between two batches. */
 const BATCH_SIZE = 500;
 
-export function createRegistryReader({
-  redis,
-  keys,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-}): RegistryReader {
+export function createRegistryReader({ redis, keys }: KeyAccess): RegistryReader {
   return {
     async readMany(names) {
       const nowMs = await redisNowMs(redis);
@@ -98,7 +91,7 @@ export interface RunLog {
   get(registry: string, term: string): Promise<Run | undefined>;
 }
 
-export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys }): RunLog {
+export function createRunLog({ redis, keys }: KeyAccess): RunLog {
   return { list, get };
 
   async function list(registry: string, { before, limit }: { before?: string; limit: number }) {

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { NetworkConfig, RedisKeys } from '@syncline/contract';
+import type { NetworkConfig } from '@syncline/contract';
 import { createRequestBudgets, type PlaceStore, type RequestBudgets } from '@syncline/sources';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { luaScript } from '../lua/lua-script.ts';
+import { type KeyAccess, luaScript } from '../lua/lua-script.ts';
 
 const takePlaceScript = luaScript('take-place');
 const reply = z.union([
@@ -12,16 +11,14 @@ const reply = z.union([
   z.tuple([z.literal('late'), z.coerce.number()]),
 ]);
 
-export interface RedisRequestBudgetsOptions {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
+export interface RedisRequestBudgetsOptions extends KeyAccess {
   /** `network.budgets` of the config in force. */
   readonly budgets: () => NetworkConfig['budgets'];
-  /** Default: as the port has it. */
+  /** Default: that of {@link createRequestBudgets}. */
   readonly longestWaitMs?: number;
 }
 
-/** Budgets that all processes on one Redis share, by its clock. */
+/** Creates the budgets that all processes on one Redis share, by its clock. */
 export function createRedisRequestBudgets({
   redis,
   keys,

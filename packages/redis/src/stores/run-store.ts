@@ -3,7 +3,6 @@ import {
   type Lease,
   type Logger,
   parseHash,
-  type RedisKeys,
   type SyncStatus,
   statusFields,
   statusSchema,
@@ -21,9 +20,8 @@ import {
   type RunStore,
   type StatusPersistence,
 } from '@syncline/sync';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { luaScript, storeCall } from '../lua/lua-script.ts';
+import { type KeyAccess, luaScript, pairsOf, storeCall } from '../lua/lua-script.ts';
 import { createRegistryReader } from './registry-reader.ts';
 
 /** How many runs the log of a registry keeps. */
@@ -48,9 +46,7 @@ const finishReply = z.union([
   z.tuple([z.literal('incomplete'), z.string()]),
 ]);
 
-export interface RunStoreOptions {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
+export interface RunStoreOptions extends KeyAccess {
   /** Logs invalid fields that a run has removed. */
   readonly logger?: Pick<Logger, 'warn'> | undefined;
 }
@@ -208,16 +204,8 @@ function purposeArgument(purpose: LeasePurpose): string {
 
 /** A hash as Lua encodes it in JSON: a flat list, or an empty object if the hash has no field. */
 function hash() {
-  return z.union([
-    z.array(z.string()).transform((flat) => {
-      const fields: Record<string, string> = {};
-      for (let index = 0; index < flat.length; index += 2) {
-        fields[flat[index] ?? ''] = flat[index + 1] ?? '';
-      }
-      return fields;
-    }),
-    z.strictObject({}),
-  ]);
+  const pairs = z.array(z.string()).transform((flat) => Object.fromEntries(pairsOf(flat)));
+  return z.union([pairs, z.strictObject({})]);
 }
 
 const saveStatusScript = luaScript('save-status');
@@ -227,11 +215,7 @@ export function createRedisStatusPersistence({
   redis,
   keys,
   config,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-  config: Pick<ConfigSource, 'targets'>;
-}): StatusPersistence {
+}: KeyAccess & { readonly config: Pick<ConfigSource, 'targets'> }): StatusPersistence {
   const reader = createRegistryReader({ redis, keys });
   return {
     async load(registry) {

@@ -1,7 +1,6 @@
-import { batchesOf, type Lease, type RedisKeys } from '@syncline/contract';
+import { batchesOf, type Lease } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '@syncline/snapshot';
-import type { Redis } from 'ioredis';
-import { luaScript, storeCall } from '../lua/lua-script.ts';
+import { type KeyAccess, luaScript, pairsOf, storeCall } from '../lua/lua-script.ts';
 
 const writeBlobsScript = luaScript('write-blobs');
 const collectScript = luaScript('collect');
@@ -12,13 +11,7 @@ const READ_BATCH_SIZE = 64;
 const COLLECT_BATCH_SIZE = 1_000;
 
 /** Snapshots in Redis: chunks and manifests of a registry in a hash each. */
-export function createRedisSnapshotStore({
-  redis,
-  keys,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-}): SnapshotStore {
+export function createRedisSnapshotStore({ redis, keys }: KeyAccess): SnapshotStore {
   return {
     async readPointer(registry) {
       return (await storeCall(redis, redis.get(keys.snapshot(registry)))) ?? undefined;
@@ -50,10 +43,9 @@ export function createRedisSnapshotStore({
       ]);
       const [manifests, scored] = await storeCall(redis, reply);
       const supersededAtMs = new Map<string, number>();
-      for (let index = 0; index < scored.length; index += 2) {
-        const scoreMs = Number(scored[index + 1]);
+      for (const [manifest, score] of pairsOf(scored)) {
         // `inf`, which is not a finite number, marks the served snapshot.
-        if (Number.isFinite(scoreMs)) supersededAtMs.set(scored[index] ?? '', scoreMs);
+        if (Number.isFinite(Number(score))) supersededAtMs.set(manifest, Number(score));
       }
       const at = (manifest: string) => supersededAtMs.get(manifest) ?? Number.POSITIVE_INFINITY;
       return manifests

@@ -39,7 +39,7 @@ async function spoil(key: RegistryKey) {
 function corrupt(key: string, type: string) {
   return {
     code: 'store-corrupt',
-    message: expect.stringContaining(`the key ${key} holds a set. Expected a ${type}`),
+    message: expect.stringContaining(`the key ${key} holds a set instead of a ${type}`),
   };
 }
 
