@@ -120,3 +120,28 @@ export class TurningWorker extends Worker<JobPayloadInput, string, string> {
     return taken;
   }
 }
+
+/**
+ * Closes a worker after its jobs. Without Redis, BullMQ's `close` never ends: this one then resolves once `whenIdle`
+ * does, and in any case after `limitMs`. The locks of the remaining jobs expire.
+ */
+export async function closeWorker(
+  worker: Worker,
+  {
+    connection,
+    limitMs,
+    whenIdle,
+  }: { connection: Redis; limitMs: number; whenIdle: () => Promise<void> },
+): Promise<void> {
+  const givenUp = Promise.withResolvers<void>();
+  const limit = setTimeout(givenUp.resolve, limitMs);
+  const onAway = () => void whenIdle().then(givenUp.resolve);
+  if (connection.status !== 'ready') onAway();
+  connection.once('close', onAway);
+  try {
+    await Promise.race([worker.close(), givenUp.promise]);
+  } finally {
+    clearTimeout(limit);
+    connection.off('close', onAway);
+  }
+}

@@ -26,20 +26,20 @@ function workerOf({ redis, keys }: TestRedis, handle: PreviewHandler) {
   return { worker, logger };
 }
 
-/** Everything that previews have left in Redis, but for what BullMQ keeps of its queue. */
+/** Returns the keys that previews have left in Redis, except those of BullMQ's queue itself. */
 async function leftovers({ redis, keys, prefix }: TestRedis): Promise<string[]> {
   const jobs = await redis.keys(`${keys.queuePrefix}:${PREVIEW_QUEUE_NAME}:????????-*`);
   return [...jobs, ...(await redis.keys(`${prefix}:preview:*`))];
 }
 
-/** Until its signal is aborted, as a source waits that gets no answer. */
+/** Rejects when the signal is aborted, like a source that gets no answer. */
 function untilAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
 }
 
-test('what is asked for reaches a worker parsed, its answer comes back, and nothing is left', async () => {
+test('a worker gets a parsed request, its answer comes back, and nothing is left', async () => {
   const shared = testRedis();
   const seen: PreviewJob[] = [];
   workerOf(shared, async (job) => {
@@ -72,7 +72,7 @@ test.each([
   },
   {
     thrown: new Error('what only the log may say'),
-    told: { code: 'internal', message: 'something went wrong; the log of the worker has more' },
+    told: { code: 'internal', message: 'something went wrong. The log of the worker has more' },
   },
 ])('an error comes back as $told.code', async ({ thrown, told }) => {
   const shared = testRedis();
@@ -88,7 +88,7 @@ test.each([
   );
 });
 
-test('where no worker is, it says so in time, and takes its job away', async () => {
+test('a request without a worker fails in time and removes its job', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   await expect(requester.request({ registry: 'alpha' }, { timeoutMs: 50 })).rejects.toMatchObject({
@@ -98,7 +98,7 @@ test('where no worker is, it says so in time, and takes its job away', async () 
   expect(await leftovers(shared)).toEqual([]);
 });
 
-test('a worker ends what nobody waits for any longer', async () => {
+test('a worker ends a preview when its requester no longer waits', async () => {
   const shared = testRedis();
   const ended = Promise.withResolvers<unknown>();
   let jobs = 0;
@@ -109,17 +109,17 @@ test('a worker ends what nobody waits for any longer', async () => {
     throw signal.reason;
   });
   const requester = requesterOf(shared);
-  // So that the worker is there, and takes the second one in time.
+  // Now the worker is there, and takes the second one in time.
   await requester.request({ registry: 'alpha' }, { timeoutMs: 120_000 });
   await expect(
     requester.request({ registry: 'alpha' }, { timeoutMs: 1_000 }),
   ).rejects.toMatchObject({
     code: 'preview-failed',
   });
-  expect(await ended.promise).toMatchObject({ message: 'nobody waits for it any longer' });
+  expect(await ended.promise).toMatchObject({ message: 'the requester no longer waits' });
 });
 
-test('whoever asks may stop waiting; a job that nobody has taken is gone then', async () => {
+test('a requester can stop waiting, and its job is removed unless a worker has taken it', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   const stop = new AbortController();
@@ -135,7 +135,7 @@ test('whoever asks may stop waiting; a job that nobody has taken is gone then', 
   expect(await leftovers(shared)).toEqual([]);
 });
 
-test('a worker that is told to stop says so to whoever waits', async () => {
+test('a stopping worker tells the requester so', async () => {
   const shared = testRedis();
   const begun = Promise.withResolvers<void>();
   const { worker } = workerOf(shared, (_job, signal) => {
@@ -152,7 +152,7 @@ test('a worker that is told to stop says so to whoever waits', async () => {
   await told;
 });
 
-test('a payload of another shape is refused, is not tried again, and harms nobody', async () => {
+test('an invalid payload fails once, and later requests are answered', async () => {
   const shared = testRedis();
   const { redis, keys } = shared;
   let handled = 0;

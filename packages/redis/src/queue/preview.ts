@@ -11,17 +11,17 @@ import {
   type PreviewJobInput,
   previewAnswerSchema,
   previewJobSchema,
-  type RedisKeys,
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import type { KeyAccess } from '../lua/lua-script.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
+import { closeWorker } from './bullmq-internals.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 
-/** What is to be looked at: a registry of the config in force, or one as a config might have it. */
+/** What to preview: a registry of the config in force, or one as an entry of a config would have it. */
 export type PreviewWish = { readonly samples?: number } & (
   | { readonly registry: string }
   | { readonly config: ConfigInput['registries'][number] }
@@ -30,14 +30,14 @@ export type PreviewWish = { readonly samples?: number } & (
 /** Finds out what a sync would do. */
 export type PreviewHandler = (job: PreviewJob, signal: AbortSignal) => Promise<Preview>;
 
-/** Asks workers for previews: they have the disk, the credentials and the network that sources need. */
+/** Requests previews from workers, which have the disk, the credentials and the network that sources need. */
 export interface PreviewRequester {
   /**
-   * What a sync would do. Job and answer are gone from Redis when this returns; where the process ends
-   * before, the answer expires, and the job does when a worker sees it.
+   * Returns what a sync would do. Job and answer are gone from Redis when this returns. If the process ends before, the
+   * answer expires, and a worker drops the job.
    *
-   * @throws SynclineError `unknown-registry`; `preview-failed` where the source cannot be read, or no
-   *   worker has answered within `timeoutMs`; the signal's reason
+   * @throws SynclineError `unknown-registry`; `preview-failed` if the source cannot be read, or no worker has answered
+   *   within `timeoutMs`; the signal's reason
    */
   request(
     wish: PreviewWish,
@@ -49,7 +49,7 @@ export interface PreviewRequester {
 const FIRST_POLL_MS = 25;
 const LONGEST_POLL_MS = 500;
 
-/** Codes that say all by themselves; what else a worker answers is about the source. */
+/** Codes of the preview itself. Any other code is about the source. */
 const OWN_CODES: ReadonlySet<ErrorCode> = new Set([
   'unknown-registry',
   'bad-request',
@@ -64,12 +64,19 @@ export function createPreviewRequester(options: QueueOptions): PreviewRequester 
   return {
     async request(wish, { timeoutMs, signal }) {
       const id = randomUUID();
+      const untilMs = performance.now() + timeoutMs;
       const deadlineAtMs = (await redisNowMs(redis)) + timeoutMs;
       const options = { jobId: id, attempts: 1, removeOnComplete: true, removeOnFail: true };
       await queue.add('preview', { v: 1, ...wish, deadlineAtMs }, options);
       try {
-        const answer = await waitForAnswer(id, { timeoutMs, signal });
-        return previewOf(answer ?? (await giveUp(id, timeoutMs)));
+        for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
+          signal?.throwIfAborted();
+          const answer = await takeAnswer(id);
+          if (answer !== undefined) return previewOf(answer);
+          const leftMs = untilMs - performance.now();
+          if (leftMs <= 0) return previewOf(await giveUp(id, timeoutMs));
+          await pause(Math.min(pollMs, leftMs), undefined, signal === undefined ? {} : { signal });
+        }
       } catch (error) {
         if (signal?.aborted !== true) throw error;
         await queue.remove(id).catch(() => undefined);
@@ -79,38 +86,21 @@ export function createPreviewRequester(options: QueueOptions): PreviewRequester 
     close: () => queue.close(),
   };
 
-  async function waitForAnswer(
-    id: string,
-    { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal | undefined },
-  ): Promise<PreviewAnswer | undefined> {
-    const untilMs = performance.now() + timeoutMs;
-    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
-      signal?.throwIfAborted();
-      const answer = await takeAnswer(id);
-      const leftMs = untilMs - performance.now();
-      if (answer !== undefined || leftMs <= 0) return answer;
-      await pause(Math.min(pollMs, leftMs), undefined, signal === undefined ? {} : { signal });
-    }
-  }
-
   async function takeAnswer(id: string): Promise<PreviewAnswer | undefined> {
     const text = await redis.getdel(keys.previewAnswer(id));
     return text === null ? undefined : previewAnswerSchema.parse(JSON.parse(text));
   }
 
   async function giveUp(id: string, timeoutMs: number): Promise<PreviewAnswer> {
-    // A job that is being worked on is locked, and is not removed.
+    // A running job is locked. BullMQ does not remove it.
     const isWaiting = (await queue.remove(id)) === 1;
     const answer = await takeAnswer(id);
     if (answer !== undefined) return answer;
     const seconds = timeoutMs / 1_000;
-    throw isWaiting
-      ? new SynclineError('preview-failed', `no worker has taken the preview within ${seconds} s`, {
-          expected: 'a worker to be running, and not busy with other previews',
-        })
-      : new SynclineError('preview-failed', `the preview was not done within ${seconds} s`, {
-          expected: 'more time, for a large registry or a slow source',
-        });
+    const message = isWaiting
+      ? `no worker has taken the preview within ${seconds} s. Check that a worker runs and has no other previews to do`
+      : `the preview took longer than ${seconds} s. Allow more time for a large registry or a slow source`;
+    throw new SynclineError('preview-failed', message);
   }
 }
 
@@ -121,25 +111,24 @@ function previewOf(answer: PreviewAnswer): Preview {
   throw new SynclineError('preview-failed', `the source cannot be read: ${code}: ${message}`);
 }
 
-/** Long enough for whoever waits to look again after a Redis that was away. */
+/** Long enough for a requester to ask again after an outage of Redis. */
 const ANSWER_TTL_S = 300;
-/** Whatever a payload says. */
+/** The longest that a preview may take, whatever its payload says. */
 const LONGEST_MS = 15 * 60_000;
 const LOCK_DURATION_MS = 30_000;
 const STOP_LIMIT_MS = 5_000;
-/** Of payloads that nobody knows, since those of others may set no limit. */
+/** For invalid payloads, because other producers may set no limit. */
 const FAILED_KEPT = { count: 20, age: ANSWER_TTL_S };
+const TOO_LATE = 'the requester no longer waits';
 
-export interface PreviewWorkerOptions {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
+export interface PreviewWorkerOptions extends KeyAccess {
   readonly logger: Logger;
   /** How many previews at once in this process. */
   readonly concurrency: number;
   readonly handle: PreviewHandler;
 }
 
-/** Answers the previews that are asked for, until it is stopped. What is under way then is ended. */
+/** Answers requests for previews until it is stopped. Stopping ends the previews that are running. */
 export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Promise<void> } {
   const { redis, keys, logger, concurrency } = options;
   const stopping = new AbortController();
@@ -155,34 +144,17 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
       removeOnFail: FAILED_KEPT,
     },
   );
-  worker.on('error', (error) => logger.warn({ err: error }, 'the preview worker has trouble'));
-
-  let stopped: Promise<void> | undefined;
+  worker.on('error', ({ message }) =>
+    logger.warn({ reason: message }, 'preview worker failed; it continues'),
+  );
 
   return {
     stop() {
-      stopping.abort(
-        new SynclineError('preview-failed', 'the worker was told to stop', {
-          expected: 'another one; try again',
-        }),
-      );
-      stopped ??= closeWhileThere(redis, worker);
-      return stopped;
+      stopping.abort(new SynclineError('preview-failed', 'the worker was told to stop. Try again'));
+      const whenIdle = async () => {};
+      return closeWorker(worker, { connection: redis, limitMs: STOP_LIMIT_MS, whenIdle });
     },
   };
-}
-
-/** It waits for its last command, which does not end where Redis is away, or goes. */
-async function closeWhileThere(redis: Redis, worker: Worker): Promise<void> {
-  const givenUp = Promise.withResolvers<void>();
-  const limit = setTimeout(givenUp.resolve, STOP_LIMIT_MS);
-  redis.once('close', givenUp.resolve);
-  try {
-    await Promise.race([worker.close(redis.status !== 'ready'), givenUp.promise]);
-  } finally {
-    clearTimeout(limit);
-    redis.off('close', givenUp.resolve);
-  }
 }
 
 async function processJob(
@@ -195,12 +167,12 @@ async function processJob(
     redis.set(keys.previewAnswer(job.id ?? ''), JSON.stringify(content), 'EX', ANSWER_TTL_S);
   const parsed = previewJobSchema.safeParse(job.data);
   if (!parsed.success) {
-    const message = `the payload is not known:\n${z.prettifyError(parsed.error)}`;
+    const message = `invalid payload:\n${z.prettifyError(parsed.error)}`;
     await answer({ error: { code: 'bad-request', message } });
     throw new UnrecoverableError(message);
   }
   const leftMs = parsed.data.deadlineAtMs - (await redisNowMs(redis));
-  if (leftMs <= 0) return 'nobody waits for it any longer';
+  if (leftMs <= 0) return TOO_LATE;
   const content = await handleInTime(options, parsed.data, { leftMs, stop });
   await answer(content);
   return 'preview' in content ? content.preview.state : content.error.code;
@@ -213,7 +185,7 @@ async function handleInTime(
 ): Promise<PreviewAnswer> {
   const late = new AbortController();
   const timer = setTimeout(
-    () => late.abort(new SynclineError('preview-failed', 'nobody waits for it any longer')),
+    () => late.abort(new SynclineError('preview-failed', TOO_LATE)),
     Math.min(leftMs, LONGEST_MS),
   );
   try {
@@ -221,8 +193,8 @@ async function handleInTime(
   } catch (error) {
     const { code, message } = toSynclineError(error);
     if (code !== 'internal') return { error: { code, message } };
-    logger.error({ err: error }, 'a preview has failed');
-    return { error: { code, message: 'something went wrong; the log of the worker has more' } };
+    logger.error({ err: error }, 'preview failed');
+    return { error: { code, message: 'something went wrong. The log of the worker has more' } };
   } finally {
     clearTimeout(timer);
   }

@@ -4,11 +4,11 @@ import {
   JOB_NAME,
   type JobPayloadInput,
   QUEUE_NAME,
-  type RedisKeys,
   requestJob,
+  type Trigger,
 } from '@syncline/contract';
 import { type JobsOptions, Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
+import type { KeyAccess } from '../lua/lua-script.ts';
 
 /** The priority of ticks and of the wake-ups that replace them. Requests have no priority, so they run first. */
 export const TICK_PRIORITY = 10;
@@ -16,11 +16,12 @@ export const TICK_PRIORITY = 10;
 /** The most registries that begin per second, if very many are due. */
 export const STARTS_PER_SECOND = 50;
 
+/** How many failed jobs the queue keeps of each kind that sets no other limit. */
+export const FAILED_KEPT = 1_000;
+
 export type SyncQueue = Queue<JobPayloadInput>;
 
-export interface QueueOptions {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
+export interface QueueOptions extends KeyAccess {
   readonly onError: (error: Error) => void;
 }
 
@@ -43,19 +44,19 @@ export function openQueue<Payload>(
   return queue;
 }
 
+interface RunReference {
+  readonly registry: string;
+  readonly term: string;
+}
+
 /** A job beside the schedule. */
 export type WakeUp =
   /** Request `request` is open. */
   | ({ readonly kind: 'request' } & CountedRequest)
   /** The run of `term` has died. */
-  | { readonly kind: 'interrupted'; readonly registry: string; readonly term: string }
+  | ({ readonly kind: 'interrupted' } & RunReference)
   /** The run of `term` has failed; the next try is due in `delayMs`. */
-  | {
-      readonly kind: 'retry';
-      readonly registry: string;
-      readonly term: string;
-      readonly delayMs: number;
-    }
+  | ({ readonly kind: 'retry'; readonly delayMs: number } & RunReference)
   /**
    * The registry was not tried when it was due. `isRepeated`: a worker has taken the first wake-up, and may have
    * lost it.
@@ -74,7 +75,7 @@ export type WakeUp =
  * catalog causes another run.
  */
 export async function requestDependents(
-  { redis, keys, queue }: { redis: Redis; keys: RedisKeys; queue: SyncQueue },
+  { redis, keys, queue }: KeyAccess & { readonly queue: SyncQueue },
   dependents: readonly string[],
 ): Promise<void> {
   for (const registry of dependents) {
@@ -96,52 +97,39 @@ export function overdueJobId(
 
 /** Adds a wake-up. Its id is made of its reason, so the same wake-up is never in the queue twice. */
 export async function addWakeUp(queue: SyncQueue, wakeUp: WakeUp): Promise<void> {
-  const { registry } = wakeUp;
-  const options: JobsOptions = {
-    attempts: 1,
-    removeOnComplete: true,
-    removeOnFail: { count: 1_000 },
-  };
-  switch (wakeUp.kind) {
-    case 'request': {
-      const { name, data, opts } = requestJob(wakeUp);
-      await queue.add(name, data, opts);
-      return;
-    }
-    case 'interrupted': {
-      const jobId = `interrupted-${registry}-${wakeUp.term}`;
-      const payload = { v: 1, registry, trigger: 'retry' } as const;
-      await queue.add(JOB_NAME, payload, { ...options, jobId, removeOnFail: true });
-      return;
-    }
-    case 'overdue': {
-      const payload = { v: 1, registry, trigger: 'schedule' } as const;
-      await queue.add(JOB_NAME, payload, {
-        ...options,
+  const { name, data, opts } = wakeUp.kind === 'request' ? requestJob(wakeUp) : jobOf(wakeUp);
+  await queue.add(name, data, opts);
+}
+
+function jobOf(wakeUp: Exclude<WakeUp, { readonly kind: 'request' }>) {
+  const { registry, kind } = wakeUp;
+  const job = (trigger: Trigger, opts: JobsOptions) => ({
+    name: JOB_NAME,
+    data: { v: 1, registry, trigger } as const,
+    opts: { attempts: 1, removeOnComplete: true, ...opts },
+  });
+  const asTick = { priority: TICK_PRIORITY, removeOnFail: { count: FAILED_KEPT } };
+  switch (kind) {
+    case 'interrupted':
+      return job('retry', { jobId: `interrupted-${registry}-${wakeUp.term}`, removeOnFail: true });
+    case 'overdue':
+      return job('schedule', {
+        ...asTick,
         jobId: overdueJobId(registry, wakeUp),
-        priority: TICK_PRIORITY,
         removeOnFail: true,
       });
-      return;
-    }
-    case 'retry': {
-      const jobId = `retry-${registry}-${wakeUp.term}`;
-      await queue.add(
-        JOB_NAME,
-        { v: 1, registry, trigger: 'retry' },
-        { ...options, jobId, priority: TICK_PRIORITY, delay: wakeUp.delayMs },
-      );
-      return;
-    }
+    case 'retry':
+      return job('retry', {
+        ...asTick,
+        jobId: `retry-${registry}-${wakeUp.term}`,
+        delay: wakeUp.delayMs,
+      });
     case 'startup':
-    case 'config': {
-      const jobId = `${wakeUp.kind}-${registry}-${wakeUp.since}`;
-      await queue.add(
-        JOB_NAME,
-        { v: 1, registry, trigger: wakeUp.kind },
-        { ...options, jobId, priority: TICK_PRIORITY, delay: wakeUp.delayMs },
-      );
-      return;
-    }
+    case 'config':
+      return job(kind, {
+        ...asTick,
+        jobId: `${kind}-${registry}-${wakeUp.since}`,
+        delay: wakeUp.delayMs,
+      });
   }
 }

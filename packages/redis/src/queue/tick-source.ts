@@ -4,14 +4,20 @@ import {
   jobPayloadSchema,
   type Logger,
   QUEUE_NAME,
-  type RedisKeys,
 } from '@syncline/contract';
 import type { LeasePurpose, Ran, Tick, TickHandler, TickSource } from '@syncline/sync';
 import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
-import { addWakeUp, OVERDUE_JOB_ID, requestDependents, type SyncQueue } from './queue.ts';
+import type { KeyAccess } from '../lua/lua-script.ts';
+import { closeWorker, dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
+import {
+  addWakeUp,
+  FAILED_KEPT,
+  OVERDUE_JOB_ID,
+  requestDependents,
+  type SyncQueue,
+} from './queue.ts';
 
 /**
  * Longer than any pause of a healthy event loop, because a job that loses its lock is processed twice. If a worker
@@ -24,13 +30,10 @@ const STALLED_LOOK_EVERY_MS = 10_000;
 const INTERRUPTED_GRACE_MS = 5_000;
 /** How many jobs are kept whose producers set no limit. */
 const COMPLETED_KEPT = 200;
-const FAILED_KEPT = 1_000;
 
-export interface BullTickSourceOptions {
+export interface BullTickSourceOptions extends KeyAccess {
   /** A connection for the worker alone, because blocking commands use it. */
   readonly blocking: Redis;
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
   readonly queue: SyncQueue;
   readonly concurrency: number;
   readonly logger: Logger;
@@ -83,19 +86,11 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
       const stopping = worker;
       if (stopping === undefined) return;
       const grace = setTimeout(() => stopping.cancelAllJobs('stopping'), graceMs);
-      // Without Redis, `close` never ends. The leases and locks of the remaining runs expire.
-      const givenUp = Promise.withResolvers<void>();
-      const limit = setTimeout(givenUp.resolve, graceMs + INTERRUPTED_GRACE_MS);
-      const onAway = () => void running.whenNone().then(givenUp.resolve);
-      if (blocking.status !== 'ready') onAway();
-      blocking.once('close', onAway);
-      try {
-        await Promise.race([stopping.close(), givenUp.promise]);
-      } finally {
-        clearTimeout(grace);
-        clearTimeout(limit);
-        blocking.off('close', onAway);
-      }
+      const limitMs = graceMs + INTERRUPTED_GRACE_MS;
+      const whenIdle = () => running.whenNone();
+      await closeWorker(stopping, { connection: blocking, limitMs, whenIdle }).finally(() =>
+        clearTimeout(grace),
+      );
     },
   };
 }
@@ -119,9 +114,7 @@ class RunningJobs {
   }
 }
 
-interface Processing {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
+interface Processing extends KeyAccess {
   readonly queue: SyncQueue;
   readonly logger: Logger;
   readonly handle: TickHandler;
@@ -137,9 +130,7 @@ async function processJob(
   }: { job: Job<JobPayloadInput>; token: string | undefined; signal: AbortSignal | undefined },
 ): Promise<string> {
   const parsed = jobPayloadSchema.safeParse(job.data);
-  if (!parsed.success) {
-    throw new UnrecoverableError(unknownPayload(parsed.error));
-  }
+  if (!parsed.success) throw new UnrecoverableError(unknownPayload(parsed.error));
   const { registry } = parsed.data;
   const result = await processing
     .handle(tickOf(job, parsed.data), signal)
@@ -197,7 +188,7 @@ async function carryOut(processing: Processing, { run, followUps }: Ran): Promis
       else await addWakeUp(processing.queue, followUp);
     }
   } catch (error) {
-    processing.logger.warn({ err: error, registry: run.registry }, 'could not add a wake-up');
+    processing.logger.warn({ err: error, registry: run.registry }, 'wake-up not added');
   }
 }
 
