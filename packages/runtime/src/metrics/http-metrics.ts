@@ -1,4 +1,5 @@
-import { Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { Histogram } from './prom-client.ts';
 
 /** A request that was answered. */
 export interface HttpRequestObservation {

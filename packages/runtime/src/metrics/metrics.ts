@@ -1,6 +1,6 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { VERSION } from '../version.ts';
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts';
+import { Gauge, Registry } from './prom-client.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 import { createScrapeMetrics, type ScrapeMetrics } from './scrape-metrics.ts';
 
@@ -13,7 +13,11 @@ export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics {
 /** Metrics in a registry of their own, so that a process can have more than one set, as tests do. */
 export function createMetrics(): Metrics {
   const register = new Registry();
-  collectDefaultMetrics({ register });
+  let processMetrics: Promise<void> | undefined;
+  const addProcessMetrics = async () => {
+    const { collectDefaultMetrics } = await import('prom-client');
+    collectDefaultMetrics({ register });
+  };
   new Gauge({
     name: 'syncline_build_info',
     help: 'Always 1; the label has the version.',
@@ -24,6 +28,11 @@ export function createMetrics(): Metrics {
     ...createRunMetrics(register),
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
-    expose: async () => ({ contentType: register.contentType, body: await register.metrics() }),
+    expose: async () => {
+      // Those of the process itself are added by the first scrape: many processes never have one.
+      processMetrics ??= addProcessMetrics();
+      await processMetrics;
+      return { contentType: register.contentType, body: await register.metrics() };
+    },
   };
 }

@@ -1,5 +1,6 @@
 import type { Run, Trigger } from '@syncline/contract';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { Counter, Histogram } from './prom-client.ts';
 
 /** What runs and their scheduling leave behind. The first seven are the domain's `RunObserver`. */
 export interface RunMetrics {

@@ -1,5 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { within } from '../lifecycle/within.ts';
+import { Counter, Gauge } from './prom-client.ts';
 
 /** Tells the age of each registry's copy, in seconds, by its name. */
 export type AgesSource = () => Promise<ReadonlyMap<string, number>>;
