@@ -3,6 +3,7 @@ import { createSynclineClient } from '@syncline/client';
 import { isStoreUnavailable } from '@syncline/contract';
 import { connectRedis, createPreviewRequester, openStore, type Store } from '@syncline/redis';
 import {
+  listen,
   type ProcessContext,
   readinessOf,
   requireRedisUrl,
@@ -16,7 +17,6 @@ import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
 import { type ControlPolicy, createControlPolicy } from './control-policy.ts';
 import { rememberRegistries } from './remembered-registries.ts';
-import { listen } from './server.ts';
 
 /** How soon a new config is followed. */
 const REFRESH_EVERY_MS = 1_000;

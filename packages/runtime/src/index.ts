@@ -31,8 +31,8 @@ export {
 export { requireRedisUrl } from './env/require-redis-url.ts';
 export { searchPath } from './env/search-path.ts';
 export { isScreen } from './env/terminal.ts';
-export { answerMalformedRequests } from './http/malformed-requests.ts';
-export { type OpsServer, type OpsServerOptions, startOpsServer } from './http/ops-server.ts';
+export { listen } from './http/listen.ts';
+export { STATUS_CODES } from './http/node-http.ts';
 export { SECURITY_HEADERS } from './http/security-headers.ts';
 export { type Loop, type LoopOptions, startLoop } from './lifecycle/loop.ts';
 export { type ProcessContext, type RunProcessOptions, runProcess } from './lifecycle/process.ts';

@@ -1,5 +1,5 @@
-import { STATUS_CODES } from 'node:http';
 import { ERRORS, isStoreUnavailable, SynclineError, toSynclineError } from '@syncline/contract';
+import { STATUS_CODES } from '@syncline/runtime';
 
 /**
  * The body of every error. `error` is what the MCP Registry API's document asks for, the rest what the

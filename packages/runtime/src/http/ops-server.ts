@@ -1,25 +1,17 @@
-import { createServer, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { type Readiness, readinessOf } from '../lifecycle/service.ts';
 import { within } from '../lifecycle/within.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { answerMalformedRequests } from './malformed-requests.ts';
+import { type HttpServer, type ListenOptions, listen } from './listen.ts';
 import { SECURITY_HEADERS } from './security-headers.ts';
 
-export interface OpsServerOptions {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
+export interface OpsServerOptions extends ListenOptions {
   readonly metrics: Pick<Metrics, 'expose'>;
   readonly readiness: () => Promise<Readiness>;
   /** What only a restart would mend; none while the process lives. */
   readonly liveness: () => readonly string[];
   /** Told what went wrong inside of us: the answer does not say it. */
   readonly onError: (error: unknown) => void;
-}
-
-export interface OpsServer {
-  readonly port: number;
-  close(): Promise<void>;
 }
 
 const READINESS_TIMEOUT_MS = 2_000;
@@ -30,28 +22,15 @@ const READINESS_TIMEOUT_MS = 2_000;
  *
  * @throws the system's error where the port cannot be had
  */
-export async function startOpsServer(options: OpsServerOptions): Promise<OpsServer> {
-  const server = createServer((request, response) => {
+export function startOpsServer(options: OpsServerOptions): Promise<HttpServer> {
+  return listen((request, response) => {
     void answer(options, request.method ?? '', request.url ?? '')
       .catch((error: unknown) => {
         options.onError(error);
         return notOk(500, 'internal', 'Internal Server Error', 'something went wrong on our side');
       })
       .then((reply) => send(response, reply));
-  });
-  answerMalformedRequests(server);
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject).listen(options.port, options.host, resolve);
-  await promise;
-  const address = server.address();
-  return {
-    port: typeof address === 'object' && address !== null ? address.port : options.port,
-    close: () =>
-      new Promise((closed) => {
-        server.close(() => closed());
-        server.closeAllConnections();
-      }),
-  };
+  }, options);
 }
 
 interface Reply {
