@@ -39,7 +39,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const url = requireRedisUrl(env);
   const controlPolicy = await readControlPolicy(env);
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = (error: Error) => logger.warn({ err: error }, 'Redis connection failed');
   const redis = connectRedis({
     url,
     manner: 'prompt',
@@ -66,7 +66,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     remembered: rememberRegistries(reader),
     snapshots: createSnapshotReader({ store: snapshots, isAway: isStoreUnavailable }),
     runs,
-    operations: store.operations({ writes: patientWrites }),
+    operations: () => store.operations({ writes: patientWrites }),
     requester,
     previewer,
     metrics,

@@ -1,17 +1,19 @@
 import { connectRedis, createReconciler, openStore } from '@syncline/redis';
 import {
-  formatProblem,
-  type LoadedConfig,
   type Logger,
-  loadConfig,
   type ProcessContext,
   readinessOf,
   requireRedisUrl,
   type Service,
   startLoop,
-  watchConfig,
   within,
 } from '@syncline/runtime';
+import {
+  formatProblem,
+  type LoadedConfig,
+  loadConfig,
+  watchConfig,
+} from '@syncline/runtime/config';
 import { CONFIG_CHECKS } from './config-checks.ts';
 
 const LAST_PASS_MS = 1_000;
@@ -28,7 +30,7 @@ export async function startScheduler(
 ): Promise<Service> {
   const url = requireRedisUrl(env);
   const loaded = options.loaded ?? (await loadAndLog(env.configPath, logger));
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = (error: Error) => logger.warn({ err: error }, 'Redis connection failed');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const reconciler = createReconciler({ store, logger, metrics });

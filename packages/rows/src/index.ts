@@ -1,14 +1,7 @@
 export { sha256 } from './digest.ts';
-export { compileFilter, compileGlob, type FilterPredicate } from './filter.ts';
 export { pickLatest } from './latest.ts';
-export {
-  type BodyFormat,
-  type BodyOrigin,
-  type BodySummary,
-  type ParsedBody,
-  parseBody,
-} from './parse/parse-body.ts';
-export { type IngestedRow, type RowReading, readRow } from './parse/read-row.ts';
+export type { BodyFormat, BodyOrigin, BodySummary, ParsedBody } from './parse/parse-body.ts';
+export type { IngestedRow, RowReading } from './parse/read-row.ts';
 export {
   type JsonObject,
   OFFICIAL_META,

@@ -1,4 +1,5 @@
-import { parse, type SemVer } from 'semver';
+import type { SemVer } from 'semver';
+import parse from 'semver/functions/parse.js';
 import type { ServerStatus } from './row.ts';
 
 /** What decides which version of a server is its latest. */

@@ -1,26 +1,3 @@
-export { registryProblems } from './config/check-registry.ts';
-export {
-  alternativesOf,
-  configJsonSchema,
-  isDuration,
-  itemSchema,
-  type JsonSchema,
-  propertiesOf,
-  valueSchema,
-} from './config/json-schema.ts';
-export {
-  type LoadConfigOptions,
-  type LoadedConfig,
-  loadConfig,
-  parseConfig,
-} from './config/load-config.ts';
-export {
-  ConfigError,
-  type ConfigProblem,
-  type ConfigWarning,
-  formatProblem,
-} from './config/problem.ts';
-export { type WatchConfigOptions, watchConfig } from './config/watch-config.ts';
 export {
   type Env,
   type EnvVariable,

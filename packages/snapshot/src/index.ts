@@ -1,18 +1,13 @@
-export { type BuiltSnapshot, SnapshotBuilder } from './build.ts';
+export type { BuiltSnapshot } from './build.ts';
 export { collectGarbage } from './collect.ts';
-export { DiffCollector } from './diff-collector.ts';
 export {
   type AttachmentDraft,
   type AttachmentKind,
   MAX_ATTACHMENT_CHARACTERS,
 } from './encoding/attachment.ts';
-export { fnv1a } from './encoding/chunking.ts';
 export { blobDigests, decodeManifest, type Manifest } from './encoding/manifest.ts';
 export { claimEnd, createEndLock, type EndLock, respect } from './encoding/undisturbed.ts';
 export { LastKnown } from './last-known.ts';
-export { applyDelta } from './patch/apply-delta.ts';
-export { deriveView } from './patch/derive-view.ts';
-export { mergeCatalog } from './patch/merge-catalog.ts';
 export {
   areIntact,
   createSnapshotReader,

@@ -8,7 +8,6 @@ export {
   createInMemoryRequestBudgets,
 } from './network/in-memory-request-budgets.ts';
 export { type ProxyOptions, proxyFor } from './network/proxies.ts';
-export { createRequestBudgets, type PlaceStore } from './network/request-budgets.ts';
 export type { RequestBudgets } from './network/request-budgets-port.ts';
 export { type Slot, Slots } from './slots.ts';
 export type { FetchOptions, Source, SourceContext, SourceReading, TakeBody } from './source.ts';

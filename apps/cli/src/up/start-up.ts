@@ -4,14 +4,12 @@ import { redisPlace } from '@syncline/contract';
 import { openStore } from '@syncline/redis';
 import {
   composeServices,
-  formatProblem,
-  type LoadedConfig,
-  loadConfig,
   type ProcessContext,
   readinessOf,
   type Service,
   VERSION,
 } from '@syncline/runtime';
+import { formatProblem, type LoadedConfig, loadConfig } from '@syncline/runtime/config';
 import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
 import { startWorker } from '@syncline/worker';
 import type { StoreEnv } from '../environment.ts';

@@ -5,7 +5,7 @@ import {
   type SyncStatus,
   syncTargets,
 } from '@syncline/contract';
-import { fnv1a } from '@syncline/snapshot';
+import { fnv1a } from '@syncline/snapshot/chunking';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { addWakeUp, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
 import type { RegistryReader } from '../stores/registry-reader.ts';

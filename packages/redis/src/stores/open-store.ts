@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { dependentsOf, type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
-import { createOperations, type Operations } from '@syncline/sync';
+import type { Operations } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
 import { type ConfigFollower, createConfigFollower } from './config-store.ts';
@@ -33,7 +33,7 @@ export interface Store {
   /** Opened at its first use. */
   readonly queue: SyncQueue;
   /** @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own */
-  operations(options?: { readonly writes?: Redis }): Operations;
+  operations(options?: { readonly writes?: Redis }): Promise<Operations>;
   close(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const config = createConfigFollower({ redis, keys, logger });
   const snapshots = createRedisSnapshotStore({ redis, keys });
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = (error: Error) => logger.warn({ err: error }, 'Redis connection failed');
   let queue: SyncQueue | undefined;
 
   const store: Store = {
@@ -57,8 +57,10 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
       queue ??= createSyncQueue({ redis, keys, onError });
       return queue;
     },
-    operations: ({ writes = redis } = {}) =>
-      createOperations({
+    operations: async ({ writes = redis } = {}) => {
+      // Imported when it is needed: it loads all that a worker syncs with.
+      const { createOperations } = await import('@syncline/sync/perform');
+      return createOperations({
         operators: createRedisOperatorStore(store),
         runStore: createRedisRunStore({ redis: writes, keys }),
         snapshots,
@@ -71,7 +73,8 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
           const current = config.current();
           return current === undefined ? [] : dependentsOf(current, registry);
         },
-      }),
+      });
+    },
     close: async () => {
       await queue?.close();
       redis.disconnect();

@@ -1,5 +1,5 @@
 import type { Filter } from '@syncline/contract';
-import { compileFilter, type FilterPredicate } from '@syncline/rows';
+import { compileFilter, type FilterPredicate } from '@syncline/rows/filter';
 import { type BuiltSnapshot, type DraftRow, latestFlags, type SnapshotBuilder } from '../build.ts';
 import type { Manifest } from '../encoding/manifest.ts';
 import type { DecodedRow } from '../encoding/stored-row.ts';

@@ -1,5 +1,6 @@
 import type { Lease } from '@syncline/contract';
-import { type IngestedRow, readRow } from '@syncline/rows';
+import type { IngestedRow } from '@syncline/rows';
+import { readRow } from '@syncline/rows/parse';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
 import type { AttachmentDraft } from '../encoding/attachment.ts';
 import { blobDigests, type Manifest } from '../encoding/manifest.ts';

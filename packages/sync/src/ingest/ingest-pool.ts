@@ -4,16 +4,16 @@ import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import { type Blob, claimEnd, createEndLock, type EndLock } from '@syncline/snapshot';
 import { Piscina } from 'piscina';
 import { Semaphore } from '../capacity/semaphore.ts';
-import type {
-  FilterTask,
-  IngestAnswer,
-  IngestEnd,
-  IngestQuestion,
-  IngestResult,
-  IngestTask,
-  MemberBlobs,
+import {
+  type FilterTask,
+  type IngestAnswer,
+  type IngestEnd,
+  type IngestQuestion,
+  type IngestResult,
+  type IngestTask,
+  type MemberBlobs,
+  OutOfOrder,
 } from './messages.ts';
-import { OutOfOrder } from './row-collector.ts';
 
 /** More rows than this are no registry that anyone runs today; the official one has some 100,000. */
 const MAX_ROWS = 2_000_000;

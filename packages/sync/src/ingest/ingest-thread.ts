@@ -7,25 +7,28 @@ import { toSynclineError } from '@syncline/contract';
 import type { IngestedRow } from '@syncline/rows';
 import {
   type AttachmentDraft,
-  applyDelta,
   type Blob,
   type BuiltSnapshot,
-  DiffCollector,
   decodeManifest,
-  deriveView,
   type Manifest,
-  mergeCatalog,
   respect,
-  SnapshotBuilder,
 } from '@syncline/snapshot';
-import type {
-  IngestAnswer,
-  IngestEnd,
-  IngestQuestion,
-  IngestResult,
-  IngestTask,
+import {
+  applyDelta,
+  DiffCollector,
+  deriveView,
+  mergeCatalog,
+  SnapshotBuilder,
+} from '@syncline/snapshot/patch';
+import {
+  type IngestAnswer,
+  type IngestEnd,
+  type IngestQuestion,
+  type IngestResult,
+  type IngestTask,
+  OutOfOrder,
 } from './messages.ts';
-import { OutOfOrder, RowCollector } from './row-collector.ts';
+import { RowCollector } from './row-collector.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   const { port, endLock, maxRows, order, detail } = task;

@@ -80,6 +80,11 @@ export type IngestEnd =
   | { readonly kind: 'out-of-order' }
   | { readonly kind: 'failed'; readonly error: IngestFailure };
 
+/** Rows that are handed on came, after all, before one that came later. */
+export class OutOfOrder extends Error {
+  override readonly name = 'OutOfOrder';
+}
+
 /** An error on its way out of a thread: what structured cloning would lose of it. */
 export interface IngestFailure {
   readonly code: ErrorCode;

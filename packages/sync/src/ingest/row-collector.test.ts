@@ -1,6 +1,7 @@
 import type { BodyOrigin, IngestedRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
-import { OutOfOrder, RowCollector, type RowCollectorOptions } from './row-collector.ts';
+import { OutOfOrder } from './messages.ts';
+import { RowCollector, type RowCollectorOptions } from './row-collector.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
   const handedOn: IngestedRow[][] = [];

@@ -1,13 +1,8 @@
 import { QUARANTINE_SAMPLE_LIMIT, type QuarantinedRow, SynclineError } from '@syncline/contract';
-import {
-  type BodyOrigin,
-  type BodySummary,
-  type IngestedRow,
-  type ParsedBody,
-  parseBody,
-  type RowReading,
-} from '@syncline/rows';
+import type { BodyOrigin, BodySummary, IngestedRow, ParsedBody, RowReading } from '@syncline/rows';
+import { parseBody } from '@syncline/rows/parse';
 import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapshot';
+import { OutOfOrder } from './messages.ts';
 
 /** What was read besides rows that are fine. */
 export interface CollectedTotals {
@@ -30,11 +25,6 @@ export interface RowCollectorOptions {
   readonly order: 'arrival' | 'buffered';
   /** Takes rows sorted by key, each key once, all versions of a name together. */
   readonly onRows: (rows: readonly IngestedRow[]) => void;
-}
-
-/** Rows that are handed on came, after all, before one that came later. */
-export class OutOfOrder extends Error {
-  override readonly name = 'OutOfOrder';
 }
 
 /** So many rows are kept back at least, to find out about the order before anything is handed on. */

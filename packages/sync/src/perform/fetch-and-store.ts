@@ -3,8 +3,7 @@ import { type Blob, readChunkBlobs, type SnapshotStore } from '@syncline/snapsho
 import { type Source, type TakeBody, withhold } from '@syncline/sources';
 import { filterHash, isFiltered, sourceHash } from '../decide/hashes.ts';
 import type { IngestPool, OpenOptions } from '../ingest/ingest-pool.ts';
-import type { IngestResult, ViewTask } from '../ingest/messages.ts';
-import { OutOfOrder } from '../ingest/row-collector.ts';
+import { type IngestResult, OutOfOrder, type ViewTask } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import {
   isDamage,

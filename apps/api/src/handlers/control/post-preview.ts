@@ -4,7 +4,6 @@ import { z } from 'zod';
 import type { ApiDependencies } from '../../dependencies.ts';
 import { parseBody } from '../../http/body.ts';
 import { type Answer, type ApiRequest, ok } from '../../http/route.ts';
-import { readRegistryInput, refuseNewCredentials } from '../../preview-config.ts';
 import { findRegistry } from '../../registries.ts';
 
 const DEFAULT_WAIT_SECONDS = 60;
@@ -53,6 +52,8 @@ async function wishFor(
       expected: `one of its registries, ${registry.catalog.registries.join(', ')}`,
     });
   }
+  // Imported when it is needed: it loads all that reads config files.
+  const { readRegistryInput, refuseNewCredentials } = await import('../../preview-config.ts');
   const { input, registry } = readRegistryInput(name, config);
   await dependencies.config.refresh();
   refuseNewCredentials(registry, dependencies.config.registry(name));

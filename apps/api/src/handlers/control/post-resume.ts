@@ -16,6 +16,6 @@ export async function postResume(
 ): Promise<Answer> {
   parseBody(bodySchema, body);
   const registry = await findRegistry(dependencies, params.name);
-  await dependencies.operations.resume(registry);
+  await (await dependencies.operations()).resume(registry);
   return ok(await viewRegistry(dependencies, registry));
 }

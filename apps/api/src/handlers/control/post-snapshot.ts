@@ -13,7 +13,7 @@ export async function postRollback(
 ): Promise<Answer> {
   const { snapshot } = parseBody(bodySchema, body);
   const registry = await findRegistry(dependencies, params.name);
-  return ok(await dependencies.operations.rollback(registry.name, { snapshot }));
+  return ok(await (await dependencies.operations()).rollback(registry.name, { snapshot }));
 }
 
 /** `POST /v1/registries/{name}/approve`: publishes the snapshot that a guard holds back. */
@@ -23,5 +23,5 @@ export async function postApprove(
 ): Promise<Answer> {
   const { snapshot } = parseBody(bodySchema, body);
   const registry = await findRegistry(dependencies, params.name);
-  return ok(await dependencies.operations.approve(registry.name, { snapshot }));
+  return ok(await (await dependencies.operations()).approve(registry.name, { snapshot }));
 }

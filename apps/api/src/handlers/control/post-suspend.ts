@@ -16,7 +16,7 @@ export async function postSuspend(
 ): Promise<Answer> {
   const { note, author } = parseBody(bodySchema, body);
   const registry = await findRegistry(dependencies, params.name);
-  await dependencies.operations.suspend(registry.name, {
+  await (await dependencies.operations()).suspend(registry.name, {
     ...(note === undefined ? {} : { note }),
     ...(author === undefined ? {} : { author }),
   });

@@ -1,0 +1,2 @@
+export { parseBody } from './parse-body.ts';
+export { readRow } from './read-row.ts';
