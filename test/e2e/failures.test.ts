@@ -80,7 +80,7 @@ test('a row that is not valid is named with its reason, and the others are serve
         { row: 'com.example/nameless@', reason: 'server.version is empty' },
         {
           row: 'com.example/undescribed@1.0.0',
-          reason: 'server.description is missing or no text',
+          reason: 'server.description is missing or not text',
         },
       ],
     },

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readAdminToken } from './admin-token.ts';
+import { readAdminToken } from './control-policy.ts';
 
 describe('the admin token', () => {
   async function file(content: string) {

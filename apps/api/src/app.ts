@@ -1,13 +1,16 @@
 import { ERRORS, SynclineError } from '@syncline/contract';
+import { errorBody, errorHeaders } from '@syncline/serving';
+import { createRegistryRouter } from '@syncline/serving/express';
 import express, {
   type ErrorRequestHandler,
   type Express,
   type RequestHandler,
   type Response,
 } from 'express';
+import { openCatalog } from './catalogs.ts';
 import { refuseControl } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
-import { errorBody, toHttpError } from './http/errors.ts';
+import { toHttpError } from './http/errors.ts';
 import {
   allowAnyOrigin,
   countAs,
@@ -31,6 +34,8 @@ export function createApp(dependencies: ApiDependencies): Express {
   app.use('/registry', allowAnyOrigin);
   app.use(refuseNul);
   for (const route of ROUTES) mount(app, route, dependencies);
+  const catalogs = { openCatalog: (name: string) => openCatalog(dependencies, name) };
+  app.use('/registry', createRegistryRouter(catalogs));
   if (dependencies.queueBoard !== undefined) {
     app.use('/queues', countAs('/queues'), serveQueueBoard(dependencies));
   }
@@ -91,15 +96,10 @@ function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);
-    const { fault, ...policy } = ERRORS[error.code];
-    const retryAfterMs = error.retryAfterMs ?? policy.retryAfterMs;
-    if (retryAfterMs !== undefined) {
-      response.setHeader('retry-after', Math.ceil(retryAfterMs / 1_000));
-    }
-    if (body.status >= 500 && fault !== 'none') {
+    if (body.status >= 500 && ERRORS[error.code].fault !== 'none') {
       logger.error({ err: error, method: request.method, path: request.path }, 'request failed');
     }
     if (error.code === 'unauthorized') response.set('www-authenticate', 'Bearer');
-    response.status(body.status).json(body);
+    response.status(body.status).set(errorHeaders(error)).json(body);
   };
 }

@@ -5,8 +5,7 @@ import {
   type RegistryView,
   SynclineError,
 } from '@syncline/contract';
-import type { FreshnessOf } from '@syncline/serving';
-import type { OpenSnapshot } from '@syncline/snapshot';
+import type { OpenCatalog } from '@syncline/serving/express';
 import type { ApiDependencies } from './dependencies.ts';
 import { findCatalog, toViews, viewRegistries } from './registries.ts';
 
@@ -16,20 +15,20 @@ export interface CatalogView {
   /** In order of precedence. */
   readonly registries: readonly string[];
   readonly path: string;
-  /** How what is served was built: of a catalog of the config its own, else that of its registry. */
+  /** The status of the catalog, or of the registry that it is. */
   readonly status: RegistryView['status'];
   readonly snapshot: string | null;
-  /** Whether a registry of it is stale, or it could not be built from them for too long. */
+  /** Whether one of its registries is stale, or it could not be built from them for too long. */
   readonly stale: boolean;
 }
 
 interface ServedCatalog {
   readonly name: string;
-  /** What is run and stored for it. */
+  /** The registry, possibly derived, that is run and stored for it. */
   readonly target: RegistryConfig;
 }
 
-/** Those of the config, then each registry as a catalog of its own name. */
+/** Returns the catalogs of the config, then each registry as a catalog of its own name. */
 export function servedCatalogs({ catalogs, registries }: Config): ServedCatalog[] {
   const taken = new Set(catalogs.map(({ name }) => name));
   return [
@@ -40,20 +39,21 @@ export function servedCatalogs({ catalogs, registries }: Config): ServedCatalog[
   ];
 }
 
-/** The registries that a catalog is made of, in order of precedence. */
-export function membersOf({ name, catalog }: RegistryConfig): readonly string[] {
+/** Returns the registries of a catalog, in order of precedence. */
+export function membersOf({
+  name,
+  catalog,
+}: Pick<RegistryConfig, 'name' | 'catalog'>): readonly string[] {
   return catalog?.registries ?? [name];
 }
 
-/** Catalogs as they stand. */
+/** Returns the current state of catalogs. */
 export async function viewCatalogs(
   dependencies: ApiDependencies,
   catalogs: readonly ServedCatalog[],
 ): Promise<CatalogView[]> {
-  const views = await viewTargets(
-    dependencies,
-    catalogs.map(({ target }) => target),
-  );
+  const targets = catalogs.map(({ target }) => target);
+  const views = byName(await viewRegistries(dependencies, withMembers(dependencies, targets)));
   return catalogs.flatMap(({ name, target }) => {
     const own = views.get(target.name);
     if (own === undefined) return [];
@@ -70,17 +70,8 @@ export async function viewCatalogs(
   });
 }
 
-/** A catalog, opened. */
-export interface OpenCatalog {
-  readonly snapshot: OpenSnapshot;
-  /** How fresh each of its registries is, now. */
-  readonly freshnessOf: FreshnessOf;
-  /** When the above was read, where Redis is away: epoch milliseconds by its clock, and how long ago. */
-  readonly asOf: { readonly atMs: number; readonly ageMs: number } | undefined;
-}
-
 /**
- * What a catalog serves. While Redis is away, that is what this process last served.
+ * Opens what a catalog serves. While Redis is away, that is what this process last served.
  *
  * @throws {SynclineError} `catalog-not-ready`
  */
@@ -100,7 +91,7 @@ export async function openCatalog(
     snapshot,
     asOf: asOf(stored.nowMs, [snapshot.ageMs, stored.ageMs]),
     freshnessOf: (source) => {
-      // Of a registry that the catalog has no longer, only tombstones are left.
+      // Only tombstones are left of a registry that was removed from the catalog.
       const { status, stale = true } = views.get(source) ?? {};
       return { syncedAt: status?.lastSuccessAt, stale };
     },
@@ -108,21 +99,11 @@ export async function openCatalog(
 }
 
 function asOf(nowMs: number, ages: readonly (number | undefined)[]): OpenCatalog['asOf'] {
-  const known = ages.filter((ageMs) => ageMs !== undefined);
-  if (known.length === 0) return undefined;
-  const ageMs = Math.max(...known);
-  return { atMs: nowMs - ageMs, ageMs };
+  const ageMs = Math.max(...ages.filter((age) => age !== undefined));
+  return Number.isFinite(ageMs) ? { atMs: nowMs - ageMs, ageMs } : undefined;
 }
 
-/** Targets as they stand, and the registries that they are made of, by name. */
-async function viewTargets(
-  dependencies: ApiDependencies,
-  targets: readonly RegistryConfig[],
-): Promise<ReadonlyMap<string, RegistryView>> {
-  return byName(await viewRegistries(dependencies, withMembers(dependencies, targets)));
-}
-
-/** Targets, and the registries that they are made of, each once. */
+/** Returns targets and their registries, each once. */
 function withMembers(
   { config }: Pick<ApiDependencies, 'config'>,
   targets: readonly RegistryConfig[],
@@ -135,7 +116,7 @@ function byName(views: readonly RegistryView[]): ReadonlyMap<string, RegistryVie
   return new Map(views.map((view) => [view.name, view]));
 }
 
-/** Not an empty list: whoever mirrors us would take it for a registry that has lost everything. */
+/** An empty list would tell a mirror of us that all servers were removed. */
 function notReady(catalog: string, view: RegistryView | undefined): SynclineError {
   const why = view?.status.message ?? 'it was never synced';
   const message = `the catalog ${catalog} has nothing to serve yet: ${why}`;

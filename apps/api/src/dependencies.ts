@@ -5,7 +5,7 @@ import type { SnapshotReader } from '@syncline/snapshot';
 import type { ConfigSource, Operations } from '@syncline/sync';
 import type { QueueBoard } from './bull-board.ts';
 import type { ControlPolicy } from './control-policy.ts';
-import type { RememberedRegistries } from './remembered-registries.ts';
+import type { RememberedRegistries } from './registries.ts';
 
 /** Everything that the api needs from the world. */
 export interface ApiDependencies {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { REGISTRY_PATHS } from '@syncline/serving/express';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ROUTES } from './routes.ts';
@@ -24,7 +25,10 @@ test('every route is described, and every description is of a route', () => {
   const described = Object.keys(document.paths).flatMap((path) =>
     operationsOf(path).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  const served = ROUTES.map(({ method, path }) => `${method} ${path}`);
+  const served = [
+    ...ROUTES.map(({ method, path }) => `${method} ${path}`),
+    ...REGISTRY_PATHS.map((path) => `GET /registry${path}`),
+  ];
   expect(described.toSorted()).toEqual(served.toSorted());
 });
 

@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { OFFICIAL_META, type OfficialMeta, type ServedRow, SYNCLINE_META } from '@syncline/rows';
-import type { ServerList } from '@syncline/serving';
+import type { ErrorBody, ServerList } from '@syncline/serving';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import type { ErrorBody } from './http/errors.ts';
 import { MemoryWorld, serveApi } from './testing/memory-api.ts';
 import { rawRequest } from './testing/request.ts';
 

@@ -1,7 +1,7 @@
 import { controlSchema, statusSchema } from '@syncline/contract';
 import type { RegistryReader } from '@syncline/redis';
 import { expect, test } from 'vitest';
-import { rememberRegistries } from './remembered-registries.ts';
+import { rememberRegistries } from './registries.ts';
 
 /** What Redis is given to say, and what a client makes of a Redis that is gone. */
 function setUp() {

@@ -1,17 +1,13 @@
-import { postPreview } from './handlers/control/post-preview.ts';
-import { postResume } from './handlers/control/post-resume.ts';
-import { postApprove, postRollback } from './handlers/control/post-snapshot.ts';
-import { postSuspend } from './handlers/control/post-suspend.ts';
-import { postSync } from './handlers/control/post-sync.ts';
-import { postSyncAll } from './handlers/control/post-sync-all.ts';
-import { getCatalog } from './handlers/get-catalog.ts';
-import { getCatalogs } from './handlers/get-catalogs.ts';
-import { getConflicts } from './handlers/get-conflicts.ts';
-import { getRegistries } from './handlers/get-registries.ts';
-import { getRegistry } from './handlers/get-registry.ts';
-import { getRequest } from './handlers/get-request.ts';
-import { getRun } from './handlers/get-run.ts';
-import { getRuns } from './handlers/get-runs.ts';
+import { getCatalog, getCatalogs, getConflicts } from './handlers/catalogs.ts';
+import {
+  postApprove,
+  postPreview,
+  postResume,
+  postRollback,
+  postSuspend,
+  postSync,
+  postSyncAll,
+} from './handlers/control.ts';
 import {
   getHealth,
   getMetrics,
@@ -19,19 +15,12 @@ import {
   getReadiness,
   getVersionOfSyncline,
 } from './handlers/process.ts';
-import { getServers, getServerVersion, getServerVersions } from './handlers/registry-api.ts';
+import { getRegistries, getRegistry, getRequest, getRun, getRuns } from './handlers/registries.ts';
 import { get, post, type Route } from './http/route.ts';
 
-/** Every route there is, but for Bull Board's. Each is described in `openapi.yaml`. */
+/** The routes of the api besides Bull Board and the MCP Registry API. `openapi.yaml` describes each. */
 export const ROUTES: readonly Route[] = [
-  // The MCP Registry API: v0.1 is the stable version, v0 the same for older clients.
-  get('/registry/{catalog}/v0.1/servers', getServers),
-  get('/registry/{catalog}/v0.1/servers/{serverName}/versions', getServerVersions),
-  get('/registry/{catalog}/v0.1/servers/{serverName}/versions/{version}', getServerVersion),
-  get('/registry/{catalog}/v0/servers', getServers),
-  get('/registry/{catalog}/v0/servers/{serverName}/versions', getServerVersions),
-  get('/registry/{catalog}/v0/servers/{serverName}/versions/{version}', getServerVersion),
-  // Some clients look here to find out what kind of registry this is.
+  // Some clients read it to detect the kind of registry.
   get('/registry/{catalog}/openapi.yaml', getOpenApi),
 
   get('/v1/registries', getRegistries),

@@ -12,11 +12,10 @@ import {
   VERSION,
 } from '@syncline/runtime';
 import { createSnapshotReader } from '@syncline/snapshot';
-import { readAdminToken } from './admin-token.ts';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
-import { type ControlPolicy, createControlPolicy } from './control-policy.ts';
-import { rememberRegistries } from './remembered-registries.ts';
+import { type ControlPolicy, createControlPolicy, readAdminToken } from './control-policy.ts';
+import { rememberRegistries } from './registries.ts';
 
 /** How soon a new config is followed. */
 const REFRESH_EVERY_MS = 1_000;

@@ -1,18 +1,10 @@
 import { VERSION } from '@syncline/runtime/version';
 import { Command } from 'commander';
-import { addApprove } from './commands/approve.ts';
-import { addCompletion } from './commands/completion.ts';
-import { addDiff } from './commands/diff.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addResume } from './commands/resume.ts';
-import { addRollback } from './commands/rollback.ts';
-import { addRuns } from './commands/runs.ts';
-import { addApi, addScheduler, addWorker } from './commands/services.ts';
-import { addStatus } from './commands/status.ts';
-import { addSuspend } from './commands/suspend.ts';
+import { addCompletion, addDoctor, addValidate } from './commands/check.ts';
+import { addApprove, addResume, addRollback, addSuspend } from './commands/control.ts';
+import { addApi, addScheduler, addUp, addWorker } from './commands/run.ts';
+import { addDiff, addRuns, addStatus } from './commands/show.ts';
 import { addSync } from './commands/sync.ts';
-import { addUp } from './commands/up.ts';
-import { addValidate } from './commands/validate.ts';
 import { turnColorsOff } from './format/style.ts';
 
 const GROUPS = [

@@ -10,7 +10,12 @@ export function canonicalJson(value: unknown): string {
   return text ?? 'undefined';
 }
 
-/** SHA-256, in hex, of the data's canonical JSON. */
+/** Returns the SHA-256 of bytes, or of a text in UTF-8, in hex. */
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Returns the SHA-256, in hex, of the data's canonical JSON. */
 export function digestOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+  return sha256(canonicalJson(value));
 }

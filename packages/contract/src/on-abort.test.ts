@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { onAbort } from './on-abort.ts';
+import { onAbort } from './host.ts';
 
 test('calls the listener once the signal is aborted, and only once', () => {
   const abort = new AbortController();

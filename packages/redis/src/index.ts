@@ -8,8 +8,8 @@ export {
   type PreviewHandler,
   type PreviewRequester,
   type PreviewWish,
-} from './queue/preview-queue.ts';
-export { startPreviewWorker } from './queue/preview-worker.ts';
+  startPreviewWorker,
+} from './queue/preview.ts';
 export { createSyncQueue } from './queue/queue.ts';
 export { type QueueHealth, readQueueHealth } from './queue/queue-health.ts';
 export { createBullTickSource } from './queue/tick-source.ts';
@@ -22,14 +22,13 @@ export {
   publishConfig,
 } from './stores/config-store.ts';
 export { openStore, type Store } from './stores/open-store.ts';
+export { createRedisRequestBudgets } from './stores/request-budgets.ts';
+export { createRedisRunStore, createRunLog, type RunLog } from './stores/run-store.ts';
+export { createRedisSnapshotStore } from './stores/snapshot-store.ts';
 export {
+  createRedisStatusPersistence,
   createRegistryReader,
   type RegistryReader,
   redisNowMs,
   type StoredRegistries,
-} from './stores/registry-reader.ts';
-export { createRedisRequestBudgets } from './stores/request-budgets.ts';
-export { createRunLog, type RunLog } from './stores/run-log.ts';
-export { createRedisRunStore } from './stores/run-store.ts';
-export { createRedisSnapshotStore } from './stores/snapshot-store.ts';
-export { createRedisStatusPersistence } from './stores/status-store.ts';
+} from './stores/status-store.ts';

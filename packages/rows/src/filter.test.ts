@@ -41,7 +41,7 @@ describe('compileGlob', () => {
     expect(others.filter(matches)).toEqual([]);
   });
 
-  test.each(['[a', 'a{b', 'a]b[', '[z-a]', 'a\\', 'a\\\\\\'])('%s is refused', (glob) => {
+  test.each(['[a', 'a{b', 'a]b[', '[z-a]', 'a\\', 'a\\\\\\'])('rejects %s', (glob) => {
     expect(() => compileGlob(glob)).toThrow(
       expect.objectContaining({ name: SynclineError.name, code: 'config-invalid' }),
     );
@@ -55,28 +55,28 @@ describe('compileFilter', () => {
     expect(passing({}, servers)).toEqual(['a/one', 'a/two', 'b/one']);
   });
 
-  test('one of the included is enough', () => {
+  test('one included pattern is enough', () => {
     expect(passing({ names: { include: ['a/one', 'b/*'] } }, servers)).toEqual(['a/one', 'b/one']);
   });
 
-  test('excluding beats including', () => {
+  test('exclusion beats inclusion', () => {
     expect(passing({ names: { include: ['a/*'], exclude: ['*/two'] } }, servers)).toEqual([
       'a/one',
     ]);
   });
 
-  test('excluding alone drops only that', () => {
+  test('exclusion alone drops only matches', () => {
     expect(passing({ names: { exclude: ['a/*'] } }, servers)).toEqual(['b/one']);
   });
 
   const tags = [tagged('red', 'red'), tagged('both', 'red', 'blue'), { name: 'none' }];
 
-  test('a tag that is included must be there, exactly', () => {
+  test('an included tag must be present exactly', () => {
     expect(passing({ tags: { include: ['red'] } }, tags)).toEqual(['red', 'both']);
     expect(passing({ tags: { include: ['re*', 'RED'] } }, tags)).toEqual([]);
   });
 
-  test('a tag that is excluded must not', () => {
+  test('an excluded tag must be absent', () => {
     expect(passing({ tags: { exclude: ['blue'] } }, tags)).toEqual(['red', 'none']);
     expect(passing({ tags: { include: ['red'], exclude: ['blue'] } }, tags)).toEqual(['red']);
   });
@@ -86,7 +86,7 @@ describe('compileFilter', () => {
     expect(passing(filter, tags)).toEqual(['both']);
   });
 
-  test('tags of any other shape are none', () => {
+  test('ignores tags of any other shape', () => {
     const odd = [
       { name: 'a', _meta: { [PUBLISHER_META]: 'text' } },
       { name: 'b', _meta: { [PUBLISHER_META]: { ns: { key: { tags: 'red' } } } } },

@@ -2,19 +2,17 @@ import { type Filter, SynclineError } from '@syncline/contract';
 import picomatch from 'picomatch';
 import { PUBLISHER_META } from './row.ts';
 
-/** What of a server the filter looks at. */
-export interface FilteredServer {
+/** Whether a server passes. Reads its name, and in `_meta` its tags. */
+export type FilterPredicate = (server: {
   readonly name: string;
-  readonly _meta?: Readonly<Record<string, unknown>> | undefined;
-}
-
-export type FilterPredicate = (server: FilteredServer) => boolean;
+  readonly _meta?: unknown;
+}) => boolean;
 
 /**
- * The predicate that a filter stands for. Name and tags must both pass; excluding beats including; a
- * server without tags fails any tag that must be included.
+ * Returns the predicate of a filter. Name and tags must both pass, and exclusion beats inclusion. A server without
+ * tags does not pass a filter that includes tags.
  *
- * @throws SynclineError `config-invalid` for a glob that is not well-formed
+ * @throws SynclineError `config-invalid` for an invalid glob
  */
 export function compileFilter(filter: Filter): FilterPredicate {
   const included = filter.names.include.map(compileGlob);
@@ -24,11 +22,11 @@ export function compileFilter(filter: Filter): FilterPredicate {
     (included.length === 0 || included.some((matches) => matches(name)));
   const wantedTags = new Set(filter.tags.include);
   const unwantedTags = new Set(filter.tags.exclude);
-  const looksAtTags = wantedTags.size + unwantedTags.size > 0;
+  const readsTags = wantedTags.size + unwantedTags.size > 0;
   return (server) => {
     if (!passesName(server.name)) return false;
-    if (!looksAtTags) return true;
-    const tags = tagsOf(server);
+    if (!readsTags) return true;
+    const tags = tagsOf(server._meta);
     return (
       unwantedTags.isDisjointFrom(tags) &&
       (wantedTags.size === 0 || !wantedTags.isDisjointFrom(tags))
@@ -36,45 +34,35 @@ export function compileFilter(filter: Filter): FilterPredicate {
   };
 }
 
-/** Globs as ToolHive has them: over the whole name, case-sensitive, `*` crosses `/`. */
+/** Compiles a glob as ToolHive does: it matches the whole name, case-sensitively, and `*` crosses `/`. */
 export function compileGlob(glob: string): (name: string) => boolean {
   try {
-    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('there is nothing after the last \\');
+    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('nothing follows the last \\');
     const matches = picomatch(glob, {
       bash: true, // a single star crosses slashes
-      debug: true, // else a range such as [z-a] would match nothing, and say nothing
+      debug: true, // without it a range such as [z-a] matches nothing, without an error
       dot: true,
       nonegate: true,
       noextglob: true,
-      posix: true, // [!x] is what is not x
+      posix: true, // [!x] matches any character but x
       strictBrackets: true,
       strictSlashes: true,
     });
     // Not picomatch's own function: given a second argument, as by Array.filter, it returns an object.
     return (name) => matches(name);
   } catch (cause) {
-    throw new SynclineError(
-      'config-invalid',
-      `the glob ${JSON.stringify(glob)} is not well-formed`,
-      {
-        expected: 'a glob of *, ?, [a-c], [!x] and {a,b}',
-        cause,
-      },
-    );
+    throw new SynclineError('config-invalid', `the glob ${JSON.stringify(glob)} is invalid`, {
+      expected: 'a glob of *, ?, [a-c], [!x] and {a,b}',
+      cause,
+    });
   }
 }
 
-/** The union of all `tags` lists under the publisher's block: `_meta[publisher-provided].<namespace>.<key>.tags`. */
-function tagsOf({ _meta }: FilteredServer): Set<string> {
-  const tags = new Set<string>();
-  for (const namespace of values(_meta?.[PUBLISHER_META])) {
-    for (const entry of values(namespace)) {
-      const list = typeof entry === 'object' && entry !== null && 'tags' in entry ? entry.tags : [];
-      if (!Array.isArray(list)) continue;
-      for (const tag of list) if (typeof tag === 'string') tags.add(tag);
-    }
-  }
-  return tags;
+/** Returns the tags of all lists `_meta[publisher-provided].<namespace>.<key>.tags`. */
+function tagsOf(meta: unknown): Set<unknown> {
+  const entries = values(Object(meta)[PUBLISHER_META]).flatMap(values);
+  const lists = entries.map((entry): unknown => Object(entry).tags).filter(Array.isArray);
+  return new Set(lists.flat());
 }
 
 function values(value: unknown): unknown[] {

@@ -42,7 +42,7 @@ describe('pickLatest', () => {
     expect(reversed[pickLatest(reversed)]).toEqual(candidate(latest));
   });
 
-  test('an empty list has none', () => {
+  test('returns -1 for an empty list', () => {
     expect(pickLatest([])).toBe(-1);
   });
 

@@ -1,26 +1,42 @@
-import type { SemVer } from 'semver';
 import parse from 'semver/functions/parse.js';
-import type { ServerStatus } from './row.ts';
+import type { ReadRow } from './row.ts';
 
 /** What decides which version of a server is its latest. */
-export interface VersionCandidate {
-  readonly version: string;
-  readonly status: ServerStatus;
-  /** RFC 3339; the epoch where it is not known. */
-  readonly publishedAt: string | undefined;
-}
+export type VersionCandidate = Pick<ReadRow, 'version' | 'status' | 'publishedAt'>;
 
-interface Ranked {
-  readonly deleted: boolean;
-  readonly semver: SemVer | null;
-  readonly publishedAtMs: number;
+type Ranked = ReturnType<typeof rank>;
+
+/**
+ * Returns which rows are the latest of their name: the one that the upstream marks, or by {@link pickLatest} if it
+ * marks none or several.
+ *
+ * @param rows sorted by key, with all versions of each name
+ */
+export function latestFlags(
+  rows: readonly (VersionCandidate & Pick<ReadRow, 'name' | 'isLatest'>)[],
+): boolean[] {
+  const flags: boolean[] = new Array(rows.length).fill(false);
+  for (let start = 0; start < rows.length; ) {
+    let end = start + 1;
+    while (end < rows.length && rows[end]?.name === rows[start]?.name) end += 1;
+    const versions = rows.slice(start, end);
+    const claimed = versions.filter(({ isLatest }) => isLatest === true);
+    const candidates = claimed.length === 0 ? versions : claimed;
+    const latest = candidates[pickLatest(candidates)];
+    if (latest !== undefined) flags[start + versions.indexOf(latest)] = true;
+    start = end;
+  }
+  return flags;
 }
 
 /**
- * Index of the latest among all versions of one server, by the rule of the official registry: what is
- * not deleted goes before what is; a semantic version (`x.y.z`, with or without `v`) before any other;
- * two semantic versions by precedence, where build metadata does not count; two others by
- * `publishedAt`. Among equals the one published first stays the latest, then the first in the list.
+ * Returns the index of the latest among all versions of one server, by the rule of the official registry:
+ *
+ * 1. A version that is not deleted precedes deleted ones.
+ * 2. A semantic version (`x.y.z`, with or without `v`) precedes all others.
+ * 3. Semantic versions compare by precedence, without build metadata; others by `publishedAt`.
+ *
+ * Among equals, the one published first is the latest, then the first in the list.
  *
  * @returns -1 for an empty list
  */
@@ -37,12 +53,12 @@ export function pickLatest(versions: readonly VersionCandidate[]): number {
   return bestIndex;
 }
 
-function rank({ version, status, publishedAt }: VersionCandidate): Ranked {
-  const publishedAtMs = publishedAt === undefined ? Number.NaN : Date.parse(publishedAt);
+function rank({ version, status, publishedAt = '' }: VersionCandidate) {
   return {
     deleted: status === 'deleted',
     semver: parse(version),
-    publishedAtMs: Number.isNaN(publishedAtMs) ? 0 : publishedAtMs,
+    // The epoch if it is missing or not a time.
+    publishedAtMs: Date.parse(publishedAt) || 0,
   };
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import { canonicalJson, digestOf, type Filter } from '@syncline/contract';
-import { type ServedRow, sortKey } from '@syncline/rows';
+import { byName, type RowKey, type ServedRow, sortKey } from '@syncline/rows';
 import { compileFilter } from '@syncline/rows/filter';
 import type { OpenSnapshot } from '@syncline/snapshot';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -12,10 +12,8 @@ export interface ConflictMember {
 }
 
 /** One version of a server that registries of a catalog describe differently. */
-export interface Conflict {
-  readonly name: string;
-  readonly version: string;
-  /** The registry whose body the catalog serves: the first that has the name; `null` where that one lacks the version. */
+export interface Conflict extends RowKey {
+  /** The registry whose body the catalog serves: the first that has the name; `null` if it lacks the version. */
   readonly served: string | null;
   /** Top-level members of the body that differ. */
   readonly fields: readonly string[];
@@ -25,18 +23,18 @@ export interface Conflict {
 
 export interface ConflictPage {
   readonly conflicts: Conflict[];
-  /** Leads to the next page; `undefined` if nothing follows. */
+  /** `undefined` on the last page. */
   readonly nextCursor: string | undefined;
 }
 
-/** Some milliseconds' worth: looking through everything must not hold up whatever else is asked. */
+/** Some milliseconds of work: a walk through all rows must not block other requests. */
 const NAMES_PER_TURN = 1_000;
 
 /**
- * The conflicts of a catalog, by name and version: rows of one name and version with more than one body.
- * Bodies are compared by what they say, whatever the order of their members.
+ * Lists the conflicts of a catalog, by name and version: rows of one name and version with more than one body. The order
+ * of a body's members does not matter.
  *
- * @param options.cursor the `nextCursor` of the page before
+ * @param options.cursor the `nextCursor` of the previous page
  * @throws {SynclineError} `bad-request` for another cursor
  */
 export async function listConflicts(
@@ -47,15 +45,21 @@ export async function listConflicts(
   const passes = compileFilter(filter);
   const conflicts: Conflict[] = [];
   let names = 0;
-  for await (const rows of namesOf(members, after?.name)) {
+  for await (const groups of byName(members.map((member) => rowsFrom(member, after?.name)))) {
     names += 1;
     if (names % NAMES_PER_TURN === 0) await letOthersRun();
-    const kept = rows.filter(({ row }) => passes(row.server));
-    for (const conflict of conflictsAmong(kept, rows[0]?.registry)) {
+    const rows = groups.flat();
+    const owner = rows[0]?.registry;
+    for (const conflict of conflictsAmong(
+      rows.filter(({ row }) => passes(row.server)),
+      owner,
+    )) {
       if (after !== undefined && sortKey(conflict) <= sortKey(after)) continue;
       const last = conflicts.at(-1);
       if (conflicts.length === limit && last !== undefined) {
-        return { conflicts, nextCursor: cursorAfter(last) };
+        const { name, version } = last;
+        const filters = { includeDeleted: false };
+        return { conflicts, nextCursor: encodeCursor({ after: { name, version }, filters }) };
       }
       conflicts.push(conflict);
     }
@@ -63,70 +67,29 @@ export async function listConflicts(
   return { conflicts, nextCursor: undefined };
 }
 
-function cursorAfter({ name, version }: Conflict): string {
-  return encodeCursor({ after: { name, version }, filters: { includeDeleted: false } });
-}
-
 interface MemberRow {
+  readonly key: string;
   readonly registry: string;
   readonly row: ServedRow;
 }
 
-/** All rows of one name at a time, those of the first registry first. */
-async function* namesOf(
-  members: readonly ConflictMember[],
-  from: string | undefined,
-): AsyncGenerator<MemberRow[]> {
-  // No version is empty: what comes after this key is the name itself.
-  const start = from === undefined ? {} : { after: { name: from, version: '' } };
-  const streams = members.map(({ registry, snapshot }) => ({
-    registry,
-    rows: snapshot.rows(start)[Symbol.asyncIterator](),
-  }));
-  const heads = await Promise.all(streams.map(({ rows }) => nextRow(rows)));
-  for (;;) {
-    const name = leastName(heads);
-    if (name === undefined) return;
-    const found: MemberRow[] = [];
-    for (const [index, { registry, rows }] of streams.entries()) {
-      for (let row = heads[index]; row?.server.name === name; row = heads[index]) {
-        found.push({ registry, row });
-        heads[index] = await nextRow(rows);
-      }
-    }
-    yield found;
-  }
+async function* rowsFrom(
+  { registry, snapshot }: ConflictMember,
+  name: string | undefined,
+): AsyncGenerator<readonly MemberRow[]> {
+  // No version is empty: all versions of the name come after this key.
+  const start = name === undefined ? {} : { after: { name, version: '' } };
+  for await (const row of snapshot.rows(start)) yield [{ key: sortKey(row.server), registry, row }];
 }
 
-async function nextRow(rows: AsyncIterator<ServedRow>): Promise<ServedRow | undefined> {
-  const { done, value } = await rows.next();
-  return done === true ? undefined : value;
-}
-
-function leastName(heads: readonly (ServedRow | undefined)[]): string | undefined {
-  let least: { name: string; key: string } | undefined;
-  for (const head of heads) {
-    if (head === undefined) continue;
-    const { name } = head.server;
-    const key = sortKey({ name, version: '' });
-    if (least === undefined || key < least.key) least = { name, key };
-  }
-  return least?.name;
-}
-
+/** Returns the conflicts among the rows of one name, those of the first registry first. */
 function conflictsAmong(rows: readonly MemberRow[], owner: string | undefined): Conflict[] {
-  const versions = new Map<string, MemberRow[]>();
-  for (const row of rows) {
-    const { version } = row.row.server;
-    const known = versions.get(version);
-    if (known === undefined) versions.set(version, [row]);
-    else known.push(row);
-  }
   const conflicts: Conflict[] = [];
-  for (const [version, same] of versions) {
+  for (const same of Map.groupBy(rows, ({ key }) => key).values()) {
     const bodies = same.map(({ registry, row }) => ({ registry, digest: digestOf(row.server) }));
-    if (new Set(bodies.map(({ digest }) => digest)).size < 2) continue;
-    const name = same[0]?.row.server.name ?? '';
+    const [first] = same;
+    if (first === undefined || new Set(bodies.map(({ digest }) => digest)).size < 2) continue;
+    const { name, version } = first.row.server;
     const served = same.find(({ registry }) => registry === owner)?.registry ?? null;
     const fields = differingFields(same.map(({ row }) => row.server));
     conflicts.push({ name, version, served, fields, bodies });

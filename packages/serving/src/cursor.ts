@@ -1,8 +1,9 @@
 import { SynclineError } from '@syncline/contract';
+import type { RowKey } from '@syncline/rows';
 import { z } from 'zod';
 import { parseInstant } from './instant.ts';
 
-/** Which rows a list is to have. They all must hold. */
+/** Which rows a list has: those that pass all of these. */
 export interface ListFilters {
   /** Part of the name or the description, in any case. */
   readonly search?: string | undefined;
@@ -13,19 +14,14 @@ export interface ListFilters {
   readonly includeDeleted: boolean;
 }
 
-/** The place of a row in a list: lists are sorted by name, then version, byte by byte. */
-export interface PageKey {
-  readonly name: string;
-  readonly version: string;
-}
-
-/** Everything that the next page needs, so that any replica can serve it after any number of syncs. */
+/** Everything that the next page needs: any replica can serve it, also after a sync. */
 export interface CursorContent {
-  readonly after: PageKey;
+  /** The last row of the page before. Lists are sorted by name, then version, byte by byte. */
+  readonly after: RowKey;
   readonly filters: ListFilters;
 }
 
-/** As short as can be: it travels in URLs. `n`, `v`: the last row; the rest: the list's filters. */
+/** Short, because it is part of URLs. `n`, `v`: the last row; the rest: the list's filters. */
 const wireSchema = z.strictObject({
   n: z.string().min(1),
   v: z.string(),
@@ -38,7 +34,7 @@ const wireSchema = z.strictObject({
   deleted: z.literal(1).optional(),
 });
 
-/** A cursor in unpadded base64url: some clients put it into the URL without encoding it. */
+/** Returns a cursor in unpadded base64url: some clients put it into the URL without encoding it. */
 export function encodeCursor({ after, filters }: CursorContent): string {
   const wire: z.input<typeof wireSchema> = {
     n: after.name,
@@ -51,7 +47,7 @@ export function encodeCursor({ after, filters }: CursorContent): string {
   return Buffer.from(JSON.stringify(wire)).toString('base64url');
 }
 
-/** @throws {SynclineError} `bad-request` for anything that {@link encodeCursor} has not made */
+/** @throws {SynclineError} `bad-request` for anything that {@link encodeCursor} did not return */
 export function decodeCursor(cursor: string): CursorContent {
   const wire = wireSchema.safeParse(parseWire(cursor));
   if (!wire.success) {
@@ -68,7 +64,7 @@ export function decodeCursor(cursor: string): CursorContent {
 
 function parseWire(cursor: string): unknown {
   const bytes = Buffer.from(cursor, 'base64url');
-  // Buffer skips what is not base64url; a cursor that was cut or padded must not pass for a whole one.
+  // Buffer ignores invalid characters; a cursor that was cut or padded must not pass.
   if (bytes.toString('base64url') !== cursor) return undefined;
   try {
     return JSON.parse(bytes.toString());

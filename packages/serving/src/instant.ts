@@ -4,9 +4,8 @@ const rfc3339 = z.iso.datetime({ offset: true });
 const SECONDS = /T\d\d:\d\d:\d\d(\.\d+)?/;
 
 /**
- * Nanoseconds since the epoch of an RFC 3339 time, finer digits cut off; `undefined` where the text is
- * none. `Date` alone would lose the microseconds that registries write, and with them the order of two
- * changes within a millisecond.
+ * Returns the nanoseconds since the epoch of an RFC 3339 time, finer digits cut off; `undefined` if the text is not such
+ * a time. `Date` would lose the microseconds that registries write, and the order of changes within a millisecond.
  */
 export function parseInstant(text: string): bigint | undefined {
   const seconds = SECONDS.exec(text);

@@ -1,21 +1,29 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
-import { OFFICIAL_META, type ServedRow } from '@syncline/rows';
+import {
+  type FreshnessOf,
+  OFFICIAL_META,
+  type PresentedRow,
+  type ServedRow,
+  toPresentedRow,
+} from '@syncline/rows';
 import type { OpenSnapshot } from '@syncline/snapshot';
 import { encodeCursor, type ListFilters } from './cursor.ts';
 import { parseInstant } from './instant.ts';
-import { type FreshnessOf, presentRow, type ServerList } from './present.ts';
 import type { ListRequest } from './query.ts';
 
-/** The version that stands for the one that a registry marks as latest. */
+/** A list of the MCP Registry API. `nextCursor` is absent on the last page: `null` would be invalid. */
+export interface ServerList {
+  readonly servers: readonly PresentedRow[];
+  readonly metadata: { readonly count: number; readonly nextCursor?: string };
+}
+
+/** Stands for the version that is marked as latest. */
 export const LATEST = 'latest';
 
-/** Some milliseconds' worth: a search through everything must not hold up whatever else is asked. */
+/** Some milliseconds of work: a search through all rows must not block other requests. */
 const ROWS_PER_TURN = 5_000;
 
-/**
- * `GET …/servers`: one page, sorted by name and version byte by byte. A cursor is given only where
- * another row follows.
- */
+/** `GET …/servers`: returns one page, sorted by name and version byte by byte. */
 export async function listServers(
   snapshot: Pick<OpenSnapshot, 'rows'>,
   { limit, filters, after }: ListRequest,
@@ -26,7 +34,7 @@ export async function listServers(
   const matches = rowFilter(filters, since);
   const rows = snapshot.rows({
     ...(after === undefined ? {} : { after }),
-    // Chunks are skipped by whole milliseconds; one less, so that none with a later microsecond is.
+    // Snapshots compare whole milliseconds: one less, to keep changes within that millisecond.
     ...(since === undefined ? {} : { updatedAfterMs: Number(since / 1_000_000n) - 1 }),
   });
   let scanned = 0;
@@ -44,26 +52,26 @@ export async function listServers(
   return toServerList(page, freshnessOf);
 }
 
-/** A list as the API answers it; `metadata` and its `count` are always there, clients rely on them. */
+/** Returns a list as the API answers it. Clients rely on `metadata` and its `count`. */
 export function toServerList(
   rows: readonly ServedRow[],
   freshnessOf: FreshnessOf,
   nextCursor?: string,
 ): ServerList {
   return {
-    servers: rows.map((row) => presentRow(row, freshnessOf)),
+    servers: rows.map((row) => toPresentedRow(row, freshnessOf)),
     metadata: { count: rows.length, ...(nextCursor === undefined ? {} : { nextCursor }) },
   };
 }
 
 function rowFilter(filters: ListFilters, since: bigint | undefined): (row: ServedRow) => boolean {
+  const { version, includeDeleted } = filters;
   const search = filters.search?.toLowerCase();
   return ({ server, _meta }) => {
     const { status, isLatest, updatedAt } = _meta[OFFICIAL_META];
-    if (status === 'deleted' && !filters.includeDeleted) return false;
-    if (filters.version === LATEST && !isLatest) return false;
-    if (filters.version !== undefined && filters.version !== LATEST) {
-      if (server.version !== filters.version) return false;
+    if (status === 'deleted' && !includeDeleted) return false;
+    if (version === LATEST ? !isLatest : version !== undefined && server.version !== version) {
+      return false;
     }
     if (since !== undefined && !isAfter(updatedAt, since)) return false;
     return search === undefined || mentions(server, search);
@@ -71,17 +79,17 @@ function rowFilter(filters: ListFilters, since: bigint | undefined): (row: Serve
 }
 
 function isAfter(updatedAt: string, since: bigint): boolean {
-  // Milliseconds nearly always decide, and are much faster to read.
+  // Milliseconds nearly always decide, and are much faster to parse.
   const byMs = Date.parse(updatedAt) - Number(since / 1_000_000n);
   if (byMs !== 0 && !Number.isNaN(byMs)) return byMs > 0;
   const instant = parseInstant(updatedAt);
-  // A time that cannot be read must not hide a row from those who follow us.
+  // An unreadable time must not hide a row from clients that follow changes.
   return instant === undefined || instant > since;
 }
 
 function mentions(server: ServedRow['server'], search: string): boolean {
   if (server.name.toLowerCase().includes(search)) return true;
-  // Rows are kept as they came: nobody has promised that a description is a string.
+  // Rows are served as they came: their types are not guaranteed.
   const description = server['description'];
   return typeof description === 'string' && description.toLowerCase().includes(search);
 }

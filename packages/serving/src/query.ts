@@ -1,18 +1,15 @@
 import { SynclineError } from '@syncline/contract';
 import { z } from 'zod';
-import { decodeCursor, type ListFilters, type PageKey } from './cursor.ts';
+import { type CursorContent, decodeCursor } from './cursor.ts';
 import { parseInstant } from './instant.ts';
 
 const DEFAULT_PAGE_LIMIT = 30;
 const MAX_PAGE_LIMIT = 100;
-/** Longer than any name or description can be; it keeps cursors, which carry it, short enough for a URL. */
+/** Longer than any useful search, and short enough for a cursor, which contains it, in a URL. */
 const MAX_SEARCH_LENGTH = 500;
 const MAX_VERSION_LENGTH = 255;
 
-const TRUE = ['true', '1'];
-const FALSE = ['false', '0'];
-
-/** `limit` of a page: {@link DEFAULT_PAGE_LIMIT} unless told, at most {@link MAX_PAGE_LIMIT}. */
+/** `limit` of a page: default {@link DEFAULT_PAGE_LIMIT}, at most {@link MAX_PAGE_LIMIT}. */
 export const pageLimitSchema = z
   .string()
   .regex(/^\d{1,9}$/, { error: `expected a whole number from 1 to ${MAX_PAGE_LIMIT}` })
@@ -22,13 +19,11 @@ export const pageLimitSchema = z
   })
   .default(DEFAULT_PAGE_LIMIT);
 
-const flagSchema = z
-  .string()
-  .toLowerCase()
-  .refine((text) => TRUE.includes(text) || FALSE.includes(text), {
-    error: 'expected true or false',
-  })
-  .transform((text) => TRUE.includes(text));
+const flagSchema = z.stringbool({
+  truthy: ['true', '1'],
+  falsy: ['false', '0'],
+  error: 'expected true or false',
+});
 
 const instantSchema = z.string().refine((text) => parseInstant(text) !== undefined, {
   error:
@@ -47,22 +42,20 @@ const listQuerySchema = z
   .refine((query) => query.updated_since === undefined || query.include_deleted !== false, {
     path: ['include_deleted'],
     error:
-      'expected true, or nothing, together with updated_since, which always includes deleted servers',
+      'expected true or no value together with updated_since, which always includes deleted servers',
   });
 
 const versionQuerySchema = z.object({ include_deleted: flagSchema.default(false) });
 
-export interface ListRequest {
+/** A page: of which list, and after which row. */
+export interface ListRequest extends Omit<CursorContent, 'after'> {
   readonly limit: number;
-  readonly filters: ListFilters;
-  /** The page begins with the row after this one. */
-  readonly after?: PageKey | undefined;
+  readonly after?: CursorContent['after'] | undefined;
 }
 
 /**
- * Reads the query of `GET …/servers`. What is unknown is ignored, what is empty counts as absent. A
- * cursor brings the filters of the list it belongs to, and they win: some clients drop theirs from
- * page two on.
+ * Parses the query of `GET …/servers`. Unknown parameters are ignored, empty ones count as absent. The filters in a
+ * cursor win, because some clients send filters only with the first page.
  *
  * @throws {SynclineError} `bad-request`, naming the parameter
  */
@@ -81,7 +74,7 @@ export function parseListQuery(query: URLSearchParams): ListRequest {
 }
 
 /**
- * Reads the query of the two endpoints that show one server.
+ * Parses the query of the two endpoints of one server.
  *
  * @throws {SynclineError} `bad-request`, naming the parameter
  */
@@ -90,7 +83,7 @@ export function parseVersionQuery(query: URLSearchParams): { includeDeleted: boo
 }
 
 /**
- * Parses a query string by a schema of strings; of a parameter given twice the first counts.
+ * Parses a query string by a schema of strings. If a parameter occurs twice, the first one counts.
  *
  * @throws {SynclineError} `bad-request`, naming the parameter
  */

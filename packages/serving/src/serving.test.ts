@@ -2,8 +2,7 @@ import { type ServedRow, SYNCLINE_META } from '@syncline/rows';
 import { testRow, testSnapshot } from '@syncline/snapshot/testing';
 import { describe, expect, test } from 'vitest';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { listServers } from './list-servers.ts';
-import type { ServerList } from './present.ts';
+import { listServers, type ServerList } from './list-servers.ts';
 import { parseListQuery, parseVersionQuery } from './query.ts';
 import { getVersion, listVersions } from './show-server.ts';
 
@@ -50,7 +49,7 @@ describe('listServers', () => {
     ]);
   });
 
-  test('walks every row once, and gives no cursor where nothing follows', async () => {
+  test('walks every row once, and returns no cursor on the last page', async () => {
     const rows = Array.from({ length: 7 }, (_, index) => testRow(`a.b/s${index}@1.0.0`));
     for (const limit of [1, 2, 3, 7, 100]) {
       const pages = await walk(rows, `limit=${limit}`);
@@ -59,7 +58,7 @@ describe('listServers', () => {
     }
   });
 
-  test('a walk goes on where it was when rows come and go in between', async () => {
+  test('a walk continues at its place when rows change in between', async () => {
     const before = ['a/a@1.0.0', 'a/c@1.0.0', 'a/e@1.0.0'] as const;
     const first = await list(
       before.map((key) => testRow(key)),
@@ -79,7 +78,7 @@ describe('listServers', () => {
     expect(await list([])).toEqual({ servers: [], metadata: { count: 0 } });
   });
 
-  test('rows come out as they are stored, and our own block says how fresh they are', async () => {
+  test('returns rows as they are stored, with their freshness in our own block', async () => {
     const row = testRow('a.b/c@1.0.0', { server: { repository: {}, unknown: [1, null] } });
     const stored = structuredClone(row);
     const [served] = (await list([row])).servers;
@@ -105,7 +104,7 @@ describe('listServers', () => {
     expect(await keys(rows, 'search=.%2B')).toEqual([]);
   });
 
-  test('filters by version: latest as it is marked, else the exact text', async () => {
+  test('filters by version: the one marked as latest, or the exact text', async () => {
     const rows = [
       testRow('a/a@1.0.0', { official: { isLatest: false } }),
       testRow('a/a@2.0.0'),
@@ -116,7 +115,7 @@ describe('listServers', () => {
     expect(await keys(rows, 'version=1.0')).toEqual([]);
   });
 
-  test('updated_since is strict, to the microsecond, and brings the deleted ones', async () => {
+  test('updated_since is strict, to the microsecond, and includes deleted rows', async () => {
     const updatedAt = (at: string, status: 'active' | 'deleted' = 'active') => ({
       official: { updatedAt: at, status },
     });
@@ -131,14 +130,14 @@ describe('listServers', () => {
     expect(await keys(rows, 'updated_since=2026-01-01T12:00:00.123456%2B02:00')).toEqual(expected);
   });
 
-  test('deleted rows are shown only when asked for', async () => {
+  test('shows deleted rows only on request', async () => {
     const rows = [testRow('a/a@1.0.0', { official: { status: 'deleted' } }), testRow('a/b@1.0.0')];
     expect(await keys(rows)).toEqual(['a/b@1.0.0']);
     expect(await keys(rows, 'include_deleted=false')).toEqual(['a/b@1.0.0']);
     expect(await keys(rows, 'include_deleted=true')).toEqual(['a/a@1.0.0', 'a/b@1.0.0']);
   });
 
-  test('a search through many rows lets others run in between', async () => {
+  test('a search through many rows lets other work run in between', async () => {
     const rows = Array.from({ length: 12_000 }, (_, index) => testRow(`a.b/s${index}@1.0.0`));
     const turns: number[] = [];
     let done = false;
@@ -152,7 +151,7 @@ describe('listServers', () => {
     expect(turns.length).toBeGreaterThan(1);
   });
 
-  test('a cursor brings its filters, and they win over those of the request', async () => {
+  test('the filters in a cursor win over those of the request', async () => {
     const rows = ['a/x1@1.0.0', 'a/x2@1.0.0', 'a/y@1.0.0'] as const;
     const all = rows.map((key) => testRow(key));
     const { metadata } = await list(all, 'search=x&limit=1');
@@ -189,7 +188,7 @@ describe('parseListQuery', () => {
     ['cursor', 'cursor=%00'],
     ['cursor', `cursor=${Buffer.from('{"n":"a"}').toString('base64url')}`],
     ['cursor', `cursor=${Buffer.from('{"n":"a","v":"1","since":"x"}').toString('base64url')}`],
-  ])('refuses and names %s: %s', (field, query) => {
+  ])('rejects and names %s: %s', (field, query) => {
     expect(() => parseListQuery(new URLSearchParams(query))).toThrowError(
       expect.objectContaining({
         code: 'bad-request',
@@ -198,7 +197,7 @@ describe('parseListQuery', () => {
     );
   });
 
-  test('a flag takes true, false, 1 and 0', () => {
+  test('a flag accepts true, false, 1 and 0', () => {
     for (const [text, includeDeleted] of Object.entries({ true: true, 1: true, FALSE: false })) {
       expect(parseVersionQuery(new URLSearchParams({ include_deleted: text }))).toEqual({
         includeDeleted,
@@ -218,13 +217,13 @@ describe('cursors', () => {
     },
   };
 
-  test('need no encoding in a URL, and come back whole', () => {
+  test('need no encoding in a URL, and are decoded whole', () => {
     const cursor = encodeCursor(content);
     expect(cursor).toMatch(/^[A-Za-z0-9_-]+$/);
     expect(decodeCursor(cursor)).toEqual(content);
   });
 
-  test('cut or padded ones are refused', () => {
+  test('are rejected if they are cut or padded', () => {
     const cursor = encodeCursor(content);
     for (const broken of [cursor.slice(0, -3), `${cursor}=`, `${cursor} `, '']) {
       expect(() => decodeCursor(broken), broken).toThrowError(/cursor/);
@@ -247,25 +246,25 @@ describe('one server', () => {
   const version = async (name: string, wanted: string, options = visible) =>
     (await getVersion(snapshot, { name, version: wanted, ...options }, FRESH)).server.version;
 
-  test('versions come newest first by publishedAt', async () => {
+  test('lists versions newest first by publishedAt', async () => {
     const page = await listVersions(snapshot, { name: 'a/a', ...visible }, FRESH);
     expect(keysOf(page)).toEqual(['a/a@1.0.0', 'a/a@1.9.0', 'a/a@1.10.0']);
     expect(page.metadata).toEqual({ count: 3 });
   });
 
-  test('a deleted version is found only when asked for', async () => {
+  test('finds a deleted version only on request', async () => {
     await expect(version('a/a', '2.0.0')).rejects.toMatchObject({ code: 'server-not-found' });
     expect(await version('a/a', '2.0.0', { includeDeleted: true })).toBe('2.0.0');
     const page = await listVersions(snapshot, { name: 'a/a', includeDeleted: true }, FRESH);
     expect(page.metadata.count).toBe(4);
   });
 
-  test('latest is the marked one, or the highest where none is', async () => {
+  test('latest is the marked version, or the highest if none is marked', async () => {
     expect(await version('a/a', 'latest')).toBe('1.10.0');
     expect(await version('a/flagless', 'latest')).toBe('1.10.0');
   });
 
-  test('a server whose versions are all deleted is not there, unless asked for', async () => {
+  test('a server with only deleted versions is not found, unless requested', async () => {
     const request = { name: 'a/gone', ...visible };
     await expect(version('a/gone', 'latest')).rejects.toMatchObject({ code: 'server-not-found' });
     await expect(listVersions(snapshot, request, FRESH)).rejects.toMatchObject({
@@ -274,7 +273,7 @@ describe('one server', () => {
     expect(await version('a/gone', 'latest', { includeDeleted: true })).toBe('1.0.0');
   });
 
-  test('unknown names and other cases of a name', async () => {
+  test('does not find unknown names or another case of a name', async () => {
     for (const name of ['a/nobody', 'A/a', 'a/a ']) {
       await expect(version(name, 'latest')).rejects.toMatchObject({ code: 'server-not-found' });
     }

@@ -1,11 +1,17 @@
 import { SynclineError } from '@syncline/contract';
-import { OFFICIAL_META, pickLatest, type ServedRow } from '@syncline/rows';
+import {
+  type FreshnessOf,
+  OFFICIAL_META,
+  type PresentedRow,
+  pickLatest,
+  type ServedRow,
+  toPresentedRow,
+} from '@syncline/rows';
 import type { OpenSnapshot } from '@syncline/snapshot';
 import { parseInstant } from './instant.ts';
-import { LATEST, toServerList } from './list-servers.ts';
-import { type FreshnessOf, type PresentedRow, presentRow, type ServerList } from './present.ts';
+import { LATEST, type ServerList, toServerList } from './list-servers.ts';
 
-/** Which server, and whether a deleted version counts as being there. */
+/** A server, and whether its deleted versions are visible. */
 export interface ServerRequest {
   readonly name: string;
   readonly includeDeleted: boolean;
@@ -14,7 +20,7 @@ export interface ServerRequest {
 type VersionsReader = Pick<OpenSnapshot, 'versions'>;
 
 /**
- * `GET …/servers/{name}/versions`: all of them on one page, newest `publishedAt` first.
+ * `GET …/servers/{name}/versions`: returns all versions on one page, newest `publishedAt` first.
  *
  * @throws {SynclineError} `server-not-found`
  */
@@ -28,8 +34,8 @@ export async function listVersions(
 }
 
 /**
- * `GET …/servers/{name}/versions/{version}`, where `latest` is the version marked so, or by
- * {@link pickLatest} where none of the visible ones is.
+ * `GET …/servers/{name}/versions/{version}`. `latest` is the visible version that is marked so, else the one that
+ * {@link pickLatest} picks.
  *
  * @throws {SynclineError} `server-not-found`
  */
@@ -44,36 +50,31 @@ export async function getVersion(
       ? latestOf(rows)
       : rows.find(({ server }) => server.version === request.version);
   if (row === undefined) throw notFound();
-  return presentRow(row, freshnessOf);
+  return toPresentedRow(row, freshnessOf);
 }
 
-async function findVersions(snapshot: VersionsReader, request: ServerRequest) {
-  const rows = await snapshot.versions(request.name);
+async function findVersions(snapshot: VersionsReader, { name, includeDeleted }: ServerRequest) {
+  const rows = await snapshot.versions(name);
   const visible = rows.filter(
-    (row) => request.includeDeleted || row._meta[OFFICIAL_META].status !== 'deleted',
+    ({ _meta }) => includeDeleted || _meta[OFFICIAL_META].status !== 'deleted',
   );
   if (visible.length === 0) throw notFound();
   return visible;
 }
 
 function latestOf(rows: readonly ServedRow[]): ServedRow | undefined {
-  const marked = rows.find((row) => row._meta[OFFICIAL_META].isLatest);
-  if (marked !== undefined) return marked;
-  const candidates = rows.map(({ server, _meta }) => {
-    const { status, publishedAt } = _meta[OFFICIAL_META];
-    return { version: server.version, status, publishedAt };
-  });
-  return rows[pickLatest(candidates)];
+  const candidates = rows.map(({ server, _meta }) => ({
+    ..._meta[OFFICIAL_META],
+    version: server.version,
+  }));
+  return rows.find((row) => row._meta[OFFICIAL_META].isLatest) ?? rows[pickLatest(candidates)];
 }
 
 function byNewest(one: ServedRow, other: ServedRow): number {
-  const oneNs = publishedAtNs(one);
-  const otherNs = publishedAtNs(other);
+  const [oneNs = 0n, otherNs = 0n] = [one, other].map((row) =>
+    parseInstant(row._meta[OFFICIAL_META].publishedAt),
+  );
   return oneNs === otherNs ? 0 : oneNs < otherNs ? 1 : -1;
-}
-
-function publishedAtNs(row: ServedRow): bigint {
-  return parseInstant(row._meta[OFFICIAL_META].publishedAt) ?? 0n;
 }
 
 function notFound(): SynclineError {

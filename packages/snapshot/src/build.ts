@@ -1,17 +1,25 @@
 import type { Diff } from '@syncline/contract';
-import { type IngestedRow, nameOfKey, pickLatest } from '@syncline/rows';
-import { DiffCollector } from './diff-collector.ts';
-import { type Attachment, type AttachmentDraft, attach } from './encoding/attachment.ts';
+import { latestFlags, nameOfKey, type ReadRow } from '@syncline/rows';
+import { DiffCollector } from './diff.ts';
 import {
   AS_CHUNK,
   type ChunkContent,
   chunkContent,
+  chunkCuts,
+  decodeRows,
   encodeChunk,
-  type StoredRow,
+  type MarkedRow,
+  type RowTimes,
 } from './encoding/chunk.ts';
-import { chunkCuts } from './encoding/chunking.ts';
-import { encodeManifest, type Manifest, type ManifestChunk } from './encoding/manifest.ts';
-import { decodeRows } from './encoding/stored-row.ts';
+import {
+  type Attachment,
+  type AttachmentDraft,
+  attach,
+  EMPTY_MANIFEST,
+  encodeManifest,
+  type Manifest,
+  type ManifestChunk,
+} from './encoding/manifest.ts';
 import type { Blob } from './store.ts';
 
 /** A snapshot ready to be stored. */
@@ -23,59 +31,52 @@ export interface BuiltSnapshot {
   readonly diff: Diff;
 }
 
+/** Reads chunks, in the order of their digests. @throws SynclineError `snapshot-incomplete` */
+export type ReadChunks = (digests: readonly string[]) => Promise<Blob[]>;
+
 export interface FinishOptions {
-  /** Epoch milliseconds by the store's clock: what rows that differ from before are stamped with. */
+  /** Epoch milliseconds by the store's clock: the `updatedAt` of changed rows. */
   readonly nowMs: number;
-  /** Rows that were read, before the filter. */
+  /** Valid rows of the source, before the filter. */
   readonly sourceRowCount: number;
   readonly skillCount: number;
   readonly pluginCount: number;
-  /** Of the chunks that were {@link SnapshotBuilder.keep kept}: how many names they have that were not pushed. */
+  /** How many names the {@link SnapshotBuilder.keep kept} chunks have that were not pushed. */
   readonly keptServerCount?: number;
-  /** What the registry has besides servers. */
   readonly attachments?: readonly (AttachmentDraft | Attachment)[] | undefined;
-  /** Which mirror this is a view of, and by which filter. */
+  /** The mirror that this is a view of, and the view's filter. */
   readonly origin?: Pick<Manifest, 'mirror' | 'filterHash'>;
   /** Reads chunks of the previous snapshot. */
-  readonly readChunks: (digests: readonly string[]) => Promise<Blob[]>;
+  readonly readChunks: ReadChunks;
 }
 
-/** A row on its way into a snapshot. */
-export interface DraftRow extends Pick<StoredRow, 'json' | 'isLatest'> {
-  readonly key: string;
-}
+/** A row of the previous snapshot that is in a replaced chunk. */
+type ReplacedRow = MarkedRow & RowTimes;
 
-/** A chunk of the new snapshot, as far as it is known. */
-type Piece =
-  /** The previous snapshot has it. */
-  | { readonly state: 'kept'; readonly chunk: ManifestChunk }
-  /** All its rows are new. */
-  | { readonly state: 'encoded'; readonly chunk: Omit<ManifestChunk, 'newestMs'> }
-  /** Whether its rows are new, changed or only cut anew takes the old ones to tell. */
-  | {
-      readonly state: 'draft';
-      readonly content: ChunkContent;
-      readonly rows: readonly DraftRow[];
-    };
+interface StampContext {
+  readonly replaced: Map<string, ReplacedRow>;
+  readonly stampMs: number;
+}
 
 /**
- * Cuts rows into chunks while they come, takes over those that the previous snapshot has, and stamps the
- * rows that differ from it. The memory needed, the work and the bytes written grow with the change, not
- * with the registry.
+ * Cuts rows into chunks while they come, takes over the chunks that the previous snapshot has, and stamps the
+ * rows that differ from it. Memory, work and written bytes grow with the change, not with the registry.
  */
 export class SnapshotBuilder {
-  readonly #previous: Manifest | undefined;
+  /** The served snapshot; `undefined` for the first one. */
+  readonly previous: Manifest | undefined;
   readonly #reusable: ReadonlyMap<string, ManifestChunk>;
-  readonly #pieces: Piece[] = [];
+  /** Finish the chunks of the new snapshot, in order. */
+  readonly #pieces: ((context: StampContext) => ManifestChunk)[] = [];
+  /** Digests of the chunks that the previous snapshot has too. */
+  readonly #kept = new Set<string>();
   readonly #newChunks: Blob[] = [];
   readonly #diff: DiffCollector;
   /** Rows since the last cut. */
-  #tail: DraftRow[] = [];
+  #tail: MarkedRow[] = [];
   #rowCount = 0;
-  #serverCount = 0;
-  #lastName: string | undefined;
+  readonly #names = new NameCounter();
 
-  /** @param options.previous what is served now; `undefined` for the first snapshot */
   constructor({
     previous,
     diff = new DiffCollector(),
@@ -83,32 +84,28 @@ export class SnapshotBuilder {
     previous: Manifest | undefined;
     diff?: DiffCollector;
   }) {
-    this.#previous = previous;
+    this.previous = previous;
     this.#diff = diff;
     this.#reusable = new Map(previous?.chunks.map((chunk) => [chunk.contentDigest, chunk]));
   }
 
-  /** @param rows sorted by key, after all that were pushed before, and with all versions of each name */
-  push(rows: readonly IngestedRow[]): void {
+  /** @param rows sorted by key, after all pushed before, and with all versions of each name */
+  push(rows: readonly ReadRow[]): void {
     const latest = latestFlags(rows);
-    this.pushDrafts(
+    this.pushMarked(
       rows.map(({ key, json }, index) => ({ key, json, isLatest: latest[index] === true })),
     );
   }
 
-  /** @param rows sorted by key, after all that came before */
-  pushDrafts(rows: readonly DraftRow[]): void {
-    for (const row of rows) {
-      this.#tail.push(row);
-      const name = nameOfKey(row.key);
-      if (name !== this.#lastName) this.#serverCount += 1;
-      this.#lastName = name;
-    }
+  /** @param rows sorted by key, after all pushed before */
+  pushMarked(rows: readonly MarkedRow[]): void {
+    for (const row of rows) this.#tail.push(row);
+    this.#names.add(rows);
     this.#rowCount += rows.length;
     this.#cut({ isEnd: false });
   }
 
-  /** Rows so far, those of kept chunks too. */
+  /** Rows so far, including those of kept chunks. */
   get rowCount(): number {
     return this.#rowCount;
   }
@@ -119,80 +116,87 @@ export class SnapshotBuilder {
   }
 
   /**
-   * Takes over a chunk of the previous snapshot as it is, without a look at its rows. Only where
-   * {@link isAtCut}; its names count by `keptServerCount`.
+   * Takes over a chunk of the previous snapshot without reading it. Allowed only if {@link isAtCut}. Its names count by
+   * `keptServerCount`.
    */
   keep(chunk: ManifestChunk): void {
-    this.#pieces.push({ state: 'kept', chunk });
+    this.#keep(chunk);
     this.#rowCount += chunk.count;
   }
 
   async finish(options: FinishOptions): Promise<BuiltSnapshot> {
     this.#cut({ isEnd: true });
-    const previous = this.#previous;
-    const before = await this.#readReplaced(options.readChunks);
-    const stampMs = Math.max(options.nowMs, (previous?.newestMs ?? 0) + 1);
-    const chunks = this.#pieces.map((piece) => this.#finishPiece(piece, { before, stampMs }));
-    // What is left of the replaced chunks is in none of the new ones.
-    for (const key of before.keys()) this.#diff.count('removed', key);
-    const { attachments, newBlobs } = attach(options.attachments ?? [], previous?.attachments);
+    const { newestMs, attachments: known } = this.previous ?? EMPTY_MANIFEST;
+    const replaced = await this.#readReplaced(options.readChunks);
+    const stampMs = Math.max(options.nowMs, newestMs + 1);
+    const chunks = this.#pieces.map((finish) => finish({ replaced, stampMs }));
+    // The rows of replaced chunks that no new chunk has.
+    for (const key of replaced.keys()) this.#diff.count('removed', key);
+    const { attachments, newBlobs } = attach(options.attachments ?? [], known);
+    const isSame = this.previous !== undefined && this.#diff.isEmpty();
     const manifest: Manifest = {
       rowCount: this.#rowCount,
       sourceRowCount: options.sourceRowCount,
-      serverCount: this.#serverCount + (options.keptServerCount ?? 0),
+      serverCount: this.#names.count + (options.keptServerCount ?? 0),
       skillCount: options.skillCount,
       pluginCount: options.pluginCount,
-      newestMs: this.#diff.isEmpty() ? (previous?.newestMs ?? stampMs) : stampMs,
+      newestMs: isSame ? newestMs : stampMs,
       chunks,
       ...(attachments.length === 0 ? {} : { attachments }),
       ...options.origin,
     };
-    const manifestBlob = encodeManifest(manifest);
-    const newChunks = [...this.#newChunks, ...newBlobs];
-    return { manifest, manifestBlob, newChunks, diff: this.#diff.result() };
+    return {
+      manifest,
+      manifestBlob: encodeManifest(manifest),
+      newChunks: [...this.#newChunks, ...newBlobs],
+      diff: this.#diff.result(),
+    };
   }
 
   #cut({ isEnd }: { isEnd: boolean }): void {
     const cuts = chunkCuts(this.#tail.map(({ key }) => key));
-    // What comes after the last cut may go on with the rows to come.
+    // Rows after the last cut may continue with later ones.
     if (isEnd && (cuts.at(-1) ?? 0) < this.#tail.length) cuts.push(this.#tail.length);
     let start = 0;
     for (const end of cuts) {
-      this.#pieces.push(this.#piece(this.#tail.slice(start, end)));
+      this.#addChunk(this.#tail.slice(start, end));
       start = end;
     }
     this.#tail = this.#tail.slice(start);
   }
 
-  #piece(rows: readonly DraftRow[]): Piece {
-    const content = chunkContent(rows);
-    const kept = this.#reusable.get(content.digest);
-    if (kept !== undefined) return { state: 'kept', chunk: kept };
-    if (this.#previous !== undefined) return { state: 'draft', content, rows };
-    for (const { key } of rows) this.#diff.count('added', key);
-    const times = rows.map(() => ({ updatedAtMs: AS_CHUNK, firstSeenAtMs: AS_CHUNK }));
-    return { state: 'encoded', chunk: this.#encode({ content, rows, times }) };
+  #keep(chunk: ManifestChunk): void {
+    this.#kept.add(chunk.digest);
+    this.#pieces.push(() => chunk);
   }
 
-  #finishPiece(piece: Piece, context: StampContext): ManifestChunk {
-    switch (piece.state) {
-      case 'kept':
-        return piece.chunk;
-      case 'encoded':
-        return { ...piece.chunk, newestMs: context.stampMs };
-      case 'draft': {
-        const stamped = piece.rows.map((row) => this.#stamp(row, context));
-        const newestMs = stamped.reduce(
-          (newest, { updatedAtMs }) =>
-            Math.max(newest, updatedAtMs === AS_CHUNK ? context.stampMs : updatedAtMs),
-          0,
+  #addChunk(rows: readonly MarkedRow[]): void {
+    const content = chunkContent(rows);
+    const known = this.#reusable.get(content.digest);
+    if (known !== undefined) {
+      this.#keep(known);
+    } else if (this.previous === undefined) {
+      // Encoded at once, so that the rows of a first snapshot need not be kept.
+      for (const { key } of rows) this.#diff.count('added', key);
+      const times = rows.map(() => ({ updatedAtMs: AS_CHUNK, firstSeenAtMs: AS_CHUNK }));
+      const chunk = this.#encode(content, rows, times);
+      this.#pieces.push(({ stampMs }) => ({ ...chunk, newestMs: stampMs }));
+    } else {
+      this.#pieces.push((context) => {
+        const times = rows.map((row) => this.#stamp(row, context));
+        const updatedMs = times.map(({ updatedAtMs: atMs }) =>
+          atMs === AS_CHUNK ? context.stampMs : atMs,
         );
-        return { ...this.#encode({ ...piece, times: stamped }), newestMs };
-      }
+        return { ...this.#encode(content, rows, times), newestMs: Math.max(...updatedMs) };
+      });
     }
   }
 
-  #encode({ content, rows, times }: EncodeInput): Omit<ManifestChunk, 'newestMs'> {
+  #encode(
+    content: ChunkContent,
+    rows: readonly MarkedRow[],
+    times: readonly RowTimes[],
+  ): Omit<ManifestChunk, 'newestMs'> {
     const blob = encodeChunk(content, times);
     this.#newChunks.push(blob);
     return {
@@ -203,75 +207,46 @@ export class SnapshotBuilder {
     };
   }
 
-  #stamp(row: DraftRow, { before, stampMs }: StampContext): StoredRow {
+  #stamp(row: MarkedRow, { replaced, stampMs }: StampContext): RowTimes {
     const { key, json, isLatest } = row;
-    const old = before.get(key);
-    before.delete(key);
+    const old = replaced.get(key);
+    replaced.delete(key);
     if (old === undefined) {
       this.#diff.count('added', key);
-      return { json, isLatest, updatedAtMs: AS_CHUNK, firstSeenAtMs: stampMs };
+      return { updatedAtMs: AS_CHUNK, firstSeenAtMs: stampMs };
     }
-    // Unchanged, but in a chunk that was cut anew.
+    // Unchanged, but in a chunk with other cuts.
     if (old.json === json && old.isLatest === isLatest) return old;
     this.#diff.countUpdate(key, { before: old, after: row });
-    return { json, isLatest, updatedAtMs: AS_CHUNK, firstSeenAtMs: old.firstSeenAtMs };
+    return { updatedAtMs: AS_CHUNK, firstSeenAtMs: old.firstSeenAtMs };
   }
 
-  /** The rows of those chunks of the previous snapshot that are not in this one. */
-  async #readReplaced(readChunks: FinishOptions['readChunks']): Promise<Map<string, StoredRow>> {
-    const kept = new Set(
-      this.#pieces.map((piece) => (piece.state === 'kept' ? piece.chunk.digest : undefined)),
-    );
-    const replaced = this.#previous?.chunks.filter(({ digest }) => !kept.has(digest)) ?? [];
-    const rows = new Map<string, StoredRow>();
-    if (replaced.length === 0) return rows;
-    const blobs = await readChunks(replaced.map(({ digest }) => digest));
+  /** Reads the rows of those chunks of the previous snapshot that the new one does not have. */
+  async #readReplaced(readChunks: ReadChunks): Promise<Map<string, ReplacedRow>> {
+    const chunks = this.previous?.chunks.filter(({ digest }) => !this.#kept.has(digest)) ?? [];
+    const rows = new Map<string, ReplacedRow>();
+    if (chunks.length === 0) return rows;
+    const blobs = await readChunks(chunks.map(({ digest }) => digest));
     for (const [index, blob] of blobs.entries()) {
-      readStoredRows(blob, { newestMs: replaced[index]?.newestMs ?? 0, into: rows });
+      const { newestMs = 0 } = chunks[index] ?? {};
+      for (const { value, ...row } of decodeRows(blob, { newestMs })) {
+        rows.set(row.key, { ...row, json: JSON.stringify(value) });
+      }
     }
     return rows;
   }
 }
 
-interface EncodeInput {
-  readonly content: ChunkContent;
-  readonly rows: readonly DraftRow[];
-  readonly times: readonly Pick<StoredRow, 'updatedAtMs' | 'firstSeenAtMs'>[];
-}
+/** Counts distinct names of rows that come in order. */
+export class NameCounter {
+  count = 0;
+  #last: string | undefined;
 
-interface StampContext {
-  readonly before: Map<string, StoredRow>;
-  readonly stampMs: number;
-}
-
-/** Reads a chunk's rows by their sort keys, all times filled in. */
-function readStoredRows(
-  blob: Blob,
-  { newestMs, into }: { newestMs: number; into: Map<string, StoredRow> },
-): void {
-  for (const { key, value, ...row } of decodeRows(blob, { newestMs })) {
-    into.set(key, { json: JSON.stringify(value), ...row });
+  add(rows: readonly Pick<MarkedRow, 'key'>[]): void {
+    for (const { key } of rows) {
+      const name = nameOfKey(key);
+      if (name !== this.#last) this.count += 1;
+      this.#last = name;
+    }
   }
-}
-
-/** What decides which of a name's rows is its latest. */
-export type LatestCandidate = Pick<
-  IngestedRow,
-  'name' | 'version' | 'status' | 'publishedAt' | 'isLatest'
->;
-
-/** Which rows are their name's latest: as upstream says where that is unambiguous, else by the rule. */
-export function latestFlags(rows: readonly LatestCandidate[]): boolean[] {
-  const flags: boolean[] = new Array(rows.length).fill(false);
-  for (let start = 0; start < rows.length; ) {
-    let end = start + 1;
-    while (end < rows.length && rows[end]?.name === rows[start]?.name) end += 1;
-    const versions = rows.slice(start, end);
-    const claimed = versions.filter(({ isLatest }) => isLatest === true);
-    const candidates = claimed.length === 0 ? versions : claimed;
-    const latest = candidates[pickLatest(candidates)];
-    if (latest !== undefined) flags[start + versions.indexOf(latest)] = true;
-    start = end;
-  }
-  return flags;
 }

@@ -5,7 +5,7 @@ import { testRow } from './testing/memory-snapshot.ts';
 const entries = (count: number) =>
   Array.from({ length: count }, () => ({ key: 'k', row: testRow('a@1') }));
 
-test('drops what was used least recently, where there are too many rows', () => {
+test('drops the least recently used chunk if there are too many rows', () => {
   const cache = new ChunkCache(10);
   cache.set('a', entries(4));
   cache.set('b', entries(4));
@@ -18,14 +18,14 @@ test('drops what was used least recently, where there are too many rows', () => 
   ]);
 });
 
-test('keeps a chunk that is larger than all of it, since somebody reads it now', () => {
+test('keeps a chunk larger than the cache while it is the newest', () => {
   const cache = new ChunkCache(10);
   cache.set('a', entries(4));
   cache.set('large', entries(11));
   expect([cache.get('a'), cache.get('large')?.length]).toEqual([undefined, 11]);
 });
 
-test('a chunk that two have read at once counts once', () => {
+test('counts a chunk once that two readers set', () => {
   const cache = new ChunkCache(10);
   for (let read = 0; read < 5; read += 1) cache.set('a', entries(4));
   cache.set('b', entries(4));

@@ -1,12 +1,12 @@
 import type { ServedRow } from '@syncline/rows';
 
-/** A row of a chunk, under the key that rows are sorted by. */
+/** A row of a chunk, with its sort key. */
 export interface Entry {
   readonly key: string;
   readonly row: ServedRow;
 }
 
-/** The chunks used last, up to a number of rows. */
+/** The most recently used chunks, up to a number of rows. */
 export class ChunkCache {
   readonly #maxRows: number;
   readonly #chunks = new Map<string, readonly Entry[]>();
@@ -25,7 +25,7 @@ export class ChunkCache {
   }
 
   set(key: string, entries: readonly Entry[]): void {
-    // Two who read the same chunk at once both bring it: its rows must not count twice.
+    // Two concurrent readers of a chunk both set it: its rows must count once.
     this.drop(key);
     this.#chunks.set(key, entries);
     this.#rows += entries.length;

@@ -51,7 +51,7 @@ async function expectNoLooseEnds(): Promise<void> {
 }
 
 describe('collectGarbage', () => {
-  test('keeps so many published snapshots, and their chunks', async () => {
+  test('keeps the newest published snapshots and their chunks', async () => {
     const manifests: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) manifests.push(await publish(name));
     const served = manifests.at(-1);
@@ -60,7 +60,7 @@ describe('collectGarbage', () => {
     await expectNoLooseEnds();
   });
 
-  test('spares what a reader may still be on', async () => {
+  test('spares a snapshot that a reader may still use', async () => {
     const manifests: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) manifests.push(await publish(name));
     const options = { keep: 1, spare: [manifests.at(-1)] };
@@ -71,7 +71,7 @@ describe('collectGarbage', () => {
     await expectNoLooseEnds();
   });
 
-  test('spares what is held, and what is about to be published, though neither ever was', async () => {
+  test('spares held snapshots and those about to be published', async () => {
     const served = await publish('a');
     const held = (await storeNames('held')).manifestBlob.digest;
     const staged = (await storeNames('staged')).manifestBlob.digest;
@@ -82,7 +82,7 @@ describe('collectGarbage', () => {
     await expectNoLooseEnds();
   });
 
-  test('keeps the mirror behind a snapshot as long as the snapshot, and no longer', async () => {
+  test('keeps a mirror exactly as long as its view', async () => {
     const views: string[] = [];
     const mirrors: string[] = [];
     for (const name of ['a', 'b', 'c']) {
@@ -109,14 +109,14 @@ describe('collectGarbage', () => {
     await expectNoLooseEnds();
   });
 
-  test('removes chunks that a run left behind which never came to a manifest', async () => {
+  test('removes chunks of a run that stored no manifest', async () => {
     const served = await publish('a');
     await store.snapshots.writeChunks(lease, [testBlob('left behind')]);
     await collect({ spare: [served] });
     await expectNoLooseEnds();
   });
 
-  test('is not stopped by a manifest that cannot be read', async () => {
+  test('ignores a damaged manifest', async () => {
     const served = await publish('a');
     const broken = { digest: 'b'.repeat(64), bytes: Buffer.from('broken') };
     await store.snapshots.writeManifest(lease, broken);
@@ -124,7 +124,7 @@ describe('collectGarbage', () => {
     expect(await kept()).toEqual(new Set([served]));
   });
 
-  test('says so where the lease is lost, and removes nothing', async () => {
+  test('returns false and removes nothing if the lease is lost', async () => {
     const first = await publish('a');
     const second = await publish('b');
     store.acquire('alpha');
@@ -132,7 +132,7 @@ describe('collectGarbage', () => {
     expect(await kept()).toEqual(new Set([first, second]));
   });
 
-  test('where there is nothing to remove, nothing is asked of the store', async () => {
+  test('does not call the store if there is nothing to remove', async () => {
     const served = await publish('a');
     store.acquire('alpha');
     expect(await collect({ spare: [served] })).toBe(true);

@@ -1,24 +1,24 @@
 import { type Lease, SynclineError } from '@syncline/contract';
-import { blobDigests, decodeManifest } from './encoding/manifest.ts';
+import { blobDigests, decodeManifest, type Manifest } from './encoding/manifest.ts';
 import type { SnapshotHistoryEntry, SnapshotStore } from './store.ts';
 
-/** A reader may still be on a snapshot for this long after another one took its place. */
+/** How long a reader may still use a snapshot after another one was published. */
 const READER_GRACE_MS = 10 * 60_000;
 
 export interface CollectOptions {
   readonly lease: Lease;
   /** How many published snapshots are kept. */
   readonly keep: number;
-  /** Manifests that are kept whatever their age: what is being published, what is held. */
+  /** Manifests that are kept at any age: those being published, and held ones. */
   readonly spare: readonly (string | undefined)[];
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
 }
 
 /**
- * Removes the snapshots that nobody needs any more, and the chunks that no other snapshot shares.
+ * Removes snapshots that are no longer needed, and chunks that no other snapshot shares.
  *
- * @returns false where the lease is no longer held
+ * @returns false if the lease is lost
  */
 export async function collectGarbage(
   snapshots: SnapshotStore,
@@ -30,11 +30,11 @@ export async function collectGarbage(
   const stored = await snapshots.listChunks(registry);
   const kept = new Set(history.filter(isKept).map(({ manifest }) => manifest));
   const needed = new Set<string>();
-  // A set goes on with what is added meanwhile: the mirror behind each snapshot is kept as long as that.
-  for (const manifest of kept) {
-    const { mirror, blobs } = await needsOf(snapshots, { registry, manifest });
-    if (mirror !== undefined) kept.add(mirror);
-    for (const digest of blobs) needed.add(digest);
+  // The loop also visits members that it adds: a mirror is kept as long as its view.
+  for (const digest of kept) {
+    const manifest = await readManifest(snapshots, { registry, digest });
+    if (manifest?.mirror !== undefined) kept.add(manifest.mirror);
+    for (const blob of manifest === undefined ? [] : blobDigests(manifest)) needed.add(blob);
   }
   const manifests = history.map(({ manifest }) => manifest).filter((it) => !kept.has(it));
   const chunks = stored.filter((digest) => !needed.has(digest));
@@ -58,18 +58,17 @@ function keptManifests(
     (supersededAtMs !== undefined && nowMs - supersededAtMs < READER_GRACE_MS);
 }
 
-async function needsOf(
+/** Returns `undefined` for a damaged manifest: it cannot be served, so it needs no chunks. */
+async function readManifest(
   snapshots: SnapshotStore,
-  { registry, manifest }: { registry: string; manifest: string },
-): Promise<{ mirror?: string | undefined; blobs: readonly string[] }> {
-  const bytes = await snapshots.readManifest(registry, manifest);
-  if (bytes === undefined) return { blobs: [] };
+  { registry, digest }: { registry: string; digest: string },
+): Promise<Manifest | undefined> {
+  const bytes = await snapshots.readManifest(registry, digest);
+  if (bytes === undefined) return undefined;
   try {
-    const decoded = decodeManifest({ digest: manifest, bytes });
-    return { mirror: decoded.mirror, blobs: blobDigests(decoded) };
+    return decodeManifest({ digest, bytes });
   } catch (error) {
-    // It cannot be read, so it cannot be served either: its chunks are not needed for it.
-    if (error instanceof SynclineError && error.code === 'snapshot-corrupt') return { blobs: [] };
+    if (error instanceof SynclineError && error.code === 'snapshot-corrupt') return undefined;
     throw error;
   }
 }

@@ -11,7 +11,7 @@ function setUp() {
 
 const away = () => Promise.reject(AWAY);
 
-test('gives what was read last, with its age, while the store is away, and what is new after that', async () => {
+test('returns the last answer with its age while the store is away, then new ones', async () => {
   const { clock, known } = setUp();
   expect(await known.read('a', async () => 'one')).toEqual({ value: 'one', ageMs: undefined });
   clock.nowMs = 1_500;
@@ -23,7 +23,7 @@ test('gives what was read last, with its age, while the store is away, and what 
   expect(await known.read('a', away)).toEqual({ value: 'two', ageMs: 1 });
 });
 
-test('counts the age from when it was asked, not from when the answer came', async () => {
+test('counts the age from the question, not from the answer', async () => {
   const { clock, known } = setUp();
   await known.read('a', async () => {
     clock.nowMs = 400;
@@ -32,7 +32,7 @@ test('counts the age from when it was asked, not from when the answer came', asy
   expect(await known.read('a', away)).toEqual({ value: 'one', ageMs: 400 });
 });
 
-test('has no answer to what was never answered, and hides no other error', async () => {
+test('throws if no answer is known, and for any other error', async () => {
   const { known } = setUp();
   await expect(known.read('a', away)).rejects.toBe(AWAY);
   await known.read('a', async () => 'one');
@@ -42,7 +42,7 @@ test('has no answer to what was never answered, and hides no other error', async
   );
 });
 
-test('an answer that comes late does not take the place of a newer one', async () => {
+test('a late answer does not replace a newer one', async () => {
   const { known } = setUp();
   const slow = Promise.withResolvers<string>();
   const asked = known.read('a', () => slow.promise);
@@ -52,7 +52,7 @@ test('an answer that comes late does not take the place of a newer one', async (
   expect(await known.read('a', away)).toMatchObject({ value: 'two' });
 });
 
-test('who asked before a newer answer and got none is given the newer one', async () => {
+test('a failed earlier question gets a newer answer', async () => {
   const { known } = setUp();
   await known.read('a', async () => 'one');
   const slow = Promise.withResolvers<string>();

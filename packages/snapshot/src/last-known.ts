@@ -1,20 +1,20 @@
 import type { Clock } from '@syncline/contract';
 
 export interface LastKnownOptions {
-  /** Whether an error says that the store is away, rather than that something is wrong with what it holds. */
+  /** Whether an error says that the store is away. Damaged content is another error. */
   readonly isAway: (error: unknown) => boolean;
   readonly clock: Pick<Clock, 'monotonic'>;
 }
 
-/** What was read, and how old it is: `undefined` where it has just been read. */
+/** An answer and its age: `undefined` if it was just read. */
 export interface Known<Value> {
   readonly value: Value;
   readonly ageMs: number | undefined;
 }
 
 /**
- * Remembers the last answer to each question, and gives it where the store is away. An answer never takes
- * the place of one that was asked for later: who goes by this does not go back in time.
+ * Remembers the last answer to each question, and returns it while the store is away. An answer never replaces one to a
+ * later question, so that readers do not go back in time.
  */
 export class LastKnown<Value> {
   readonly #isAway: LastKnownOptions['isAway'];
@@ -27,7 +27,7 @@ export class LastKnown<Value> {
     this.#clock = clock;
   }
 
-  /** @throws what `read` throws, unless that says that the store is away and an answer is known */
+  /** @throws what `read` throws, unless the store is away and an answer is known */
   async read(key: string, read: () => Promise<Value>): Promise<Known<Value>> {
     this.#turns += 1;
     const turn = this.#turns;
@@ -45,7 +45,7 @@ export class LastKnown<Value> {
     }
   }
 
-  /** The last answer, however old. */
+  /** Returns the last answer, of any age. */
   peek(key: string): Value | undefined {
     return this.#answers.get(key)?.value;
   }

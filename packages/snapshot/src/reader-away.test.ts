@@ -47,7 +47,7 @@ function setUp() {
 
 const ALL = ['readPointer', 'readManifest', 'readChunks'] as const;
 
-test('what was read is read on while the store is away, with its age, and what is new after that', async () => {
+test('keeps reading known snapshots while the store is away, with their age, then new ones', async () => {
   const { publish, read, leave, back, clock } = setUp();
   await publish('alpha', 'a', 'b');
   expect(await read('alpha')).toEqual({ names: ['a', 'b'], ageMs: undefined });
@@ -61,7 +61,7 @@ test('what was read is read on while the store is away, with its age, and what i
   expect(await read('alpha')).toMatchObject({ names: ['c'] });
 });
 
-test('a store that goes after it gave a new pointer leaves the snapshot before readable', async () => {
+test('the old snapshot stays readable if the store vanishes after a new pointer', async () => {
   const { publish, read, leave } = setUp();
   await publish('alpha', 'a');
   await read('alpha');
@@ -72,7 +72,7 @@ test('a store that goes after it gave a new pointer leaves the snapshot before r
   expect(await read('alpha')).toMatchObject({ names: ['a'] });
 });
 
-test('a chunk that was never read is the error of the store', async () => {
+test('throws the error of the store for a chunk that was never read', async () => {
   const { publish, read, leave, reader } = setUp();
   await publish('alpha', 'a');
   await reader.open('alpha');
@@ -81,7 +81,7 @@ test('a chunk that was never read is the error of the store', async () => {
   await expect(read('never')).rejects.toBe(AWAY);
 });
 
-test('however many others are read, what is served of each is kept', async () => {
+test('keeps each served manifest, however many are read', async () => {
   const { publish, read, leave } = setUp();
   const registries = Array.from({ length: 100 }, (_, index) => `registry-${index}`);
   for (const registry of registries) {
@@ -92,7 +92,7 @@ test('however many others are read, what is served of each is kept', async () =>
   for (const registry of registries) expect((await read(registry)).names).toEqual([registry]);
 });
 
-test('by default an error is an error', async () => {
+test('throws every error by default', async () => {
   const { acquire, publish: serve, snapshots, clock: storeClock } = createSnapshotHarness();
   const lease = acquire('alpha');
   const { nowMs } = storeClock;

@@ -108,7 +108,7 @@ describe('a first snapshot', () => {
 });
 
 describe('a later snapshot', () => {
-  test('without a change is the one before', async () => {
+  test('without a change equals the previous one', async () => {
     const rows = model(500);
     const first = await publish(rows.values());
     const second = await publish(rows.values(), first);
@@ -138,7 +138,7 @@ describe('a later snapshot', () => {
     expect(read.length).toBeLessThanOrEqual(6);
   });
 
-  test('tells exactly what random edits have changed, and stamps just that', async () => {
+  test('counts exactly the rows that random edits changed, and stamps only those', async () => {
     const random = createRandom(7);
     const rows = model(1_000);
     /** When each row last changed, and whether it is its name's latest, by brute force. */
@@ -220,7 +220,7 @@ describe('a later snapshot', () => {
     return false;
   }
 
-  test('stamps the row that is not the latest any more', async () => {
+  test('stamps the row that is no longer the latest', async () => {
     const old: ModelRow = { name: 'a', version: '1.0.0', text: 'old' };
     const first = await publish([old]);
     const second = await publish([old, { name: 'a', version: '2.0.0', text: 'new' }], first);
@@ -230,7 +230,7 @@ describe('a later snapshot', () => {
     expect(rows.map((row) => row._meta[OFFICIAL_META].isLatest)).toEqual([false, true]);
   });
 
-  test('stamps lie after all stamps before, also when the clock has gone back', async () => {
+  test('stamps later than all earlier stamps, even if the clock went back', async () => {
     const first = await publish([{ name: 'a', version: '1', text: 'old' }]);
     nowMs -= 3_600_000;
     const second = await publish([{ name: 'a', version: '1', text: 'new' }], first);
@@ -239,7 +239,7 @@ describe('a later snapshot', () => {
     expect(row && updatedAtMs(row)).toBe(first.manifest.newestMs + 1);
   });
 
-  test('after a removal the next stamp still lies after it', async () => {
+  test('stamps later than a removal', async () => {
     const kept = { name: 'a', version: '1', text: 'a' };
     const first = await publish([kept, { name: 'b', version: '1', text: 'b' }]);
     const second = await publish([kept], first);
@@ -247,7 +247,7 @@ describe('a later snapshot', () => {
     expect(second.manifest.newestMs).toBe(nowMs);
   });
 
-  test('keeps when a row was first seen', async () => {
+  test('keeps the time at which a row was first seen', async () => {
     const first = await publish([{ name: 'a', version: '1', text: 'old' }]);
     const firstSeen = new Date(nowMs).toISOString();
     await publish([{ name: 'a', version: '1', text: 'new' }], first);
@@ -256,7 +256,7 @@ describe('a later snapshot', () => {
   });
 });
 
-describe('what comes out', () => {
+describe('a served row', () => {
   async function roundTrip(json: string): Promise<ServedRow> {
     nowMs += 1;
     const built = await storeRows(store.snapshots, { lease, nowMs, rows: [JSON.parse(json)] });
@@ -267,7 +267,7 @@ describe('what comes out', () => {
     return row;
   }
 
-  test('is what came in, unknown fields and odd keys too', async () => {
+  test('is the row of the upstream, with unknown fields and odd keys', async () => {
     const json =
       '{"__proto__":{"a":1},"server":{"zeta":[null,1e21,"\\ud800"],"name":"a","version":"1","description":"x",' +
       '"__proto__":{"polluted":true},"constructor":"c","1":"one"},"future":{"b":[]},"_meta":{"x/y":{"z":0.1}}}';
@@ -280,7 +280,7 @@ describe('what comes out', () => {
     expect(Object.hasOwn({}, 'polluted')).toBe(false);
   });
 
-  test('what upstream says stays, but for updatedAt and isLatest; its own updatedAt is kept apart', async () => {
+  test('keeps what upstream says but updatedAt and isLatest; upstream’s updatedAt is kept apart', async () => {
     const official = {
       status: 'deprecated',
       publishedAt: '2020-01-01T00:00:00Z',
@@ -304,7 +304,7 @@ describe('what comes out', () => {
     });
   });
 
-  test('what upstream leaves out is filled in', async () => {
+  test('has defaults for what upstream leaves out', async () => {
     const row = await roundTrip('{"name":"a","version":"1","description":"x"}');
     const now = new Date(nowMs).toISOString();
     expect(row._meta).toEqual({
@@ -313,7 +313,7 @@ describe('what comes out', () => {
     });
   });
 
-  test('a row that has not changed is the same row the next time, whatever its keys', async () => {
+  test('stays the same while it has not changed, whatever its keys', async () => {
     const row = JSON.parse('{"__proto__":1,"server":{"name":"a","version":"1","description":"x"}}');
     const first = await storeRows(store.snapshots, { lease, nowMs, rows: [row] });
     const second = await storeRows(store.snapshots, {
@@ -327,7 +327,7 @@ describe('what comes out', () => {
 });
 
 describe('the reader', () => {
-  test('goes on after any row, whether it is there or not', async () => {
+  test('continues after any key, present or not', async () => {
     const rows = model(400);
     await publish(rows.values());
     const snapshot = await open();
@@ -360,7 +360,7 @@ describe('the reader', () => {
     }
   });
 
-  test('gives at least the rows that were updated since, and passes most others over', async () => {
+  test('returns at least the rows updated since, and skips most others', async () => {
     const rows = model(2_000);
     const first = await publish(rows.values());
     const sinceMs = nowMs;
@@ -374,7 +374,7 @@ describe('the reader', () => {
     expect(found.length).toBeLessThanOrEqual(128);
   });
 
-  test('stays on its snapshot, whatever is published meanwhile', async () => {
+  test('stays on its snapshot when another one is published', async () => {
     const rows = model(500);
     const first = await publish(rows.values());
     const reader = createSnapshotReader({ store: store.snapshots });
@@ -388,7 +388,7 @@ describe('the reader', () => {
     expect((await reader.open('alpha'))?.rowCount).toBe(0);
   });
 
-  test('reads what it has read from memory, up to a number of rows', async () => {
+  test('caches up to a number of rows', async () => {
     await publish(model(1_000).values());
     const readChunks = vi.spyOn(store.snapshots, 'readChunks');
     const large = await createSnapshotReader({ store: store.snapshots }).open('alpha');
@@ -406,7 +406,7 @@ describe('the reader', () => {
     expect(readChunks.mock.calls.length).toBeGreaterThan(reads * 2);
   });
 
-  test('forgets what is served no more, and reads that again for who is still on it', async () => {
+  test('drops chunks that are no longer served, and reads them again for an old snapshot', async () => {
     const rows = model(1_000);
     const first = await publish(rows.values());
     const reader = createSnapshotReader({ store: store.snapshots });
@@ -424,12 +424,12 @@ describe('the reader', () => {
     expect(readChunks).toHaveBeenCalledTimes(2);
   });
 
-  test('of a registry that was never published there is none', async () => {
+  test('opens nothing for a registry that was never published', async () => {
     const reader = createSnapshotReader({ store: store.snapshots });
     expect(await reader.open('beta')).toBeUndefined();
   });
 
-  test('looks at the pointer again where the manifest has been collected', async () => {
+  test('reads the pointer again if the manifest was collected', async () => {
     const first = await publish([{ name: 'a', version: '1', text: 'a' }]);
     const second = await publish([{ name: 'b', version: '1', text: 'b' }], first);
     await store.snapshots.collect(lease, { manifests: [first.manifestBlob.digest], chunks: [] });
@@ -437,7 +437,7 @@ describe('the reader', () => {
     expect((await open()).digest).toBe(second.manifestBlob.digest);
   });
 
-  test('leaves out a stored row that is none, and keeps the times of the others', async () => {
+  test('skips an invalid stored row, and keeps the times of the others', async () => {
     const row = (name: string) =>
       JSON.stringify({ server: { name, version: '1', description: 'x' }, _meta: {} });
     const jsons = ['{"server":"none","_meta":{}}', row('a'), row('b')];
@@ -464,7 +464,7 @@ describe('the reader', () => {
     expect(rows.map((it) => it._meta[OFFICIAL_META].isLatest)).toEqual([true, false]);
   });
 
-  test('says so where a chunk, or the manifest, is lost or damaged', async () => {
+  test('throws if a chunk or the manifest is lost or damaged', async () => {
     const built = await publish(model(200).values());
     const [chunk] = built.newChunks;
     if (chunk === undefined) throw new Error('there are chunks');
@@ -482,7 +482,7 @@ describe('the reader', () => {
   });
 });
 
-describe('what a registry has besides servers', () => {
+describe('skills and plugins', () => {
   const skills = ['{"name":"s","text":"\\ud800"}', '7', '{"__proto__":{"x":1}}'];
   const drafts = (items: readonly string[]) => [
     { kind: 'skills' as const, items },
@@ -509,20 +509,20 @@ describe('what a registry has besides servers', () => {
     return snapshot;
   };
 
-  test('comes out as it came in, in its order', async () => {
+  test('are read as they came, in their order', async () => {
     await publishWith(skills);
     const snapshot = await open();
     expect(JSON.stringify(await snapshot.attachment('skills'))).toBe(`[${skills.join()}]`);
     expect(await snapshot.attachment('plugins')).toEqual(['p']);
   });
 
-  test('is none where none was given', async () => {
+  test('are empty if the source has none', async () => {
     const built = await publish([]);
     expect(built.manifest).not.toHaveProperty('attachments');
     expect(await (await open()).attachment('skills')).toEqual([]);
   });
 
-  test('is stored once as long as it stays the same', async () => {
+  test('are stored once while they stay the same', async () => {
     const first = await publishWith(skills);
     const second = await publishWith(skills, first);
     expect(second.newChunks).toEqual([]);
@@ -532,7 +532,7 @@ describe('what a registry has besides servers', () => {
     expect(third.manifest.attachments?.[1]).toEqual(second.manifest.attachments?.[1]);
   });
 
-  test('is no snapshot without it: a lost blob keeps it from being published', async () => {
+  test('are part of the snapshot: a lost blob prevents its publication', async () => {
     const { publication, manifest } = await publishWith(skills);
     const lost = manifest.attachments?.at(-1)?.digest ?? '';
     expect(publication.chunks).toContain(lost);
@@ -542,7 +542,7 @@ describe('what a registry has besides servers', () => {
     });
   });
 
-  test('that is damaged is corrupt', async () => {
+  test('are corrupt if they are damaged', async () => {
     const { newChunks } = await publishWith(skills);
     const [blob] = newChunks;
     if (blob === undefined) throw new Error('there is a blob');

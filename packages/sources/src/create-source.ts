@@ -6,7 +6,7 @@ import {
   type Sources,
   SynclineError,
 } from '@syncline/contract';
-import { withholdingCredentials } from './credentials/withhold.ts';
+import { withholdingCredentials } from './credentials/credentials.ts';
 import { FileCalls } from './files/file-calls.ts';
 import { openApi } from './kinds/api-source.ts';
 import { openFile } from './kinds/file-source.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { orAbort } from './or-abort.ts';
+import { orAbort } from './source.ts';
 
 const never = new Promise<never>(() => {});
 

@@ -1,9 +1,8 @@
-import type { SyncStatus } from '@syncline/contract';
+import { onAbort, type SyncStatus } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import type { FileCalls } from './files/file-calls.ts';
 import type { Git } from './git/git.ts';
 import type { HttpClient } from './http/http.ts';
-import type { UpstreamUsage } from './upstream-usage.ts';
 
 /** What a source's cheap check found. */
 export type Probe =
@@ -82,4 +81,20 @@ export interface SourceTools {
   /** If it is missing, registries in Git repositories cannot be read. */
   readonly git?: Git;
   readonly calls: FileCalls;
+}
+
+/** What one run has cost its upstream. Sources add to it as they go. */
+export interface UpstreamUsage {
+  requests: number;
+  bytes: number;
+}
+
+/**
+ * Returns what a promise gives, or throws the signal's reason as soon as that is aborted. The work behind
+ * the promise goes on, and its result is dropped.
+ */
+export async function orAbort<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const aborted = Promise.withResolvers<never>();
+  using _listening = onAbort(signal, () => aborted.reject(signal.reason));
+  return await Promise.race([work, aborted.promise]);
 }

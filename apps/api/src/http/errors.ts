@@ -1,25 +1,4 @@
-import { ERRORS, isStoreUnavailable, SynclineError, toSynclineError } from '@syncline/contract';
-import { STATUS_CODES } from '@syncline/runtime';
-
-/**
- * The body of every error. `error` is what the MCP Registry API's document asks for, the rest what the
- * official registry sends; `code` is stable.
- */
-export interface ErrorBody {
-  readonly error: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: string;
-}
-
-/** The body that tells of an error. What went wrong inside of us stays there: it is in the log. */
-export function errorBody(error: SynclineError): ErrorBody {
-  const { status } = ERRORS[error.code];
-  const title = STATUS_CODES[status] ?? 'Error';
-  const detail = error.code === 'internal' ? 'something went wrong on our side' : error.message;
-  return { error: detail, title, status, detail, code: error.code };
-}
+import { isStoreUnavailable, SynclineError, toSynclineError } from '@syncline/contract';
 
 /** Any error as one of ours: those of Express, of its parsers and of the store among them. */
 export function toHttpError(error: unknown): SynclineError {

@@ -1,3 +1,5 @@
+import { SynclineError } from '@syncline/contract';
+import type { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 
 /** A request as handlers see it. */
@@ -56,4 +58,17 @@ function withParams<Param extends string>(handle: Handler<Param>): Handler<strin
 /** An answer of status 200, or another. */
 export function ok(body: unknown, { status = 200 }: { status?: number } = {}): Answer {
   return { status, body };
+}
+
+/** Parses a request's body. @throws {SynclineError} `bad-request`, naming each field that is wrong */
+export function parseBody<Schema extends z.ZodType>(
+  schema: Schema,
+  body: unknown,
+): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) =>
+    path.length === 0 ? message : `${path.join('.')}: ${message}`,
+  );
+  throw new SynclineError('bad-request', `invalid body: ${problems.join('; ')}`);
 }

@@ -24,7 +24,7 @@ import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
-import { rememberRegistries } from '../remembered-registries.ts';
+import { rememberRegistries } from '../registries.ts';
 
 /** Redis's clock, as the tests have it. */
 export const NOW = '2026-02-01T12:00:00.000Z';

@@ -2,7 +2,7 @@ import { parseDuration } from '@syncline/contract/duration';
 import { type Command, InvalidArgumentError } from 'commander';
 import { addExamples } from '../examples.ts';
 import { withStore } from '../store.ts';
-import type { SyncOptions } from '../sync/options.ts';
+import type { SyncOptions } from '../sync/sync-one.ts';
 
 const DEFAULT_TIMEOUT_MS = 15 * 60_000;
 

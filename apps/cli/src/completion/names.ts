@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import '../open-store.ts';
 import { shortDigest } from '../format/text.ts';
 import { type Store, withStore } from '../store.ts';
-import type { NamesQuery } from './candidates.ts';
+import type { NamesQuery } from './completion.ts';
 
 /** Nobody who has pressed a key waits any longer. */
 const NAMES_WITHIN_MS = 2_000;

@@ -7,8 +7,8 @@ import { configSchema } from '@syncline/contract';
 import { readEnv } from '@syncline/runtime';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { askSources } from './ask-sources.ts';
-import { observeMachine } from './observe-machine.ts';
+import { observeMachine } from './machine.ts';
+import { askSources } from './sources.ts';
 
 const OPTIONS = { timeoutMs: 3_000, concurrency: 2, env: readEnv({}) };
 

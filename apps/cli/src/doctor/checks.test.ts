@@ -1,13 +1,12 @@
 import type { QueueHealth, ServerInfo } from '@syncline/redis';
 import { describe, expect, test } from 'vitest';
 import { formatFindings } from '../format/doctor-report.ts';
-import { checkClock } from './clock-checks.ts';
 import { checkConfig } from './config-checks.ts';
 import { countLevels, type Finding } from './finding.ts';
-import { type CredentialFacts, checkMachine, type MachineFacts } from './machine-checks.ts';
+import { type CredentialFacts, checkMachine, type MachineFacts } from './machine.ts';
 import { checkProcesses } from './process-checks.ts';
-import { checkRedis } from './redis-checks.ts';
-import { checkSources } from './source-checks.ts';
+import { checkClock, checkRedis } from './redis-checks.ts';
+import { checkSources } from './sources.ts';
 
 const NOW_MS = 1_000_000_000;
 

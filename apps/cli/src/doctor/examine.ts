@@ -3,16 +3,13 @@ import type { StoreEnv } from '../environment.ts';
 import { connectToRedis, createStore } from '../open-store.ts';
 import { describeError } from '../report-error.ts';
 import type { Store } from '../store.ts';
-import { askSources } from './ask-sources.ts';
-import { checkClock } from './clock-checks.ts';
 import { checkConfig, type InForceFacts } from './config-checks.ts';
 import type { Finding } from './finding.ts';
-import { checkMachine } from './machine-checks.ts';
-import { observeFile, observeMachine } from './observe-machine.ts';
+import { checkMachine, observeFile, observeMachine } from './machine.ts';
 import { observeClock, observeInForce, observeProcesses, observeServer } from './observe-redis.ts';
 import { checkProcesses } from './process-checks.ts';
-import { checkRedis, unreachableRedis } from './redis-checks.ts';
-import { checkSources } from './source-checks.ts';
+import { checkClock, checkRedis, unreachableRedis } from './redis-checks.ts';
+import { askSources, checkSources } from './sources.ts';
 
 export interface ExamineOptions {
   readonly env: StoreEnv;

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import type { Preview } from '@syncline/contract';
 import { OFFICIAL_META } from '@syncline/rows';
 import { formatTook } from './age.ts';
-import { formatDiff } from './run-text.ts';
+import { formatDiff } from './runs.ts';
 import { counted, joined, plain } from './text.ts';
 
 const COLORS = { '+': 'green', '~': 'yellow', '-': 'red', '!': 'magenta' } as const;

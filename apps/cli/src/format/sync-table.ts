@@ -1,7 +1,7 @@
 import type { Run } from '@syncline/contract';
 import { formatTook } from './age.ts';
 import { formatOutcome } from './phase.ts';
-import { formatDiff, formatRunRemarks } from './run-text.ts';
+import { formatDiff, formatRunRemarks } from './runs.ts';
 import { formatTable } from './table.ts';
 
 const COLUMNS = [

@@ -1,9 +1,8 @@
 import { stripVTControlCharacters as uncolored } from 'node:util';
 import { expect, test } from 'vitest';
 import { at, NOW_MS, runOf, viewOf } from '../testing/views.ts';
-import { formatRegistryDetails } from './registry-details.ts';
-import { formatRegistries } from './registry-table.ts';
-import { formatRuns } from './run-table.ts';
+import { formatRegistries, formatRegistryDetails } from './registries.ts';
+import { formatRuns } from './runs.ts';
 
 const DIGEST = '0f3ac2d51b77aa1290';
 const COMPLETE = {

@@ -5,9 +5,7 @@ import { formatSyncs } from '../format/sync-table.ts';
 import { counted } from '../format/text.ts';
 import { withInterrupt } from '../interrupt.ts';
 import { print, printJson } from '../output.ts';
-import type { SyncOptions } from './options.ts';
-import type { SyncDependencies } from './sync-one.ts';
-import { showingProgress, stepOfAll } from './waiting.ts';
+import { type SyncDependencies, type SyncOptions, showingProgress, stepOfAll } from './sync-one.ts';
 
 /** A request and the run that handled it; without one, no run has handled it in time. */
 export interface Answered {

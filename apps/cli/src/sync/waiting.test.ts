@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { NOW_MS, viewOf } from '../testing/views.ts';
-import { stepOfAll, stepOfOne } from './waiting.ts';
+import { stepOfAll, stepOfOne } from './sync-one.ts';
 
 const syncing = (name: string, message?: string) =>
   viewOf({

@@ -1,7 +1,7 @@
 import { stripVTControlCharacters as uncolored } from 'node:util';
 import { expect, test } from 'vitest';
 import { at, NOW_MS, runOf, viewOf } from '../testing/views.ts';
-import { formatProgress, formatSummary, isNews } from './progress-line.ts';
+import { formatProgress, formatSummary, isNews } from './progress.ts';
 
 const pending = viewOf();
 const syncing = (fields = {}) =>

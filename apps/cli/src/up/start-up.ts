@@ -6,16 +6,19 @@ import {
   composeServices,
   type ProcessContext,
   readinessOf,
+  runProcess,
   type Service,
   VERSION,
 } from '@syncline/runtime';
 import { formatProblem, type LoadedConfig, loadConfig } from '@syncline/runtime/config';
 import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
 import { startWorker } from '@syncline/worker';
-import type { StoreEnv } from '../environment.ts';
+import type { Command } from 'commander';
+import { envOptions, type StoreEnv } from '../environment.ts';
 import { counted } from '../format/text.ts';
 import { connectToRedis } from '../open-store.ts';
 import { print } from '../output.ts';
+import { reportError } from '../report-error.ts';
 import { formatAddresses } from './addresses.ts';
 import { startEmbeddedRedis } from './embedded-redis/start-embedded-redis.ts';
 import { startProgress } from './progress.ts';
@@ -121,4 +124,13 @@ function withFarewell(service: Service): Service {
       return service.stop();
     },
   };
+}
+
+/** Runs `syncline up` as this process, and ends the process as `runProcess` does. */
+export async function runUp(program: Command): Promise<void> {
+  await runProcess('up', startUp, {
+    // The command prints its own lines for people, so by default the log has warnings only.
+    env: { ...envOptions(program), defaults: { LOG_LEVEL: 'warn' } },
+    reportFailure: reportError,
+  });
 }

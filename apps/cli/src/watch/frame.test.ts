@@ -1,7 +1,7 @@
 import { stripVTControlCharacters as uncolored } from 'node:util';
 import { expect, test } from 'vitest';
 import { at, NOW_MS, viewOf } from '../testing/views.ts';
-import { type FrameOptions, frameOf, type Watched } from './frame.ts';
+import { type FrameOptions, frameOf, type Watched } from './watch-on-screen.ts';
 
 const complete = (name: string) =>
   viewOf({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { openScreen } from './screen.ts';
+import { openScreen } from './watch-on-screen.ts';
 
 function recorder(rows = 3) {
   const written: string[] = [];

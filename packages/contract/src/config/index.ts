@@ -1,8 +1,9 @@
 export { type CatalogConfig, derivedRegistry } from './catalog.ts';
-export type { ConfigCheck, ConfigIssue } from './check.ts';
 export {
   type Config,
+  type ConfigCheck,
   type ConfigInput,
+  type ConfigIssue,
   catalogTarget,
   configSchema,
   dependentsOf,

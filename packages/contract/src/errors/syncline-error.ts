@@ -45,3 +45,49 @@ export function toSynclineError(error: unknown): SynclineError {
 export function isConfigFault(error: unknown): error is SynclineError {
   return error instanceof SynclineError && ERRORS[error.code].fault === 'config';
 }
+
+const NETWORK_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** What ioredis says when there is no connection, or none that answers; it gives these no codes. */
+const CLIENT_MESSAGES =
+  /^(Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|Command aborted due to connection close|Reached the max retries per request limit)/;
+
+/** What a Redis says that is there, but not for us, not now. */
+const SERVER_MESSAGES =
+  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|UNBLOCKED) /;
+
+/** Whether an error says that Redis is away, or cannot take what it was sent, and may be back later. */
+export function isStoreUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code))
+    return true;
+  if (CLIENT_MESSAGES.test(error.message) || SERVER_MESSAGES.test(error.message)) return true;
+  return error instanceof AggregateError && error.errors.some(isStoreUnavailable);
+}
+
+/** What Redis says of a value that is not of the type, or not a number, that a command takes it for. */
+const WRONG_VALUE = /WRONGTYPE|is not an integer/;
+
+/**
+ * The keys of a command that failed because one of them holds what is not ours.
+ *
+ * @returns undefined for any other error
+ */
+export function keysOfWrongValue(error: unknown): string[] | undefined {
+  if (!(error instanceof Error) || !WRONG_VALUE.test(error.message)) return undefined;
+  // As ioredis documents it, for errors that Redis has replied with.
+  const { command } = error as { command?: { name: string; args: readonly unknown[] } };
+  if (command === undefined) return [];
+  const [first, second, ...rest] = command.args;
+  const isScript = /^eval(sha)?$/i.test(command.name);
+  return (isScript ? rest.slice(0, Number(second)) : [first]).map(String);
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { targetIdSchema } from '../config/names.ts';
-import { triggerSchema } from '../state/reasons.ts';
+import { JOB_NAME, type RedisKeys } from '../state/keys.ts';
+import { type Trigger, triggerSchema } from '../state/reasons.ts';
 
 /**
  * The payload of a job in the queue `registry-sync`. Fixed: `{v: 1, registry, trigger?, force?}`.
@@ -16,3 +17,58 @@ export const jobPayloadSchema = z.object({
 });
 export type JobPayload = z.infer<typeof jobPayloadSchema>;
 export type JobPayloadInput = z.input<typeof jobPayloadSchema>;
+
+/** The part of an ioredis transaction that counts a request. */
+interface Transaction {
+  hset(key: string, field: string, value: string): unknown;
+  hincrby(key: string, field: string, increment: number): unknown;
+  exec(): Promise<[error: Error | null, result: unknown][] | null>;
+}
+
+/**
+ * Counts a request in the control hash of its registry. From then on it is handled, whatever becomes of its
+ * wake-up job.
+ *
+ * @returns the number of the request
+ */
+export async function countRequest(
+  { redis, keys }: { redis: { multi(): Transaction }; keys: RedisKeys },
+  { registry, force = false }: { registry: string; force?: boolean },
+): Promise<number> {
+  const key = keys.control(registry);
+  const change = redis.multi();
+  if (force) change.hset(key, 'force', '1');
+  change.hincrby(key, 'requested', 1);
+  const replies = await change.exec();
+  const [error, count] = replies?.at(-1) ?? [new Error('Redis gave no answer'), 0];
+  if (error !== null) throw error;
+  return Number(count);
+}
+
+/** A request that has been counted. */
+export interface CountedRequest {
+  readonly registry: string;
+  readonly request: number;
+  /** Default: `manual`. */
+  readonly trigger?: Trigger;
+  readonly force?: boolean;
+}
+
+/** The wake-up job of a request, as BullMQ adds it. Its id prevents a second one in the queue. */
+export function requestJob({ registry, request, trigger = 'manual', force }: CountedRequest): {
+  name: string;
+  data: JobPayloadInput;
+  opts: { jobId: string; attempts: number; removeOnComplete: boolean; removeOnFail: boolean };
+} {
+  return {
+    name: JOB_NAME,
+    data: { v: 1, registry, trigger, ...(force === undefined ? {} : { force }), request },
+    opts: {
+      jobId: `request-${registry}-${request}`,
+      attempts: 1,
+      removeOnComplete: true,
+      // A failed one would be in the way when the sweep adds it again.
+      removeOnFail: true,
+    },
+  };
+}

@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { errorCodeSchema } from '../errors/error-table.ts';
 import { jobPayloadSchema } from '../queue/job.ts';
-import { controlSchema } from './control.ts';
-import { parseHash } from './parse-hash.ts';
 import { reasonSchema, triggerSchema } from './reasons.ts';
 import {
+  controlSchema,
+  parseHash,
   phaseSchema,
   readStatus,
   type StatusChanges,

@@ -6,8 +6,7 @@ import {
   staleAfterMs,
 } from '../config/registry.ts';
 import { formatDuration } from '../duration.ts';
-import type { Control } from './control.ts';
-import { type Held, readStatus, type SyncStatus } from './status.ts';
+import { type Control, type Held, readStatus, type SyncStatus } from './status.ts';
 
 /** A registry as `GET /v1/registries/{name}` and `syncline status --json` show it. */
 export interface RegistryView {

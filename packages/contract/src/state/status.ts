@@ -2,11 +2,52 @@ import { z } from 'zod';
 import { errorCodeSchema } from '../errors/error-table.ts';
 import { reasonSchema } from './reasons.ts';
 
+/**
+ * Parses a Redis hash field by field: a field that is not valid counts as absent, so that what someone else
+ * has written into one does not hide the others.
+ *
+ * @returns the value, and the names of the fields that were left out
+ * @throws z.ZodError where a field that must be there is not
+ */
+export function parseHash<Schema extends z.ZodObject>(
+  schema: Schema,
+  fields: Readonly<Record<string, unknown>>,
+): { value: z.output<Schema>; invalid: string[] } {
+  const whole = schema.safeParse(fields);
+  if (whole.success) return { value: whole.data, invalid: [] };
+  const invalid = new Set(whole.error.issues.map(({ path: [field] }) => String(field)));
+  const valid = Object.entries(fields).filter(([field]) => !invalid.has(field));
+  return { value: schema.parse(Object.fromEntries(valid)), invalid: [...invalid] };
+}
+
+const count = z.coerce.number().int().nonnegative();
+const flag = z
+  .enum(['0', '1'])
+  .default('0')
+  .transform((value) => value === '1');
+
+/** The hash `<prefix>:{registry}:control`: written by operators and requesters, not fenced. */
+export const controlSchema = z.object({
+  /** Requests made so far; each is a wish that the registry be run after that moment. */
+  requested: count.default(0),
+  /** The last request that a run has answered. */
+  handled: count.default(0),
+  /** Whether an open request asks to fetch even where nothing seems to have changed. */
+  force: flag,
+  suspended: flag,
+  note: z.string().optional(),
+  /** Who suspended it, as they said. */
+  author: z.string().optional(),
+  suspendedAt: z.iso.datetime().optional(),
+  /** The manifest that a rollback pinned; nothing else is published until `resume`. */
+  pinned: z.string().optional(),
+});
+export type Control = z.infer<typeof controlSchema>;
+
 export const phaseSchema = z.enum(['Pending', 'Syncing', 'Complete', 'Failed']);
 export type Phase = z.infer<typeof phaseSchema>;
 
 const timestamp = z.iso.datetime();
-const count = z.coerce.number().int().nonnegative();
 
 /** A snapshot that a guard holds back, with the numbers that made it do so. */
 export const heldSchema = z.object({

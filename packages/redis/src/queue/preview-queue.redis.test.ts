@@ -3,8 +3,7 @@ import { createRecordingLogger, testPreview } from '@syncline/sync/testing';
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { type TestRedis, testRedis } from '../testing/test-redis.ts';
-import { createPreviewRequester, type PreviewHandler } from './preview-queue.ts';
-import { startPreviewWorker } from './preview-worker.ts';
+import { createPreviewRequester, type PreviewHandler, startPreviewWorker } from './preview.ts';
 
 const PREVIEW = testPreview('alpha');
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { knownSince } from './known-since.ts';
+import { knownSince } from './sweeper.ts';
 
 test('a new config makes new what it adds, and nothing else; what comes back is new too', () => {
   let known = knownSince(new Map(), { names: ['stays', 'goes'], nowMs: 1 });

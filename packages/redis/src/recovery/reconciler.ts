@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, type Logger, type RecurringTask, syncTargets } from '@syncline/contract';
 import { type ConfigDocument, configEdition, publishConfig } from '../stores/config-store.ts';
-import { claimEpoch } from '../stores/epoch.ts';
 import type { Store } from '../stores/open-store.ts';
-import { redisNowMs } from '../stores/registry-reader.ts';
+import { redisNowMs } from '../stores/status-store.ts';
 import { addDueWakeUps } from './due-wake-ups.ts';
-import { trackRegistries } from './registry-index.ts';
+import { claimEpoch, trackRegistries } from './registry-index.ts';
 import { ScheduleReconciler, wantedSchedule } from './schedules.ts';
 
 /** How often what the config wants is compared with what Redis has. */

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { batchesOf, type RedisKeys } from '@syncline/contract';
-import type { Redis } from 'ioredis';
-import { storeCall } from '../stores/store-errors.ts';
+import type { ChainableCommander, Redis } from 'ioredis';
+import { storeCall } from '../lua/lua-script.ts';
 
 const BATCH_SIZE = 1_000;
 
@@ -52,4 +53,30 @@ async function forgetRegistry(
 ): Promise<void> {
   await redis.unlink(keys.allOfRegistry(registry));
   await redis.zrem(keys.registries, registry);
+}
+
+/**
+ * Claims a Redis that has no epoch: it is new, or it has lost its data.
+ *
+ * @returns whether this call was the one that claimed it
+ */
+export async function claimEpoch({
+  redis,
+  keys,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+}): Promise<boolean> {
+  return (await redis.set(keys.epoch, randomUUID(), 'NX')) === 'OK';
+}
+
+/**
+ * Runs a transaction: `multi`, and commands.
+ *
+ * @throws the error of the first command that Redis refused; ioredis itself resolves all the same
+ */
+export async function execute(transaction: ChainableCommander): Promise<void> {
+  for (const [error] of (await transaction.exec()) ?? []) {
+    if (error !== null) throw error;
+  }
 }

@@ -1,5 +1,5 @@
 import { batchesOf, JOB_NAME, type RegistryConfig } from '@syncline/contract';
-import { fnv1a } from '@syncline/snapshot/chunking';
+import { fnv1a } from '@syncline/snapshot/fnv1a';
 import { type CronSchedule, nextFiringMs } from '@syncline/sync';
 import type { RepeatOptions } from 'bullmq';
 import {

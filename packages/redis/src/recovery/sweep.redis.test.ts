@@ -1,7 +1,7 @@
 import { acquire } from '@syncline/sync/testing';
 import { expect, test } from 'vitest';
 import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';
-import { sweep } from './sweep.ts';
+import { sweep } from './sweeper.ts';
 
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 

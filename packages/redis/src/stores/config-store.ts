@@ -10,8 +10,8 @@ import {
 } from '@syncline/contract';
 import type { ConfigSource } from '@syncline/sync';
 import type { Redis } from 'ioredis';
-import { toStoreError } from './store-errors.ts';
-import { execute } from './transaction.ts';
+import { toStoreError } from '../lua/lua-script.ts';
+import { execute } from '../recovery/registry-index.ts';
 
 /** A config that was replaced is kept for this long, for processes that are about to read it. */
 const REPLACED_CONFIG_TTL_S = 3_600;

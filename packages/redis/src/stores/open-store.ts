@@ -7,10 +7,9 @@ import type { Redis } from 'ioredis';
 import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
 import { type ConfigFollower, createConfigFollower } from './config-store.ts';
 import { createRedisOperatorStore } from './operator-store.ts';
-import { createRegistryReader, type RegistryReader } from './registry-reader.ts';
-import { createRunLog, type RunLog } from './run-log.ts';
-import { createRedisRunStore } from './run-store.ts';
+import { createRedisRunStore, createRunLog, type RunLog } from './run-store.ts';
 import { createRedisSnapshotStore } from './snapshot-store.ts';
+import { createRegistryReader, type RegistryReader } from './status-store.ts';
 
 export interface OpenStoreOptions {
   /** The store closes it. */

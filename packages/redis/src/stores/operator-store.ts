@@ -1,9 +1,9 @@
 import type { RedisKeys } from '@syncline/contract';
 import type { OperatorStore } from '@syncline/sync';
 import type { Redis } from 'ioredis';
+import { storeCall } from '../lua/lua-script.ts';
 import { addWakeUp, requestDependents, type SyncQueue } from '../queue/queue.ts';
-import { createRegistryReader, redisNowMs } from './registry-reader.ts';
-import { storeCall } from './store-errors.ts';
+import { createRegistryReader, redisNowMs } from './status-store.ts';
 
 const FIELDS_OF_OPERATORS = ['suspended', 'note', 'author', 'suspendedAt', 'pinned'];
 

@@ -1,10 +1,9 @@
 import { acquire, testRun } from '@syncline/sync/testing';
 import { describe, expect, test } from 'vitest';
-import { trackRegistries } from '../recovery/registry-index.ts';
+import { claimEpoch, trackRegistries } from '../recovery/registry-index.ts';
 import { redisHarness, testRedis } from '../testing/test-redis.ts';
-import { claimEpoch } from './epoch.ts';
-import { createRegistryReader, redisNowMs } from './registry-reader.ts';
-import { createRunLog } from './run-log.ts';
+import { createRunLog } from './run-store.ts';
+import { createRegistryReader, redisNowMs } from './status-store.ts';
 
 async function runTimes(count: number) {
   const test = testRedis();

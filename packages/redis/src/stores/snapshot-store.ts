@@ -1,8 +1,7 @@
 import { batchesOf, type Lease, type RedisKeys } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '@syncline/snapshot';
 import type { Redis } from 'ioredis';
-import { luaScript } from '../lua/lua-script.ts';
-import { storeCall } from './store-errors.ts';
+import { luaScript, storeCall } from '../lua/lua-script.ts';
 
 const writeBlobsScript = luaScript('write-blobs');
 const collectScript = luaScript('collect');

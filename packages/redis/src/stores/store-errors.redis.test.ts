@@ -4,13 +4,12 @@ import { storeRows } from '@syncline/snapshot/testing';
 import { acquire, createRecordingLogger, testRun } from '@syncline/sync/testing';
 import { describe, expect, test } from 'vitest';
 import { trackRegistries } from '../recovery/registry-index.ts';
-import { sweep } from '../recovery/sweep.ts';
+import { sweep } from '../recovery/sweeper.ts';
 import { redisHarness, testConfig, testQueue, testRedis } from '../testing/test-redis.ts';
 import { createConfigFollower, publishConfig } from './config-store.ts';
 import { createRedisOperatorStore } from './operator-store.ts';
-import { createRegistryReader } from './registry-reader.ts';
-import { createRunLog } from './run-log.ts';
-import { createRedisRunStore } from './run-store.ts';
+import { createRedisRunStore, createRunLog } from './run-store.ts';
+import { createRegistryReader } from './status-store.ts';
 
 type RegistryKey = (keys: RedisKeys) => string;
 

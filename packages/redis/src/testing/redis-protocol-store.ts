@@ -1,6 +1,6 @@
 import { countRequest } from '@syncline/contract';
 import type { ProtocolStore } from '@syncline/sync/testing';
-import { findNeglected } from '../recovery/sweep.ts';
+import { findNeglected } from '../recovery/sweeper.ts';
 import { redisHarness, type TestRedis } from './test-redis.ts';
 
 /** The Redis ports, as the protocol is played on them. */

@@ -45,7 +45,7 @@ describe('parseBody', () => {
     [{}, undefined],
     [null, undefined],
     [undefined, undefined],
-  ])('metadata %j goes on at %s', (metadata, cursor) => {
+  ])('metadata %j continues at %s', (metadata, cursor) => {
     expect(parse({ servers: [], metadata }).nextCursor).toBe(cursor);
   });
 
@@ -81,7 +81,7 @@ describe('parseBody', () => {
     });
   });
 
-  test('a byte order mark is no harm', () => {
+  test('ignores a byte order mark', () => {
     expect(parseBody(Buffer.from('\ufeff[]'))).toMatchObject({ format: 'server-array' });
   });
 
@@ -93,17 +93,17 @@ describe('parseBody', () => {
     ['<?xml version="1.0"?>', /XML/],
     ['{"servers": [', /JSON that is broken or cut off/],
     ['[1, 2', /broken or cut off/],
-    ['version: 1', /text that is no JSON, beginning with "version: 1"/],
+    ['version: 1', /text that is not JSON, beginning with "version: 1"/],
     [gzipSync('[]'), /gzip data/],
     [Buffer.from('\ufeff[]', 'utf16le'), /text in UTF-16/],
     [Buffer.from('\ufeff[]', 'utf16le').swap16(), /text in UTF-16/],
     [Buffer.from('[]', 'utf16le'), /text in UTF-16/],
     [Buffer.from('[]', 'utf16le').swap16(), /text in UTF-16/],
-    [Buffer.from('[{"name": "caf\u00e9"}]', 'latin1'), /no UTF-8, perhaps text in Latin-1/],
+    [Buffer.from('[{"name": "caf\u00e9"}]', 'latin1'), /not UTF-8, perhaps text in Latin-1/],
     ['[{"name": "a\0b"}]', /JSON that is broken/],
     ['[NaN]', /JSON that is broken/],
-    [Uint8Array.of(0xc3, 0x28), /2 bytes that are no UTF-8/],
-  ])('%j is not JSON, and says what it looks like', (body, looks) => {
+    [Uint8Array.of(0xc3, 0x28), /2 bytes that are not UTF-8/],
+  ])('%j is not JSON, and the error describes it', (body, looks) => {
     const parsing = () => parseBody(typeof body === 'string' ? Buffer.from(body) : body);
     expect(parsing).toThrow(
       expect.objectContaining({ code: 'source-not-json', message: expect.stringMatching(looks) }),
@@ -123,7 +123,7 @@ describe('parseBody', () => {
     [{ name: 'a', description: 'x' }, /an object with `name`, `description`/],
     [Object.fromEntries(Array.from({ length: 20 }, (_, key) => [`k${key}`, 1])), /`k7`, …/],
     [{ ['long'.repeat(100)]: 1 }, /^.{0,200}$/],
-  ])('%j is no registry, and says what it is', (value, looks) => {
+  ])('%j is not a registry, and the error describes it', (value, looks) => {
     expect(() => parse(value)).toThrow(
       expect.objectContaining({
         code: 'source-not-a-registry',
@@ -132,7 +132,7 @@ describe('parseBody', () => {
     );
   });
 
-  test.each([10_000, 1_000_000])('JSON %i deep is refused, before it is parsed', (levels) => {
+  test.each([10_000, 1_000_000])('JSON %i deep is rejected before it is parsed', (levels) => {
     expect(() => parseBody(Buffer.from(nested(levels)))).toThrow(
       expect.objectContaining({ code: 'source-too-deep' }),
     );
@@ -154,24 +154,24 @@ describe('parseBody', () => {
         .join()}]`,
       /20000000 values in one body/,
     ],
-  ])('JSON that is all values is refused, before it is parsed', (text, says) => {
+  ])('JSON that is all values is rejected before it is parsed', (text, says) => {
     expect(() => parseBody(Buffer.from(text))).toThrow(
       expect.objectContaining({ code: 'source-too-large', message: expect.stringMatching(says) }),
     );
   });
 
-  test('what has many commas and is no JSON is called what it is', () => {
+  test('text with many commas that is not JSON is described', () => {
     const expected = expect.objectContaining({ code: 'source-not-json' });
     expect(() => parseBody(Buffer.from('a,'.repeat(2_000_001)))).toThrow(expected);
   });
 
-  test('what looks deep and is no JSON is called what it is', () => {
+  test('text that looks deep and is not JSON is described', () => {
     expect(() => parseBody(Buffer.from(`<html>${'['.repeat(2_000)}`))).toThrow(/an HTML page/);
     const quoted = JSON.stringify([{ ...server, description: `"${'[{'.repeat(2_000)}` }]);
     expect(shown(parseBody(Buffer.from(quoted))).rows).toHaveLength(1);
   });
 
-  test('a row that nests too deep costs itself, and no other', () => {
+  test('only the row that nests too deep is rejected', () => {
     const row = (levels: number, name: string) =>
       `{"name":"${name}","version":"1","description":"x","deep":${nested(levels)}}`;
     const body = Buffer.from(`[${row(199, 'fits')},${row(200, 'deep')},${row(900, 'deeper')}]`);
@@ -193,15 +193,15 @@ describe('parseBody', () => {
     const text = `[{"name":"a","version":"1","description":"x","n":${number}}]`;
     const [row = ''] = shown(parseBody(Buffer.from(text))).rows;
     if (isKept) expect(JSON.parse(row).server.n).toBe(Number(number) + 0);
-    else expect(row).toBe('a@1: the row has a number that is too large to be held');
+    else expect(row).toBe('a@1: the row has a number that is too large');
   });
 
-  test('of a key that comes twice the last one counts', () => {
+  test('the last of duplicate keys counts', () => {
     const text = '[{"name":"a","name":"b","version":"1","description":"x"}]';
     expect(shown(parseBody(Buffer.from(text))).rows).toEqual([expect.stringContaining('"b"')]);
   });
 
-  test('keys of JavaScript’s own are keys like others', () => {
+  test('JavaScript’s own keys are keys like others', () => {
     const text = `{"__proto__":{"servers":[]},"constructor":1,"servers":[{"__proto__":{"name":"p"},"name":"a","version":"1","description":"x","constructor":{"prototype":{"x":1}}}]}`;
     const [row = ''] = shown(parseBody(Buffer.from(text))).rows;
     expect(row).toContain('"__proto__":{"name":"p"}');
@@ -210,7 +210,7 @@ describe('parseBody', () => {
     expect(() => parseBody(Buffer.from('{"__proto__":{"servers":[]}}'))).toThrow(/`__proto__`/);
   });
 
-  test('errors name the body, where it has a name', () => {
+  test('errors begin with the name of the body, if it has one', () => {
     const origin = { name: 'servers/x.json' };
     expect(() => parseBody(Buffer.from('<html>'), origin)).toThrow(
       expect.objectContaining({

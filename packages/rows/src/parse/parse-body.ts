@@ -1,12 +1,11 @@
 import { SynclineError } from '@syncline/contract';
 import { z } from 'zod';
-import { findFlaw } from './find-flaw.ts';
-import { type ParsedValue, parseJson } from './parse-json.ts';
+import { type RowReading, readRow, rowLabel } from '../row-codec.ts';
+import { findFlaw, type ParsedValue, parseJson } from './parse-json.ts';
 import { parseYaml } from './parse-yaml.ts';
-import { type RowCandidate, type RowReading, readRow, rowLabel } from './read-row.ts';
-import { convertLegacyEntry, legacyEntries } from './toolhive-legacy.ts';
+import { convertLegacyEntry, legacyEntries, type RowCandidate } from './toolhive-legacy.ts';
 
-/** The shapes in which a registry comes. */
+/** The formats of a registry. */
 export type BodyFormat =
   | 'registry-list'
   | 'upstream-registry'
@@ -14,25 +13,24 @@ export type BodyFormat =
   | 'toolhive-legacy'
   | 'single-server';
 
-/** What one body is, where a source has several or knows more than its bytes. */
+/** What a source knows of a body besides its bytes. */
 export interface BodyOrigin {
-  /** What errors and quarantined rows call it: a path within a repository. */
+  /** Its name in errors and quarantined rows: a path within a repository. */
   readonly name?: string;
   /** Default: `json`. */
   readonly syntax?: 'json' | 'yaml';
 }
 
-/** What one body of a source turned out to hold. */
+/** What a source needs to know of its body. */
 export type BodySummary = Pick<ParsedBody, 'format' | 'rowCount' | 'nextCursor'>;
 
-/** What one body of a source holds. */
+/** The content of a body. */
 export interface ParsedBody {
   readonly format: BodyFormat;
-  /** How many rows there are to be read. */
   readonly rowCount: number;
-  /** Reads them, each alone. @param firstPlace the number of the first one, for what has no name */
+  /** Reads the rows, each by itself. @param firstPlace the number of the first one */
   readonly readRows: (firstPlace: number) => Iterable<RowReading>;
-  /** Of a list in pages: what to ask for next. */
+  /** The cursor of the next page, if there is one. */
   readonly nextCursor: string | undefined;
   readonly skills: readonly unknown[];
   readonly plugins: readonly unknown[];
@@ -51,7 +49,7 @@ const upstreamRegistry = z.object({
   }),
 });
 const serverArray = z.array(z.unknown());
-// A version of any type: a file that says `version: 1.0` in YAML is a server with a flaw.
+// A version of any type: `version: 1.0` in YAML is an invalid server, not another format.
 const bareServer = z.object({ name: z.string(), version: z.unknown() });
 const singleServer = z.union([
   z.object({ server: bareServer }),
@@ -59,72 +57,28 @@ const singleServer = z.union([
 ]);
 
 /**
- * Finds out in which format a body is, and takes it apart.
+ * Detects the format of a body, and splits it into rows.
  *
- * @throws SynclineError `source-not-json`, `source-not-a-registry`, `source-too-deep`,
- *   `source-too-large`, saying what the body looked like, and its name where it has one
+ * @throws SynclineError `source-not-json`, `source-not-a-registry`, `source-too-deep`, `source-too-large`: what the
+ *   body looked like, after its name if it has one
  */
 export function parseBody(body: Uint8Array, { name, syntax }: BodyOrigin = {}): ParsedBody {
   try {
-    return takeApart(syntax === 'yaml' ? parseYaml(body) : parseJson(body));
+    return splitBody(syntax === 'yaml' ? parseYaml(body) : parseJson(body));
   } catch (error) {
     if (name === undefined || !(error instanceof SynclineError)) throw error;
     throw new SynclineError(error.code, `${name}: ${error.message}`, { cause: error });
   }
 }
 
-function takeApart({ value, isSuspect }: ParsedValue): ParsedBody {
-  const plain = (rows: readonly unknown[]) => ({
-    ...rowsOf(rows, { convert: (row) => ({ row }), isSuspect }),
-    nextCursor: undefined,
-    skills: [],
-    plugins: [],
-  });
-  const array = serverArray.safeParse(value);
-  if (array.success) return { ...plain(array.data), format: 'server-array' };
-  const list = registryList.safeParse(value);
-  if (list.success) {
-    const { servers, metadata } = list.data;
-    const nextCursor = metadata?.nextCursor || metadata?.next_cursor || undefined;
-    return { ...plain(servers ?? []), format: 'registry-list', nextCursor };
-  }
-  const upstream = upstreamRegistry.safeParse(value);
-  if (upstream.success) {
-    const { servers, skills, plugins } = upstream.data.data;
-    if (isSuspect) refuseFlaws({ skills, plugins });
-    const carried = { skills: skills ?? [], plugins: plugins ?? [] };
-    return { ...plain(servers ?? []), ...carried, format: 'upstream-registry' };
-  }
-  const entries = legacyEntries(value);
-  if (entries !== undefined) {
-    const rows = rowsOf(entries, { convert: convertLegacyEntry, isSuspect });
-    return { ...plain([]), ...rows, format: 'toolhive-legacy' };
-  }
-  if (singleServer.safeParse(value).success) return { ...plain([value]), format: 'single-server' };
-  throw new SynclineError(
-    'source-not-a-registry',
-    `the source gave ${describeValue(value)}, which is no registry`,
-    {
-      expected:
-        'an object with `servers`, an object with `data.servers`, an array of servers, or a server',
-    },
-  );
-}
-
-/** Skills and plugins are carried as they are, and nobody looks into them: there is no quarantine. */
-function refuseFlaws(lists: Readonly<Record<string, unknown>>): void {
-  for (const [kind, items] of Object.entries(lists)) {
-    const flaw = findFlaw(items);
-    if (flaw === undefined) continue;
-    throw new SynclineError('source-not-a-registry', `one of the source’s ${kind} ${flaw}`);
-  }
-}
-
-function rowsOf<Raw>(
-  rows: readonly Raw[],
-  { convert, isSuspect }: { convert: (raw: Raw) => RowCandidate; isSuspect: boolean },
-): Pick<ParsedBody, 'rowCount' | 'readRows'> {
-  return {
+function splitBody({ value, isSuspect }: ParsedValue): ParsedBody {
+  const bodyOf = <Raw>(
+    format: BodyFormat,
+    rows: readonly Raw[],
+    convert: (raw: Raw) => RowCandidate,
+    others: Partial<ParsedBody> = {},
+  ): ParsedBody => ({
+    format,
     rowCount: rows.length,
     *readRows(firstPlace) {
       for (const [index, raw] of rows.entries()) {
@@ -133,7 +87,50 @@ function rowsOf<Raw>(
         else yield readCandidate(candidate.row, { place: firstPlace + index, isSuspect });
       }
     },
-  };
+    nextCursor: undefined,
+    skills: [],
+    plugins: [],
+    ...others,
+  });
+  const array = serverArray.safeParse(value);
+  if (array.success) return bodyOf('server-array', array.data, toCandidate);
+  const list = registryList.safeParse(value);
+  if (list.success) {
+    const { servers, metadata } = list.data;
+    const nextCursor = metadata?.nextCursor || metadata?.next_cursor || undefined;
+    return bodyOf('registry-list', servers ?? [], toCandidate, { nextCursor });
+  }
+  const upstream = upstreamRegistry.safeParse(value);
+  if (upstream.success) {
+    const { servers, skills, plugins } = upstream.data.data;
+    if (isSuspect) rejectFlaws({ skills, plugins });
+    const carried = { skills: skills ?? [], plugins: plugins ?? [] };
+    return bodyOf('upstream-registry', servers ?? [], toCandidate, carried);
+  }
+  const entries = legacyEntries(value);
+  if (entries !== undefined) return bodyOf('toolhive-legacy', entries, convertLegacyEntry);
+  if (singleServer.safeParse(value).success) return bodyOf('single-server', [value], toCandidate);
+  throw new SynclineError(
+    'source-not-a-registry',
+    `the source gave ${describeValue(value)}, which is not a registry`,
+    {
+      expected:
+        'an object with `servers`, an object with `data.servers`, an array of servers, or a server',
+    },
+  );
+}
+
+function toCandidate(row: unknown): RowCandidate {
+  return { row };
+}
+
+/** Skills and plugins are copied unread: an invalid one cannot be quarantined. */
+function rejectFlaws(lists: Readonly<Record<string, unknown>>): void {
+  for (const [kind, items] of Object.entries(lists)) {
+    const flaw = findFlaw(items);
+    if (flaw === undefined) continue;
+    throw new SynclineError('source-not-a-registry', `one of the source’s ${kind} ${flaw}`);
+  }
 }
 
 function readCandidate(

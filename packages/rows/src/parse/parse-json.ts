@@ -1,51 +1,54 @@
 import { constants, isUtf8 } from 'node:buffer';
 import { SynclineError } from '@syncline/contract';
-import { MAX_ROW_DEPTH } from './find-flaw.ts';
-import { scanJson } from './scan-json.ts';
+
+/** A row that nests deeper is quarantined: the deepest known real one has 10 levels. */
+const MAX_ROW_DEPTH = 200;
+
+/** What can be told of JSON without parsing it. */
+export interface JsonShape {
+  /** How many levels of objects and lists it has. A body beyond the limit of a row may still have valid rows. */
+  readonly depth: number;
+  /** How many values it has in all. Rows have some 30 bytes a value, so that real bodies have fewer. */
+  readonly values: number;
+  /** How many entries its longest list has. */
+  readonly entries: number;
+  /** How many keys its largest object has. An object needs more memory at once than a list. */
+  readonly keys: number;
+}
 
 /**
- * A body that nests deeper is refused as a whole, before it is parsed. What lies between this and
- * {@link MAX_ROW_DEPTH} costs its row only.
+ * A body beyond a limit is rejected before it is parsed. Parsing cannot be interrupted, and a thread's heap limit
+ * does not protect it: a list longer than the rest of the heap ends the whole process.
  */
-const MAX_BODY_DEPTH = 1_000;
+const LIMITS: JsonShape = {
+  depth: 1_000,
+  values: 20_000_000,
+  entries: 2_000_000,
+  // ToolHive's legacy map has a key for each server.
+  keys: 200_000,
+};
 
-/**
- * Parsing cannot be ended in the middle, nor does a thread's heap limit hold there: a list that is longer than
- * what is left of the heap ends the whole process. So a body that packs more into its bytes is refused
- * before. Rows have some 30 bytes a value, so that the largest file has less than this.
- */
-const MAX_BODY_VALUES = 20_000_000;
-/** Of one list. No list of rows may be longer either. */
-const MAX_ENTRIES = 2_000_000;
-/** Of one object, which needs more at once than a list. ToolHive's legacy map has a key a server. */
-const MAX_KEYS = 200_000;
-
-/** A value out of a body. */
+/** A value of a body. */
 export interface ParsedValue {
   readonly value: unknown;
-  /** Whether rows in it may have what JSON cannot say, or nest too deep. */
+  /** Whether rows in it may nest too deep, or have numbers that JSON cannot express. */
   readonly isSuspect: boolean;
 }
 
 /**
- * Of a key that an object has twice the last one counts, as everywhere in JavaScript.
+ * Parses JSON. If an object has a key twice, the last one counts.
  *
  * @throws SynclineError `source-not-json`, `source-too-deep`, `source-too-large`
  */
 export function parseJson(body: Uint8Array): ParsedValue {
   const expected = 'JSON in UTF-8';
   const text = decodeText(body, { expected });
-  const { depth, hasOddNumber, values, entries, keys } = scanJson(body, {
-    maxDepth: MAX_BODY_DEPTH,
-    maxValues: MAX_BODY_VALUES,
-    maxEntries: MAX_ENTRIES,
-    maxKeys: MAX_KEYS,
-  });
+  const { depth, hasOddNumber, values, entries, keys } = scanJson(body);
   if (/^\s*[[{]/.test(text)) {
-    if (depth > MAX_BODY_DEPTH) throw tooDeep();
-    if (entries > MAX_ENTRIES) throw tooMany(`${MAX_ENTRIES} entries in one list`);
-    if (keys > MAX_KEYS) throw tooMany(`${MAX_KEYS} keys in one object`);
-    if (values > MAX_BODY_VALUES) throw tooMany(`${MAX_BODY_VALUES} values in one body`);
+    if (depth > LIMITS.depth) throw tooDeep();
+    if (entries > LIMITS.entries) throw tooMany(`${LIMITS.entries} entries in one list`);
+    if (keys > LIMITS.keys) throw tooMany(`${LIMITS.keys} keys in one object`);
+    if (values > LIMITS.values) throw tooMany(`${LIMITS.values} values in one body`);
   }
   try {
     return { value: JSON.parse(text), isSuspect: depth > MAX_ROW_DEPTH || hasOddNumber };
@@ -55,7 +58,24 @@ export function parseJson(body: Uint8Array): ParsedValue {
 }
 
 /**
- * The text of a body, without a byte order mark.
+ * Returns why a value cannot be stored, as a predicate: it nests too deep, perhaps because it contains itself, or has a
+ * number that JSON cannot express. `undefined` if it can be stored.
+ */
+export function findFlaw(value: unknown, depth = 1): string | undefined {
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? undefined : 'has a number that is too large';
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth > MAX_ROW_DEPTH) return `nests deeper than ${MAX_ROW_DEPTH} levels`;
+  for (const member of Object.values(value)) {
+    const flaw = findFlaw(member, depth + 1);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
+}
+
+/**
+ * Returns the text of a body, without a byte order mark.
  *
  * @throws SynclineError `source-not-json`, `source-too-large`
  */
@@ -75,7 +95,7 @@ export function notJson(what: string, options: { expected: string; cause?: unkno
 
 export function tooDeep(cause?: unknown): SynclineError {
   return new SynclineError('source-too-deep', 'the source gave a body that nests too deep', {
-    expected: `at most ${MAX_BODY_DEPTH} levels`,
+    expected: `at most ${LIMITS.depth} levels`,
     cause,
   });
 }
@@ -93,10 +113,10 @@ export function reasonOf(cause: unknown): string {
 function describeBytes(body: Uint8Array): string {
   if (body[0] === 0x1f && body[1] === 0x8b) return 'gzip data';
   if (isUtf16(body)) return 'text in UTF-16';
-  return `${body.length} bytes that are no UTF-8, perhaps text in Latin-1`;
+  return `${body.length} bytes that are not UTF-8, perhaps text in Latin-1`;
 }
 
-/** With its byte order mark; or without, since JSON begins with ASCII, of which UTF-16 has half a NUL. */
+/** UTF-16 begins with a byte order mark, or, because JSON begins with ASCII, has a NUL in one of two bytes. */
 function isUtf16([first, second]: Uint8Array): boolean {
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
   return second !== undefined && (first === 0) !== (second === 0);
@@ -108,5 +128,107 @@ function describeText(text: string): string {
   if (/^<(!doctype html|html)/i.test(start)) return 'an HTML page';
   if (start.startsWith('<')) return 'XML';
   if (/^[[{]/.test(start)) return 'JSON that is broken or cut off';
-  return `text that is no JSON, beginning with ${JSON.stringify(start.slice(0, 40))}`;
+  return `text that is not JSON, beginning with ${JSON.stringify(start.slice(0, 40))}`;
+}
+
+const QUOTE = 0x22;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+const UPPER_E = 0x45;
+const OPENING_BRACKET = 0x5b;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const CLOSING_BRACKET = 0x5d;
+const LOWER_E = 0x65;
+const OPENING_BRACE = 0x7b;
+const CLOSING_BRACE = 0x7d;
+
+/** A number with fewer digits and without an exponent is always finite. */
+const MAX_PLAIN_DIGITS = 300;
+
+/**
+ * Measures JSON in UTF-8, in a quarter of the time of parsing it. Stops one past a limit. For other input it returns
+ * something, in bounded time and memory.
+ *
+ * @returns `hasOddNumber`: whether a number may be too large for JavaScript
+ */
+export function scanJson(
+  bytes: Uint8Array,
+  limits: JsonShape = LIMITS,
+): JsonShape & { readonly hasOddNumber: boolean } {
+  const shape = new ShapeCounter(limits);
+  let hasOddNumber = false;
+  let digits = 0;
+  for (let index = 0; index < bytes.length && shape.isWithinLimits; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (byte >= DIGIT_0 && byte <= DIGIT_9) {
+      digits += 1;
+      continue;
+    }
+    const isExponent = digits > 0 && (byte === LOWER_E || byte === UPPER_E);
+    hasOddNumber ||= isExponent || digits > MAX_PLAIN_DIGITS;
+    digits = 0;
+    if (byte === QUOTE) index = endOfString(bytes, index);
+    else shape.add(byte);
+  }
+  const { depth, values, entries, keys } = shape;
+  return { depth, values, entries, keys, hasOddNumber };
+}
+
+/** Counts by brackets and commas. */
+class ShapeCounter implements JsonShape {
+  readonly #limits: JsonShape;
+  /** Entries of each open list or object, by its level. */
+  readonly #counts: Uint32Array;
+  readonly #areObjects: Uint8Array;
+  #level = 0;
+  isWithinLimits = true;
+  depth = 0;
+  values = 1;
+  entries = 0;
+  keys = 0;
+
+  constructor(limits: JsonShape) {
+    this.#limits = limits;
+    this.#counts = new Uint32Array(limits.depth + 2);
+    this.#areObjects = new Uint8Array(limits.depth + 2);
+  }
+
+  add(byte: number): void {
+    if (byte === CLOSING_BRACE || byte === CLOSING_BRACKET) {
+      this.#level -= 1;
+    } else if (byte === OPENING_BRACE || byte === OPENING_BRACKET) {
+      this.#level += 1;
+      this.#areObjects[this.#level] = byte === OPENING_BRACE ? 1 : 0;
+      // An empty one counts as having one entry.
+      this.#setEntries(1);
+    } else if (byte === COMMA) {
+      this.#setEntries((this.#counts[this.#level] ?? 0) + 1);
+    }
+  }
+
+  #setEntries(count: number): void {
+    const limits = this.#limits;
+    this.#counts[this.#level] = count;
+    this.values += 1;
+    if (this.#areObjects[this.#level] === 1) this.keys = Math.max(this.keys, count);
+    else this.entries = Math.max(this.entries, count);
+    if (this.#level > this.depth) this.depth = this.#level;
+    this.isWithinLimits =
+      this.depth <= limits.depth &&
+      this.values <= limits.values &&
+      this.entries <= limits.entries &&
+      this.keys <= limits.keys;
+  }
+}
+
+/** Returns the index of the closing quote of the string at `start`. */
+function endOfString(bytes: Uint8Array, start: number): number {
+  let index = start + 1;
+  for (; index < bytes.length; index += 1) {
+    const byte = bytes[index];
+    if (byte === QUOTE) return index;
+    if (byte === BACKSLASH) index += 1;
+  }
+  return index;
 }

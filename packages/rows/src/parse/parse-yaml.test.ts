@@ -6,7 +6,7 @@ function parse(text: string | Uint8Array): unknown {
 }
 
 describe('parseYaml', () => {
-  test('gives what JSON would', () => {
+  test('parses values as JSON does', () => {
     const text = `# a server
 name: io.github.acme/x
 version: "1.0"
@@ -42,11 +42,11 @@ __proto__:
     );
   });
 
-  test('JSON is YAML, with a byte order mark too', () => {
+  test('parses JSON, with a byte order mark too', () => {
     expect(parse('\ufeff{"servers": [{"name": "a"}]}')).toEqual({ servers: [{ name: 'a' }] });
   });
 
-  test('an anchor may be used again', () => {
+  test('accepts aliases of anchors', () => {
     expect(parse('a: &x [1]\nb: *x')).toEqual({ a: [1], b: [1] });
   });
 
@@ -58,9 +58,9 @@ __proto__:
     ['a list as a key', '? [a]\n: 1', /keys must be strings/],
     ['cut off', 'a: {b: 1', /YAML that is broken/],
     ['anchors of anchors', explodingAnchors(), /[Ee]xcessive alias count/],
-    ['Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /no UTF-8/],
+    ['Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /not UTF-8/],
     ['UTF-16', Buffer.from('a: 1', 'utf16le'), /text in UTF-16/],
-  ])('%s is refused', (_what, text, reason) => {
+  ])('rejects %s', (_what, text, reason) => {
     expect(() => parse(text)).toThrow(
       expect.objectContaining({
         code: 'source-not-json',
@@ -73,11 +73,11 @@ __proto__:
     ['lists in lists', '['.repeat(100_000)],
     ['lists in lists, as lines', '- '.repeat(100_000)],
     ['maps in maps', '{a: '.repeat(50_000)],
-  ])('%s, too deep, are refused', (_what, text) => {
+  ])('rejects %s that nest too deep', (_what, text) => {
     expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'source-too-deep' }));
   });
 
-  test('a large file is refused', () => {
+  test('rejects a large file', () => {
     expect(() => parse('#'.repeat(8 * 1024 * 1024 + 1))).toThrow(
       expect.objectContaining({ code: 'source-too-large' }),
     );

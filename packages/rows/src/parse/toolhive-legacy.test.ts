@@ -132,11 +132,11 @@ describe('ToolHive’s legacy format', () => {
     ['docker.io/mcp/x:main', '1.0.0'],
     ['docker.io/mcp/x:1.x', '1.0.0'],
     ['docker.io/mcp/x', '1.0.0'],
-  ])('the image %s is of version %s', (image, version) => {
+  ])('the image %s has version %s', (image, version) => {
     expect(readOne({ image }).server.version).toBe(version);
   });
 
-  test('a deprecated server is one', () => {
+  test('keeps the status deprecated', () => {
     expect(readOne({ status: 'Deprecated' })._meta).toEqual({
       [OFFICIAL_META]: { status: 'deprecated' },
     });
@@ -153,12 +153,12 @@ describe('ToolHive’s legacy format', () => {
     expect(readOne(changes).server.packages[0].transport).toEqual(transport);
   });
 
-  test('a title, and a whole name, are taken as they are', () => {
+  test('keeps a title and a full name', () => {
     const { rows } = read({ servers: { 'com.acme/y': { ...container, title: 'Why' } } });
     expect(rows[0].server).toMatchObject({ name: 'com.acme/y', title: 'Why' });
   });
 
-  test('a bad entry costs itself, and no other', () => {
+  test('quarantines only the invalid entry', () => {
     const { rows, quarantined } = read({
       servers: {
         good: container,
@@ -183,7 +183,7 @@ describe('ToolHive’s legacy format', () => {
     ]);
   });
 
-  test('the servers of groups are servers; of two that differ the first is kept', () => {
+  test('reads the servers of groups; the first of two different ones is kept', () => {
     const { rows, quarantined } = read({
       servers: { x: container },
       remote_servers: { r: remote },
@@ -209,13 +209,13 @@ describe('ToolHive’s legacy format', () => {
     [{ servers: { x: container } }, 'no version, no time'],
     [{ version: '1', servers: 'x' }, 'servers that are a text'],
     [{ version: '1' }, 'no servers at all'],
-  ])('%j is none: %s', (value, _why) => {
+  ])('%j is not a legacy registry: %s', (value, _why) => {
     expect(() => parseBody(Buffer.from(JSON.stringify(value)))).toThrow(
       expect.objectContaining({ code: 'source-not-a-registry' }),
     );
   });
 
-  test('a list is not taken for it', () => {
+  test('does not take a list for it', () => {
     expect(read({ servers: [] }).format).toBe('registry-list');
   });
 });
@@ -228,7 +228,7 @@ describe.skipIf(!isThere)('ToolHive’s own registry', () => {
   const readJson = (file: string) => JSON.parse(readFileSync(path.join(dataDir, file), 'utf8'));
   const readRows = () => [...parseBody(readFileSync(legacyPath)).readRows(1)];
 
-  test('each server is read, and valid by the schema that it names', () => {
+  test('reads each server, valid by the schema that it names', () => {
     const schema = readJson('spec/2025-12-11-server.schema.json');
     const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema);
     const readings = readRows();
@@ -248,7 +248,7 @@ describe.skipIf(!isThere)('ToolHive’s own registry', () => {
     expect(deprecated).toHaveLength(1);
   });
 
-  test('it is what ToolHive makes of it, but for the version', () => {
+  test('converts as ToolHive does, except for the version', () => {
     const upstream = readJson('toolhive/upstream-registry-example-2025-11-26.json');
     const ours = new Map(readRows().flatMap((it) => (it.ok ? [[it.row.name, it.row.json]] : [])));
     const shape = ({ version: _version, ...server }: Record<string, unknown>) =>
@@ -268,10 +268,10 @@ describe.skipIf(!isThere)('ToolHive’s own registry', () => {
     }
   });
 
-  test('tags filter it', () => {
+  test('can be filtered by tags', () => {
     const { filter } = registryConfig({ filter: { tags: { include: ['database'] } } });
     const passes = compileFilter(filter);
-    const kept = readRows().filter((it) => it.ok && passes(it.value.server));
+    const kept = readRows().filter((it) => it.ok && passes(JSON.parse(it.row.json).server));
     expect(kept.length).toBeGreaterThan(3);
     expect(kept.length).toBeLessThan(40);
   });

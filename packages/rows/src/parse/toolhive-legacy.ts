@@ -1,18 +1,17 @@
 /**
- * ToolHive's registry format before it took up server.json: maps of container and remote servers by a
- * short name. Each entry becomes the server.json that ToolHive itself makes of it.
+ * Converts ToolHive's registry format before server.json: maps of container and remote servers by a short name. Each
+ * entry becomes the server.json that ToolHive itself makes of it.
  *
  * @see the ToolHive registry schema, and its upstream registry format
  */
 
 import { z } from 'zod';
 import { OFFICIAL_META, PUBLISHER_META } from '../row.ts';
-import type { RowCandidate } from './read-row.ts';
 
 const NAMESPACE = 'io.github.stacklok';
 const SERVER_SCHEMA =
   'https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json';
-/** Of what names no version: remote servers, and images without a tag that is one. */
+/** The version of remote servers, and of images without a version in their tag. */
 const UNKNOWN_VERSION = '1.0.0';
 
 const map = z.custom<Readonly<Record<string, unknown>>>(
@@ -29,43 +28,41 @@ const legacyRegistry = legacySection
   .refine(({ version, last_updated }) => (version ?? last_updated) !== undefined)
   .refine(({ servers, remote_servers }) => (servers ?? remote_servers ?? undefined) !== undefined);
 
-/** An entry of a map, on its way to a row. */
+/** An entry of a map. */
 export interface LegacyEntry {
   readonly key: string;
   readonly kind: 'container' | 'remote';
   readonly entry: unknown;
-  /** Whether another entry of the same key, which differs, came before. */
+  /** Whether a different entry of the same key came before. */
   readonly isTaken: boolean;
 }
 
-/** The entries of ToolHive's legacy format, those of groups last; `undefined` where a value is not that. */
+/** A value that may be a row, or why a format has none. */
+export type RowCandidate =
+  | { readonly row: unknown }
+  | { readonly label: string; readonly reason: string };
+
+/**
+ * Returns the entries of ToolHive's legacy format, those of groups last, without repetitions; `undefined` if the value
+ * is not in that format.
+ */
 export function legacyEntries(value: unknown): LegacyEntry[] | undefined {
   const registry = legacyRegistry.safeParse(value);
   if (!registry.success) return undefined;
-  const known = new Map<string, Omit<LegacyEntry, 'isTaken'>>();
-  const entries: LegacyEntry[] = [];
-  for (const found of allEntries(registry.data)) {
-    const first = known.get(found.key);
-    if (first === undefined) known.set(found.key, found);
-    else if (isSame(first, found)) continue;
-    entries.push({ ...found, isTaken: first !== undefined });
-  }
-  return entries;
-}
-
-function* allEntries({ groups, ...top }: z.infer<typeof legacyRegistry>) {
-  for (const { servers, remote_servers } of [top, ...(groups ?? [])]) {
-    for (const [key, entry] of Object.entries(servers ?? {})) {
-      yield { key, kind: 'container', entry } as const;
-    }
-    for (const [key, entry] of Object.entries(remote_servers ?? {})) {
-      yield { key, kind: 'remote', entry } as const;
-    }
-  }
-}
-
-function isSame(one: Omit<LegacyEntry, 'isTaken'>, other: Omit<LegacyEntry, 'isTaken'>): boolean {
-  return one.kind === other.kind && JSON.stringify(one.entry) === JSON.stringify(other.entry);
+  const { groups, ...top } = registry.data;
+  const first = new Map<string, LegacyEntry>();
+  const entries = (kind: LegacyEntry['kind'], servers: z.infer<typeof map> | null | undefined) =>
+    Object.entries(servers ?? {}).flatMap(([key, entry]): LegacyEntry[] => {
+      const found = { key, kind, entry, isTaken: false };
+      const known = first.get(key);
+      if (known === undefined) first.set(key, found);
+      else if (JSON.stringify(known) === JSON.stringify(found)) return [];
+      return [{ ...found, isTaken: known !== undefined }];
+    });
+  return [top, ...(groups ?? [])].flatMap(({ servers, remote_servers }) => [
+    ...entries('container', servers),
+    ...entries('remote', remote_servers),
+  ]);
 }
 
 const text = z.string().optional();
@@ -97,21 +94,20 @@ const remoteEntry = commonEntry.extend({
   headers: inputs,
 });
 
-/** What has a place of its own in server.json; everything else goes to the publisher's block. */
+/** Members with a place of their own in server.json; all others go to the publisher's block. */
 const MAPPED_COMMON = ['name', 'title', 'description', 'transport', 'repository_url'];
 const MAPPED = {
   container: new Set([...MAPPED_COMMON, 'image', 'target_port', 'env_vars']),
   remote: new Set([...MAPPED_COMMON, 'url', 'headers']),
 };
 
-/** Makes a row of an entry, or says why that cannot be. */
-export function convertLegacyEntry(legacy: LegacyEntry): RowCandidate {
-  const { key, kind, entry, isTaken } = legacy;
-  // As ToolHive has it: a key with a slash is a whole name already.
+/** Returns the row of an entry, or why it has none. */
+export function convertLegacyEntry({ key, kind, entry, isTaken }: LegacyEntry): RowCandidate {
+  // As in ToolHive: a key with a slash is a full name.
   const name = key.includes('/') ? key : `${NAMESPACE}/${key}`;
   const label = `${name}@?`;
   if (isTaken)
-    return { label, reason: 'the source has another server of this key, which was kept' };
+    return { label, reason: 'the source has another server of this key; the first is kept' };
   const parsed = (kind === 'container' ? containerEntry : remoteEntry).safeParse(entry);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -168,8 +164,8 @@ function inputOf({ required, secret, ...input }: z.infer<typeof inputSchema>) {
 }
 
 /**
- * The tag of an image, without a `v`, where it is a version: `latest`, `main` and `1.x` are none. Never a
- * time: that would make a new version of every server that was looked at.
+ * Returns the tag of an image, without a `v`, if it is a version: `latest`, `main` and `1.x` are not. Never returns
+ * the current time, which would give every server a new version at each sync.
  */
 function versionOf(image: string): string {
   const tag = /^[^@]*:v?(\d[\w.-]*)(?:@|$)/.exec(image)?.[1];

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { registryProblems } from './check-registry.ts';
-import { parseConfig } from './load-config.ts';
+import { parseConfig, registryProblems } from './load-config.ts';
 
 test('an entry that a config may have has no problems', () => {
   expect(registryProblems({ name: 'local', file: { path: '/registry.json' } })).toEqual([]);

@@ -1,4 +1,3 @@
-export { registryProblems } from './check-registry.ts';
 export {
   alternativesOf,
   configJsonSchema,
@@ -13,6 +12,7 @@ export {
   type LoadedConfig,
   loadConfig,
   parseConfig,
+  registryProblems,
 } from './load-config.ts';
 export {
   ConfigError,

@@ -5,15 +5,12 @@ import {
   type ConfigInput,
   configSchema,
   digestOf,
+  sourcePaths,
 } from '@syncline/contract';
-import { withAbsolutePaths } from './absolute-paths.ts';
-import { ownForm } from './form.ts';
-import { allIssues } from './issues.ts';
+import { allIssues, problemsOfIssues } from './issues.ts';
 import { ConfigError, type ConfigWarning } from './problem.ts';
-import { problemsOfIssues } from './problems-of-issues.ts';
-import { parseConfigText } from './read-document.ts';
-import { readSettledText } from './read-settled-text.ts';
-import { isToolHiveConfig, translateToolHive } from './toolhive/translate.ts';
+import { ownForm, parseConfigText, readSettledText } from './read-document.ts';
+import { isToolHiveConfig, translateToolHive } from './toolhive.ts';
 
 /** A config file that holds, in every form that is needed of it. */
 export interface LoadedConfig {
@@ -75,4 +72,48 @@ export function parseConfig(
 
 function inOrderOfFile<Told extends ConfigWarning>(told: readonly Told[]): Told[] {
   return told.toSorted((one, other) => one.line - other.line || one.column - other.column);
+}
+
+/**
+ * Returns the same config, with every relative path in it taken from `directory`: those of registry files,
+ * local repositories and files with credentials.
+ */
+export function withAbsolutePaths(input: ConfigInput, directory: string): ConfigInput {
+  return {
+    ...input,
+    registries: input.registries.map((registry) => {
+      const absolute = structuredClone(registry);
+      for (const { keys, path } of sourcePaths(registry)) {
+        setAt(absolute, keys, resolve(directory, path));
+      }
+      return absolute;
+    }),
+  };
+}
+
+function setAt(target: object, [key = '', ...rest]: readonly string[], value: string): void {
+  if (rest.length === 0) Reflect.set(target, key, value);
+  else setAt(Reflect.get(target, key), rest, value);
+}
+
+const ENTRY = 'registries[0]';
+
+/**
+ * What a config file would be told of such an entry under `registries:`, one problem a text:
+ * `syncPolicy.intervall: unknown key; did you mean interval?` Empty where it holds.
+ *
+ * @param entry plain data, as JSON gives it
+ */
+export function registryProblems(entry: unknown, options: LoadConfigOptions = {}): string[] {
+  try {
+    parseConfig('config.json', JSON.stringify({ registries: [entry] }), options);
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.problems.map((problem) => {
+      const path = problem.path.replace(ENTRY, '').replace(/^\./, '');
+      const suggestion = problem.suggestion && `; did you mean ${problem.suggestion}?`;
+      return `${path === '' ? '' : `${path}: `}${problem.message}${suggestion ?? ''}`;
+    });
+  }
 }

@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
-import { ConfigError, type ConfigProblem } from './problem.ts';
+import { ConfigError, type ConfigProblem, type ConfigWarning } from './problem.ts';
 
 /** The largest config file that is read. */
 export const CONFIG_MAX_BYTES = 5_000_000;
@@ -174,4 +175,64 @@ function describeSystemError(error: unknown): string {
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'nothing there';
   if (code === 'EACCES' || code === 'EPERM') return 'one without permission to read it';
   return error instanceof Error ? error.message : String(error);
+}
+
+/** A file that was written more recently than this may still be being written. */
+const SETTLE_MS = 250;
+/** A file that never comes to rest is read all the same. */
+const MOST_LOOKS = 40;
+
+/**
+ * The text of the config file, once nobody has written it for a moment: half a file may be a config too,
+ * one with fewer registries.
+ *
+ * @throws ConfigError as {@link readConfigText}
+ */
+export async function readSettledText(file: string): Promise<string> {
+  for (let look = 0; look < MOST_LOOKS; look += 1) {
+    const writtenAtMs = await lastWrittenMs(file);
+    const ageMs = Date.now() - writtenAtMs;
+    // A clock of another machine may be ahead of ours.
+    if (ageMs >= 0 && ageMs < SETTLE_MS) {
+      await delay(SETTLE_MS - ageMs);
+      continue;
+    }
+    const text = await readConfigText(file);
+    if ((await lastWrittenMs(file)) === writtenAtMs) return text;
+  }
+  return readConfigText(file);
+}
+
+/** Epoch milliseconds; 0 where there is nothing. */
+async function lastWrittenMs(file: string): Promise<number> {
+  return stat(file).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+}
+
+export type ConfigPath = readonly PropertyKey[];
+
+/** A config in our own form, whatever form the file has it in. */
+export interface ConfigForm {
+  /** In our form, not yet checked against the schema. */
+  readonly data: unknown;
+  /** Where in the file that stands which is at `path` in `data`. */
+  readonly placeOf: (path: ConfigPath) => ConfigPath;
+  /** A message about `data`, with the names that things have in the file. */
+  readonly wordsOf: (message: string) => string;
+  /** What is wrong with the file itself. */
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigWarning[];
+}
+
+/** A file that is in our own form. */
+export function ownForm({ data }: ConfigDocument): ConfigForm {
+  return {
+    data,
+    placeOf: (path) => path,
+    wordsOf: (message) => message,
+    problems: [],
+    warnings: [],
+  };
 }

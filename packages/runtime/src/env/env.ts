@@ -176,3 +176,25 @@ export function envVariables(): EnvVariable[] {
     return { name, description, ...(fallback === undefined ? {} : { default: String(fallback) }) };
   });
 }
+
+/**
+ * The URL of the Redis to use.
+ *
+ * @throws SynclineError `config-invalid`: only `syncline up` brings a Redis of its own
+ */
+export function requireRedisUrl({ redisUrl }: Pick<Env, 'redisUrl'>): string {
+  if (redisUrl !== undefined) return redisUrl;
+  throw new SynclineError('config-invalid', 'REDIS_URL is not set', {
+    expected: 'the URL of a Redis, such as redis://127.0.0.1:6379; `syncline up` brings its own',
+  });
+}
+
+/** Where this process looks for programs, for those that it starts with an environment of their own. */
+export function searchPath(): string | undefined {
+  return process.env['PATH'];
+}
+
+/** Whether what is written to the stream is seen on a terminal on which a cursor can be moved. */
+export function isScreen(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && process.env['TERM'] !== 'dumb';
+}

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Readiness, readinessOf } from '../lifecycle/service.ts';
 import { createMetrics } from '../metrics/metrics.ts';
-import type { HttpServer } from './listen.ts';
+import { type HttpServer, SECURITY_HEADERS } from './listen.ts';
 import { startOpsServer } from './ops-server.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
 
 let ops: HttpServer;
 let readiness: () => Promise<Readiness>;

@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http';
+import { within } from '../lifecycle/loop.ts';
 import { type Readiness, readinessOf } from '../lifecycle/service.ts';
-import { within } from '../lifecycle/within.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { type HttpServer, type ListenOptions, listen } from './listen.ts';
-import { SECURITY_HEADERS } from './security-headers.ts';
+import { type HttpServer, type ListenOptions, listen, SECURITY_HEADERS } from './listen.ts';
 
 export interface OpsServerOptions extends ListenOptions {
   readonly metrics: Pick<Metrics, 'expose'>;

@@ -6,7 +6,6 @@ import { createLogger, type Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { VERSION } from '../version.ts';
 import { composeServices, readinessOf, type Service } from './service.ts';
-import { nextStopSignal } from './stop-signal.ts';
 
 /** What every process has. */
 export interface ProcessContext {
@@ -154,4 +153,27 @@ function exitWith(error: unknown, reportFailure?: (error: unknown) => void): nev
   if (reportFailure === undefined) throw error;
   reportFailure(error);
   process.exit(EXIT_FAILED);
+}
+
+/** A Ctrl-C under npm comes twice within moments: from the terminal, and passed on by npm. */
+const DEBOUNCE_MS = 1_000;
+
+/**
+ * Resolves with the first SIGTERM or SIGINT; what follows within a second belongs to it. A later Ctrl-C
+ * comes from someone who is tired of waiting: `onRepeated` is called.
+ */
+function nextStopSignal(options: { onRepeated: () => void }): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let firstAtMs: number | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (firstAtMs === undefined) {
+      firstAtMs = performance.now();
+      resolve(signal);
+    } else if (signal === 'SIGINT' && performance.now() - firstAtMs > DEBOUNCE_MS) {
+      options.onRepeated();
+    }
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return promise;
 }

@@ -1,8 +1,36 @@
+import type { Registry as PrometheusRegistry } from 'prom-client';
+import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
-import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts';
-import { Gauge, Registry } from './prom-client.ts';
+import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
-import { createScrapeMetrics, type ScrapeMetrics } from './scrape-metrics.ts';
+
+/** A request that was answered. */
+export interface HttpRequestObservation {
+  readonly method: string;
+  /** The route's pattern, as in `/v1/registries/{name}`; never the path that was asked for. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+/** How the api answers. */
+export interface HttpMetrics {
+  httpRequest(observation: HttpRequestObservation): void;
+}
+
+function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
+  const durations = new Histogram({
+    name: 'syncline_http_request_duration_seconds',
+    help: 'How long requests to the api took to answer.',
+    labelNames: ['route', 'method', 'status'],
+    buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
+    registers: [register],
+  });
+  return {
+    httpRequest: ({ method, route, status, durationMs }) =>
+      durations.observe({ method, route, status: String(status) }, durationMs / 1_000),
+  };
+}
 
 /** The metrics of one process. None of the methods that record throws. */
 export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics {
@@ -29,10 +57,60 @@ export function createMetrics(): Metrics {
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
     expose: async () => {
-      // Those of the process itself are added by the first scrape: many processes never have one.
+      // The first scrape adds those of the process itself, because many processes are never scraped.
       processMetrics ??= addProcessMetrics();
       await processMetrics;
       return { contentType: register.contentType, body: await register.metrics() };
+    },
+  };
+}
+
+/** Tells the age of each registry's copy, in seconds, by its name. */
+export type AgesSource = () => Promise<ReadonlyMap<string, number>>;
+
+/** A scrape of Prometheus gives up after ten seconds, by default, and then has nothing at all. */
+const SOURCE_TIMEOUT_MS = 2_000;
+
+/** What is looked up when someone asks for it. */
+export interface ScrapeMetrics {
+  /**
+   * At each scrape asks `source` for the age of each registry's copy, in seconds. A source that fails,
+   * or takes more than two seconds, is left out and counted in `syncline_scrape_errors_total`.
+   *
+   * @returns a function that takes the source away again
+   */
+  onScrape(source: AgesSource): () => void;
+}
+
+function createScrapeMetrics(register: PrometheusRegistry): ScrapeMetrics {
+  const sources = new Set<AgesSource>();
+  const errors = new Counter({
+    name: 'syncline_scrape_errors_total',
+    help: 'Scrapes that could not look everything up.',
+    registers: [register],
+  });
+  new Gauge({
+    name: 'syncline_registry_age_seconds',
+    help: 'Seconds since a check or a sync of the registry last succeeded.',
+    labelNames: ['registry'],
+    registers: [register],
+    async collect() {
+      // A registry that is gone must not keep its last age.
+      this.reset();
+      for (const source of sources) {
+        try {
+          const ages = await within(SOURCE_TIMEOUT_MS, source());
+          for (const [registry, ageSeconds] of ages) this.set({ registry }, ageSeconds);
+        } catch {
+          errors.inc();
+        }
+      }
+    },
+  });
+  return {
+    onScrape: (source) => {
+      sources.add(source);
+      return () => sources.delete(source);
     },
   };
 }

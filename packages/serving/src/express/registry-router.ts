@@ -1,77 +1,95 @@
-import { STATUS_CODES } from 'node:http';
 import { type ErrorCode, SynclineError } from '@syncline/contract';
+import type { FreshnessOf } from '@syncline/rows';
 import type { OpenSnapshot } from '@syncline/snapshot';
 import { type ErrorRequestHandler, type Request, Router } from 'express';
+import { errorBody, errorHeaders } from '../error-body.ts';
 import { listServers } from '../list-servers.ts';
-import type { FreshnessOf } from '../present.ts';
 import { parseListQuery, parseVersionQuery } from '../query.ts';
-import { getVersion, listVersions } from '../show-server.ts';
+import { getVersion, listVersions, type ServerRequest } from '../show-server.ts';
+
+/** A catalog, opened. */
+export interface OpenCatalog {
+  readonly snapshot: OpenSnapshot;
+  /** How fresh each of its registries is, now. */
+  readonly freshnessOf: FreshnessOf;
+  /** If the catalog may be outdated: when it was read, in epoch milliseconds, and how long ago. */
+  readonly asOf?: { readonly atMs: number; readonly ageMs: number } | undefined;
+}
 
 /** Opens what a catalog serves now. */
 export interface CatalogOpener {
-  openCatalog(
-    name: string,
-  ): Promise<{ readonly snapshot: OpenSnapshot; readonly freshnessOf: FreshnessOf }>;
+  openCatalog(name: string): Promise<OpenCatalog>;
 }
 
-type Param = 'catalog' | 'serverName' | 'version';
-
-/** Errors that are the client's doing, or pass by themselves. All others go to the app's error handler. */
-const STATUSES: Partial<Record<ErrorCode, number>> = {
-  'bad-request': 400,
-  'unknown-catalog': 404,
-  'server-not-found': 404,
-  'catalog-not-ready': 503,
+/** For each endpoint: parses a request, and returns how an open catalog answers it. */
+const ENDPOINTS: Record<string, (request: Request) => (catalog: OpenCatalog) => Promise<object>> = {
+  '/servers': (request) => {
+    const query = parseListQuery(queryOf(request));
+    return ({ snapshot, freshnessOf }) => listServers(snapshot, query, freshnessOf);
+  },
+  '/servers/{serverName}/versions': (request) => {
+    const server = serverOf(request);
+    return ({ snapshot, freshnessOf }) => listVersions(snapshot, server, freshnessOf);
+  },
+  '/servers/{serverName}/versions/{version}': (request) => {
+    const row = { ...serverOf(request), version: String(request.params['version']) };
+    return ({ snapshot, freshnessOf }) => getVersion(snapshot, row, freshnessOf);
+  },
 };
 
+/** Each path, as OpenAPI writes it, with its endpoint. `v0` is the same as `v0.1`, for older clients. */
+const ROUTES = ['v0.1', 'v0'].flatMap((version) =>
+  Object.entries(ENDPOINTS).map(
+    ([path, parse]) => [`/{catalog}/${version}${path}`, parse] as const,
+  ),
+);
+
+/** The paths of the router, as OpenAPI writes them. */
+export const REGISTRY_PATHS: readonly string[] = ROUTES.map(([path]) => path);
+
+/** Errors of the client, and temporary ones. All others go to the app's error handler. */
+const ANSWERED: ReadonlySet<ErrorCode> = new Set([
+  'bad-request',
+  'unknown-catalog',
+  'server-not-found',
+  'catalog-not-ready',
+]);
+
 /**
- * The read endpoints of the MCP Registry API, v0.1 and v0, for an Express app: `/{catalog}/v0.1/servers` and below.
- * Add middleware for access, CORS and limits in front of it.
+ * Returns the read endpoints of the MCP Registry API for an Express app. Add middleware for access, CORS and limits in
+ * front of it. Sets `response.locals.route` to the endpoint's path, for metrics.
  */
 export function createRegistryRouter(catalogs: CatalogOpener): Router {
   const router = Router({ caseSensitive: true });
-  for (const version of ['v0.1', 'v0']) {
-    const servers = `/:catalog/${version}/servers`;
-    router.get(servers, async (request, response) => {
-      const query = parseListQuery(queryOf(request));
-      const { snapshot, freshnessOf } = await catalogs.openCatalog(param(request, 'catalog'));
-      response.json(await listServers(snapshot, query, freshnessOf));
-    });
-    router.get(`${servers}/:serverName/versions`, async (request, response) => {
-      const { includeDeleted } = parseVersionQuery(queryOf(request));
-      const { snapshot, freshnessOf } = await catalogs.openCatalog(param(request, 'catalog'));
-      const server = { name: param(request, 'serverName'), includeDeleted };
-      response.json(await listVersions(snapshot, server, freshnessOf));
-    });
-    router.get(`${servers}/:serverName/versions/:version`, async (request, response) => {
-      const { includeDeleted } = parseVersionQuery(queryOf(request));
-      const { snapshot, freshnessOf } = await catalogs.openCatalog(param(request, 'catalog'));
-      const server = { name: param(request, 'serverName'), includeDeleted };
-      const row = { ...server, version: param(request, 'version') };
-      response.json(await getVersion(snapshot, row, freshnessOf));
+  for (const [path, parse] of ROUTES) {
+    router.get(path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request, response) => {
+      response.locals['route'] = `${request.baseUrl}${path}`;
+      const answer = parse(request);
+      const catalog = await catalogs.openCatalog(String(request.params['catalog']));
+      const body = await answer(catalog);
+      if (catalog.asOf !== undefined) {
+        response.set('age', String(Math.floor(catalog.asOf.ageMs / 1_000)));
+        response.set('x-syncline-as-of', new Date(catalog.asOf.atMs).toISOString());
+      }
+      response.json(body);
     });
   }
   return router.use(answerError);
 }
 
-function param({ params }: Request, name: Param): string {
-  return String(params[name]);
+function serverOf(request: Request): ServerRequest {
+  const { includeDeleted } = parseVersionQuery(queryOf(request));
+  return { name: String(request.params['serverName']), includeDeleted };
 }
 
-/** As it was sent: an app may parse queries in its own way. */
+/** Returns the query as it was sent: an app may parse queries in its own way. */
 function queryOf({ originalUrl }: Request): URLSearchParams {
   return new URLSearchParams(originalUrl.split('?').slice(1).join('?'));
 }
 
 const answerError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
-  const status = error instanceof SynclineError ? STATUSES[error.code] : undefined;
-  if (!(error instanceof SynclineError) || status === undefined || response.headersSent) {
-    return next(error);
-  }
-  const { message: detail, code, retryAfterMs } = error;
-  if (retryAfterMs !== undefined) {
-    response.set('retry-after', String(Math.ceil(retryAfterMs / 1_000)));
-  }
-  const title = STATUS_CODES[status] ?? 'Error';
-  response.status(status).json({ error: detail, title, status, detail, code });
+  const isAnswered = error instanceof SynclineError && ANSWERED.has(error.code);
+  if (!isAnswered || response.headersSent) return next(error);
+  const body = errorBody(error);
+  response.status(body.status).set(errorHeaders(error)).json(body);
 };

@@ -1,44 +1,34 @@
-import { SynclineError } from '@syncline/contract';
-import { type JsonObject, sha256 } from '@syncline/rows';
+import { sha256 } from '@syncline/contract';
+import { type JsonObject, type ReadRow, type StoredRow, toStoredRow } from '@syncline/rows';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
-import { compress, decompress } from './zstd.ts';
+import { decodeBlob, encodeBlob, parseJsonContent } from './blob.ts';
+import { fnv1a } from './fnv1a.ts';
 
 const CHUNK_SCHEMA_VERSION = 1;
-/** A chunk holds at most 128 rows of at most 1 MiB, so what claims to be larger is not one of ours. */
+/** A chunk has at most 128 rows of at most 1 MiB. */
 const MAX_CHUNK_BYTES = 256 * 1024 * 1024;
 
-/**
- * A row as it is stored: its JSON as the upstream gave it, and beside it what is ours, so that two
- * states can be compared without what changes with each of our own runs.
- */
-export interface StoredRow {
-  /** `{"server":…,"_meta":…}`, as it came. */
-  readonly json: string;
-  readonly isLatest: boolean;
-  /** When our copy of the row last changed, epoch milliseconds, or {@link AS_CHUNK}. */
-  readonly updatedAtMs: number;
-  /** When we first saw the row: stands in where upstream gives no `publishedAt`. */
-  readonly firstSeenAtMs: number;
-}
+/** A row on its way into a chunk: what is compared between two states. */
+export type MarkedRow = Pick<ReadRow, 'key' | 'json'> & Pick<StoredRow, 'isLatest'>;
+
+/** What each run may change in a row that stays the same. */
+export type RowTimes = Pick<StoredRow, 'updatedAtMs' | 'firstSeenAtMs'>;
 
 /**
- * In place of a time: that of the chunk, which the manifest has. So a chunk can be made before the time is
- * known at which its snapshot will be published.
+ * Stands for the time of the chunk, which is in the manifest. So a chunk can be encoded before it is known when its
+ * snapshot will be published.
  */
 export const AS_CHUNK = 0;
 
 const chunkSchema = z.object({
   v: z.literal(CHUNK_SCHEMA_VERSION),
-  // Not z.record: that one copies, and drops a key of `__proto__`.
+  // Not z.record, which copies, and drops a key `__proto__`.
   rows: z.array(z.custom<JsonObject>((row) => typeof row === 'object' && row !== null)),
   latest: z.array(z.literal([0, 1])),
   updatedAt: z.array(z.number()),
   firstSeenAt: z.array(z.number()),
 });
-
-/** A chunk as it is read: parallel lists, one entry a row. */
-export type Chunk = z.infer<typeof chunkSchema>;
 
 /** The part of a chunk that came from upstream. */
 export interface ChunkContent {
@@ -48,21 +38,17 @@ export interface ChunkContent {
   readonly digest: string;
 }
 
-export function chunkContent(rows: readonly Pick<StoredRow, 'json' | 'isLatest'>[]): ChunkContent {
+export function chunkContent(rows: readonly Pick<MarkedRow, 'json' | 'isLatest'>[]): ChunkContent {
   const latest = rows.map(({ isLatest }) => (isLatest ? 1 : 0)).join(',');
   const json = rows.map((row) => row.json).join(',');
   const bytes = Buffer.from(`"rows":[${json}],"latest":[${latest}]`, 'utf8');
   return { bytes, digest: sha256(bytes).slice(0, 32) };
 }
 
-/** A chunk as it is stored: zstd-compressed JSON under its SHA-256. */
-export function encodeChunk(
-  content: ChunkContent,
-  times: readonly Pick<StoredRow, 'updatedAtMs' | 'firstSeenAtMs'>[],
-): Blob {
+export function encodeChunk(content: ChunkContent, times: readonly RowTimes[]): Blob {
   const updatedAt = times.map(({ updatedAtMs }) => updatedAtMs).join(',');
   const firstSeenAt = times.map(({ firstSeenAtMs }) => firstSeenAtMs).join(',');
-  const bytes = compress(
+  return encodeBlob(
     Buffer.concat([
       Buffer.from(`{"v":${CHUNK_SCHEMA_VERSION},`),
       content.bytes,
@@ -71,34 +57,57 @@ export function encodeChunk(
     // The next levels take half as long again, and save a fiftieth.
     { level: 1 },
   );
-  return { digest: sha256(bytes), bytes };
+}
+
+/** Decodes a chunk into parallel lists, one entry a row. @throws SynclineError `snapshot-corrupt` */
+export function decodeChunk(blob: Blob): z.output<typeof chunkSchema> {
+  return decodeBlob(blob, {
+    what: 'chunk',
+    schema: chunkSchema,
+    maxBytes: MAX_CHUNK_BYTES,
+    parse: parseJsonContent,
+  });
 }
 
 /**
- * Reads a chunk back, and verifies that it is what its digest names.
+ * Returns the rows of a chunk, in order.
  *
+ * @param chunk.newestMs of the chunk, in its manifest
  * @throws SynclineError `snapshot-corrupt`
  */
-export function decodeChunk({ digest, bytes }: Blob): Chunk {
-  if (sha256(bytes) !== digest) {
-    throw new SynclineError('snapshot-corrupt', `chunk ${digest} does not match its digest`);
-  }
-  const chunk = chunkSchema.safeParse(parseBytes(bytes));
-  if (!chunk.success) {
-    throw new SynclineError('snapshot-corrupt', `chunk ${digest} has a shape that is not known`, {
-      expected: `a chunk of schema version ${CHUNK_SCHEMA_VERSION}`,
-      cause: chunk.error,
+export function decodeRows(blob: Blob, { newestMs }: { newestMs: number }): StoredRow[] {
+  const chunk = decodeChunk(blob);
+  const time = (atMs = AS_CHUNK) => (atMs === AS_CHUNK ? newestMs : atMs);
+  return chunk.rows.flatMap((value, index) => {
+    const row = toStoredRow(value, {
+      isLatest: chunk.latest[index] === 1,
+      updatedAtMs: time(chunk.updatedAt[index]),
+      firstSeenAtMs: time(chunk.firstSeenAt[index]),
     });
-  }
-  return chunk.data;
+    return row ?? [];
+  });
 }
 
-/** `undefined`, which is no chunk either, where the bytes are of another make. */
-function parseBytes(bytes: Uint8Array): unknown {
-  try {
-    const text = decompress(bytes, { maxBytes: MAX_CHUNK_BYTES }).toString('utf8');
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+/** The fewest rows of a chunk, but for the last one. */
+export const LEAST_ROWS = 32;
+export const MOST_ROWS = 128;
+/** One key in this many ends a chunk. With {@link LEAST_ROWS} before it, chunks have 64 rows on average. */
+const CUT_ONE_IN = 32;
+
+/**
+ * Returns where sorted keys are cut into chunks: the index after each chunk. Keys after the last cut continue with the
+ * keys that follow. A cut depends only on the key before it and on the distance to the last cut: a new or removed row
+ * moves only the cuts around it, and every worker cuts the same rows the same way.
+ */
+export function chunkCuts(keys: readonly string[]): number[] {
+  const cuts: number[] = [];
+  let start = 0;
+  for (const [index, key] of keys.entries()) {
+    const length = index + 1 - start;
+    if (length < LEAST_ROWS) continue;
+    if (length < MOST_ROWS && fnv1a(key) % CUT_ONE_IN !== 0) continue;
+    start = index + 1;
+    cuts.push(start);
   }
+  return cuts;
 }

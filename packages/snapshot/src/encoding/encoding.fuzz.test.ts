@@ -1,14 +1,19 @@
 import { zstdCompressSync } from 'node:zlib';
-import { SynclineError } from '@syncline/contract';
+import { SynclineError, sha256 } from '@syncline/contract';
 import { FUZZ, jsonValues, mutated } from '@syncline/contract/testing';
-import { sha256 } from '@syncline/rows';
 import fc from 'fast-check';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import type { Blob } from '../store.ts';
-import { type AttachmentKind, attach, decodeAttachment } from './attachment.ts';
 import { AS_CHUNK, chunkContent, decodeChunk, encodeChunk } from './chunk.ts';
-import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
+import {
+  type AttachmentKind,
+  attach,
+  decodeAttachment,
+  decodeManifest,
+  encodeManifest,
+  type Manifest,
+} from './manifest.ts';
 
 const hex = (length: number) =>
   fc
@@ -90,7 +95,7 @@ const decoders = [
 ] as const;
 
 describe.each<readonly [string, (blob: Blob) => unknown]>(decoders)('a %s', (_what, decode) => {
-  test('of any bytes is corrupt, and nothing else', () => {
+  test('of any bytes is rejected as corrupt, without another error', () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 100 }),
       fc.uint8Array({ maxLength: 100 }).map((plain) => zstdCompressSync(plain)),
@@ -106,7 +111,7 @@ describe.each<readonly [string, (blob: Blob) => unknown]>(decoders)('a %s', (_wh
   });
 });
 
-test('a manifest with its columns mutated is corrupt, and nothing else', () => {
+test('a manifest with mutated columns is rejected as corrupt, without another error', () => {
   const column = fc.constantFrom(
     'v',
     'firstKeys',
@@ -139,7 +144,7 @@ test('a manifest with its columns mutated is corrupt, and nothing else', () => {
   );
 });
 
-test('a manifest comes back as it was', () => {
+test('a manifest is decoded as it was encoded', () => {
   fc.assert(
     fc.property(manifests, (manifest) => {
       expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
@@ -148,7 +153,7 @@ test('a manifest comes back as it was', () => {
   );
 });
 
-test('a chunk comes back as it was', () => {
+test('a chunk is decoded as it was encoded', () => {
   fc.assert(
     fc.property(rows, (some) => {
       const chunk = decodeChunk(encodeChunk(chunkContent(some), some));
@@ -159,7 +164,7 @@ test('a chunk comes back as it was', () => {
   );
 });
 
-test('an attachment comes back as it was', () => {
+test('an attachment is decoded as it was encoded', () => {
   fc.assert(
     fc.property(fc.array(jsonValues, { minLength: 1, maxLength: 5 }), (values) => {
       const items = values.map((value) => JSON.stringify(value));

@@ -1,23 +1,16 @@
 import { zstdCompressSync } from 'node:zlib';
-import { displayKey, nameSortKey, sha256, sortKey } from '@syncline/rows';
+import { sha256 } from '@syncline/contract';
+import { displayKey, nameSortKey, sortKey } from '@syncline/rows';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import { testBlob } from '../testing/test-blobs.ts';
 import { build } from '../testing/test-snapshots.ts';
 import { decodeChunk } from './chunk.ts';
-import { decodeManifest, encodeManifest, type Manifest } from './manifest.ts';
+import { decodeManifest, EMPTY_MANIFEST, encodeManifest, type Manifest } from './manifest.ts';
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
 
-const EMPTY: Manifest = {
-  rowCount: 0,
-  sourceRowCount: 0,
-  serverCount: 0,
-  skillCount: 1,
-  pluginCount: 2,
-  newestMs: 3,
-  chunks: [],
-};
+const EMPTY: Manifest = { ...EMPTY_MANIFEST, skillCount: 1, pluginCount: 2, newestMs: 3 };
 
 async function built(count: number) {
   const rows = Array.from({ length: count }, (_, index) => ({
@@ -35,13 +28,13 @@ function blobOf(content: string | Uint8Array) {
 }
 
 describe('a manifest', () => {
-  test('comes back as it was', async () => {
+  test('is decoded as it was encoded', async () => {
     const { manifest } = await built(1_000);
     expect(manifest.chunks.length).toBeGreaterThan(5);
     expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
   });
 
-  test('that is empty comes back too', () => {
+  test('may be empty', () => {
     expect(decodeManifest(encodeManifest(EMPTY))).toEqual(EMPTY);
   });
 
@@ -50,7 +43,7 @@ describe('a manifest', () => {
     expect(encodeManifest(manifest).bytes.length).toBeLessThan(manifest.chunks.length * 80);
   });
 
-  test('with attachments comes back too', () => {
+  test('may have attachments', () => {
     const attachment = {
       kind: 'skills',
       digest: 'a'.repeat(64),
@@ -61,13 +54,13 @@ describe('a manifest', () => {
     expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
   });
 
-  test('of a view names its mirror and its filter; one without them is that of an older version', () => {
+  test('of a view names its mirror and its filter; older versions named neither', () => {
     const view: Manifest = { ...EMPTY, mirror: 'a'.repeat(64), filterHash: 'b'.repeat(16) };
     expect(decodeManifest(encodeManifest(view))).toEqual(view);
     expect(decodeManifest(encodeManifest(EMPTY))).not.toHaveProperty('mirror');
   });
 
-  test('whose columns are not as long as each other is corrupt', async () => {
+  test('is corrupt if its columns differ in length', async () => {
     const { manifest } = await built(100);
     const [chunk] = manifest.chunks;
     if (chunk === undefined) throw new Error('there is a chunk');
@@ -82,7 +75,7 @@ describe('a manifest', () => {
     }
   });
 
-  test('with any flipped bit is corrupt', async () => {
+  test('is corrupt after any bit flip', async () => {
     const { manifestBlob } = await built(50);
     for (const place of [0, 5, manifestBlob.bytes.length - 1]) {
       const bytes = Uint8Array.from(manifestBlob.bytes);
@@ -93,7 +86,7 @@ describe('a manifest', () => {
     }
   });
 
-  test('of another schema version, or of another make, is refused', () => {
+  test('is corrupt in another schema version or format', () => {
     for (const blob of [blobOf(pack({ v: 2 })), blobOf('{}'), testBlob('not compressed')]) {
       expect(() => decodeManifest(blob)).toThrow(
         expect.objectContaining({ code: 'snapshot-corrupt' }),
@@ -103,7 +96,7 @@ describe('a manifest', () => {
 });
 
 describe('a chunk', () => {
-  test('cut off or under another digest is corrupt', async () => {
+  test('is corrupt if it is cut off or has another digest', async () => {
     const { newChunks } = await built(10);
     const [chunk] = newChunks;
     if (chunk === undefined) throw new Error('there is a chunk');
@@ -116,7 +109,7 @@ describe('a chunk', () => {
     }
   });
 
-  test('of another schema version, or of another make, is refused', () => {
+  test('is corrupt in another schema version or format', () => {
     const chunk = { v: 2, rows: [], latest: [], updatedAt: [], firstSeenAt: [] };
     for (const blob of [blobOf(JSON.stringify(chunk)), blobOf('{'), testBlob('not compressed')]) {
       expect(() => decodeChunk(blob)).toThrow(
@@ -141,12 +134,12 @@ describe('sort keys', () => {
     expect(byKey).toEqual(byBytes);
   });
 
-  test('of a name come before those of all its versions, and after those of names before', () => {
+  test('of a name sort before all its versions, and after earlier names', () => {
     expect(nameSortKey('b') <= sortKey({ name: 'b', version: '' })).toBe(true);
     expect(nameSortKey('b') > sortKey({ name: 'a', version: '\u{10ffff}' })).toBe(true);
   });
 
-  test('are shown as people know them', () => {
+  test('are displayed as name@version', () => {
     expect(displayKey(sortKey({ name: '日本/é', version: '1.0' }))).toBe('日本/é@1.0');
   });
 });

@@ -1,15 +1,38 @@
-import { SynclineError } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { sha256 } from '@syncline/contract';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
-import { type Attachment, attachmentSchema } from './attachment.ts';
-import { compress, decompress } from './zstd.ts';
+import { decodeBlob, encodeBlob, parseJsonContent } from './blob.ts';
 
 const MANIFEST_SCHEMA_VERSION = 1;
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 const CONTENT_DIGEST_BYTES = 16;
+
+/** The limit for all skills, or all plugins, of a registry, in characters of JSON. */
+export const MAX_ATTACHMENT_CHARACTERS = 32 * 1024 * 1024;
+/** A character takes up to three bytes. */
+const MAX_ATTACHMENT_BYTES = 3 * MAX_ATTACHMENT_CHARACTERS;
+
+const attachmentSchema = z.object({
+  kind: z.enum(['skills', 'plugins']),
+  /** SHA-256 of its bytes, in hex. */
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** 128 bits of SHA-256 over its JSON, in hex. Unlike `digest`, it does not depend on the compression. */
+  contentDigest: z.string(),
+  count: z.int().nonnegative(),
+});
+
+/** The skills or plugins of a registry. Their blob is among the chunks. */
+export type Attachment = Readonly<z.infer<typeof attachmentSchema>>;
+export type AttachmentKind = Attachment['kind'];
+
+/** An attachment that may be equal to one of the previous snapshot. */
+export interface AttachmentDraft {
+  readonly kind: AttachmentKind;
+  /** The JSON of each, in the order of the source. */
+  readonly items: readonly string[];
+}
 
 /** One chunk of a snapshot. */
 export interface ManifestChunk {
@@ -18,108 +41,103 @@ export interface ManifestChunk {
   readonly count: number;
   /** SHA-256 of its bytes, in hex. */
   readonly digest: string;
-  /** Digest of its content without what is ours: 128 bits of SHA-256, in hex. */
+  /** 128 bits of SHA-256, in hex, over its rows as they came from upstream. */
   readonly contentDigest: string;
   /**
-   * The newest `updatedAt` in it, epoch milliseconds: what rows without a time of their own have, and
-   * what lets readers of changes pass it over.
+   * The newest `updatedAt` in it, epoch milliseconds. Rows without a time of their own have this one, and readers of
+   * changes skip a chunk by it.
    */
   readonly newestMs: number;
 }
 
-/** A snapshot: what it holds, and where its rows are. */
-export interface Manifest {
-  readonly rowCount: number;
-  /** Rows that the source had, before the filter; what is quarantined is not counted. */
-  readonly sourceRowCount: number;
+const count = z.int().nonnegative();
+
+const totalsSchema = z.object({
+  rowCount: count,
+  /** Valid rows of the source, before the filter. */
+  sourceRowCount: count,
   /** Distinct names. */
-  readonly serverCount: number;
-  readonly skillCount: number;
-  readonly pluginCount: number;
-  /** The newest `updatedAt` stamped so far, also on rows that are gone; the next stamp lies after it. */
-  readonly newestMs: number;
-  readonly chunks: readonly ManifestChunk[];
-  /** What the registry has besides servers; absent where it has nothing. */
-  readonly attachments?: readonly Attachment[] | undefined;
+  serverCount: count,
+  skillCount: count,
+  pluginCount: count,
+  /** The newest `updatedAt` so far, also of removed rows; the next change is stamped later. */
+  newestMs: z.number(),
+  attachments: z.array(attachmentSchema).optional(),
   /** Digest of the mirror's manifest that this is the view of; absent if this is the mirror itself. */
-  readonly mirror?: string | undefined;
+  mirror: z.string().optional(),
   /** Digest of the filter that its rows have passed; absent if there was none, and in manifests of older versions. */
-  readonly filterHash?: string | undefined;
+  filterHash: z.string().optional(),
+});
+
+/** A snapshot: its totals, and where its rows are. */
+export interface Manifest extends Readonly<z.infer<typeof totalsSchema>> {
+  readonly chunks: readonly ManifestChunk[];
 }
 
-/** The digests of all blobs that a snapshot needs besides its manifest. */
+export const EMPTY_MANIFEST: Manifest = {
+  rowCount: 0,
+  sourceRowCount: 0,
+  serverCount: 0,
+  skillCount: 0,
+  pluginCount: 0,
+  newestMs: 0,
+  chunks: [],
+};
+
+/** Returns the digests of all blobs that a snapshot needs besides its manifest. */
 export function blobDigests({ chunks, attachments = [] }: Manifest): string[] {
   return [...chunks, ...attachments].map(({ digest }) => digest);
 }
 
-const count = z.int().nonnegative();
-/** Columns, not rows: they compress better, and digests take no more than their bytes. */
-const manifestSchema = z.object({
-  v: z.literal(MANIFEST_SCHEMA_VERSION),
-  rowCount: count,
-  sourceRowCount: count,
-  serverCount: count,
-  skillCount: count,
-  pluginCount: count,
-  newestMs: z.number(),
-  firstKeys: z.array(z.string()),
-  counts: z.array(count),
-  digests: z.instanceof(Uint8Array),
-  contentDigests: z.instanceof(Uint8Array),
-  newest: z.array(z.number()),
-  attachments: z.array(attachmentSchema).optional(),
-  mirror: z.string().optional(),
-  filterHash: z.string().optional(),
-});
+/** Columns, not rows: they compress better, and digests take only their bytes. */
+const manifestSchema = totalsSchema
+  .extend({
+    v: z.literal(MANIFEST_SCHEMA_VERSION),
+    firstKeys: z.array(z.string()),
+    counts: z.array(count),
+    digests: z.instanceof(Uint8Array),
+    contentDigests: z.instanceof(Uint8Array),
+    newest: z.array(z.number()),
+  })
+  .refine(
+    ({ firstKeys: { length }, ...columns }) =>
+      columns.counts.length === length &&
+      columns.newest.length === length &&
+      columns.digests.length === length * DIGEST_BYTES &&
+      columns.contentDigests.length === length * CONTENT_DIGEST_BYTES,
+    { error: 'the columns differ in length' },
+  );
 
-/** Whether the columns are as long as each other. */
-function isAligned({ firstKeys, ...columns }: z.infer<typeof manifestSchema>): boolean {
-  const { length } = firstKeys;
-  return (
-    columns.counts.length === length &&
-    columns.newest.length === length &&
-    columns.digests.length === length * DIGEST_BYTES &&
-    columns.contentDigests.length === length * CONTENT_DIGEST_BYTES
+export function encodeManifest({ chunks, ...totals }: Manifest): Blob {
+  return encodeBlob(
+    pack({
+      v: MANIFEST_SCHEMA_VERSION,
+      ...totals,
+      firstKeys: chunks.map(({ firstKey }) => firstKey),
+      counts: chunks.map(({ count: rows }) => rows),
+      digests: Buffer.from(chunks.map(({ digest }) => digest).join(''), 'hex'),
+      contentDigests: Buffer.from(chunks.map(({ contentDigest }) => contentDigest).join(''), 'hex'),
+      newest: chunks.map(({ newestMs }) => newestMs),
+    }),
   );
 }
 
-/** The compact binary form of a manifest, under its SHA-256. */
-export function encodeManifest(manifest: Manifest): Blob {
-  const { chunks, ...totals } = manifest;
-  const packed = pack({
-    v: MANIFEST_SCHEMA_VERSION,
-    ...totals,
-    firstKeys: chunks.map(({ firstKey }) => firstKey),
-    counts: chunks.map(({ count: rows }) => rows),
-    digests: Buffer.from(chunks.map(({ digest }) => digest).join(''), 'hex'),
-    contentDigests: Buffer.from(chunks.map(({ contentDigest }) => contentDigest).join(''), 'hex'),
-    newest: chunks.map(({ newestMs }) => newestMs),
+/** @throws SynclineError `snapshot-corrupt`, also for a schema version that this build does not know */
+export function decodeManifest(blob: Blob): Manifest {
+  const {
+    v: _v,
+    firstKeys,
+    counts,
+    digests,
+    contentDigests,
+    newest,
+    ...totals
+  } = decodeBlob(blob, {
+    what: 'manifest',
+    schema: manifestSchema,
+    maxBytes: MAX_MANIFEST_BYTES,
+    parse: unpack,
   });
-  const bytes = compress(packed);
-  return { digest: sha256(bytes), bytes };
-}
-
-/**
- * Reads a manifest back, and verifies that it is what its digest names.
- *
- * @throws SynclineError `snapshot-corrupt`, also for a schema version that this build does not know
- */
-export function decodeManifest({ digest, bytes }: Blob): Manifest {
-  if (sha256(bytes) !== digest) {
-    throw new SynclineError('snapshot-corrupt', `manifest ${digest} does not match its digest`);
-  }
-  const parsed = manifestSchema.safeParse(unpackBytes(bytes));
-  if (!parsed.success || !isAligned(parsed.data)) {
-    throw new SynclineError(
-      'snapshot-corrupt',
-      `manifest ${digest} has a shape that is not known`,
-      {
-        expected: `a manifest of schema version ${MANIFEST_SCHEMA_VERSION}`,
-        cause: parsed.error,
-      },
-    );
-  }
-  const { v: _v, firstKeys, counts, digests, contentDigests, newest, ...totals } = parsed.data;
   return {
     ...totals,
     chunks: firstKeys.map((firstKey, index) => ({
@@ -132,16 +150,37 @@ export function decodeManifest({ digest, bytes }: Blob): Manifest {
   };
 }
 
-/** `undefined`, which is no manifest either, where the bytes are of another make. */
-function unpackBytes(bytes: Uint8Array): unknown {
-  try {
-    return unpack(decompress(bytes, { maxBytes: MAX_MANIFEST_BYTES }));
-  } catch {
-    return undefined;
-  }
+function hexSlice(bytes: Uint8Array, { index, size }: { index: number; size: number }): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + index * size, size).toString('hex');
 }
 
-function hexSlice(bytes: Uint8Array, { index, size }: { index: number; size: number }): string {
-  const start = index * size;
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, size).toString('hex');
+/** Keeps attachments that are stored already, also in the previous snapshot, and encodes the others. */
+export function attach(
+  drafts: readonly (AttachmentDraft | Attachment)[],
+  previous: readonly Attachment[] = [],
+): { attachments: Attachment[]; newBlobs: Blob[] } {
+  const newBlobs: Blob[] = [];
+  const attachments = drafts.flatMap((draft): Attachment | [] => {
+    if ('digest' in draft) return draft;
+    const { kind, items } = draft;
+    if (items.length === 0) return [];
+    const json = `[${items.join(',')}]`;
+    const contentDigest = sha256(json).slice(0, 32);
+    const known = previous.find((it) => it.kind === kind && it.contentDigest === contentDigest);
+    if (known !== undefined) return known;
+    const blob = encodeBlob(json);
+    newBlobs.push(blob);
+    return { kind, digest: blob.digest, contentDigest, count: items.length };
+  });
+  return { attachments, newBlobs };
+}
+
+/** @throws SynclineError `snapshot-corrupt` */
+export function decodeAttachment(blob: Blob): unknown[] {
+  return decodeBlob(blob, {
+    what: 'attachment',
+    schema: z.array(z.unknown()),
+    maxBytes: MAX_ATTACHMENT_BYTES,
+    parse: parseJsonContent,
+  });
 }

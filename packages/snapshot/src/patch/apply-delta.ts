@@ -1,6 +1,6 @@
-import { type IngestedRow, type RowKey, sortKey } from '@syncline/rows';
-import type { BuiltSnapshot, SnapshotBuilder } from '../build.ts';
-import type { Manifest } from '../encoding/manifest.ts';
+import { type ReadRow, type RowKey, sortKey, toReadRow } from '@syncline/rows';
+import type { BuiltSnapshot } from '../build.ts';
+import { EMPTY_MANIFEST, type Manifest } from '../encoding/manifest.ts';
 import {
   ALL_KEYS,
   chunkRanges,
@@ -9,47 +9,35 @@ import {
   type KeyRange,
   widenToNames,
 } from './key-ranges.ts';
-import { draftsOf, patch } from './patch.ts';
-import { fromUpstream } from './row-forms.ts';
-import { nameGroups, type ReadChunks } from './snapshot-rows.ts';
+import { type PatchTarget, patch } from './patch.ts';
 
-export interface DeltaOptions {
-  /** The mirror that the delta applies to. */
-  readonly previous: Manifest;
-  /** Made for the same `previous`. */
-  readonly builder: SnapshotBuilder;
-  /** Rows that are new or different, sorted by key, each key once. */
-  readonly upserts: readonly IngestedRow[];
-  /** Keys of rows that are gone. A row that is an upsert too stays. */
+export interface DeltaOptions extends PatchTarget {
+  /** Rows that are new or changed, sorted by key, each key once. */
+  readonly upserts: readonly ReadRow[];
+  /** Keys of removed rows. A row that is also among the upserts stays. */
   readonly removals: readonly RowKey[];
-  /** Epoch milliseconds by the store's clock. */
-  readonly nowMs: number;
-  /** Never called twice at once. */
-  readonly readChunks: ReadChunks;
 }
 
-/** Builds the mirror after a delta. Only the chunks that the delta touches are read. */
-export function applyDelta(options: DeltaOptions): Promise<BuiltSnapshot> {
-  const { previous, builder, upserts, nowMs, readChunks } = options;
-  const removed = new Set(options.removals.map(sortKey));
-  const keys = [...upserts.map(({ key }) => key), ...removed].sort();
+/** Builds the mirror after a delta. Reads only the chunks that the delta touches. */
+export function applyDelta({ upserts, removals, ...target }: DeltaOptions): Promise<BuiltSnapshot> {
+  const { previous = EMPTY_MANIFEST } = target.builder;
   const { skillCount, pluginCount, attachments } = previous;
-  return patch<IngestedRow>({
-    previous,
-    builder,
+  const removed = new Set(removals.map(sortKey));
+  const keys = [...upserts.map(({ key }) => key), ...removed].sort();
+  return patch<ReadRow>({
+    ...target,
     ranges: rangesOf(previous, keys),
-    streams: (range) => [nameGroups([upserts.filter(({ key }) => isIn(range, key))])],
-    rowsOf: ({ groups: [changed = []], last }) => {
-      const isReplaced = new Set(changed.map(({ key }) => key)).union(removed);
-      const kept = last.filter(({ key }) => !isReplaced.has(key)).map(fromUpstream);
-      return draftsOf([...kept, ...changed].sort((one, other) => (one.key < other.key ? -1 : 1)));
+    streams: (range) => [[upserts.filter(({ key }) => isIn(range, key))]],
+    rowsOf: (last, [changed = []]) => {
+      const replaced = new Set(changed.map(({ key }) => key)).union(removed);
+      const kept = last.filter(({ key }) => !replaced.has(key)).map(toReadRow);
+      return [...kept, ...changed].sort((one, other) => (one.key < other.key ? -1 : 1));
     },
-    readChunks,
-    finish: (totals) => builder.finish({ ...totals, skillCount, pluginCount, attachments, nowMs }),
+    totals: { skillCount, pluginCount, attachments },
   });
 }
 
-/** The ranges of the chunks that the keys lie in. @param keys sorted */
+/** Returns the ranges of the chunks that have the keys. @param keys sorted */
 function rangesOf(previous: Manifest, keys: readonly string[]): KeyRange[] {
   const pieces = previous.chunks.length === 0 ? [ALL_KEYS] : chunkRanges(previous);
   let next = 0;

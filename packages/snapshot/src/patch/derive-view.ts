@@ -1,48 +1,32 @@
 import type { Filter } from '@syncline/contract';
+import { type StoredRow, toReadRow } from '@syncline/rows';
 import { compileFilter } from '@syncline/rows/filter';
-import type { BuiltSnapshot, SnapshotBuilder } from '../build.ts';
+import type { BuiltSnapshot } from '../build.ts';
 import type { Manifest } from '../encoding/manifest.ts';
-import type { DecodedRow } from '../encoding/stored-row.ts';
-import { ALL_KEYS, changedRanges } from './key-ranges.ts';
-import { draftsOf, patch } from './patch.ts';
-import { fromUpstream, storedValue } from './row-forms.ts';
-import { nameGroups, type ReadChunks, SnapshotRows } from './snapshot-rows.ts';
+import { ALL_KEYS, changedRanges, chunkRanges } from './key-ranges.ts';
+import { type PatchTarget, patch, readRows } from './patch.ts';
 
-export interface ViewOptions {
+export interface ViewOptions extends PatchTarget {
   readonly mirror: Manifest;
-  /** The mirror that `previous` shows by the same filter; `undefined` to look at everything. */
+  /** The mirror of which the served snapshot is the view by the same filter; `undefined` to read everything. */
   readonly before: Manifest | undefined;
-  /** What is served now; `undefined` if nothing is. */
-  readonly previous: Manifest | undefined;
-  /** Made for the same `previous`. */
-  readonly builder: SnapshotBuilder;
   readonly filter: Filter;
-  /** Which mirror and filter the manifest is to name. */
+  /** The mirror and the filter, for the manifest. */
   readonly origin: Pick<Manifest, 'mirror' | 'filterHash'>;
-  /** Epoch milliseconds by the store's clock. */
-  readonly nowMs: number;
-  /** Chunks of the mirror and of what is served. Never called twice at once. */
-  readonly readChunks: ReadChunks;
 }
 
-/** Builds what is served of a mirror: the rows that pass the filter, stamped by when what is served changes. */
+/** Builds what is served of a mirror: the rows that pass the filter, stamped with when their served state changed. */
 export function deriveView(options: ViewOptions): Promise<BuiltSnapshot> {
-  const { mirror, before, previous, builder, origin, nowMs, readChunks } = options;
-  const passes = compileFilter(options.filter);
-  const isKnown = before !== undefined && previous !== undefined;
-  return patch<DecodedRow>({
-    previous,
-    builder,
+  const { mirror, before, filter, origin, ...target } = options;
+  const { sourceRowCount, skillCount, pluginCount, attachments } = mirror;
+  const { readChunks, builder } = target;
+  const passes = compileFilter(filter);
+  const isKnown = before !== undefined && builder.previous !== undefined;
+  return patch<StoredRow>({
+    ...target,
     ranges: isKnown ? changedRanges(before, mirror) : [ALL_KEYS],
-    streams: (range) => [nameGroups(new SnapshotRows(mirror, readChunks).rowsIn(range))],
-    rowsOf: ({ groups: [rows = []] }) =>
-      draftsOf(rows.filter((row) => passes(storedValue(row).server)).map(fromUpstream)),
-    readChunks,
-    finish: (totals) => builder.finish({ ...totals, ...restOf(mirror), nowMs, origin }),
+    streams: (range) => [readRows(chunkRanges(mirror), { range, readChunks })],
+    rowsOf: (_last, [rows = []]) => rows.filter(({ value }) => passes(value.server)).map(toReadRow),
+    totals: { sourceRowCount, skillCount, pluginCount, attachments, origin },
   });
-}
-
-/** What no filter looks at. */
-function restOf({ sourceRowCount, skillCount, pluginCount, attachments }: Manifest) {
-  return { sourceRowCount, skillCount, pluginCount, attachments };
 }

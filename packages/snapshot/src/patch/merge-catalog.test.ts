@@ -3,8 +3,8 @@ import { OFFICIAL_META, SYNCLINE_META } from '@syncline/rows';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
+import { decodeRows } from '../encoding/chunk.ts';
 import type { Manifest } from '../encoding/manifest.ts';
-import { decodeRows } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
 import { build } from '../testing/test-snapshots.ts';
 import { mergeCatalog, TOMBSTONE_RETENTION_MS } from './merge-catalog.ts';
@@ -85,7 +85,6 @@ class Merged {
         if (manifest === undefined) throw new Error(`${registry} has published nothing`);
         return { registry, manifest, before: afresh ? undefined : before };
       }),
-      previous,
       builder: new SnapshotBuilder({ previous }),
       filter: this.#filter,
       nowMs: this.nowMs,
@@ -153,7 +152,7 @@ describe('a catalog of registries', () => {
     expect(diff).toMatchObject({ added: 4, updated: 0, removed: 0 });
   });
 
-  test('keeps rows as they came, and says when they were first seen where upstream does not', async () => {
+  test('keeps rows as they came, with the time first seen if upstream has no publishedAt', async () => {
     const merged = new Merged(['one']);
     const meta = { [OFFICIAL_META]: { status: 'deprecated', publishedAt: '2025-01-01T00:00:00Z' } };
     await merged.publish('one', [
@@ -177,7 +176,7 @@ describe('a catalog of registries', () => {
     ]);
   });
 
-  test('leaves a tombstone where a name moves, goes, or comes back', async () => {
+  test('leaves a tombstone if a name moves, is removed or returns', async () => {
     const merged = new Merged(['first', 'second']);
     await merged.publish('first', at('a@1.0.0', 'gone@1.0.0', 'gone@2.0.0'));
     await merged.publish('second', at('a@2.0.0', 'z@1.0.0'));
@@ -202,7 +201,7 @@ describe('a catalog of registries', () => {
     expect(merged.shown()).toMatchObject({ 'a@1.0.0': 'first*', 'a@2.0.0': 'second†' });
   });
 
-  test('stamps what has changed, and nothing else', async () => {
+  test('stamps only changed rows', async () => {
     const merged = new Merged(['first', 'second']);
     await merged.publish('first', at('a@1.0.0', 'b@1.0.0'));
     await merged.publish('second', at('b@2.0.0', 'c@1.0.0'));
@@ -221,7 +220,7 @@ describe('a catalog of registries', () => {
     expect(changed[0]?.updatedAtMs).toBe(merged.nowMs);
   });
 
-  test('has a filter of its own, by names and by tags', async () => {
+  test('filters by names and by tags', async () => {
     const tagged = (tag: string) => ({
       'io.modelcontextprotocol.registry/publisher-provided': { ns: { key: { tags: [tag] } } },
     });
@@ -239,7 +238,7 @@ describe('a catalog of registries', () => {
     expect(merged.shown()).toEqual({ 'a@1.0.0': 'first*' });
   });
 
-  test('forgets a tombstone in the end', async () => {
+  test('removes a tombstone after its retention', async () => {
     const merged = new Merged(['one']);
     await merged.publish('one', at('a@1', 'b@1'));
     await merged.merge();
@@ -254,7 +253,7 @@ describe('a catalog of registries', () => {
     expect(diff).toMatchObject({ removed: 1 });
   });
 
-  test('reads and writes little for a little change', async () => {
+  test('reads and writes few chunks for a small change', async () => {
     const many = (prefix: string, count: number) =>
       at(...Array.from({ length: count }, (_, index) => `${prefix}/${index}@1.0.0`));
     const merged = new Merged(['first', 'second']);
@@ -293,7 +292,7 @@ describe('any history of registries', () => {
   });
   const initial = fc.array(put, { minLength: 100, maxLength: 400, size: 'max' });
 
-  test('gives what a look at everything would give', async () => {
+  test('equals a merge of everything', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.tuple(initial, initial, initial),

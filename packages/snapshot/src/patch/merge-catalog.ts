@@ -1,78 +1,77 @@
 import type { Filter } from '@syncline/contract';
-import { compileFilter, type FilterPredicate } from '@syncline/rows/filter';
-import { type BuiltSnapshot, type DraftRow, latestFlags, type SnapshotBuilder } from '../build.ts';
+import {
+  isTombstone,
+  type ReadRow,
+  type StoredRow,
+  toCatalogRow,
+  toTombstone,
+} from '@syncline/rows';
+import { compileFilter } from '@syncline/rows/filter';
+import type { BuiltSnapshot } from '../build.ts';
 import type { Manifest } from '../encoding/manifest.ts';
-import type { DecodedRow } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
-import { ALL_KEYS, changedRanges, joinRanges, type KeyRange } from './key-ranges.ts';
-import { patch } from './patch.ts';
-import { type CatalogRow, fromRegistry, isTombstone, tombstoneOf } from './row-forms.ts';
-import { nameGroups, type ReadChunks, SnapshotRows } from './snapshot-rows.ts';
+import { ALL_KEYS, changedRanges, chunkRanges, joinRanges, type KeyRange } from './key-ranges.ts';
+import { type PatchTarget, patch, readRows } from './patch.ts';
 
 /** A registry of the catalog. */
 export interface MergeMember {
   readonly registry: string;
   readonly manifest: Manifest;
-  /** What the catalog was built from last; `undefined` where that is not known any more. */
+  /** What the catalog was last built from; `undefined` if that is not known. */
   readonly before: Manifest | undefined;
 }
 
-export interface MergeOptions {
+export interface MergeOptions extends PatchTarget {
   /** In order of precedence. */
   readonly members: readonly MergeMember[];
-  /** The catalog's own snapshot; `undefined` for its first one. */
-  readonly previous: Manifest | undefined;
-  /** Made for the same `previous`. */
-  readonly builder: SnapshotBuilder;
   readonly filter: Filter;
-  /** As the manifest is to say by which filter its rows were kept. */
+  /** The filter, for the manifest. */
   readonly filterHash?: string | undefined;
-  /** Epoch milliseconds by the store's clock. */
-  readonly nowMs: number;
-  /** Chunks of a registry; of the catalog itself where none is named. Never called twice at once. */
+  /** Reads chunks of a registry, or of the catalog itself if none is named. Never called twice at once. */
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
 }
 
-/** A tombstone is kept for as long as someone may follow the catalog's changes without a look at it all. */
+/** How long tombstones are kept: the longest time for which a client may follow only a catalog's changes. */
 export const TOMBSTONE_RETENTION_MS = 90 * 86_400_000;
 
 /**
- * Builds the snapshot of a catalog from those of its registries. A name belongs to the first registry that has it;
- * what the catalog had and has no longer stays as a tombstone.
+ * Builds the snapshot of a catalog from those of its registries. A name belongs to the first registry that has it. A row
+ * that the catalog has lost stays as a tombstone.
  */
 export function mergeCatalog(options: MergeOptions): Promise<BuiltSnapshot> {
-  const { members, previous, builder, filter, filterHash, nowMs, readChunks } = options;
+  const { members, filter, filterHash, ...target } = options;
   const passes = compileFilter(filter);
-  return patch<DecodedRow>({
-    previous,
-    builder,
+  return patch<StoredRow>({
+    ...target,
     ranges: rangesToMerge(options),
     streams: (range) =>
-      members.map(({ registry, manifest }) => {
-        const read: ReadChunks = (digests) => readChunks(digests, registry);
-        return nameGroups(new SnapshotRows(manifest, read).rowsIn(range));
-      }),
-    rowsOf: ({ groups, last }) => {
-      const owner = groups.findIndex((group) => group !== undefined);
-      const registry = members[owner]?.registry;
-      const rows = groups[owner] ?? [];
-      const current = registry === undefined ? [] : ownedRows(rows, registry, passes);
-      return drafts([...current, ...tombstones(last, { current, nowMs })]);
+      members.map(({ registry, manifest }) =>
+        readRows(chunkRanges(manifest), {
+          range,
+          readChunks: (digests) => target.readChunks(digests, registry),
+        }),
+      ),
+    rowsOf: (last, groups) => {
+      const owner = groups.findIndex((group) => group.length > 0);
+      const { registry = '' } = members[owner] ?? {};
+      const current = (groups[owner] ?? [])
+        .filter(({ value }) => passes(value.server))
+        .map((row) => toCatalogRow(row, registry));
+      const rows = [...current, ...tombstones(last, { current, nowMs: target.nowMs })];
+      return rows.sort((one, other) => (one.key < other.key ? -1 : 1));
     },
-    readChunks: (digests) => readChunks(digests),
-    finish: (totals) =>
-      builder.finish({
-        ...totals,
-        nowMs,
-        skillCount: 0,
-        pluginCount: 0,
-        ...(filterHash === undefined ? {} : { origin: { filterHash } }),
-      }),
+    // The patch itself reads only chunks of the catalog.
+    readChunks: (digests) => target.readChunks(digests),
+    totals: {
+      skillCount: 0,
+      pluginCount: 0,
+      ...(filterHash === undefined ? {} : { origin: { filterHash } }),
+    },
   });
 }
 
-function rangesToMerge({ members, previous }: MergeOptions): KeyRange[] {
-  if (previous === undefined) return [ALL_KEYS];
+function rangesToMerge({ members, builder }: MergeOptions): KeyRange[] {
+  if (builder.previous === undefined) return [ALL_KEYS];
   const ranges: KeyRange[] = [];
   for (const { before, manifest } of members) {
     if (before === undefined) return [ALL_KEYS];
@@ -81,30 +80,12 @@ function rangesToMerge({ members, previous }: MergeOptions): KeyRange[] {
   return joinRanges(ranges);
 }
 
-function ownedRows(
-  rows: readonly DecodedRow[],
-  registry: string,
-  passes: FilterPredicate,
-): CatalogRow[] {
-  return rows.map((row) => fromRegistry(row, registry)).filter(({ value }) => passes(value.server));
-}
-
 function tombstones(
-  rows: readonly DecodedRow[],
-  { current, nowMs }: { current: readonly CatalogRow[]; nowMs: number },
-): CatalogRow[] {
+  rows: readonly StoredRow[],
+  { current, nowMs }: { current: readonly ReadRow[]; nowMs: number },
+): ReadRow[] {
   const keys = new Set(current.map(({ key }) => key));
-  const isOver = (row: DecodedRow) =>
+  const isOver = (row: StoredRow) =>
     isTombstone(row) && nowMs - row.updatedAtMs > TOMBSTONE_RETENTION_MS;
-  return rows.filter((row) => !keys.has(row.key) && !isOver(row)).map(tombstoneOf);
-}
-
-function drafts(rows: readonly CatalogRow[]): DraftRow[] {
-  const sorted = rows.toSorted((one, other) => (one.key < other.key ? -1 : 1));
-  const latest = latestFlags(sorted);
-  return sorted.map(({ key, value }, index) => ({
-    key,
-    json: JSON.stringify(value),
-    isLatest: latest[index] === true,
-  }));
+  return rows.filter((row) => !keys.has(row.key) && !isOver(row)).map(toTombstone);
 }

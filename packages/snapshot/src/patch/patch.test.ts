@@ -3,8 +3,8 @@ import { compileFilter } from '@syncline/rows/filter';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
+import { decodeRows } from '../encoding/chunk.ts';
 import type { Manifest } from '../encoding/manifest.ts';
-import { decodeRows } from '../encoding/stored-row.ts';
 import type { Blob } from '../store.ts';
 import { build, ingested } from '../testing/test-snapshots.ts';
 import { applyDelta } from './apply-delta.ts';
@@ -56,7 +56,6 @@ async function viewOf(
   const view = await deriveView({
     mirror,
     before,
-    previous,
     nowMs,
     readChunks,
     builder: new SnapshotBuilder({ previous }),
@@ -83,7 +82,7 @@ function rows(count: number): Row[] {
 }
 
 describe('a view', () => {
-  test('has the rows that pass, stamped by when it came to serve them, and names its mirror', async () => {
+  test('has the rows that pass, stamped with when they were first served, and names its mirror', async () => {
     const mirror = await mirrorOf(rows(30), { previous: undefined, nowMs: START_MS });
     const base = { previous: mirror.manifest, nowMs: START_MS + 1_000 };
     const { manifest, diff } = await viewOf(mirror.manifest, { filter: 'others', ...base });
@@ -127,7 +126,6 @@ describe('a view', () => {
     const view = await deriveView({
       mirror: built.manifest,
       before: undefined,
-      previous: undefined,
       builder: new SnapshotBuilder({ previous: undefined }),
       filter: registryConfig({ filter: { tags: { include: ['old'] } } }).filter,
       origin: {},
@@ -174,7 +172,7 @@ describe('a delta', () => {
     expect(asked.length).toBeLessThan(8);
   });
 
-  test('of nothing changes nothing', async () => {
+  test('without rows changes nothing', async () => {
     const { manifest } = await mirrorOf(rows(100), { previous: undefined, nowMs: START_MS });
     const built = await delta(manifest, { upserts: [], removals: [], nowMs: START_MS + 1 });
     expect(built.manifest).toEqual(manifest);
@@ -190,9 +188,7 @@ async function delta(
   }: { upserts: readonly Row[]; removals: readonly Row[] | Key[]; nowMs: number },
 ): Promise<BuiltSnapshot> {
   const builder = new SnapshotBuilder({ previous });
-  return keep(
-    await applyDelta({ previous, builder, upserts: ingested(upserts), readChunks, ...options }),
-  );
+  return keep(await applyDelta({ builder, upserts: ingested(upserts), readChunks, ...options }));
 }
 
 type Key = Pick<Row, 'name' | 'version'>;
@@ -210,7 +206,7 @@ describe('any history of changes and filters', () => {
     filter: fc.constantFrom<keyof typeof FILTERS>('some', 'some', 'others', 'all'),
   });
 
-  test('gives what looking at everything would give', async () => {
+  test('equals a build of everything', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(row, { minLength: 100, maxLength: 400, size: 'max' }),

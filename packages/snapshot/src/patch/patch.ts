@@ -1,184 +1,144 @@
 /**
- * Builds a snapshot from the one before it by looking only at the keys that may have changed. Everything else is taken
- * over chunk by chunk. Catalogs, filtered views and deltas are all built this way; they differ in which ranges they
- * look at and in what becomes of a name.
+ * Builds a snapshot from the one before it by reading only the keys that may have changed. Everything else is taken over
+ * chunk by chunk. Catalogs, filtered views and deltas are all built this way. They differ in the ranges that they read,
+ * and in the rows that they give to a name.
  */
-import { type IngestedRow, nameOfKey } from '@syncline/rows';
-import { type BuiltSnapshot, type DraftRow, latestFlags, type SnapshotBuilder } from '../build.ts';
-import type { Manifest } from '../encoding/manifest.ts';
-import type { DecodedRow } from '../encoding/stored-row.ts';
+import { batchesOf } from '@syncline/contract';
+import { byName, type ReadRow, type StoredRow } from '@syncline/rows';
+import {
+  type BuiltSnapshot,
+  type FinishOptions,
+  NameCounter,
+  type ReadChunks,
+  type SnapshotBuilder,
+} from '../build.ts';
+import { decodeRows } from '../encoding/chunk.ts';
+import { EMPTY_MANIFEST } from '../encoding/manifest.ts';
 import type { Blob } from '../store.ts';
-import { chunkRanges, gapsBetween, includes, type KeyRange, overlaps } from './key-ranges.ts';
-import { nameGroups, type ReadChunks, SnapshotRows } from './snapshot-rows.ts';
+import {
+  byStart,
+  type ChunkRange,
+  chunkRanges,
+  gapsBetween,
+  includes,
+  isIn,
+  type KeyRange,
+  overlaps,
+} from './key-ranges.ts';
 
-type Keyed = Pick<IngestedRow, 'key'>;
-
-/** One name: its rows in each stream, and in the snapshot before. */
-export interface NameStep<Row extends Keyed> {
-  readonly groups: readonly (readonly Row[] | undefined)[];
-  readonly last: readonly DecodedRow[];
-}
-
-export interface PatchOptions<Row extends Keyed> {
-  /** The snapshot to patch; `undefined` for the first one. */
-  readonly previous: Manifest | undefined;
-  /** Made for the same `previous`. */
+/** What every patch needs. */
+export interface PatchTarget {
+  /** Made for the snapshot to patch, if there is one. */
   readonly builder: SnapshotBuilder;
-  /** The keys to look at, as `joinRanges` gives them. Must be all keys if there is no `previous`. */
-  readonly ranges: readonly KeyRange[];
-  /** What a range is built from, each stream by name. */
-  readonly streams: (range: KeyRange) => AsyncIterator<readonly Row[]>[];
-  /** The rows that a name is to have, by key. */
-  readonly rowsOf: (step: NameStep<Row>) => readonly DraftRow[];
-  /** Chunks of the snapshot before. Never called twice at once. */
+  /** Epoch milliseconds by the store's clock. */
+  readonly nowMs: number;
+  /** Reads all chunks that the patch needs. Never called twice at once. */
   readonly readChunks: ReadChunks;
-  readonly finish: (
-    totals: Pick<
-      Parameters<SnapshotBuilder['finish']>[0],
-      'sourceRowCount' | 'keptServerCount' | 'readChunks'
-    >,
-  ) => Promise<BuiltSnapshot>;
 }
 
-const NO_ROWS: Manifest = {
-  rowCount: 0,
-  sourceRowCount: 0,
-  serverCount: 0,
-  skillCount: 0,
-  pluginCount: 0,
-  newestMs: 0,
-  chunks: [],
-};
+export interface PatchOptions<Row extends { readonly key: string }> extends PatchTarget {
+  /** The keys to read, as `joinRanges` returns them. All keys if there is no snapshot to patch. */
+  readonly ranges: readonly KeyRange[];
+  /** The streams from which a range is built. */
+  readonly streams: (
+    range: KeyRange,
+  ) => readonly (AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>)[];
+  /**
+   * Returns the new rows of a name, sorted by key.
+   *
+   * @param last its rows in the snapshot to patch
+   * @param groups its rows in each stream
+   */
+  readonly rowsOf: (
+    last: readonly StoredRow[],
+    groups: readonly (readonly Row[])[],
+  ) => readonly ReadRow[];
+  /** What the manifest says of the snapshot. Default of `sourceRowCount`: all rows. */
+  readonly totals: Pick<FinishOptions, 'skillCount' | 'pluginCount' | 'attachments' | 'origin'> &
+    Partial<Pick<FinishOptions, 'sourceRowCount'>>;
+}
 
-export async function patch<Row extends Keyed>({
-  previous = NO_ROWS,
+export async function patch<Row extends { readonly key: string }>({
+  builder,
+  nowMs,
   ranges,
+  streams,
+  rowsOf,
+  totals,
   ...options
 }: PatchOptions<Row>): Promise<BuiltSnapshot> {
-  const { builder } = options;
+  const { previous = EMPTY_MANIFEST } = builder;
   const readChunks = keepingBlobs(options.readChunks);
-  const own = new SnapshotRows(previous, readChunks);
+  const pieces = chunkRanges(previous);
   const replaced = new NameCounter();
-  const parts = [
-    ...ranges.map((range) => ({ range, isChanged: true })),
-    ...gapsBetween(ranges).map((range) => ({ range, isChanged: false })),
-  ].sort((one, other) => (one.range.from < other.range.from ? -1 : 1));
-  for (const { range, isChanged } of parts) {
-    if (isChanged) await rebuild(options, { own, range, replaced });
-    else await takeOver({ own, previous, range, builder, replaced });
+  const gaps = new Set(gapsBetween(ranges));
+  for (const range of [...ranges, ...gaps].sort(byStart)) {
+    const context = { range, readChunks };
+    if (gaps.has(range)) {
+      await takeOver(pieces, context, { builder, replaced });
+      continue;
+    }
+    for await (const [last, ...groups] of byName([readRows(pieces, context), ...streams(range)])) {
+      replaced.add(last);
+      builder.push(rowsOf(last, groups));
+    }
   }
-  return options.finish({
+  return builder.finish({
     sourceRowCount: builder.rowCount,
+    ...totals,
+    nowMs,
     keptServerCount: previous.serverCount - replaced.count,
     readChunks,
   });
 }
 
-/** Marks the latest of each name. @param rows sorted by key */
-export function draftsOf(rows: readonly IngestedRow[]): DraftRow[] {
-  const latest = latestFlags(rows);
-  return rows.map(({ key, json }, index) => ({ key, json, isLatest: latest[index] === true }));
+/** What the rows of a range are read with. */
+interface ReadContext {
+  readonly range: KeyRange;
+  readonly readChunks: ReadChunks;
 }
 
-/** What nothing has changed stays as it is; chunks that only shift are cut anew. */
-async function takeOver({
-  own,
-  previous,
-  range,
-  builder,
-  replaced,
-}: {
-  own: SnapshotRows;
-  previous: Manifest;
-  range: KeyRange;
-  builder: SnapshotBuilder;
-  replaced: NameCounter;
-}): Promise<void> {
-  for (const piece of chunkRanges(previous)) {
-    if (!overlaps(piece, range)) continue;
-    if (builder.isAtCut && includes(range, piece)) {
+/** Takes over a range that has not changed. Only chunks whose cuts move are read. */
+async function takeOver(
+  pieces: readonly ChunkRange[],
+  context: ReadContext,
+  { builder, replaced }: { builder: SnapshotBuilder; replaced: NameCounter },
+): Promise<void> {
+  for (const piece of pieces) {
+    if (!overlaps(piece, context.range)) continue;
+    if (builder.isAtCut && includes(context.range, piece)) {
       builder.keep(piece.chunk);
       continue;
     }
-    const rows = await own.rowsOf(piece.chunk, range);
-    replaced.add(rows);
-    builder.pushDrafts(
-      rows.map(({ key, value, isLatest }) => ({ key, json: JSON.stringify(value), isLatest })),
-    );
-  }
-}
-
-async function rebuild<Row extends Keyed>(
-  {
-    streams,
-    rowsOf,
-    builder,
-  }: Pick<PatchOptions<Row>, 'streams' | 'rowsOf'> & { builder: SnapshotBuilder },
-  { own, range, replaced }: { own: SnapshotRows; range: KeyRange; replaced: NameCounter },
-): Promise<void> {
-  for await (const step of inStep(streams(range), nameGroups(own.rowsIn(range)))) {
-    replaced.add(step.last);
-    builder.pushDrafts(rowsOf(step));
-  }
-}
-
-/** Walks sorted streams of names together, one name at a time. */
-async function* inStep<Row extends Keyed>(
-  streams: readonly AsyncIterator<readonly Row[]>[],
-  own: AsyncIterator<readonly DecodedRow[]>,
-): AsyncGenerator<NameStep<Row>> {
-  // One after the other: whoever reads for us answers one question at a time.
-  const heads: (readonly Row[] | undefined)[] = [];
-  for (const stream of streams) heads.push(await next(stream));
-  let ownHead = await next(own);
-  for (;;) {
-    const name = least([...heads, ownHead].map(nameOf));
-    if (name === undefined) return;
-    const groups: (readonly Row[] | undefined)[] = [];
-    for (const [index, stream] of streams.entries()) {
-      const head = heads[index];
-      const isHere = nameOf(head) === name;
-      groups.push(isHere ? head : undefined);
-      if (isHere) heads[index] = await next(stream);
-    }
-    const last = nameOf(ownHead) === name ? (ownHead ?? []) : [];
-    if (last.length > 0) ownHead = await next(own);
-    yield { groups, last };
-  }
-}
-
-async function next<Row>(stream: AsyncIterator<readonly Row[]>) {
-  const { done, value } = await stream.next();
-  return done === true ? undefined : value;
-}
-
-function least(names: readonly (string | undefined)[]): string | undefined {
-  let found: string | undefined;
-  for (const name of names) {
-    if (name !== undefined && (found === undefined || name < found)) found = name;
-  }
-  return found;
-}
-
-function nameOf(group: readonly Keyed[] | undefined): string | undefined {
-  return group === undefined ? undefined : nameOfKey(group[0]?.key ?? '');
-}
-
-/** Counts names of rows that come in order. */
-class NameCounter {
-  count = 0;
-  #last: string | undefined;
-
-  add(rows: readonly Keyed[]): void {
-    for (const { key } of rows) {
-      const name = nameOfKey(key);
-      if (name !== this.#last) this.count += 1;
-      this.#last = name;
+    for await (const rows of readRows([piece], context)) {
+      replaced.add(rows);
+      builder.pushMarked(
+        rows.map(({ key, value, isLatest }) => ({ key, json: JSON.stringify(value), isLatest })),
+      );
     }
   }
 }
 
-/** What was read once is not asked for again: the builder looks at what it replaces, too. */
+/** How many chunks are read at once: few enough for the memory, enough not to wait for each. */
+const CHUNKS_AT_ONCE = 32;
+
+/** Reads the rows of a range, in order. */
+export async function* readRows(
+  pieces: readonly ChunkRange[],
+  { range, readChunks }: ReadContext,
+): AsyncGenerator<readonly StoredRow[]> {
+  const wanted = pieces.filter((piece) => overlaps(piece, range));
+  for (const batch of batchesOf(wanted, CHUNKS_AT_ONCE)) {
+    const blobs = await readChunks(batch.map(({ chunk }) => chunk.digest));
+    for (const [index, { chunk }] of batch.entries()) {
+      const blob = blobs[index];
+      if (blob === undefined) continue;
+      yield decodeRows(blob, chunk).filter(({ key }) => isIn(range, key));
+    }
+  }
+}
+
+/** Keeps blobs that were read: the builder reads those that it replaces, too. */
 function keepingBlobs(read: ReadChunks): ReadChunks {
   const known = new Map<string, Blob>();
   return async (digests) => {

@@ -1,8 +1,7 @@
-/** A thread that compresses, one small thing after the other, for as long as it lives. */
+/** A thread that compresses small texts, one after another, until it is ended. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type EndLock, respect } from '../encoding/undisturbed.ts';
-import { compress } from '../encoding/zstd.ts';
+import { type EndLock, encodeBlob, respect } from '../encoding/blob.ts';
 
 respect(workerData as EndLock);
 parentPort?.postMessage('begun');
-for (;;) compress('a little');
+for (;;) encodeBlob('a little');

@@ -3,11 +3,11 @@ import type { SnapshotStore } from '../store.ts';
 
 /** The snapshots of one registry. Tests may change them at will. */
 export interface InMemorySnapshots {
-  /** Digest of the manifest that is served. */
+  /** Digest of the served manifest. */
   pointer: string | undefined;
   readonly manifests: Map<string, Uint8Array>;
   readonly chunks: Map<string, Uint8Array>;
-  /** When a manifest was superseded, epoch milliseconds; none while it is served, or never was. */
+  /** When a manifest was superseded, epoch milliseconds; absent while it is served, or if it never was. */
   readonly supersededAtMs: Map<string, number>;
 }
 
@@ -21,13 +21,13 @@ export function createInMemorySnapshots(): InMemorySnapshots {
 }
 
 export interface InMemorySnapshotState {
-  /** Of that name; made where there is none yet. */
+  /** Returns the snapshots of a registry; creates them if there are none. */
   of(registry: string): InMemorySnapshots;
-  /** Whether a write under the lease is to be accepted. */
+  /** Whether to accept a write under the lease. */
   isHeld(lease: Lease): boolean;
 }
 
-/** Snapshots in memory; which one is served is for the owner of the state to say. */
+/** Creates a store in memory. The owner of the state decides which snapshot is served. */
 export function createInMemorySnapshotStore(state: InMemorySnapshotState): SnapshotStore {
   return {
     readPointer: async (registry) => state.of(registry).pointer,

@@ -1,7 +1,7 @@
 import { OFFICIAL_META, type OfficialMeta, type ServedRow, SYNCLINE_META } from '@syncline/rows';
 import type { OpenSnapshot } from '../reader.ts';
 
-/** A row for tests; what is not given is that of a plain active server. */
+/** Returns a row of a plain active server, with changes. */
 export function testRow(
   key: `${string}@${string}`,
   { official, server }: { official?: Partial<OfficialMeta>; server?: object } = {},
@@ -27,7 +27,7 @@ export function testRow(
   };
 }
 
-/** A snapshot in memory, in the order that the real one promises. */
+/** Returns a snapshot in memory, in the order of a real one. */
 export function testSnapshot(rows: readonly ServedRow[]): OpenSnapshot {
   const sorted = rows.toSorted((one, other) => compareKeys(one.server, other.server));
   return {

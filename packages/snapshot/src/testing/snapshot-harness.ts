@@ -6,7 +6,7 @@ import {
   type InMemorySnapshots,
 } from './in-memory-snapshot-store.ts';
 
-/** A snapshot store in memory, and what a suite does to it from outside. */
+/** Creates a snapshot store in memory, with a clock, leases and publications for tests. */
 export function createSnapshotHarness({ nowMs = Date.parse('2026-02-01T12:00:00Z') } = {}) {
   const registries = new Map<string, InMemorySnapshots>();
   const tokens = new Map<string, string>();
@@ -21,14 +21,14 @@ export function createSnapshotHarness({ nowMs = Date.parse('2026-02-01T12:00:00Z
   return {
     clock,
     snapshots: createInMemorySnapshotStore({ of, isHeld }),
-    /** A lease of the registry; the one before is lost. */
+    /** Acquires the registry's lease; the previous one is lost. */
     acquire(registry: string): Lease {
       term += 1;
       const lease: Lease = { registry, term: String(term), owner: 'alice' };
       tokens.set(registry, fencingToken(lease));
       return lease;
     },
-    /** Has the snapshot served from now on; the next one is at least a millisecond later. */
+    /** Publishes the snapshot, a millisecond after the previous one. */
     publish(registry: string, { manifest }: Publication): void {
       const stored = of(registry);
       clock.nowMs += 1;

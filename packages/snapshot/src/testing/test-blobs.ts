@@ -1,14 +1,13 @@
-import type { Lease } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { type Lease, sha256 } from '@syncline/contract';
 import type { Blob, Publication, SnapshotStore } from '../store.ts';
 
-/** A blob that holds `text`, under its digest. */
+/** Returns a blob with a text. */
 export function testBlob(text: string): Blob {
   const bytes = Buffer.from(text, 'utf8');
   return { digest: sha256(bytes), bytes };
 }
 
-/** Stores a manifest and chunks whose content does not matter, ready to be published. */
+/** Stores a manifest and chunks of any content, ready to be published. */
 export async function storeSnapshot(
   snapshots: SnapshotStore,
   {

@@ -1,14 +1,11 @@
 import type { Lease } from '@syncline/contract';
-import type { IngestedRow } from '@syncline/rows';
-import { readRow } from '@syncline/rows/parse';
+import { type ReadRow, readRow } from '@syncline/rows';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
-import type { AttachmentDraft } from '../encoding/attachment.ts';
-import { blobDigests, type Manifest } from '../encoding/manifest.ts';
-import { readChunkBlobs } from '../reader.ts';
-import type { Publication, SnapshotStore } from '../store.ts';
+import { type AttachmentDraft, blobDigests, type Manifest } from '../encoding/manifest.ts';
+import { type Publication, readChunkBlobs, type SnapshotStore } from '../store.ts';
 
-/** Rows as a source gives them, read, and in order. */
-export function ingested(rows: readonly object[]): IngestedRow[] {
+/** Reads rows of a source, and sorts them. */
+export function ingested(rows: readonly object[]): ReadRow[] {
   return rows
     .map((row, index) => {
       const reading = readRow(row, index);
@@ -18,7 +15,7 @@ export function ingested(rows: readonly object[]): IngestedRow[] {
     .sort((one, other) => (one.key < other.key ? -1 : 1));
 }
 
-/** A snapshot of these rows, built but not stored. */
+/** Builds a snapshot of rows without storing it. */
 export async function build(
   rows: readonly object[],
   options: {
@@ -41,7 +38,7 @@ export async function build(
   });
 }
 
-/** Builds a snapshot on top of what is stored, stores it, and says how it is published. */
+/** Builds a snapshot on the previous one, stores it, and returns it with its publication. */
 export async function storeRows(
   snapshots: SnapshotStore,
   {

@@ -1,5 +1,53 @@
-import type { RegistryConfig } from '@syncline/contract';
-import { readCredentialFile, unreadableCredential } from './credential-file.ts';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { type RegistryConfig, SynclineError, toSynclineError } from '@syncline/contract';
+import type { Source } from '../source.ts';
+
+/** What a file must hold to be of use. */
+export interface CredentialLimits {
+  readonly maxBytes: number;
+  /** In words, for errors. */
+  readonly expected: string;
+}
+
+/**
+ * The text of a file that holds a credential, without the space around it.
+ *
+ * @throws SynclineError `source-credential-unreadable`, which names the file and never what is in it
+ */
+export async function readCredentialFile(path: string, limits: CredentialLimits): Promise<string> {
+  const text = (await readSmallFile(path, limits)).trim();
+  if (text === '') throw unreadableCredential(path, 'it is empty', limits);
+  return text;
+}
+
+async function readSmallFile(path: string, limits: CredentialLimits): Promise<string> {
+  const { maxBytes } = limits;
+  try {
+    // Without waiting for somebody to write, where it is a pipe.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (!(await file.stat()).isFile()) throw unreadableCredential(path, 'it is no file', limits);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1));
+    if (bytesRead > maxBytes) throw unreadableCredential(path, 'it is too large', limits);
+    return buffer.toString('utf8', 0, bytesRead);
+  } catch (error) {
+    if (error instanceof SynclineError) throw error;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw unreadableCredential(path, code === 'ENOENT' ? 'there is no such file' : code, limits);
+  }
+}
+
+export function unreadableCredential(
+  path: string,
+  why: string,
+  { expected }: CredentialLimits,
+): SynclineError {
+  return new SynclineError(
+    'source-credential-unreadable',
+    `cannot take the credential from ${path}: ${why}`,
+    { expected },
+  );
+}
 
 /** How the config has an upstream let us in. */
 export type Access = Pick<NonNullable<RegistryConfig['api']>, 'auth' | 'headers'>;
@@ -40,4 +88,55 @@ async function readCredential(path: string): Promise<string> {
   const text = await readCredentialFile(path, LIMITS);
   if (/^[\x20-\x7e]+$/.test(text)) return text;
   throw unreadableCredential(path, 'it holds more than that', LIMITS);
+}
+
+/** Stands where a credential would. */
+const WITHHELD = '[withheld]';
+/** Shorter ones keep nobody out, and stand in any text. */
+const LEAST_CREDENTIAL_LENGTH = 4;
+
+/** The text without any of the credentials: an upstream may send back what it was sent. */
+export function withhold(text: string, credentials: ReadonlySet<string>): string {
+  let safe = text;
+  for (const credential of credentials) {
+    if (credential.length < LEAST_CREDENTIAL_LENGTH) continue;
+    safe = safe.replaceAll(credential, WITHHELD);
+  }
+  return safe;
+}
+
+/** The same source, whose errors never carry a credential that its run has read. */
+export function withholdingCredentials(source: Source): Source {
+  return {
+    givesDeltas: source.givesDeltas ?? false,
+    probe: (known, context) => withholdOnError(context.credentials, source.probe(known, context)),
+    fetch: (take, context, options) =>
+      withholdOnError(context.credentials, source.fetch(take, context, options)),
+  };
+}
+
+async function withholdOnError<Result>(
+  credentials: ReadonlySet<string>,
+  work: Promise<Result>,
+): Promise<Result> {
+  try {
+    return await work;
+  } catch (error) {
+    throw isTelling(error, credentials) ? safeError(error, credentials) : error;
+  }
+}
+
+/** Logs show the whole chain of causes, with their stacks. */
+function isTelling(error: unknown, credentials: ReadonlySet<string>): boolean {
+  if (!(error instanceof Error) || credentials.size === 0) return false;
+  const text = `${error.message}${error.stack ?? ''}`;
+  return withhold(text, credentials) !== text || isTelling(error.cause, credentials);
+}
+
+function safeError(error: unknown, credentials: ReadonlySet<string>): SynclineError {
+  const { code, message, retryAfterMs, status } = toSynclineError(error);
+  return new SynclineError(code, withhold(message, credentials), {
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(status === undefined ? {} : { status }),
+  });
 }

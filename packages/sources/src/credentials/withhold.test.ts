@@ -2,7 +2,7 @@ import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
 import type { Source } from '../source.ts';
 import { sourceContext } from '../testing/source-context.ts';
-import { withhold, withholdingCredentials } from './withhold.ts';
+import { withhold, withholdingCredentials } from './credentials.ts';
 
 function failing(error: unknown): Source {
   const fail = async (_: unknown, { credentials }: { credentials: Set<string> }) => {

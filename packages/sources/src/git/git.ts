@@ -1,11 +1,26 @@
 import { join, resolve } from 'node:path';
+import { type RegistryConfig, SynclineError } from '@syncline/contract';
 import type { AddressGuard } from '../network/address-guard.ts';
-import type { RequestBudgets } from '../network/request-budgets-port.ts';
-import { CertificateBundle } from './access/certificate-bundle.ts';
+import type { RequestBudgets } from '../network/request-budgets.ts';
+import { CertificateBundle } from './access/access.ts';
 import { baseEnv, type Route, type RouteOptions } from './access/route.ts';
-import { CloneCache } from './clone/clone-cache.ts';
-import { DEFAULT_LIMITS, type RepositoryLimits } from './clone/limits.ts';
-import { type GitCommand, type GitLimits, GitProcess, runGit } from './process/git-process.ts';
+import {
+  DEFAULT_LIMITS,
+  type Extent,
+  hasOtherFormat,
+  type RepositoryLimits,
+  refusesIds,
+} from './clone/clone.ts';
+import { type ClaimedClone, CloneCache } from './clone/clone-cache.ts';
+import { type Visit, WornClone } from './clone/visit-clone.ts';
+import { isUnexplained } from './process/git-errors.ts';
+import {
+  type GitCommand,
+  GitFailure,
+  type GitLimits,
+  GitProcess,
+  runGit,
+} from './process/git-process.ts';
 
 export interface GitOptions {
   /** The process's directory for files; clones are kept in `git` there. */
@@ -143,4 +158,84 @@ function parseVersion(text: string): number[] {
 
 function isAtLeast([major = 0, minor = 0]: readonly number[], least: readonly [number, number]) {
   return major > least[0] || (major === least[0] && minor >= least[1]);
+}
+
+/** A way to get a clone that has what is wanted; where it fails, another may be left. */
+export interface Attempt {
+  /** In a new clone, whatever is kept. */
+  readonly isFresh: boolean;
+  readonly extent: Extent;
+  readonly objectFormat: 'sha1' | 'sha256';
+}
+
+export function firstAttempt({ commit }: Target): Attempt {
+  const objectFormat = commit?.length === 64 ? 'sha256' : 'sha1';
+  return { isFresh: false, extent: 'without-files', objectFormat };
+}
+
+/** What to try after an error; nothing where that would be in vain. Each way is tried once. */
+export function nextAttempt(
+  error: unknown,
+  { attempt, claimed, visit }: { attempt: Attempt; claimed: ClaimedClone; visit: Visit },
+): Attempt | undefined {
+  if (visit.context.signal.aborted || visit.taken > 0) return undefined;
+  const fresh = { ...attempt, isFresh: true };
+  if (hasOtherFormat(error) && attempt.objectFormat === 'sha1') {
+    return { ...fresh, objectFormat: 'sha256' };
+  }
+  // A server that gives no files by their ids has to give all of them.
+  if (refusesIds(error) && attempt.extent === 'without-files') return { ...fresh, extent: 'whole' };
+  if (error instanceof WornClone) return fresh;
+  return isDamage(error, claimed) ? fresh : undefined;
+}
+
+/**
+ * Whether an error says nothing against the clone: it can be used again. Git that was killed may have
+ * left anything; git that has given up by itself has tidied up.
+ */
+export function isSound(error: unknown, { directory }: ClaimedClone, { context }: Visit): boolean {
+  if (context.signal.aborted) return false;
+  if (error instanceof GitFailure) return !isUnexplained(error, directory);
+  return (
+    error instanceof SynclineError &&
+    (error.code === 'source-path-missing' || error.code === 'source-path-refused')
+  );
+}
+
+/** A clone that was kept may be anything by now; one that has just been made is as git made it. */
+function isDamage(error: unknown, { isNew, directory }: ClaimedClone): boolean {
+  return !isNew && isUnexplained(error, directory);
+}
+
+/** What of a repository is followed. */
+export interface Target {
+  /** A ref, or a commit's id, as a fetch takes it. */
+  readonly wanted: string;
+  /** Where it is a commit, which never changes. */
+  readonly commit?: string;
+  /** In words: `branch main`. */
+  readonly shown: string;
+}
+
+type GitConfig = NonNullable<RegistryConfig['git']>;
+
+export function targetOf({ branch, tag, commit }: GitConfig): Target {
+  if (commit !== undefined) return { wanted: commit, commit, shown: `commit ${commit}` };
+  if (branch !== undefined) return { wanted: `refs/heads/${branch}`, shown: `branch ${branch}` };
+  if (tag !== undefined) return { wanted: `refs/tags/${tag}`, shown: `tag ${tag}` };
+  return { wanted: 'HEAD', shown: 'branch of its own: it is empty' };
+}
+
+/**
+ * The commit that a ref stands for, from what `git ls-remote` says: of a tag with a message, the commit
+ * that it is about.
+ */
+export function commitOf(output: string, { wanted }: Target): string | undefined {
+  const ids = new Map(
+    output.split('\n').map((line) => {
+      const [id = '', ref = ''] = line.split('\t');
+      return [ref, id] as const;
+    }),
+  );
+  return ids.get(`${wanted}^{}`) ?? ids.get(wanted);
 }

@@ -9,7 +9,7 @@ import {
   testGitServer,
   testRepository,
 } from '../testing/git/git-harness.ts';
-import { trustedCertificates } from './access/certificate-bundle.ts';
+import { trustedCertificates } from './access/access.ts';
 import type { GitOptions } from './git.ts';
 
 const ONE = { 'registry.json': '{"servers":[1]}' };

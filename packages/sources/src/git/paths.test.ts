@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { fetchAll, gitSource, testGit, testRepository } from '../testing/git/git-harness.ts';
 import type { TestFile } from '../testing/git/test-repository.ts';
 import { sourceContext } from '../testing/source-context.ts';
-import type { RepositoryLimits } from './clone/limits.ts';
+import type { RepositoryLimits } from './clone/clone.ts';
 
 async function read(
   files: Readonly<Record<string, TestFile>>,

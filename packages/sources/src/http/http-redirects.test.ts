@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { createAddressGuard } from '../network/address-guard.ts';
 import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
 import { startLocalServer } from '../testing/local-server.ts';
-import { followRedirect, redirectTarget } from './http-redirects.ts';
+import { followRedirect, redirectTarget } from './http.ts';
 
 const SECRET = 'planted-secret-8d21';
 

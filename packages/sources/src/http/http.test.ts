@@ -6,13 +6,13 @@ import { createAddressGuard } from '../network/address-guard.ts';
 import {
   createInMemoryPlaceStore,
   createInMemoryRequestBudgets,
-} from '../network/in-memory-request-budgets.ts';
-import type { RequestBudgets } from '../network/request-budgets-port.ts';
+  type RequestBudgets,
+} from '../network/request-budgets.ts';
 import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
 import { localGuard } from '../testing/local-guard.ts';
 import { type Answer, type LocalServer, startLocalServer } from '../testing/local-server.ts';
 import { HttpClient, type HttpRequest } from './http.ts';
-import { parseRetryAfter } from './http-errors.ts';
+import { parseRetryAfter } from './http-body.ts';
 
 let http: HttpClient;
 beforeEach(() => {

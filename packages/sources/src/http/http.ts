@@ -1,15 +1,12 @@
-import { SynclineError } from '@syncline/contract';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ERRORS, SynclineError } from '@syncline/contract';
 import type { Dispatcher } from 'undici';
 import { type Access, readAccessHeaders } from '../credentials/credentials.ts';
 import type { ConnectionGuard } from '../network/address-guard.ts';
-import { Outgoing } from '../network/outgoing.ts';
-import type { ProxyOptions } from '../network/proxies.ts';
-import type { RequestBudgets } from '../network/request-budgets-port.ts';
-import { orAbort } from '../or-abort.ts';
-import type { UpstreamUsage } from '../upstream-usage.ts';
-import { readBody } from './http-body.ts';
-import { connectionError, statusError, timeoutError } from './http-errors.ts';
-import { followRedirect, type Hop, redirectTarget } from './http-redirects.ts';
+import { Outgoing, type ProxyOptions } from '../network/outgoing.ts';
+import type { RequestBudgets } from '../network/request-budgets.ts';
+import { orAbort, type SourceContext, type UpstreamUsage } from '../source.ts';
+import { connectionError, place, readBody, statusError, timeoutError } from './http-body.ts';
 
 const DEFAULT_USER_AGENT = 'syncline (+https://github.com/syncline/syncline)';
 /** What the body of an answer may have that we do not want, for its connection to be kept. */
@@ -160,4 +157,83 @@ export class HttpClient {
 async function dump({ body }: Response, signal: AbortSignal): Promise<void> {
   await body.dump({ limit: MAX_DUMPED_BYTES, signal }).catch(() => {});
   signal.throwIfAborted();
+}
+
+/** How often something is asked for before the run gives up; a failing registry gets one try only. */
+const ATTEMPTS = 3;
+const FIRST_RETRY_DELAY_MS = 1_000;
+/** A longer `Retry-After` ends the run, and sets when the next one may begin. */
+const LONGEST_WAIT_IN_RUN_MS = 30_000;
+
+/**
+ * Asks again, a few times and a little later each time, where that may help.
+ *
+ * @throws whatever the last try threw; the signal's reason where the run was aborted
+ */
+export async function withRetries<Result>(
+  { signal, status }: Pick<SourceContext, 'signal' | 'status'>,
+  ask: () => Promise<Result>,
+): Promise<Result> {
+  const attempts = status.consecutiveFailures > 0 ? 1 : ATTEMPTS;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const delayMs = retryDelayMs(error, attempt);
+      if (attempt >= attempts || delayMs === undefined) throw error;
+      await sleep(delayMs, undefined, { signal });
+    }
+  }
+}
+
+/** How long to wait before the next try; `undefined` where that would not help. */
+function retryDelayMs(error: unknown, attempt: number): number | undefined {
+  if (!(error instanceof SynclineError)) return undefined;
+  const isRefused = error.code === 'source-http-status' && (error.status ?? 0) < 500;
+  if (isRefused || !ERRORS[error.code].retry) return undefined;
+  const delayMs = error.retryAfterMs ?? FIRST_RETRY_DELAY_MS * 2 ** (attempt - 1);
+  return delayMs > LONGEST_WAIT_IN_RUN_MS ? undefined : delayMs;
+}
+
+const MAX_REDIRECTIONS = 5;
+const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** One of the requests that it takes to get to a body. */
+export interface Hop {
+  readonly url: URL;
+  /** What the config has us send. Dropped for good as soon as another origin is asked. */
+  readonly accessHeaders: Readonly<Record<string, string>>;
+  /** The URLs that led here. */
+  readonly before: readonly string[];
+}
+
+/** Where an answer sends us; `undefined` where it is no redirect. */
+export function redirectTarget({
+  statusCode,
+  headers,
+}: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'>): string | undefined {
+  if (!REDIRECT_STATUSES.has(statusCode)) return undefined;
+  const { location } = headers;
+  return Array.isArray(location) ? location[0] : location;
+}
+
+/** @throws SynclineError `source-redirect-refused` where we do not go there */
+export function followRedirect(hop: Hop, location: string): Hop {
+  const { url: from, accessHeaders } = hop;
+  const to = URL.parse(location, from.href);
+  if (to === null || !/^https?:$/.test(to.protocol)) throw refused(from, 'elsewhere than to http');
+  if (from.protocol === 'https:' && to.protocol === 'http:') {
+    throw refused(from, `to ${place(to)}, which is not encrypted`);
+  }
+  to.hash = '';
+  const before = [...hop.before, from.href];
+  if (before.includes(to.href)) throw refused(from, `back to ${place(to)}`);
+  if (before.length > MAX_REDIRECTIONS) throw refused(from, `on, after ${MAX_REDIRECTIONS} others`);
+  return { url: to, accessHeaders: to.origin === from.origin ? accessHeaders : {}, before };
+}
+
+function refused(from: URL, where: string): SynclineError {
+  return new SynclineError('source-redirect-refused', `${place(from)} redirects ${where}`, {
+    expected: `at most ${MAX_REDIRECTIONS} redirects, each on to another http or https URL`,
+  });
 }

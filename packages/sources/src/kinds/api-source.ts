@@ -1,7 +1,6 @@
 import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import type { Access } from '../credentials/credentials.ts';
-import type { HttpClient } from '../http/http.ts';
-import { withRetries } from '../http/retry.ts';
+import { type HttpClient, withRetries } from '../http/http.ts';
 import type {
   Probe,
   Source,

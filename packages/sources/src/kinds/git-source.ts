@@ -1,11 +1,17 @@
 import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import { parseRepository, type Repository } from '../git/access/repository.ts';
 import { findRoute, type Route } from '../git/access/route.ts';
-import { firstAttempt, isSound, nextAttempt } from '../git/attempts.ts';
 import { type Visit, visitClone } from '../git/clone/visit-clone.ts';
-import type { Git } from '../git/git.ts';
+import {
+  commitOf,
+  firstAttempt,
+  type Git,
+  isSound,
+  nextAttempt,
+  type Target,
+  targetOf,
+} from '../git/git.ts';
 import { explainFailure } from '../git/process/git-errors.ts';
-import { commitOf, type Target, targetOf } from '../git/target.ts';
 import type {
   Probe,
   Source,

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Access } from '../credentials/credentials.ts';
-import type { HttpClient } from '../http/http.ts';
-import { withRetries } from '../http/retry.ts';
+import { type HttpClient, withRetries } from '../http/http.ts';
 import {
   conditionsOf,
   confirms,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { proxyFor } from './proxies.ts';
+import { proxyFor } from './outgoing.ts';
 
 const HTTP = 'http://proxy.example:3128';
 const HTTPS = 'https://proxy.example:3129';

@@ -1,11 +1,29 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type NetworkConfig, SynclineError } from '@syncline/contract';
-import { orAbort } from '../or-abort.ts';
-import {
-  LONGEST_BUDGET_WAIT_MS,
-  type RequestBudgets,
-  type RequestPlace,
-} from './request-budgets-port.ts';
+import { type Clock, type NetworkConfig, SynclineError, systemClock } from '@syncline/contract';
+import { orAbort } from '../source.ts';
+
+/** A place among the requests that are under way at a host. */
+export interface RequestPlace {
+  /** Gives the place to others. It may be called more than once; never throws. */
+  release(): void;
+}
+
+/** How much is asked of a host, by all that share the store. */
+export interface RequestBudgets {
+  /**
+   * Waits until a request to the host may begin. A host without a budget costs nothing.
+   *
+   * @param options.signal ends the waiting, with its reason
+   * @param options.holdMs the longest that the request may take: the place is free again after that, also
+   *   where its holder has died
+   * @throws SynclineError `source-rate-limited`, with `retryAfterMs`, where it would be waited for longer
+   *   than {@link LONGEST_BUDGET_WAIT_MS}
+   */
+  take(host: string, options: { signal: AbortSignal; holdMs: number }): Promise<RequestPlace>;
+}
+
+const LONGEST_BUDGET_WAIT_MS = 30_000;
 
 /** A free place is not announced: whoever waits for one looks again, a little later each time. */
 const FIRST_LOOK_MS = 10;
@@ -106,4 +124,51 @@ function overBudget({ host }: RequestBudget, retryAfterMs: number): SynclineErro
     `the budget of ${host} is used up for longer than a run waits`,
     { retryAfterMs },
   );
+}
+
+interface Host {
+  /** When each place is free again at the latest. */
+  readonly places: Map<string, number>;
+  /** When the last request begins. */
+  lastMs: number;
+}
+
+/** Where the budgets of several users of one process are kept. */
+export function createInMemoryPlaceStore(
+  clock: Pick<Clock, 'monotonic'> = systemClock,
+): PlaceStore {
+  const hosts = new Map<string, Host>();
+  return {
+    async tryTake(
+      { host: name, concurrency, requestsPerSecond },
+      { place, holdMs, longestWaitMs },
+    ): Promise<PlaceAnswer> {
+      const nowMs = clock.monotonic();
+      const host = hosts.get(name) ?? { places: new Map(), lastMs: Number.NEGATIVE_INFINITY };
+      hosts.set(name, host);
+      for (const [other, untilMs] of host.places) {
+        if (untilMs <= nowMs) host.places.delete(other);
+      }
+      if (concurrency !== undefined && host.places.size >= concurrency) return { state: 'full' };
+      const nextMs =
+        requestsPerSecond === undefined ? nowMs : host.lastMs + 1_000 / requestsPerSecond;
+      const waitMs = Math.ceil(Math.max(nextMs - nowMs, 0));
+      if (waitMs > longestWaitMs) return { state: 'late', waitMs };
+      if (requestsPerSecond !== undefined) host.lastMs = nowMs + waitMs;
+      host.places.set(place, nowMs + waitMs + holdMs);
+      return { state: 'taken', waitMs };
+    },
+    async giveBack(name, place) {
+      hosts.get(name)?.places.delete(place);
+    },
+  };
+}
+
+/** Budgets that all users of one store in this process share. */
+export function createInMemoryRequestBudgets(options: {
+  store: PlaceStore;
+  budgets: () => readonly RequestBudget[];
+  longestWaitMs?: number;
+}): RequestBudgets {
+  return createRequestBudgets({ ...options, createPlace: randomUUID });
 }

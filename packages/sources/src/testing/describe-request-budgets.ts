@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { RequestBudget } from '../network/request-budgets.ts';
-import type { RequestBudgets } from '../network/request-budgets-port.ts';
+import type { RequestBudget, RequestBudgets } from '../network/request-budgets.ts';
 
 export interface BudgetsOptions {
   readonly budgets: () => RequestBudget[];

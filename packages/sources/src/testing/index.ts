@@ -1,7 +1,7 @@
 export {
   createInMemoryPlaceStore,
   createInMemoryRequestBudgets,
-} from '../network/in-memory-request-budgets.ts';
+} from '../network/request-budgets.ts';
 export { DeltaUpstream, type TestRow } from './delta-source.ts';
 export { describeRequestBudgets } from './describe-request-budgets.ts';
 export { type GitHttpServer, startGitHttpServer } from './git/git-http-server.ts';

@@ -1,5 +1,4 @@
-import { type RegistryConfig, type SyncStatus, sourceIdentity } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { type RegistryConfig, type SyncStatus, sha256, sourceIdentity } from '@syncline/contract';
 
 /** Digests what is read: a change invalidates the revision, because that marks a state of another source. */
 export const sourceHash = hashOnce(sourceIdentity);

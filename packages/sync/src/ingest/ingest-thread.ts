@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
-import type { IngestedRow } from '@syncline/rows';
+import type { ReadRow } from '@syncline/rows';
 import {
   type AttachmentDraft,
   type Blob,
@@ -37,7 +37,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {
     const previous = task.previous && decodeManifest(task.previous);
-    const diff = new DiffCollector(detail === undefined ? {} : { ...detail, comparesFields: true });
+    const diff = new DiffCollector(detail);
     const isServed = task.view === undefined;
     const builder = new SnapshotBuilder({ previous, ...(isServed ? { diff } : {}) });
     const onRows = builder.push.bind(builder);
@@ -109,11 +109,11 @@ async function buildMirror({ nowMs, removals }: Question<'build'>, thread: Threa
   const readChunks = (digests: readonly string[]) => askForChunks(thread, digests);
   if (removals !== undefined) {
     if (previous === undefined) throw new Error('there is no mirror to apply a delta to');
-    const upserts: IngestedRow[] = [];
+    const upserts: ReadRow[] = [];
     const { readCount, quarantined } = collector.finish((rows) => {
       for (const row of rows) upserts.push(row);
     });
-    const delta = { previous, builder, upserts, removals, nowMs, readChunks };
+    const delta = { builder, upserts, removals, nowMs, readChunks };
     return { built: await applyDelta(delta), readCount, quarantined };
   }
   const { readCount, quarantined, skills, plugins } = collector.finish();
@@ -144,7 +144,6 @@ function derive(
   return deriveView({
     mirror: manifest,
     before: isCurrent ? thread.previous : undefined,
-    previous,
     builder: new SnapshotBuilder({ previous, diff }),
     filter,
     // What everything passes is a mirror itself.
@@ -169,7 +168,6 @@ function merge(
       manifest: decodeManifest(manifest),
       before: before && decodeManifest(before),
     })),
-    previous: thread.previous,
     builder: thread.builder,
     filter,
     filterHash,

@@ -1,10 +1,10 @@
-import type { BodyOrigin, IngestedRow } from '@syncline/rows';
+import type { BodyOrigin, ReadRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
 import { OutOfOrder } from './messages.ts';
 import { RowCollector, type RowCollectorOptions } from './row-collector.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
-  const handedOn: IngestedRow[][] = [];
+  const handedOn: ReadRow[][] = [];
   const collector = new RowCollector({
     maxRows: 10_000,
     order: 'buffered',

@@ -1,5 +1,5 @@
 import { QUARANTINE_SAMPLE_LIMIT, type QuarantinedRow, SynclineError } from '@syncline/contract';
-import type { BodyOrigin, BodySummary, IngestedRow, ParsedBody, RowReading } from '@syncline/rows';
+import type { BodyOrigin, BodySummary, ParsedBody, ReadRow, RowReading } from '@syncline/rows';
 import { parseBody } from '@syncline/rows/parse';
 import { type AttachmentKind, MAX_ATTACHMENT_CHARACTERS } from '@syncline/snapshot';
 import { OutOfOrder } from './messages.ts';
@@ -24,7 +24,7 @@ export interface RowCollectorOptions {
    */
   readonly order: 'arrival' | 'buffered';
   /** Takes rows sorted by key, each key once, all versions of a name together. */
-  readonly onRows: (rows: readonly IngestedRow[]) => void;
+  readonly onRows: (rows: readonly ReadRow[]) => void;
 }
 
 /** So many rows are kept back at least, to find out about the order before anything is handed on. */
@@ -33,7 +33,7 @@ const HELD_ROWS = 500;
 /** Takes the bodies of a source one by one: parses, validates each row alone, sorts. */
 export class RowCollector {
   readonly #options: RowCollectorOptions;
-  #held = new Map<string, IngestedRow>();
+  #held = new Map<string, ReadRow>();
   #isSorted: boolean;
   #hasHandedOn = false;
   #lastKey = '';
@@ -108,7 +108,7 @@ export class RowCollector {
     this.#held.set(row.key, row);
   }
 
-  #noteOrder({ key }: IngestedRow): void {
+  #noteOrder({ key }: ReadRow): void {
     if (!this.#isSorted) return;
     if (key > this.#lastKey) {
       this.#lastKey = key;

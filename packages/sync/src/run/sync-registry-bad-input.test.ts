@@ -52,7 +52,7 @@ describe('a body that is no registry fails its run', () => {
     ['Latin-1', Buffer.from('[{"name":"caf\u00e9"}]', 'latin1'), 'source-not-json', /Latin-1/],
     ['UTF-16', Buffer.from(`\ufeff${whole}`, 'utf16le'), 'source-not-json', /UTF-16/],
     ['gzip that nobody announced', gzipSync(whole), 'source-not-json', /gzip data/],
-    ['NUL', '\0\0\0\0', 'source-not-json', /no JSON/],
+    ['NUL', '\0\0\0\0', 'source-not-json', /not JSON/],
     ['a NUL in a text', '[{"name":"a\0"}]', 'source-not-json', /broken/],
     ['an error in JSON', '{"error":"gone"}', 'source-not-a-registry', /an object with `error`/],
     ['null', 'null', 'source-not-a-registry', /`null`/],
@@ -118,7 +118,7 @@ describe('a row that is none costs itself', () => {
       /^server-000@/,
       /kept/,
     ],
-    ['of 10 MB', JSON.stringify(server('big', { x: 'x'.repeat(10_000_000) })), /^big@/, /at most/],
+    ['of 10 MB', JSON.stringify(server('big', { x: 'x'.repeat(10_000_000) })), /^big@/, /limit is/],
     ['that nests too deep', deep, /^deep@1$/, /nests deeper than 200/],
     [
       'with a number too large',
@@ -139,7 +139,7 @@ describe('a row that is none costs itself', () => {
       /broken/,
     ],
     ['of a name with NUL', JSON.stringify(server('a\0b')), /^a\0b@/, /control characters/],
-    ['that is a text', '"server"', /^row 4$/, /is no server/],
+    ['that is a text', '"server"', /^row 4$/, /is not a server/],
   ])('%s', async (_what, row, label, reason) => {
     const sync = await synced();
     const rows = [...servers(3).map((it) => JSON.stringify(it)), row];

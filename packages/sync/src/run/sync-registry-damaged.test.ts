@@ -1,6 +1,5 @@
 import { zstdCompressSync } from 'node:zlib';
-import { PENDING_STATUS } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { PENDING_STATUS, sha256 } from '@syncline/contract';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
 import {

@@ -2,10 +2,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SynclineError } from '@syncline/contract';
 import type { AddressGuard } from '../../network/address-guard.ts';
-import type { CertificateBundle } from './certificate-bundle.ts';
-import { checkCredentialFile, type GitAuth, readPassword } from './git-credential.ts';
+import {
+  type CertificateBundle,
+  checkCredentialFile,
+  type GitAuth,
+  readPassword,
+  sshCommand,
+} from './access.ts';
 import type { Repository } from './repository.ts';
-import { sshCommand } from './ssh-command.ts';
 
 /** How git gets to a repository: by nothing else, and to nowhere else. */
 export interface Route {

@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { SynclineError } from '@syncline/contract';
-import { sha256 } from '@syncline/rows';
+import { SynclineError, sha256 } from '@syncline/contract';
 
 const HOUR_MS = 3_600_000;
 /** A clone that nobody has used for so long belongs to a registry that is gone, or may as well be made anew. */

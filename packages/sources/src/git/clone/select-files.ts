@@ -1,8 +1,8 @@
 import { SynclineError } from '@syncline/contract';
 import type { BodyOrigin } from '@syncline/rows';
 import { printable } from '../process/git-errors.ts';
-import type { RepositoryLimits } from './limits.ts';
-import type { TreeEntry } from './tree.ts';
+import type { Clone, RepositoryLimits } from './clone.ts';
+import { missingObject, type TreeEntry } from './clone-tree.ts';
 
 /** A file that is part of a registry. */
 export interface RegistryFile {
@@ -218,4 +218,39 @@ function tooDeep(maxDepth: number): SynclineError {
   return new SynclineError('source-too-large', 'the folder goes too deep', {
     expected: `at most ${maxDepth} folders one in another`,
   });
+}
+
+/**
+ * Sees to it that a clone has some files, and that they are not too large: what it does not have is
+ * fetched, in one call.
+ *
+ * @throws SynclineError `source-too-large`; GitFailure
+ */
+export async function getFiles(
+  files: readonly RegistryFile[],
+  { clone, limits }: { clone: Clone; limits: RepositoryLimits },
+): Promise<void> {
+  const ids = [...new Set(files.map(({ id }) => id))];
+  let sizes = await clone.fileSizes(ids);
+  const missing = ids.filter((id) => !sizes.has(id));
+  if (missing.length > 0) {
+    await clone.fetchFiles(missing);
+    sizes = await clone.fileSizes(ids);
+  }
+  let total = 0;
+  for (const { id, origin } of files) {
+    const size = sizes.get(id);
+    if (size === undefined) throw missingObject(id);
+    if (size > limits.maxFileBytes) {
+      throw tooLarge(`${origin.name} has ${size} bytes`, limits.maxFileBytes);
+    }
+    total += size;
+  }
+  if (total > limits.maxTotalBytes) {
+    throw tooLarge(`the files have ${total} bytes together`, limits.maxTotalBytes);
+  }
+}
+
+function tooLarge(what: string, most: number): SynclineError {
+  return new SynclineError('source-too-large', what, { expected: `at most ${most}` });
 }

@@ -1,15 +1,11 @@
 import { SynclineError } from '@syncline/contract';
 import type { SourceContext, TakeBody } from '../../source.ts';
 import type { Route } from '../access/route.ts';
-import type { Attempt } from '../attempts.ts';
-import type { Git } from '../git.ts';
-import type { Target } from '../target.ts';
+import type { Attempt, Git, Target } from '../git.ts';
 import { Clone, HEAD_COMMIT, HEAD_TREE, refusesIds } from './clone.ts';
 import type { ClaimedClone } from './clone-cache.ts';
-import { CloneTree, MAX_TREE_BYTES, missingObject } from './clone-tree.ts';
-import { getFiles } from './get-files.ts';
-import type { ObjectReader } from './object-reader.ts';
-import { selectFiles } from './select-files.ts';
+import { CloneTree, MAX_TREE_BYTES, missingObject, type ObjectReader } from './clone-tree.ts';
+import { getFiles, selectFiles } from './select-files.ts';
 
 /** One run's use of a repository. */
 export interface Visit {

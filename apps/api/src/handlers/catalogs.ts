@@ -1,0 +1,45 @@
+import { type ConflictMember, listConflicts, pageLimitSchema, parseQuery } from '@syncline/serving';
+import { z } from 'zod';
+import { membersOf, servedCatalogs, viewCatalogs } from '../catalogs.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { type Answer, type ApiRequest, ok } from '../http/route.ts';
+import { currentConfig, findCatalog } from '../registries.ts';
+
+/** `GET /v1/catalogs`: those of the config, then each registry as a catalog of its own name. */
+export async function getCatalogs(dependencies: ApiDependencies): Promise<Answer> {
+  const config = await currentConfig(dependencies);
+  return ok({ catalogs: await viewCatalogs(dependencies, servedCatalogs(config)) });
+}
+
+/** `GET /v1/catalogs/{name}` */
+export async function getCatalog(
+  dependencies: ApiDependencies,
+  { params }: ApiRequest<'name'>,
+): Promise<Answer> {
+  const target = await findCatalog(dependencies, params.name);
+  const [view] = await viewCatalogs(dependencies, [{ name: params.name, target }]);
+  return ok(view);
+}
+
+const conflictsQuery = z.object({
+  limit: pageLimitSchema,
+  cursor: z.string().max(8_000).optional(),
+});
+
+/**
+ * `GET /v1/catalogs/{name}/conflicts`: versions that registries of the catalog describe differently now. Cursors are
+ * names and versions, so that pages continue correctly after a sync.
+ */
+export async function getConflicts(
+  dependencies: ApiDependencies,
+  { params, query }: ApiRequest<'name'>,
+): Promise<Answer> {
+  const { limit, cursor } = parseQuery(conflictsQuery, query);
+  const { filter, ...target } = await findCatalog(dependencies, params.name);
+  const open = async (registry: string): Promise<ConflictMember[]> => {
+    const snapshot = await dependencies.snapshots.open(registry);
+    return snapshot === undefined ? [] : [{ registry, snapshot }];
+  };
+  const members = await Promise.all(membersOf(target).map(open));
+  return ok(await listConflicts(members.flat(), { filter, limit, cursor }));
+}

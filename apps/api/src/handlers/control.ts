@@ -1,0 +1,152 @@
+import { requestAll } from '@syncline/client';
+import {
+  PREVIEW_SAMPLE_LIMIT,
+  previewSampleLimitSchema,
+  type RegistryConfig,
+  SynclineError,
+} from '@syncline/contract';
+import type { PreviewWish } from '@syncline/redis';
+import { z } from 'zod';
+import type { ApiDependencies } from '../dependencies.ts';
+import { type Answer, type ApiRequest, ok, parseBody } from '../http/route.ts';
+import { currentConfig, findRegistry, viewRegistry } from '../registries.ts';
+
+const MAX_WAIT_SECONDS = 600;
+const DEFAULT_PREVIEW_WAIT_SECONDS = 60;
+
+const waitSchema = z
+  .number()
+  .positive()
+  .max(MAX_WAIT_SECONDS, { error: `expected at most ${MAX_WAIT_SECONDS} seconds` });
+const forceSchema = z.strictObject({ force: z.boolean().default(false) });
+const snapshotSchema = z.strictObject({ snapshot: z.string().min(1).max(128) });
+
+type Act<Body> = (
+  dependencies: ApiDependencies,
+  registry: RegistryConfig,
+  request: Pick<ApiRequest<'name'>, 'signal'> & { readonly body: Body },
+) => Promise<Answer>;
+
+/** A route that does something to one registry: its body is parsed before the registry is looked up. */
+function control<Body>(schema: z.ZodType<Body>, act: Act<Body>) {
+  return async (dependencies: ApiDependencies, request: ApiRequest<'name'>): Promise<Answer> => {
+    const body = parseBody(schema, request.body);
+    const registry = await findRegistry(dependencies, request.params.name);
+    return act(dependencies, registry, { body, signal: request.signal });
+  };
+}
+
+/**
+ * `POST /v1/registries/{name}/sync`: requests a run. 202 with the number of the request; with `wait`, in
+ * seconds, 200 with the run that handled it, if that ends in time.
+ */
+export const postSync = control(
+  forceSchema.extend({ wait: waitSchema.optional() }),
+  async ({ requester }, { name }, { body: { force, wait }, signal }) => {
+    const requested = await requester.requestSync(name, { force });
+    const { request } = requested;
+    if (wait !== undefined) {
+      try {
+        const run = await requester.waitForRun(name, request, { timeoutMs: wait * 1_000, signal });
+        if (run !== undefined) return ok(run);
+      } catch (error) {
+        // The api stops, or the client is gone. The request is counted all the same.
+        if (!signal.aborted) throw error;
+      }
+    }
+    const location = `/v1/registries/${name}/requests/${request}`;
+    return { status: 202, body: requested, headers: { location } };
+  },
+);
+
+/**
+ * `POST /v1/sync`: requests a run of each registry that neither an operator nor the config has paused. 202
+ * with the numbers of the requests.
+ */
+export async function postSyncAll(
+  dependencies: ApiDependencies,
+  { body }: ApiRequest,
+): Promise<Answer> {
+  const { force } = parseBody(forceSchema, body);
+  const { registries } = await currentConfig(dependencies);
+  const names = registries.map(({ name }) => name);
+  return ok(await requestAll(dependencies.requester, names, { force }), { status: 202 });
+}
+
+/**
+ * `POST /v1/registries/{name}/resume`: ends a suspension and a pin. If the config suspends the registry too,
+ * that suspension stays, and the answer is 409.
+ */
+export const postResume = control(z.strictObject({}), async (dependencies, registry) => {
+  await (await dependencies.operations()).resume(registry);
+  return ok(await viewRegistry(dependencies, registry));
+});
+
+/** `POST /v1/registries/{name}/suspend`: stops syncing the registry. Its copy is still served. */
+export const postSuspend = control(
+  z.strictObject({ note: z.string().max(500).optional(), author: z.string().max(100).optional() }),
+  async (dependencies, registry, { body: { note, author } }) => {
+    await (await dependencies.operations()).suspend(registry.name, {
+      ...(note === undefined ? {} : { note }),
+      ...(author === undefined ? {} : { author }),
+    });
+    return ok(await viewRegistry(dependencies, registry));
+  },
+);
+
+/** `POST /v1/registries/{name}/rollback`: serves an earlier snapshot, until resumed. */
+export const postRollback = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
+  ok(await (await operations()).rollback(name, body)),
+);
+
+/** `POST /v1/registries/{name}/approve`: publishes the snapshot that a guard holds back. */
+export const postApprove = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
+  ok(await (await operations()).approve(name, body)),
+);
+
+const previewSchema = z.strictObject({
+  config: z.looseObject({}).optional(),
+  wait: waitSchema.default(DEFAULT_PREVIEW_WAIT_SECONDS),
+  samples: previewSampleLimitSchema.default(PREVIEW_SAMPLE_LIMIT),
+});
+
+/**
+ * `POST /v1/registries/{name}/preview`: returns what a sync would change, without a change. With `config`, an
+ * entry as under `registries:`, it previews a registry with these settings.
+ */
+export async function postPreview(
+  dependencies: ApiDependencies,
+  { params, body, signal }: ApiRequest<'name'>,
+): Promise<Answer> {
+  const { config, wait, samples } = parseBody(previewSchema, body);
+  const wish = await wishFor(dependencies, params.name, config);
+  try {
+    const options = { timeoutMs: wait * 1_000, signal };
+    return ok(await dependencies.previewer.request({ ...wish, samples }, options));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new SynclineError('preview-failed', 'the api was told to stop', {
+      expected: 'another one; try again',
+    });
+  }
+}
+
+async function wishFor(
+  dependencies: ApiDependencies,
+  name: string,
+  config: Readonly<Record<string, unknown>> | undefined,
+): Promise<PreviewWish> {
+  if (config === undefined) {
+    const registry = await findRegistry(dependencies, name);
+    if (registry.catalog === undefined) return { registry: registry.name };
+    throw new SynclineError('unknown-registry', `${name} is a catalog`, {
+      expected: `one of its registries, ${registry.catalog.registries.join(', ')}`,
+    });
+  }
+  // Imported when it is needed: it loads all that reads config files.
+  const { readRegistryInput, refuseNewCredentials } = await import('../preview-config.ts');
+  const { input, registry } = readRegistryInput(name, config);
+  await dependencies.config.refresh();
+  refuseNewCredentials(registry, dependencies.config.registry(name));
+  return { config: input };
+}

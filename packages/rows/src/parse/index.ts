@@ -1,2 +1,0 @@
-export { parseBody } from './parse-body.ts';
-export { readRow } from './read-row.ts';

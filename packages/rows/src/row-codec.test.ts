@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import { OFFICIAL_META, SYNCLINE_META } from './row.ts';
+import { MAX_ROW_CHARACTERS, readRow } from './row-codec.ts';
+
+const server = { name: 'io.github.acme/x', version: '1.0.0', description: 'does things' };
+
+function accepted(candidate: unknown) {
+  const reading = readRow(candidate, 1);
+  if (!reading.ok) throw new Error(`${reading.label}: ${reading.reason}`);
+  return reading.row;
+}
+
+describe('readRow', () => {
+  test('a bare server and a wrapped one are the same row', () => {
+    expect(accepted(server)).toEqual(accepted({ server, _meta: {} }));
+    expect(accepted({ server }).json).toBe(accepted({ server, _meta: null }).json);
+  });
+
+  test('reads the block of the official registry', () => {
+    const official = {
+      status: 'deprecated',
+      publishedAt: '2026-01-01T00:00:00+02:00',
+      isLatest: false,
+    };
+    expect(accepted({ server, _meta: { [OFFICIAL_META]: official } })).toMatchObject({
+      name: server.name,
+      version: '1.0.0',
+      status: 'deprecated',
+      publishedAt: '2026-01-01T00:00:00+02:00',
+      isLatest: false,
+    });
+    expect(accepted(server)).toMatchObject({
+      status: 'active',
+      publishedAt: undefined,
+      isLatest: undefined,
+    });
+  });
+
+  test('keeps everything else as it came, whatever its name', () => {
+    const json = `{"future":{"a":[1,null]},"server":{"__proto__":{"x":1},"name":"a","version":"1","description":"x","n":1e21,"empty":{}},"_meta":{"a/b":{"constructor":1}}}`;
+    expect(accepted(JSON.parse(json)).json).toBe(JSON.stringify(JSON.parse(json)));
+    expect(accepted(JSON.parse(json)).json).toContain('__proto__');
+  });
+
+  test('leaves out the block of a Syncline upstream', () => {
+    const _meta = { [SYNCLINE_META]: { source: 'x', checkedAt: '2026-01-01' }, other: 1 };
+    expect(JSON.parse(accepted({ server, _meta }).json)).toEqual({ server, _meta: { other: 1 } });
+  });
+
+  test.each<[why: string, candidate: unknown, reason: RegExp, label: string]>([
+    ['no object', 7, /the row is not a server/, 'row 17'],
+    ['null', null, /the row is not a server/, 'row 17'],
+    ['a wrapper around nothing', { server: null }, /the row is not a server/, 'row 17'],
+    ['no name', { ...server, name: undefined }, /server\.name is missing/, 'row 17'],
+    ['an empty name', { ...server, name: '' }, /server\.name is empty/, '@1.0.0'],
+    [
+      'a name that is no text',
+      { ...server, name: 7 },
+      /server\.name is missing or not text/,
+      'row 17',
+    ],
+    [
+      'no version',
+      { ...server, version: undefined },
+      /server\.version is missing/,
+      'io.github.acme/x@?',
+    ],
+    [
+      'no description',
+      { ...server, description: undefined },
+      /description is missing/,
+      'io.github.acme/x@1.0.0',
+    ],
+    [
+      'an empty description',
+      { ...server, description: '' },
+      /description is empty/,
+      'io.github.acme/x@1.0.0',
+    ],
+    [
+      'a very long name',
+      { ...server, name: 'n'.repeat(1_001) },
+      /more than 1,000/,
+      'n'.repeat(200),
+    ],
+    ['a NUL in the name', { ...server, name: 'a\0b' }, /control characters/, 'a\0b@1.0.0'],
+    [
+      'a line break in the version',
+      { ...server, version: '1\n' },
+      /control characters/,
+      'io.github.acme/x@1\n',
+    ],
+    ['broken Unicode', { ...server, name: 'a\ud800' }, /broken Unicode/, 'a\ufffd@1.0.0'],
+    [
+      'a _meta that is no object',
+      { server, _meta: 'x' },
+      /_meta is not an object/,
+      'io.github.acme/x@1.0.0',
+    ],
+    [
+      'a server _meta that is no object',
+      { ...server, _meta: [] },
+      /server\._meta is not an object/,
+      'io.github.acme/x@1.0.0',
+    ],
+    [
+      'a status that is not known',
+      { server, _meta: { [OFFICIAL_META]: { status: 'gone' } } },
+      /status: Invalid/,
+      'io.github.acme/x@1.0.0',
+    ],
+    [
+      'a time that is none',
+      { server, _meta: { [OFFICIAL_META]: { publishedAt: 'yesterday' } } },
+      /publishedAt: Invalid/,
+      'io.github.acme/x@1.0.0',
+    ],
+    [
+      'a row that is too large',
+      { ...server, blob: 'x'.repeat(MAX_ROW_CHARACTERS) },
+      /characters; the limit is 1048576/,
+      'io.github.acme/x@1.0.0',
+    ],
+  ])('%s is quarantined with its reason', (_why, candidate, reason, label) => {
+    expect(readRow(candidate, 17)).toEqual({
+      ok: false,
+      label,
+      reason: expect.stringMatching(reason),
+    });
+  });
+});

@@ -1,0 +1,245 @@
+/** Takes a row from each of its stages to the next: read, stored, served, presented. */
+import { z } from 'zod';
+import {
+  type FreshnessOf,
+  type JsonObject,
+  OFFICIAL_META,
+  type OfficialMeta,
+  type PresentedRow,
+  type ReadRow,
+  type RowKey,
+  type ServedRow,
+  type StoredRow,
+  SYNCLINE_META,
+  type SynclineMeta,
+  serverStatusSchema,
+} from './row.ts';
+
+/** A larger row is quarantined: the largest known real one has 58 KB. */
+export const MAX_ROW_CHARACTERS = 1024 * 1024;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is the point.
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** Returns the UTF-8 bytes of a text, one character a byte: `<` then compares bytes. */
+function byteString(text: string): string {
+  return ASCII.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
+}
+
+/**
+ * Returns a string that sorts, with `<`, as the MCP Registry API orders rows: by name, then version, byte by
+ * byte. NUL separates the two, so neither may contain one.
+ */
+export function sortKey({ name, version }: RowKey): string {
+  return `${byteString(name)}\0${byteString(version)}`;
+}
+
+/** Returns the least sort key of a name: all its versions sort at or after it. */
+export function nameSortKey(name: string): string {
+  return `${byteString(name)}\0`;
+}
+
+/** Returns a sort key as people write it: `name@version`. */
+export function displayKey(key: string): string {
+  return Buffer.from(key, 'latin1').toString('utf8').replace('\0', '@');
+}
+
+/** Returns the name in a sort key, as bytes. */
+export function nameOfKey(key: string): string {
+  return key.slice(0, key.indexOf('\0'));
+}
+
+// Only what serving depends on is checked. One real row in seven breaks its own schema.
+const identifier = (what: string) =>
+  z
+    .string({ error: `${what} is missing or not text` })
+    .min(1, { error: `${what} is empty` })
+    .max(1_000, { error: `${what} has more than 1,000 characters` })
+    .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
+      error: `${what} has control characters or broken Unicode`,
+    });
+
+// Only known members: copying the others would cost time for each of 100,000 rows.
+const serverSchema = z.object(
+  {
+    name: identifier('server.name'),
+    version: identifier('server.version'),
+    description: z
+      .string({ error: 'server.description is missing or not text' })
+      .min(1, { error: 'server.description is empty' }),
+    _meta: z.custom<JsonObject>(isObject, { error: 'server._meta is not an object' }).optional(),
+  },
+  { error: 'the row is not a server' },
+);
+
+const officialSchema = z.object(
+  {
+    status: serverStatusSchema.optional(),
+    publishedAt: z.iso.datetime({ offset: true }).optional(),
+    updatedAt: z.iso.datetime({ offset: true }).optional(),
+    isLatest: z.boolean().optional(),
+  },
+  { error: `_meta["${OFFICIAL_META}"] is not an object` },
+);
+
+const wrappedRow = z.object({
+  server: serverSchema,
+  _meta: z
+    .object({ [OFFICIAL_META]: officialSchema.optional() }, { error: '_meta is not an object' })
+    .nullish(),
+});
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export type RowReading =
+  | { readonly ok: true; readonly row: ReadRow }
+  | { readonly ok: false; readonly label: string; readonly reason: string };
+
+/**
+ * Validates one row by itself: `{server, _meta}`, or a bare server.
+ *
+ * @param place names a row without a name
+ */
+export function readRow(candidate: unknown, place: number): RowReading {
+  const row = isWrapped(candidate) ? withOwnMeta(candidate) : { server: candidate, _meta: {} };
+  const invalid = (reason: string) =>
+    ({ ok: false, label: rowLabel(candidate, place), reason }) as const;
+  const parsed = wrappedRow.safeParse(isWrapped(candidate) ? candidate : row);
+  if (!parsed.success) return invalid(firstReason(parsed.error));
+  const json = JSON.stringify(row);
+  if (json.length > MAX_ROW_CHARACTERS) {
+    return invalid(`the row has ${json.length} characters; the limit is ${MAX_ROW_CHARACTERS}`);
+  }
+  const { name, version } = parsed.data.server;
+  const { status = 'active', publishedAt, isLatest } = parsed.data._meta?.[OFFICIAL_META] ?? {};
+  const key = sortKey({ name, version });
+  return { ok: true, row: { key, name, version, json, status, publishedAt, isLatest } };
+}
+
+/**
+ * Returns the row as it came: the original objects, not parsed copies, which could lose members. The freshness
+ * that an upstream Syncline tells is left out, because it changes without the row.
+ */
+function withOwnMeta(candidate: { _meta?: unknown }): object {
+  const { [SYNCLINE_META]: _ofUpstream, ..._meta } = { ...Object(candidate._meta) };
+  return { ...candidate, _meta };
+}
+
+function isWrapped(candidate: unknown): candidate is { server: unknown; _meta?: unknown } {
+  return typeof candidate === 'object' && candidate !== null && 'server' in candidate;
+}
+
+const labelSchema = z.object({ name: z.string(), version: z.string().optional() });
+
+/** Returns `name@version` as far as it can be read, else the row's place. */
+export function rowLabel(candidate: unknown, place: number): string {
+  const parsed = labelSchema.safeParse(isWrapped(candidate) ? candidate.server : candidate);
+  if (!parsed.success) return `row ${place}`;
+  const { name, version } = parsed.data;
+  return `${name}@${version ?? '?'}`.slice(0, 200).toWellFormed();
+}
+
+function firstReason({ issues: [issue] }: z.ZodError): string {
+  if (issue === undefined) return 'the row is not a server';
+  const isOwn = issue.code === 'custom' || !issue.message.startsWith('Invalid');
+  return isOwn ? issue.message : `${issue.path.join('.')}: ${issue.message}`;
+}
+
+/**
+ * Returns a row of a chunk; `undefined` if the value is not a row. Rows are validated before they are stored, and
+ * digests protect them. A schema would only copy them, and could lose members.
+ */
+export function toStoredRow(
+  value: JsonObject,
+  ours: Pick<StoredRow, 'isLatest' | 'updatedAtMs' | 'firstSeenAtMs'>,
+): StoredRow | undefined {
+  if (!isRowValue(value)) return undefined;
+  return { key: sortKey(value.server), value, ...ours };
+}
+
+function isRowValue(value: JsonObject): value is StoredRow['value'] & JsonObject {
+  return typeof value['server'] === 'object' && typeof value['_meta'] === 'object';
+}
+
+/** Returns a stored row as its upstream gave it. A tombstone claims to be nobody's latest. */
+export function toReadRow({ key, value }: Pick<StoredRow, 'key' | 'value'>): ReadRow {
+  const { name, version } = value.server;
+  const { status = 'active', publishedAt, isLatest } = value._meta[OFFICIAL_META] ?? {};
+  return {
+    key,
+    name,
+    version,
+    json: JSON.stringify(value),
+    status,
+    publishedAt,
+    isLatest: isTombstone({ value }) ? undefined : isLatest,
+  };
+}
+
+/** Returns a stored row of a registry as a catalog reads it: it says where it comes from. */
+export function toCatalogRow(row: StoredRow, registry: string): ReadRow {
+  const official = row.value._meta[OFFICIAL_META];
+  const publishedAt = official?.publishedAt ?? new Date(row.firstSeenAtMs).toISOString();
+  const read = withMeta(row, { ...official, publishedAt }, { source: registry });
+  return { ...read, isLatest: row.isLatest };
+}
+
+/** Returns a stored row that its catalog has lost, as deleted. */
+export function toTombstone(row: StoredRow): ReadRow {
+  if (isTombstone(row)) return toReadRow(row);
+  const { [OFFICIAL_META]: official, [SYNCLINE_META]: sync } = row.value._meta;
+  const deleted = { ...official, status: 'deleted' } as const;
+  return withMeta(row, deleted, { source: sync?.source ?? '', tombstone: true });
+}
+
+export function isTombstone({ value }: Pick<StoredRow, 'value'>): boolean {
+  return value._meta[SYNCLINE_META]?.tombstone === true;
+}
+
+function withMeta(
+  { key, value }: StoredRow,
+  official: Partial<OfficialMeta>,
+  sync: SynclineMeta,
+): ReadRow {
+  const _meta = { ...value._meta, [OFFICIAL_META]: official, [SYNCLINE_META]: sync };
+  return toReadRow({ key, value: { ...value, _meta } });
+}
+
+/** Returns a stored row as it is served. @param source the registry, if the row does not say it itself */
+export function toServedRow(
+  { value, isLatest, updatedAtMs, firstSeenAtMs }: StoredRow,
+  source: string,
+): ServedRow {
+  const { server, _meta } = value;
+  const official = _meta[OFFICIAL_META];
+  const upstreamUpdatedAt = official?.updatedAt;
+  return {
+    ...value,
+    server,
+    _meta: {
+      ..._meta,
+      [OFFICIAL_META]: {
+        status: 'active',
+        publishedAt: new Date(firstSeenAtMs).toISOString(),
+        ...official,
+        updatedAt: new Date(updatedAtMs).toISOString(),
+        isLatest,
+      },
+      [SYNCLINE_META]: {
+        source,
+        ..._meta[SYNCLINE_META],
+        ...(upstreamUpdatedAt === undefined ? {} : { upstreamUpdatedAt }),
+      },
+    },
+  };
+}
+
+/** Returns a served row with its freshness in Syncline's block. */
+export function toPresentedRow(row: ServedRow, freshnessOf: FreshnessOf): PresentedRow {
+  const sync = row._meta[SYNCLINE_META];
+  const { syncedAt, stale } = freshnessOf(sync.source);
+  const fresh = { ...sync, ...(syncedAt === undefined ? {} : { syncedAt }), stale };
+  return { ...row, _meta: { ...row._meta, [SYNCLINE_META]: fresh } };
+}

@@ -1,0 +1,230 @@
+import { isRecord } from './issues.ts';
+import { nearest } from './json-schema.ts';
+import { type ConfigProblem, type ConfigWarning, formatPath, locate } from './problem.ts';
+import type { ConfigDocument, ConfigForm, ConfigPath } from './read-document.ts';
+
+/** Keys of a ToolHive config that say nothing to us, each with the reason. */
+const IGNORED_KEYS: Readonly<Record<string, string>> = {
+  audit: 'does not apply: there is no audit log',
+  auth: 'does not apply: reading is open, and control needs the admin token',
+  claims: 'does not apply: whoever reaches the api may read everything',
+  database: 'does not apply: everything is kept in Redis',
+  format: 'does not apply: the format of a registry is detected',
+  registryName: 'does not apply: a catalog has its name under registries',
+  telemetry: 'does not apply: metrics are at /metrics',
+};
+
+const IGNORED_AT_THE_TOP = ['database', 'auth', 'telemetry', 'audit', 'registryName'];
+/** `network` is ours: private addresses are refused unless it allows them. */
+const TOP_KEYS = ['sources', 'registries', ...IGNORED_AT_THE_TOP, 'network'];
+/** `filter` is ours. */
+const REGISTRY_KEYS = ['name', 'sources', 'claims', 'filter'];
+const IGNORED_IN_A_SOURCE = ['claims', 'format'];
+
+/** What a source can be. The last two are filled by ToolHive itself, and cannot be read from elsewhere. */
+const SOURCE_KINDS = ['git', 'api', 'file', 'managed', 'kubernetes'];
+const UNREADABLE_KINDS = ['managed', 'kubernetes'];
+
+/** What there is to say of a file while it is translated. */
+class Remarks {
+  readonly problems: ConfigProblem[] = [];
+  readonly #source: ConfigDocument;
+  readonly #warnings: ConfigWarning[] = [];
+  /** Where each key that does not apply stands, in the order of the file. */
+  readonly #ignored = new Map<string, ConfigPath[]>();
+
+  constructor(source: ConfigDocument) {
+    this.#source = source;
+  }
+
+  /** One for each key that does not apply, however often it is there. */
+  get warnings(): ConfigWarning[] {
+    const ignored = [...this.#ignored].map(([key, [first = [], ...more]]) => {
+      const others = more.length === 0 ? '' : `; also in ${more.map(formatPath).join(', ')}`;
+      return this.#at(first, `${IGNORED_KEYS[key]}${others}`);
+    });
+    return [...this.#warnings, ...ignored];
+  }
+
+  warn(path: ConfigPath, message: string): void {
+    this.#warnings.push(this.#at(path, message));
+  }
+
+  /** Notes which of these keys the block at `path` has, though they do not apply. */
+  ignore(path: ConfigPath, block: object, keys: readonly string[]): void {
+    for (const key of keys) {
+      if (!Object.hasOwn(block, key)) continue;
+      this.#ignored.set(key, [...(this.#ignored.get(key) ?? []), [...path, key]]);
+    }
+  }
+
+  refuse(path: ConfigPath, { expected, found }: { expected: string; found: string }): void {
+    const message = `expected ${expected}, found ${found}`;
+    this.problems.push({ ...this.#at(path, message), expected, found });
+  }
+
+  refuseUnknown(path: ConfigPath, block: object, known: readonly string[]): void {
+    for (const key of Object.keys(block)) {
+      if (known.includes(key)) continue;
+      const expected = `one of ${known.join(', ')}`;
+      const suggestion = nearest(key, known);
+      const told = { expected, found: key };
+      this.problems.push(
+        suggestion === undefined
+          ? { ...this.#at([...path, key], `unknown key; expected ${expected}`), ...told }
+          : { ...this.#at([...path, key], 'unknown key'), ...told, suggestion },
+      );
+    }
+  }
+
+  #at(path: ConfigPath, message: string): ConfigWarning {
+    const { file } = this.#source;
+    const place = locate(this.#source, path, { at: 'key' });
+    return { file, ...place, path: formatPath(path), message };
+  }
+}
+
+/** Whether the data is a config of ToolHive's registry server: ours has no `sources`. */
+export function isToolHiveConfig(data: unknown): data is Readonly<Record<string, unknown>> {
+  return isRecord(data) && 'sources' in data;
+}
+
+/** What became of a list of the file. */
+interface Translated {
+  /** The list in our form, or what stands in its place in the file. */
+  readonly list: unknown;
+  /** For each item of the list: which one of the file it was. */
+  readonly origins: readonly number[];
+}
+
+/**
+ * A ToolHive config in our form: its sources are registries, its registries catalogs. What does not apply
+ * is named in a warning; keys that nobody knows stay, or are told, as problems.
+ */
+export function translateToolHive(source: ConfigDocument): ConfigForm {
+  const remarks = new Remarks(source);
+  const file = isRecord(source.data) ? source.data : {};
+  remarks.ignore([], file, IGNORED_AT_THE_TOP);
+  remarks.refuseUnknown([], file, TOP_KEYS);
+
+  const leftOut = new Set<unknown>();
+  const registries = translateSources(file['sources'], remarks, leftOut);
+  const catalogs = translateRegistries(file['registries'], remarks, leftOut);
+  return {
+    data: {
+      registries: registries.list,
+      ...(file['registries'] === undefined ? {} : { catalogs: catalogs.list }),
+      ...(file['network'] === undefined ? {} : { network: file['network'] }),
+    },
+    placeOf: (path) => placeOf(path, { registries, catalogs }),
+    wordsOf: (message) => wordsOf(message, { registries, catalogs }),
+    problems: remarks.problems,
+    warnings: remarks.warnings,
+  };
+}
+
+function translateSources(list: unknown, remarks: Remarks, leftOut: Set<unknown>): Translated {
+  if (!Array.isArray(list)) return { list, origins: [] };
+  const translated: unknown[] = [];
+  const origins: number[] = [];
+  for (const [index, entry] of list.entries()) {
+    const path = ['sources', index];
+    if (isRecord(entry)) {
+      remarks.ignore(path, entry, IGNORED_IN_A_SOURCE);
+      if (isUnreadable(entry, path, remarks)) {
+        leftOut.add(entry['name']);
+        continue;
+      }
+    }
+    translated.push(isRecord(entry) ? without(entry, IGNORED_IN_A_SOURCE) : entry);
+    origins.push(index);
+  }
+  return { list: translated, origins };
+}
+
+/** Sources that ToolHive fills itself are left out, with a warning. */
+function isUnreadable(
+  entry: Readonly<Record<string, unknown>>,
+  path: ConfigPath,
+  remarks: Remarks,
+): boolean {
+  const kind = UNREADABLE_KINDS.find((it) => it in entry);
+  if (kind === undefined) return false;
+  const kinds = SOURCE_KINDS.filter((it) => it in entry);
+  if (kinds.length > 1) {
+    const expected = `exactly one of ${SOURCE_KINDS.join(', ')}`;
+    remarks.refuse(path, { expected, found: kinds.join(' and ') });
+  } else {
+    const message = 'is left out: a source of this kind is filled by ToolHive itself';
+    remarks.warn([...path, kind], message);
+  }
+  return true;
+}
+
+function translateRegistries(list: unknown, remarks: Remarks, leftOut: Set<unknown>): Translated {
+  if (!Array.isArray(list)) return { list, origins: [] };
+  const translated: unknown[] = [];
+  const origins: number[] = [];
+  for (const [index, entry] of list.entries()) {
+    const path = ['registries', index];
+    if (!isRecord(entry)) {
+      translated.push(entry);
+      origins.push(index);
+      continue;
+    }
+    remarks.ignore(path, entry, ['claims']);
+    remarks.refuseUnknown(path, entry, REGISTRY_KEYS);
+    const { name, sources, filter } = entry;
+    const isEmptied =
+      Array.isArray(sources) && sources.length > 0 && sources.every((it) => leftOut.has(it));
+    if (isEmptied) {
+      remarks.warn(path, 'is left out, and so are all of its sources');
+      continue;
+    }
+    // Those that are left out would be unknown.
+    const kept = Array.isArray(sources) ? sources.filter((it) => !leftOut.has(it)) : sources;
+    translated.push({ name, registries: kept, ...(filter === undefined ? {} : { filter }) });
+    origins.push(index);
+  }
+  return { list: translated, origins };
+}
+
+interface Lists {
+  readonly registries: Translated;
+  readonly catalogs: Translated;
+}
+
+function placeOf(path: ConfigPath, { registries, catalogs }: Lists): ConfigPath {
+  const [list, index, key, ...rest] = path;
+  const inner = key === undefined ? [] : [key, ...rest];
+  if (list === 'registries') return ['sources', ...itemOf(registries, index), ...inner];
+  if (list !== 'catalogs') return path;
+  const place = ['registries', ...itemOf(catalogs, index)];
+  return key === 'registries' ? [...place, 'sources', ...rest] : [...place, ...inner];
+}
+
+function itemOf({ origins }: Translated, index: PropertyKey | undefined): PropertyKey[] {
+  if (index === undefined) return [];
+  return [typeof index === 'number' ? (origins[index] ?? index) : index];
+}
+
+/** What we call a registry is a source there. */
+function wordsOf(message: string, { registries, catalogs }: Lists): string {
+  return message
+    .replace(/\b(registries|catalogs)\[(\d+)\]/g, (_all, list: string, index: string) =>
+      list === 'registries'
+        ? `sources[${registries.origins[Number(index)] ?? index}]`
+        : `registries[${catalogs.origins[Number(index)] ?? index}]`,
+    )
+    .replace('the name of a registry in this config', 'the name of a source in this file')
+    .replace('the name of at least one registry', 'the name of at least one source')
+    .replace('at least one registry', 'at least one source that can be read')
+    .replace('each registry once', 'each source once');
+}
+
+function without(
+  entry: Readonly<Record<string, unknown>>,
+  keys: readonly string[],
+): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(entry).filter(([key]) => !keys.includes(key)));
+}

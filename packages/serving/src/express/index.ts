@@ -1,1 +1,0 @@
-export { type CatalogOpener, createRegistryRouter } from './registry-router.ts';
