@@ -54,8 +54,11 @@ export async function startScheduler(
       reconciler.adopt(changed);
       loop.wake();
     },
-    onError: (error) =>
-      logger.error({ err: error }, 'config file rejected; the previous config stays in force'),
+    onError: ({ code, message }) =>
+      logger.error(
+        { code, problems: message.split('\n') },
+        'config file rejected; the previous config stays in force',
+      ),
   });
 
   return {

@@ -15,10 +15,11 @@ import {
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
-import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import type { Worker as BullWorker, Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { redisNowMs } from '../stores/status-store.ts';
+import { UnrecoverableError, Worker } from './bullmq.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 
 /** What is to be looked at: a registry of the config in force, or one as a config might have it. */
@@ -173,7 +174,7 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
 }
 
 /** It waits for its last command, which does not end where Redis is away, or goes. */
-async function closeWhileThere(redis: Redis, worker: Worker): Promise<void> {
+async function closeWhileThere(redis: Redis, worker: BullWorker): Promise<void> {
   const givenUp = Promise.withResolvers<void>();
   const limit = setTimeout(givenUp.resolve, STOP_LIMIT_MS);
   redis.once('close', givenUp.resolve);
