@@ -26,7 +26,7 @@ test('a real truncated scrape is held, with its numbers, until it is whole again
   const run = await client.sync('official');
   expect(run).toMatchObject({ outcome: 'held', rowCount: 100 });
   const { held, status, snapshot } = await client.registry('official');
-  const numbers = `100 rows in place of ${whole.length}`;
+  const numbers = `100 rows instead of ${whole.length}`;
   expect(held).toMatchObject({
     reason: 'shrink',
     snapshot: run.snapshot,

@@ -1,6 +1,11 @@
 export type { BuiltSnapshot } from './build.ts';
 export { collectGarbage } from './collect.ts';
-export { claimEnd, createEndLock, type EndLock, respect } from './encoding/blob.ts';
+export {
+  claimTermination,
+  createTerminationLock,
+  type TerminationLock,
+  useTerminationLock,
+} from './encoding/blob.ts';
 export {
   type AttachmentDraft,
   type AttachmentKind,

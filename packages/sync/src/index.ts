@@ -17,4 +17,11 @@ export {
   type RunStore,
 } from './ports/run-store.ts';
 export type { StatusPersistence } from './ports/status-persistence.ts';
-export type { Ran, Tick, TickHandler, TickResult, TickSource } from './ports/tick-source.ts';
+export type {
+  FollowUp,
+  Ran,
+  Tick,
+  TickHandler,
+  TickResult,
+  TickSource,
+} from './ports/tick-source.ts';

@@ -27,10 +27,10 @@ export function pin({ control }: RegistryView): string | undefined {
   return control.pinned === null ? undefined : `pinned to ${shortDigest(control.pinned)}`;
 }
 
-/** `holds back 0f3ac2d51b77: 0 rows in place of 12` */
+/** `holds back 0f3ac2d51b77: 0 rows instead of 12` */
 export function holding({ held }: RegistryView): string | undefined {
   if (held === null) return undefined;
   const { snapshot, reason, rowCountBefore, rowCountAfter } = held;
   if (reason === 'empty') return `holds back ${shortDigest(snapshot)}, which is empty`;
-  return `holds back ${shortDigest(snapshot)}: ${rowCountAfter} rows in place of ${rowCountBefore}`;
+  return `holds back ${shortDigest(snapshot)}: ${rowCountAfter} rows instead of ${rowCountBefore}`;
 }

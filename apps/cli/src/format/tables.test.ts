@@ -72,7 +72,7 @@ test('a table of registries says what operators and guards did', () => {
     'suspended by ada',
     'suspended by the config',
     'pinned to 0f3ac2d51b77; up-to-date-with-policy',
-    'holds back 0f3ac2d51b77: 3 rows in place of 100; up-to-date-with-policy',
+    'holds back 0f3ac2d51b77: 3 rows instead of 100; up-to-date-with-policy',
     'up-to-date-with-policy; stale',
     'up-to-date-with-policy',
     'up-to-date-with-policy',

@@ -5,7 +5,7 @@ import {
   QUEUE_NAME,
   type Run,
 } from '@syncline/contract';
-import type { RunStore, Tick, TickResult, TickSource } from '@syncline/sync';
+import type { FollowUp, RunStore, Tick, TickResult, TickSource } from '@syncline/sync';
 import { createRecordingLogger, testRun } from '@syncline/sync/testing';
 import { type Job, Queue, QueueEvents } from 'bullmq';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -48,8 +48,11 @@ async function createTicks() {
 
 const ALPHA: Lease = { registry: 'alpha', term: '1770000000000001', owner: 'alice' };
 
-function ran(changes: Parameters<typeof testRun>[1] = {}): TickResult {
-  return { state: 'ran', run: testRun(ALPHA, changes), dependents: [] };
+function ran(
+  changes: Parameters<typeof testRun>[1] = {},
+  followUps: readonly FollowUp[] = [],
+): TickResult {
+  return { state: 'ran', run: testRun(ALPHA, changes), followUps };
 }
 
 test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
@@ -214,14 +217,9 @@ test('a failed run fails its job, and a retry is queued for when it is due', asy
   const { start, add, events, queue } = await createTicks();
   const run = {
     outcome: 'failed',
-    finishedAt: '2026-02-01T12:00:00.000Z',
-    error: {
-      code: 'source-timeout',
-      message: 'no answer',
-      nextTryAt: '2026-02-01T12:00:30.000Z',
-    },
+    error: { code: 'source-timeout', message: 'no answer' },
   } as const;
-  await start(async () => ran(run));
+  await start(async () => ran(run, [{ kind: 'retry', ...ALPHA, delayMs: 30_000 }]));
   const job = await add({ v: 1, registry: 'alpha' });
   await expect(job.waitUntilFinished(events)).rejects.toThrow('no answer');
   const [retry] = await queue.getDelayed();
@@ -236,13 +234,9 @@ test('a retry that fails is followed by the next one', async () => {
   await start(async () => {
     runs += 1;
     const lease = { ...ALPHA, term: String(1_770_000_000_000_000 + runs) };
-    const error = {
-      code: 'source-timeout' as const,
-      message: 'no',
-      nextTryAt: '2026-02-01T12:00:01.000Z',
-    };
+    const error = { code: 'source-timeout' as const, message: 'no' };
     const run: Run = { ...testRun(lease), outcome: 'failed', error };
-    return { state: 'ran', run, dependents: [] };
+    return { state: 'ran', run, followUps: [{ kind: 'retry', ...lease, delayMs: 1_000 }] };
   });
   await add({ v: 1, registry: 'alpha' });
   await vi.waitFor(() => expect(runs).toBeGreaterThan(3));
@@ -254,7 +248,7 @@ test('a request that is still open wakes a worker', async () => {
   await start(async ({ purpose }) => {
     purposes.push(purpose);
     if (purpose.kind === 'wake-up') return ran({ handledRequest: 2 });
-    return { state: 'ran', run: testRun(ALPHA), dependents: [], openRequest: 2 };
+    return ran({}, [{ kind: 'request', registry: 'alpha', request: 2 }]);
   });
   await add({ v: 1, registry: 'alpha' });
   await vi.waitFor(() => expect(purposes).toContainEqual({ kind: 'wake-up', request: 2 }));
@@ -353,12 +347,11 @@ function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle
     const run = testRun(lease, { handledRequest: control.requested });
     const ending = { changes: {}, run, handledRequest: control.requested };
     const finished = await runStore.finish(lease, ending);
-    const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
+    const request = finished.state === 'finished' ? finished.openRequest : undefined;
     return {
       state: 'ran',
       run,
-      dependents: [],
-      ...(openRequest === undefined ? {} : { openRequest }),
+      followUps: request === undefined ? [] : [{ kind: 'request', registry, request }],
     };
   };
   return { handle, runs };

@@ -21,8 +21,6 @@ import { addWakeUp, isOverdueWakeUp, requestDependents, type SyncQueue } from '.
  */
 const LOCK_DURATION_MS = 30_000;
 const STALLED_LOOK_EVERY_MS = 10_000;
-/** After its due time, so that no clock's haste makes a retry come too early and go unheard. */
-const RETRY_SLACK_MS = 250;
 /** For runs that were told to end, to say how they did. */
 const INTERRUPTED_GRACE_MS = 5_000;
 /** What foreign producers leave behind, since they set no limit of their own. */
@@ -164,7 +162,7 @@ async function processJob(
       break;
   }
   const { run } = result;
-  await addFollowUps(processing, result);
+  await carryOut(processing, result);
   if (run.outcome === 'failed') throw new Error(run.error?.message ?? 'failed');
   if (run.outcome === 'interrupted' && signal.aborted) return putBack(job, token);
   return run.outcome;
@@ -190,25 +188,15 @@ async function putBack(job: Job, token: string | undefined): Promise<never> {
   throw new WaitingError();
 }
 
-/** A wake-up that cannot be added is made good by the sweep, or by the next tick. */
-async function addFollowUps(
-  processing: Processing,
-  { run, openRequest, dependents }: Ran,
-): Promise<void> {
-  const { queue, logger } = processing;
-  const { registry, term } = run;
+/** If a wake-up cannot be added, the sweep or the next tick replaces it. */
+async function carryOut(processing: Processing, { run, followUps }: Ran): Promise<void> {
   try {
-    await requestDependents(processing, dependents);
-    if (openRequest !== undefined) {
-      await addWakeUp(queue, { kind: 'request', registry, request: openRequest });
-    }
-    if (run.error?.nextTryAt !== undefined) {
-      const waitMs = Date.parse(run.error.nextTryAt) - Date.parse(run.finishedAt);
-      const delayMs = Math.max(0, waitMs) + RETRY_SLACK_MS;
-      await addWakeUp(queue, { kind: 'retry', registry, term, delayMs });
+    for (const followUp of followUps) {
+      if (followUp.kind === 'dependent') await requestDependents(processing, [followUp.registry]);
+      else await addWakeUp(processing.queue, followUp);
     }
   } catch (error) {
-    logger.warn({ err: error, registry }, 'could not add a wake-up');
+    processing.logger.warn({ err: error, registry: run.registry }, 'could not add a wake-up');
   }
 }
 

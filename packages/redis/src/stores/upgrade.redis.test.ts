@@ -1,4 +1,4 @@
-import { type ConfigInput, PENDING_STATUS, statusFields, systemClock } from '@syncline/contract';
+import { type ConfigInput, PENDING_STATUS, statusFields } from '@syncline/contract';
 import { createSnapshotReader } from '@syncline/snapshot';
 import { storeRows } from '@syncline/snapshot/testing';
 import { filterHash, sourceHash, type TickHandler } from '@syncline/sync';
@@ -81,7 +81,6 @@ async function upgrade(filter: Filter | undefined, served: readonly string[]) {
     logger: createRecordingLogger(),
     observer: createRecordingObserver(),
     owner: 'upgraded',
-    clock: systemClock,
   });
   onTestFinished(() => coordinator.stop());
   await coordinator.start();

@@ -10,7 +10,7 @@ export function encodeBlob(
   { level = constants.ZSTD_CLEVEL_DEFAULT }: { level?: number } = {},
 ): Blob {
   const params = { [constants.ZSTD_c_compressionLevel]: level };
-  const bytes = undisturbed(() => zstdCompressSync(content, { params }));
+  const bytes = withoutTermination(() => zstdCompressSync(content, { params }));
   return { digest: sha256(bytes), bytes };
 }
 
@@ -34,7 +34,9 @@ export function decodeBlob<Schema extends z.ZodType>(
     throw new SynclineError('snapshot-corrupt', `${what} ${digest} does not match its digest`);
   }
   try {
-    const content = undisturbed(() => zstdDecompressSync(bytes, { maxOutputLength: maxBytes }));
+    const content = withoutTermination(() =>
+      zstdDecompressSync(bytes, { maxOutputLength: maxBytes }),
+    );
     return schema.parse(parse(content));
   } catch (cause) {
     const message = `${what} ${digest} is not in a format that this version knows`;
@@ -47,34 +49,44 @@ export function parseJsonContent(content: Buffer): unknown {
 }
 
 /**
- * Shared by a thread and by whoever may end it. If a thread is ended while it makes a zlib object, Node aborts the whole
- * process: "close before init", in `node_zlib.cc`. A thread that Node ends for want of memory is not protected.
+ * Prevents that a worker thread is terminated while it constructs a zlib object. A thread and the code that may terminate
+ * it share the lock.
+ *
+ * Node.js constructs such an object in two steps: `new binding.ZstdCompress()`, then `init()`. If `worker.terminate()`
+ * takes effect between the two, the thread's cleanup destroys the object, and `CompressionStream::Close` in
+ * `src/node_zlib.cc` fails its check `init_done_ && "close before init"`. That aborts the whole process. Node.js 24 is
+ * affected, for all of zlib, Brotli and zstd. The lock can be removed once the test "threads that compress all the
+ * time can be terminated" passes without the lock.
+ *
+ * It does not help if Node.js itself ends a thread because its heap is full.
  */
-export type EndLock = Int32Array<SharedArrayBuffer>;
+export type TerminationLock = Int32Array<SharedArrayBuffer>;
 
 const FREE = 0;
 const BUSY = 1;
-const ENDING = 2;
-/** Compression takes milliseconds; a thread that died in it never frees its lock. */
+const TERMINATING = 2;
+/** The work under the lock takes milliseconds. A thread that died in it never releases the lock. */
 const LONGEST_WAIT_MS = 5_000;
 
-let ownLock: EndLock | undefined;
+let ownLock: TerminationLock | undefined;
 
-export function createEndLock(): EndLock {
+export function createTerminationLock(): TerminationLock {
   return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 }
 
-/** Makes this thread respect a lock from now on. */
-export function respect(lock: EndLock): void {
+/** Makes this thread use the lock from now on. */
+export function useTerminationLock(lock: TerminationLock): void {
   ownLock = lock;
 }
 
-/** Does work during which this thread is not ended. If the thread is about to be ended, waits for that. */
-export function undisturbed<Result>(work: () => Result): Result {
+/** Does work during which this thread is not terminated. Waits instead if the thread is about to be terminated. */
+export function withoutTermination<Result>(work: () => Result): Result {
   // The main thread has no lock.
   if (ownLock === undefined) return work();
   const lock = ownLock;
-  if (Atomics.compareExchange(lock, 0, FREE, BUSY) === ENDING) Atomics.wait(lock, 0, ENDING);
+  if (Atomics.compareExchange(lock, 0, FREE, BUSY) === TERMINATING) {
+    Atomics.wait(lock, 0, TERMINATING);
+  }
   try {
     return work();
   } finally {
@@ -83,9 +95,9 @@ export function undisturbed<Result>(work: () => Result): Result {
   }
 }
 
-/** Waits until the thread can be ended, and stops it there. The caller must end it then. */
-export async function claimEnd(lock: EndLock): Promise<void> {
-  while (Atomics.compareExchange(lock, 0, FREE, ENDING) === BUSY) {
+/** Waits until the thread can be terminated. The thread then begins no more such work, and must be terminated. */
+export async function claimTermination(lock: TerminationLock): Promise<void> {
+  while (Atomics.compareExchange(lock, 0, FREE, TERMINATING) === BUSY) {
     const waiting = Atomics.waitAsync(lock, 0, BUSY, LONGEST_WAIT_MS);
     if ((await waiting.value) === 'timed-out') return;
   }

@@ -1,7 +1,7 @@
-/** A thread that compresses small texts, one after another, until it is ended. */
+/** A thread that compresses small texts, one after another, until it is terminated. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { type EndLock, encodeBlob, respect } from '../encoding/blob.ts';
+import { encodeBlob, type TerminationLock, useTerminationLock } from '../encoding/blob.ts';
 
-respect(workerData as EndLock);
+useTerminationLock(workerData as TerminationLock);
 parentPort?.postMessage('begun');
 for (;;) encodeBlob('a little');

@@ -1,25 +1,25 @@
 import { Semaphore, type SemaphoreSlot } from './semaphore.ts';
 
 /**
- * Runs registries that may be poison one at a time in this process: if one of them ends the process, no other one
- * dies with it and is blamed as well.
+ * Runs registries that may be poison one at a time in this process. If one of them ends the process, no other such
+ * registry dies with it.
  */
 export class PoisonIsolation {
   readonly #turns = new Semaphore(1);
   readonly #waiting = new Set<string>();
   readonly #turnMs: number;
 
-  /** @param options.turnMs how long one run excludes the others at most, counted from when it is admitted */
-  constructor({ turnMs }: { turnMs: number }) {
+  /** @param options.turnMs how long one run excludes the others at most, from its admission; default 15,000 */
+  constructor({ turnMs = 15_000 }: { turnMs?: number } = {}) {
     this.#turnMs = turnMs;
   }
 
-  /** Returns whether a run of the registry waits for its turn. One is enough: it does what more would. */
+  /** Returns whether a run of the registry waits for its turn. A second one need not wait too. */
   isWaiting(registry: string): boolean {
     return this.#waiting.has(registry);
   }
 
-  /** Waits for the turn of the registry. Rejects with the reason of the signal if that is aborted before. */
+  /** Waits for the turn of the registry. Rejects with the signal's reason if it is aborted first. */
   async enter(registry: string, signal: AbortSignal): Promise<SemaphoreSlot> {
     this.#waiting.add(registry);
     try {
@@ -29,14 +29,16 @@ export class PoisonIsolation {
     }
   }
 
-  /** Passes the turn on after `turnMs`: a crash mostly comes soon, and a long run must not block all others. */
-  limit(turn: SemaphoreSlot): Disposable {
+  /**
+   * Releases the turn after `turnMs`: most crashes come soon, and a long run must not block all others.
+   *
+   * @returns what releases it at once
+   */
+  limit(turn: SemaphoreSlot): () => void {
     const timer = setTimeout(() => turn.release(), this.#turnMs);
-    return {
-      [Symbol.dispose]() {
-        clearTimeout(timer);
-        turn.release();
-      },
+    return () => {
+      clearTimeout(timer);
+      turn.release();
     };
   }
 }

@@ -1,10 +1,12 @@
+import { onAbort } from '@syncline/contract';
+
 /** One acquired slot of a {@link Semaphore}. */
 export interface SemaphoreSlot {
-  /** Gives the slot back. It may be called more than once. */
+  /** May be called more than once. */
   release(): void;
 }
 
-/** A fixed number of slots, handed out in the order in which they were asked for; to urgent callers first. */
+/** A fixed number of slots. Callers get them in the order of their calls, urgent callers first. */
 export class Semaphore {
   #free: number;
   readonly #urgent = new Set<() => void>();
@@ -19,7 +21,7 @@ export class Semaphore {
     return this.#urgent.size + this.#waiting.size;
   }
 
-  /** Waits for a free slot. Rejects with the reason of the signal if that is aborted before. */
+  /** Waits for a free slot. Rejects with the signal's reason if it is aborted first. */
   async acquire(
     signal: AbortSignal,
     { isUrgent = false }: { isUrgent?: boolean } = {},
@@ -36,19 +38,14 @@ export class Semaphore {
     };
   }
 
-  #wait(signal: AbortSignal, queue: Set<() => void>): Promise<void> {
+  async #wait(signal: AbortSignal, queue: Set<() => void>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = () => {
-      queue.delete(onFree);
+    queue.add(resolve);
+    using _listening = onAbort(signal, () => {
+      queue.delete(resolve);
       reject(signal.reason);
-    };
-    const onFree = () => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    queue.add(onFree);
-    return promise;
+    });
+    await promise;
   }
 
   #release(): void {

@@ -2,15 +2,15 @@ import type { RegistryConfig } from '@syncline/contract';
 import { nextFiringMs } from './cron.ts';
 
 const FIRST_DELAY_MS = 5_000;
-/** So many tries lie in the first minute or so; after them an interval has at most two. */
+/** These tries come within about the first minute. After them an interval has at most two tries. */
 const QUICK_TRIES = 4;
-/** Delays are shortened by up to this share, so that registries that failed together part ways. */
+/** Delays are shortened by up to this share, which spreads registries that failed together. */
 const JITTER = 0.2;
-/** However short its interval: each try may cost those beside it a death. */
+/** However short the interval: each try may end the process of other runs. */
 const LONGEST_AFTER_DEATHS_MS = 3_600_000;
 
 /**
- * How long a registry that keeps failing waits for its next try: longer each time, up to its interval.
+ * Returns how long a failing registry waits for its next try: longer each time, up to its interval.
  *
  * @param options.random in [0, 1)
  */
@@ -28,8 +28,8 @@ export function backoffMs(options: {
 }
 
 /**
- * The longest wait for a next try: the interval; of a registry with a cron pattern, the time between its
- * next two firings, but no more than the default interval.
+ * Returns the longest wait for a next try: the interval. With a cron pattern it is the time between the next two
+ * firings, but no more than the default interval.
  */
 export function longestBackoffMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
   if (schedule === undefined) return syncPolicy.interval;
@@ -38,8 +38,8 @@ export function longestBackoffMs({ schedule, syncPolicy }: RegistryConfig, nowMs
 }
 
 /**
- * The longest wait of a registry that has ended its process on each of its tries. The first one is as
- * after any failure: it may have been another's fault.
+ * Returns the longest wait of a registry that has ended its process on each of its tries. The first wait is as after
+ * any failure: another registry may have been at fault.
  */
 export function longestWaitAfterDeathsMs(
   longestMs: number,

@@ -2,13 +2,13 @@ import type { ConfigCheck, ConfigIssue, Filter } from '@syncline/contract';
 import { compileGlob } from '@syncline/rows/filter';
 import { cronProblem } from './cron.ts';
 
-/** Globs of registries' and catalogs' filters that are not well-formed. */
+/** Finds globs in filters of registries and catalogs that are not well-formed. */
 export const checkGlobs: ConfigCheck = ({ registries, catalogs }) => [
   ...registries.flatMap(({ filter }, index) => globIssues(filter, ['registries', index])),
   ...catalogs.flatMap(({ filter }, index) => globIssues(filter, ['catalogs', index])),
 ];
 
-/** Cron patterns that do not parse, or never fire. */
+/** Finds cron patterns that do not parse, or never fire. */
 export const checkSchedules: ConfigCheck = ({ registries }) =>
   registries.flatMap(({ schedule }, index) => {
     const problem = schedule === undefined ? undefined : cronProblem(schedule);
@@ -17,16 +17,10 @@ export const checkSchedules: ConfigCheck = ({ registries }) =>
   });
 
 function globIssues({ names }: Filter, path: ConfigIssue['path']): ConfigIssue[] {
+  const message = 'expected a glob of *, ?, [a-c], [!x] and {a,b}';
   return (['include', 'exclude'] as const).flatMap((list) =>
     names[list].flatMap((glob, index) =>
-      isGlob(glob)
-        ? []
-        : [
-            {
-              path: [...path, 'filter', 'names', list, index],
-              message: 'expected a glob of *, ?, [a-c], [!x] and {a,b}',
-            },
-          ],
+      isGlob(glob) ? [] : [{ path: [...path, 'filter', 'names', list, index], message }],
     ),
   );
 }

@@ -8,9 +8,8 @@ export interface CronSchedule {
 }
 
 /**
- * What is wrong with a pattern, as what was expected in its place; `undefined` for one that fires now and
- * then. Five fields, or six with seconds first; nothing that draws lots, as `H` does, since each process
- * would draw another.
+ * Returns what was expected instead of an invalid pattern; `undefined` for a valid one. A pattern has five fields, or
+ * six with seconds first. It must not have `H`, which each process would replace by another random value.
  */
 export function cronProblem(schedule: CronSchedule): string | undefined {
   const fields = schedule.pattern.trim().split(/\s+/);
@@ -22,19 +21,19 @@ export function cronProblem(schedule: CronSchedule): string | undefined {
     return undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    // A day that no month of the pattern has is told like this, and so is a search without an end.
+    // The parser's words for a day that no month of the pattern has, and for an endless search.
     return /day of month definition|loop limit/.test(reason)
       ? 'a cron pattern that fires now and then, but no day ever matches this one'
-      : `a cron pattern, but ${lowerCased(reason)}`;
+      : `a cron pattern, but ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
   }
 }
 
-/** The first firing after `afterMs`, in epoch milliseconds. @throws Error for a pattern that does not parse */
+/** Returns the first firing after `afterMs`, in epoch milliseconds. @throws Error for a pattern that does not parse */
 export function nextFiringMs(schedule: CronSchedule, afterMs: number): number {
   return parse(schedule, afterMs).next().getTime();
 }
 
-/** The last firing at or before `atMs`, in epoch milliseconds. @throws Error for a pattern that does not parse */
+/** Returns the last firing at or before `atMs`, in epoch milliseconds. @throws Error for a pattern that does not parse */
 export function lastFiringMs(schedule: CronSchedule, atMs: number): number {
   return parse(schedule, atMs + 1)
     .prev()
@@ -43,8 +42,4 @@ export function lastFiringMs(schedule: CronSchedule, atMs: number): number {
 
 function parse({ pattern, timezone }: CronSchedule, currentMs: number) {
   return CronExpressionParser.parse(pattern, { tz: timezone, currentDate: new Date(currentMs) });
-}
-
-function lowerCased(text: string): string {
-  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
 }

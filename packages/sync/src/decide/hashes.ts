@@ -1,11 +1,11 @@
 import { type RegistryConfig, type SyncStatus, sha256, sourceIdentity } from '@syncline/contract';
 
-/** Digests what is read: a change invalidates the revision, because that marks a state of another source. */
+/** Hashes the identity of the source. If it changes, the revision is that of another source. */
 export const sourceHash = hashOnce(sourceIdentity);
 
 const filterIdentity = ({ filter }: Pick<RegistryConfig, 'filter'>) => [filter.names, filter.tags];
 
-/** Digests what is kept of it. */
+/** Hashes the filter. */
 export const filterHash = hashOnce(filterIdentity);
 
 const NO_PATTERNS = { include: [], exclude: [] };
@@ -18,7 +18,7 @@ export function isFiltered(registry: RegistryConfig): boolean {
   return filterHash(registry) !== NO_FILTER_HASH;
 }
 
-/** The hash of the filter that the rows of a snapshot have passed. An older version did not note it. */
+/** Returns the hash of the filter that a snapshot was built by. Older versions did not store it. */
 export function filterHashOf({
   filterHash: noted = NO_FILTER_HASH,
 }: {
@@ -27,7 +27,7 @@ export function filterHashOf({
   return noted;
 }
 
-/** Digest of the manifest with all rows of the source; `undefined` if no state with all of them is known. */
+/** Returns the digest of the manifest with all rows of the source; `undefined` if there is none. */
 export function mirrorOf({
   filterHash: current,
   snapshot,
@@ -37,7 +37,7 @@ export function mirrorOf({
   return isMirrorValid(status) ? status.mirror : undefined;
 }
 
-/** Whether the mirror of a status is of its last sync. An older version syncs without noting one. */
+/** Returns whether the mirror of a status is of its last sync. Older versions sync without a mirror. */
 export function isMirrorValid({
   mirror,
   mirrorSyncAt,
@@ -46,15 +46,13 @@ export function isMirrorValid({
   return mirror !== undefined && mirrorSyncAt === lastSyncAt;
 }
 
-/** Each tick asks, and a config stays the same object for as long as it is in force. */
+/** Caches hashes: each tick needs them, and the config in force remains the same object. */
 function hashOnce(
   select: (registry: RegistryConfig) => object,
 ): (registry: RegistryConfig) => string {
   const known = new WeakMap<RegistryConfig, string>();
   return (registry) => {
-    const found = known.get(registry);
-    if (found !== undefined) return found;
-    const hash = hashOf(select(registry));
+    const hash = known.get(registry) ?? hashOf(select(registry));
     known.set(registry, hash);
     return hash;
   };

@@ -1,5 +1,4 @@
 import {
-  type Clock,
   catalogTarget,
   PENDING_STATUS,
   type RegistryConfig,
@@ -13,113 +12,102 @@ import type { Records, RegistryRecord } from './records.ts';
 
 const NOT_READY_RETRY_MS = 5_000;
 
-/** A catalog, opened: what the functions of `@syncline/serving` need. */
+/** An open catalog, for the functions of `@syncline/serving`. */
 export interface OpenCatalog {
   readonly snapshot: OpenSnapshot;
-  /** How fresh each of its registries is, now. */
+  /** How fresh each of its registries is. */
   readonly freshnessOf: (source: string) => {
     readonly syncedAt: string | undefined;
     readonly stale: boolean;
   };
 }
 
-export interface CatalogsOptions {
+/** The state behind the catalogs of the config. Each registry is also a catalog of its own name. */
+export interface CatalogState {
   readonly config: ConfigSource;
   readonly records: Records;
   readonly reader: SnapshotReader;
-  readonly clock: Pick<Clock, 'now'>;
-  /** Resolves at the next change of a status; rejects when there will be none. */
+  /** Resolves at the next change of a status. Rejects if there will be none. */
   readonly nextChange: () => Promise<void>;
 }
 
-/** The catalogs of the config, and each registry as a catalog of its own name. */
-export class Catalogs {
-  readonly #options: CatalogsOptions;
-
-  constructor(options: CatalogsOptions) {
-    this.#options = options;
-  }
-
-  /**
-   * Opens what a catalog serves now.
-   *
-   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if nothing was published yet
-   */
-  async open(name: string): Promise<OpenCatalog> {
-    const { config, records, reader, clock } = this.#options;
-    const target = this.#find(name);
-    const snapshot = await reader.open(target.name);
-    if (snapshot === undefined) throw notReady(name, await records.read(target.name));
-    const members = target.catalog?.registries ?? [target.name];
-    const views = new Map(
-      await Promise.all(
-        members.map(async (member) => {
-          const registry = config.registry(member) ?? target;
-          const { status = PENDING_STATUS, control } = await records.read(member);
-          return [member, registryView(registry, { status, control }, clock.now())] as const;
-        }),
-      ),
-    );
-    return {
-      snapshot,
-      freshnessOf: (source) => {
-        // Of a registry that the catalog has no longer, only tombstones are left.
-        const { status, stale = true } = views.get(source) ?? {};
-        return { syncedAt: status?.lastSuccessAt, stale };
-      },
-    };
-  }
-
-  /**
-   * The rows of a catalog. Waits for the first sync of what it is made of.
-   *
-   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, is held back, or never comes
-   */
-  async *rows(name: string): AsyncGenerator<ServedRow> {
-    const target = this.#find(name);
-    for (;;) {
-      // Before the look, so that no change between the two is missed.
-      const changed = this.#options.nextChange();
-      changed.catch(() => {});
-      if (await this.#isServed(name, target)) break;
-      await changed;
-    }
-    const { snapshot } = await this.open(name);
-    yield* snapshot.rows();
-  }
-
-  async #isServed(name: string, target: RegistryConfig): Promise<boolean> {
-    const { config, records } = this.#options;
-    const record = await records.read(target.name);
-    if (record.pointer !== undefined) return true;
-    for (const member of target.catalog?.registries ?? [target.name]) {
-      const found = await records.read(member);
-      const isSuspended = config.registry(member)?.suspended === true;
-      if (found.pointer === undefined && (isSuspended || isSettled(found))) {
-        throw notReady(name, found);
-      }
-    }
-    if (target.catalog !== undefined && record.status?.phase === 'Failed') {
-      throw notReady(name, record);
-    }
-    return false;
-  }
-
-  #find(name: string): RegistryConfig {
-    const { config } = this.#options;
-    const current = config.current();
-    const target = config.registry((current && catalogTarget(current, name)) ?? name);
-    if (target !== undefined) return target;
-    throw new SynclineError('unknown-catalog', `The config has no catalog or registry ${name}`);
-  }
+/**
+ * Opens what a catalog serves now.
+ *
+ * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if nothing was published yet
+ */
+export async function openCatalog(
+  { config, records, reader }: CatalogState,
+  name: string,
+): Promise<OpenCatalog> {
+  const target = findTarget(config, name);
+  const snapshot = await reader.open(target.name);
+  if (snapshot === undefined) throw notReady(name, await records.read(target.name));
+  const members = target.catalog?.registries ?? [target.name];
+  const views = new Map(
+    await Promise.all(
+      members.map(async (member) => {
+        const registry = config.registry(member) ?? target;
+        const { status = PENDING_STATUS, control } = await records.read(member);
+        return [member, registryView(registry, { status, control }, Date.now())] as const;
+      }),
+    ),
+  );
+  return {
+    snapshot,
+    freshnessOf: (source) => {
+      // A registry that the catalog no longer has is left with tombstones only.
+      const { status, stale = true } = views.get(source) ?? {};
+      return { syncedAt: status?.lastSuccessAt, stale };
+    },
+  };
 }
 
-/** Whether a registry without a snapshot will have none for now: its run failed, or the guard holds it back. */
-function isSettled({ status }: RegistryRecord): boolean {
-  return status?.phase === 'Failed' || status?.phase === 'Complete';
+/**
+ * Yields the rows of a catalog. Waits for the first sync of its registries.
+ *
+ * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, is held back, or never comes
+ */
+export async function* rowsOf(state: CatalogState, name: string): AsyncGenerator<ServedRow> {
+  const target = findTarget(state.config, name);
+  for (;;) {
+    // Listens before it checks: no change between the two is missed.
+    const changed = state.nextChange();
+    changed.catch(() => {});
+    if (await isServed(state, { name, target })) break;
+    await changed;
+  }
+  const { snapshot } = await openCatalog(state, name);
+  yield* snapshot.rows();
 }
 
-/** Not an empty list: a program would take it for a registry that has lost everything. */
+async function isServed(
+  { config, records }: CatalogState,
+  { name, target }: { name: string; target: RegistryConfig },
+): Promise<boolean> {
+  const record = await records.read(target.name);
+  if (record.pointer !== undefined) return true;
+  for (const member of target.catalog?.registries ?? [target.name]) {
+    const found = await records.read(member);
+    // Its run failed, or the guard holds the snapshot back: there will be none for now.
+    const isSettled = found.status?.phase === 'Failed' || found.status?.phase === 'Complete';
+    const isSuspended = config.registry(member)?.suspended === true;
+    if (found.pointer === undefined && (isSuspended || isSettled)) throw notReady(name, found);
+  }
+  if (target.catalog !== undefined && record.status?.phase === 'Failed') {
+    throw notReady(name, record);
+  }
+  return false;
+}
+
+function findTarget(config: ConfigSource, name: string): RegistryConfig {
+  const current = config.current();
+  const target = config.registry((current && catalogTarget(current, name)) ?? name);
+  if (target !== undefined) return target;
+  throw new SynclineError('unknown-catalog', `The config has no catalog or registry ${name}`);
+}
+
+/** Not an empty list: a program would take that for a registry that has lost everything. */
 function notReady(name: string, { status }: RegistryRecord): SynclineError {
   const why = status?.message ?? 'it was never synced';
   const message = `${name} has nothing to serve yet: ${why}`;

@@ -11,8 +11,10 @@ import {
   createCoordinator,
   type EmbeddedCoordinator,
 } from './create-coordinator.ts';
-import { createFileStatusPersistence } from './files/file-status-persistence.ts';
-import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
+import {
+  createFileStatusPersistence,
+  createInMemoryStatusPersistence,
+} from './status-persistence.ts';
 
 let directory: string;
 const coordinators: EmbeddedCoordinator[] = [];
@@ -239,6 +241,27 @@ describe('createCoordinator', () => {
   test('an invalid config is refused with all its problems', () => {
     const config = { registries: [{ name: 'No Name', file: { path: 'x' } }, { name: 'beta' }] };
     expect(() => coordinatorOf({ config })).toThrow(/registries\[0\]\.name: .*registries\[1\]/s);
+  });
+});
+
+describe('getStatus', () => {
+  test('a run whose process died is shown as interrupted, not as Syncing', async () => {
+    const coordinator = coordinatorOf({ config: configOf('alpha', 'beta') });
+    const state = { v: 1, registry: 'alpha', control: {}, runs: [], supersededAtMs: {} };
+    const status = { phase: 'Syncing', term: '1', owner: 'dead', leaseUntil: 1 };
+    const folder = join(directory, 'data', 'registries', 'alpha');
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, 'state.json'), JSON.stringify({ ...state, status }));
+    expect(await coordinator.getStatus('alpha')).toMatchObject({
+      phase: 'Pending',
+      message: expect.stringContaining('interrupted'),
+    });
+    const phases = [...(await coordinator.getStatus())].map(([name, { phase }]) => [name, phase]);
+    expect(phases).toEqual([
+      ['alpha', 'Pending'],
+      ['beta', 'Pending'],
+    ]);
+    expect(await coordinator.getStatus('nobody')).toMatchObject({ phase: 'Pending' });
   });
 });
 

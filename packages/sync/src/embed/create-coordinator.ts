@@ -6,6 +6,7 @@ import {
   type ConfigInput,
   catalogTarget,
   type Logger,
+  onAbort,
   PENDING_STATUS,
   readStatus,
   SynclineError,
@@ -18,44 +19,37 @@ import type { ProxyOptions } from '@syncline/sources';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
-import { Catalogs, type OpenCatalog } from './catalogs.ts';
+import { type CatalogState, type OpenCatalog, openCatalog, rowsOf } from './catalogs.ts';
 import { Coordinator } from './coordinator.ts';
 import { DataFolder } from './files/data-folder.ts';
-import { type FileStores, openFileStores } from './files/file-stores.ts';
+import { openFileStores } from './files/file-stores.ts';
 import { createFixedConfig } from './fixed-config.ts';
 import { type CreateManager, openManager } from './open-manager.ts';
-import { createStatusCopy } from './status-copy.ts';
+import { StatusCopy } from './status-copy.ts';
 import { createTimerTickSource } from './timer-tick-source.ts';
 
-/** How long `stop` takes at most. */
 const DEFAULT_STOP_GRACE_MS = 10_000;
-/** How much of that remains when runs are interrupted: hung work has 3 s, and then its status is written. */
+/** The part of the grace that interrupted runs have: hung work has 3 s, then its status is written. */
 const LONGEST_END_MS = 4_000;
 
 export interface CreateCoordinatorOptions {
-  /** As a config file has it. Relative paths are taken from the current directory. */
+  /** The same as in a config file. Relative paths are relative to the current directory. */
   readonly config: ConfigInput;
-  /** The folder for snapshots and state. Only one coordinator can have it at a time. */
+  /** The folder for snapshots and state. Only one coordinator can use it at a time. */
   readonly dataDir: string;
-  /** Gets a copy of each status, for the program to read. A failing write is tried again and holds up nothing. */
+  /** Gets a copy of each status, for the program to read. A failed write is repeated and delays nothing. */
   readonly status?: StatusPersistence;
-  /** Replaces the manager, or makes one of what the default one is made of. */
+  /** Replaces the manager, or makes one of the parts of the default one. */
   readonly manager?: CreateManager;
   /** Default: nothing is logged. A pino logger fits. */
   readonly logger?: Logger;
   readonly observer?: Partial<RunObserver>;
   /** How long {@link EmbeddedCoordinator.stop} takes at most, in milliseconds. Default: 10,000. */
   readonly stopGraceMs?: number;
-  /** How many registries are built at once. Default: 2. */
+  /** How many registries are built at the same time. Default: 2. */
   readonly heavyRuns?: number;
   /** Default: none. */
   readonly proxies?: ProxyOptions;
-}
-
-/** What lasts from the start to the stop. */
-interface Running {
-  readonly coordinator: Coordinator;
-  readonly close: () => Promise<unknown>;
 }
 
 /** Syncs the registries of a config in this process, without Redis. */
@@ -65,12 +59,12 @@ export class EmbeddedCoordinator {
   readonly #options: CreateCoordinatorOptions;
   readonly #config: ConfigSource;
   readonly #folder: DataFolder;
-  readonly #stores: FileStores;
-  readonly #catalogs: Catalogs;
+  readonly #stores: ReturnType<typeof openFileStores>;
+  readonly #state: CatalogState;
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #stopped = new AbortController();
   readonly #ended = Promise.withResolvers<void>();
-  #starting: Promise<Running> | undefined;
+  #starting: Promise<{ stop: () => Promise<unknown> }> | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: CreateCoordinatorOptions) {
@@ -82,22 +76,18 @@ export class EmbeddedCoordinator {
       clock: systemClock,
       onStatus: (registry, status) => this.#changes.emit('status', registry, status),
     });
-    this.reader = createSnapshotReader({ store: this.#stores.snapshots });
-    this.#catalogs = new Catalogs({
-      config: this.#config,
-      records: this.#stores.records,
-      reader: this.reader,
-      clock: systemClock,
-      nextChange: () => this.#nextChange(),
-    });
+    const { records, snapshots } = this.#stores;
+    this.reader = createSnapshotReader({ store: snapshots });
+    const { reader } = this;
+    const nextChange = () => this.#nextChange();
+    this.#state = { config: this.#config, records, reader, nextChange };
   }
 
   /**
-   * Takes the folder, and begins to sync: each registry that is due now, then each at its interval or schedule.
-   * Resolves once that has begun.
+   * Locks the folder, and begins to sync: each registry at once, then at its interval or schedule.
    *
    * @param signal stops the coordinator as {@link stop} does
-   * @throws SynclineError `store-unavailable` if another coordinator has the folder; it may be tried again
+   * @throws SynclineError `store-unavailable` if another coordinator uses the folder; you may call `start` again
    */
   async start(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return this.stop();
@@ -109,10 +99,10 @@ export class EmbeddedCoordinator {
       throw error;
     });
     await this.#starting;
-    signal?.addEventListener('abort', () => void this.stop(), { once: true });
+    if (signal !== undefined) onAbort(signal, () => void this.stop());
   }
 
-  /** Lets runs end for a while, interrupts the others, and frees the folder, all within its grace. Idempotent. */
+  /** Lets runs end for a while, interrupts the others, and unlocks the folder, all within the grace. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop().finally(this.#ended.resolve);
     return this.#stopping;
@@ -123,7 +113,7 @@ export class EmbeddedCoordinator {
     return this.#ended.promise;
   }
 
-  /** The status of a registry or a catalog, or of all registries and catalogs that the config names. */
+  /** Returns the status of a registry or a catalog, or of all that the config names. */
   getStatus(): Promise<ReadonlyMap<string, SyncStatus>>;
   getStatus(name: string): Promise<SyncStatus>;
   async getStatus(name?: string): Promise<SyncStatus | ReadonlyMap<string, SyncStatus>> {
@@ -133,18 +123,19 @@ export class EmbeddedCoordinator {
         await Promise.all(names.map(async (it) => [it, await this.#status(it)] as const)),
       );
     }
-    const current = this.#config.current();
-    const isRegistry = this.#config.registry(name) !== undefined;
-    return this.#status(isRegistry || !current ? name : (catalogTarget(current, name) ?? name));
+    const config = this.#config.current();
+    if (config === undefined || this.#config.registry(name) !== undefined)
+      return this.#status(name);
+    return this.#status(catalogTarget(config, name) ?? name);
   }
 
   /**
-   * The rows that a registry or a catalog serves, by name and version. Waits for its first sync.
+   * Yields the rows that a registry or a catalog serves, by name and version. Waits for its first sync.
    *
    * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, or the coordinator stops first
    */
   rows(name: string): AsyncIterable<ServedRow> {
-    return this.#catalogs.rows(name);
+    return rowsOf(this.#state, name);
   }
 
   /**
@@ -153,7 +144,7 @@ export class EmbeddedCoordinator {
    * @throws SynclineError `unknown-catalog`, `catalog-not-ready`
    */
   openCatalog(name: string): Promise<OpenCatalog> {
-    return this.#catalogs.open(name);
+    return openCatalog(this.#state, name);
   }
 
   async #status(registry: string): Promise<SyncStatus> {
@@ -161,7 +152,7 @@ export class EmbeddedCoordinator {
     return readStatus(stored ?? PENDING_STATUS, Date.now());
   }
 
-  async #open(): Promise<Running> {
+  async #open() {
     const { logger = SILENT, observer, stopGraceMs = DEFAULT_STOP_GRACE_MS } = this.#options;
     const { runStore, snapshots, status, records } = this.#stores;
     this.#folder.lock();
@@ -185,15 +176,20 @@ export class EmbeddedCoordinator {
       stopGraceMs: stopGraceMs - Math.min(LONGEST_END_MS, stopGraceMs / 2),
     });
     await coordinator.start();
-    return { coordinator, close: () => Promise.all([copy?.close(), close()]) };
+    return {
+      stop: async () => {
+        await coordinator.stop();
+        await Promise.all([copy?.close(), close()]);
+      },
+    };
   }
 
-  /** The copy may be behind, or empty: a process that was killed could not write it. */
-  async #copyStatuses(logger: Logger) {
+  /** Begins with all statuses: the copy may be behind, or empty, if the last process was killed. */
+  async #copyStatuses(logger: Logger): Promise<StatusCopy | undefined> {
     const { status: to } = this.#options;
     if (to === undefined) return undefined;
-    const copy = createStatusCopy({ to, logger });
-    this.#changes.on('status', copy.update);
+    const copy = new StatusCopy({ to, logger });
+    this.#changes.on('status', copy.update.bind(copy));
     for (const { name } of this.#config.targets()) {
       const status = await this.#stores.status.load(name).catch(() => undefined);
       if (status !== undefined) copy.update(name, status);
@@ -204,13 +200,9 @@ export class EmbeddedCoordinator {
   async #stop(): Promise<void> {
     const { stopGraceMs = DEFAULT_STOP_GRACE_MS } = this.#options;
     const ended = new AbortController();
-    const end = async () => {
-      const running = await this.#starting?.catch(() => undefined);
-      await running?.coordinator.stop();
-      await running?.close();
-    };
+    const end = async () => (await this.#starting?.catch(() => undefined))?.stop();
     const grace = sleep(stopGraceMs, undefined, { signal: ended.signal }).catch(() => {});
-    // What hangs is left to itself: without the lock it cannot write any more.
+    // Hung work is left behind. Without the lock it cannot write.
     await Promise.race([end(), grace]).finally(() => ended.abort());
     this.#folder.unlock();
     this.#stopped.abort();
@@ -227,7 +219,7 @@ export class EmbeddedCoordinator {
   }
 }
 
-/** Makes a coordinator. Nothing is read or written until it is started. */
+/** Makes a coordinator. It reads and writes nothing until it is started. */
 export function createCoordinator(options: CreateCoordinatorOptions): EmbeddedCoordinator {
   return new EmbeddedCoordinator(options);
 }

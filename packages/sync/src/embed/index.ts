@@ -9,6 +9,8 @@ export {
   createCoordinator,
   type EmbeddedCoordinator,
 } from './create-coordinator.ts';
-export { createFileStatusPersistence } from './files/file-status-persistence.ts';
-export { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
 export type { CreateManager } from './open-manager.ts';
+export {
+  createFileStatusPersistence,
+  createInMemoryStatusPersistence,
+} from './status-persistence.ts';

@@ -6,35 +6,34 @@ import {
   createSourceFactory,
   Git,
   HttpClient,
-  type ProxyOptions,
   proxyFor,
 } from '@syncline/sources';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager, type Manager, type ManagerDependencies } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
+import type { CreateCoordinatorOptions } from './create-coordinator.ts';
 
 const DEFAULT_HEAVY_RUNS = 2;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** A manager, or what makes one of the parts of the default one. */
+/** A manager, or a function that makes one of the parts of the default one. */
 export type CreateManager = Manager | ((parts: ManagerDependencies) => Manager);
 
-export interface ManagerOptions extends Pick<ManagerDependencies, 'snapshots'> {
+export interface ManagerOptions
+  extends Pick<ManagerDependencies, 'snapshots'>,
+    Pick<CreateCoordinatorOptions, 'dataDir' | 'manager' | 'heavyRuns' | 'proxies'> {
   readonly config: ConfigSource;
-  /** Git clones are kept there. */
-  readonly dataDir: string;
-  readonly manager?: CreateManager;
-  readonly heavyRuns?: number;
-  readonly proxies?: ProxyOptions;
 }
 
-/** Makes the manager, and what it needs from this process. */
-export function openManager(options: ManagerOptions): {
-  readonly manager: Manager;
-  readonly close: () => Promise<unknown>;
-} {
-  const { config, dataDir, snapshots, proxies = {}, heavyRuns = DEFAULT_HEAVY_RUNS } = options;
-  const { manager: create = createManager } = options;
+/** Makes the manager and what it needs from this process. `close` ends the latter. */
+export function openManager({
+  config,
+  dataDir,
+  snapshots,
+  proxies = {},
+  heavyRuns = DEFAULT_HEAVY_RUNS,
+  manager: create = createManager,
+}: ManagerOptions): { readonly manager: Manager; readonly close: () => Promise<unknown> } {
   if (typeof create !== 'function') return { manager: create, close: async () => {} };
   const userAgent = () => config.current()?.network.userAgent;
   const guard = createAddressGuard({ allow: () => allowedHosts(config.current()) });
@@ -57,7 +56,7 @@ export function openManager(options: ManagerOptions): {
   };
 }
 
-/** A loopback address that the config itself names is allowed: the config is part of the program. */
+/** Allows the loopback addresses that the config itself names: the config is part of the program. */
 function allowedHosts(config: Config | undefined): readonly string[] {
   if (config === undefined) return [];
   const urls = config.registries.flatMap(({ api, file }) => api?.endpoint ?? file?.url ?? []);

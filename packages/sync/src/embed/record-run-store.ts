@@ -5,37 +5,39 @@ import {
   type Lease,
   PENDING_STATUS,
   type StatusChanges,
+  type SyncStatus,
   storedToken,
 } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
-import { refusalOf } from '../ports/lease-rules.ts';
-import type {
-  AcquireOptions,
-  Acquisition,
-  Finished,
-  LeasePurpose,
-  Renewal,
-  RunEnding,
-  RunStore,
+import {
+  type AcquireOptions,
+  type Acquisition,
+  type Finished,
+  type LeasePurpose,
+  POISON_AFTER_STARTS,
+  type Renewal,
+  type RunEnding,
+  type RunStore,
 } from '../ports/run-store.ts';
 import { type Change, isHeld, type Records, type RegistryRecord } from './records.ts';
 
-/** How many runs a record keeps. */
+/** How many runs a record has at most. */
 const RUNS_KEPT = 20;
 
-export interface RecordRunStoreOptions {
-  readonly records: Records;
-  readonly clock: Pick<Clock, 'now'>;
-  /** The first blob of a snapshot that is not stored. */
-  readonly findMissing: (registry: string, publication: Publication) => Promise<string | undefined>;
-}
-
-/** Leases and what they fence, in records. Time is that of the clock. */
+/**
+ * Leases and the writes that they fence, in records. The clock is that of the store.
+ *
+ * @param options.findMissing finds the first blob of a snapshot that is not stored
+ */
 export function createRecordRunStore({
   records,
   clock,
   findMissing,
-}: RecordRunStoreOptions): RunStore {
+}: {
+  records: Records;
+  clock: Pick<Clock, 'now'>;
+  findMissing: (registry: string, publication: Publication) => Promise<string | undefined>;
+}): RunStore {
   const nowMs = () => Math.floor(clock.now());
   return {
     acquire: (options) =>
@@ -64,6 +66,7 @@ export function createRecordRunStore({
   };
 }
 
+/** Applies the same rules as `acquire.lua`. */
 function acquire(
   record: RegistryRecord,
   { registry, owner, ttlMs, purpose, isIsolated = false }: AcquireOptions,
@@ -72,14 +75,24 @@ function acquire(
   if (purpose.kind === 'wake-up' && record.control.handled >= purpose.request) {
     return { answer: { state: 'handled' } };
   }
-  const control = countRequest(record, purpose);
+  const control = { ...record.control };
+  if (purpose.kind === 'request') {
+    control.requested += 1;
+    control.force ||= purpose.force;
+  }
   const before = record.status ?? PENDING_STATUS;
   const { owner: holder, leaseUntil: leaseUntilMs = 0 } = before;
   if (holder !== undefined && leaseUntilMs > nowMs) {
     return { answer: { state: 'busy', owner: holder, leaseUntilMs }, record: { control } };
   }
-  const refusal = refusalOf({ purpose, isIsolated }, { status: before, control, nowMs });
-  if (refusal !== undefined) return { answer: refusal, record: { control } };
+  const isOpen = control.requested > control.handled;
+  if (purpose.kind === 'tick' && !isOpen && isSuperseded(before, purpose, nowMs)) {
+    return { answer: { state: 'superseded' }, record: { control } };
+  }
+  if (!isIsolated && before.startsWithoutFinish + 1 === POISON_AFTER_STARTS) {
+    const openRequest = isOpen ? control.requested : 0;
+    return { answer: { state: 'isolate', openRequest }, record: { control } };
+  }
   const term = String(Math.max(Number(before.term ?? 0) + 1, nowMs * 1_000));
   const status = changeStatus(before, { startsWithoutFinish: before.startsWithoutFinish + 1 });
   const claim = { phase: 'Syncing', term, owner, leaseUntil: nowMs + ttlMs } as const;
@@ -87,6 +100,17 @@ function acquire(
     answer: { state: 'acquired', lease: { registry, term, owner }, nowMs, status, control },
     record: { control, status: changeStatus(status, claim) },
   };
+}
+
+function isSuperseded(
+  { lastAttemptAt = '', lastSuccessAt = '' }: SyncStatus,
+  { supersededWithinMs = 0 }: Extract<LeasePurpose, { kind: 'tick' }>,
+  nowMs: number,
+): boolean {
+  const triedAtMs = Date.parse(lastAttemptAt);
+  const ageMs = nowMs - triedAtMs;
+  const hasSucceeded = Date.parse(lastSuccessAt) >= triedAtMs;
+  return ageMs >= 0 && ageMs < supersededWithinMs && hasSucceeded;
 }
 
 function renew(record: RegistryRecord, lease: Lease, leaseUntil: number): Change<Renewal> {
@@ -104,9 +128,13 @@ function finish(
   { changes, run, handledRequest = 0 }: RunEnding,
 ): Change<Finished> {
   const freed = fencingToken({ term: lease.term, owner: '' });
-  // The answer to the first call was lost.
+  // The same call again: its first answer was lost.
   if (storedToken(record.status) === freed) return { answer: finished(record) };
   if (!isHeld(record, lease)) return { answer: { state: 'refused' } };
+  const { control } = record;
+  const handled = Math.max(control.handled, handledRequest);
+  // A newer request may be the forced one. The flag stays until no request is open.
+  const force = control.force && (handledRequest === 0 || control.requested > handled);
   const after: RegistryRecord = {
     ...record,
     status: changeStatus(record.status ?? PENDING_STATUS, {
@@ -114,7 +142,7 @@ function finish(
       owner: undefined,
       leaseUntil: undefined,
     }),
-    control: answerRequests(record, handledRequest),
+    control: { ...control, handled, force },
     runs: run === undefined ? record.runs : [run, ...record.runs].slice(0, RUNS_KEPT),
   };
   return { answer: finished(after), record: after };
@@ -130,22 +158,6 @@ function confirmUnchanged(
     return { answer: false };
   }
   return { answer: true, record: { status: changeStatus(status, changes) } };
-}
-
-function countRequest({ control }: RegistryRecord, purpose: LeasePurpose) {
-  if (purpose.kind !== 'request') return control;
-  return {
-    ...control,
-    requested: control.requested + 1,
-    force: control.force || purpose.force,
-  };
-}
-
-function answerRequests({ control }: RegistryRecord, handledRequest: number) {
-  if (handledRequest === 0) return control;
-  const handled = Math.max(control.handled, handledRequest);
-  // A newer request may be a forced one: the flag stays until none is open.
-  return { ...control, handled, force: control.force && control.requested > handled };
 }
 
 function finished({ control }: RegistryRecord): Finished {

@@ -4,66 +4,61 @@ import type { StatusPersistence } from '../ports/status-persistence.ts';
 
 const RETRY_AFTER_MS = 5_000;
 
-export interface StatusCopy {
-  /** Notes a status, to be written soon. */
-  update(registry: string, status: SyncStatus): void;
-  /** Tries once more to write what is not written yet, and gives up what fails. */
-  close(): Promise<void>;
-}
-
 /**
- * Keeps statuses where the embedding program wants them. The coordinator itself does not need the copy: a write that
- * fails is logged and tried again, and holds up nothing.
+ * Copies statuses to where the embedding program wants them. The coordinator does not need the copy: a write that
+ * fails is logged and repeated, and delays nothing.
  */
-export function createStatusCopy({
-  to,
-  logger,
-  retryAfterMs = RETRY_AFTER_MS,
-}: {
-  to: StatusPersistence;
-  logger: Logger;
-  retryAfterMs?: number;
-}): StatusCopy {
-  const newest = new Map<string, SyncStatus>();
-  const writing = new Map<string, Promise<void>>();
-  const closing = new AbortController();
+export class StatusCopy {
+  readonly #to: StatusPersistence;
+  readonly #logger: Logger;
+  readonly #newest = new Map<string, SyncStatus>();
+  readonly #writing = new Map<string, Promise<void>>();
+  readonly #closing = new AbortController();
 
-  return {
-    update(registry, status) {
-      newest.set(registry, status);
-      if (writing.has(registry)) return;
-      writing.set(registry, writeNewest(registry));
-    },
-    async close() {
-      closing.abort();
-      await Promise.all(writing.values());
-    },
-  };
-
-  async function writeNewest(registry: string): Promise<void> {
-    let hasFailed = false;
-    for (let status = newest.get(registry); status !== undefined; status = newest.get(registry)) {
-      const isLastTry = closing.signal.aborted;
-      try {
-        await write(registry, status);
-        hasFailed = false;
-        // Another one may have come meanwhile.
-        if (newest.get(registry) === status) newest.delete(registry);
-      } catch (error) {
-        if (!hasFailed) logger.warn({ err: error, registry }, 'could not save the status');
-        hasFailed = true;
-        if (isLastTry) break;
-        await sleep(retryAfterMs, undefined, { signal: closing.signal }).catch(() => {});
-      }
-    }
-    writing.delete(registry);
+  constructor({ to, logger }: { to: StatusPersistence; logger: Logger }) {
+    this.#to = to;
+    this.#logger = logger;
   }
 
-  async function write(registry: string, status: SyncStatus): Promise<void> {
-    const before = await to.load(registry);
+  /** Notes a status, to be written soon. */
+  update(registry: string, status: SyncStatus): void {
+    this.#newest.set(registry, status);
+    if (!this.#writing.has(registry)) this.#writing.set(registry, this.#writeNewest(registry));
+  }
+
+  /** Tries once more to write what is not written yet. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#writing.values());
+  }
+
+  async #writeNewest(registry: string): Promise<void> {
+    const { signal } = this.#closing;
+    let hasFailed = false;
+    for (;;) {
+      const status = this.#newest.get(registry);
+      const isLastTry = signal.aborted;
+      if (status === undefined) break;
+      try {
+        await this.#write(registry, status);
+        hasFailed = false;
+        // A newer one may have come meanwhile.
+        if (this.#newest.get(registry) === status) this.#newest.delete(registry);
+      } catch (error) {
+        if (!hasFailed) this.#logger.warn({ err: error, registry }, 'could not save the status');
+        hasFailed = true;
+        if (isLastTry) break;
+        await sleep(RETRY_AFTER_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+    this.#writing.delete(registry);
+  }
+
+  async #write(registry: string, status: SyncStatus): Promise<void> {
+    const before = await this.#to.load(registry);
     const removed = Object.keys(before ?? {}).map((name) => [name, undefined]);
     const changes: StatusChanges = { ...Object.fromEntries(removed), ...status };
-    if (await to.save(registry, changes, { expected: storedToken(before) })) return;
-    throw new Error('somebody else writes the same status');
+    if (await this.#to.save(registry, changes, { expected: storedToken(before) })) return;
+    throw new Error('another writer has changed the same status');
   }
 }

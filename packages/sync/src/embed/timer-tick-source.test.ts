@@ -72,7 +72,8 @@ async function purposes(
 
 test('a request that came in during a run gets its run, and the interval goes on', async () => {
   const run = testRun({ registry: 'alpha', term: '1', owner: 'alice' });
-  const ran: TickResult = { state: 'ran', run, openRequest: 1, dependents: [] };
+  const followUps = [{ kind: 'request', registry: 'alpha', request: 1 }] as const;
+  const ran: TickResult = { state: 'ran', run, followUps };
   expect(await purposes([ran], { minutes: 150 })).toEqual([
     'startup tick',
     'change wake-up',

@@ -1,18 +1,17 @@
-import type { Logger, RegistryConfig } from '@syncline/contract';
+import type { Logger, Trigger } from '@syncline/contract';
 import { nextFiringMs } from '../decide/cron.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { LeasePurpose } from '../ports/run-store.ts';
-import type { Tick, TickHandler, TickSource } from '../ports/tick-source.ts';
+import type { TickHandler, TickSource } from '../ports/tick-source.ts';
 
-/** Node fires timers that are longer than 24.8 days at once. */
+/** Node fires a timer of more than 24.8 days at once. */
 const LONGEST_TIMER_MS = 86_400_000;
-/** A tick that throws could not write what it had to: a disk is full, or a file cannot be read. */
+/** A tick throws if the store cannot be used: a disk is full, or a file is unreadable. */
 const RETRY_AFTER_ERROR_MS = 10_000;
 
 /**
- * Ticks from timers in this process: at once for each registry, then each interval, or whenever its
- * schedule fires, and earlier after a failure. For programs that embed a coordinator; everyone else has
- * BullMQ.
+ * Ticks from timers in this process: at once for each registry, then at its interval or schedule, and earlier after a
+ * failure. For programs that embed a coordinator; everyone else has BullMQ.
  */
 export function createTimerTickSource({
   config,
@@ -24,19 +23,16 @@ export function createTimerTickSource({
   const timers = new Map<string, NodeJS.Timeout>();
   const running = new Set<Promise<void>>();
   const stop = new AbortController();
-  let stopped = false;
+  let handle: TickHandler;
+  let isStopped = false;
 
   return {
-    async start(handle) {
-      for (const { name } of config.targets()) {
-        run(
-          { registry: name, trigger: 'startup', force: false, purpose: { kind: 'tick' } },
-          handle,
-        );
-      }
+    async start(handler) {
+      handle = handler;
+      for (const { name } of config.targets()) run(name, 'startup');
     },
     async stop({ graceMs }) {
-      stopped = true;
+      isStopped = true;
       for (const timer of timers.values()) clearTimeout(timer);
       const grace = setTimeout(() => stop.abort(), graceMs);
       await Promise.allSettled(running);
@@ -44,57 +40,62 @@ export function createTimerTickSource({
     },
   };
 
-  function run(tick: Tick, handle: TickHandler): void {
-    const ended = handle(tick, stop.signal)
-      .then((result) => {
-        if (result.state !== 'ran') return undefined;
-        const { dependents, openRequest, run: ran } = result;
-        // As requests, so that a catalog that is being built is built once more.
-        for (const registry of dependents) follow(registry, { kind: 'request', force: false });
-        if (openRequest !== undefined) {
-          follow(tick.registry, { kind: 'wake-up', request: openRequest });
-        }
-        return ran.error?.nextTryAt;
-      })
+  function run(registry: string, trigger: Trigger, purpose: LeasePurpose = { kind: 'tick' }): void {
+    if (isStopped) return;
+    const ended = runOnce(registry, trigger, purpose)
       .catch((error: unknown) => {
-        logger.error({ err: error, registry: tick.registry }, 'the tick failed');
-        return new Date(Date.now() + RETRY_AFTER_ERROR_MS).toISOString();
+        logger.error({ err: error, registry }, 'the tick failed');
+        return RETRY_AFTER_ERROR_MS;
       })
-      .then((nextTryAt) => schedule(tick.registry, { handle, nextTryAt }))
+      .then((retryMs) => setTimer(registry, retryMs))
       .finally(() => running.delete(ended));
     running.add(ended);
-
-    function follow(registry: string, purpose: LeasePurpose): void {
-      if (!stopped) run({ registry, trigger: 'change', force: false, purpose }, handle);
-    }
   }
 
-  function schedule(
+  /** Returns the delay of a retry, if there must be one. */
+  async function runOnce(
     registry: string,
-    { handle, nextTryAt }: { handle: TickHandler; nextTryAt: string | undefined },
-  ): void {
+    trigger: Trigger,
+    purpose: LeasePurpose,
+  ): Promise<number> {
+    const result = await handle({ registry, trigger, force: false, purpose }, stop.signal);
+    let retryMs = Number.POSITIVE_INFINITY;
+    for (const followUp of result.state === 'ran' ? result.followUps : []) {
+      switch (followUp.kind) {
+        case 'dependent':
+          // As a request: a catalog that is being built is then built once more.
+          run(followUp.registry, 'change', { kind: 'request', force: false });
+          break;
+        case 'request':
+          run(followUp.registry, 'change', { kind: 'wake-up', request: followUp.request });
+          break;
+        case 'retry':
+          retryMs = followUp.delayMs;
+      }
+    }
+    return retryMs;
+  }
+
+  /** Sets the timer for the next tick of the registry, or for its retry if that comes first. */
+  function setTimer(registry: string, retryMs: number): void {
     const known = config.registry(registry);
-    if (stopped || known === undefined) return;
-    const tickAtMs = nextTickMs(known, Date.now());
-    const retryAtMs = nextTryAt === undefined ? tickAtMs : Date.parse(nextTryAt);
-    const trigger = retryAtMs < tickAtMs ? 'retry' : 'schedule';
-    const tick: Tick = { registry, trigger, force: false, purpose: { kind: 'tick' } };
-    wait(Math.min(tickAtMs, retryAtMs), { tick, handle });
+    if (isStopped || known === undefined) return;
+    const nowMs = Date.now();
+    const { schedule, syncPolicy } = known;
+    const tickAtMs =
+      schedule === undefined ? nowMs + syncPolicy.interval : nextFiringMs(schedule, nowMs);
+    const isRetry = nowMs + retryMs < tickAtMs;
+    wait(registry, isRetry ? 'retry' : 'schedule', isRetry ? nowMs + retryMs : tickAtMs);
   }
 
-  /** A timer may also fire early by the wall clock, which would fire a schedule twice. */
-  function wait(dueMs: number, due: { tick: Tick; handle: TickHandler }): void {
-    const aheadMs = dueMs - Date.now();
-    // Another run of the registry may have set one.
-    clearTimeout(timers.get(due.tick.registry));
+  /** Waits once more if the timer fires early by the wall clock. A schedule would fire twice otherwise. */
+  function wait(registry: string, trigger: Trigger, dueMs: number): void {
+    // Another run of the registry may have set a timer.
+    clearTimeout(timers.get(registry));
     const timer = setTimeout(
-      () => (Date.now() < dueMs ? wait(dueMs, due) : run(due.tick, due.handle)),
-      Math.min(Math.max(0, aheadMs), LONGEST_TIMER_MS),
+      () => (Date.now() < dueMs ? wait(registry, trigger, dueMs) : run(registry, trigger)),
+      Math.min(Math.max(0, dueMs - Date.now()), LONGEST_TIMER_MS),
     );
-    timers.set(due.tick.registry, timer);
+    timers.set(registry, timer);
   }
-}
-
-function nextTickMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
-  return schedule === undefined ? nowMs + syncPolicy.interval : nextFiringMs(schedule, nowMs);
 }

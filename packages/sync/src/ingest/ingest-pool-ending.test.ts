@@ -1,15 +1,15 @@
-import type { EndLock } from '@syncline/snapshot';
+import type { TerminationLock } from '@syncline/snapshot';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
 import { IngestPool } from './ingest-pool.ts';
 
 const BUSY = 1;
-const ENDING = 2;
+const TERMINATING = 2;
 
 /** That of the next session. */
-let lock: EndLock;
+let lock: TerminationLock;
 vi.mock('@syncline/snapshot', async (importActual) => ({
   ...(await importActual<typeof import('@syncline/snapshot')>()),
-  createEndLock: () => lock,
+  createTerminationLock: () => lock,
 }));
 
 const pool = new IngestPool({ heavyRuns: 1 });
@@ -20,9 +20,7 @@ function open(state: number, signal = new AbortController().signal) {
   lock = new Int32Array(buffer);
   Atomics.store(lock, 0, state);
   const session = pool.open({ order: 'arrival', previous: undefined, signal });
-  onTestFinished(() => {
-    session.close();
-  });
+  onTestFinished(() => session[Symbol.dispose]());
   return session;
 }
 
@@ -32,15 +30,15 @@ const body = () =>
 /** Wakes whoever waits for the lock, once there is somebody. */
 const wake = () => vi.waitFor(() => expect(Atomics.notify(lock, 0)).toBe(1));
 
-test('a thread that is to be ended begins to compress nothing', async () => {
-  const session = open(ENDING);
+test('a thread that is about to be terminated compresses nothing', async () => {
+  const session = open(TERMINATING);
   await session.add(body());
   const building = session.build({ nowMs: 1, readChunks: async () => [] });
   await wake();
   expect(await building).toMatchObject({ diff: { added: 1 } });
 });
 
-test('an abort waits until the thread has compressed what it is at', async () => {
+test('an abort waits until the thread has finished its current compression', async () => {
   const abort = new AbortController();
   const session = open(BUSY, abort.signal);
   await session.add(body());

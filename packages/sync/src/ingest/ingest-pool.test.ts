@@ -14,9 +14,7 @@ function open(options: Partial<OpenOptions> & { from?: IngestPool } = {}) {
     signal: new AbortController().signal,
     ...rest,
   });
-  onTestFinished(() => {
-    session.close();
-  });
+  onTestFinished(() => session[Symbol.dispose]());
   return session;
 }
 

@@ -1,7 +1,12 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { onAbort, SynclineError, toSynclineError } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
-import { type Blob, claimEnd, createEndLock, type EndLock } from '@syncline/snapshot';
+import {
+  type Blob,
+  claimTermination,
+  createTerminationLock,
+  type TerminationLock,
+} from '@syncline/snapshot';
 import { Piscina } from 'piscina';
 import { Semaphore } from '../capacity/semaphore.ts';
 import {
@@ -15,45 +20,17 @@ import {
   OutOfOrder,
 } from './messages.ts';
 
-/** More rows than this are no registry that anyone runs today; the official one has some 100,000. */
-const MAX_ROWS = 2_000_000;
 const THREAD_IDLE_TIMEOUT_MS = 60_000;
-/** More than a worker has runs: a run keeps its thread while its next body is on the way. */
+/** More than a worker has runs: a run keeps its thread while it waits for its next body. */
 const MAX_THREADS = 1_024;
-/** Rows live as long as it takes to compress them: with room for that, few are ever moved. */
+/** Rows live until they are compressed. In a young generation of this size few are ever moved. */
 const YOUNG_GENERATION_MB = 32;
 
 export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
   readonly heavyRuns: number;
-  /** Heap of each thread; a run that needs more fails by itself, and nothing else does. */
+  /** Heap of each thread. A run that needs more fails; other runs are not affected. */
   readonly threadHeapMb?: number;
-}
-
-/** The work of one run in its thread. */
-export interface IngestSession {
-  /**
-   * Parses one body; its rows are taken meanwhile. The bytes go to the thread, and are empty afterwards.
-   *
-   * @throws SynclineError for this body or the one before, also where one of several is no registry: a
-   *   folder of which half was read would look as if the other half had been deleted; {@link OutOfOrder}
-   */
-  add(body: Uint8Array, origin?: BodyOrigin): Promise<BodySummary>;
-  /**
-   * Builds the snapshot of all rows taken.
-   *
-   * @param options.removals given if the rows are a delta of `previous`, in the order `buffered`: what it removes
-   */
-  build(
-    options: BuildOptions & { removals?: readonly RowKey[] | undefined },
-  ): Promise<IngestResult>;
-  /** Builds the view of `previous` instead. */
-  derive(options: BuildOptions): Promise<IngestResult>;
-  /** Builds the snapshot of a catalog from those of its registries instead. */
-  merge(
-    options: BuildOptions & FilterTask & { members: readonly MemberBlobs[] },
-  ): Promise<IngestResult>;
-  close(): void;
 }
 
 export interface BuildOptions {
@@ -68,19 +45,19 @@ export interface OpenOptions extends Pick<IngestTask, 'order' | 'previous' | 'vi
   readonly signal: AbortSignal;
 }
 
-/** Threads for heavy work, so that neither a large registry nor a hostile one can block the process. */
+/** Threads for heavy work. Neither a large registry nor a hostile one can block the process. */
 export class IngestPool {
-  /** Held while a body is decoded or a snapshot is built, and never while a body is on its way. */
+  /** Taken while a body is decoded or a snapshot is built, and never while a body is on its way. */
   readonly capacity: Semaphore;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
-  /** Of all threads that work. */
-  readonly #endLocks = new Set<EndLock>();
+  /** The locks of all threads that work. */
+  readonly #locks = new Set<TerminationLock>();
 
   constructor({ heavyRuns, threadHeapMb = 768 }: IngestPoolOptions) {
     this.capacity = new Semaphore(heavyRuns);
     this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
-      // One is made ready at once: its modules take half a second to load.
+      // One thread starts at once: its modules take half a second to load.
       minThreads: 1,
       maxThreads: MAX_THREADS,
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
@@ -92,55 +69,35 @@ export class IngestPool {
   }
 
   /** Opens a session. Its thread starts with the first body. */
-  open({ signal, ...options }: OpenOptions): IngestSession {
-    const start = () => {
-      const { port1: port, port2 } = new MessageChannel();
-      const endLock = createEndLock();
-      const task: IngestTask = { ...options, port: port2, endLock, maxRows: MAX_ROWS };
-      const ended = this.#run(task, signal).then(
-        (end) => {
-          throw endError(end);
-        },
-        (error: unknown) => {
-          throw threadError(error, signal);
-        },
-      );
-      // Whoever asks next is told; nobody asking is no unhandled rejection.
-      ended.catch(() => {});
-      return { port, ended };
-    };
-    let isStarted = false;
-    const withCapacity: WithCapacity = async (work) => {
-      // Who has a thread and rows in it goes first: the fewer have, the less memory is needed.
-      const slot = await this.capacity.acquire(signal, { isUrgent: isStarted });
-      isStarted = true;
-      try {
-        return await work();
-      } finally {
-        // A run whose last body this was asks again at once, to build.
-        setImmediate(() => slot.release());
-      }
-    };
-    return new ThreadSession(start, withCapacity);
+  open(options: OpenOptions): IngestSession {
+    return new IngestSession(options, {
+      capacity: this.capacity,
+      run: (task) => this.#run(task, options.signal),
+    });
   }
 
-  async #run(task: IngestTask, signal: AbortSignal): Promise<IngestEnd> {
+  /** Rejects when the work of the thread has ended, with the reason. */
+  async #run(task: IngestTask, signal: AbortSignal): Promise<never> {
     signal.throwIfAborted();
-    const { port, endLock } = task;
+    const { port, lock } = task;
     const thread = new AbortController();
     using _listening = onAbort(signal, () => {
-      void claimEnd(endLock).then(() => thread.abort(signal.reason));
+      void claimTermination(lock).then(() => thread.abort(signal.reason));
     });
-    this.#endLocks.add(endLock);
+    this.#locks.add(lock);
+    let end: IngestEnd;
     try {
-      return await this.#threads.run(task, { transferList: [port], signal: thread.signal });
+      end = await this.#threads.run(task, { transferList: [port], signal: thread.signal });
+    } catch (error) {
+      throw signal.aborted ? signal.reason : threadError(error);
     } finally {
-      this.#endLocks.delete(endLock);
+      this.#locks.delete(lock);
     }
+    throw endError(end);
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#endLocks].map(claimEnd));
+    await Promise.all([...this.#locks].map(claimTermination));
     await this.#threads.destroy();
   }
 }
@@ -148,7 +105,7 @@ export class IngestPool {
 function endError(end: IngestEnd): Error {
   switch (end.kind) {
     case 'failed':
-      return new SynclineError(end.error.code, end.error.message);
+      return new SynclineError(end.code, end.message);
     case 'out-of-order':
       return new OutOfOrder();
     case 'closed':
@@ -156,37 +113,36 @@ function endError(end: IngestEnd): Error {
   }
 }
 
-function threadError(error: unknown, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
+function threadError(error: unknown): SynclineError {
   if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return new SynclineError(
-      'run-out-of-memory',
-      'the registry needs more memory than a run may have',
-      {
-        cause: error,
-      },
-    );
+    const message = 'the registry needs more memory than a run may have';
+    return new SynclineError('run-out-of-memory', message, { cause: error });
   }
   return toSynclineError(error);
 }
 
-type WithCapacity = <Result>(work: () => Promise<Result>) => Promise<Result>;
-
-interface SessionThread {
-  readonly port: MessagePort;
-  readonly ended: Promise<never>;
+interface SessionPool {
+  readonly capacity: Semaphore;
+  readonly run: (task: IngestTask) => Promise<never>;
 }
 
-class ThreadSession implements IngestSession {
-  readonly #start: () => SessionThread;
-  readonly #withCapacity: WithCapacity;
-  #thread: SessionThread | undefined;
+/** The work of one run in its thread. */
+export class IngestSession {
+  readonly #options: OpenOptions;
+  readonly #pool: SessionPool;
+  #thread: { readonly port: MessagePort; readonly ended: Promise<never> } | undefined;
 
-  constructor(start: () => SessionThread, withCapacity: WithCapacity) {
-    this.#start = start;
-    this.#withCapacity = withCapacity;
+  constructor(options: OpenOptions, pool: SessionPool) {
+    this.#options = options;
+    this.#pool = pool;
   }
 
+  /**
+   * Parses one body. Returns while its rows are still being taken. The bytes go to the thread, and are empty afterwards.
+   *
+   * @throws SynclineError for this body or an earlier one. One invalid body of several fails them all: a folder of which
+   *   half was read would look as if the other half had been deleted. {@link OutOfOrder}
+   */
   add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
     return this.#withCapacity(async () => {
       const answer = await this.#ask({ kind: 'body', body, origin });
@@ -195,16 +151,34 @@ class ThreadSession implements IngestSession {
     });
   }
 
-  build({ nowMs, readChunks, removals }: Parameters<IngestSession['build']>[0]) {
-    return this.#untilBuilt({ kind: 'build', nowMs, removals }, readChunks);
+  /**
+   * Builds the snapshot of all rows taken.
+   *
+   * @param options.removals given if the rows are a delta of `previous`, in the order `buffered`: what it removes
+   */
+  build({
+    readChunks,
+    ...work
+  }: BuildOptions & { removals?: readonly RowKey[] | undefined }): Promise<IngestResult> {
+    return this.#untilBuilt({ kind: 'build', ...work }, readChunks);
   }
 
-  derive({ nowMs, readChunks }: BuildOptions): Promise<IngestResult> {
+  /** Builds the view of `previous` instead. */
+  derive({ readChunks, nowMs }: BuildOptions): Promise<IngestResult> {
     return this.#untilBuilt({ kind: 'derive', nowMs }, readChunks);
   }
 
-  merge({ readChunks, ...work }: Parameters<IngestSession['merge']>[0]) {
+  /** Builds the snapshot of a catalog from those of its registries instead. */
+  merge({
+    readChunks,
+    ...work
+  }: BuildOptions & FilterTask & { members: readonly MemberBlobs[] }): Promise<IngestResult> {
     return this.#untilBuilt({ kind: 'merge', ...work }, readChunks);
+  }
+
+  [Symbol.dispose](): void {
+    this.#thread?.port.postMessage({ kind: 'close' } satisfies IngestQuestion);
+    this.#thread?.port.close();
   }
 
   #untilBuilt(
@@ -222,9 +196,16 @@ class ThreadSession implements IngestSession {
     });
   }
 
-  close(): void {
-    this.#thread?.port.postMessage({ kind: 'close' } satisfies IngestQuestion);
-    this.#thread?.port.close();
+  async #withCapacity<Result>(work: () => Promise<Result>): Promise<Result> {
+    // A session with rows in its thread goes first: the fewer threads have rows, the less memory is needed.
+    const isUrgent = this.#thread !== undefined;
+    const slot = await this.#pool.capacity.acquire(this.#options.signal, { isUrgent });
+    try {
+      return await work();
+    } finally {
+      // After its last body a run asks again at once, to build.
+      setImmediate(() => slot.release());
+    }
   }
 
   async #ask(question: IngestQuestion): Promise<IngestAnswer> {
@@ -236,16 +217,22 @@ class ThreadSession implements IngestSession {
     port.postMessage(question, question.kind === 'body' ? ownBuffer(question.body) : []);
     return Promise.race([answered, ended]);
   }
+
+  #start() {
+    const { signal: _signal, ...options } = this.#options;
+    const { port1, port2 } = new MessageChannel();
+    const ended = this.#pool.run({ ...options, port: port2, lock: createTerminationLock() });
+    // The next question gets the error. Without one there is no unhandled rejection.
+    ended.catch(() => {});
+    return { port: port1, ended };
+  }
 }
 
-/** The memory of the bytes, where it holds nothing else, so that it need not be copied. */
+/** Returns the memory of the bytes if it has no others. It is then not copied. */
 function ownBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
   return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }
 
-function unexpected(answer: IngestAnswer): SynclineError {
-  return new SynclineError(
-    'internal',
-    `the ingest thread gave an unexpected answer: ${answer.kind}`,
-  );
+function unexpected({ kind }: IngestAnswer): SynclineError {
+  return new SynclineError('internal', `the ingest thread gave an unexpected answer: ${kind}`);
 }

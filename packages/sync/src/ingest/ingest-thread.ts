@@ -1,17 +1,16 @@
 /**
- * The thread in which a run's heavy work is done: parsing, validating, hashing, compressing. One task is one run. It
- * ends when the run has its snapshot, or when the port is closed.
+ * The thread that does the heavy work of a run: parsing, validating, hashing, compressing. One task is one run. It ends
+ * when its port is closed.
  */
-import type { MessagePort } from 'node:worker_threads';
+import { on } from 'node:events';
 import { toSynclineError } from '@syncline/contract';
 import type { ReadRow } from '@syncline/rows';
 import {
-  type AttachmentDraft,
   type Blob,
   type BuiltSnapshot,
   decodeManifest,
   type Manifest,
-  respect,
+  useTerminationLock,
 } from '@syncline/snapshot';
 import {
   applyDelta,
@@ -31,9 +30,13 @@ import {
 import { RowCollector } from './row-collector.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
-  const { port, endLock, maxRows, order, detail } = task;
-  respect(endLock);
-  const inbox = new Inbox(port);
+  const { port, lock, order, detail } = task;
+  useTerminationLock(lock);
+  const questions = on(port, 'message', { close: ['close'] });
+  const nextQuestion = async (): Promise<IngestQuestion> => {
+    const { done, value } = await questions.next();
+    return done === true ? { kind: 'close' } : value[0];
+  };
   const answer = (message: IngestAnswer) => port.postMessage(message);
   try {
     const previous = task.previous && decodeManifest(task.previous);
@@ -41,10 +44,15 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
     const isServed = task.view === undefined;
     const builder = new SnapshotBuilder({ previous, ...(isServed ? { diff } : {}) });
     const onRows = builder.push.bind(builder);
-    const collector = new RowCollector({ maxRows, order, onRows, ...detail });
-    const thread: Thread = { task, previous, inbox, answer, builder, collector, diff };
+    const collector = new RowCollector({ order, onRows, ...detail });
+    const readChunks: Thread['readChunks'] = async (digests, registry) => {
+      answer({ kind: 'need-chunks', digests, registry });
+      const reply = await nextQuestion();
+      return reply.kind === 'chunks' ? [...reply.chunks] : [];
+    };
+    const thread: Thread = { task, previous, readChunks, builder, collector, diff };
     for (;;) {
-      const question = await inbox.next();
+      const question = await nextQuestion();
       if (question.kind === 'close') return { kind: 'closed' };
       if (question.kind === 'body') {
         const { summary, take } = collector.parse(question.body, question.origin);
@@ -52,13 +60,14 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
         answer({ kind: 'summary', summary });
         take();
       } else if (question.kind !== 'chunks') {
-        answer({ kind: 'built', built: await build(question, thread) });
+        const built = await build(question, thread);
+        answer({ kind: 'built', built: { ...built, changedFields: diff.changedFields } });
       }
     }
   } catch (error) {
     if (error instanceof OutOfOrder) return { kind: 'out-of-order' };
     const { code, message } = toSynclineError(error);
-    return { kind: 'failed', error: { code, message } };
+    return { kind: 'failed', code, message };
   } finally {
     port.close();
   }
@@ -68,11 +77,11 @@ interface Thread {
   readonly task: IngestTask;
   /** `task.previous`, decoded. */
   readonly previous: Manifest | undefined;
-  readonly inbox: Inbox;
-  readonly answer: (message: IngestAnswer) => void;
+  /** Reads chunks of the registry itself, or of another one. */
+  readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
   readonly builder: SnapshotBuilder;
   readonly collector: RowCollector;
-  /** Of what is served. */
+  /** The difference to what is served. */
   readonly diff: DiffCollector;
 }
 
@@ -83,30 +92,24 @@ const NOTHING_READ = { readCount: 0, quarantined: { count: 0, samples: [] } };
 async function build(
   question: Question<'build' | 'derive' | 'merge'>,
   thread: Thread,
-): Promise<IngestResult> {
-  const { task, diff } = thread;
+): Promise<Omit<IngestResult, 'changedFields'>> {
+  const { task, previous } = thread;
   const { nowMs } = question;
-  const result = (built: BuiltSnapshot, read: Partial<IngestResult> = {}) => ({
-    ...NOTHING_READ,
-    ...built,
-    ...read,
-    changedFields: diff.changedFields,
-  });
-  if (question.kind === 'merge') return result(await merge(question, thread));
+  if (question.kind === 'merge') return { ...NOTHING_READ, ...(await merge(question, thread)) };
   if (question.kind === 'derive') {
-    const { previous: manifestBlob } = task;
-    if (manifestBlob === undefined) throw new Error('there is no mirror to derive a view from');
-    const manifest = decodeManifest(manifestBlob);
-    return result(await derive({ manifest, manifestBlob, newChunks: [] }, { thread, nowMs }));
+    if (previous === undefined || task.previous === undefined) {
+      throw new Error('there is no mirror to derive a view from');
+    }
+    const mirror = { manifest: previous, manifestBlob: task.previous, newChunks: [] };
+    return { ...NOTHING_READ, ...(await derive(mirror, { thread, nowMs })) };
   }
   const { built: mirror, ...read } = await buildMirror(question, thread);
-  if (task.view === undefined) return result(mirror, read);
-  return result(await derive(mirror, { thread, nowMs }), { ...read, mirror });
+  if (task.view === undefined) return { ...mirror, ...read };
+  return { ...(await derive(mirror, { thread, nowMs })), ...read, mirror };
 }
 
 async function buildMirror({ nowMs, removals }: Question<'build'>, thread: Thread) {
-  const { collector, builder, previous } = thread;
-  const readChunks = (digests: readonly string[]) => askForChunks(thread, digests);
+  const { collector, builder, previous, readChunks } = thread;
   if (removals !== undefined) {
     if (previous === undefined) throw new Error('there is no mirror to apply a delta to');
     const upserts: ReadRow[] = [];
@@ -117,16 +120,15 @@ async function buildMirror({ nowMs, removals }: Question<'build'>, thread: Threa
     return { built: await applyDelta(delta), readCount, quarantined };
   }
   const { readCount, quarantined, skills, plugins } = collector.finish();
-  const attachments: AttachmentDraft[] = [
-    { kind: 'skills', items: skills },
-    { kind: 'plugins', items: plugins },
-  ];
   const built = await builder.finish({
     nowMs,
     sourceRowCount: readCount - quarantined.count,
     skillCount: skills.length,
     pluginCount: plugins.length,
-    attachments,
+    attachments: [
+      { kind: 'skills', items: skills },
+      { kind: 'plugins', items: plugins },
+    ],
     readChunks,
   });
   return { built, readCount, quarantined };
@@ -136,31 +138,31 @@ function derive(
   { manifest, manifestBlob, newChunks }: Omit<BuiltSnapshot, 'diff'>,
   { thread, nowMs }: { thread: Thread; nowMs: number },
 ): Promise<BuiltSnapshot> {
-  const { task, diff } = thread;
+  const { task, diff, readChunks } = thread;
   if (task.view === undefined) throw new Error('there is no view to derive');
   const { filter, filterHash, served, isCurrent } = task.view;
   const previous = served && decodeManifest(served);
-  const atHand = new Map(newChunks.map((chunk) => [chunk.digest, chunk]));
+  const chunks = new Map(newChunks.map((chunk) => [chunk.digest, chunk]));
   return deriveView({
     mirror: manifest,
     before: isCurrent ? thread.previous : undefined,
     builder: new SnapshotBuilder({ previous, diff }),
     filter,
-    // What everything passes is a mirror itself.
+    // A view by a filter that keeps everything is itself a mirror.
     origin: filterHash === undefined ? {} : { mirror: manifestBlob.digest, filterHash },
     nowMs,
     readChunks: async (digests) => {
-      const missing = digests.filter((digest) => !atHand.has(digest));
-      const stored = missing.length === 0 ? [] : await askForChunks(thread, missing);
-      const found = new Map(stored.map((chunk) => [chunk.digest, chunk]));
-      return digests.flatMap((digest) => atHand.get(digest) ?? found.get(digest) ?? []);
+      const missing = digests.filter((digest) => !chunks.has(digest));
+      const stored = missing.length === 0 ? [] : await readChunks(missing);
+      const all = new Map([...chunks, ...stored.map((chunk) => [chunk.digest, chunk] as const)]);
+      return digests.flatMap((digest) => all.get(digest) ?? []);
     },
   });
 }
 
 function merge(
-  { nowMs, members, filter, filterHash }: Question<'merge'>,
-  thread: Thread,
+  { members, kind: _kind, ...work }: Question<'merge'>,
+  { builder, readChunks }: Thread,
 ): Promise<BuiltSnapshot> {
   return mergeCatalog({
     members: members.map(({ registry, manifest, before }) => ({
@@ -168,45 +170,8 @@ function merge(
       manifest: decodeManifest(manifest),
       before: before && decodeManifest(before),
     })),
-    builder: thread.builder,
-    filter,
-    filterHash,
-    nowMs,
-    readChunks: (digests, registry) => askForChunks(thread, digests, registry),
+    builder,
+    ...work,
+    readChunks,
   });
-}
-
-async function askForChunks(
-  { answer, inbox }: Pick<Thread, 'answer' | 'inbox'>,
-  digests: readonly string[],
-  registry?: string,
-): Promise<Blob[]> {
-  answer({ kind: 'need-chunks', digests, registry });
-  const reply = await inbox.next();
-  return reply.kind === 'chunks' ? [...reply.chunks] : [];
-}
-
-/** The questions of a port, one at a time. */
-class Inbox {
-  readonly #waiting: IngestQuestion[] = [];
-  #wake: ((question: IngestQuestion) => void) | undefined;
-
-  constructor(port: MessagePort) {
-    const push = (question: IngestQuestion) => {
-      const wake = this.#wake;
-      this.#wake = undefined;
-      if (wake === undefined) this.#waiting.push(question);
-      else wake(question);
-    };
-    port.on('message', push);
-    port.on('close', () => push({ kind: 'close' }));
-  }
-
-  next(): Promise<IngestQuestion> {
-    const question = this.#waiting.shift();
-    if (question !== undefined) return Promise.resolve(question);
-    return new Promise((resolve) => {
-      this.#wake = resolve;
-    });
-  }
 }

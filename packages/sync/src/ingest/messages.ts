@@ -1,34 +1,33 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { ErrorCode, Filter } from '@syncline/contract';
+import type { ErrorCode, Filter, QuarantinedRow } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
-import type { Blob, BuiltSnapshot, EndLock } from '@syncline/snapshot';
-import type { CollectedTotals, RowCollectorOptions } from './row-collector.ts';
+import type { Blob, BuiltSnapshot, TerminationLock } from '@syncline/snapshot';
+import type { RowCollectorOptions } from './row-collector.ts';
 
-/** What a thread is started with. */
+/** The input of a thread. */
 export interface IngestTask {
   readonly port: MessagePort;
-  readonly endLock: EndLock;
-  readonly maxRows: number;
+  readonly lock: TerminationLock;
   readonly order: RowCollectorOptions['order'];
   /** The manifest to build upon: that of the mirror, or of a catalog. */
   readonly previous: Blob | undefined;
-  /** What is served of the mirror, if that is not the mirror itself. */
+  /** The view of the mirror that is served, if that is not the mirror itself. */
   readonly view?: ViewTask | undefined;
-  /** Names so many rows of each kind, and what has changed in them: for someone who is looking. */
+  /** How many rows of each kind to name with their changed fields, for a person to read. */
   readonly detail?: { readonly sampleLimit: number } | undefined;
 }
 
-/** What is served of a mirror. */
+/** The view of a mirror. */
 export interface ViewTask extends FilterTask {
   /** The manifest that is served now. */
   readonly served: Blob | undefined;
-  /** Whether `served` is the view of `previous` by this filter. If not, all rows are looked at. */
+  /** Whether `served` is the view of `previous` by this filter. If not, all rows are filtered. */
   readonly isCurrent: boolean;
 }
 
 export interface FilterTask {
   readonly filter: Filter;
-  /** What the manifest says of it; `undefined` for a filter that keeps everything. */
+  /** `undefined` for a filter that keeps everything. */
   readonly filterHash: string | undefined;
 }
 
@@ -39,7 +38,7 @@ export type IngestQuestion =
   | {
       readonly kind: 'build';
       readonly nowMs: number;
-      readonly removals: readonly RowKey[] | undefined;
+      readonly removals?: readonly RowKey[] | undefined;
     }
   /** Instead of bodies: the view is derived from the mirror as it is. */
   | { readonly kind: 'derive'; readonly nowMs: number }
@@ -49,15 +48,15 @@ export type IngestQuestion =
       readonly nowMs: number;
       readonly members: readonly MemberBlobs[];
     } & FilterTask)
-  /** The answer to `need-chunks`; what it answers in turn is what `build` asked for. */
+  /** The reply to `need-chunks`. Its answer is that of the question before. */
   | { readonly kind: 'chunks'; readonly chunks: readonly Blob[] }
   | { readonly kind: 'close' };
 
 /** From the thread. */
 export type IngestAnswer =
-  /** The body is a registry's; its rows are taken while the next one is fetched. */
+  /** The body is a registry. Its rows are taken while the next body is fetched. */
   | { readonly kind: 'summary'; readonly summary: BodySummary }
-  /** Chunks of the registry itself; of another one where it is named. */
+  /** Chunks of the registry itself, or of the one that is named. */
   | {
       readonly kind: 'need-chunks';
       readonly digests: readonly string[];
@@ -69,33 +68,30 @@ export type IngestAnswer =
 export interface MemberBlobs {
   readonly registry: string;
   readonly manifest: Blob;
-  /** That of the snapshot that the catalog was built from last, where it is still there. */
+  /** The manifest that the catalog was last built from, if it is still stored. */
   readonly before: Blob | undefined;
 }
 
 /** How a thread's work on a run ended. */
 export type IngestEnd =
   | { readonly kind: 'closed' }
-  /** Rows came out of order too late: everything is to be read once more, in the order `buffered`. */
+  /** A row came too late for the order: read everything again, in the order `buffered`. */
   | { readonly kind: 'out-of-order' }
-  | { readonly kind: 'failed'; readonly error: IngestFailure };
+  /** The parts of an error that structured cloning would lose. */
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
-/** Rows that are handed on came, after all, before one that came later. */
+/** A row came that belongs before rows that are already handed on. */
 export class OutOfOrder extends Error {
   override readonly name = 'OutOfOrder';
 }
 
-/** An error on its way out of a thread: what structured cloning would lose of it. */
-export interface IngestFailure {
-  readonly code: ErrorCode;
-  readonly message: string;
+/** The result of all bodies: the snapshot to serve. */
+export interface IngestResult extends BuiltSnapshot {
+  /** How many rows were read, with the invalid ones. */
+  readonly readCount: number;
+  readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
+  /** The mirror that it was derived from, if that was built too. */
+  readonly mirror?: BuiltSnapshot | undefined;
+  /** With {@link IngestTask.detail}: the fields that differ, for each sample of `diff` that is updated. */
+  readonly changedFields: readonly (readonly string[])[];
 }
-
-/** What became of all bodies: the snapshot to serve. */
-export type IngestResult = BuiltSnapshot &
-  Pick<CollectedTotals, 'readCount' | 'quarantined'> & {
-    /** The mirror that it was derived from, if that was built too. */
-    readonly mirror?: BuiltSnapshot | undefined;
-    /** With {@link IngestTask.detail}: the fields that differ, for each sample of `diff` that is updated. */
-    readonly changedFields: readonly (readonly string[])[];
-  };

@@ -3,6 +3,7 @@ import {
   type RegistryConfig,
   type Run,
   runId,
+  type StatusChanges,
   SynclineError,
   settledPhase,
 } from '@syncline/contract';
@@ -16,23 +17,23 @@ import {
 } from '../perform/stage-snapshot.ts';
 import { publicationOf } from '../perform/store-built.ts';
 import type { OperatorStore, Suspension } from '../ports/operator-store.ts';
-import type { Acquired, RunStore } from '../ports/run-store.ts';
+import type { Acquired, RunEnding, RunStore } from '../ports/run-store.ts';
 import { DEFAULT_LEASE_TIMES } from '../run/lease-keeper.ts';
 import { countsOf } from '../run/outcome.ts';
 
-/** What operators do to a registry. */
+/** The operations on a registry. */
 export interface Operations {
-  /** Ends a run that is under way within one renewal, and prevents others from fetching. */
+  /** Ends a running run within one renewal, and prevents others from fetching. */
   suspend(registry: string, suspension: Suspension): Promise<void>;
   /**
-   * Lifts a suspension and the pin of a rollback, and has the registry synced.
+   * Removes a suspension and the pin of a rollback, and syncs the registry.
    *
    * @throws SynclineError `suspended-by-config` if the config suspends the registry too
    */
   resume(registry: Pick<RegistryConfig, 'name' | 'suspended'>): Promise<void>;
   /**
    * Serves an earlier snapshot, and nothing else until {@link resume}. If the filter has changed since, the filter in
-   * force is applied to the state behind that snapshot.
+   * force is applied to the mirror behind that snapshot.
    *
    * @param options.snapshot a digest, or the beginning of one
    * @returns the digest that is served
@@ -59,7 +60,7 @@ export interface OperationsDependencies {
   readonly dependentsOf: (registry: string) => readonly string[];
 }
 
-/** A run that is asked to end does so at its next renewal. This is time for two renewals and the run's ending. */
+/** A run ends at its next renewal. This is time for two renewals and the end of the run. */
 const LEASE_WAIT_MS = 3 * DEFAULT_LEASE_TIMES.renewEveryMs;
 const LEASE_POLL_MS = 100;
 
@@ -76,35 +77,37 @@ export function createOperations(deps: OperationsDependencies): Operations {
       throw new SynclineError('suspended-by-config', message);
     },
 
-    async rollback(registry, { snapshot }) {
-      const digest = await resolveSnapshot(deps, registry, snapshot);
+    async rollback(registry, { snapshot: prefix }) {
+      const digest = await resolveSnapshot(deps, registry, prefix);
       const before = await operators.pinned(registry);
-      // The pin comes first: it makes a run that is under way give up its lease.
+      // The pin comes first: it makes a running run give up its lease.
       await operators.setPinned(registry, digest);
       try {
-        const find = (context: StageContext) => stageSnapshot(snapshots, context, digest);
-        return {
-          snapshot: await publish(deps, registry, { find, pin: true, message: 'rolled back' }),
-        };
+        const find: Find = (context) => stageSnapshot(snapshots, context, digest);
+        return await publish(deps, registry, { find, pin: true, message: 'rolled back' });
       } catch (error) {
         await operators.setPinned(registry, before);
         throw error;
       }
     },
 
-    async approve(registry, { snapshot }) {
+    async approve(registry, { snapshot: prefix }) {
       const held = await operators.held(registry);
-      if (held === undefined || !held.startsWith(snapshot)) {
-        const message = `${registry} holds no snapshot that starts with ${snapshot}`;
+      if (held === undefined || !held.startsWith(prefix)) {
+        const message = `${registry} holds no snapshot that starts with ${prefix}`;
         throw new SynclineError('unknown-snapshot', `${message}. It holds ${held ?? 'none'}`);
       }
-      const find = (context: StageContext) => findHeld(snapshots, context, held);
-      return { snapshot: await publish(deps, registry, { find, pin: false, message: 'approved' }) };
+      const find: Find = (context) => findHeld(snapshots, context, held);
+      return publish(deps, registry, { find, pin: false, message: 'approved' });
     },
   };
 }
 
-/** @param prefix a digest, or the beginning of one */
+/**
+ * Returns the digest of the only snapshot that starts with `prefix`.
+ *
+ * @throws SynclineError `unknown-snapshot`
+ */
 async function resolveSnapshot(
   { snapshots, operators }: OperationsDependencies,
   registry: string,
@@ -115,65 +118,56 @@ async function resolveSnapshot(
     snapshots.readPointer(registry),
     operators.held(registry),
   ]);
-  // The rest are mirrors: only views of them were served.
+  // The others are mirrors: only views of them were served.
   const known = history
-    .filter(
-      ({ manifest, supersededAtMs }) => supersededAtMs !== undefined || others.includes(manifest),
-    )
+    .filter((it) => it.supersededAtMs !== undefined || others.includes(it.manifest))
     .map(({ manifest }) => manifest);
   const matches = known.filter((it) => it.startsWith(prefix));
-  const [digest, other] = matches;
-  if (digest === undefined || other !== undefined || prefix === '') {
-    const found = digest === undefined ? 'no snapshot that starts' : 'several that start';
-    const available = known.map((it) => it.slice(0, 12)).join(', ');
-    const message = `${registry} has ${found} with ${prefix}. Available: ${available}`;
-    throw new SynclineError('unknown-snapshot', message);
-  }
-  return digest;
+  const [digest] = matches;
+  if (digest !== undefined && matches.length === 1 && prefix !== '') return digest;
+  const found = digest === undefined ? 'no snapshot that starts' : 'several that start';
+  const available = known.map((it) => it.slice(0, 12)).join(', ');
+  const message = `${registry} has ${found} with ${prefix}. Available: ${available}`;
+  throw new SynclineError('unknown-snapshot', message);
 }
+
+type Find = (context: StageContext) => Promise<StagedSnapshot>;
 
 async function publish(
   deps: OperationsDependencies,
   registry: string,
-  {
-    find,
-    pin,
-    message,
-  }: {
-    find: (context: StageContext) => Promise<StagedSnapshot>;
-    pin: boolean;
-    message: string;
-  },
-): Promise<string> {
-  const config = await deps.registryOf(registry);
+  { find, pin, message }: { find: Find; pin: boolean; message: string },
+): Promise<{ snapshot: string }> {
+  const { operators, runStore, registryOf, dependentsOf } = deps;
+  const config = await registryOf(registry);
   if (config === undefined) {
     throw new SynclineError('unknown-registry', `the config in force names no ${registry}`);
   }
   const acquired = await waitForLease(deps, registry);
-  const { lease } = acquired;
+  const { lease, status } = acquired;
   let staged: StagedSnapshot;
   try {
     staged = await whileRenewing(deps, acquired, (signal, now) =>
-      find({ lease, status: acquired.status, registry: config, signal, now }),
+      find({ lease, status, registry: config, signal, now }),
     );
-    const finished = await deps.runStore.publishAndFinish(
-      lease,
-      operatorEnding(acquired, { staged, config, message }),
-      { ...publicationOf(staged), pin },
-    );
+    const ending = operatorEnding(acquired, { staged, config, message });
+    const publication = { ...publicationOf(staged), pin };
+    const finished = await runStore.publishAndFinish(lease, ending, publication);
     if (finished.state === 'refused') throw busy(registry);
     if (finished.state === 'incomplete') {
       throw new SynclineError('snapshot-incomplete', `${registry} lacks ${finished.missing}`);
     }
   } catch (error) {
-    await release(deps, acquired);
+    // Releases the lease, and leaves the registry as it was.
+    const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
+    await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
     throw error;
   }
-  await deps.operators.requestDependents(deps.dependentsOf(registry));
-  return staged.blob.digest;
+  await operators.requestDependents(dependentsOf(registry));
+  return { snapshot: staged.blob.digest };
 }
 
-/** Deriving a view of a large registry takes longer than a lease. */
+/** Renews the lease during the work: deriving a view of a large registry may take longer than a lease lasts. */
 async function whileRenewing<Result>(
   { runStore }: OperationsDependencies,
   { lease, nowMs }: Acquired,
@@ -185,7 +179,7 @@ async function whileRenewing<Result>(
     const [renewal] = await runStore.renew([lease], { ttlMs });
     if (renewal?.held !== true) lost.abort(busy(lease.registry));
   };
-  // A renewal that fails may be followed by one that does not; in the end the store refuses the write.
+  // A later renewal may succeed. If none does, the store refuses the write.
   const timer = setInterval(() => void renew().catch(() => {}), renewEveryMs);
   const startedAtMs = performance.now();
   try {
@@ -199,29 +193,14 @@ async function waitForLease(
   { runStore, owner }: OperationsDependencies,
   registry: string,
 ): Promise<Acquired> {
-  const { leaseTtlMs: ttlMs } = DEFAULT_LEASE_TIMES;
   const untilMs = Date.now() + LEASE_WAIT_MS;
+  const asked = { registry, owner, ttlMs: DEFAULT_LEASE_TIMES.leaseTtlMs, isIsolated: true };
   do {
-    const acquisition = await runStore.acquire({
-      registry,
-      owner,
-      ttlMs,
-      purpose: { kind: 'tick' },
-      isIsolated: true,
-    });
+    const acquisition = await runStore.acquire({ ...asked, purpose: { kind: 'tick' } });
     if (acquisition.state === 'acquired') return acquisition;
     await sleep(LEASE_POLL_MS);
   } while (Date.now() < untilMs);
   throw busy(registry);
-}
-
-/** Gives the lease back, and leaves the registry as it was. */
-async function release(
-  { runStore }: OperationsDependencies,
-  { lease, status }: Acquired,
-): Promise<void> {
-  const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
-  await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
 }
 
 function busy(registry: string): SynclineError {
@@ -229,7 +208,7 @@ function busy(registry: string): SynclineError {
   return new SynclineError('registry-busy', message);
 }
 
-/** What an operator's flip leaves in status and run log. */
+/** Returns what an operator's publication writes into status and run log. */
 function operatorEnding(
   { lease, nowMs, status, control }: Acquired,
   {
@@ -237,13 +216,12 @@ function operatorEnding(
     config,
     message,
   }: { staged: StagedSnapshot; config: RegistryConfig; message: string },
-) {
+): RunEnding {
   const now = new Date(nowMs).toISOString();
+  const snapshot = blob.digest;
   const run: Run = {
+    ...lease,
     id: runId(lease.registry, lease.term),
-    registry: lease.registry,
-    term: lease.term,
-    owner: lease.owner,
     trigger: 'manual',
     outcome: 'published',
     startedAt: now,
@@ -251,23 +229,23 @@ function operatorEnding(
     durationMs: 0,
     handledRequest: control.handled,
     upstream: { requests: 0, bytes: 0 },
-    snapshot: blob.digest,
+    snapshot,
     rowCount: manifest.rowCount,
   };
-  const changes = {
-    ...countsOf({ manifest }),
+  const changes: StatusChanges = {
+    ...countsOf(manifest),
     phase: 'Complete',
     startsWithoutFinish: 0,
-    snapshot: blob.digest,
+    snapshot,
     filterHash: filterHash(config),
     mirror: mirror?.blob.digest,
     mirrorSyncAt: mirror === undefined ? undefined : status.lastSyncAt,
     held: undefined,
-    // What is served is not what the source had: the next run must not take it for known.
+    // What is served is not the state of the source: the next run must not find its revision.
     revision: undefined,
     message,
     lastChangeAt: now,
     lastSuccessAt: status.lastSuccessAt ?? now,
-  } as const;
+  };
   return { changes, run };
 }

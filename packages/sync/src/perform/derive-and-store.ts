@@ -1,8 +1,8 @@
-import { readChunkBlobs } from '@syncline/snapshot';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import { type FetchDependencies, viewOf } from './fetch-and-store.ts';
 import {
+  chunkReader,
   isDamage,
   type Previous,
   type ReadContext,
@@ -13,9 +13,9 @@ import {
 } from './store-built.ts';
 
 /**
- * Filters the mirror that is stored anew, and stores the result. Does not ask the source.
+ * Filters the stored mirror again and stores the result. Does not ask the source.
  *
- * @returns `undefined` if the mirror has lost parts: then only the source has all rows
+ * @returns `undefined` if parts of the mirror are lost: then only the source has all rows
  */
 export async function deriveAndStore(
   deps: FetchDependencies,
@@ -33,24 +33,19 @@ export async function deriveAndStore(
   return storeBuilt(deps, context, { built, previous, revision, origin: 'mirror' });
 }
 
-/** Builds what is to be served of a mirror by the filter in force. */
+/** Builds the view of a mirror by the filter in force. */
 export async function deriveView(
   { ingest, snapshots }: FetchDependencies,
   context: Pick<ReadContext, 'registry' | 'status' | 'signal' | 'timePhase' | 'now'>,
   previous: Previous & { mirror: Stored },
 ): Promise<IngestResult> {
   const { registry, signal, timePhase, now } = context;
-  const session = ingest.open({
+  using session = ingest.open({
     signal,
     order: 'buffered',
     previous: previous.mirror.blob,
     view: { ...viewOf(context, previous), isCurrent: false },
   });
-  try {
-    const readChunks = (digests: readonly string[]) =>
-      readChunkBlobs(snapshots, { registry: registry.name, digests });
-    return await timePhase('build', () => session.derive({ nowMs: now(), readChunks }));
-  } finally {
-    session.close();
-  }
+  const readChunks = chunkReader(snapshots, registry.name);
+  return await timePhase('build', () => session.derive({ nowMs: now(), readChunks }));
 }

@@ -1,11 +1,12 @@
 import type { RegistryConfig } from '@syncline/contract';
-import { type Blob, readChunkBlobs, type SnapshotStore } from '@syncline/snapshot';
+import type { Blob, SnapshotStore } from '@syncline/snapshot';
 import { type Source, type TakeBody, withhold } from '@syncline/sources';
 import { filterHash, isFiltered, sourceHash } from '../decide/hashes.ts';
 import type { IngestPool, OpenOptions } from '../ingest/ingest-pool.ts';
 import { type IngestResult, OutOfOrder, type ViewTask } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import {
+  chunkReader,
   isDamage,
   type Previous,
   type ReadContext,
@@ -19,12 +20,6 @@ export interface FetchDependencies {
   readonly snapshots: SnapshotStore;
 }
 
-export interface FetchOptions {
-  readonly source: Source;
-  /** Reads all of what is stored, to find what is damaged; else only what is lost is found. */
-  readonly isThorough: boolean;
-}
-
 export interface FetchWork extends Pick<OpenOptions, 'detail'> {
   readonly source: Source;
   readonly previous: Previous;
@@ -33,14 +28,15 @@ export interface FetchWork extends Pick<OpenOptions, 'detail'> {
 }
 
 /**
- * Fetches a registry, builds its mirror and what is served of it, holds that against the guard, and stores it.
+ * Fetches a registry, builds its mirror and the view that is served, checks the guard, and stores the result.
  *
- * @throws SynclineError if the source or the store does not do its part
+ * @param options.isThorough reads all stored chunks to find damaged ones; otherwise only lost chunks are found
+ * @throws SynclineError if the source or the store fails
  */
 export async function fetchAndStore(
   deps: FetchDependencies,
   context: RunContext,
-  { source, isThorough }: FetchOptions,
+  { source, isThorough }: { source: Source; isThorough: boolean },
 ): Promise<StoreResult> {
   const previous = await readPrevious(deps, context, { isThorough });
   const since = isThorough ? undefined : deltaBase(context, { source, previous });
@@ -48,23 +44,22 @@ export async function fetchAndStore(
   return storeBuilt(deps, context, { ...fetched, origin: 'source' });
 }
 
-/** The revision that a delta can be applied to: that of the mirror to build upon, of the same source. */
+/** Returns the revision of the mirror to build upon, if a delta of the same source can be applied to it. */
 function deltaBase(
   { registry, status }: ReadContext,
   { source, previous }: { source: Source; previous: Previous },
 ): string | undefined {
+  if (source.givesDeltas !== true || status.sourceHash !== sourceHash(registry)) return undefined;
   const base = baseOf(registry, previous);
-  const isSame = status.sourceHash === sourceHash(registry) && base !== undefined;
-  if (source.givesDeltas !== true || !isSame) return undefined;
-  return base === previous.mirror?.blob ? status.revision : undefined;
+  return base !== undefined && base === previous.mirror?.blob ? status.revision : undefined;
 }
 
-/** The manifest that rows of the source are built upon. */
+/** Returns the manifest that rows of the source are built upon. */
 function baseOf(registry: RegistryConfig, { blob, mirror }: Previous): Blob | undefined {
   return isFiltered(registry) ? mirror?.blob : blob;
 }
 
-/** The view to derive, if what is served is not the mirror. */
+/** Returns the view to derive, if what is served is not the mirror. */
 export function viewOf(
   { registry, status }: Pick<ReadContext, 'registry' | 'status'>,
   { blob: served, mirror }: Previous,
@@ -78,7 +73,7 @@ export function viewOf(
   };
 }
 
-/** What was built, and what it was built upon: that may have turned out to be damaged. */
+/** Returns what was built and what it was built upon: nothing, if the stored snapshot is damaged. */
 export async function fetchAndBuild(
   deps: FetchDependencies,
   context: ReadContext,
@@ -97,10 +92,10 @@ export async function fetchAndBuild(
 
 type FetchAttempt = FetchWork & Pick<OpenOptions, 'order'>;
 
-/** How to go on after an error. @throws that error, where there is no other way */
+/** Returns the next attempt after an error. @throws that error if a further attempt would not help */
 function attemptAfter(error: unknown, attempt: FetchAttempt): FetchAttempt {
   const { order, previous } = attempt;
-  // Most upstreams give their rows in order; what one that does not gives is read once more, to be sorted.
+  // Most upstreams give their rows in order. If one does not, its rows are read again and sorted.
   if (error instanceof OutOfOrder && order === 'arrival') return { ...attempt, order: 'buffered' };
   if (!isDamage(error) || (previous.blob ?? previous.mirror) === undefined) throw error;
   return { ...attempt, previous: { manifest: previous.manifest }, since: undefined };
@@ -112,40 +107,33 @@ async function fetchOnce(
   { source, previous, since, order, detail }: FetchAttempt,
 ) {
   const { registry, signal, timePhase, now } = context;
-  const session = ingest.open({
+  using session = ingest.open({
     signal,
     detail,
-    // Rows of a delta are kept until it is known that they are one.
+    // The source may answer with a delta. That is known only when it has given all rows.
     order: since === undefined ? order : 'buffered',
     previous: baseOf(registry, previous),
     view: isFiltered(registry) ? viewOf(context, previous) : undefined,
   });
-  try {
-    const take: TakeBody = (body, origin) => session.add(body, origin);
-    const reading = await timePhase('fetch', () => source.fetch(take, context, { since }));
-    const readChunks = (digests: readonly string[]) =>
-      readChunkBlobs(snapshots, { registry: registry.name, digests });
-    const removals = reading.kind === 'delta' ? reading.removals : undefined;
-    const built = await timePhase('build', () =>
-      session.build({ nowMs: now(), readChunks, removals }),
-    );
-    const { revision } = reading;
-    return { revision, built: { ...built, quarantined: safeQuarantine(built, context) } };
-  } finally {
-    session.close();
-  }
+  const take: TakeBody = (body, origin) => session.add(body, origin);
+  const reading = await timePhase('fetch', () => source.fetch(take, context, { since }));
+  const readChunks = chunkReader(snapshots, registry.name);
+  const removals = reading.kind === 'delta' ? reading.removals : undefined;
+  const built = await timePhase('build', () =>
+    session.build({ nowMs: now(), readChunks, removals }),
+  );
+  const { revision } = reading;
+  return { revision, built: { ...built, quarantined: safeQuarantine(built, context) } };
 }
 
-/** A row that is no good may have anything in place of a name, also what its upstream was sent. */
+/** Removes credentials: an invalid row may contain anything, also what its upstream was sent. */
 function safeQuarantine(
   { quarantined: { count, samples } }: IngestResult,
   { credentials }: ReadContext,
 ): IngestResult['quarantined'] {
+  const safe = (text: string) => withhold(text, credentials);
   return {
     count,
-    samples: samples.map(({ row, reason }) => ({
-      row: withhold(row, credentials),
-      reason: withhold(reason, credentials),
-    })),
+    samples: samples.map(({ row, reason }) => ({ row: safe(row), reason: safe(reason) })),
   };
 }

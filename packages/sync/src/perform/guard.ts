@@ -10,48 +10,31 @@ export interface StateSize {
 
 export interface GuardInput {
   readonly guard: Guard;
-  /** What is served now; `undefined` where nothing was ever published. */
+  /** What is served now; `undefined` if nothing was ever published. */
   readonly before: StateSize | undefined;
   readonly after: StateSize;
-  /** Whether the two were filtered differently: then what the filter takes away is wanted. */
+  /** Whether the two were filtered differently. Rows that the new filter removes are then not lost. */
   readonly isFilterNew: boolean;
 }
 
-export type GuardVerdict =
-  | { readonly pass: true }
-  | { readonly pass: false; readonly reason: 'shrink' | 'empty' };
+/** `pass`, or why the guard holds the state back. */
+export type GuardVerdict = 'pass' | 'shrink' | 'empty';
 
-/** The numbers that a guard looks at. */
-export interface GuardNumbers {
-  readonly compared: keyof StateSize;
-  /** 0 where nothing was ever published. */
-  readonly countBefore: number;
-  readonly countAfter: number;
-  /** Negative where there are more than before. */
-  readonly lostPercent: number;
-}
-
-export function guardNumbers({
-  before,
-  after,
-  isFilterNew,
-}: Omit<GuardInput, 'guard'>): GuardNumbers {
-  const compared = isFilterNew ? 'sourceRowCount' : 'rowCount';
+/** Returns the numbers that a guard compares: none lost if nothing was ever published, negative if there are more. */
+export function guardNumbers({ before, after, isFilterNew }: Omit<GuardInput, 'guard'>) {
+  const compared: keyof StateSize = isFilterNew ? 'sourceRowCount' : 'rowCount';
   const countBefore = before?.[compared] ?? 0;
   const countAfter = after[compared];
   const lostPercent = countBefore === 0 ? 0 : ((countBefore - countAfter) / countBefore) * 100;
   return { compared, countBefore, countAfter, lostPercent };
 }
 
-/** Whether a new state may be published without anyone looking at it. */
+/** Returns whether a new state may be published without an approval. */
 export function checkGuard({ guard, ...states }: GuardInput): GuardVerdict {
   const { before, after } = states;
   if (after.rowCount === 0) {
-    // A registry that was empty already has nothing to lose.
-    return guard.allowEmpty || before?.rowCount === 0
-      ? { pass: true }
-      : { pass: false, reason: 'empty' };
+    // A registry that was empty before has nothing to lose.
+    return guard.allowEmpty || before?.rowCount === 0 ? 'pass' : 'empty';
   }
-  const { lostPercent } = guardNumbers(states);
-  return lostPercent > guard.maxShrinkPercent ? { pass: false, reason: 'shrink' } : { pass: true };
+  return guardNumbers(states).lostPercent > guard.maxShrinkPercent ? 'shrink' : 'pass';
 }

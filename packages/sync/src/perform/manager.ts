@@ -2,15 +2,14 @@ import type { Reason } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
 import type { CreateSource, Source } from '@syncline/sources';
 import { decideSyncNeed, type SyncNeed } from '../decide/should-sync.ts';
-import type { IngestPool } from '../ingest/ingest-pool.ts';
 import type { CheckContext, RunContext } from '../ports/run-context.ts';
 import { deriveAndStore } from './derive-and-store.ts';
-import { fetchAndStore } from './fetch-and-store.ts';
-import { missingMembers, readMembers, revisionOf } from './members.ts';
+import { type FetchDependencies, fetchAndStore } from './fetch-and-store.ts';
+import { readMembers, revisionOf } from './members.ts';
 import { mergeAndStore } from './merge-and-store.ts';
 import type { StoreResult } from './store-built.ts';
 
-/** Is there anything to do, and why. */
+/** Whether there is anything to do, and why. */
 export type SyncDecision =
   | {
       readonly sync: false;
@@ -24,32 +23,31 @@ export type SyncDecision =
   | {
       readonly sync: true;
       readonly reason: Reason;
-      /** What to read; `undefined` for a catalog, which is merged from what its registries serve. */
+      /** `undefined` for a catalog, which is merged from what its registries serve. */
       readonly source: Source | undefined;
-      /** Digest of the mirror to filter anew instead. The source is read only if the mirror has lost parts. */
+      /** Digest of the mirror to filter instead. The source is read only if parts of the mirror are lost. */
       readonly mirror?: string | undefined;
     };
 
-/** What is done for a registry, without any notion of queue or lease. */
+/** Decides about and syncs a registry. Knows nothing of queues and leases. */
 export interface Manager {
-  /** Whether the registry is to be fetched: the rules first, then the source's cheap check. */
+  /** Decides whether the registry must be synced: the rules first, then the source's cheap check. */
   shouldSync(context: CheckContext): Promise<SyncDecision>;
   /**
-   * Fetches, validates and stores the mirror and what the filter leaves of it. Publishes nothing: that is one step with
-   * the run's end.
+   * Fetches, validates and stores the mirror and the view of it that is served. Publishes nothing: the end of the run
+   * does that in one step.
    *
-   * @throws SynclineError if the source or the store does not do its part
+   * @throws SynclineError if the source or the store fails
    */
   performSync(context: RunContext, decision: SyncDecision & { sync: true }): Promise<StoreResult>;
 }
 
-export interface ManagerDependencies {
+export interface ManagerDependencies extends FetchDependencies {
   readonly createSource: CreateSource;
-  readonly ingest: IngestPool;
-  readonly snapshots: SnapshotStore;
 }
 
-export function createManager({ createSource, ingest, snapshots }: ManagerDependencies): Manager {
+export function createManager({ createSource, ...deps }: ManagerDependencies): Manager {
+  const { snapshots } = deps;
   return {
     async shouldSync(context) {
       const need = decideSyncNeed({ ...context, nowMs: context.now() });
@@ -74,10 +72,9 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
     },
 
     async performSync(context, { source, reason, mirror }) {
-      const deps = { ingest, snapshots };
       const derived = mirror === undefined ? undefined : await deriveAndStore(deps, context);
       if (derived !== undefined) return derived;
-      // A mirror that could not be used may be damaged in a way that only reading all of it shows.
+      // If the mirror is unusable, only reading all of it may show the damage.
       const isThorough = context.force || reason === 'reconcile-due' || mirror !== undefined;
       if (source !== undefined) return fetchAndStore(deps, context, { source, isThorough });
       const { registries = [] } = context.registry.catalog ?? {};
@@ -86,21 +83,23 @@ export function createManager({ createSource, ingest, snapshots }: ManagerDepend
   };
 }
 
-/** A catalog's cheap check: whether its registries still serve what it was built from. */
+/** Checks whether the registries of a catalog still serve what it was built from. */
 async function decideMerge(
   snapshots: SnapshotStore,
   registries: readonly string[],
   need: Exclude<SyncNeed, { need: 'none' }>,
 ): Promise<SyncDecision> {
   const members = await readMembers(snapshots, registries);
-  const missing = missingMembers(members);
+  // Until all registries are published, nobody knows which of them a name belongs to.
+  const missing = members.filter(({ snapshot }) => snapshot === undefined);
   if (missing.length > 0) {
-    const message = `waiting for the first sync of ${missing.join(', ')}`;
+    const names = missing.map(({ registry }) => registry).join(', ');
+    const message = `waiting for the first sync of ${names}`;
     return { sync: false, outcome: 'skipped', reason: 'members-not-ready', message };
   }
-  if (need.need === 'fetch') return { sync: true, reason: need.reason, source: undefined };
-  if (need.known !== revisionOf(members)) {
-    return { sync: true, reason: need.changed, source: undefined };
+  if (need.need === 'probe' && need.known === revisionOf(members)) {
+    return { sync: false, outcome: 'unchanged', reason: need.unchanged };
   }
-  return { sync: false, outcome: 'unchanged', reason: need.unchanged };
+  const reason = need.need === 'fetch' ? need.reason : need.changed;
+  return { sync: true, reason, source: undefined };
 }

@@ -5,7 +5,7 @@ import type { MemberBlobs } from '../ingest/messages.ts';
 /** What each registry of a catalog serves now, in order of precedence. */
 export interface MemberState {
   readonly registry: string;
-  /** Digest of its manifest; `undefined` where it was never published. */
+  /** Digest of its manifest; `undefined` if it was never published. */
   readonly snapshot: string | undefined;
 }
 
@@ -23,61 +23,37 @@ export function readMembers(
   );
 }
 
-/** Those that were never published: as long as there are any, nobody knows whose names are whose. */
-export function missingMembers(members: readonly MemberState[]): string[] {
-  return members.flatMap(({ registry, snapshot }) => (snapshot === undefined ? [registry] : []));
-}
-
-/** The revision of a catalog: what it was built from. `<registry>=<manifest>`, parted by commas. */
+/** Returns the revision of a catalog: what it was built from, as `<registry>=<manifest>` with commas between. */
 export function revisionOf(members: readonly MemberState[]): string {
   return members.map(({ registry, snapshot = '' }) => `${registry}=${snapshot}`).join(',');
 }
 
-function parseRevision(revision: string | undefined): ReadonlyMap<string, string> {
-  const known = new Map<string, string>();
-  for (const part of revision?.split(',') ?? []) {
-    const [registry, snapshot] = part.split('=');
-    if (registry !== undefined && snapshot !== undefined) known.set(registry, snapshot);
-  }
-  return known;
-}
-
 /**
- * The manifests that a catalog is to be built from, and those that it was built from before.
+ * Reads the manifests to build a catalog from, and those that it was built from before.
  *
  * @param options.known the revision to build upon; `undefined` to build from nothing
  * @throws SynclineError `snapshot-incomplete`
  */
 export function readMemberBlobs(
   snapshots: Reads,
-  { members, known }: { members: readonly MemberState[]; known: string | undefined },
+  { members, known = '' }: { members: readonly MemberState[]; known: string | undefined },
 ): Promise<MemberBlobs[]> {
-  const snapshotsBefore = parseRevision(known);
+  const parts = known.split(',');
   return Promise.all(
     members.map(async ({ registry, snapshot = '' }) => {
-      const manifest = await readManifestBlob(snapshots, { registry, snapshot });
-      if (manifest === undefined) {
-        throw new SynclineError(
-          'snapshot-incomplete',
-          `${registry} lacks its manifest ${snapshot}`,
-        );
-      }
-      const before = snapshotsBefore.get(registry);
-      if (before === undefined) return { registry, manifest, before: undefined };
-      if (before === snapshot) return { registry, manifest, before: manifest };
-      return {
-        registry,
-        manifest,
-        before: await readManifestBlob(snapshots, { registry, snapshot: before }),
+      const read = async (digest: string): Promise<Blob | undefined> => {
+        const bytes = await snapshots.readManifest(registry, digest);
+        return bytes && { digest, bytes };
       };
+      const manifest = await read(snapshot);
+      if (manifest === undefined) {
+        const message = `${registry} lacks its manifest ${snapshot}`;
+        throw new SynclineError('snapshot-incomplete', message);
+      }
+      const part = parts.find((it) => it.startsWith(`${registry}=`));
+      const digest = part?.slice(registry.length + 1);
+      if (digest === undefined) return { registry, manifest, before: undefined };
+      return { registry, manifest, before: digest === snapshot ? manifest : await read(digest) };
     }),
   );
-}
-
-async function readManifestBlob(
-  snapshots: Reads,
-  { registry, snapshot }: { registry: string; snapshot: string },
-): Promise<Blob | undefined> {
-  const bytes = await snapshots.readManifest(registry, snapshot);
-  return bytes && { digest: snapshot, bytes };
 }

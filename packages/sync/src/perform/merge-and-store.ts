@@ -1,10 +1,10 @@
-import { readChunkBlobs } from '@syncline/snapshot';
 import { filterHash, isFiltered, sourceHash } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import type { FetchDependencies } from './fetch-and-store.ts';
 import { type MemberState, readMemberBlobs, readMembers, revisionOf } from './members.ts';
 import {
+  chunkReader,
   isDamage,
   type Previous,
   readPrevious,
@@ -12,74 +12,53 @@ import {
   storeBuilt,
 } from './store-built.ts';
 
-export interface MergeWork {
-  /** In order of precedence. */
-  readonly registries: readonly string[];
-  /** Looks at everything, whatever is known of it. */
-  readonly isThorough: boolean;
-}
-
 /**
- * Builds the snapshot of a catalog from what its registries serve, and stores it. Only names that have
- * changed since the last time are looked at, unless everything is due to be.
+ * Builds the snapshot of a catalog from what its registries serve, and stores it. Reads only names that have changed
+ * since the last build, unless `isThorough`.
  *
- * @throws SynclineError where the store does not do its part
+ * @param options.registries in order of precedence
+ * @throws SynclineError if the store fails
  */
 export async function mergeAndStore(
   deps: FetchDependencies,
   context: RunContext,
-  { registries, isThorough }: MergeWork,
+  { registries, isThorough }: { registries: readonly string[]; isThorough: boolean },
 ): Promise<StoreResult> {
   const members = await readMembers(deps.snapshots, registries);
   const revision = revisionOf(members);
-  const previous = await readPrevious(deps, context, { isThorough });
-  const known = isThorough ? undefined : knownRevision(context);
-  try {
+  const mergeUpon = async (previous: Previous, known: string | undefined) => {
     const built = await merge(deps, context, { members, previous, known });
-    return await storeBuilt(deps, context, { built, revision, previous, origin: 'source' });
+    return storeBuilt(deps, context, { built, revision, previous, origin: 'source' });
+  };
+  const previous = await readPrevious(deps, context, { isThorough });
+  try {
+    return await mergeUpon(previous, isThorough ? undefined : knownRevision(context));
   } catch (error) {
     if (!isDamage(error) || previous.blob === undefined) throw error;
     context.logger.debug({ err: error, registry: context.registry.name }, 'merging once more');
-    const afresh = { manifest: previous.manifest };
-    const built = await merge(deps, context, { members, previous: afresh, known: undefined });
-    return storeBuilt(deps, context, { built, revision, previous: afresh, origin: 'source' });
+    return mergeUpon({ manifest: previous.manifest }, undefined);
   }
 }
 
-interface MergeAttempt {
-  readonly members: readonly MemberState[];
-  readonly previous: Previous;
-  /** What the catalog was built from; `undefined` to look at everything. */
-  readonly known: string | undefined;
-}
-
+/** @param attempt.known the revision that the catalog was built from; `undefined` to read everything */
 async function merge(
   { ingest, snapshots }: FetchDependencies,
   { registry, signal, timePhase, now }: RunContext,
-  { members, previous, known }: MergeAttempt,
+  attempt: { members: readonly MemberState[]; previous: Previous; known: string | undefined },
 ): Promise<IngestResult> {
-  const blobs = await readMemberBlobs(snapshots, {
-    members,
-    known: previous.blob === undefined ? undefined : known,
-  });
+  const { blob } = attempt.previous;
+  const known = blob && attempt.known;
+  const members = await readMemberBlobs(snapshots, { members: attempt.members, known });
   const { filter, name } = registry;
-  const filterTask = {
-    filter,
-    filterHash: isFiltered(registry) ? filterHash(registry) : undefined,
-  };
-  const session = ingest.open({ signal, order: 'buffered', previous: previous.blob });
-  try {
-    const readChunks = (digests: readonly string[], member = name) =>
-      readChunkBlobs(snapshots, { registry: member, digests });
-    return await timePhase('build', () =>
-      session.merge({ nowMs: now(), members: blobs, readChunks, ...filterTask }),
-    );
-  } finally {
-    session.close();
-  }
+  const hash = isFiltered(registry) ? filterHash(registry) : undefined;
+  const readChunks = chunkReader(snapshots, name);
+  using session = ingest.open({ signal, order: 'buffered', previous: blob });
+  return await timePhase('build', () =>
+    session.merge({ nowMs: now(), members, readChunks, filter, filterHash: hash }),
+  );
 }
 
-/** The revision of what is served, if that was merged and filtered as it is to be now. */
+/** Returns the revision of what is served, if it was merged from the same registries by the same filter. */
 function knownRevision({ registry, status }: RunContext): string | undefined {
   const isSame =
     status.sourceHash === sourceHash(registry) && status.filterHash === filterHash(registry);

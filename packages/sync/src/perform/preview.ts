@@ -1,7 +1,4 @@
-/**
- * What a sync would do, without doing it: the same reading, building and guard as a run, and no lease,
- * no write, no status.
- */
+/** What a sync would do: it reads, builds and checks the guard as a run does, without lease, write or status. */
 
 import {
   type Clock,
@@ -14,16 +11,15 @@ import {
   SynclineError,
   type SyncStatus,
 } from '@syncline/contract';
-import type { CreateSource } from '@syncline/sources';
-import { orLeave } from '../capacity/or-leave.ts';
+import { orLeave } from '../capacity/hung-work.ts';
 import { filterHash } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
-import { type FetchDependencies, fetchAndBuild } from './fetch-and-store.ts';
+import { fetchAndBuild } from './fetch-and-store.ts';
 import { checkGuard, guardNumbers } from './guard.ts';
+import type { ManagerDependencies } from './manager.ts';
 import { isUnchanged, type Previous, type ReadContext, readPrevious } from './store-built.ts';
 
-export interface PreviewDependencies extends FetchDependencies {
-  readonly createSource: CreateSource;
+export interface PreviewDependencies extends ManagerDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -31,41 +27,38 @@ export interface PreviewDependencies extends FetchDependencies {
 export interface PreviewRequest {
   /** As it is in the config in force, or as it might be. */
   readonly registry: RegistryConfig;
-  /** What is known under that name; `undefined` where the config in force has none: all is new then. */
+  /** What is stored of that name; `undefined` if the config in force has no such registry: then all rows are new. */
   readonly stored: { readonly status: SyncStatus; readonly control: Control } | undefined;
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
   /** How many rows of each kind are named. */
   readonly sampleLimit: number;
-  /** Ends it early. */
   readonly signal: AbortSignal;
 }
 
-/** Names of rows and fields come from upstream: what names one of them stays short. */
+/** Names of rows and fields come from upstream, and are shortened. */
 const MAX_ROW_LABEL = 300;
 const MAX_FIELD_LABEL = 100;
 const MAX_FIELDS = 30;
 
 /**
- * Reads a registry's source, and says what a sync would make of it. Waits for its turn where the process
- * does heavy work enough, but not for long.
+ * Reads a registry's source, and returns what a sync would make of it. Waits while the process is at its capacity.
  *
- * @throws SynclineError where the source, or the store, does not do its part; `run-timeout` as a run;
- *   `preview-failed` where its turn did not come; the signal's reason
+ * @throws SynclineError if the source or the store fails; `run-timeout` as in a run; the signal's reason
  */
 export async function previewRegistry(
   deps: PreviewDependencies,
   request: PreviewRequest,
 ): Promise<Preview> {
   const { timeout } = request.registry.syncPolicy;
-  using limit = abortAfter(
-    timeout,
-    new SynclineError('run-timeout', `the preview took longer than ${timeout} ms`),
-  );
-  const signal = AbortSignal.any([request.signal, limit.signal]);
+  const limit = AbortSignal.timeout(timeout);
+  const signal = AbortSignal.any([request.signal, limit]);
   try {
     return await orLeave(preview(deps, { ...request, signal }), { signal });
   } catch (error) {
+    if (signal.reason === limit.reason && limit.aborted) {
+      throw new SynclineError('run-timeout', `the preview took longer than ${timeout} ms`);
+    }
     throw signal.aborted ? signal.reason : error;
   }
 }
@@ -91,7 +84,7 @@ async function preview(deps: PreviewDependencies, request: PreviewRequest): Prom
   };
 }
 
-/** All that a run would be told, but for a lease. */
+/** Returns the context of a run, without a lease. */
 function readContext(
   { clock, logger }: PreviewDependencies,
   { registry, stored, nowMs, signal }: PreviewRequest,
@@ -125,34 +118,33 @@ function judge(
     isFilterNew: status.filterHash !== filterHash(registry),
   };
   const verdict = checkGuard({ guard: registry.guard, ...states });
-  const guard = {
-    verdict: verdict.pass ? ('pass' as const) : verdict.reason,
-    ...guardNumbers(states),
-    ...registry.guard,
-  };
+  const guard = { verdict, ...guardNumbers(states), ...registry.guard } as const;
   if (blob !== undefined && isUnchanged(built, manifest)) return { state: 'unchanged', guard };
-  return { state: verdict.pass ? 'would-publish' : 'would-hold', guard };
+  return { state: verdict === 'pass' ? 'would-publish' : 'would-hold', guard };
 }
 
 function contentOf({ manifest, diff, changedFields, quarantined }: IngestResult) {
   const { rowCount, sourceRowCount, serverCount, skillCount, pluginCount } = manifest;
-  const samples = {
-    added: diff.samples.added.map(shortLabel),
-    updated: diff.samples.updated.map(shortLabel),
-    removed: diff.samples.removed.map(shortLabel),
-  };
+  const { added, updated, removed } = diff.samples;
+  const shortFields = (fields: readonly string[] = []) =>
+    fields.slice(0, MAX_FIELDS).map((field) => shortened(field, MAX_FIELD_LABEL));
   return {
     rowCount,
     sourceRowCount,
     serverCount,
     skillCount,
     pluginCount,
-    diff: { ...diff, samples },
-    changes: samples.updated.map((row, index) => ({
-      row,
-      fields: (changedFields[index] ?? [])
-        .slice(0, MAX_FIELDS)
-        .map((field) => shortened(field, MAX_FIELD_LABEL)),
+    diff: {
+      ...diff,
+      samples: {
+        added: added.map(shortLabel),
+        updated: updated.map(shortLabel),
+        removed: removed.map(shortLabel),
+      },
+    },
+    changes: updated.map((row, index) => ({
+      row: shortLabel(row),
+      fields: shortFields(changedFields[index]),
     })),
     quarantined: {
       count: quarantined.count,
@@ -168,12 +160,6 @@ function pausedBy({ registry, control }: ReadContext): Preview['paused'] {
   if (registry.suspended) return 'suspended-by-config';
   if (control.suspended) return 'suspended';
   return control.pinned === undefined ? null : 'pinned';
-}
-
-function abortAfter(delayMs: number, reason: SynclineError) {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(reason), delayMs);
-  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
 }
 
 function shortLabel(text: string): string {

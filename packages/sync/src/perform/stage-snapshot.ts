@@ -7,7 +7,7 @@ import type { RunContext } from '../ports/run-context.ts';
 import { deriveView } from './derive-and-store.ts';
 import { isDamage, readStored, type Stored, store } from './store-built.ts';
 
-/** What a lease gives who publishes a snapshot that is stored already. */
+/** The context of an operation that publishes a stored snapshot under a lease. */
 export type StageContext = Pick<RunContext, 'lease' | 'registry' | 'status' | 'now' | 'signal'>;
 
 /** A snapshot whose manifests and chunks are stored. */
@@ -17,9 +17,9 @@ export interface StagedSnapshot extends Stored {
 }
 
 /**
- * Finds a stored snapshot, and applies the filter in force to it: a row that is filtered now must not come back.
+ * Finds a stored snapshot, and applies the filter in force to it: a row that is filtered out now must not come back.
  *
- * @returns the snapshot itself if its rows have passed that filter; else a new one, derived from the mirror behind it
+ * @returns the snapshot itself if it was built by that filter; else a new one, derived from the mirror behind it
  * @throws SynclineError `unknown-snapshot`
  */
 export async function stageSnapshot(
@@ -29,21 +29,17 @@ export async function stageSnapshot(
 ): Promise<StagedSnapshot> {
   const found = await findSnapshot(snapshots, { name: context.registry.name, digest });
   if (passesFilterOf(found, context.registry)) return found;
-  const mirror = found.mirror ?? { blob: found.blob, manifest: found.manifest };
+  const mirror = found.mirror ?? found;
   const built = await derive(snapshots, context, mirror);
   await store({ snapshots }, context, [built]);
-  const isView = built.manifest.mirror !== undefined;
-  return {
-    blob: built.manifestBlob,
-    manifest: built.manifest,
-    mirror: isView ? mirror : undefined,
-  };
+  const { manifestBlob: blob, manifest } = built;
+  return { blob, manifest, mirror: manifest.mirror === undefined ? undefined : mirror };
 }
 
 /**
- * Finds the snapshot that is held back, to publish exactly that.
+ * Finds the snapshot that the guard holds back, to publish exactly that.
  *
- * @throws SynclineError `unknown-snapshot`, also if it was built with another filter than the one in force
+ * @throws SynclineError `unknown-snapshot`, also if it was built by another filter than the one in force
  */
 export async function findHeld(
   snapshots: SnapshotStore,
@@ -53,13 +49,14 @@ export async function findHeld(
   const { name } = registry;
   const found = await findSnapshot(snapshots, { name, digest });
   if (passesFilterOf(found, registry)) return found;
+  const message = `${name}: the filter has changed since ${digest.slice(0, 12)} was held back`;
   throw new SynclineError(
     'unknown-snapshot',
-    `${name}: the filter has changed since ${digest.slice(0, 12)} was held back. Sync ${name}, then approve what is held`,
+    `${message}. Sync ${name}, then approve what is held`,
   );
 }
 
-/** A stored snapshot and the mirror behind it. */
+/** Finds a stored snapshot and the mirror behind it. */
 async function findSnapshot(
   snapshots: SnapshotStore,
   { name, digest }: { name: string; digest: string },
@@ -69,30 +66,28 @@ async function findSnapshot(
     throw new SynclineError('unknown-snapshot', `${name} keeps no snapshot ${digest}`);
   }
   const { mirror } = found.manifest;
-  return {
-    ...found,
-    mirror:
-      mirror === undefined ? undefined : await readStored(snapshots, { name, digest: mirror }),
-  };
+  if (mirror === undefined) return { ...found, mirror };
+  return { ...found, mirror: await readStored(snapshots, { name, digest: mirror }) };
 }
 
 function passesFilterOf({ manifest }: Stored, registry: StageContext['registry']): boolean {
   return filterHashOf(manifest) === filterHash(registry);
 }
 
-/** In a thread of its own: whoever asks serves others meanwhile. */
+/** Derives a view in a thread of its own, because this process serves others meanwhile. */
 async function derive(
   snapshots: SnapshotStore,
   context: StageContext,
   mirror: Stored,
 ): Promise<IngestResult> {
-  const ingest = new IngestPool({ heavyRuns: 1 });
   const { registry, status } = context;
+  const ingest = new IngestPool({ heavyRuns: 1 });
+  const timePhase: RunContext['timePhase'] = (_phase, work) => work();
   const deriveUpon = (served: Stored | undefined) =>
     deriveView(
       { ingest, snapshots },
-      { ...context, timePhase: (_phase, work) => work() },
-      { mirror, ...(served === undefined ? {} : { blob: served.blob }) },
+      { ...context, timePhase },
+      { mirror, ...(served && { blob: served.blob }) },
     );
   try {
     const digest = status.snapshot;

@@ -1,4 +1,4 @@
-import { type Diff, type QuarantinedRow, SynclineError } from '@syncline/contract';
+import { SynclineError } from '@syncline/contract';
 import {
   areIntact,
   type Blob,
@@ -8,36 +8,34 @@ import {
   decodeManifest,
   type Manifest,
   type Publication,
+  readChunkBlobs,
   type SnapshotStore,
 } from '@syncline/snapshot';
 import { filterHash, mirrorOf } from '../decide/hashes.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import { Interruption } from '../run/lease-keeper.ts';
-import { checkGuard } from './guard.ts';
+import { checkGuard, type GuardVerdict } from './guard.ts';
 
-/** What reading or deriving, and storing, came to. */
+/** The result of reading or deriving, and storing. */
 export type StoreResult =
   | ({ readonly state: 'unchanged' } & SyncedContent)
-  /** Stored, and waiting to be published. */
+  /** Stored, to be published. */
   | ({ readonly state: 'stored'; readonly publication: Publication } & SyncedContent)
   /** Stored, and held back by the guard. */
   | ({
       readonly state: 'held';
-      readonly reason: 'shrink' | 'empty';
+      readonly reason: Exclude<GuardVerdict, 'pass'>;
       readonly snapshot: string;
       readonly rowCountBefore: number;
     } & SyncedContent);
 
-export interface SyncedContent {
-  /** Whether the source was read, or the mirror that is stored was filtered anew. */
+export interface SyncedContent extends Pick<IngestResult, 'manifest' | 'diff' | 'quarantined'> {
+  /** Whether the source was read, or the stored mirror was filtered again. */
   readonly origin: 'source' | 'mirror';
   readonly revision: string | undefined;
-  readonly manifest: Manifest;
   /** Digest of the mirror's manifest, if the mirror is not what is served. */
   readonly mirror: string | undefined;
-  readonly diff: Diff;
-  readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
 }
 
 export interface StoreDependencies {
@@ -47,19 +45,19 @@ export interface StoreDependencies {
 /** The part of a run that reads, and writes nothing. */
 export type ReadContext = Omit<RunContext, 'lease' | 'onEnd'>;
 
-/** A manifest that is stored. */
+/** A stored manifest. */
 export interface Stored {
   readonly blob: Blob;
   readonly manifest: Manifest;
 }
 
-/** What is served now; nothing where a registry was never published. */
+/** What is served now; empty if the registry was never published. */
 export interface Previous {
   readonly blob?: Blob;
-  /** Whether readers are given it: the pointer may be lost, too. */
+  /** Whether the pointer names it: the pointer may be lost, too. */
   readonly isServed?: boolean;
   readonly manifest?: Manifest | undefined;
-  /** All rows that the source had; absent for a catalog, and if they are not stored whole. */
+  /** All rows of the source; absent for a catalog, and if parts are lost. */
   readonly mirror?: Stored | undefined;
 }
 
@@ -68,39 +66,52 @@ export interface BuiltContent extends Pick<SyncedContent, 'origin' | 'revision'>
   readonly previous: Previous;
 }
 
-/** Compares a snapshot that was built with what is served and with the guard, and stores it. */
+/** Compares a built snapshot with what is served, checks the guard, and stores the snapshot. */
 export async function storeBuilt(
   deps: StoreDependencies,
   context: RunContext,
   { built, previous, origin, revision }: BuiltContent,
 ): Promise<StoreResult> {
-  const { manifest, diff, quarantined } = built;
+  const { manifest, diff, quarantined, manifestBlob } = built;
+  const { registry, status, timePhase } = context;
   const isSame = previous.isServed === true && isUnchanged(built, previous.manifest);
   const mirror = mirrorBehind({ built, previous, isSame });
   const content = { origin, revision, manifest, diff, quarantined, mirror: mirror?.blob.digest };
   if (isSame) {
     const isMoved = mirror !== undefined && mirror.blob === built.mirror?.manifestBlob;
-    if (isMoved) await context.timePhase('store', () => store(deps, context, [built.mirror]));
+    if (isMoved) await timePhase('store', () => store(deps, context, [built.mirror]));
     return { ...content, state: 'unchanged', manifest: previous.manifest ?? manifest };
   }
-  const result = judge(context, { content, built, previous: previous.manifest, mirror });
-  if (result.state === 'held' && (await isHeldAlready(deps, context, manifest))) {
-    return { ...result, snapshot: context.status.held?.snapshot ?? result.snapshot };
+  const verdict = checkGuard({
+    guard: registry.guard,
+    before: previous.manifest,
+    after: manifest,
+    isFilterNew: status.filterHash !== filterHash(registry),
+  });
+  const isHeld = verdict !== 'pass';
+  const heldAlready = isHeld ? await findHeldAlready(deps, context, manifest) : undefined;
+  if (heldAlready === undefined) {
+    await timePhase('store', () => store(deps, context, [built.mirror, built]));
   }
-  await context.timePhase('store', () => store(deps, context, [built.mirror, built]));
-  return result;
+  if (!isHeld) {
+    const publication = publicationOf({ blob: manifestBlob, manifest, mirror });
+    return { ...content, state: 'stored', publication };
+  }
+  return {
+    ...content,
+    state: 'held',
+    reason: verdict,
+    snapshot: heldAlready ?? manifestBlob.digest,
+    rowCountBefore: previous.manifest?.rowCount ?? 0,
+  };
 }
 
-/** The mirror that goes with what was built, unless that is the mirror itself: the one before, if no row differs. */
+/** Returns the mirror behind what was built, unless that is itself a mirror: the previous one if no row differs. */
 function mirrorBehind({
   built,
   previous,
   isSame,
-}: {
-  built: IngestResult;
-  previous: Previous;
-  isSame: boolean;
-}): Stored | undefined {
+}: Omit<BuiltContent, 'origin' | 'revision'> & { isSame: boolean }): Stored | undefined {
   if (built.mirror !== undefined) {
     if (isSame && isUnchanged(built.mirror, previous.mirror?.manifest)) return previous.mirror;
     return { blob: built.mirror.manifestBlob, manifest: built.mirror.manifest };
@@ -108,7 +119,7 @@ function mirrorBehind({
   return built.manifest.mirror === undefined ? undefined : previous.mirror;
 }
 
-/** What is served and its mirror, to build upon; without those that are lost, damaged or not known. */
+/** Reads what is served and its mirror, to build upon. Leaves out what is lost, damaged or of an unknown version. */
 export async function readPrevious(
   { snapshots }: StoreDependencies,
   { registry: { name, catalog }, status, logger }: ReadContext,
@@ -124,28 +135,28 @@ export async function readPrevious(
       digests.every((it) => chunks.has(it)) &&
       (!isThorough || (await areIntact(snapshots, { registry: name, digests })));
     if (found !== undefined && isWhole) return { found, whole: found };
-    // No reason to fail: the new snapshot is built from nothing, and is whole again.
-    logger.warn(
-      { registry: name, snapshot: wanted },
-      'stored snapshot is incomplete or unreadable',
-    );
+    // Not an error: the new snapshot is built from nothing, and is whole again.
+    const fields = { registry: name, snapshot: wanted };
+    logger.warn(fields, 'stored snapshot is incomplete or unreadable');
     return { found };
   };
-  const served = await read(digest);
+  const { found, whole } = await read(digest);
   const mirrorDigest = catalog === undefined ? mirrorOf(status) : undefined;
-  const isMirror = mirrorDigest === digest;
-  const mirror =
-    mirrorDigest === undefined
-      ? undefined
-      : isMirror
-        ? served.whole
-        : (await read(mirrorDigest)).whole;
-  if (served.whole === undefined) return { manifest: served.found?.manifest, mirror };
+  const isMirror = mirrorDigest === undefined || mirrorDigest === digest;
+  const separate = isMirror ? undefined : (await read(mirrorDigest)).whole;
+  const mirror = mirrorDigest === digest ? whole : separate;
+  if (whole === undefined) return { manifest: found?.manifest, mirror };
   const isServed = (await snapshots.readPointer(name)) === digest;
-  return { ...served.whole, isServed, mirror };
+  return { ...whole, isServed, mirror };
 }
 
-/** Whether an error tells that what is stored cannot be built upon. */
+/** Returns a function that reads chunks of the registry, or of another one. */
+export function chunkReader(snapshots: SnapshotStore, name: string) {
+  return (digests: readonly string[], registry = name) =>
+    readChunkBlobs(snapshots, { registry, digests });
+}
+
+/** Returns whether an error means that what is stored cannot be built upon. */
 export function isDamage(error: unknown): boolean {
   return (
     error instanceof SynclineError &&
@@ -153,7 +164,7 @@ export function isDamage(error: unknown): boolean {
   );
 }
 
-/** `undefined` for a manifest that is not there, is damaged, or is of a version that this build does not know. */
+/** Returns `undefined` if the manifest is missing, damaged, or of a version that this build does not know. */
 export async function readStored(
   snapshots: Pick<SnapshotStore, 'readManifest'>,
   { name, digest }: { name: string; digest: string },
@@ -161,13 +172,8 @@ export async function readStored(
   const bytes = await snapshots.readManifest(name, digest);
   if (bytes === undefined) return undefined;
   const blob: Blob = { digest, bytes };
-  const manifest = decodeIfKnown(blob);
-  return manifest && { blob, manifest };
-}
-
-function decodeIfKnown(blob: Blob): Manifest | undefined {
   try {
-    return decodeManifest(blob);
+    return { blob, manifest: decodeManifest(blob) };
   } catch (error) {
     if (isDamage(error)) return undefined;
     throw error;
@@ -175,25 +181,23 @@ function decodeIfKnown(blob: Blob): Manifest | undefined {
 }
 
 /**
- * Whether the snapshot that is held back has these rows already. Stored anew it would differ in our own
- * stamps, and so in its digest: nobody could approve what he has looked at.
+ * Returns the digest of the held snapshot if it has the same rows. Stored again, the rows would get new timestamps and
+ * another digest, and an operator could not approve the digest that they reviewed.
  */
-async function isHeldAlready(
+async function findHeldAlready(
   { snapshots }: StoreDependencies,
-  { registry, status }: RunContext,
+  { registry: { name }, status }: RunContext,
   manifest: Manifest,
-): Promise<boolean> {
-  if (status.held === undefined) return false;
-  const held = await readStored(snapshots, {
-    name: registry.name,
-    digest: status.held.snapshot,
-  });
-  if (held === undefined || contentOf(held.manifest) !== contentOf(manifest)) return false;
-  const chunks = new Set(await snapshots.listChunks(registry.name));
-  return blobDigests(held.manifest).every((digest) => chunks.has(digest));
+): Promise<string | undefined> {
+  if (status.held === undefined) return undefined;
+  const { snapshot: digest } = status.held;
+  const held = await readStored(snapshots, { name, digest });
+  if (held === undefined || contentOf(held.manifest) !== contentOf(manifest)) return undefined;
+  const chunks = new Set(await snapshots.listChunks(name));
+  return blobDigests(held.manifest).every((it) => chunks.has(it)) ? digest : undefined;
 }
 
-/** Writes what was built, and removes what no kept snapshot needs. @throws Interruption if the lease is lost */
+/** Writes what was built, and removes what no remaining snapshot needs. @throws Interruption if the lease is lost */
 export async function store(
   { snapshots }: StoreDependencies,
   { lease, registry, status, now }: Pick<RunContext, 'lease' | 'registry' | 'status' | 'now'>,
@@ -216,48 +220,17 @@ export async function store(
   if (!written) throw new Interruption('lease-lost', 'a write was refused: the lease is lost');
 }
 
-function judge(
-  { registry, status }: RunContext,
-  {
-    content,
-    built,
-    previous,
-    mirror,
-  }: {
-    content: SyncedContent;
-    built: IngestResult;
-    previous: Manifest | undefined;
-    mirror: Stored | undefined;
-  },
-): StoreResult {
-  const snapshot = built.manifestBlob.digest;
-  const verdict = checkGuard({
-    guard: registry.guard,
-    before: previous,
-    after: built.manifest,
-    isFilterNew: status.filterHash !== filterHash(registry),
-  });
-  if (!verdict.pass) {
-    const rowCountBefore = previous?.rowCount ?? 0;
-    return { ...content, state: 'held', reason: verdict.reason, snapshot, rowCountBefore };
-  }
-  const publication = publicationOf({ blob: built.manifestBlob, manifest: built.manifest, mirror });
-  return { ...content, state: 'stored', publication };
-}
-
-/** What must be stored for a snapshot to be published. */
+/** Returns the publication of a snapshot, with all that must be stored for it. */
 export function publicationOf({
   blob,
   manifest,
   mirror,
 }: Stored & { mirror: Stored | undefined }): Publication {
-  const digests = [manifest, mirror?.manifest].flatMap((it) =>
-    it === undefined ? [] : blobDigests(it),
-  );
+  const digests = [...blobDigests(manifest), ...(mirror ? blobDigests(mirror.manifest) : [])];
   return { manifest: blob.digest, mirror: mirror?.blob.digest, chunks: [...new Set(digests)] };
 }
 
-/** A snapshot of the same rows by another filter is another one: it must not be approved for it. */
+/** Includes the filter: an approval of the same rows by another filter must not count. */
 function contentOf({ chunks, attachments = [], filterHash = '' }: Manifest): string {
   return [filterHash, ...[...chunks, ...attachments].map((it) => it.contentDigest)].join();
 }
@@ -266,7 +239,7 @@ function attachedTo({ attachments = [] }: Manifest): string {
   return attachments.map(({ kind, contentDigest }) => kind + contentDigest).join();
 }
 
-/** Whether publishing it would change anything. */
+/** Returns whether publishing it would change nothing. */
 export function isUnchanged(
   { diff, manifest }: Pick<BuiltSnapshot, 'diff' | 'manifest'>,
   previous: Manifest | undefined,

@@ -1,16 +1,16 @@
 import type { Config, RegistryConfig } from '@syncline/contract';
 
-/** What is to be synced, as the config in force says. */
+/** The config in force. */
 export interface ConfigSource {
   /** The config last read; `undefined` before the first. */
   current(): Config | undefined;
   /** The registry of that name in the config last read, or the derived one of a catalog of that id. */
   registry(name: string): RegistryConfig | undefined;
-  /** All that is run: registries, then catalogs. The same objects as long as the config is the same. */
+  /** All registries, then all catalogs. The same objects as long as the config is the same. */
   targets(): readonly RegistryConfig[];
   /**
-   * Reads it again, unless that was done within `maxAgeMs` (default 0). Keeps the last one where there is
-   * none to be read.
+   * Reads the config again, unless that was done within `maxAgeMs` (default 0). Keeps the last config if there is none
+   * to read.
    */
   refresh(options?: { maxAgeMs?: number }): Promise<void>;
 }

@@ -9,7 +9,7 @@ import type {
 import type { UpstreamUsage } from '@syncline/sources';
 import type { RunPhase } from './run-observer.ts';
 
-/** What a manager needs to tell whether there is anything to do. */
+/** What a manager needs to decide whether there is anything to do. */
 export interface CheckContext {
   readonly registry: RegistryConfig;
   readonly status: SyncStatus;
@@ -21,19 +21,19 @@ export interface CheckContext {
   /** Epoch milliseconds by the store's clock. */
   readonly now: () => number;
   readonly upstream: UpstreamUsage;
-  /** What the run has read to be let in by its upstream: taken out of whatever it says. Sources add to it. */
+  /** Credentials that the run has read. Sources add to them, and they are removed from all messages. */
   readonly credentials: Set<string>;
   readonly logger: Logger;
-  /** Says what the run is at, in the status; a failure to write it is logged and no more. */
+  /** Writes the progress of the run into the status. A failed write is only logged. */
   readonly report: (message: string) => void;
 }
 
-/** Everything that a manager is told about the run it works for. */
+/** What a manager needs to sync. */
 export interface RunContext extends CheckContext {
   readonly lease: Lease;
   /** When the lease was taken, epoch milliseconds by the store's clock. */
   readonly startedAtMs: number;
   readonly timePhase: <Result>(phase: RunPhase, work: () => Promise<Result>) => Promise<Result>;
-  /** Has `release` called when the run has ended, also where its work goes on, deaf to the signal. */
+  /** Calls `release` when the run has ended, also if hung work goes on. */
   readonly onEnd: (release: () => void) => void;
 }

@@ -1,6 +1,6 @@
 import type { Run, Trigger } from '@syncline/contract';
 
-/** Told what happens, for metrics. Never throws. */
+/** Gets events for metrics. Never throws. */
 export interface RunObserver {
   runFinished(run: Run): void;
   /** A tick that found nothing to do without a run. */

@@ -3,7 +3,7 @@ import type { Publication } from '@syncline/snapshot';
 
 /** Why a lease is asked for. */
 export type LeasePurpose =
-  /** A firing or a wake-up without a number: run if nobody does. */
+  /** A firing, or a wake-up without a number. */
   | {
       readonly kind: 'tick';
       /**
@@ -11,9 +11,9 @@ export type LeasePurpose =
        */
       readonly supersededWithinMs?: number;
     }
-  /** A request made by this very call: counted first, so that it is answered even if the lease is busy. */
+  /** A request that this call makes. It is counted first, and so answered even if the lease is busy. */
   | { readonly kind: 'request'; readonly force: boolean }
-  /** A wake-up for request number `request`: nothing to do if a run has handled it already. */
+  /** A wake-up for request number `request`. There is nothing to do if a run has handled it already. */
   | { readonly kind: 'wake-up'; readonly request: number };
 
 export interface AcquireOptions {
@@ -31,7 +31,7 @@ export interface Acquired {
   readonly lease: Lease;
   /** Epoch milliseconds by the store's clock, at the moment of acquisition. */
   readonly nowMs: number;
-  /** As the runs before this one left it, but `startsWithoutFinish` counts this one. */
+  /** The status after the last run, except that `startsWithoutFinish` counts this run. */
   readonly status: SyncStatus;
   readonly control: Control;
 }
@@ -49,15 +49,15 @@ export type Acquisition =
    */
   | { readonly state: 'isolate'; readonly openRequest: number };
 
-/** After so many runs in a row that never finished, a registry is taken for poison. */
+/** After this many runs in a row that never finished, a registry counts as poison. */
 export const POISON_AFTER_STARTS = 3;
 
-/** What a renewal found. `stop` says that an operator wants the run ended. */
+/** The result of a renewal. With `stop` an operator ends the run. */
 export type Renewal = { readonly held: false } | { readonly held: true; readonly stop: boolean };
 
-/** What a run leaves behind: written in one step, or not at all. */
+/** What the end of a run writes, in one step or not at all. */
 export interface RunEnding {
-  /** What changes in the status; the lease is freed besides. */
+  /** The changes of the status. The lease is released too. */
   readonly changes: StatusChanges;
   /** Appended to the run log; absent for a tick that found nothing to do. */
   readonly run?: Run;
@@ -66,28 +66,27 @@ export interface RunEnding {
 }
 
 export type Finished =
-  /** `openRequest`: a request that came in meanwhile and wants a run of its own. */
+  /** `openRequest`: a request that came in during the run, and needs its own run. */
   | { readonly state: 'finished'; readonly openRequest?: number }
-  /** The lease is no longer ours: nothing was written. */
+  /** The lease was lost: nothing was written. */
   | { readonly state: 'refused' }
-  /** A chunk or the manifest is not there: nothing was written, the lease is still ours. */
+  /** A chunk or the manifest is missing: nothing was written, and the lease is still held. */
   | { readonly state: 'incomplete'; readonly missing: string };
 
-/** The leases, and the writes that they fence. Time is the store's own. */
+/** The leases, and the writes that they fence. Uses the store's own clock. */
 export interface RunStore {
-  /** Takes the registry's lease, or says who has it. One round trip. */
+  /** Acquires the lease of a registry, or returns why not. One round trip. */
   acquire(options: AcquireOptions): Promise<Acquisition>;
-  /** Extends leases by `ttlMs` from now, all in one round trip; answers in the order asked. */
+  /** Extends leases to `ttlMs` from now, all in one round trip. Returns results in the same order. */
   renew(leases: readonly Lease[], options: { ttlMs: number }): Promise<Renewal[]>;
-  /** Flips the pointer, saves status, appends the run and frees the lease: all of it or nothing. */
+  /** Flips the pointer, saves the status, appends the run and releases the lease: all of it or nothing. */
   publishAndFinish(lease: Lease, ending: RunEnding, publication: Publication): Promise<Finished>;
-  /** Saves status, appends the run and frees the lease, without touching what is served. */
+  /** Saves the status, appends the run and releases the lease. What is served does not change. */
   finish(lease: Lease, ending: RunEnding): Promise<Finished>;
   /**
-   * Changes the status without a lease, if nothing has happened since the run of `term` ended, and nobody
-   * wants anything of the registry. One round trip.
+   * Changes the status without a lease, if nothing has happened since the run of `term` ended. One round trip.
    *
-   * @returns false where a run has begun since, a request is open, or an operator holds the registry
+   * @returns false if a run has begun since, a request is open, or the registry is paused
    */
   confirmUnchanged(
     registry: string,

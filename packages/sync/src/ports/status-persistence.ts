@@ -1,19 +1,18 @@
 import type { FencingToken, StatusChanges, SyncStatus } from '@syncline/contract';
 
-/** Keeps one status a registry. */
+/** Stores one status per registry. */
 export interface StatusPersistence {
   load(registry: string): Promise<SyncStatus | undefined>;
   /**
-   * Makes changes to the status if the token that is stored equals `expected` (`undefined`: if none is
-   * stored).
+   * Changes the status if the stored token equals `expected` (`undefined`: if no token is stored).
    *
-   * @returns whether they were made
+   * @returns whether the status was changed
    */
   save(
     registry: string,
     changes: StatusChanges,
     options: { expected: FencingToken | undefined },
   ): Promise<boolean>;
-  /** All registries that have a status. */
+  /** Returns all registries that have a status. */
   list(): Promise<ReadonlyMap<string, SyncStatus>>;
 }

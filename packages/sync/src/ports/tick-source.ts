@@ -7,21 +7,21 @@ export interface Tick {
   readonly trigger: Trigger;
   readonly force: boolean;
   readonly purpose: LeasePurpose;
-  /** When it was due, epoch milliseconds, where it is known. */
+  /** When it was due, epoch milliseconds, if that is known. */
   readonly dueAtMs?: number;
-  /** Another one follows soon enough, whatever becomes of this one. */
+  /** Another tick follows soon enough, whatever the result of this one. */
   readonly recurs?: boolean;
 }
 
-/** Why a tick came to no run. Nothing was done and nothing is recorded. */
+/** Why a tick did not become a run. Nothing was done and nothing is recorded. */
 export interface Refusal {
   readonly state: /** Nothing had changed since the last run, and no run was needed to find that out. */
     | 'no-op'
-    /** Another run is under way or waits. A request stays counted: whoever finishes runs it next. */
+    /** Another run is running or waits. A request stays counted, and follows that run. */
     | 'busy'
     /** A run has handled the request already. */
     | 'handled'
-    /** A scheduled tick that a run just before it answers. */
+    /** A run just before this scheduled tick supersedes it. */
     | 'superseded'
     /** The process stops, and the run had not begun. */
     | 'stopped'
@@ -29,22 +29,34 @@ export interface Refusal {
     | 'unknown-registry';
 }
 
+/** Something that must happen because a run has ended. The tick source carries it out. */
+export type FollowUp =
+  /** The catalog `registry` is built from what the run has published: request a run of it. */
+  | { readonly kind: 'dependent'; readonly registry: string }
+  /** A request came in during the run: wake a worker for it. */
+  | { readonly kind: 'request'; readonly registry: string; readonly request: number }
+  /** The run of `term` failed: try again after `delayMs`. */
+  | {
+      readonly kind: 'retry';
+      readonly registry: string;
+      readonly term: string;
+      readonly delayMs: number;
+    };
+
 /** A run that has ended. */
 export interface Ran {
   readonly state: 'ran';
   readonly run: Run;
-  /** A request that came in meanwhile and wants a run of its own. */
-  readonly openRequest?: number;
-  /** The catalogs that are to be run now, since what they are built from has been published. */
-  readonly dependents: readonly string[];
+  /** What the tick source must do next. */
+  readonly followUps: readonly FollowUp[];
 }
 
-/** What became of a tick. */
+/** The result of a tick. */
 export type TickResult = Ran | Refusal;
 
 export type TickHandler = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
 
-/** What makes registries run: BullMQ, or a timer in the process. */
+/** Makes registries run: BullMQ, or timers in the process. Carries out the follow-ups of each run. */
 export interface TickSource {
   /** Hands each tick to `handle` until {@link stop}. */
   start(handle: TickHandler): Promise<void>;

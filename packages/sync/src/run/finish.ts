@@ -1,24 +1,18 @@
-import {
-  changeStatus,
-  dependentsOf,
-  type Run,
-  type StatusChanges,
-  SynclineError,
-} from '@syncline/contract';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { changeStatus, dependentsOf, type Run, SynclineError } from '@syncline/contract';
+import type { Publication } from '@syncline/snapshot';
+import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunContext } from '../ports/run-context.ts';
-import type { Finished } from '../ports/run-store.ts';
-import type { Ran } from '../ports/tick-source.ts';
+import type { Finished, RunEnding } from '../ports/run-store.ts';
+import type { FollowUp, Ran } from '../ports/tick-source.ts';
 import type { AdmittedRun } from './admit.ts';
-import { endingOf, type RunResult, runRecord, statusChanges } from './outcome.ts';
+import { type Ending, endingOf, type RunResult } from './outcome.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
-import { writeOutcome } from './write-outcome.ts';
 
-/** What was written of a run. */
-interface Written {
-  readonly finished: Finished;
-  readonly record: Run;
-  readonly changes: StatusChanges;
-}
+const FIRST_RETRY_DELAY_MS = 100;
+const LONGEST_RETRY_DELAY_MS = 1_000;
+/** Clocks of two processes may differ a little. A retry that comes before it is due does nothing. */
+const RETRY_SLACK_MS = 250;
 
 /**
  * Writes the outcome of a run and releases its lease: status, run log and served pointer in one fenced step. The only
@@ -29,113 +23,128 @@ export async function finish(
   { context, end }: AdmittedRun,
   result: RunResult,
 ): Promise<Ran> {
-  let written: Written;
-  try {
-    written = await context.timePhase('finish', () => write(deps, context, result));
-  } finally {
-    end();
-  }
-  const { finished, changes } = written;
+  const { config, observer, noOpTicks } = deps;
+  const { registry, lease, startedAtMs } = context;
+  const { finished, ending } = await context
+    .timePhase('finish', () => write(deps, context, result))
+    .finally(end);
   const isRefused = finished.state !== 'finished';
-  const run = isRefused ? { ...written.record, outcome: 'interrupted' as const } : written.record;
-  if (isRefused) deps.observer.fencedWriteRefused();
-  else remember(deps, context, changes);
-  deps.observer.runFinished(run);
+  const run = isRefused ? { ...ending.run, outcome: 'interrupted' as const } : ending.run;
+  if (isRefused) {
+    observer.fencedWriteRefused();
+  } else {
+    const status = changeStatus(context.status, { ...ending.changes, term: lease.term });
+    noOpTicks?.remember(registry, { status, nowMs: startedAtMs });
+  }
+  observer.runFinished(run);
   logRun(context, run);
-  const dependents = run.outcome === 'published' ? findDependents(deps, context) : [];
-  const openRequest = finished.state === 'finished' ? finished.openRequest : undefined;
-  return { state: 'ran', run, dependents, ...(openRequest === undefined ? {} : { openRequest }) };
-}
-
-function findDependents({ config }: SyncDependencies, { registry }: RunContext): string[] {
-  const current = config.current();
-  return current === undefined ? [] : dependentsOf(current, registry.name);
+  const openRequest = isRefused ? undefined : finished.openRequest;
+  return { state: 'ran', run, followUps: followUpsOf(run, { config, openRequest }) };
 }
 
 /**
- * Writes the result, or a failure instead if the store has lost parts of what was to be published, or if keys of ours
- * hold values of another type.
+ * Returns what follows a run.
+ *
+ * @param options.openRequest a request that came in during the run
+ */
+export function followUpsOf(
+  { registry, term, outcome, error, finishedAt }: Run,
+  { config, openRequest }: { config: ConfigSource; openRequest: number | undefined },
+): FollowUp[] {
+  const current = config.current();
+  const followUps: FollowUp[] = [];
+  if (outcome === 'published' && current !== undefined) {
+    for (const dependent of dependentsOf(current, registry)) {
+      followUps.push({ kind: 'dependent', registry: dependent });
+    }
+  }
+  if (openRequest !== undefined) {
+    followUps.push({ kind: 'request', registry, request: openRequest });
+  }
+  if (error?.nextTryAt !== undefined) {
+    const waitMs = Math.max(0, Date.parse(error.nextTryAt) - Date.parse(finishedAt));
+    followUps.push({ kind: 'retry', registry, term, delayMs: waitMs + RETRY_SLACK_MS });
+  }
+  return followUps;
+}
+
+/**
+ * Writes the result of a run. If the store has lost parts of the publication, or if a key has a value of another type,
+ * the run has failed. In the second case only the status is written: run log and snapshot may be what is broken.
  */
 async function write(
   deps: SyncDependencies,
   context: RunContext,
   result: RunResult,
-): Promise<Written> {
-  const ending = endingOf(context, result, { random: deps.random() });
+  { isStatusOnly = false }: { isStatusOnly?: boolean } = {},
+): Promise<{ finished: Finished; ending: Ending }> {
   const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
-  const record = runRecord(context, ending, { durationMs });
-  const changes = statusChanges(context, ending, { durationMs });
-  const { handledRequest } = record;
-  const fail = (error: SynclineError): RunResult => ({
-    outcome: 'failed',
-    reason: record.reason,
-    error,
-  });
+  const ending = endingOf(context, result, { random: deps.random(), durationMs });
+  const { run, changes, publication } = ending;
+  const { reason, handledRequest } = run;
+  const isLogged = !isStatusOnly && isWorthARecord(context, run);
+  let finished: Finished;
   try {
-    const run = isWorthARecord(context, record) ? { run: record } : {};
-    const finished = await writeOutcome(deps, context, {
-      ending: { changes, handledRequest, ...run },
-      publication: ending.publication,
-    });
-    if (finished.state !== 'incomplete') return { finished, record, changes };
-    const message = `${context.registry.name} lacks ${finished.missing}`;
-    return await write(deps, context, fail(new SynclineError('snapshot-incomplete', message)));
+    const runEnding = { changes, handledRequest, ...(isLogged && { run }) };
+    finished = await writeEnding(deps, context, { ending: runEnding, publication });
   } catch (error) {
-    if (!(error instanceof SynclineError) || error.code !== 'store-corrupt') throw error;
-    return writeStatusAlone(deps, context, { result: fail(error), durationMs });
+    if (!isStoreCorrupt(error) || isStatusOnly) throw error;
+    return write(deps, context, { outcome: 'failed', reason, error }, { isStatusOnly: true });
+  }
+  if (finished.state !== 'incomplete') return { finished, ending };
+  const message = `${context.registry.name} lacks ${finished.missing}`;
+  const error = new SynclineError('snapshot-incomplete', message);
+  return write(deps, context, { outcome: 'failed', reason, error });
+}
+
+/**
+ * Writes the ending in one step. Repeats a failed write as long as the lease may last. After that another run may have
+ * the lease, and this ending is lost.
+ *
+ * @throws the last error if no try succeeds
+ */
+async function writeEnding(
+  { runStore, clock, times, logger }: SyncDependencies,
+  { lease }: RunContext,
+  { ending, publication }: { ending: RunEnding; publication: Publication | undefined },
+): Promise<Finished> {
+  const startedAtMs = clock.monotonic();
+  let delayMs = FIRST_RETRY_DELAY_MS;
+  for (;;) {
+    try {
+      return publication === undefined
+        ? await runStore.finish(lease, ending)
+        : await runStore.publishAndFinish(lease, ending, publication);
+    } catch (error) {
+      // A value of another type does not go away within a second.
+      if (isStoreCorrupt(error)) throw error;
+      const { registry, term } = lease;
+      logger.warn({ err: error, registry, term }, 'could not save the status');
+      if (clock.monotonic() - startedAtMs + delayMs > times.leaseTtlMs) throw error;
+      await sleep(delayMs);
+      delayMs = Math.min(delayMs * 2, LONGEST_RETRY_DELAY_MS);
+    }
   }
 }
 
-/** Writes the status, which lies elsewhere, if neither run log nor snapshot can be written. */
-async function writeStatusAlone(
-  deps: SyncDependencies,
-  context: RunContext,
-  { result, durationMs }: { result: RunResult; durationMs: number },
-): Promise<Written> {
-  const ending = endingOf(context, result, { random: deps.random() });
-  const record = runRecord(context, ending, { durationMs });
-  const changes = statusChanges(context, ending, { durationMs });
-  const finished = await writeOutcome(deps, context, {
-    ending: { changes, handledRequest: record.handledRequest },
-    publication: undefined,
-  });
-  return { finished, record, changes };
+function isStoreCorrupt(error: unknown): error is SynclineError {
+  return error instanceof SynclineError && error.code === 'store-corrupt';
 }
 
-/** A scheduled tick that finds what the one before it found is no news; the status counts it. */
+/** A scheduled tick that finds the same as the tick before is not logged. The status counts it. */
 function isWorthARecord({ trigger, status, control }: RunContext, { outcome }: Run): boolean {
   if (trigger !== 'schedule' || control.requested > control.handled) return true;
   const isNoOp = outcome === 'unchanged' || outcome === 'skipped';
   return !isNoOp || (outcome === 'unchanged' && status.consecutiveFailures > 0);
 }
 
-function remember(
-  { noOpTicks }: SyncDependencies,
-  { registry, lease, status: before, startedAtMs: nowMs }: RunContext,
-  changes: StatusChanges,
-): void {
-  const status = changeStatus(before, { ...changes, term: lease.term });
-  noOpTicks?.remember(registry, { status, nowMs });
-}
-
-/** One line a run, with what it was for and what it came to. */
+/** Logs one line a run: its purpose and its outcome. */
 function logRun({ logger }: RunContext, run: Run): void {
-  const { registry, term, trigger, reason, outcome, durationMs, rowCount, diff, error } = run;
-  const { requests, bytes } = run.upstream;
-  const quarantined = run.quarantined?.count;
+  const { id, registry, term, trigger, reason, outcome, durationMs, rowCount, diff, error } = run;
   const { added, updated, removed } = diff ?? {};
-  const counts = { rowCount, added, updated, removed, quarantined, requests, bytes };
-  const fields = {
-    registry,
-    run: run.id,
-    term,
-    trigger,
-    reason,
-    outcome,
-    durationMs,
-    ...counts,
-    error,
-  };
+  const counts = { rowCount, added, updated, removed, quarantined: run.quarantined?.count };
+  const summary = { registry, run: id, term, trigger, reason, outcome, durationMs };
+  const fields = { ...summary, ...counts, ...run.upstream, error };
   if (outcome === 'failed' || outcome === 'held') logger.warn(fields, `run ${outcome}`);
   else if (outcome === 'unchanged' || outcome === 'skipped') logger.debug(fields, `run ${outcome}`);
   else logger.info(fields, `run ${outcome}`);

@@ -47,7 +47,7 @@ function createKeeper(renew: RunStore['renew']) {
     renewals,
     hold(registry: string, askedAt = momentOf(clock)) {
       const abort = vi.fn<(reason: Interruption) => void>();
-      return { ...keeper.hold(lease(registry), { askedAt, abort }), abort };
+      return { release: keeper.hold(lease(registry), { askedAt, abort }), abort };
     },
     /** Time passes, in steps that no timer of the keeper is shorter than. */
     async pass(ms: number, { clockToo = true } = {}) {

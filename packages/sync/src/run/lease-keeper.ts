@@ -1,13 +1,11 @@
-import type { Clock, Lease, Logger } from '@syncline/contract';
-import type { ConfigSource } from '../ports/config-source.ts';
-import type { RunObserver } from '../ports/run-observer.ts';
-import type { RunStore } from '../ports/run-store.ts';
+import type { Clock, Lease } from '@syncline/contract';
+import type { SyncDependencies } from './sync-dependencies.ts';
 
 export interface LeaseTimes {
   /** How long a lease lasts unless it is renewed. */
   readonly leaseTtlMs: number;
   readonly renewEveryMs: number;
-  /** A holder that could not renew gives up this long before its lease ends. */
+  /** A holder that cannot renew gives up this long before its lease ends. */
   readonly marginMs: number;
 }
 
@@ -17,7 +15,7 @@ export const DEFAULT_LEASE_TIMES: LeaseTimes = {
   marginMs: 2_000,
 };
 
-/** Why a run was ended from outside. No fault of the registry: it is run again. */
+/** Why a run was ended from outside. The registry is not at fault, and is run again. */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
   readonly kind: 'stopping' | 'lease-lost' | 'operator';
@@ -28,7 +26,7 @@ export class Interruption extends Error {
   }
 }
 
-/** A moment, on both clocks of a process: one jumps, the other stands still while the machine sleeps. */
+/** A moment on both clocks of a process: the wall clock jumps, the monotonic one stops while the machine sleeps. */
 export interface Moment {
   readonly wallMs: number;
   readonly monotonicMs: number;
@@ -39,32 +37,26 @@ export function momentOf(clock: Clock): Moment {
 }
 
 export interface HoldOptions {
-  /** When the lease was asked for: it lasts from no later than that, however late the answer came. */
+  /** When the lease was asked for. It lasts from then, however late the answer came. */
   readonly askedAt: Moment;
-  /** Told why, should the lease be lost; at once, where it has ended already. */
+  /** Called with the reason if the lease is lost; at once if it has ended already. */
   readonly abort: (reason: Interruption) => void;
 }
 
-interface HeldLease {
+interface HeldLease extends Pick<HoldOptions, 'abort'> {
   readonly lease: Lease;
-  readonly abort: HoldOptions['abort'];
-  /** When the last renewal that succeeded was asked for. */
+  /** When the last successful renewal was asked for. */
   renewedAt: Moment;
 }
 
-export interface LeaseKeeperDependencies {
-  readonly runStore: RunStore;
-  readonly config: ConfigSource;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly observer: RunObserver;
-  readonly times: LeaseTimes;
-}
+type LeaseKeeperDependencies = Pick<
+  SyncDependencies,
+  'runStore' | 'config' | 'clock' | 'logger' | 'observer' | 'times'
+>;
 
 /**
- * Renews the leases of all runs in this process, in one round trip, and ends a run whose lease may be
- * gone: when a renewal is refused, and when none has succeeded for too long on either clock. Both are
- * looked at, since the monotonic one stands still while a machine sleeps, and the other one jumps.
+ * Renews the leases of all runs in this process in one round trip. Ends a run whose lease may be gone: if a renewal is
+ * refused, or if none has succeeded for too long on either clock.
  */
 export class LeaseKeeper {
   readonly #deps: LeaseKeeperDependencies;
@@ -76,19 +68,21 @@ export class LeaseKeeper {
     this.#deps = deps;
   }
 
-  /** Keeps `lease` until `release` is called, or until it is lost. */
-  hold(lease: Lease, { askedAt, abort }: HoldOptions): { release: () => void } {
+  /**
+   * Renews `lease` until it is lost.
+   *
+   * @returns what ends the renewals
+   */
+  hold(lease: Lease, { askedAt, abort }: HoldOptions): () => void {
     const held: HeldLease = { lease, abort, renewedAt: askedAt };
     this.#held.add(held);
     if (this.#timers.length === 0) this.#start();
     this.#dropExpired();
-    return {
-      release: () => {
-        this.#held.delete(held);
-        if (this.#held.size > 0) return;
-        for (const timer of this.#timers) clearInterval(timer);
-        this.#timers = [];
-      },
+    return () => {
+      this.#held.delete(held);
+      if (this.#held.size > 0) return;
+      for (const timer of this.#timers) clearInterval(timer);
+      this.#timers = [];
     };
   }
 
@@ -96,7 +90,7 @@ export class LeaseKeeper {
     const { renewEveryMs, marginMs } = this.#deps.times;
     this.#timers = [
       setInterval(() => void this.#renew(), renewEveryMs),
-      // Often enough that giving up comes within the margin, whenever the last renewal was.
+      // So often that an expired lease is dropped within the margin.
       setInterval(() => this.#dropExpired(), marginMs / 2),
     ];
   }
@@ -106,13 +100,11 @@ export class LeaseKeeper {
     this.#renewing = true;
     const { runStore, config, clock, times, logger, observer } = this.#deps;
     const asked = [...this.#held];
+    const leases = asked.map(({ lease }) => lease);
     const askedAt = momentOf(clock);
     try {
       const [renewals] = await Promise.all([
-        runStore.renew(
-          asked.map(({ lease }) => lease),
-          { ttlMs: times.leaseTtlMs },
-        ),
+        runStore.renew(leases, { ttlMs: times.leaseTtlMs }),
         config.refresh(),
       ]);
       for (const [index, held] of asked.entries()) {

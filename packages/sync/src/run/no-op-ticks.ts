@@ -1,50 +1,47 @@
 /**
- * Most ticks find nothing to do. If this process knows how the last run of the registry ended, a tick can ask the source
- * first, and then confirm in one round trip that all is as it was, without a lease: the store accepts that only if no
- * run has begun since. If the source has changed, the run goes on with what was asked.
+ * Most ticks find nothing to do. If the last run of the registry ended in this process, a tick asks the source first.
+ * Then it confirms in one round trip, without a lease, that nothing has changed. The store accepts that only if no run
+ * has begun since. If the source has changed, the run goes on with the answer of the source.
  */
-import {
-  type Clock,
-  controlSchema,
-  type Logger,
-  type RegistryConfig,
-  type SyncStatus,
-} from '@syncline/contract';
+import { controlSchema, onAbort, type RegistryConfig, type SyncStatus } from '@syncline/contract';
 import type { UpstreamUsage } from '@syncline/sources';
-import type { HungWork } from '../capacity/hung-work.ts';
-import type { Manager, SyncDecision } from '../perform/manager.ts';
-import type { RunStore } from '../ports/run-store.ts';
+import type { SyncDecision } from '../perform/manager.ts';
 import type { Tick } from '../ports/tick-source.ts';
+import type { SyncDependencies } from './sync-dependencies.ts';
 
-/** How long the store's clock is carried on after it was last read. */
+/** How long the last reading of the store's clock is used. */
 const CLOCK_VALID_MS = 60_000;
 
 const UNTOUCHED_CONTROL = controlSchema.parse({});
 
-export interface NoOpTickDependencies {
-  readonly manager: Manager;
-  readonly runStore: Pick<RunStore, 'confirmUnchanged'>;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly hungWork: HungWork;
-}
+type NoOpTickDependencies = Pick<
+  SyncDependencies,
+  'manager' | 'runStore' | 'clock' | 'logger' | 'capacity'
+>;
 
-/** What asking the source without a lease came to. */
+/** The result of asking the source without a lease. */
 export interface NoOpCheck {
   /** The tick is done: nothing has changed, and the status says so. */
   readonly isNoOp: boolean;
-  /** What was decided; `undefined` if asking failed, took too long or was stopped. */
+  /** `undefined` if asking failed, took too long or was stopped. */
   readonly decision: SyncDecision | undefined;
-  /** Of the run after which it was asked. */
+  /** The term of the last run. */
   readonly term: string;
-  /** What it has cost the upstream, and what it has read to be let in. */
+  /** What the check has cost the upstream. */
   readonly upstream: UpstreamUsage;
+  /** The credentials that the check has read. */
   readonly credentials: Set<string>;
+}
+
+interface Question extends Omit<NoOpCheck, 'isNoOp' | 'decision'> {
+  readonly registry: RegistryConfig;
+  readonly status: SyncStatus;
+  readonly nowMs: number;
 }
 
 export class NoOpTicks {
   readonly #deps: NoOpTickDependencies;
-  /** What the last run of each registry left, as far as it ran here; a new config begins anew. */
+  /** The status after the last run of each registry in this process. A new config begins with nothing. */
   readonly #lastRuns = new WeakMap<RegistryConfig, SyncStatus>();
   #storeClock: { readonly nowMs: number; readonly monotonicMs: number } | undefined;
 
@@ -52,7 +49,7 @@ export class NoOpTicks {
     this.#deps = deps;
   }
 
-  /** Notes how a run has ended, and what the store's clock said when it began. */
+  /** Notes the status after a run, and the store's clock when the run began. */
   remember(
     registry: RegistryConfig,
     { status, nowMs }: { status: SyncStatus; nowMs: number },
@@ -71,29 +68,18 @@ export class NoOpTicks {
     const nowMs = this.#now();
     const canBeNoOp = tick.trigger === 'schedule' && !tick.force && status?.phase === 'Complete';
     if (!canBeNoOp || status.term === undefined || nowMs === undefined) return undefined;
-    const upstream: UpstreamUsage = { requests: 0, bytes: 0 };
+    const upstream = { requests: 0, bytes: 0 };
     const asked = { term: status.term, upstream, credentials: new Set<string>() };
-    const decision = await this.#ask(registry, { status, nowMs, stop, asked });
-    const isNoOp =
-      decision?.sync === false &&
-      decision.outcome === 'unchanged' &&
-      (await this.#confirm(registry, { status, nowMs, decision, term: asked.term }));
+    const question: Question = { ...asked, registry, status, nowMs };
+    const decision = await this.#ask(question, stop);
+    const isUnchanged = decision?.sync === false && decision.outcome === 'unchanged';
+    const isNoOp = isUnchanged && (await this.#confirm(question, decision));
     return { ...asked, decision, isNoOp };
   }
 
   async #confirm(
-    registry: RegistryConfig,
-    {
-      status,
-      nowMs,
-      decision: { reason, revision },
-      term,
-    }: {
-      status: SyncStatus;
-      nowMs: number;
-      decision: SyncDecision & { sync: false };
-      term: string;
-    },
+    { registry, status, nowMs, term }: Question,
+    { reason, revision = status.revision }: SyncDecision & { sync: false },
   ): Promise<boolean> {
     const checkedAt = new Date(nowMs).toISOString();
     const confirmed = await this.#deps.runStore.confirmUnchanged(registry.name, {
@@ -102,37 +88,23 @@ export class NoOpTicks {
         ...(reason === status.reason ? {} : { reason }),
         lastAttemptAt: checkedAt,
         lastSuccessAt: checkedAt,
-        ...(revision === undefined ? {} : { revision }),
+        ...(revision === status.revision ? {} : { revision }),
       },
     });
-    if (!confirmed) this.#lastRuns.delete(registry);
-    else if (revision !== undefined || reason !== status.reason) {
-      this.#lastRuns.set(registry, { ...status, reason, revision: revision ?? status.revision });
-    }
+    if (confirmed) this.#lastRuns.set(registry, { ...status, reason, revision });
+    else this.#lastRuns.delete(registry);
     return confirmed;
   }
 
   async #ask(
-    registry: RegistryConfig,
-    {
-      status,
-      nowMs,
-      stop,
-      asked,
-    }: {
-      status: SyncStatus;
-      nowMs: number;
-      stop: AbortSignal;
-      asked: Pick<NoOpCheck, 'upstream' | 'credentials'>;
-    },
+    { registry, status, nowMs, upstream, credentials }: Question,
+    stop: AbortSignal,
   ): Promise<SyncDecision | undefined> {
-    const { manager, logger, hungWork } = this.#deps;
+    const { manager, logger, capacity } = this.#deps;
     const check = new AbortController();
-    const end = () => check.abort();
-    const timer = setTimeout(end, registry.syncPolicy.timeout);
-    // Not `AbortSignal.any`, which costs as much as the rest of this.
-    if (stop.aborted) end();
-    stop.addEventListener('abort', end, { once: true });
+    const timer = setTimeout(() => check.abort(), registry.syncPolicy.timeout);
+    // Not `AbortSignal.any`: it costs as much as the rest of the check.
+    using _listening = onAbort(stop, () => check.abort());
     try {
       const asking = manager.shouldSync({
         registry,
@@ -142,17 +114,17 @@ export class NoOpTicks {
         force: false,
         signal: check.signal,
         now: () => nowMs,
-        ...asked,
+        upstream,
+        credentials,
         logger,
         report: () => {},
       });
-      return await hungWork.watch(registry.name, asking, check.signal);
+      return await capacity.hungWork.watch(registry.name, asking, check.signal);
     } catch (error) {
       logger.debug({ err: error, registry: registry.name }, 'check before the run failed');
       return undefined;
     } finally {
       clearTimeout(timer);
-      stop.removeEventListener('abort', end);
     }
   }
 

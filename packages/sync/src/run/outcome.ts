@@ -5,20 +5,19 @@ import {
   runId,
   type StatusChanges,
   SynclineError,
-  type SyncStatus,
   settledPhase,
   toSynclineError,
 } from '@syncline/contract';
-import type { Publication } from '@syncline/snapshot';
+import type { Manifest, Publication } from '@syncline/snapshot';
 import { backoffMs, longestBackoffMs, longestWaitAfterDeathsMs } from '../decide/backoff.ts';
 import { filterHash, isMirrorValid, sourceHash } from '../decide/hashes.ts';
 import type { SyncDecision } from '../perform/manager.ts';
-import type { StoreResult, SyncedContent } from '../perform/store-built.ts';
+import type { StoreResult } from '../perform/store-built.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import { POISON_AFTER_STARTS } from '../ports/run-store.ts';
 import { Interruption } from './lease-keeper.ts';
 
-/** What the steps of a run came to. */
+/** The result of the steps of a run. */
 export type RunResult =
   /** Nothing to do: `skipped` by a rule, or `unchanged` at the source. */
   | (SyncDecision & { readonly sync: false })
@@ -35,106 +34,166 @@ export type RunResult =
 
 /** What a result writes. */
 export interface Ending {
-  readonly outcome: Outcome;
+  /** The run as the run log keeps it. */
+  readonly run: Run;
   /** What differs from the status before. `undefined` removes a field. */
   readonly changes: StatusChanges;
-  /** What the run log says besides. */
-  readonly details: Partial<Run>;
+  readonly publication: Publication | undefined;
+}
+
+interface Verdict {
+  readonly outcome: Outcome;
+  readonly changes: StatusChanges;
+  /** What the run log says in addition. */
+  readonly details?: Partial<Run>;
   readonly publication?: Publication;
 }
 
-/** The result of a run in which a step threw; the reason of its signal counts more than the error. */
+/** Returns the result of a run in which a step threw. The reason of an aborted signal counts more than the error. */
 export function failedBy(context: RunContext, error: unknown, reason?: Reason): RunResult {
   const cause = context.signal.aborted ? context.signal.reason : error;
   if (cause instanceof Interruption) return { outcome: 'interrupted', message: cause.message };
   return { outcome: 'failed', reason, error: toSynclineError(cause) };
 }
 
-/** @param options.random in [0, 1); spreads the next tries of registries that fail together */
+/**
+ * Returns what the result of a run writes: its record and the changes of its registry's status.
+ *
+ * @param options.random in [0, 1); spreads the next tries of registries that fail together
+ */
 export function endingOf(
   context: RunContext,
   result: RunResult,
-  options: { random: number },
+  { random, durationMs }: { random: number; durationMs: number },
 ): Ending {
+  const { lease, trigger, upstream, control, status, startedAtMs } = context;
+  const { outcome, details, publication, ...verdict } = verdictOf(context, result, random);
+  const run: Run = {
+    ...lease,
+    id: runId(lease.registry, lease.term),
+    trigger,
+    outcome,
+    startedAt: iso(startedAtMs),
+    finishedAt: iso(startedAtMs + durationMs),
+    durationMs,
+    // An interrupted run handles no request: a new run does.
+    handledRequest: outcome === 'interrupted' ? control.handled : control.requested,
+    upstream: { ...upstream },
+    ...details,
+  };
+  const changes = { lastAttemptAt: iso(startedAtMs), durationMs, ...verdict.changes };
+  const phase = settledPhase({ ...status, ...changes });
+  return { run, changes: { ...withoutRepetition(changes, status), phase }, publication };
+}
+
+/** Returns what differs, and the message: the reports of the run have changed it since. */
+function withoutRepetition(changes: StatusChanges, before: StatusChanges): StatusChanges {
+  const differs = ([name, value]: [string, unknown]) =>
+    name === 'message' || Reflect.get(before, name) !== value;
+  return Object.fromEntries(Object.entries(changes).filter(differs));
+}
+
+function verdictOf(context: RunContext, result: RunResult, random: number): Verdict {
   switch (result.outcome) {
     case 'skipped': {
       const { reason, message } = result;
-      // It has not been tried, so that nothing is known of whether it lives through a run.
-      const untried = { startsWithoutFinish: startsBefore(context.status) };
-      // What a failing registry waits for is known; what it failed of must stay to be seen.
-      const changes = reason === 'backing-off' ? untried : { ...untried, reason, message };
+      // The registry was not tried, so whether it survives a run is still unknown.
+      const startsWithoutFinish = Math.max(0, context.status.startsWithoutFinish - 1);
+      // While a registry backs off, its status keeps the error of the last try.
+      const changes =
+        reason === 'backing-off'
+          ? { startsWithoutFinish }
+          : { startsWithoutFinish, reason, message };
       return { outcome: 'skipped', changes, details: { reason } };
     }
     case 'unchanged': {
       const { reason, revision } = result;
-      return {
-        outcome: 'unchanged',
-        changes: { ...succeeded(context), reason, ...(revision === undefined ? {} : { revision }) },
-        details: { reason },
-      };
+      const changes = { ...succeeded(context), reason, ...(revision && { revision }) };
+      return { outcome: 'unchanged', changes, details: { reason } };
     }
     case 'read':
-      return performed(context, result, result.stored);
+      return performed(context, result);
     case 'failed':
-      return failed(context, result, options);
+      return failed(context, result, random);
     case 'interrupted': {
       const { message } = result;
-      return { outcome: 'interrupted', changes: { startsWithoutFinish: 0, message }, details: {} };
+      return { outcome: 'interrupted', changes: { startsWithoutFinish: 0, message } };
     }
   }
 }
 
 function performed(
   context: RunContext,
-  { reason }: { reason: Reason },
-  result: StoreResult,
-): Ending {
-  const { manifest } = result;
+  { reason, stored }: Extract<RunResult, { outcome: 'read' }>,
+): Verdict {
+  const { status, registry } = context;
+  const { manifest, diff, revision, quarantined, mirror } = stored;
   const now = iso(context.now());
-  const synced = result.origin === 'source' ? readSource(context, result) : filteredAnew(context);
-  const lastSyncAt = synced.lastSyncAt ?? context.status.lastSyncAt;
+  const isRead = stored.origin === 'source';
+  const lastSyncAt = isRead ? now : status.lastSyncAt;
+  const synced: StatusChanges = isRead
+    ? {
+        ...succeeded(context),
+        lastSyncAt,
+        revision,
+        sourceHash: sourceHash(registry),
+        quarantinedCount: quarantined.count,
+      }
+    : // The source was not asked: the time of its last sync and its failures stay.
+      {
+        startsWithoutFinish: 0,
+        message: status.consecutiveFailures > 0 ? status.message : undefined,
+      };
   const changes: StatusChanges = {
     ...synced,
     reason,
-    filterHash: filterHash(context.registry),
-    mirror: result.mirror,
-    mirrorSyncAt: result.mirror === undefined ? undefined : lastSyncAt,
+    filterHash: filterHash(registry),
+    mirror,
+    mirrorSyncAt: mirror === undefined ? undefined : lastSyncAt,
+    held: undefined,
   };
-  const details = contentDetails(reason, result);
-  switch (result.state) {
+  const details: Partial<Run> = {
+    reason,
+    diff,
+    rowCount: manifest.rowCount,
+    quarantined: { count: quarantined.count, samples: [...quarantined.samples] },
+    ...(revision === undefined ? {} : { revision }),
+  };
+  switch (stored.state) {
     case 'unchanged':
-      return { outcome: 'unchanged', changes: { ...changes, held: undefined }, details };
-    case 'stored':
+      return { outcome: 'unchanged', changes, details };
+    case 'stored': {
+      const { publication } = stored;
+      const snapshot = publication.manifest;
       return {
         outcome: 'published',
-        publication: result.publication,
-        details: { ...details, snapshot: result.publication.manifest },
-        changes: { ...changes, ...countsOf(result), held: undefined, lastChangeAt: now },
+        publication,
+        details: { ...details, snapshot },
+        changes: { ...changes, ...countsOf(manifest), snapshot, lastChangeAt: now },
       };
+    }
     case 'held': {
-      const { snapshot, rowCountBefore } = result;
-      const since = context.status.held?.snapshot === snapshot ? context.status.held.since : now;
+      const { snapshot, rowCountBefore } = stored;
       const rowCountAfter = manifest.rowCount;
       return {
         outcome: 'held',
         details: { ...details, snapshot },
         changes: {
           ...changes,
-          // What is served is not this state, nor filtered as this one is: the next check must not take
-          // either for known.
+          // The held state is not what is served. The next check must not find its revision or hashes.
           revision: undefined,
-          sourceHash: context.status.sourceHash,
-          filterHash: context.status.filterHash,
-          mirror: context.status.mirror,
-          mirrorSyncAt: isMirrorValid(context.status) ? lastSyncAt : undefined,
-          message: `held back: ${rowCountAfter} rows in place of ${rowCountBefore}`,
+          sourceHash: status.sourceHash,
+          filterHash: status.filterHash,
+          mirror: status.mirror,
+          mirrorSyncAt: isMirrorValid(status) ? lastSyncAt : undefined,
+          message: `held back: ${rowCountAfter} rows instead of ${rowCountBefore}`,
           held: {
             snapshot,
-            since,
-            reason: result.reason,
+            since: status.held?.snapshot === snapshot ? status.held.since : now,
+            reason: stored.reason,
             rowCountBefore,
             rowCountAfter,
-            filterHash: filterHash(context.registry),
+            filterHash: filterHash(registry),
           },
         },
       };
@@ -142,59 +201,35 @@ function performed(
   }
 }
 
-function readSource(
-  context: RunContext,
-  { revision, quarantined }: Pick<SyncedContent, 'revision' | 'quarantined'>,
-): StatusChanges {
-  return {
-    ...succeeded(context),
-    lastSyncAt: iso(context.now()),
-    revision,
-    sourceHash: sourceHash(context.registry),
-    quarantinedCount: quarantined.count,
-  };
+/** Returns the counts that the status shows once a snapshot is published. */
+export function countsOf({ serverCount, rowCount, skillCount, pluginCount }: Manifest) {
+  return { serverCount, versionCount: rowCount, skillCount, pluginCount };
 }
 
-/** The source was not asked: when it was last, and whether it fails, stays as it is. */
-function filteredAnew({ status }: RunContext): StatusChanges {
-  const message = status.consecutiveFailures > 0 ? status.message : undefined;
-  return { startsWithoutFinish: 0, message };
-}
-
-/** The counts of a snapshot, as the status shows them, once it is published. */
-export function countsOf({ manifest }: Pick<SyncedContent, 'manifest'>) {
-  return {
-    serverCount: manifest.serverCount,
-    versionCount: manifest.rowCount,
-    skillCount: manifest.skillCount,
-    pluginCount: manifest.pluginCount,
-  };
-}
-
-/** The run failed: what is served stays, and so do its counts and its revision. */
+/** The status keeps what is served, its counts and its revision. */
 function failed(
-  context: RunContext,
+  { registry, status, now }: RunContext,
   { error, reason }: Extract<RunResult, { outcome: 'failed' }>,
-  { random }: { random: number },
-): Ending {
-  const isCrash = error.code === 'run-crashed';
-  const usualMs = longestBackoffMs(context.registry, context.now());
-  const isFirst = context.status.errorCode !== error.code;
-  const longestMs = isCrash ? longestWaitAfterDeathsMs(usualMs, { isFirst }) : usualMs;
-  const consecutiveFailures = context.status.consecutiveFailures + 1;
+  random: number,
+): Verdict {
+  const { code, message, retryAfterMs } = error;
+  const isCrash = code === 'run-crashed';
+  const usualMs = longestBackoffMs(registry, now());
+  const consecutiveFailures = status.consecutiveFailures + 1;
   const delayMs = backoffMs({
     consecutiveFailures,
-    intervalMs: longestMs,
-    retryAfterMs: error.retryAfterMs,
+    intervalMs: isCrash
+      ? longestWaitAfterDeathsMs(usualMs, { isFirst: status.errorCode !== code })
+      : usualMs,
+    retryAfterMs,
     random,
   });
-  const nextTryAt = iso(context.now() + delayMs);
-  const { code, message } = error;
+  const nextTryAt = iso(now() + delayMs);
   return {
     outcome: 'failed',
-    details: { ...(reason === undefined ? {} : { reason }), error: { code, message, nextTryAt } },
+    details: { ...(reason && { reason }), error: { code, message, nextTryAt } },
     changes: {
-      // After a crash the next try is the only one: one more death, and it waits again, longer.
+      // After a crash there is one try. If it dies too, the registry waits again, longer.
       startsWithoutFinish: isCrash ? POISON_AFTER_STARTS - 1 : 0,
       reason,
       consecutiveFailures,
@@ -205,12 +240,12 @@ function failed(
   };
 }
 
-/** Whether the registry has died so often that it is taken for poison and is not tried. */
+/** Returns whether the registry has died so often that it counts as poison and is not tried. */
 export function isPoison({ status }: RunContext): boolean {
   return status.startsWithoutFinish > POISON_AFTER_STARTS;
 }
 
-/** What a run of a poison registry fails with. */
+/** Returns the error with which a run of a poison registry fails. */
 export function poisonError(): SynclineError {
   return new SynclineError(
     'run-crashed',
@@ -218,78 +253,14 @@ export function poisonError(): SynclineError {
   );
 }
 
-/** What `startsWithoutFinish` was before the run that the status counts already. */
-function startsBefore(status: SyncStatus): number {
-  return Math.max(0, status.startsWithoutFinish - 1);
-}
-
-function succeeded(context: RunContext): StatusChanges {
+function succeeded({ now }: RunContext): StatusChanges {
   return {
     startsWithoutFinish: 0,
     consecutiveFailures: 0,
     nextDueAt: undefined,
     errorCode: undefined,
     message: undefined,
-    lastSuccessAt: iso(context.now()),
-  };
-}
-
-function contentDetails(reason: Run['reason'], content: SyncedContent): Partial<Run> {
-  const { diff, quarantined, manifest, revision } = content;
-  return {
-    reason,
-    diff,
-    rowCount: manifest.rowCount,
-    quarantined: { count: quarantined.count, samples: [...quarantined.samples] },
-    ...(revision === undefined ? {} : { revision }),
-  };
-}
-
-/** What a run changes in its registry's status. */
-export function statusChanges(
-  context: RunContext,
-  ending: Ending,
-  { durationMs }: { durationMs: number },
-): StatusChanges {
-  const changes: StatusChanges = {
-    lastAttemptAt: iso(context.startedAtMs),
-    durationMs,
-    ...ending.changes,
-  };
-  if (ending.publication !== undefined) changes.snapshot = ending.publication.manifest;
-  const settled = { ...context.status, ...changes };
-  return { ...withoutRepetition(changes, context.status), phase: settledPhase(settled) };
-}
-
-/** What is to be written: what differs, and the message, which the run's reports have changed since. */
-function withoutRepetition(changes: StatusChanges, before: StatusChanges): StatusChanges {
-  const differs = ([name, value]: [string, unknown]) =>
-    name === 'message' || Reflect.get(before, name) !== value;
-  return Object.fromEntries(Object.entries(changes).filter(differs));
-}
-
-/** The run as the log keeps it. */
-export function runRecord(
-  context: RunContext,
-  ending: Ending,
-  { durationMs }: { durationMs: number },
-): Run {
-  const { lease, trigger, upstream, control } = context;
-  const answers = ending.outcome !== 'interrupted';
-  return {
-    id: runId(lease.registry, lease.term),
-    registry: lease.registry,
-    term: lease.term,
-    owner: lease.owner,
-    trigger,
-    outcome: ending.outcome,
-    startedAt: iso(context.startedAtMs),
-    finishedAt: iso(context.startedAtMs + durationMs),
-    durationMs,
-    // An interrupted run answers nothing: what was asked for is run again.
-    handledRequest: answers ? control.requested : control.handled,
-    upstream: { ...upstream },
-    ...ending.details,
+    lastSuccessAt: iso(now()),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock, Logger } from '@syncline/contract';
-import type { Capacity } from '../capacity/capacity.ts';
+import type { HungWork } from '../capacity/hung-work.ts';
+import type { PoisonIsolation } from '../capacity/poison-isolation.ts';
 import type { Manager } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';
@@ -8,15 +9,16 @@ import type { StatusPersistence } from '../ports/status-persistence.ts';
 import type { LeaseKeeper, LeaseTimes } from './lease-keeper.ts';
 import type { NoOpTicks } from './no-op-ticks.ts';
 
-/** What a sync needs from its process; the same for all runs. */
+/** What all runs of a process need. */
 export interface SyncDependencies {
   readonly manager: Manager;
   readonly runStore: RunStore;
   readonly status: StatusPersistence;
   readonly config: ConfigSource;
   readonly keeper: LeaseKeeper;
-  readonly capacity: Capacity;
-  /** Handles ticks that need no run; without it, each tick becomes one. */
+  /** State that the runs of one process share: no run blocks the others. */
+  readonly capacity: { readonly hungWork: HungWork; readonly isolation: PoisonIsolation };
+  /** Handles ticks that need no run. Without it, each tick becomes a run. */
   readonly noOpTicks?: NoOpTicks;
   readonly times: LeaseTimes;
   readonly clock: Clock;

@@ -35,7 +35,9 @@ describe('interrupted', () => {
     stop();
     const ended = await result;
     expect(ran(ended)).toMatchObject({ outcome: 'interrupted', handledRequest: 0 });
-    expect(ended).toMatchObject({ openRequest: 1 });
+    expect(ended).toMatchObject({
+      followUps: [{ kind: 'request', registry: 'alpha', request: 1 }],
+    });
     expect(sync.status()).toMatchObject({
       phase: 'Pending',
       consecutiveFailures: 0,
@@ -163,7 +165,11 @@ describe('busy', () => {
     expect(sync.observer.counts.overlaps).toBe(0);
     go.resolve();
     const ended = await first;
-    expect(ended).toMatchObject({ state: 'ran', openRequest: 1, run: { handledRequest: 0 } });
+    expect(ended).toMatchObject({
+      state: 'ran',
+      followUps: [{ kind: 'request', registry: 'alpha', request: 1 }],
+      run: { handledRequest: 0 },
+    });
     const wakeUp = {
       ...TICK,
       trigger: 'manual',
@@ -212,7 +218,10 @@ describe('a run that waits until others have decoded and built', () => {
     expect(sync.status()).toMatchObject({ phase: 'Syncing', owner: 'alice' });
     expect(await sync.sync()).toEqual({ state: 'busy' });
     expect(await sync.sync(request({ force: true }))).toEqual({ state: 'busy' });
-    expect(await release()).toMatchObject({ run: { outcome: 'published' }, openRequest: 1 });
+    expect(await release()).toMatchObject({
+      run: { outcome: 'published' },
+      followUps: [{ kind: 'request', registry: 'alpha', request: 1 }],
+    });
     expect(sync.state.of('alpha').runs).toHaveLength(1);
     expect(ran(await sync.sync())).toMatchObject({ trigger: 'manual', handledRequest: 1 });
   });

@@ -1,6 +1,6 @@
 /**
- * The story of a run: admit → decide → perform → finish. Everything else in this package is a part of one of these
- * steps. States, transitions and invariants: `SPEC.md`.
+ * The story of a run: admit → decide → perform → finish. Everything else in this package is part of one of these steps.
+ * States, transitions and invariants: `SPEC.md`.
  *
  * A tick ends in one of two ways:
  * - It is refused by {@link admit}, with a reason. Nothing ran, and nothing is recorded.
@@ -17,8 +17,9 @@ import { failedBy, isPoison, poisonError, type RunResult } from './outcome.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
 /**
- * Runs one registry, unless the tick is refused, and returns what became of it. Whatever happens, `finish` writes the
- * outcome and releases the lease. Throws only if the store is away; never for what a registry or its upstream does.
+ * Runs one registry, unless the tick is refused. Returns the result, with what must follow. Whatever happens, `finish`
+ * writes the outcome and releases the lease. Throws only if the store is away; never for what a registry or its
+ * upstream does.
  *
  * @param stop interrupts the run
  */
@@ -30,10 +31,12 @@ export async function syncRegistry(
   const admission = await admit(deps, tick, stop);
   if (admission.state !== 'admitted') return admission;
   const { run } = admission;
-  const result = await orFailed(run, async () => {
+  const steps = async (): Promise<RunResult> => {
     const decision = await decide(deps, run);
     return decision.sync ? perform(deps, run, decision) : decision;
-  });
+  };
+  // An error becomes a failed or interrupted result.
+  const result = await steps().catch((error: unknown) => failedBy(run.context, error));
   return finish(deps, run, result);
 }
 
@@ -43,10 +46,10 @@ async function decide(
   { context, checked }: AdmittedRun,
 ): Promise<SyncDecision> {
   const { registry, signal } = context;
-  // The lease may be over by the time that we hear of it.
+  // The lease may have ended before its answer arrived.
   signal.throwIfAborted();
   if (isPoison(context)) throw poisonError();
-  // What hangs would hang again, and would hold still more of the process.
+  // A second run would hang too, and take more of the process.
   if (capacity.hungWork.has(registry.name)) {
     throw new SynclineError('run-timeout', 'an earlier run still hangs in the same process');
   }
@@ -57,7 +60,7 @@ async function decide(
   );
 }
 
-/** Reads the source, builds the snapshot, and stores it unless it is what is served already. */
+/** Reads the source, builds the snapshot, and stores it unless it is already served. */
 function perform(
   { manager, capacity }: SyncDependencies,
   { context }: AdmittedRun,
@@ -72,16 +75,4 @@ function perform(
   return capacity.hungWork
     .watch(registry.name, work(), signal)
     .catch((error: unknown) => failedBy(context, error, decision.reason));
-}
-
-/** Turns an error into a failed or interrupted result, by the table of errors. */
-async function orFailed(
-  { context }: AdmittedRun,
-  steps: () => Promise<RunResult>,
-): Promise<RunResult> {
-  try {
-    return await steps();
-  } catch (error) {
-    return failedBy(context, error);
-  }
 }

@@ -1,7 +1,7 @@
 import type { Control, Lease, Run } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
 import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
-import { createRecordStatusPersistence } from '../embed/record-status-persistence.ts';
+import { createRecordStatusPersistence } from '../embed/records.ts';
 import type { Acquisition, RunStore } from '../ports/run-store.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
 import { createInMemoryRunStore } from './in-memory-run-store.ts';

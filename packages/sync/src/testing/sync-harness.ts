@@ -4,8 +4,9 @@ import { createSnapshotReader } from '@syncline/snapshot';
 import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
 import type { Source, SourceContext } from '@syncline/sources';
 import { afterAll } from 'vitest';
-import { createCapacity } from '../capacity/capacity.ts';
-import { createRecordStatusPersistence } from '../embed/record-status-persistence.ts';
+import { HungWork } from '../capacity/hung-work.ts';
+import { PoisonIsolation } from '../capacity/poison-isolation.ts';
+import { createRecordStatusPersistence } from '../embed/records.ts';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager } from '../perform/manager.ts';
 import type { Tick, TickResult } from '../ports/tick-source.ts';
@@ -25,10 +26,10 @@ export const START_MS = Date.parse('2026-02-01T12:00:00Z');
 /** Renewals come often; time, by the clock, passes only when a test says so. */
 const TIMES: LeaseTimes = { leaseTtlMs: 12_000, renewEveryMs: 10, marginMs: 2_000 };
 
-/** An upstream of which a test says what it holds, and what happens when it is read. */
+/** A fake upstream. The test sets its rows, and what happens when it is read. */
 export interface FakeUpstream {
   rows: object[];
-  /** In place of the rows: what it gives, byte by byte. */
+  /** Given instead of the rows, byte by byte. */
   bodies?: readonly FakeBody[];
   revision: string | undefined;
   /** How often it was probed, and fetched. */
@@ -86,9 +87,9 @@ export function createSyncHarness({
 }: {
   ingest: IngestPool;
   config?: ConfigInput;
-  /** Whether ticks may be settled without a run, as a coordinator has it. */
+  /** Whether ticks may be no-ops, as in a coordinator. */
   quiet?: boolean;
-  /** How long a suspect keeps its turn. */
+  /** How long a registry that may be poison has its turn. */
   turnMs?: number;
 }) {
   const clock = createManualClock({ nowMs: START_MS });
@@ -106,12 +107,14 @@ export function createSyncHarness({
     beforeFetch: () => {},
   };
   const manager = createManager({ createSource: () => sourceOf(upstream), ingest, snapshots });
-  const capacity = createCapacity({ graceMs: 50, turnMs });
-  const { hungWork } = capacity;
+  const capacity = {
+    hungWork: new HungWork({ graceMs: 50 }),
+    isolation: new PoisonIsolation({ turnMs }),
+  };
   const deps: SyncDependencies = {
     manager,
     capacity,
-    ...(quiet ? { noOpTicks: new NoOpTicks({ manager, runStore, clock, logger, hungWork }) } : {}),
+    ...(quiet ? { noOpTicks: new NoOpTicks({ manager, runStore, clock, logger, capacity }) } : {}),
     runStore,
     status: createRecordStatusPersistence(state.records),
     config,

@@ -25,28 +25,33 @@ const fileSchema = z.object({
   control: controlSchema,
   runs: z.array(runSchema),
   pointer: z.string().optional(),
-  supersededAtMs: z.record(z.string(), z.number()),
+  supersededAtMs: z
+    .record(z.string(), z.number())
+    .transform((times) => new Map(Object.entries(times))),
 });
 
-type OnStatus = (registry: string, status: SyncStatus) => void;
+export interface FileRecordsOptions {
+  readonly folder: DataFolder;
+  /** Called with each status that was written. */
+  readonly onStatus?: (registry: string, status: SyncStatus) => void;
+}
 
 /**
- * Records in one JSON file a registry. The file is replaced in one step, so that what is served, the status and the
- * run log change together, also where the process is killed.
+ * Records in one JSON file per registry. The file is replaced in one step: the pointer, the status and the run log
+ * change together, also if the process is killed.
  */
 export class FileRecords implements Records {
   readonly #folder: DataFolder;
-  readonly #onStatus: OnStatus;
+  readonly #onStatus: FileRecordsOptions['onStatus'];
   readonly #known = new Map<string, Promise<RegistryRecord>>();
   readonly #oneByOne = createKeyedQueue();
 
-  /** @param options.onStatus told of each status that was written */
-  constructor({ folder, onStatus = () => {} }: { folder: DataFolder; onStatus?: OnStatus }) {
+  constructor({ folder, onStatus }: FileRecordsOptions) {
     this.#folder = folder;
     this.#onStatus = onStatus;
   }
 
-  /** Forgets what was read before the folder was locked: another process may have changed it since. */
+  /** Forgets what was read before the folder was locked. Another process may have changed it since. */
   reopen(): void {
     this.#known.clear();
   }
@@ -72,9 +77,9 @@ export class FileRecords implements Records {
       this.#assertLocked();
       const after = { ...before, ...record };
       await this.#folder.replace(this.#path(registry), toFile(registry, after));
-      // Only now: a change that could not be written has not been made, and may be tried again.
+      // After the write: a failed change has changed nothing, and may be repeated.
       this.#known.set(registry, Promise.resolve(after));
-      if (after.status !== undefined) this.#onStatus(registry, after.status);
+      if (after.status !== undefined) this.#onStatus?.(registry, after.status);
       return answer;
     });
   }
@@ -83,11 +88,8 @@ export class FileRecords implements Records {
     const root = join(this.#folder.path, 'registries');
     const listed = new Map<string, RegistryRecord>();
     for (const name of await listIfThere(root)) {
-      const path = join(root, name, FILE);
-      const bytes = await readIfThere(path);
-      if (bytes === undefined) continue;
-      const { registry } = parseFile(path, bytes);
-      listed.set(registry, await this.read(registry));
+      const bytes = await readIfThere(join(root, name, FILE));
+      if (bytes !== undefined) listed.set(name, await this.read(name));
     }
     return listed;
   }
@@ -96,19 +98,11 @@ export class FileRecords implements Records {
     const path = this.#path(registry);
     const bytes = await readIfThere(path);
     if (bytes === undefined) return emptyRecord();
-    const {
-      v: _version,
-      registry: _name,
-      supersededAtMs,
-      status,
-      ...rest
-    } = parseFile(path, bytes);
-    return {
-      ...emptyRecord(),
-      ...rest,
-      status: status && this.#folder.isLocked ? withoutLease(status) : status,
-      supersededAtMs: new Map(Object.entries(supersededAtMs)),
-    };
+    const { v: _version, registry: _name, ...record } = parseFile(path, bytes);
+    const { status } = record;
+    const isStale = this.#folder.isLocked && status?.leaseUntil !== undefined;
+    // The holder of the lease had locked the folder, and so is dead. Its start stays counted.
+    return { ...emptyRecord(), ...record, status: isStale ? { ...status, leaseUntil: 0 } : status };
   }
 
   #path(registry: string): string {
@@ -119,11 +113,6 @@ export class FileRecords implements Records {
     if (this.#folder.isLocked) return;
     throw new SynclineError('store-unavailable', 'The coordinator is not running');
   }
-}
-
-/** Whoever held the lease had the folder locked, and so is dead. Its start stays counted. */
-function withoutLease(status: SyncStatus): SyncStatus {
-  return status.leaseUntil === undefined ? status : { ...status, leaseUntil: 0 };
 }
 
 function toFile(registry: string, record: RegistryRecord): string {
@@ -145,10 +134,8 @@ function parseFile(path: string, bytes: Buffer): z.output<typeof fileSchema> {
   try {
     return fileSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch (cause) {
-    throw new SynclineError(
-      'store-corrupt',
-      `${path} is not a state file of this version. Move its folder away to sync the registry anew`,
-      { cause },
-    );
+    const message = `${path} is not a state file of this version`;
+    const advice = 'Move its folder away to sync the registry from nothing';
+    throw new SynclineError('store-corrupt', `${message}. ${advice}`, { cause });
   }
 }

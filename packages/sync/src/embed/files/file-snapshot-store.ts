@@ -1,25 +1,23 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Lease } from '@syncline/contract';
+import { batchesOf, type Lease } from '@syncline/contract';
 import type { Blob, Publication, SnapshotStore } from '@syncline/snapshot';
-import { isHeld, type Records } from '../records.ts';
+import { type Change, isHeld, type Records, type RegistryRecord } from '../records.ts';
 import { type DataFolder, listIfThere, readIfThere, syncFolder } from './data-folder.ts';
 
-/** So few that the lease can be renewed between two batches, also on a slow disk. */
+/** Few enough that the lease can be renewed between two batches, also on a slow disk. */
 const BATCH_SIZE = 32;
 
 type Kind = 'chunks' | 'manifests';
-
-export interface FileSnapshotStoreOptions {
-  readonly folder: DataFolder;
-  readonly records: Records;
-}
 
 /** Snapshots as files: one for each chunk and each manifest of a registry, named by its digest. */
 export function createFileSnapshotStore({
   folder,
   records,
-}: FileSnapshotStoreOptions): SnapshotStore {
+}: {
+  folder: DataFolder;
+  records: Records;
+}): SnapshotStore {
   const folderOf = (registry: string, kind: Kind) => join(folder.ofRegistry(registry), kind);
   const pathOf = (registry: string, kind: Kind, digest: string) =>
     join(folderOf(registry, kind), digest);
@@ -30,7 +28,7 @@ export function createFileSnapshotStore({
 
     async readChunks(registry, digests) {
       const found: (Uint8Array | undefined)[] = [];
-      for (const batch of batches(digests)) {
+      for (const batch of batchesOf(digests, BATCH_SIZE)) {
         const reading = batch.map((digest) => readIfThere(pathOf(registry, 'chunks', digest)));
         found.push(...(await Promise.all(reading)));
       }
@@ -43,50 +41,56 @@ export function createFileSnapshotStore({
     async history(registry) {
       const manifests = await listIfThere(folderOf(registry, 'manifests'));
       const { supersededAtMs } = await records.read(registry);
-      const at = (manifest: string) => supersededAtMs.get(manifest) ?? Number.POSITIVE_INFINITY;
+      const at = (manifest: string) => supersededAtMs.get(manifest) ?? Number.MAX_SAFE_INTEGER;
       return manifests
-        .sort((one, other) => (at(one) < at(other) ? 1 : at(one) > at(other) ? -1 : 0))
+        .sort((one, other) => at(other) - at(one))
         .map((manifest) => ({ manifest, supersededAtMs: supersededAtMs.get(manifest) }));
     },
 
     listChunks: (registry) => listIfThere(folderOf(registry, 'chunks')),
 
     async collect(lease, { manifests, chunks }) {
-      // Manifests first: a chunk must never be gone from a snapshot that is still listed.
+      // Manifests first: no chunk of a listed snapshot may be missing.
       return (await remove(lease, 'manifests', manifests)) && remove(lease, 'chunks', chunks);
     },
   };
 
   async function write(lease: Lease, kind: Kind, blobs: readonly Blob[]): Promise<boolean> {
-    const { registry } = lease;
-    for (const batch of batches(blobs)) {
-      const isWritten = await records.update(registry, async (record) => {
-        if (!isHeld(record, lease)) return { answer: false };
-        await Promise.all(
-          batch.map(({ digest, bytes }) => folder.replace(pathOf(registry, kind, digest), bytes)),
-        );
-        return { answer: true };
-      });
-      if (!isWritten) return false;
-    }
-    if (blobs.length > 0) await syncFolder(folderOf(registry, kind));
-    return true;
+    const folderPath = folderOf(lease.registry, kind);
+    const isWritten = await inBatches(lease, blobs, async (batch) => {
+      await Promise.all(
+        batch.map(({ digest, bytes }) => folder.replace(join(folderPath, digest), bytes)),
+      );
+      return {};
+    });
+    if (isWritten && blobs.length > 0) await syncFolder(folderPath);
+    return isWritten;
   }
 
-  async function remove(lease: Lease, kind: Kind, digests: readonly string[]): Promise<boolean> {
-    const { registry } = lease;
-    for (const batch of batches(digests)) {
-      const isRemoved = await records.update(registry, async (record) => {
-        if (!isHeld(record, lease)) return { answer: false };
-        const removed = batch.filter((digest) => digest !== record.pointer);
-        await Promise.all(
-          removed.map((digest) => rm(pathOf(registry, kind, digest), { force: true })),
-        );
-        const kept = [...record.supersededAtMs].filter(([digest]) => !removed.includes(digest));
-        if (kept.length === record.supersededAtMs.size) return { answer: true };
-        return { answer: true, record: { supersededAtMs: new Map(kept) } };
-      });
-      if (!isRemoved) return false;
+  function remove(lease: Lease, kind: Kind, digests: readonly string[]): Promise<boolean> {
+    return inBatches(lease, digests, async (batch, { pointer, supersededAtMs }) => {
+      const removed = batch.filter((digest) => digest !== pointer);
+      const paths = removed.map((digest) => pathOf(lease.registry, kind, digest));
+      await Promise.all(paths.map((path) => rm(path, { force: true })));
+      const left = [...supersededAtMs].filter(([digest]) => !removed.includes(digest));
+      if (left.length === supersededAtMs.size) return {};
+      return { record: { supersededAtMs: new Map(left) } };
+    });
+  }
+
+  /** @returns false if the lease was lost */
+  async function inBatches<Item>(
+    lease: Lease,
+    items: readonly Item[],
+    work: (batch: readonly Item[], record: RegistryRecord) => Promise<Pick<Change<true>, 'record'>>,
+  ): Promise<boolean> {
+    for (const batch of batchesOf(items, BATCH_SIZE)) {
+      const isDone = await records.update(lease.registry, async (record) =>
+        isHeld(record, lease)
+          ? { answer: true, ...(await work(batch, record)) }
+          : { answer: false },
+      );
+      if (!isDone) return false;
     }
     return true;
   }
@@ -104,10 +108,4 @@ export async function findMissingFile(
     [manifest, mirror].find((digest) => !manifests.has(digest)) ??
     chunks.find((digest) => !stored.has(digest))
   );
-}
-
-function* batches<Item>(items: readonly Item[]): Generator<readonly Item[]> {
-  for (let start = 0; start < items.length; start += BATCH_SIZE) {
-    yield items.slice(start, start + BATCH_SIZE);
-  }
 }

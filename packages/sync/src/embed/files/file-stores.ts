@@ -1,31 +1,16 @@
-import type { Clock, SyncStatus } from '@syncline/contract';
-import type { SnapshotStore } from '@syncline/snapshot';
-import type { RunStore } from '../../ports/run-store.ts';
-import type { StatusPersistence } from '../../ports/status-persistence.ts';
+import type { Clock } from '@syncline/contract';
 import { createRecordRunStore } from '../record-run-store.ts';
-import { createRecordStatusPersistence } from '../record-status-persistence.ts';
-import type { DataFolder } from './data-folder.ts';
-import { FileRecords } from './file-records.ts';
+import { createRecordStatusPersistence } from '../records.ts';
+import { FileRecords, type FileRecordsOptions } from './file-records.ts';
 import { createFileSnapshotStore, findMissingFile } from './file-snapshot-store.ts';
 
-export interface FileStoresOptions {
-  readonly folder: DataFolder;
-  readonly clock: Pick<Clock, 'now'>;
-  /** Told of each status that was written. */
-  readonly onStatus?: (registry: string, status: SyncStatus) => void;
-}
-
-/** The stores of one process, as files. Only the process that has locked the folder can write. */
-export interface FileStores {
-  readonly records: FileRecords;
-  readonly runStore: RunStore;
-  readonly snapshots: SnapshotStore;
-  readonly status: StatusPersistence;
-}
-
-export function openFileStores({ folder, clock, ...options }: FileStoresOptions): FileStores {
-  const records = new FileRecords({ folder, ...options });
-  const snapshots = createFileSnapshotStore({ folder, records });
+/** Opens the stores of one process, as files. Only the process that has locked the folder can write. */
+export function openFileStores({
+  clock,
+  ...options
+}: FileRecordsOptions & { clock: Pick<Clock, 'now'> }) {
+  const records = new FileRecords(options);
+  const snapshots = createFileSnapshotStore({ folder: options.folder, records });
   return {
     records,
     snapshots,

@@ -3,14 +3,7 @@ import { registryConfig } from '@syncline/contract/testing';
 import type { Publication } from '@syncline/snapshot';
 import type { RunContext } from '../../ports/run-context.ts';
 import type { RunEnding } from '../../ports/run-store.ts';
-import {
-  endingOf,
-  isPoison,
-  poisonError,
-  type RunResult,
-  runRecord,
-  statusChanges,
-} from '../../run/outcome.ts';
+import { endingOf, isPoison, poisonError, type RunResult } from '../../run/outcome.ts';
 import { createRecordingLogger } from '../recorders.ts';
 import type { Acquired, EndingKind, ModelEnding } from './model.ts';
 
@@ -39,9 +32,7 @@ export function endRun(
   const context = contextOf(acquired);
   const isPoisoned = isPoison(context);
   const result = isPoisoned ? failure(poisonError()) : resultOf({ kind, publication });
-  const ending = endingOf(context, result, { random: 0 });
-  const changes = statusChanges(context, ending, { durationMs: 1 });
-  const run = runRecord(context, ending, { durationMs: 1 });
+  const { run, changes } = endingOf(context, result, { random: 0, durationMs: 1 });
   return {
     written: { changes, run, handledRequest: run.handledRequest },
     model: { kind: isPoisoned ? 'poisoned' : kind, message: messageOf(changes) },

@@ -2,8 +2,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { describeStatusPersistence } from '../../testing/describe-status-persistence.ts';
-import { createFileStatusPersistence } from './file-status-persistence.ts';
+import { describeStatusPersistence } from '../testing/describe-status-persistence.ts';
+import {
+  createFileStatusPersistence,
+  createInMemoryStatusPersistence,
+} from './status-persistence.ts';
 
 let directory: string;
 let path: string;
@@ -14,6 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describeStatusPersistence('the status file', async () => createFileStatusPersistence({ path }));
+describeStatusPersistence('the status in memory', async () => createInMemoryStatusPersistence());
 
 test('another process reads what was saved, from a file that is whole', async () => {
   const status = createFileStatusPersistence({ path });

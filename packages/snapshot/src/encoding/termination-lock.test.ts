@@ -2,30 +2,30 @@ import { once } from 'node:events';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { claimEnd, createEndLock, undisturbed } from './blob.ts';
+import { claimTermination, createTerminationLock, withoutTermination } from './blob.ts';
 
-test('threads that compress without a pause can be ended, and the process survives', async () => {
-  const endOne = async () => {
-    const lock = createEndLock();
+test('threads that compress all the time can be terminated, and the process lives', async () => {
+  const terminateOne = async () => {
+    const lock = createTerminationLock();
     const entry = new URL('../testing/compressing-thread.ts', import.meta.url);
     const thread = new Worker(entry, { workerData: lock });
     await once(thread, 'message');
     await sleep(3 * Math.random());
-    await claimEnd(lock);
+    await claimTermination(lock);
     return thread.terminate();
   };
-  for (let round = 0; round < 40; round += 1) expect(await endOne()).toBe(1);
+  for (let round = 0; round < 40; round += 1) expect(await terminateOne()).toBe(1);
 });
 
-test('a thread without a lock works undisturbed', () => {
-  expect(undisturbed(() => 'done')).toBe('done');
+test('a thread without a lock works as usual', () => {
+  expect(withoutTermination(() => 'done')).toBe('done');
 });
 
-test('ending a thread waits until its work is done', async () => {
-  const lock = createEndLock();
+test('a termination waits for the work under the lock', async () => {
+  const lock = createTerminationLock();
   Atomics.store(lock, 0, 1);
   let isClaimed = false;
-  const claim = claimEnd(lock).then(() => {
+  const claim = claimTermination(lock).then(() => {
     isClaimed = true;
   });
   await setImmediate();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { orLeave } from './or-leave.ts';
+import { orLeave } from './hung-work.ts';
 
 const REASON = new Error('the time is up');
 const never = new Promise<never>(() => {});

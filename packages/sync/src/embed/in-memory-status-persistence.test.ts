@@ -1,4 +1,0 @@
-import { describeStatusPersistence } from '../testing/describe-status-persistence.ts';
-import { createInMemoryStatusPersistence } from './in-memory-status-persistence.ts';
-
-describeStatusPersistence('the status in memory', async () => createInMemoryStatusPersistence());
