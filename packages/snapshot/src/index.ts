@@ -1,11 +1,10 @@
 export type { BuiltSnapshot } from './build.ts';
-export { collectGarbage } from './collect.ts';
 export {
   claimTermination,
   createTerminationLock,
   type TerminationLock,
   useTerminationLock,
-} from './encoding/blob.ts';
+} from './encoding/chunk.ts';
 export {
   type AttachmentDraft,
   type AttachmentKind,
@@ -17,3 +16,4 @@ export {
 export { LastKnown } from './last-known.ts';
 export { createSnapshotReader, type OpenSnapshot, type SnapshotReader } from './reader.ts';
 export * from './store.ts';
+export { collectGarbage } from './store.ts';

@@ -1,5 +1,5 @@
 export { type CronSchedule, lastFiringMs, nextFiringMs } from './decide/cron.ts';
-export { filterHash, sourceHash } from './decide/hashes.ts';
+export { filterHash, sourceHash } from './decide/should-sync.ts';
 export type { Operations } from './operations/operations.ts';
 export type { Manager } from './perform/manager.ts';
 export type { PreviewDependencies, PreviewRequest } from './perform/preview.ts';
@@ -25,3 +25,4 @@ export type {
   TickResult,
   TickSource,
 } from './ports/tick-source.ts';
+export { dependentsOf } from './run/finish.ts';

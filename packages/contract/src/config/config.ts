@@ -56,13 +56,6 @@ export function syncTargets({ registries, catalogs }: Config): RegistryConfig[] 
   return [...registries, ...catalogs.map(derivedRegistry)];
 }
 
-/** The ids of the derived registries that are to be run anew when `registry` has published. */
-export function dependentsOf({ catalogs }: Config, registry: string): string[] {
-  return catalogs
-    .filter(({ registries }) => registries.includes(registry))
-    .map(({ name }) => catalogTargetId(name));
-}
-
 /**
  * What serves a catalog's name: the derived registry of a catalog of that name, else the registry itself;
  * `undefined` where neither is there.

@@ -1,28 +1,6 @@
 import { z } from 'zod';
 import { errorCodeSchema } from '../errors/error-table.ts';
 import { outcomeSchema, reasonSchema, triggerSchema } from './reasons.ts';
-import type { SyncStatus } from './status.ts';
-
-/** The exclusive right to run a registry. `<term>:<owner>` is the fencing token of every write under it. */
-export interface Lease {
-  readonly registry: string;
-  /** Grows with each lease of the registry. A decimal number of up to 16 digits. */
-  readonly term: string;
-  readonly owner: string;
-}
-
-/** `<term>:<owner>`, as it is compared at each write. */
-export type FencingToken = string;
-
-export function fencingToken(lease: Pick<Lease, 'term' | 'owner'>): FencingToken {
-  return `${lease.term}:${lease.owner}`;
-}
-
-/** The token in a status; an ended run leaves its term and no owner. `undefined` before the first run. */
-export function storedToken(status: SyncStatus | undefined): FencingToken | undefined {
-  if (status?.term === undefined) return undefined;
-  return fencingToken({ term: status.term, owner: status.owner ?? '' });
-}
 
 /** How many rows of each kind of change a run names; the counts are always exact. */
 export const DIFF_SAMPLE_LIMIT = 50;
@@ -88,9 +66,4 @@ export function parseRunEntry(fields: readonly string[]): Run | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The id of a run. */
-export function runId(registry: string, term: string): string {
-  return `${registry}:${term}`;
 }

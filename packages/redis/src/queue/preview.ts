@@ -18,7 +18,7 @@ import {
 import type { Worker as BullWorker, Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 import { UnrecoverableError, Worker } from './bullmq.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 

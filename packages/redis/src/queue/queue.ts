@@ -84,16 +84,15 @@ export async function requestDependents(
   }
 }
 
+/** The ids of wake-ups of overdue registries. */
+export const OVERDUE_JOB_ID = /^overdue(\.again)?-/;
+
 /** Names the wake-up, so that there is one, or one more beside it. */
 export function overdueJobId(
   registry: string,
   { isRepeated }: { readonly isRepeated: boolean },
 ): string {
   return `overdue${isRepeated ? '.again' : ''}-${registry}`;
-}
-
-export function isOverdueWakeUp(jobId: string): boolean {
-  return /^overdue(\.again)?-/.test(jobId);
 }
 
 /** Adds a wake-up. Its id says what it is for, so that the same wake-up is never in the queue twice. */

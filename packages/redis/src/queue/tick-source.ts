@@ -12,7 +12,7 @@ import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { UnrecoverableError, WaitingError } from './bullmq.ts';
 import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
-import { addWakeUp, isOverdueWakeUp, requestDependents, type SyncQueue } from './queue.ts';
+import { addWakeUp, OVERDUE_JOB_ID, requestDependents, type SyncQueue } from './queue.ts';
 
 /**
  * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
@@ -203,7 +203,7 @@ async function carryOut(processing: Processing, { run, followUps }: Ran): Promis
 function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
   const purpose = purposeOf({ trigger, force, request });
   const dueAtMs = dueAtMsOf(job.id);
-  const recurs = dueAtMs !== undefined || isOverdueWakeUp(job.id ?? '');
+  const recurs = dueAtMs !== undefined || OVERDUE_JOB_ID.test(job.id ?? '');
   const due = dueAtMs === undefined ? {} : { dueAtMs };
   return { registry, trigger, force, purpose, recurs, ...due };
 }

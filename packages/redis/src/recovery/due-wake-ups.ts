@@ -1,14 +1,14 @@
 import {
   type Config,
   type Control,
+  fnv1a,
   type RegistryConfig,
   type SyncStatus,
   syncTargets,
 } from '@syncline/contract';
-import { fnv1a } from '@syncline/snapshot/fnv1a';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { addWakeUp, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
-import type { RegistryReader } from '../stores/status-store.ts';
+import type { RegistryReader } from '../stores/registry-reader.ts';
 
 /** Below this many, all begin at once. */
 const SPREAD_FROM = 50;

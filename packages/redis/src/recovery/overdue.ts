@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
 import { stateOfNextTick } from '../queue/bullmq-internals.ts';
 import { addWakeUp, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 
 /** A tick comes much sooner after its time; and there is time left of the minute that a run may be late. */
 const OVERDUE_AFTER_MS = 20_000;

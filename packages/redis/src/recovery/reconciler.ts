@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, type Logger, type RecurringTask, syncTargets } from '@syncline/contract';
 import { type ConfigDocument, configEdition, publishConfig } from '../stores/config-store.ts';
 import type { Store } from '../stores/open-store.ts';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 import { addDueWakeUps } from './due-wake-ups.ts';
 import { claimEpoch, trackRegistries } from './registry-index.ts';
 import { ScheduleReconciler, wantedSchedule } from './schedules.ts';

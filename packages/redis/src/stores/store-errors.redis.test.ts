@@ -8,8 +8,8 @@ import { sweep } from '../recovery/sweeper.ts';
 import { redisHarness, testConfig, testQueue, testRedis } from '../testing/test-redis.ts';
 import { createConfigFollower, publishConfig } from './config-store.ts';
 import { createRedisOperatorStore } from './operator-store.ts';
-import { createRedisRunStore, createRunLog } from './run-store.ts';
-import { createRegistryReader } from './status-store.ts';
+import { createRegistryReader, createRunLog } from './registry-reader.ts';
+import { createRedisRunStore } from './run-store.ts';
 
 type RegistryKey = (keys: RedisKeys) => string;
 

@@ -1,6 +1,6 @@
+import { fnv1a } from '@syncline/contract';
 import { describe, expect, test } from 'vitest';
 import { chunkCuts, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
-import { fnv1a } from './fnv1a.ts';
 
 function keys(count: number): string[] {
   return Array.from(
