@@ -81,12 +81,19 @@ export async function startWorker(
     budgets: () => network()?.budgets ?? [],
   });
   let performing: Promise<Performer> | undefined;
-  /** Loads what syncs at the first sync: HTTP, Git and threads are half of a start. */
+  /** Loads what syncs when it is first needed: HTTP, Git and threads are half of a start. */
   const performer = () => {
-    performing ??= import('./performer.ts').then(({ openPerformer }) =>
-      openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb }),
-    );
+    performing ??= import('./performer.ts').then(({ openPerformer }) => {
+      const opened = openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });
+      Object.assign(manager, opened.manager);
+      return opened;
+    });
     return performing;
+  };
+  /** The performer's own methods take the place of these once it is loaded. */
+  const manager: Manager = {
+    shouldSync: async (context) => (await performer()).manager.shouldSync(context),
+    performSync: async (...run) => (await performer()).manager.performSync(...run),
   };
 
   const tickSource = createBullTickSource({
@@ -98,10 +105,7 @@ export async function startWorker(
     logger,
   });
   const coordinator = new Coordinator({
-    manager: decorate.manager({
-      shouldSync: async (context) => (await performer()).manager.shouldSync(context),
-      performSync: async (...run) => (await performer()).manager.performSync(...run),
-    }),
+    manager: decorate.manager(manager),
     runStore,
     status,
     config,
