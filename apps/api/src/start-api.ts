@@ -38,7 +38,8 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const url = requireRedisUrl(env);
   const controlPolicy = await readControlPolicy(env);
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
-  const onError = (error: Error) => logger.warn({ err: error }, 'Redis connection failed');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({
     url,
     manner: 'prompt',

@@ -30,7 +30,8 @@ export async function startScheduler(
 ): Promise<Service> {
   const url = requireRedisUrl(env);
   const loaded = options.loaded ?? (await loadAndLog(env.configPath, logger));
-  const onError = (error: Error) => logger.warn({ err: error }, 'Redis connection failed');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const reconciler = createReconciler({ store, logger, metrics });

@@ -64,7 +64,8 @@ export async function startWorker(
   }: StartWorkerOptions = {},
 ): Promise<Service & Required<Pick<Service, 'liveness'>>> {
   const url = requireRedisUrl(env);
-  const onError = (error: Error) => logger.warn({ err: error }, 'Redis connection failed');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const blocking = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });

@@ -12,7 +12,7 @@ export const configSchema = z
       .min(1, { error: 'expected at least one registry' })
       .meta({ description: 'The registries to keep copies of.' }),
     catalogs: z.array(catalogConfigSchema).default([]).meta({
-      description: 'Registries served together. Each is served under its own name besides.',
+      description: 'Registries served together. Each is also served under its own name.',
     }),
     network: networkSchema.prefault({}),
   })

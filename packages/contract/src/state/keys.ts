@@ -4,7 +4,7 @@ import type { SyncStatus } from './status.ts';
 export const QUEUE_NAME = 'registry-sync';
 /** The name of each job in the queue. Fixed, like the queue's. */
 export const JOB_NAME = 'sync';
-/** The queue of previews; what is in it is nobody's business but ours. */
+/** The queue of previews. Its payload is internal and may change. */
 export const PREVIEW_QUEUE_NAME = 'registry-preview';
 
 /**
@@ -53,7 +53,7 @@ export function redisKeys(prefix: string) {
     /** String with expiry: when the last request to a host with a budget begins (µs); it may be ahead. */
     lastRequest: (host: string) => `${prefix}:{host:${host}}:last`,
     ...ofRegistry,
-    /** All that a registry has, for where it goes as a whole. */
+    /** All keys of a registry, to delete them together. */
     allOfRegistry: (registry: string) => Object.values(ofRegistry).map((key) => key(registry)),
   } as const;
 }

@@ -20,7 +20,7 @@ export const diffSchema = z.object({
 });
 export type Diff = z.infer<typeof diffSchema>;
 
-/** A row that was left out, and why. */
+/** An invalid row that was skipped, and why. */
 export const quarantinedRowSchema = z.object({
   /** `name@version` as far as it could be read, else its place, as in `row 17`. */
   row: z.string(),
@@ -41,7 +41,7 @@ export const runSchema = z.object({
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   durationMs: z.int().nonnegative(),
-  /** The last request that this run answers; 0 where none was open. */
+  /** The last request that this run handled; 0 if none was open. */
   handledRequest: z.int().nonnegative(),
   upstream: z.object({ requests: z.int(), bytes: z.int() }),
   snapshot: z.string().optional(),
@@ -59,7 +59,7 @@ export const runSchema = z.object({
 });
 export type Run = z.infer<typeof runSchema>;
 
-/** The run of an entry in the run log; `undefined` for what is no run, or one of a version that this build does not know. */
+/** Returns the run of an entry in the run log; `undefined` if it is invalid or of an unknown version. */
 export function parseRunEntry(fields: readonly string[]): Run | undefined {
   try {
     return runSchema.parse(JSON.parse(fields[fields.indexOf('run') + 1] ?? ''));

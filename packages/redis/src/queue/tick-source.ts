@@ -15,20 +15,20 @@ import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
 import { addWakeUp, OVERDUE_JOB_ID, requestDependents, type SyncQueue } from './queue.ts';
 
 /**
- * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
- * died, or never heard that it was given it, is taken up again after the lock and one look at the most: within
- * the minute that a registry may be late.
+ * Longer than any pause of a healthy event loop, because a job that loses its lock is processed twice. If a worker
+ * dies, another one takes its job after the lock and one check for stalled jobs: within the minute that a registry
+ * may be late.
  */
 const LOCK_DURATION_MS = 30_000;
 const STALLED_LOOK_EVERY_MS = 10_000;
-/** For runs that were told to end, to say how they did. */
+/** The time that interrupted runs have to write their outcome. */
 const INTERRUPTED_GRACE_MS = 5_000;
-/** What foreign producers leave behind, since they set no limit of their own. */
+/** How many jobs are kept whose producers set no limit. */
 const COMPLETED_KEPT = 200;
 const FAILED_KEPT = 1_000;
 
 export interface BullTickSourceOptions {
-  /** Of the worker alone: it blocks on it. */
+  /** A connection for the worker alone, because blocking commands use it. */
   readonly blocking: Redis;
   readonly redis: Redis;
   readonly keys: RedisKeys;
@@ -37,12 +37,12 @@ export interface BullTickSourceOptions {
   readonly logger: Logger;
 }
 
-/** A {@link TickSource} that can be asked whether it still takes jobs. */
+/** A {@link TickSource} that shows whether it still takes jobs. */
 export interface BullTickSource extends TickSource {
   pulse(): Pulse;
 }
 
-/** Ticks from the BullMQ queue: scheduled ones, wake-ups, and jobs of foreign producers alike. */
+/** Takes ticks from the BullMQ queue: scheduled ones, wake-ups, and jobs of other producers. */
 export function createBullTickSource(options: BullTickSourceOptions): BullTickSource {
   const { blocking, redis, keys, queue, concurrency, logger } = options;
   let worker: TurningWorker | undefined;
@@ -52,7 +52,7 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
     async start(handle) {
       const started = new TurningWorker(
         QUEUE_NAME,
-        // BullMQ makes the signal only for a processor that declares all three parameters.
+        // BullMQ passes the signal only to a processor that declares all three parameters.
         (job, token, signal) =>
           running
             .track(processJob({ redis, keys, queue, logger, handle }, { job, token, signal }))
@@ -68,8 +68,10 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
         },
       );
       worker = started;
-      started.on('error', (error) => logger.warn({ err: error }, 'the queue worker has trouble'));
-      // The signal does not fire by itself when a lock is lost.
+      started.on('error', ({ message }) =>
+        logger.warn({ reason: message }, 'queue worker failed; it continues'),
+      );
+      // BullMQ does not abort the signal itself when a lock is lost.
       started.on('lockRenewalFailed', (jobIds) => {
         for (const jobId of jobIds) started.cancelJob(jobId, 'the lock of the job is lost');
       });
@@ -82,7 +84,7 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
       const stopping = worker;
       if (stopping === undefined) return;
       const grace = setTimeout(() => stopping.cancelAllJobs('stopping'), graceMs);
-      // Without Redis it would wait for ever; the leases and locks of what is left then run out.
+      // Without Redis, `close` never ends. The leases and locks of the remaining runs expire.
       const givenUp = Promise.withResolvers<void>();
       const limit = setTimeout(givenUp.resolve, graceMs + INTERRUPTED_GRACE_MS);
       const onAway = () => void running.whenNone().then(givenUp.resolve);
@@ -126,7 +128,7 @@ interface Processing {
   readonly handle: TickHandler;
 }
 
-/** One job, from its payload to the verb that BullMQ is told. What it returns is shown in Bull Board. */
+/** Processes one job. Bull Board shows what it returns. */
 async function processJob(
   processing: Processing,
   {
@@ -143,7 +145,7 @@ async function processJob(
   const result = await processing
     .handle(tickOf(job, parsed.data), signal)
     .catch((error: unknown) => {
-      processing.logger.error({ err: error, registry }, 'a job has failed');
+      processing.logger.error({ err: error, registry }, 'job failed');
       throw error;
     });
   switch (result.state) {
@@ -168,7 +170,7 @@ async function processJob(
   return run.outcome;
 }
 
-/** BullMQ keeps the stack of an error with its job, and Bull Board shows it to whoever looks: the log is the place. */
+/** BullMQ stores the stack of an error with its job, and Bull Board shows it to everyone. The log has the stack. */
 function rethrowWithoutStack(error: unknown): never {
   if (error instanceof Error) error.stack = '';
   throw error;
@@ -176,13 +178,13 @@ function rethrowWithoutStack(error: unknown): never {
 
 const MAX_PROBLEM_CHARACTERS = 1_000;
 
-/** What Bull Board shows of a job that no worker can do. Nothing of the payload itself, whoever wrote it. */
+/** Describes an invalid payload for Bull Board, without any value of the payload. */
 function unknownPayload(error: z.ZodError): string {
   const problems = z.prettifyError(error).slice(0, MAX_PROBLEM_CHARACTERS);
-  return `the payload is not known; expected {v: 1, registry, trigger?, force?, request?}:\n${problems}`;
+  return `invalid payload: expected {v: 1, registry, trigger?, force?, request?}\n${problems}`;
 }
 
-/** Back to waiting, for another worker. */
+/** Returns the job to the queue, for another worker. */
 async function putBack(job: Job, token: string | undefined): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();

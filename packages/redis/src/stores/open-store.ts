@@ -46,7 +46,8 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const config = createConfigFollower({ redis, keys, logger });
   const snapshots = createRedisSnapshotStore({ redis, keys });
-  const onError = (error: Error) => logger.warn({ err: error }, 'Redis connection failed');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   let queue: SyncQueue | undefined;
 
   const store: Store = {

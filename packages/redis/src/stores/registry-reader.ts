@@ -13,13 +13,13 @@ import {
 import type { Redis } from 'ioredis';
 import { storeCall, toStoreError } from '../lua/lua-script.ts';
 
-/** What Redis knows of registries, as of one moment by its own clock. */
+/** What Redis has about registries, at one moment by its own clock. */
 export interface StoredRegistries {
   /** Epoch milliseconds. */
   readonly nowMs: number;
   /**
-   * One entry for each name asked for; a registry that never ran has a status all the same. One whose keys
-   * hold what is not ours has the status Failed with `store-corrupt`, and hides no other.
+   * One entry for each name asked for, also for a registry that never ran. A registry whose keys hold invalid
+   * values has the status Failed with `store-corrupt`. The others are not affected.
    */
   readonly registries: Map<string, StoredRegistry>;
 }
@@ -33,7 +33,7 @@ export interface RegistryReader {
   readMany(names: readonly string[]): Promise<StoredRegistries>;
 }
 
-/** So many registries are asked for at once, so that others are served in between. */
+/** Registries that are read at once. Redis serves other clients between two batches. */
 const BATCH_SIZE = 500;
 
 export function createRegistryReader({
@@ -82,7 +82,7 @@ export function createRegistryReader({
   }
 }
 
-/** Redis's clock, epoch milliseconds. */
+/** Returns the time by Redis's clock, in epoch milliseconds. */
 export async function redisNowMs(redis: Redis): Promise<number> {
   const [seconds, microseconds] = await redis.time();
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);

@@ -51,7 +51,7 @@ const finishReply = z.union([
 export interface RunStoreOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
-  /** Told of fields that were not ours, and were removed. */
+  /** Logs invalid fields that a run has removed. */
   readonly logger?: Pick<Logger, 'warn'> | undefined;
 }
 
@@ -176,20 +176,20 @@ async function acquire(
     state: 'acquired',
     lease: { registry, term, owner },
     nowMs,
-    // As the script has counted this start.
+    // The script has counted this start after it read the status.
     status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
     control: control.value,
   };
 }
 
-/** Fields that someone else has written would be found again by each run, and by each reader. */
+/** Removes invalid fields, because each later run and reader would find them again. */
 async function removeInvalid(
   { redis, keys, logger }: RunStoreOptions,
   invalid: { registry: string; status: readonly string[]; control: readonly string[] },
 ): Promise<void> {
   const { registry, control } = invalid;
   if (invalid.status.length + control.length === 0) return;
-  logger?.warn(invalid, 'Redis held fields that are not ours; they are left out');
+  logger?.warn(invalid, 'invalid fields removed from Redis');
   const status = invalid.status.filter((field) => !TOKEN_FIELDS.includes(field));
   if (status.length > 0) await redis.hdel(keys.status(registry), ...status);
   if (control.length > 0) await redis.hdel(keys.control(registry), ...control);
@@ -206,7 +206,7 @@ function purposeArgument(purpose: LeasePurpose): string {
   }
 }
 
-/** A hash as Lua gives it in JSON: a flat list, or an empty object where it has no field. */
+/** A hash as Lua encodes it in JSON: a flat list, or an empty object if the hash has no field. */
 function hash() {
   return z.union([
     z.array(z.string()).transform((flat) => {
