@@ -15,7 +15,8 @@ export interface ApiDependencies {
   readonly remembered: RememberedRegistries;
   readonly snapshots: SnapshotReader;
   readonly runs: RunLog;
-  readonly operations: Operations;
+  /** Loaded at the first call. */
+  readonly operations: () => Promise<Operations>;
   readonly requester: Pick<SynclineClient, 'getRequest' | 'requestSync' | 'waitForRun'>;
   readonly previewer: Pick<PreviewRequester, 'request'>;
   readonly metrics: ApiMetrics;

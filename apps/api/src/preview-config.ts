@@ -7,8 +7,8 @@ import {
   SynclineError,
   sourcePaths,
 } from '@syncline/contract';
-import { registryProblems } from '@syncline/runtime';
-import { checkGlobs, checkSchedules } from '@syncline/sync';
+import { registryProblems } from '@syncline/runtime/config';
+import { checkGlobs, checkSchedules } from '@syncline/sync/config-checks';
 
 export type RegistryInput = ConfigInput['registries'][number];
 

@@ -90,7 +90,7 @@ export async function viewRegistry(
   return toView(config, await registries.readMany([config.name]));
 }
 
-const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}) };
+const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}, { jitless: true }) };
 
 function toView(config: RegistryConfig, { nowMs, registries }: StoredRegistries): RegistryView {
   return registryView(config, registries.get(config.name) ?? NEVER_RAN, nowMs);

@@ -3,6 +3,7 @@ import { createSynclineClient } from '@syncline/client';
 import { isStoreUnavailable } from '@syncline/contract';
 import { connectRedis, createPreviewRequester, openStore, type Store } from '@syncline/redis';
 import {
+  listen,
   type ProcessContext,
   readinessOf,
   requireRedisUrl,
@@ -15,7 +16,6 @@ import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
 import { type ControlPolicy, createControlPolicy, readAdminToken } from './control-policy.ts';
 import { rememberRegistries } from './registries.ts';
-import { listen } from './server.ts';
 
 /** How soon a new config is followed. */
 const REFRESH_EVERY_MS = 1_000;
@@ -38,7 +38,8 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const url = requireRedisUrl(env);
   const controlPolicy = await readControlPolicy(env);
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({
     url,
     manner: 'prompt',
@@ -65,7 +66,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     remembered: rememberRegistries(reader),
     snapshots: createSnapshotReader({ store: snapshots, isAway: isStoreUnavailable }),
     runs,
-    operations: store.operations({ writes: patientWrites }),
+    operations: () => store.operations({ writes: patientWrites }),
     requester,
     previewer,
     metrics,

@@ -1,17 +1,19 @@
 import { connectRedis, createReconciler, openStore } from '@syncline/redis';
 import {
-  formatProblem,
-  type LoadedConfig,
   type Logger,
-  loadConfig,
   type ProcessContext,
   readinessOf,
   requireRedisUrl,
   type Service,
   startLoop,
-  watchConfig,
   within,
 } from '@syncline/runtime';
+import {
+  formatProblem,
+  type LoadedConfig,
+  loadConfig,
+  watchConfig,
+} from '@syncline/runtime/config';
 import { CONFIG_CHECKS } from './config-checks.ts';
 
 const LAST_PASS_MS = 1_000;
@@ -28,7 +30,8 @@ export async function startScheduler(
 ): Promise<Service> {
   const url = requireRedisUrl(env);
   const loaded = options.loaded ?? (await loadAndLog(env.configPath, logger));
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const reconciler = createReconciler({ store, logger, metrics });
@@ -52,8 +55,11 @@ export async function startScheduler(
       reconciler.adopt(changed);
       loop.wake();
     },
-    onError: (error) =>
-      logger.error({ err: error }, 'config file rejected; the previous config stays in force'),
+    onError: ({ code, message }) =>
+      logger.error(
+        { code, problems: message.split('\n') },
+        'config file rejected; the previous config stays in force',
+      ),
   });
 
   return {

@@ -7,7 +7,7 @@ export {
   createPreviewRequester,
   type PreviewHandler,
   type PreviewRequester,
-  type PreviewWish,
+  type PreviewTarget,
   startPreviewWorker,
 } from './queue/preview.ts';
 export { createSyncQueue } from './queue/queue.ts';

@@ -60,7 +60,7 @@ test('schedules that have lost their next job, or that are gone, fire again', as
   const deadSince = await nextOf('without-its-next-job');
 
   // A pass comes each 30 s, and whenever the connection is new: the test makes it new twice.
-  const passes = () => scheduler.output.logs.filter(({ msg }) => msg === 'mended the schedules');
+  const passes = () => scheduler.output.logs.filter(({ msg }) => msg === 'schedules repaired');
   const before = passes().length;
   await untilReconnected(direct);
   await until(() => passes().length > before, { what: 'the first pass' });

@@ -5,11 +5,10 @@ import {
   type RegistryConfig,
   SynclineError,
 } from '@syncline/contract';
-import type { PreviewWish } from '@syncline/redis';
+import type { PreviewTarget } from '@syncline/redis';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok, parseBody } from '../http/route.ts';
-import { readRegistryInput, refuseNewCredentials } from '../preview-config.ts';
 import { currentConfig, findRegistry, viewRegistry } from '../registries.ts';
 
 const MAX_WAIT_SECONDS = 600;
@@ -79,7 +78,7 @@ export async function postSyncAll(
  * that suspension stays, and the answer is 409.
  */
 export const postResume = control(z.strictObject({}), async (dependencies, registry) => {
-  await dependencies.operations.resume(registry);
+  await (await dependencies.operations()).resume(registry);
   return ok(await viewRegistry(dependencies, registry));
 });
 
@@ -87,7 +86,7 @@ export const postResume = control(z.strictObject({}), async (dependencies, regis
 export const postSuspend = control(
   z.strictObject({ note: z.string().max(500).optional(), author: z.string().max(100).optional() }),
   async (dependencies, registry, { body: { note, author } }) => {
-    await dependencies.operations.suspend(registry.name, {
+    await (await dependencies.operations()).suspend(registry.name, {
       ...(note === undefined ? {} : { note }),
       ...(author === undefined ? {} : { author }),
     });
@@ -97,12 +96,12 @@ export const postSuspend = control(
 
 /** `POST /v1/registries/{name}/rollback`: serves an earlier snapshot, until resumed. */
 export const postRollback = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
-  ok(await operations.rollback(name, body)),
+  ok(await (await operations()).rollback(name, body)),
 );
 
 /** `POST /v1/registries/{name}/approve`: publishes the snapshot that a guard holds back. */
 export const postApprove = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
-  ok(await operations.approve(name, body)),
+  ok(await (await operations()).approve(name, body)),
 );
 
 const previewSchema = z.strictObject({
@@ -120,10 +119,10 @@ export async function postPreview(
   { params, body, signal }: ApiRequest<'name'>,
 ): Promise<Answer> {
   const { config, wait, samples } = parseBody(previewSchema, body);
-  const wish = await wishFor(dependencies, params.name, config);
+  const target = await targetOf(dependencies, params.name, config);
   try {
     const options = { timeoutMs: wait * 1_000, signal };
-    return ok(await dependencies.previewer.request({ ...wish, samples }, options));
+    return ok(await dependencies.previewer.request({ ...target, samples }, options));
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new SynclineError('preview-failed', 'the api was told to stop', {
@@ -132,11 +131,11 @@ export async function postPreview(
   }
 }
 
-async function wishFor(
+async function targetOf(
   dependencies: ApiDependencies,
   name: string,
   config: Readonly<Record<string, unknown>> | undefined,
-): Promise<PreviewWish> {
+): Promise<PreviewTarget> {
   if (config === undefined) {
     const registry = await findRegistry(dependencies, name);
     if (registry.catalog === undefined) return { registry: registry.name };
@@ -144,6 +143,8 @@ async function wishFor(
       expected: `one of its registries, ${registry.catalog.registries.join(', ')}`,
     });
   }
+  // Imported when it is needed: it loads all that reads config files.
+  const { readRegistryInput, refuseNewCredentials } = await import('../preview-config.ts');
   const { input, registry } = readRegistryInput(name, config);
   await dependencies.config.refresh();
   refuseNewCredentials(registry, dependencies.config.registry(name));

@@ -1,6 +1,6 @@
 import { type Preview, SynclineError } from '@syncline/contract';
-import { createPreviewRequester, type PreviewWish } from '@syncline/redis';
-import { loadConfig } from '@syncline/runtime';
+import { createPreviewRequester, type PreviewTarget } from '@syncline/redis';
+import { loadConfig } from '@syncline/runtime/config';
 import { EndedWith, EXIT_STATUS } from '../errors.ts';
 import { formatPreview } from '../format/preview.ts';
 import { print, printJson } from '../output.ts';
@@ -43,13 +43,13 @@ async function requestPreview(
   }
 }
 
-async function inForce(store: Store, name: string): Promise<PreviewWish> {
+async function inForce(store: Store, name: string): Promise<PreviewTarget> {
   const registry = await store.registry(name);
   return { registry: registry.name };
 }
 
 /** An entry of a config file, its relative paths made absolute by the loader. */
-async function fromFile(file: string, name: string): Promise<PreviewWish> {
+async function fromFile(file: string, name: string): Promise<PreviewTarget> {
   const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
   const { input } = await loadConfig(file, { checks });
   const config = input.registries.find((registry) => registry.name === name);

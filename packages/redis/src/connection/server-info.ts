@@ -18,10 +18,10 @@ const infoSchema = z.object({
   hz: z.coerce.number().optional(),
 });
 
-/** What a Redis reports about itself. */
+/** The settings and the state of a Redis that Syncline depends on. */
 export type ServerInfo = Awaited<ReturnType<typeof readServerInfo>>;
 
-/** Reads the version, the role and the settings of a Redis that matter to Syncline. */
+/** Reads {@link ServerInfo}. A setting that Redis refuses to tell is undefined. */
 export async function readServerInfo(redis: Redis) {
   const [text, appendFsync] = await Promise.all([redis.info(), readSetting(redis, 'appendfsync')]);
   const info = infoSchema.parse(fieldsOf(text));

@@ -1,7 +1,8 @@
 import type { JobPayloadInput } from '@syncline/contract';
-import { type Job, type JobJson, Worker } from 'bullmq';
+import type { Worker as BullWorker, Job, JobJson } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { pairsOf } from '../lua/lua-script.ts';
+import { Worker } from './bullmq.ts';
 import type { SyncQueue } from './queue.ts';
 
 /*
@@ -126,7 +127,7 @@ export class TurningWorker extends Worker<JobPayloadInput, string, string> {
  * does, and in any case after `limitMs`. The locks of the remaining jobs expire.
  */
 export async function closeWorker(
-  worker: Worker,
+  worker: BullWorker,
   {
     connection,
     limitMs,

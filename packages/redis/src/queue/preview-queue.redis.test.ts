@@ -63,7 +63,7 @@ test.each([
     thrown: new SynclineError('source-file-missing', 'there is no file'),
     told: {
       code: 'preview-failed',
-      message: 'the source cannot be read: source-file-missing: there is no file',
+      message: 'cannot read the source: source-file-missing: there is no file',
     },
   },
   {
@@ -72,7 +72,7 @@ test.each([
   },
   {
     thrown: new Error('what only the log may say'),
-    told: { code: 'internal', message: 'something went wrong. The log of the worker has more' },
+    told: { code: 'internal', message: 'internal error. Read the log of the worker' },
   },
 ])('an error comes back as $told.code', async ({ thrown, told }) => {
   const shared = testRedis();
@@ -116,7 +116,7 @@ test('a worker ends a preview when its requester no longer waits', async () => {
   ).rejects.toMatchObject({
     code: 'preview-failed',
   });
-  expect(await ended.promise).toMatchObject({ message: 'the requester no longer waits' });
+  expect(await ended.promise).toMatchObject({ message: 'the caller no longer waits' });
 });
 
 test('a requester can stop waiting, and its job is removed unless a worker has taken it', async () => {
@@ -145,7 +145,7 @@ test('a stopping worker tells the requester so', async () => {
   const asked = requesterOf(shared).request({ registry: 'alpha' }, { timeoutMs: 60_000 });
   const told = expect(asked).rejects.toMatchObject({
     code: 'preview-failed',
-    message: expect.stringContaining('told to stop'),
+    message: expect.stringContaining('the worker stops'),
   });
   await begun.promise;
   await worker.stop();

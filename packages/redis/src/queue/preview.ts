@@ -14,33 +14,33 @@ import {
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
-import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import type { Job } from 'bullmq';
 import { z } from 'zod';
 import type { KeyAccess } from '../lua/lua-script.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
+import { UnrecoverableError, Worker } from './bullmq.ts';
 import { closeWorker } from './bullmq-internals.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 
-/** What to preview: a registry of the config in force, or one as an entry of a config would have it. */
-export type PreviewWish = { readonly samples?: number } & (
+/** What to preview: a registry of the config in force, or another entry for a registry. */
+export type PreviewTarget = { readonly samples?: number } & (
   | { readonly registry: string }
   | { readonly config: ConfigInput['registries'][number] }
 );
 
-/** Finds out what a sync would do. */
+/** Computes what a sync would change. */
 export type PreviewHandler = (job: PreviewJob, signal: AbortSignal) => Promise<Preview>;
 
-/** Requests previews from workers, which have the disk, the credentials and the network that sources need. */
+/** Requests previews from workers, because workers have the disk, the credentials and the network of the sources. */
 export interface PreviewRequester {
   /**
-   * Returns what a sync would do. Job and answer are gone from Redis when this returns. If the process ends before, the
-   * answer expires, and a worker drops the job.
+   * Returns what a sync would change. It removes job and answer from Redis. If the process dies before, both expire.
    *
-   * @throws SynclineError `unknown-registry`; `preview-failed` if the source cannot be read, or no worker has answered
+   * @throws SynclineError `unknown-registry`; `preview-failed` if the source cannot be read, or no worker answers
    *   within `timeoutMs`; the signal's reason
    */
   request(
-    wish: PreviewWish,
+    target: PreviewTarget,
     options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<Preview>;
   close(): Promise<void>;
@@ -49,7 +49,7 @@ export interface PreviewRequester {
 const FIRST_POLL_MS = 25;
 const LONGEST_POLL_MS = 500;
 
-/** Codes of the preview itself. Any other code is about the source. */
+/** Codes that are passed on. Any other code of a worker is a fault of the source. */
 const OWN_CODES: ReadonlySet<ErrorCode> = new Set([
   'unknown-registry',
   'bad-request',
@@ -62,12 +62,12 @@ export function createPreviewRequester(options: QueueOptions): PreviewRequester 
   const queue = openQueue<PreviewJobInput>(PREVIEW_QUEUE_NAME, options);
 
   return {
-    async request(wish, { timeoutMs, signal }) {
+    async request(target, { timeoutMs, signal }) {
       const id = randomUUID();
       const untilMs = performance.now() + timeoutMs;
       const deadlineAtMs = (await redisNowMs(redis)) + timeoutMs;
       const options = { jobId: id, attempts: 1, removeOnComplete: true, removeOnFail: true };
-      await queue.add('preview', { v: 1, ...wish, deadlineAtMs }, options);
+      await queue.add('preview', { v: 1, ...target, deadlineAtMs }, options);
       try {
         for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, LONGEST_POLL_MS)) {
           signal?.throwIfAborted();
@@ -92,13 +92,13 @@ export function createPreviewRequester(options: QueueOptions): PreviewRequester 
   }
 
   async function giveUp(id: string, timeoutMs: number): Promise<PreviewAnswer> {
-    // A running job is locked. BullMQ does not remove it.
+    // A running job is locked and cannot be removed.
     const isWaiting = (await queue.remove(id)) === 1;
     const answer = await takeAnswer(id);
     if (answer !== undefined) return answer;
     const seconds = timeoutMs / 1_000;
     const message = isWaiting
-      ? `no worker has taken the preview within ${seconds} s. Check that a worker runs and has no other previews to do`
+      ? `no worker has taken the preview within ${seconds} s. Check that a worker runs and is not busy with other previews`
       : `the preview took longer than ${seconds} s. Allow more time for a large registry or a slow source`;
     throw new SynclineError('preview-failed', message);
   }
@@ -108,27 +108,27 @@ function previewOf(answer: PreviewAnswer): Preview {
   if ('preview' in answer) return answer.preview;
   const { code, message } = answer.error;
   if (OWN_CODES.has(code)) throw new SynclineError(code, message);
-  throw new SynclineError('preview-failed', `the source cannot be read: ${code}: ${message}`);
+  throw new SynclineError('preview-failed', `cannot read the source: ${code}: ${message}`);
 }
 
-/** Long enough for a requester to ask again after an outage of Redis. */
+/** Long enough for a caller to find the answer after an outage of Redis. */
 const ANSWER_TTL_S = 300;
-/** The longest that a preview may take, whatever its payload says. */
+/** The limit for deadlines in payloads. */
 const LONGEST_MS = 15 * 60_000;
 const LOCK_DURATION_MS = 30_000;
 const STOP_LIMIT_MS = 5_000;
-/** For invalid payloads, because other producers may set no limit. */
+/** The limit for failed jobs of other producers, which may set none. */
 const FAILED_KEPT = { count: 20, age: ANSWER_TTL_S };
-const TOO_LATE = 'the requester no longer waits';
+const TOO_LATE = 'the caller no longer waits';
 
 export interface PreviewWorkerOptions extends KeyAccess {
   readonly logger: Logger;
-  /** How many previews at once in this process. */
+  /** How many previews run at once in this process. */
   readonly concurrency: number;
   readonly handle: PreviewHandler;
 }
 
-/** Answers requests for previews until it is stopped. Stopping ends the previews that are running. */
+/** Computes requested previews until it is stopped. A stop interrupts running previews. */
 export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Promise<void> } {
   const { redis, keys, logger, concurrency } = options;
   const stopping = new AbortController();
@@ -150,7 +150,9 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
 
   return {
     stop() {
-      stopping.abort(new SynclineError('preview-failed', 'the worker was told to stop. Try again'));
+      stopping.abort(
+        new SynclineError('preview-failed', 'the worker stops. Try again with another worker'),
+      );
       const whenIdle = async () => {};
       return closeWorker(worker, { connection: redis, limitMs: STOP_LIMIT_MS, whenIdle });
     },
@@ -194,7 +196,7 @@ async function handleInTime(
     const { code, message } = toSynclineError(error);
     if (code !== 'internal') return { error: { code, message } };
     logger.error({ err: error }, 'preview failed');
-    return { error: { code, message: 'something went wrong. The log of the worker has more' } };
+    return { error: { code, message: 'internal error. Read the log of the worker' } };
   } finally {
     clearTimeout(timer);
   }

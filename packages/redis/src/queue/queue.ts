@@ -7,8 +7,9 @@ import {
   requestJob,
   type Trigger,
 } from '@syncline/contract';
-import { type JobsOptions, Queue } from 'bullmq';
+import type { Queue as BullQueue, JobsOptions } from 'bullmq';
 import type { KeyAccess } from '../lua/lua-script.ts';
+import { Queue } from './bullmq.ts';
 
 /** The priority of ticks and of the wake-ups that replace them. Requests have no priority, so they run first. */
 export const TICK_PRIORITY = 10;
@@ -19,7 +20,7 @@ export const STARTS_PER_SECOND = 50;
 /** How many failed jobs the queue keeps of each kind that sets no other limit. */
 export const FAILED_KEPT = 1_000;
 
-export type SyncQueue = Queue<JobPayloadInput>;
+export type SyncQueue = BullQueue<JobPayloadInput>;
 
 export interface QueueOptions extends KeyAccess {
   readonly onError: (error: Error) => void;
@@ -34,7 +35,7 @@ export function createSyncQueue(options: QueueOptions): SyncQueue {
 export function openQueue<Payload>(
   name: string,
   { redis, keys, onError }: QueueOptions,
-): Queue<Payload> {
+): BullQueue<Payload> {
   const queue = new Queue<Payload>(name, {
     connection: redis,
     prefix: keys.queuePrefix,

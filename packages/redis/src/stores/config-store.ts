@@ -123,8 +123,8 @@ export function createConfigFollower({
     } catch (cause) {
       const error = await toStoreError(redis, cause);
       if (!(error instanceof SynclineError)) throw error;
-      if (key !== unreadable)
-        logger.error({ reason: error.message }, 'config in Redis is unreadable');
+      const { code, message: reason } = error;
+      if (key !== unreadable) logger.error({ code, reason }, 'config in Redis is unreadable');
       unreadable = key;
       return null;
     }

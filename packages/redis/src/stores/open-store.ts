@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Logger, redisKeys } from '@syncline/contract';
-import { createOperations, dependentsOf, type Operations } from '@syncline/sync';
+import { dependentsOf, type Operations } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
 import { createConfigFollower } from './config-store.ts';
@@ -46,8 +46,10 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions) {
       return queue;
     },
     /** @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own */
-    operations: ({ writes = redis }: { readonly writes?: Redis } = {}): Operations =>
-      createOperations({
+    async operations({ writes = redis }: { readonly writes?: Redis } = {}): Promise<Operations> {
+      // Imported when it is needed: it loads all that a worker syncs with.
+      const { createOperations } = await import('@syncline/sync/perform');
+      return createOperations({
         operators: createRedisOperatorStore(store),
         runStore: createRedisRunStore({ redis: writes, keys }),
         snapshots,
@@ -57,7 +59,8 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions) {
           return config.registry(name);
         },
         dependentsOf: (registry) => dependentsOf(config, registry),
-      }),
+      });
+    },
     async close(): Promise<void> {
       await queue?.close();
       redis.disconnect();

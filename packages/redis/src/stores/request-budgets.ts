@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NetworkConfig } from '@syncline/contract';
-import { createRequestBudgets, type PlaceStore, type RequestBudgets } from '@syncline/sources';
+import type { RequestBudgets } from '@syncline/sources';
+import { createRequestBudgets, type PlaceStore } from '@syncline/sources/request-budgets';
 import { z } from 'zod';
 import { type KeyAccess, luaScript } from '../lua/lua-script.ts';
 

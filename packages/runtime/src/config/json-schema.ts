@@ -1,4 +1,4 @@
-import { configSchema, durationSchema } from '@syncline/contract';
+import { configSchema, DURATION } from '@syncline/contract';
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 
@@ -6,28 +6,23 @@ export type JsonSchema = z.core.JSONSchema.JSONSchema;
 
 let known: JsonSchema | undefined;
 
-/** JSON Schema of the config as people write it: durations are text, what has a default may be absent. */
+/** Returns the JSON Schema of the config as people write it: durations are text, and defaults may be absent. */
 export function configJsonSchema(): JsonSchema {
-  known ??= createJsonSchema();
-  return known;
-}
-
-function createJsonSchema(): JsonSchema {
+  if (known !== undefined) return known;
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
-  return {
+  known = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Syncline config',
     description: 'The registries that Syncline keeps copies of, and how it serves them.',
     ...schema,
   };
+  return known;
 }
 
 /** Whether a schema is that of a duration: `30s`, `1h30m`. */
 export function isDuration(schema: JsonSchema): boolean {
-  return schema.pattern !== undefined && schema.pattern === DURATION_PATTERN;
+  return schema.pattern === DURATION.source;
 }
-
-const DURATION_PATTERN = z.toJSONSchema(durationSchema({ leastMs: 0 }), { io: 'input' }).pattern;
 
 /** The schema of what stands at `path`; none where nothing may stand there. */
 export function schemaAt(root: JsonSchema, path: readonly PropertyKey[]): JsonSchema | undefined {

@@ -53,11 +53,8 @@ export function parseConfig(
   const source = parseConfigText(path, text);
   const form = isToolHiveConfig(source.data) ? translateToolHive(source) : ownForm(source);
   const issues = allIssues(form.data, checks);
-  const problems = [
-    ...source.problems,
-    ...form.problems,
-    ...problemsOfIssues({ source, form }, issues),
-  ];
+  const found = issues.length === 0 ? [] : problemsOfIssues({ source, form }, issues);
+  const problems = [...source.problems, ...form.problems, ...found];
   if (problems.length > 0) throw new ConfigError('config-invalid', inOrderOfFile(problems));
   // The schema has just accepted it.
   const input = withAbsolutePaths(form.data as ConfigInput, dirname(resolve(path)));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isConfigFault } from '@syncline/contract';
 import { type Env, type ReadEnvOptions, readEnv } from '../env/env.ts';
-import { type OpsServer, startOpsServer } from '../http/ops-server.ts';
+import { startOpsServer } from '../http/ops-server.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { VERSION } from '../version.ts';
@@ -130,11 +130,10 @@ async function startWithOps(
   if (ops !== undefined) logger.info({ host: env.host, port: ops.port }, 'ops server listening');
   const service = await start(context);
   started = service;
-  return ops === undefined ? service : composeServices(name, [opsService(ops), service]);
-}
-
-function opsService(ops: OpsServer): Service {
-  return { name: 'ops', readiness: async () => readinessOf([]), stop: () => ops.close() };
+  if (ops === undefined) return service;
+  const stopOps = () => ops.close({ graceMs: 0 });
+  const opsService = { name: 'ops', readiness: async () => readinessOf([]), stop: stopOps };
+  return composeServices(name, [opsService, service]);
 }
 
 function exitOnCrash(logger: Logger): void {

@@ -1,6 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Registry as PrometheusRegistry } from 'prom-client';
 import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
+import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 
 /** A request that was answered. */
@@ -17,7 +18,7 @@ export interface HttpMetrics {
   httpRequest(observation: HttpRequestObservation): void;
 }
 
-function createHttpMetrics(register: Registry): HttpMetrics {
+function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
   const durations = new Histogram({
     name: 'syncline_http_request_duration_seconds',
     help: 'How long requests to the api took to answer.',
@@ -40,7 +41,11 @@ export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics {
 /** Metrics in a registry of their own, so that a process can have more than one set, as tests do. */
 export function createMetrics(): Metrics {
   const register = new Registry();
-  collectDefaultMetrics({ register });
+  let processMetrics: Promise<void> | undefined;
+  const addProcessMetrics = async () => {
+    const { collectDefaultMetrics } = await import('prom-client');
+    collectDefaultMetrics({ register });
+  };
   new Gauge({
     name: 'syncline_build_info',
     help: 'Always 1; the label has the version.',
@@ -51,7 +56,12 @@ export function createMetrics(): Metrics {
     ...createRunMetrics(register),
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
-    expose: async () => ({ contentType: register.contentType, body: await register.metrics() }),
+    expose: async () => {
+      // The first scrape adds those of the process itself, because many processes are never scraped.
+      processMetrics ??= addProcessMetrics();
+      await processMetrics;
+      return { contentType: register.contentType, body: await register.metrics() };
+    },
   };
 }
 
@@ -72,7 +82,7 @@ export interface ScrapeMetrics {
   onScrape(source: AgesSource): () => void;
 }
 
-function createScrapeMetrics(register: Registry): ScrapeMetrics {
+function createScrapeMetrics(register: PrometheusRegistry): ScrapeMetrics {
   const sources = new Set<AgesSource>();
   const errors = new Counter({
     name: 'syncline_scrape_errors_total',

@@ -1,5 +1,6 @@
 import type { Run, Trigger } from '@syncline/contract';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { Counter, Histogram } from './prom-client.ts';
 
 /** What runs and their scheduling leave behind. The first seven are the domain's `RunObserver`. */
 export interface RunMetrics {
@@ -29,22 +30,39 @@ export function createRunMetrics(register: Registry): RunMetrics {
   const counter = <Label extends string = never>(
     name: string,
     help: string,
-    labels: Label[] = [],
-  ) => new Counter<Label>({ name: `syncline_${name}`, help, labelNames: labels, registers });
+    labelNames: Label[] = [],
+  ) => new Counter<Label>({ name: `syncline_${name}`, help, labelNames, registers });
+  const histogram = <Label extends string = never>(
+    name: string,
+    help: string,
+    options: { readonly buckets: number[]; readonly labelNames?: Label[] },
+  ) => new Histogram<Label>({ name: `syncline_${name}`, help, ...options, registers });
 
-  const phases = new Histogram({
-    name: 'syncline_run_phase_duration_seconds',
-    help: 'How long the parts of a run took.',
-    labelNames: ['phase'],
+  const runs = counter(
+    'runs_total',
+    'Runs, by how they ended, why they did or did not fetch, and what made them start.',
+    ['outcome', 'reason', 'trigger'],
+  );
+  const durations = histogram('run_duration_seconds', 'How long runs took, from lease to status.', {
     buckets: RUN_BUCKETS_SECONDS,
-    registers,
+    labelNames: ['outcome'],
   });
-  const lateness = new Histogram({
-    name: 'syncline_tick_lateness_seconds',
-    help: 'How long after its time a tick began.',
+  const phases = histogram('run_phase_duration_seconds', 'How long the parts of a run took.', {
+    buckets: RUN_BUCKETS_SECONDS,
+    labelNames: ['phase'],
+  });
+  const lateness = histogram('tick_lateness_seconds', 'How long after its time a tick began.', {
     buckets: LATENESS_BUCKETS_SECONDS,
-    registers,
   });
+  const requests = counter('upstream_requests_total', 'Requests made to upstreams.');
+  const bytes = counter('upstream_bytes_total', 'Bytes read from upstreams.');
+  const rows = counter('rows_changed_total', 'Rows that runs added, updated and removed.', [
+    'change',
+  ]);
+  const quarantined = counter(
+    'rows_quarantined_total',
+    'Rows left out because they are not valid; counted in each run that read them.',
+  );
   const overlaps = counter(
     'overlaps_skipped_total',
     'Ticks skipped because a run of the registry was under way.',
@@ -61,8 +79,23 @@ export function createRunMetrics(register: Registry): RunMetrics {
     'Differences between the config and the schedules in Redis that were put right.',
     ['kind'],
   );
+  // The labels never change, and looking them up is most of the cost of counting.
+  const noOps = runs.labels('unchanged', 'up-to-date-with-policy', 'schedule');
   return {
-    ...createRunCounters(register),
+    tickNoOp: () => noOps.inc(),
+    runFinished: (run) => {
+      const { outcome, reason = 'none', trigger, diff } = run;
+      runs.inc({ outcome, reason, trigger });
+      durations.observe({ outcome }, run.durationMs / 1_000);
+      requests.inc(run.upstream.requests);
+      bytes.inc(run.upstream.bytes);
+      quarantined.inc(run.quarantined?.count ?? 0);
+      // A held snapshot has a diff too, but changes nothing that is served.
+      if (diff === undefined || outcome !== 'published') return;
+      for (const change of ['added', 'updated', 'removed'] as const) {
+        rows.inc({ change }, diff[change]);
+      }
+    },
     phaseFinished: (phase, durationMs) => phases.observe({ phase }, durationMs / 1_000),
     overlapSkipped: (trigger) => overlaps.inc({ trigger }),
     // Clocks differ: a tick that seems early is on time.
@@ -71,61 +104,5 @@ export function createRunMetrics(register: Registry): RunMetrics {
     renewalFailed: () => renewals.inc(),
     previewFinished: (state) => previews.inc({ state }),
     reconcileRepaired: (kind, count) => repairs.inc({ kind }, count),
-  };
-}
-
-function createRunCounters(register: Registry): Pick<RunMetrics, 'runFinished' | 'tickNoOp'> {
-  const registers = [register];
-  const runs = new Counter({
-    name: 'syncline_runs_total',
-    help: 'Runs, by how they ended, why they did or did not fetch, and what made them start.',
-    labelNames: ['outcome', 'reason', 'trigger'],
-    registers,
-  });
-  const durations = new Histogram({
-    name: 'syncline_run_duration_seconds',
-    help: 'How long runs took, from lease to status.',
-    labelNames: ['outcome'],
-    buckets: RUN_BUCKETS_SECONDS,
-    registers,
-  });
-  const requests = new Counter({
-    name: 'syncline_upstream_requests_total',
-    help: 'Requests made to upstreams.',
-    registers,
-  });
-  const bytes = new Counter({
-    name: 'syncline_upstream_bytes_total',
-    help: 'Bytes read from upstreams.',
-    registers,
-  });
-  const rows = new Counter({
-    name: 'syncline_rows_changed_total',
-    help: 'Rows that runs added, updated and removed.',
-    labelNames: ['change'],
-    registers,
-  });
-  const quarantined = new Counter({
-    name: 'syncline_rows_quarantined_total',
-    help: 'Rows left out because they are not valid; counted in each run that read them.',
-    registers,
-  });
-  // Its labels never change: looking them up once is most of what counting costs.
-  const quiet = runs.labels('unchanged', 'up-to-date-with-policy', 'schedule');
-  return {
-    tickNoOp: () => quiet.inc(),
-    runFinished: (run) => {
-      const { outcome, reason = 'none', trigger, diff } = run;
-      runs.inc({ outcome, reason, trigger });
-      durations.observe({ outcome }, run.durationMs / 1_000);
-      requests.inc(run.upstream.requests);
-      bytes.inc(run.upstream.bytes);
-      quarantined.inc(run.quarantined?.count ?? 0);
-      // What is held back has a diff too, but has changed nothing that is served.
-      if (diff === undefined || outcome !== 'published') return;
-      for (const change of ['added', 'updated', 'removed'] as const) {
-        rows.inc({ change }, diff[change]);
-      }
-    },
   };
 }
