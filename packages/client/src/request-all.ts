@@ -1,4 +1,4 @@
-import { batchesOf, SynclineError } from '@syncline/contract';
+import { mapInBatches, SynclineError } from '@syncline/contract';
 import type { SynclineClient } from './client.ts';
 
 /** A request that was counted. */
@@ -31,7 +31,6 @@ export async function requestAll(
       suspended.push(registry);
     }
   };
-  for (const batch of batchesOf(registries, REQUESTS_AT_ONCE))
-    await Promise.all(batch.map(request));
+  await mapInBatches(registries, REQUESTS_AT_ONCE, request);
   return { requests, suspended };
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorCodeSchema } from '../errors/error-table.ts';
 import { outcomeSchema, reasonSchema, triggerSchema } from './reasons.ts';
+import { jsonTextSchema } from './status.ts';
 
 /** How many rows of each kind of change a run names; the counts are always exact. */
 export const DIFF_SAMPLE_LIMIT = 50;
@@ -59,11 +60,9 @@ export const runSchema = z.object({
 });
 export type Run = z.infer<typeof runSchema>;
 
+const runTextSchema = jsonTextSchema.pipe(runSchema);
+
 /** Returns the run of an entry in the run log; `undefined` if it is invalid or of an unknown version. */
 export function parseRunEntry(fields: readonly string[]): Run | undefined {
-  try {
-    return runSchema.parse(JSON.parse(fields[fields.indexOf('run') + 1] ?? ''));
-  } catch {
-    return undefined;
-  }
+  return runTextSchema.safeParse(fields[fields.indexOf('run') + 1]).data;
 }

@@ -60,14 +60,15 @@ export const heldSchema = z.object({
 });
 export type Held = z.infer<typeof heldSchema>;
 
-function parseJson(text: string, context: z.RefinementCtx): unknown {
+/** The value that a JSON text means. */
+export const jsonTextSchema = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
   } catch {
     context.addIssue({ code: 'custom', message: 'expected JSON' });
     return z.NEVER;
   }
-}
+});
 
 /**
  * The hash `<prefix>:{registry}:status`, for anyone to read. Times are RFC 3339 UTC; absent means never.
@@ -113,7 +114,7 @@ export const statusSchema = z.object({
   sourceHash: z.string().optional(),
   filterHash: z.string().optional(),
   durationMs: count.optional(),
-  held: z.union([heldSchema, z.string().transform(parseJson).pipe(heldSchema)]).optional(),
+  held: z.union([heldSchema, jsonTextSchema.pipe(heldSchema)]).optional(),
 });
 export type SyncStatus = z.infer<typeof statusSchema>;
 

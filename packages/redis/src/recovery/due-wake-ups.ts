@@ -27,12 +27,8 @@ export interface DueWakeUpOptions {
  *
  * @returns how many wake-ups were added
  */
-export async function addDueWakeUps({
-  queue,
-  reader,
-  config,
-  digest,
-}: DueWakeUpOptions): Promise<number> {
+export async function addDueWakeUps(options: DueWakeUpOptions): Promise<number> {
+  const { queue, reader, config, digest } = options;
   const targets = syncTargets(config);
   const stored = await reader.readMany(targets.map(({ name }) => name));
   let wakeUps = 0;

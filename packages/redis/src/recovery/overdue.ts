@@ -1,8 +1,7 @@
-import { batchesOf, type RedisKeys, type RegistryConfig } from '@syncline/contract';
+import { batchesOf, type RegistryConfig } from '@syncline/contract';
 import { lastFiringMs } from '@syncline/sync';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { luaScript } from '../lua/lua-script.ts';
+import { type KeyAccess, luaScript } from '../lua/lua-script.ts';
 import { stateOfNextTick } from '../queue/bullmq-internals.ts';
 import { addWakeUp, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
@@ -17,9 +16,7 @@ const IN_LINE = new Set(['waiting', 'prioritized']);
 const findOverdueScript = luaScript('find-overdue');
 const overdueReply = z.array(z.int());
 
-export interface OverdueOptions {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
+export interface OverdueOptions extends KeyAccess {
   readonly queue: SyncQueue;
   readonly registries: readonly RegistryConfig[];
   /** For how long the caller has known a registry. A registry that was never tried gets time to begin. */

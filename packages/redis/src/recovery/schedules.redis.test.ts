@@ -46,7 +46,7 @@ test('what is wanted is added, once for all time', async () => {
   const { reconciler, queue } = createReconciler();
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual({ ...NOTHING, added: 2 });
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual(NOTHING);
-  expect(await reconciler.count()).toBe(2);
+  expect(await queue.getJobSchedulersCount()).toBe(2);
   const [next] = await queue.getDelayed();
   expect(next).toMatchObject({
     name: 'sync',
@@ -99,7 +99,7 @@ test('what the config names no more is removed, its waiting tick too', async () 
   const { reconciler, queue } = createReconciler();
   await reconciler.reconcile(wanted('alpha', 'beta'));
   expect(await reconciler.reconcile(wanted('beta'))).toEqual({ ...NOTHING, removed: 1 });
-  expect(await reconciler.count()).toBe(1);
+  expect(await queue.getJobSchedulersCount()).toBe(1);
   const delayed = await queue.getDelayed();
   expect(delayed.map(({ data }) => data.registry)).toEqual(['beta']);
 });

@@ -1,4 +1,4 @@
-import { batchesOf, fnv1a, JOB_NAME, type RegistryConfig } from '@syncline/contract';
+import { fnv1a, JOB_NAME, mapInBatches, type RegistryConfig } from '@syncline/contract';
 import { type CronSchedule, nextFiringMs } from '@syncline/sync';
 import type { RepeatOptions } from 'bullmq';
 import {
@@ -10,7 +10,7 @@ import {
   type StoredRepeat,
   stateOfScheduledJob,
 } from '../queue/bullmq-internals.ts';
-import { TICK_PRIORITY } from '../queue/queue.ts';
+import { FAILED_KEPT, TICK_PRIORITY } from '../queue/queue.ts';
 
 /** When a registry gets ticks: at an interval, or by a cron pattern. */
 export type WantedSchedule = { readonly registry: string } & (
@@ -27,8 +27,7 @@ export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): 
 }
 
 /** A Job Scheduler as Redis has it. */
-interface StoredSchedule {
-  readonly nextAtMs: number;
+interface StoredSchedule extends ScheduledJob {
   readonly repeat: StoredRepeat;
   /** Whether the next job exists. Without it, the schedule is dead. */
   readonly hasNextJob: boolean;
@@ -54,14 +53,8 @@ const CLOCK_SLACK_MS = 10_000;
  * spread evenly. It is never 0, which BullMQ takes for absent, and less than the interval, because BullMQ otherwise
  * misplaces the next tick.
  */
-export function scheduleOffsetMs({
-  registry,
-  intervalMs,
-}: {
-  registry: string;
-  intervalMs: number;
-}): number {
-  return 1 + (fnv1a(registry) % (intervalMs - 1));
+export function scheduleOffsetMs(wanted: { registry: string; intervalMs: number }): number {
+  return 1 + (fnv1a(wanted.registry) % (wanted.intervalMs - 1));
 }
 
 function repeatOf(wanted: WantedSchedule): RepeatOptions {
@@ -111,7 +104,7 @@ export class ScheduleReconciler {
     const stored = await this.#list(nowMs);
     const added: WantedSchedule[] = [];
     const renewed: WantedSchedule[] = [];
-    const replaced: ScheduledJob[] = [];
+    const replaced: StoredSchedule[] = [];
     const suspects = new Set<string>();
     let healed = 0;
     for (const schedule of wanted) {
@@ -122,90 +115,62 @@ export class ScheduleReconciler {
         added.push(schedule);
         continue;
       }
-      const { nextAtMs } = found;
       const isRetimed = !isSame(schedule, found);
       const isAhead = isTooLate(schedule, found, nowMs);
       if (!isRetimed && !isAhead && found.hasNextJob) continue;
-      const sight = `${registry}@${nextAtMs}`;
+      const sight = `${registry}@${found.nextAtMs}`;
       if (!isRetimed && !isAhead && !this.#suspects.has(sight)) {
         suspects.add(sight);
         continue;
       }
       renewed.push(schedule);
-      replaced.push({ registry, nextAtMs });
+      replaced.push(found);
       if (!isRetimed) healed += 1;
     }
     this.#suspects = suspects;
-    const gone = [...stored].map(([registry, { nextAtMs }]) => ({ registry, nextAtMs }));
+    const gone = [...stored.values()];
     // Removed first, also if only the time differs: an upsert keeps the phase of the old interval.
     await this.#remove([...gone, ...replaced]);
     await this.#upsert([...added, ...renewed]);
-    return {
-      added: added.length,
-      retimed: renewed.length - healed,
-      removed: gone.length,
-      healed,
-    };
-  }
-
-  /** Returns the number of Job Schedulers. */
-  count(): Promise<number> {
-    return this.#access.queue.getJobSchedulersCount();
+    const retimed = renewed.length - healed;
+    return { added: added.length, retimed, removed: gone.length, healed };
   }
 
   async #list(nowMs: number): Promise<Map<string, StoredSchedule>> {
-    const stored = new Map<string, StoredSchedule>();
-    const entries = await listScheduledJobs(this.#access);
-    for (const batch of batchesOf(entries, BATCH_SIZE)) {
-      const found = await Promise.all(batch.map((job) => readSchedule(this.#access, job)));
-      for (const [index, { registry, nextAtMs }] of batch.entries()) {
-        const schedule = found[index];
-        if (schedule !== undefined) stored.set(registry, { nextAtMs, ...schedule });
+    let checksLeft = BATCH_SIZE;
+    const jobs = await listScheduledJobs(this.#access);
+    const entries = await mapInBatches(jobs, BATCH_SIZE, async (job) => {
+      const schedule = { ...job, ...(await readSchedule(this.#access, job)) };
+      if (schedule.hasNextJob && nowMs - job.nextAtMs > LOST_AFTER_MS && checksLeft > 0) {
+        checksLeft -= 1;
+        // A late job may wait in the queue. One that is in no list of the queue waits for ever.
+        const state = await stateOfScheduledJob(this.#access, job);
+        schedule.hasNextJob = state !== 'unknown';
       }
-    }
-    await this.#checkLateOnes(stored, nowMs);
-    return stored;
-  }
-
-  /** A late job may wait in the queue. One that is in no list of the queue waits for ever. */
-  async #checkLateOnes(stored: Map<string, StoredSchedule>, nowMs: number): Promise<void> {
-    const late = [...stored]
-      .filter(([, { nextAtMs, hasNextJob }]) => hasNextJob && nowMs - nextAtMs > LOST_AFTER_MS)
-      .slice(0, BATCH_SIZE);
-    const states = await Promise.all(
-      late.map(([registry, { nextAtMs }]) =>
-        stateOfScheduledJob(this.#access, { registry, nextAtMs }),
-      ),
-    );
-    for (const [index, [registry, schedule]] of late.entries()) {
-      if (states[index] === 'unknown') stored.set(registry, { ...schedule, hasNextJob: false });
-    }
+      return [job.registry, schedule] as const;
+    });
+    return new Map(entries);
   }
 
   async #upsert(schedules: readonly WantedSchedule[]): Promise<void> {
-    for (const batch of batchesOf(schedules, BATCH_SIZE)) {
-      await Promise.all(
-        batch.map((schedule) =>
-          this.#access.queue.upsertJobScheduler(schedule.registry, repeatOf(schedule), {
-            name: JOB_NAME,
-            data: { v: 1, registry: schedule.registry, trigger: 'schedule' },
-            opts: {
-              priority: TICK_PRIORITY,
-              attempts: 1,
-              removeOnComplete: true,
-              removeOnFail: { count: 1_000 },
-            },
-          }),
-        ),
-      );
-    }
+    const opts = {
+      priority: TICK_PRIORITY,
+      attempts: 1,
+      removeOnComplete: true,
+      removeOnFail: { count: FAILED_KEPT },
+    };
+    await mapInBatches(schedules, BATCH_SIZE, (schedule) => {
+      const { registry } = schedule;
+      const data = { v: 1, registry, trigger: 'schedule' } as const;
+      const job = { name: JOB_NAME, data, opts };
+      return this.#access.queue.upsertJobScheduler(registry, repeatOf(schedule), job);
+    });
   }
 
   async #remove(jobs: readonly ScheduledJob[]): Promise<void> {
-    const { queue } = this.#access;
-    for (const batch of batchesOf(jobs, BATCH_SIZE)) {
-      await Promise.all(batch.map(({ registry }) => queue.removeJobScheduler(registry)));
-      await Promise.all(batch.map((job) => removeOrphan(this.#access, job)));
-    }
+    await mapInBatches(jobs, BATCH_SIZE, async (job) => {
+      await this.#access.queue.removeJobScheduler(job.registry);
+      await removeOrphan(this.#access, job);
+    });
   }
 }

@@ -1,13 +1,6 @@
-import {
-  batchesOf,
-  type Config,
-  type Logger,
-  type RecurringTask,
-  type RedisKeys,
-} from '@syncline/contract';
-import type { Redis } from 'ioredis';
+import { batchesOf, type Config, type Logger, type RecurringTask } from '@syncline/contract';
 import { z } from 'zod';
-import { luaScript } from '../lua/lua-script.ts';
+import { type KeyAccess, luaScript } from '../lua/lua-script.ts';
 import { addWakeUp, type SyncQueue } from '../queue/queue.ts';
 import type { Store } from '../stores/open-store.ts';
 import { wakeOverdue } from './overdue.ts';
@@ -26,9 +19,7 @@ const BATCH_SIZE = 50;
 const findNeglectedScript = luaScript('find-neglected');
 const neglectedReply = z.array(z.union([z.string(), z.number()]));
 
-export interface SweepOptions {
-  readonly redis: Redis;
-  readonly keys: RedisKeys;
+export interface SweepOptions extends KeyAccess {
   readonly queue: SyncQueue;
   readonly registries: readonly string[];
   /** Names this process among those that sweep. */
@@ -43,7 +34,7 @@ export interface SweepOptions {
  * @returns how many wake-ups were added; `undefined` if another process has the turn
  */
 export async function sweep(options: SweepOptions): Promise<number | undefined> {
-  const { redis, keys, registries, owner, everyMs } = options;
+  const { redis, keys, queue, registries, owner, everyMs } = options;
   // A little less than the period, so the same process can also take the next turn.
   const turn = await redis.set(keys.sweepTurn, owner, 'PX', Math.ceil(everyMs * 0.9), 'NX');
   if (turn === null) {
@@ -53,20 +44,11 @@ export async function sweep(options: SweepOptions): Promise<number | undefined> 
   }
   let wakeUps = 0;
   for (const batch of batchesOf(registries, BATCH_SIZE)) {
-    wakeUps += await sweepBatch(options, batch);
-  }
-  return wakeUps;
-}
-
-async function sweepBatch(
-  { redis, keys, queue }: SweepOptions,
-  registries: readonly string[],
-): Promise<number> {
-  let wakeUps = 0;
-  for (const { registry, term, request } of await findNeglected({ redis, keys }, registries)) {
-    if (term !== undefined) await addWakeUp(queue, { kind: 'interrupted', registry, term });
-    if (request !== undefined) await addWakeUp(queue, { kind: 'request', registry, request });
-    wakeUps += (term === undefined ? 0 : 1) + (request === undefined ? 0 : 1);
+    for (const { registry, term, request } of await findNeglected({ redis, keys }, batch)) {
+      if (term !== undefined) await addWakeUp(queue, { kind: 'interrupted', registry, term });
+      if (request !== undefined) await addWakeUp(queue, { kind: 'request', registry, request });
+      wakeUps += (term === undefined ? 0 : 1) + (request === undefined ? 0 : 1);
+    }
   }
   return wakeUps;
 }
@@ -75,30 +57,23 @@ async function sweepBatch(
 export interface Neglected {
   readonly registry: string;
   /** The term of a run whose lease has expired before it ended. */
-  readonly term?: string;
+  readonly term: string | undefined;
   /** The last request that is open. */
-  readonly request?: number;
+  readonly request: number | undefined;
 }
 
 /** Finds neglected registries among some. */
 export async function findNeglected(
-  { redis, keys }: Pick<SweepOptions, 'redis' | 'keys'>,
+  { redis, keys }: KeyAccess,
   registries: readonly string[],
 ): Promise<Neglected[]> {
   const names = registries.flatMap((name) => [keys.status(name), keys.control(name)]);
   const flat = neglectedReply.parse(await findNeglectedScript(redis, names, []));
-  const found: Neglected[] = [];
-  for (let index = 0; index < flat.length; index += 3) {
-    const registry = registries[Number(flat[index]) - 1] ?? '';
-    const term = String(flat[index + 1]);
-    const request = Number(flat[index + 2]);
-    found.push({
-      registry,
-      ...(term === '' ? {} : { term }),
-      ...(request === 0 ? {} : { request }),
-    });
-  }
-  return found;
+  return [...batchesOf(flat, 3)].map(([number, term, request]) => ({
+    registry: registries[Number(number) - 1] ?? '',
+    term: term === '' ? undefined : String(term),
+    request: request === 0 ? undefined : Number(request),
+  }));
 }
 
 /** How often the fleet sweeps. A kill costs at most this time and the 12 s of a lease. */

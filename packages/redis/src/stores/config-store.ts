@@ -2,17 +2,15 @@ import {
   type Config,
   type ConfigInput,
   configSchema,
+  jsonTextSchema,
   type Logger,
-  type RedisKeys,
   type RegistryConfig,
   SynclineError,
   syncTargets,
 } from '@syncline/contract';
 import type { ConfigSource } from '@syncline/sync';
-import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { toStoreError } from '../lua/lua-script.ts';
-import { execute } from '../recovery/registry-index.ts';
+import { type KeyAccess, toStoreError } from '../lua/lua-script.ts';
 
 /** How long a replaced config is kept, for processes that are about to read it. */
 const REPLACED_CONFIG_TTL_S = 3_600;
@@ -29,7 +27,7 @@ export interface ConfigDocument {
  * @returns its edition. {@link configEdition} is lower only if Redis has lost this config
  */
 export async function publishConfig(
-  { redis, keys }: { redis: Redis; keys: RedisKeys },
+  { redis, keys }: KeyAccess,
   { input, digest }: ConfigDocument,
 ): Promise<number> {
   // Replaces a value of any type.
@@ -43,22 +41,19 @@ export async function publishConfig(
   if (before !== null && before !== digest) {
     change.expire(keys.configDocument(before), REPLACED_CONFIG_TTL_S);
   }
-  await execute(change);
+  // ioredis resolves even if Redis has refused a command.
+  for (const [error] of (await change.exec()) ?? []) if (error !== null) throw error;
   return edition;
 }
 
 /** Returns how many configs have been put in force, as far as this Redis knows. */
-export async function configEdition({
-  redis,
-  keys,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-}): Promise<number> {
+export async function configEdition({ redis, keys }: KeyAccess): Promise<number> {
   if ((await redis.type(keys.configEdition)) !== 'string') return 0;
   const stored = await redis.get(keys.configEdition);
   return /^\d{1,15}$/.test(stored ?? '') ? Number(stored) : 0;
 }
+
+const documentSchema = jsonTextSchema.pipe(configSchema);
 
 /** Follows the config in force. */
 export interface ConfigFollower extends ConfigSource {
@@ -74,11 +69,7 @@ export function createConfigFollower({
   redis,
   keys,
   logger,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-  logger: Logger;
-}): ConfigFollower {
+}: KeyAccess & { readonly logger: Logger }): ConfigFollower {
   let followed:
     | { digest: string; config: Config; targets: Map<string, RegistryConfig> }
     | undefined;
@@ -99,7 +90,7 @@ export function createConfigFollower({
       if (digest === null || digest === followed?.digest || digest === refused) return;
       const document = await read(keys.configDocument(digest));
       if (document === null) return;
-      const parsed = configSchema.safeParse(parseJson(document));
+      const parsed = documentSchema.safeParse(document);
       if (parsed.success) {
         const targets = new Map(syncTargets(parsed.data).map((target) => [target.name, target]));
         followed = { digest, config: parsed.data, targets };
@@ -128,13 +119,5 @@ export function createConfigFollower({
       unreadable = key;
       return null;
     }
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

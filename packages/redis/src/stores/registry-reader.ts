@@ -1,7 +1,7 @@
 import {
-  batchesOf,
   type Control,
   controlSchema,
+  mapInBatches,
   parseHash,
   parseRunEntry,
   type Run,
@@ -39,17 +39,11 @@ export function createRegistryReader({ redis, keys }: KeyAccess): RegistryReader
   return {
     async readMany(names) {
       const nowMs = await redisNowMs(redis);
-      const registries: StoredRegistries['registries'] = new Map();
-      for (const batch of batchesOf(names, BATCH_SIZE)) {
-        const stored = await Promise.all(
-          batch.map((name) => readOne(name).catch((error: unknown) => describe(error))),
-        );
-        for (const [index, name] of batch.entries()) {
-          const registry = stored[index];
-          if (registry !== undefined) registries.set(name, registry);
-        }
-      }
-      return { nowMs, registries };
+      const entries = await mapInBatches(names, BATCH_SIZE, async (name) => {
+        const registry = await readOne(name).catch((error: unknown) => describe(error));
+        return [name, registry] as const;
+      });
+      return { nowMs, registries: new Map(entries) };
     },
   };
 
@@ -81,33 +75,33 @@ export async function redisNowMs(redis: Redis): Promise<number> {
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }
 
-/** The runs of a registry, newest first. */
-export interface RunLog {
-  /** @param options.before a term: only runs older than this one */
-  list(
-    registry: string,
-    options: { before?: string; limit: number },
-  ): Promise<{ runs: Run[]; next?: string }>;
-  get(registry: string, term: string): Promise<Run | undefined>;
-}
+export type RunLog = ReturnType<typeof createRunLog>;
 
-export function createRunLog({ redis, keys }: KeyAccess): RunLog {
-  return { list, get };
+export function createRunLog({ redis, keys }: KeyAccess) {
+  return {
+    /**
+     * Returns runs of a registry, newest first.
+     *
+     * @param options.before a term: only runs older than this one
+     */
+    async list(
+      registry: string,
+      { before, limit }: { before?: string; limit: number },
+    ): Promise<{ runs: Run[]; next?: string }> {
+      // One more than asked for tells whether there are more.
+      const end = before === undefined ? '+' : `(${before}-0`;
+      const reply = redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
+      const entries = await storeCall(redis, reply);
+      const page = entries.slice(0, limit);
+      const runs = page.flatMap(([, fields]) => parseRunEntry(fields) ?? []);
+      const [lastTerm] = page.at(-1)?.[0].split('-') ?? [];
+      return entries.length > limit && lastTerm !== undefined ? { runs, next: lastTerm } : { runs };
+    },
 
-  async function list(registry: string, { before, limit }: { before?: string; limit: number }) {
-    // One more than asked for tells whether there are more.
-    const end = before === undefined ? '+' : `(${before}-0`;
-    const reply = redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
-    const entries = await storeCall(redis, reply);
-    const page = entries.slice(0, limit);
-    const runs = page.map(([, fields]) => parseRunEntry(fields)).filter((run) => run !== undefined);
-    const [lastTerm] = page.at(-1)?.[0].split('-') ?? [];
-    return entries.length > limit && lastTerm !== undefined ? { runs, next: lastTerm } : { runs };
-  }
-
-  async function get(registry: string, term: string) {
-    const reply = redis.xrange(keys.runs(registry), `${term}-0`, `${term}-0`);
-    const [entry] = await storeCall(redis, reply);
-    return entry === undefined ? undefined : parseRunEntry(entry[1]);
-  }
+    async get(registry: string, term: string): Promise<Run | undefined> {
+      const reply = redis.xrange(keys.runs(registry), `${term}-0`, `${term}-0`);
+      const [entry] = await storeCall(redis, reply);
+      return entry === undefined ? undefined : parseRunEntry(entry[1]);
+    },
+  };
 }
