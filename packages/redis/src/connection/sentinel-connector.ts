@@ -78,14 +78,10 @@ export class FollowingConnector extends SentinelConnector {
   }
 }
 
-interface News {
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-}
+type News = NonNullable<ReturnType<typeof readNews>>;
 
-/** `<name of the master> <host> <port> <new host> <new port>` */
-function readNews(message: string): News | undefined {
+/** Reads `<name of the master> <host> <port> <new host> <new port>`. */
+function readNews(message: string) {
   const [name, , , host, port] = message.split(' ');
   if (name === undefined || host === undefined || port === undefined) return undefined;
   return { name, host, port: Number(port) };

@@ -3,7 +3,7 @@ import {
   type Lease,
   type Logger,
   parseHash,
-  type SyncStatus,
+  type RedisKeys,
   statusFields,
   statusSchema,
 } from '@syncline/contract';
@@ -51,38 +51,28 @@ export interface RunStoreOptions extends KeyAccess {
   readonly logger?: Pick<Logger, 'warn'> | undefined;
 }
 
-/** Fields of the status that are the lease's own: they are never removed for what is in them. */
+/** Fields of the lease. They are never removed, even if they are invalid. */
 const TOKEN_FIELDS: readonly string[] = ['term', 'owner', 'leaseUntil', 'startsWithoutFinish'];
 
-/** Leases and what they fence, on Redis: one script for each promise, all time from Redis's clock. */
+/** Creates the store of leases and of the writes that they fence. Each promise is one script; all times are Redis's. */
 export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): RunStore {
   return {
     acquire: (options) => acquire({ redis, keys, logger }, options),
 
-    renew(leases, { ttlMs }) {
-      return Promise.all(leases.map((lease) => renew(lease, ttlMs)));
-    },
+    renew: (leases, { ttlMs }) => Promise.all(leases.map((lease) => renew(lease, ttlMs))),
 
     publishAndFinish: (lease, ending, publication) => finish(lease, ending, publication),
     finish: (lease, ending) => finish(lease, ending, undefined),
 
     async confirmUnchanged(registry, { term, changes }) {
       const { set } = statusFields(changes);
-      const reply = await confirmUnchangedScript(
-        redis,
-        [keys.status(registry), keys.control(registry)],
-        [term, ...Object.entries(set).flat()],
-      );
-      return reply === 1;
+      const args = [term, ...Object.entries(set).flat()];
+      return (await confirmUnchangedScript(redis, leaseKeys(keys, registry), args)) === 1;
     },
   };
 
   async function renew({ registry, term, owner }: Lease, ttlMs: number): Promise<Renewal> {
-    const reply = await renewScript(
-      redis,
-      [keys.status(registry), keys.control(registry)],
-      [term, owner, ttlMs],
-    );
+    const reply = await renewScript(redis, leaseKeys(keys, registry), [term, owner, ttlMs]);
     return reply === 0 ? { held: false } : { held: true, stop: reply === 2 };
   }
 
@@ -105,8 +95,7 @@ export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): R
     const reply = await publishAndFinishScript(
       redis,
       [
-        keys.status(registry),
-        keys.control(registry),
+        ...leaseKeys(keys, registry),
         keys.runs(registry),
         ...(publication === undefined ? [] : snapshotKeys(registry)),
       ],
@@ -136,18 +125,14 @@ async function acquire(
   { redis, keys, logger }: RunStoreOptions,
   { registry, owner, ttlMs, purpose, isIsolated = false }: AcquireOptions,
 ): Promise<Acquisition> {
-  const reply = await acquireScript(
-    redis,
-    [keys.status(registry), keys.control(registry)],
-    [
-      owner,
-      ttlMs,
-      purpose.kind,
-      purposeArgument(purpose),
-      isIsolated ? '1' : '0',
-      POISON_AFTER_STARTS,
-    ],
-  );
+  const reply = await acquireScript(redis, leaseKeys(keys, registry), [
+    owner,
+    ttlMs,
+    purpose.kind,
+    purposeArgument(purpose),
+    isIsolated ? '1' : '0',
+    POISON_AFTER_STARTS,
+  ]);
   const parsed = acquireReply.parse(reply);
   switch (parsed[0]) {
     case 'handled':
@@ -191,6 +176,10 @@ async function removeInvalid(
   if (control.length > 0) await redis.hdel(keys.control(registry), ...control);
 }
 
+function leaseKeys(keys: RedisKeys, registry: string): string[] {
+  return [keys.status(registry), keys.control(registry)];
+}
+
 function purposeArgument(purpose: LeasePurpose): string {
   switch (purpose.kind) {
     case 'tick':
@@ -210,7 +199,7 @@ function hash() {
 
 const saveStatusScript = luaScript('save-status');
 
-/** Status in Redis hashes, one a registry, for anyone to read; each write is fenced. */
+/** Keeps each status in a Redis hash, for anyone to read. Each write is fenced. */
 export function createRedisStatusPersistence({
   redis,
   keys,
@@ -237,11 +226,8 @@ export function createRedisStatusPersistence({
     async list() {
       const names = config.targets().map(({ name }) => name);
       const { registries } = await reader.readMany(names);
-      const statuses = new Map<string, SyncStatus>();
-      for (const [name, { status }] of registries) {
-        if (status.term !== undefined) statuses.set(name, status);
-      }
-      return statuses;
+      const statuses = [...registries].map(([name, { status }]) => [name, status] as const);
+      return new Map(statuses.filter(([, { term }]) => term !== undefined));
     },
   };
 }
