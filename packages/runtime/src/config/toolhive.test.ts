@@ -89,7 +89,7 @@ audit: { enabled: true }
     expect(warningsOf(text)).toEqual([
       'config.yaml:1:1 database: does not apply: everything is kept in Redis',
       'config.yaml:3:35 sources[0].format: does not apply: the format of a registry is detected',
-      'config.yaml:3:53 sources[0].claims: does not apply: whoever reaches the api may read everything; also in sources[1].claims, registries[0].claims',
+      'config.yaml:3:53 sources[0].claims: does not apply: everyone who can reach the api can read everything; also in sources[1].claims, registries[0].claims',
       'config.yaml:7:1 auth: does not apply: reading is open, and control needs the admin token',
       'config.yaml:8:1 telemetry: does not apply: metrics are at /metrics',
       'config.yaml:9:1 audit: does not apply: there is no audit log',
@@ -110,10 +110,10 @@ registries:
       catalogs: [{ name: 'some', registries: ['file'] }],
     });
     expect(warningsOf(text)).toEqual([
-      'config.yaml:2:22 sources[0].managed: is left out: a source of this kind is filled by ToolHive itself',
-      'config.yaml:3:22 sources[1].kubernetes: is left out: a source of this kind is filled by ToolHive itself',
+      'config.yaml:2:22 sources[0].managed: is skipped: ToolHive fills a source of this kind itself',
+      'config.yaml:3:22 sources[1].kubernetes: is skipped: ToolHive fills a source of this kind itself',
       expect.stringContaining('sources[1].claims'),
-      'config.yaml:6:5 registries[0]: is left out, and so are all of its sources',
+      'config.yaml:6:5 registries[0]: is skipped, because all of its sources are',
     ]);
   });
 });
