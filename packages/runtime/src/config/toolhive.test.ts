@@ -62,7 +62,7 @@ catalogs:
     expect(config.catalogs).toEqual([]);
   });
 
-  test('may have what is ours besides: the network, and options of a registry', () => {
+  test('may also have keys of Syncline: the network, and options of a registry', () => {
     const { config } = parse(`
 sources: [{ name: a, file: { path: a }, staleAfter: 1h, guard: { allowEmpty: true } }]
 registries: [{ name: all, sources: [a], filter: { tags: { include: [x] } } }]
@@ -96,7 +96,7 @@ audit: { enabled: true }
     ]);
   });
 
-  test('is left out: sources that cannot be read, and registries that have no others', () => {
+  test('skips sources that cannot be read, and registries without other sources', () => {
     const text = `sources:
   - { name: managed, managed: {} }
   - { name: cluster, kubernetes: { namespaces: [a] }, claims: { a: b } }
@@ -119,7 +119,7 @@ registries:
 });
 
 describe('a mistake in it', () => {
-  test('is told in its own words, and in its own places', () => {
+  test('is reported in its own words, with its own places', () => {
     expect(
       mistakesIn(`sources:
   - { name: managed, managed: {} }
@@ -171,7 +171,7 @@ surprise: 1
       /sources: expected at least one source that can be read/,
     ],
     ['sources that are none', 'sources: 5', /sources: expected a list, found the number 5/],
-    ['a source that is none', 'sources: [a]', /sources\[0\]: expected a map, found "a"/],
+    ['an invalid source', 'sources: [a]', /sources\[0\]: expected a map, found "a"/],
     [
       'registries that are none',
       'sources: [{ name: a, file: { path: a } }]\nregistries: {}',
