@@ -24,7 +24,7 @@ export interface PerformerOptions {
   readonly threadHeapMb?: number | undefined;
 }
 
-/** What reads upstreams and builds snapshots in this process. */
+/** The part of a worker that reads upstreams and builds snapshots. */
 export interface Performer {
   readonly manager: Manager;
   preview(request: PreviewRequest): Promise<Preview>;

@@ -19,7 +19,7 @@ export interface PreviewHandlerOptions {
   readonly metrics: Pick<Metrics, 'previewFinished'>;
 }
 
-/** Creates what answers the previews that a worker is asked for. */
+/** Creates the handler for preview jobs of a worker. */
 export function createPreviewHandler({
   config,
   registries,
@@ -44,7 +44,7 @@ export function createPreviewHandler({
     }
   };
 
-  /** Returns the registry to preview, and what is stored of it if the config in force has it. */
+  /** Returns the registry to preview, and its stored state if the config in force has it. */
   async function findRegistry(
     job: PreviewJob,
   ): Promise<Pick<PreviewRequest, 'registry' | 'stored' | 'nowMs'>> {
@@ -60,12 +60,12 @@ export function createPreviewHandler({
   }
 }
 
-/** Errors whose messages quote what was read. */
+/** Errors whose messages quote the file. */
 const TELLING_CODES: ReadonlySet<ErrorCode> = new Set(['source-not-json', 'source-not-a-registry']);
 
 /**
- * Returns the error without quotes from the file. A preview may name any file on this disk, and a file that
- * is no registry may be a secret. The status shows errors of files in the config in force anyway.
+ * Returns the error without quotes from the file. A preview may name any file on this disk, and that file may be a
+ * secret. The status shows the errors of files in the config in force anyway.
  */
 function withoutContent(
   error: unknown,

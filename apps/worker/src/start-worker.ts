@@ -28,7 +28,7 @@ const LAST_PASS_MS = 1_000;
 /** Previews must not take the capacity that syncs need. */
 const PREVIEWS_AT_ONCE = 1;
 
-/** What a worker's runs write to. */
+/** The stores that the runs of a worker write to. */
 export interface WorkerStores {
   readonly runStore: RunStore;
   readonly snapshots: SnapshotStore;
@@ -82,7 +82,7 @@ export async function startWorker(
     budgets: () => network()?.budgets ?? [],
   });
   let performing: Promise<Performer> | undefined;
-  /** Loads what syncs when it is first needed: HTTP, Git and threads are half of a start. */
+  /** Loads the performer when it is first needed: HTTP, Git and threads take half of a start. */
   const performer = () => {
     performing ??= import('./performer.ts').then(({ openPerformer }) => {
       const opened = openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });

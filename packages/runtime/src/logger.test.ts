@@ -74,7 +74,7 @@ test.each([
   expect(JSON.stringify(line)).not.toContain('logger.test.ts');
 });
 
-test('writes lines for people where it is told to', () => {
+test('writes lines for people if asked to', () => {
   const destination = new PassThrough();
   createLogger({ name: 'worker', level: 'info', pretty: true, destination }).info('synced');
   expect(String(destination.read())).toMatch(

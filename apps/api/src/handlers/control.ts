@@ -50,7 +50,7 @@ export const postSync = control(
         const run = await requester.waitForRun(name, request, { timeoutMs: wait * 1_000, signal });
         if (run !== undefined) return ok(run);
       } catch (error) {
-        // The api stops, or the client is gone. The request is counted all the same.
+        // The api stops, or the client is gone. The request is counted and will be handled.
         if (!signal.aborted) throw error;
       }
     }
@@ -143,7 +143,7 @@ async function targetOf(
       expected: `one of its registries, ${registry.catalog.registries.join(', ')}`,
     });
   }
-  // Imported when it is needed: it loads all that reads config files.
+  // Loaded on demand, because it loads the reader of config files.
   const { readRegistryInput, refuseNewCredentials } = await import('../preview-config.ts');
   const { input, registry } = readRegistryInput(name, config);
   await dependencies.config.refresh();

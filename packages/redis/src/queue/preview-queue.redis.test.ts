@@ -88,7 +88,7 @@ test.each([
   );
 });
 
-test('a request without a worker fails in time and removes its job', async () => {
+test('reports in time that no worker runs, and removes its job', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   await expect(requester.request({ registry: 'alpha' }, { timeoutMs: 50 })).rejects.toMatchObject({
@@ -98,7 +98,7 @@ test('a request without a worker fails in time and removes its job', async () =>
   expect(await leftovers(shared)).toEqual([]);
 });
 
-test('a worker ends a preview when its requester no longer waits', async () => {
+test('a worker ends a preview that no caller waits for', async () => {
   const shared = testRedis();
   const ended = Promise.withResolvers<unknown>();
   let jobs = 0;
@@ -119,7 +119,7 @@ test('a worker ends a preview when its requester no longer waits', async () => {
   expect(await ended.promise).toMatchObject({ message: 'the caller no longer waits' });
 });
 
-test('a requester can stop waiting, and its job is removed unless a worker has taken it', async () => {
+test('a caller may stop waiting; a job that no worker has taken is then removed', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   const stop = new AbortController();
@@ -135,7 +135,7 @@ test('a requester can stop waiting, and its job is removed unless a worker has t
   expect(await leftovers(shared)).toEqual([]);
 });
 
-test('a stopping worker tells the requester so', async () => {
+test('a worker that stops tells the waiting caller', async () => {
   const shared = testRedis();
   const begun = Promise.withResolvers<void>();
   const { worker } = workerOf(shared, (_job, signal) => {
@@ -152,7 +152,7 @@ test('a stopping worker tells the requester so', async () => {
   await told;
 });
 
-test('an invalid payload fails once, and later requests are answered', async () => {
+test('an invalid payload is rejected, is not retried, and harms no other job', async () => {
   const shared = testRedis();
   const { redis, keys } = shared;
   let handled = 0;

@@ -7,19 +7,19 @@ import { type HttpServer, type ListenOptions, listen, SECURITY_HEADERS } from '.
 export interface OpsServerOptions extends ListenOptions {
   readonly metrics: Pick<Metrics, 'expose'>;
   readonly readiness: () => Promise<Readiness>;
-  /** What only a restart would mend; none while the process lives. */
+  /** Problems that only a restart fixes; none while the process is healthy. */
   readonly liveness: () => readonly string[];
-  /** Told what went wrong inside of us: the answer does not say it. */
+  /** Called with internal errors, which the answer does not show. */
   readonly onError: (error: unknown) => void;
 }
 
 const READINESS_TIMEOUT_MS = 2_000;
 
 /**
- * Serves `/health` (200, or 503 with what only a restart would mend), `/readiness` (200, or 503 with the
- * problems) and `/metrics`.
+ * Serves `/health` (200, or 503 with the problems that only a restart fixes), `/readiness` (200, or 503 with the problems)
+ * and `/metrics`.
  *
- * @throws the system's error where the port cannot be had
+ * @throws the system's error if the port is taken
  */
 export function startOpsServer(options: OpsServerOptions): Promise<HttpServer> {
   return listen((request, response) => {

@@ -2,27 +2,27 @@ import type { Run, Trigger } from '@syncline/contract';
 import type { Registry } from 'prom-client';
 import { Counter, Histogram } from './prom-client.ts';
 
-/** What runs and their scheduling leave behind. The first seven are the domain's `RunObserver`. */
+/** Metrics about runs and their scheduling. The first seven are the `RunObserver` of the domain. */
 export interface RunMetrics {
   runFinished(run: Run): void;
-  /** A scheduled tick that found nothing to do without a run; it counts as a run that was unchanged. */
+  /** A no-op tick. It counts as an unchanged run. */
   tickNoOp(): void;
   phaseFinished(phase: string, durationMs: number): void;
-  /** A tick that found its registry being synced already. */
+  /** A tick of a registry that is being synced. */
   overlapSkipped(trigger: Trigger): void;
-  /** How long after its time a tick began. */
+  /** How late a tick began. */
   tickLate(latenessMs: number): void;
   fencedWriteRefused(): void;
   renewalFailed(): void;
-  /** @param state what a preview came to, or `failed` */
+  /** @param state the state of the preview, or `failed` */
   previewFinished(state: string): void;
-  /** Differences between what was wanted and what was there, put right by the reconcile loop. */
+  /** Differences between the config and Redis that the reconcile loop has repaired. */
   reconcileRepaired(kind: string, count: number): void;
 }
 
-// From a cheap check that finds nothing new to a full walk of a large registry.
+// From a cheap check without a change to a full walk of a large registry.
 const RUN_BUCKETS_SECONDS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 900];
-// From an idle fleet to one that cannot keep up.
+// From an idle fleet to an overloaded one.
 const LATENESS_BUCKETS_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800];
 
 export function createRunMetrics(register: Registry): RunMetrics {
@@ -79,7 +79,7 @@ export function createRunMetrics(register: Registry): RunMetrics {
     'Differences between the config and the schedules in Redis that were put right.',
     ['kind'],
   );
-  // The labels never change, and looking them up is most of the cost of counting.
+  // The labels never change, and looking them up would be most of the cost of counting.
   const noOps = runs.labels('unchanged', 'up-to-date-with-policy', 'schedule');
   return {
     tickNoOp: () => noOps.inc(),
@@ -90,7 +90,7 @@ export function createRunMetrics(register: Registry): RunMetrics {
       requests.inc(run.upstream.requests);
       bytes.inc(run.upstream.bytes);
       quarantined.inc(run.quarantined?.count ?? 0);
-      // A held snapshot has a diff too, but changes nothing that is served.
+      // A held snapshot also has a diff, but changes nothing that is served.
       if (diff === undefined || outcome !== 'published') return;
       for (const change of ['added', 'updated', 'removed'] as const) {
         rows.inc({ change }, diff[change]);
