@@ -13,10 +13,10 @@ Returns
   {'isolate', request}                            one more start makes it poison, and the caller is not alone;
                                                   request: the newest open one, 0 for none; it stays counted
   {'acquired', term, now ms, JSON}                {status, control}: the hashes as flat lists, as they
-                                                  were before. One string: clients take it apart faster
-The term is the time in microseconds, or one more than the last where that is larger: so it grows also
-when this Redis has lost its data. What should be a number and is none counts as 0, and is put right: it
-would stop every run, and every request. All times are Redis's own: a worker's clock may be wrong.
+                                                  were before. One string, because clients parse it faster
+The term is the time in microseconds, or one more than the last term if that is larger. So it grows even if
+this Redis has lost its data. An invalid number counts as 0 and is replaced, because it would stop every run
+and every request. All times are Redis's own, because a worker's clock may be wrong.
 ]]
 local function whole(text)
   local number = text and string.find(text, '^%d+$') and tonumber(text) or 0

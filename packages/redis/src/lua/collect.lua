@@ -1,6 +1,6 @@
 --[[
-Removes manifests and chunks that no kept snapshot needs, if the lease is held. What is served stays,
-whatever the caller says.
+Removes manifests and chunks that no kept snapshot needs, if the lease is held. Never removes the served
+manifest, even if the caller names it.
 
 KEYS  1 status hash   2 snapshot pointer   3 manifests hash   4 chunks hash   5 snapshot history
 ARGV  1 term   2 owner   3 number of manifests   then digests of manifests   then digests of chunks

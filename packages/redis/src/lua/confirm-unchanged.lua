@@ -1,6 +1,6 @@
 --[[
 Records that a check found a registry unchanged, unless a run has begun since or a request is open.
-Takes no lease: the token of a run that has ended, `<term>:`, is what is compared.
+Takes no lease: it compares the token of a run that has ended, `<term>:`.
 
 KEYS  1 status hash   2 control hash
 ARGV  1 term of the last run   then name, value, … of status fields to set

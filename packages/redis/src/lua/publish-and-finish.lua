@@ -1,14 +1,14 @@
 --[[
 Ends a run: moves the pointer if there is something to publish, saves the status, appends the run to the
-log, notes which request it answers, frees the lease. All of it, or nothing.
+log, records which request it has handled, and releases the lease. It does all of this, or nothing.
 
 KEYS  1 status hash   2 control hash   3 runs stream
       and if there is something to publish   4 snapshot pointer   5 manifests hash   6 chunks hash
       7 snapshot history sorted set
 ARGV  1 term   2 owner
-      3 last request answered, 0 for none
+      3 last request handled, 0 for none
       4 the run as JSON, '' for none   5 how many runs the log keeps
-      6 manifest to publish, '' for none   7 that of the mirror behind it, '' if it is the same
+      6 manifest to publish, '' for none   7 manifest of its mirror, '' if it is the same
       8 '1' if it is to be pinned
       9 digests of the chunks of both, 32 bytes each, concatenated: half the length of hex
       10 number of status fields to set   then name, value, …   then names of fields to remove
@@ -16,8 +16,8 @@ Returns
   {'finished', request}   request: the number of one that is still open, 0 for none
   {'refused'}             the lease is not held: nothing was written
   {'incomplete', digest}  a chunk or a manifest is missing: nothing was written
-A second call with the same term finds the lease freed, and answers as the first did: a caller that never
-heard the first answer may ask again.
+A second call with the same term finds the lease released, and returns what the first did. So a caller that
+did not get the first reply may call again.
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 local function openRequest()

@@ -3,8 +3,8 @@ Extends a lease, if it is still held.
 
 KEYS  1 status hash   2 control hash
 ARGV  1 term   2 owner   3 lease TTL in ms
-Returns  0 if another run has the lease, or none has; 1 if it was extended; 2 if it was, but an operator
-         wants the run to end
+Returns  0 if another run has the lease, or no run has it; 1 if it was extended; 2 if it was extended, but an
+         operator wants the run to end
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return 0 end

@@ -8,7 +8,7 @@ ARGV  1 place   2 requests at once, 0 for any number   3 least time between two 
 Returns
   {'taken', ms to wait until the request may begin}
   {'full'}                                  all places are taken: nothing was written
-  {'late', ms until a request may begin}    longer than anyone waits: nothing was written
+  {'late', ms until a request may begin}    longer than it may be waited for: nothing was written
 A place whose holder has died is free again when its time is over.
 ]]
 local time = redis.call('TIME')
@@ -25,7 +25,7 @@ end
 local waitMs = 0
 if gapUs > 0 then
   local lastUs = tonumber(redis.call('GET', KEYS[2]) or '0')
-  -- Nobody is given a time so far ahead: this clock has gone back.
+  -- No request gets a time so far ahead, so this clock has gone back.
   if lastUs - nowUs > longestWaitMs * 1000 then lastUs = 0 end
   local beginUs = math.max(nowUs, lastUs + gapUs)
   waitMs = math.ceil((beginUs - nowUs) / 1000)

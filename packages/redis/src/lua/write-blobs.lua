@@ -1,6 +1,6 @@
 --[[
-Stores blobs under their digests, if the lease is held. One that is there already is written again: it may
-have been damaged since.
+Stores blobs under their digests, if the lease is held. A blob that exists is written again, because it
+may be damaged.
 
 KEYS  1 status hash   2 hash of blobs
 ARGV  1 term   2 owner   then digest, bytes, …
