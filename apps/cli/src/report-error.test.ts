@@ -1,7 +1,8 @@
 import { SynclineError } from '@syncline/contract';
+import { ConfigError } from '@syncline/runtime';
 import { expect, test } from 'vitest';
 import { Interrupted } from './errors.ts';
-import { describeError, exitStatusOf } from './report-error.ts';
+import { describeError, exitStatusOf, withAdvice } from './report-error.ts';
 
 test.each([
   ['config-invalid', 2],
@@ -40,4 +41,30 @@ test.each([
 
 test('an error that quotes an upstream does not steer the terminal', () => {
   expect(describeError(new Error('found \u001b]0;title\u0007'))).toBe('found  ]0;title ');
+});
+
+test('an error says what the table of errors advises', () => {
+  const error = new SynclineError('source-ref-missing', 'team: there is no branch main');
+  expect(withAdvice(error)).toBe(
+    'team: there is no branch main. Check whether the branch, tag or commit was renamed or removed.',
+  );
+});
+
+test('advice is not given twice', () => {
+  const told = 'team is pinned to 683b. Run `syncline resume team` first';
+  expect(withAdvice(new SynclineError('registry-suspended', told))).toBe(told);
+  const expected = new SynclineError('unknown-registry', 'no such registry', { expected: 'team' });
+  expect(withAdvice(expected)).toBe('no such registry; expected team');
+  const place = {
+    file: 'a.yaml',
+    line: 1,
+    column: 1,
+    path: '',
+    message: 'no map',
+    found: '',
+    expected: '',
+  };
+  const invalid = new ConfigError('config-invalid', [place]);
+  expect(withAdvice(invalid)).toBe(invalid.message);
+  expect(withAdvice(new Error('no code'))).toBe('no code');
 });
