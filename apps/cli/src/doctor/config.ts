@@ -1,60 +1,80 @@
-import { type Finding, ok, problem, warning } from './finding.ts';
+import { access } from 'node:fs/promises';
+import { relative } from 'node:path';
+import type { Config } from '@syncline/contract';
+import { ConfigError, loadConfig } from '@syncline/runtime';
+import type { Store } from '../open-store.ts';
+import { type Finding, problem, type Result, toFinding, warning } from './finding.ts';
 
-/** The config file that this machine would use. */
-export type FileFacts =
-  | { readonly state: 'good'; readonly path: string; readonly digest: string }
-  | { readonly state: 'bad'; readonly path: string; readonly problems: readonly string[] }
-  | { readonly state: 'missing'; readonly path: string };
-
-/** The config in force. */
-export type InForceFacts =
-  | { readonly state: 'good'; readonly digest: string; readonly registries: number }
-  | { readonly state: 'unreadable' }
-  | { readonly state: 'none' };
-
-/** @param inForce undefined where Redis could not be asked */
-export function checkConfig(file: FileFacts, inForce: InForceFacts | undefined): Finding[] {
-  return [checkFile(file), ...(inForce === undefined ? [] : [checkInForce(file, inForce)])];
+export interface CheckedFile {
+  readonly finding: Finding;
+  /** The config and its digest, if the file is valid. */
+  readonly config?: Config;
+  readonly digest?: string;
 }
 
-function checkFile(file: FileFacts): Finding {
+/** Checks the config file that this machine would use. */
+export async function checkConfigFile(path: string): Promise<CheckedFile> {
   const check = 'config file';
-  switch (file.state) {
-    case 'good':
-      return ok(check, file.path);
-    case 'missing':
-      return ok(check, `there is no ${file.path} here; only schedulers need one`);
-    case 'bad':
-      return problem(check, {
-        found: file.problems.join('; '),
-        why: 'a scheduler cannot start with it; a running one keeps the previous config',
-        advice: 'correct it; syncline validate shows each problem with its line',
-      });
+  const shown = relative('', path) || path;
+  try {
+    const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
+    const { config, digest } = await loadConfig(path, { checks });
+    return { finding: toFinding(check, shown), config, digest };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const result = await access(path).then(
+      () =>
+        problem({
+          found: error.message.split('\n').join('; '),
+          why: 'a scheduler cannot start with it; a running one keeps the previous config',
+          advice: 'Correct it; syncline validate shows each problem with its line.',
+        }),
+      () => `there is no ${shown} here; only schedulers need one`,
+    );
+    return { finding: toFinding(check, result) };
   }
 }
 
-function checkInForce(file: FileFacts, inForce: InForceFacts): Finding {
-  const check = 'config in force';
-  if (inForce.state === 'none') {
-    return problem(check, {
+export type InForce =
+  | { readonly digest: string; readonly registries: number }
+  | 'unreadable'
+  | 'none';
+
+export async function observeInForce({
+  redis,
+  keys,
+  config: follower,
+}: Pick<Store, 'redis' | 'keys' | 'config'>): Promise<InForce> {
+  await follower.refresh();
+  const config = follower.current();
+  const digest = follower.digest();
+  if (config !== undefined && digest !== undefined) {
+    return { digest, registries: config.registries.length };
+  }
+  return (await redis.exists(keys.config)) === 1 ? 'unreadable' : 'none';
+}
+
+/** @param digestHere that of the config file here, if it is valid */
+export function checkInForce(inForce: InForce, digestHere: string | undefined): Result {
+  if (inForce === 'none') {
+    return problem({
       found: 'none',
       why: 'workers and apis use the config that a scheduler stores',
-      advice: 'start syncline scheduler, or syncline up; check SYNCLINE_PREFIX',
+      advice: 'Start syncline scheduler, or syncline up; check SYNCLINE_PREFIX.',
     });
   }
-  if (inForce.state === 'unreadable') {
-    return problem(check, {
+  if (inForce === 'unreadable') {
+    return problem({
       found: 'a config that this version does not understand',
       why: 'processes of this version keep the previous config, or have none',
-      advice: 'run one version everywhere, and restart the scheduler',
+      advice: 'Run one version everywhere, and restart the scheduler.',
     });
   }
-  const { digest, registries } = inForce;
-  const found = `${digest.slice(0, 12)}, registries: ${registries}`;
-  if (file.state !== 'good' || file.digest === digest) return ok(check, found);
-  return warning(check, {
-    found: `${found}; the file here differs, ${file.digest.slice(0, 12)}`,
+  const found = `${inForce.digest.slice(0, 12)}, registries: ${inForce.registries}`;
+  if (digestHere === undefined || digestHere === inForce.digest) return found;
+  return warning({
+    found: `${found}; the file here differs, ${digestHere.slice(0, 12)}`,
     why: 'a change takes effect when the scheduler that watches the file has read it',
-    advice: 'check that a scheduler runs with this file, and read its log',
+    advice: 'Check that a scheduler runs with this file, and read its log.',
   });
 }

@@ -1,100 +1,93 @@
-import type { QueueHealth } from '@syncline/redis';
+import { type QueueHealth, readQueueHealth } from '@syncline/redis';
 import { formatAge } from '../format/age.ts';
-import { counted } from '../format/text.ts';
-import { type Finding, ok, problem, warning } from './finding.ts';
+import { counted, countedRegistries, listed } from '../format/text.ts';
+import type { Store } from '../open-store.ts';
+import { type Checks, problem, warning } from './finding.ts';
 
-export interface ProcessFacts {
+export interface ProcessFacts extends QueueHealth {
   /** Redis's clock, epoch milliseconds. */
   readonly nowMs: number;
-  readonly queue: QueueHealth;
-  /** The names that the config in force has. */
+  /** The names of all registries and catalogs in force. */
   readonly registries: readonly string[];
-  /** Those among them that fail. */
   readonly failing: readonly string[];
 }
 
-/** A schedule that is this late is fired by nobody. */
-const LATE_MS = 60_000;
-const NAMES_SHOWN = 3;
+/** Each fleet of workers sweeps once within this time. A worker that pauses between sweeps is not seen. */
+const SWEEP_SEEN_WITHIN_MS = 1_000;
 
-/** What can be seen in Redis of workers and schedulers. */
-export function checkProcesses(facts: ProcessFacts): Finding[] {
-  return [
-    checkWorkers(facts),
-    checkScheduler(facts),
-    checkSchedules(facts),
-    checkQueue(facts),
-    checkRegistries(facts),
-  ];
-}
-
-function checkWorkers({ queue: { workers, sweeper } }: ProcessFacts): Finding {
-  const check = 'workers';
-  const why = 'without one nothing is synced; what is there is served as it is';
-  if (workers !== undefined && workers > 0) return ok(check, counted(workers, 'worker'));
-  if (workers === undefined && sweeper !== undefined) return ok(check, `${sweeper} is at work`);
-  return problem(check, {
-    found: workers === undefined ? 'none that could be seen' : 'none',
-    why,
-    advice: 'start syncline worker, or syncline up; check its REDIS_URL and SYNCLINE_PREFIX',
-  });
-}
-
-function checkScheduler({ queue: { scheduler } }: ProcessFacts): Finding {
-  const check = 'scheduler';
-  if (scheduler !== undefined) return ok(check, `${scheduler} is at work`);
-  return warning(check, {
-    found: 'none has been active for 90 s',
-    why: 'existing schedules continue, but changes of the config wait and lost schedules stay lost',
-    advice: 'start syncline scheduler, or syncline up; if it does not start, read its log',
-  });
-}
-
-function checkSchedules({ nowMs, queue, registries }: ProcessFacts): Finding {
-  const check = 'schedules';
-  const missing = registries.filter((name) => !queue.schedules.has(name));
-  if (missing.length > 0) {
-    return problem(check, {
-      found: `none for ${listed(missing)}`,
-      why: 'a registry without a schedule is synced by requests only',
-      advice: 'start syncline scheduler, or syncline up: it repairs schedules every 30 s',
-    });
+export async function observeProcesses(store: Store): Promise<ProcessFacts> {
+  const { views, nowMs } = await store.view(store.config.targets());
+  const untilMs = performance.now() + SWEEP_SEEN_WITHIN_MS;
+  let health = await readQueueHealth(store);
+  while (health.workers === undefined && health.sweeper === undefined) {
+    if (performance.now() > untilMs) break;
+    health = await readQueueHealth(store);
   }
-  const late = registries.filter((name) => nowMs - (queue.schedules.get(name) ?? nowMs) > LATE_MS);
-  if (late.length > 0) {
-    return problem(check, {
+  const registries = views.map(({ name }) => name);
+  const failing = views.filter(({ status }) => status.phase === 'Failed').map(({ name }) => name);
+  return { ...health, nowMs, registries, failing };
+}
+
+/** A schedule or a job that is this late is not taken by anyone. */
+const LATE_MS = 60_000;
+
+/** Checks workers and schedulers by what they leave in Redis. */
+export const PROCESS_CHECKS: Checks<ProcessFacts> = {
+  workers: ({ workers, sweeper }) => {
+    if (workers !== undefined && workers > 0) return counted(workers, 'worker');
+    if (workers === undefined && sweeper !== undefined) return `${sweeper} is at work`;
+    return problem({
+      found: workers === undefined ? 'none that could be seen' : 'none',
+      why: 'without a worker nothing is synced; the last copies are still served',
+      advice: 'Start syncline worker, or syncline up; check its REDIS_URL and SYNCLINE_PREFIX.',
+    });
+  },
+
+  scheduler: ({ scheduler }) => {
+    if (scheduler !== undefined) return `${scheduler} is at work`;
+    return warning({
+      found: 'none has been active for 90 s',
+      why: 'existing schedules continue, but changes of the config wait and lost schedules stay lost',
+      advice: 'Start syncline scheduler, or syncline up; if it does not start, read its log.',
+    });
+  },
+
+  schedules: ({ nowMs, schedules, registries }) => {
+    const missing = registries.filter((name) => !schedules.has(name));
+    if (missing.length > 0) {
+      return problem({
+        found: `none for ${listed(missing)}`,
+        why: 'a registry without a schedule is synced by requests only',
+        advice: 'Start syncline scheduler, or syncline up: it repairs schedules every 30 s.',
+      });
+    }
+    const late = registries.filter((name) => nowMs - (schedules.get(name) ?? nowMs) > LATE_MS);
+    if (late.length === 0) return `all ${registries.length}`;
+    return problem({
       found: `overdue for more than a minute: ${listed(late)}`,
       why: 'no worker has taken these ticks, so the registries are not synced',
-      advice: 'check that enough workers run, and that a scheduler runs',
+      advice: 'Check that enough workers run, and that a scheduler runs.',
     });
-  }
-  return ok(check, `all ${registries.length}`);
-}
+  },
 
-function checkQueue({ nowMs, queue: { waiting, oldestDueAtMs } }: ProcessFacts): Finding {
-  const check = 'queue';
-  const waitedMs = oldestDueAtMs === undefined ? 0 : nowMs - oldestDueAtMs;
-  const found = `${counted(waiting, 'job')} waiting`;
-  if (waitedMs <= LATE_MS) return ok(check, found);
-  return warning(check, {
-    found: `${found}, the next for ${formatAge(waitedMs)}`,
-    why: 'registries are synced later than scheduled',
-    advice: 'start more workers, or raise SYNCLINE_CONCURRENCY or SYNCLINE_HEAVY_RUNS',
-  });
-}
+  queue: ({ nowMs, waiting, oldestDueAtMs }) => {
+    const waitedMs = oldestDueAtMs === undefined ? 0 : nowMs - oldestDueAtMs;
+    const found = `${counted(waiting, 'job')} waiting`;
+    if (waitedMs <= LATE_MS) return found;
+    return warning({
+      found: `${found}, the next for ${formatAge(waitedMs)}`,
+      why: 'registries are synced later than scheduled',
+      advice: 'Start more workers, or raise SYNCLINE_CONCURRENCY or SYNCLINE_HEAVY_RUNS.',
+    });
+  },
 
-function checkRegistries({ registries, failing }: ProcessFacts): Finding {
-  const check = 'registries';
-  const total = counted(registries.length, 'registry', 'registries');
-  if (failing.length === 0) return ok(check, `${total}, none failing`);
-  return warning(check, {
-    found: `${failing.length} of ${total} failing: ${listed(failing)}`,
-    why: 'their copies are served as they were at the last good sync',
-    advice: 'syncline status says why each fails, and when it is tried again',
-  });
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - NAMES_SHOWN;
-  return `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}
+  registries: ({ registries, failing }) => {
+    const total = countedRegistries(registries.length);
+    if (failing.length === 0) return `${total}, none failing`;
+    return warning({
+      found: `${failing.length} of ${total} failing: ${listed(failing)}`,
+      why: 'their copies are served as they were at the last good sync',
+      advice: 'Run syncline status to see why each fails, and when it is tried again.',
+    });
+  },
+};

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters as uncolored } from 'node:util';
 import { expect, test } from 'vitest';
+import { countPhases } from '../format/phase.ts';
 import { at, NOW_MS, runOf, viewOf } from '../testing/views.ts';
-import { formatProgress, formatSummary, isNews } from './progress.ts';
+import { formatProgress, isNews } from './progress.ts';
 
 const pending = viewOf();
 const syncing = (fields = {}) =>
@@ -80,8 +81,8 @@ test('a line says what has come of a registry', () => {
   expect(line(syncing({ message: 'read 100 rows' }))).toBe('  local     Syncing   read 100 rows');
 });
 
-test('many registries are summed up', () => {
-  expect(formatSummary([pending, complete(), failed(), complete()])).toBe(
-    '  4 registries: 1 Failed, 1 Pending, 2 Complete',
+test('many registries are counted by their phases', () => {
+  expect(countPhases([pending, complete(), failed(), complete()])).toBe(
+    '4 registries: 1 Failed, 1 Pending, 2 Complete',
   );
 });

@@ -77,7 +77,7 @@ test('serves the rows, ends with nothing left, and has them when it comes back',
   expect(status).toMatchObject({ code: 0, text: expect.stringMatching(/^local +Complete /m) });
   const second = await syncline(['up'], { env });
   expect(second.code).toBe(1);
-  expect(second.text).toMatch(/^error: the data directory .+ is in use by the process \d+: .+$/m);
+  expect(second.text).toMatch(/^error: the data directory .+ is in use by the process \d+\. .+$/m);
 
   const redisPid = await readRedisPid(dataDir);
   expect(isAlive(redisPid)).toBe(true);

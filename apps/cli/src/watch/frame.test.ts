@@ -21,8 +21,8 @@ const failed = (name: string) =>
   });
 
 function frame(views: Watched['views'], options: Partial<FrameOptions & Watched> = {}): string[] {
-  const { columns = 80, rows = 24, isDetailed = false, trouble, changed = new Set() } = options;
-  const watched = { views, nowMs: NOW_MS, changed, trouble };
+  const { columns = 80, rows = 24, isDetailed = false, failure, changed = new Set() } = options;
+  const watched = { views, nowMs: NOW_MS, changed, failure };
   const lines = frameOf(watched, { columns, rows, clockMs: NOW_MS, isDetailed });
   expect(lines.length).toBeLessThanOrEqual(rows);
   return lines.map((line) => uncolored(line).replace(/^\d\d:\d\d:\d\d/, 'HH:MM:SS'));
@@ -68,8 +68,8 @@ test.each([
 });
 
 test('what is known is shown while Redis is away, and since when', () => {
-  const trouble = { message: 'Connection is closed.', sinceMs: NOW_MS };
-  const [, line] = frame([complete('one')], { trouble });
+  const failure = { message: 'Connection is closed.', sinceMs: NOW_MS };
+  const [, line] = frame([complete('one')], { failure });
   expect(line).toMatch(/^as of \d\d:\d\d:\d\d: Connection is closed\.$/);
 });
 

@@ -110,12 +110,12 @@ describe('an embedded Redis', () => {
 
   test('says where it listens while it runs, and not after', async () => {
     const redis = await start();
-    expect(await readRedisUrl({ dataDir })).toBe(redis.url);
+    expect(await readRedisUrl(dataDir)).toBe(redis.url);
     const pid = await redisPid();
 
     await redis.stop();
 
-    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    expect(await readRedisUrl(dataDir)).toBeUndefined();
     expect(isAlive(pid)).toBe(false);
     await expect(readFile(join(dataDir, 'redis.json'))).rejects.toThrow('ENOENT');
   });
@@ -126,7 +126,7 @@ describe('an embedded Redis', () => {
     const refused = startEmbeddedRedis({ dataDir, logger });
 
     await expect(refused).rejects.toThrow(SynclineError);
-    await expect(refused).rejects.toThrow(`in use by the process ${child.pid}:`);
+    await expect(refused).rejects.toThrow(`in use by the process ${child.pid}.`);
   });
 
   test('is refused for the process’s own data directory too, and the first one lives on', async () => {
@@ -135,18 +135,18 @@ describe('an embedded Redis', () => {
     await expect(startEmbeddedRedis({ dataDir, logger })).rejects.toThrow(`${process.pid}`);
 
     expect(await command(redis.url, 'PING')).toContain('PONG');
-    expect(await readRedisUrl({ dataDir })).toBe(redis.url);
+    expect(await readRedisUrl(dataDir)).toBe(redis.url);
   });
 
   test('ends with its parent, even when that is killed, and leaves the directory to the next', async () => {
     const child = await startInChild();
-    const url = (await readRedisUrl({ dataDir })) ?? '';
+    const url = (await readRedisUrl(dataDir)) ?? '';
     const pid = await redisPid();
     expect(await command(url, 'INFO server')).toContain(`process_id:${pid}\r`);
 
     child.kill('SIGKILL');
     await once(child, 'exit');
-    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    expect(await readRedisUrl(dataDir)).toBeUndefined();
     const next = await start();
 
     // Its port may be another Redis's by now.
@@ -168,7 +168,7 @@ describe('an embedded Redis', () => {
 
   test('does not hear a Ctrl-C: its parent decides when it ends', async () => {
     const child = await startInChild({ ignoresInterrupt: true });
-    const url = (await readRedisUrl({ dataDir })) ?? '';
+    const url = (await readRedisUrl(dataDir)) ?? '';
 
     process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
 
@@ -193,6 +193,6 @@ describe('an embedded Redis', () => {
 
     await writeRedisFile(dataDir, { pid: gone.pid ?? 0, url: 'redis://127.0.0.1:1' });
 
-    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    expect(await readRedisUrl(dataDir)).toBeUndefined();
   });
 });
