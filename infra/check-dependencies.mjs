@@ -1,4 +1,4 @@
-// Which of our packages may depend on which: what keeps the domain free of Redis, and the apps apart.
+// Checks which of our packages may depend on which. The rules keep the domain free of Redis, and the apps apart.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -37,8 +37,8 @@ const problems = findManifests().flatMap((file) => {
   const manifest = JSON.parse(readFileSync(file, 'utf8'));
   const name = manifest.name.slice(SCOPE.length);
   const allowed = MAY_DEPEND_ON[name];
-  if (allowed === undefined) return [`${file}: ${manifest.name} is missing in the table`];
-  // Tests of an app may use the support of the tests; those of a package cannot, for that uses packages.
+  if (allowed === undefined) return [`${file}: ${manifest.name} is missing in MAY_DEPEND_ON`];
+  // Tests of an app may use test/support. Tests of a package may not, because test/support uses packages.
   const allowedForTests = [...allowed, ...(file.startsWith('apps/') ? ['test'] : [])];
   return [
     ...forbidden(manifest.dependencies, allowed),

@@ -1,4 +1,4 @@
-// Runs every check, or those that are named: node infra/check.mjs lint types
+// Runs every check, or the named ones: node infra/check.mjs lint types
 import { spawnSync } from 'node:child_process';
 import {
   mkdirSync,
@@ -17,16 +17,16 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const REPORTS = '.cache/checks';
 
 process.chdir(ROOT);
-// The Node that the clone was set up with comes first, for the tools and for what they start.
+// The Node of the clone comes first, for the tools and for their children.
 process.env.PATH = `${join(ROOT, 'node_modules/.bin')}${delimiter}${process.env.PATH}`;
 process.env.TURBO_TELEMETRY_DISABLED = '1';
-// Hundreds of processes load the same modules: each is compiled once.
+// Hundreds of processes load the same modules. With the cache, each module is compiled once.
 process.env.NODE_COMPILE_CACHE = join(ROOT, '.cache/compiled');
 
 const COLORS = process.stdout.isTTY ? 'force' : 'off';
 const CHECKS = {
   lint,
-  // turbo wants pnpm on the PATH.
+  // turbo needs pnpm on the PATH.
   types: () =>
     command(
       ...'npx -y --prefer-offline -p pnpm@12.21.0 -- turbo run typecheck --continue'.split(' '),
@@ -40,14 +40,14 @@ const CHECKS = {
   chaos: () => tests('chaos', ['--project', 'chaos']),
   'without-data': withoutData,
 };
-// A clone that has no real data has run its tests without it already.
+// A clone without real data has already run its tests without it.
 const ONLY_IN_CI = ['without-data'];
 const ALL = Object.keys(CHECKS).filter((name) => process.env.CI || !ONLY_IN_CI.includes(name));
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !Object.hasOwn(CHECKS, name));
 if (unknown.length > 0) {
-  console.error(`no check ${unknown.join(', ')}; there are ${Object.keys(CHECKS).join(', ')}`);
+  console.error(`No check ${unknown.join(', ')}. Available: ${Object.keys(CHECKS).join(', ')}`);
   process.exit(2);
 }
 mkdirSync(REPORTS, { recursive: true });
@@ -75,7 +75,7 @@ function lint() {
   const biome = ['biome', 'ci', '--error-on-warnings', '--max-diagnostics=100'];
   biome.push(`--colors=${COLORS}`);
   // Below some hidden folders, such as .cache, Biome 2.6 finds no package.json, and no setting changes that.
-  // There it is shown the clone by another path.
+  // For a clone in such a folder, Biome gets another path to it.
   if (!ROOT.split(sep).some((folder) => folder.startsWith('.'))) return command(...biome);
   const folder = mkdtempSync(join(tmpdir(), 'syncline-lint-'));
   const link = join(folder, 'clone');
@@ -91,7 +91,7 @@ function command(...words) {
   return run(words) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
-/** Runs the tests that use the real data once more, as in a clone that has none beside it. */
+/** Runs the tests that use the real data once more, as in a clone without it. */
 function withoutData() {
   process.env.SYNCLINE_TEST_DATA = join(ROOT, '.cache/no-data');
   const files = ['apps', 'packages', 'test'].flatMap((folder) =>
@@ -111,7 +111,7 @@ function tests(name, args) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const status = run(['vitest', 'run', ...args, ...reporters]);
   const { passed, failed } = countTests(report);
-  // A run can fail without a failed test: on an unhandled rejection, or where there is no test at all.
+  // A run can fail without a failed test: on an unhandled rejection, or if there is no test at all.
   return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
 }
 

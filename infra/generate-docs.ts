@@ -1,7 +1,7 @@
 /**
  * Writes the generated parts of the documentation: `docs/config.schema.json`, and the sections of
- * `docs/configuration.md` and `docs/errors.md` between `<!-- generated:… -->` markers. With `--check`, writes nothing; if a file is
- * stale, names it and exits with 1.
+ * `docs/configuration-reference.md` and `docs/errors.md` between `<!-- generated:… -->` markers. With `--check`, writes nothing;
+ * if a file is stale, names it and exits with 1.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
@@ -21,7 +21,7 @@ import {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const schemaFile = `${root}docs/config.schema.json`;
-const pageFile = `${root}docs/configuration.md`;
+const pageFile = `${root}docs/configuration-reference.md`;
 const errorsFile = `${root}docs/errors.md`;
 
 const OPTION_HEAD = ['Option', 'Type', 'Default', 'What it does'];
@@ -69,12 +69,16 @@ async function withSections(
   return page;
 }
 
-/** Returns one table for each block of the config, outermost first. */
+/** Returns one table for each block of the config, outermost first. Equal blocks share a table. */
 function optionsReference(): string {
-  return blocksIn('', configJsonSchema())
-    .map(({ path, schema }) => {
-      const heading = path === '' ? '### The whole file' : `### \`${path}\``;
-      return [heading, schema.description ?? '', optionsTable(schema)].join('\n\n');
+  const blocks = blocksIn('', configJsonSchema());
+  const byText = Map.groupBy(blocks, ({ schema }) =>
+    [schema.description ?? '', optionsTable(schema)].join('\n\n'),
+  );
+  return [...byText]
+    .map(([text, same]) => {
+      const paths = same.map(({ path }) => (path === '' ? 'The whole file' : `\`${path}\``));
+      return `### ${paths.join(', ')}\n\n${text}`;
     })
     .join('\n\n');
 }

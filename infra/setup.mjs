@@ -1,5 +1,5 @@
-// Sets up the clone: dependencies, Node 24, a Redis to run, and with --test a browser to test in.
-// Does nothing where nothing has changed. Runs on Node 20, before anything is installed.
+// Sets up the clone: dependencies, Node 24, a Redis, and with --test a browser for tests.
+// Does nothing if nothing has changed. Runs on Node 20, before anything is installed.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -42,7 +42,7 @@ async function installDependencies() {
   say(`dependencies installed in ${Math.round((Date.now() - startedAt) / 1000)} s`);
 }
 
-/** Of all that decides what is installed; `dependencies` of an app is in its package.json. */
+/** Returns a digest of all files that decide what is installed. */
 function digestOfManifests() {
   const workspaces = ['packages', 'apps'].flatMap((folder) =>
     readdirSync(folder).map((name) => join(folder, name, 'package.json')),
@@ -61,14 +61,14 @@ function digestOfManifests() {
   return hash.digest('hex');
 }
 
-/** On Linux the lockfile brings Node; elsewhere the machine's own is linked, if it is recent enough. */
+/** Links the machine's own Node, if it is recent enough, on systems for which the lockfile brings none. */
 function linkNode() {
   if (nodeMajor(NODE) >= LEAST_NODE_MAJOR) return;
   const others = findOnPath('node').filter((file) => file !== NODE);
   const own = [process.execPath, ...others].find((file) => nodeMajor(file) >= LEAST_NODE_MAJOR);
   if (own === undefined) {
     fail(
-      `Node ${LEAST_NODE_MAJOR} or newer is needed, and this is ${process.version}: install one`,
+      `Node ${LEAST_NODE_MAJOR} or newer is needed, and this is ${process.version}. Install a newer one`,
     );
   }
   rmSync(NODE, { force: true });
@@ -85,8 +85,8 @@ function nodeMajor(node) {
 function provideRedis() {
   const script = 'packages/runtime/src/redis-server/fetch.ts';
   const { status } = spawnSync(NODE, [script], { stdio: 'inherit' });
-  // No reason to stop: with REDIS_URL set, all but the tests works without.
-  if (status !== 0) say('there is no Redis to run; see above');
+  // The set-up continues: with REDIS_URL set, only the tests need this Redis.
+  if (status !== 0) say('no Redis was found or installed; see above');
 }
 
 async function provideBrowser() {
@@ -134,7 +134,7 @@ function run(command, args, environment) {
       output += text;
     });
   }
-  // A SIGTERM reaches us only, unlike a Ctrl-C.
+  // Unlike Ctrl-C, a SIGTERM does not reach the child.
   process.once('SIGTERM', () => {
     child.kill();
     process.exit(143);

@@ -1,4 +1,4 @@
-/** A BullMQ worker that does nothing but a number of round trips to Redis for each job. */
+/** A BullMQ worker that only makes a number of round trips to Redis for each job. */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { Worker } from 'bullmq';
 import { Redis } from 'ioredis';

@@ -1,19 +1,19 @@
 import type { Lifetime } from '../support/lifetime.ts';
 
-/** One thing measured: of a baseline that does only what cannot be left out, and of Syncline. */
+/** One measurement: of a baseline that does only the unavoidable, and of Syncline. */
 export interface Figure {
   readonly what: string;
   readonly unit: 'jobs/s' | 'ms' | 's' | 'MB' | 'KB' | 'processes' | 'files' | '%';
   readonly baseline?: number;
   readonly syncline?: number;
-  /** What Syncline's figure is wanted to stay below. */
+  /** The upper limit that Syncline's figure should stay below. */
   readonly wantedBelow?: number;
 }
 
 export interface BenchmarkContext {
-  /** Whatever the benchmark starts ends with this, in reverse order. */
+  /** Ends everything that the benchmark starts, in reverse order. */
   readonly lifetime: Lifetime;
-  /** Says what is going on, on standard error. */
+  /** Reports progress on standard error. */
   readonly log: (line: string) => void;
 }
 

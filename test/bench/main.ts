@@ -1,4 +1,4 @@
-/** Runs the benchmarks that are named, or all: `npm run bench -- tick full-sync`. */
+/** Runs the named benchmarks, or all: `npm run bench -- tick full-sync`. */
 import type { Benchmark } from './benchmark.ts';
 import { catalog } from './catalog/benchmark.ts';
 import { delta } from './delta/benchmark.ts';

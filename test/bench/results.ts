@@ -10,13 +10,13 @@ function ratioOf({ baseline, syncline }: Figure): number | undefined {
   return baseline === undefined || syncline === undefined ? undefined : syncline / baseline;
 }
 
-/** Whether a figure is what it is wanted to be; empty where nothing is wanted of it. */
+/** Whether a figure meets its limit; empty if it has none. */
 function verdictOn({ syncline, wantedBelow, unit }: Figure): string {
   if (syncline === undefined || wantedBelow === undefined) return '';
   return `under ${wantedBelow} ${unit}: ${syncline < wantedBelow ? 'met' : 'missed'}`;
 }
 
-/** The figures as a table for people. */
+/** Formats the figures as a table for people. */
 export function formatFigures({ name, about }: Benchmark, figures: readonly Figure[]): string {
   const isAnyWanted = figures.some(({ wantedBelow }) => wantedBelow !== undefined);
   const rows = [
@@ -44,13 +44,13 @@ export function formatFigures({ name, about }: Benchmark, figures: readonly Figu
   return `\n${name}: ${about}\n${lines.join('\n')}\n`;
 }
 
-/** Keeps the figures in `results/<name>.json`, and says where. */
+/** Writes the figures to `results/<name>.json`, and prints where. */
 export function saveFigures({ name, about }: Benchmark, figures: readonly Figure[]): string {
   const withRatios = figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) }));
   return saveResult(name, { about, figures: withRatios });
 }
 
-/** Keeps what was measured, with when and on which machine, in `results/<name>.json`, and says where. */
+/** Writes the measurements, with their time and machine, to `results/<name>.json`, and prints where. */
 export function saveResult(name: string, measured: object): string {
   mkdirSync(RESULTS_DIRECTORY, { recursive: true });
   const file = path.join(RESULTS_DIRECTORY, `${name}.json`);

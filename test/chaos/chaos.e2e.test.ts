@@ -6,7 +6,7 @@ import { DEFAULT_PLAN, type Plan, SABOTAGED, SABOTAGES } from './plan.ts';
 import { runChaos } from './run-chaos.ts';
 import { summarize } from './summary.ts';
 
-/** The figures that are promised are for a machine that does nothing else; `npm run chaos` has them. */
+/** The promised figures are for a machine that does nothing else; `npm run chaos` has them. */
 const LIMITS = { lateMs: 200_000, recoveryMs: 200_000, quietAfterMs: 20_000, removalMs: 100_000 };
 
 async function play(changes: Partial<Plan>, limits = {}) {
@@ -31,10 +31,10 @@ async function play(changes: Partial<Plan>, limits = {}) {
   return { history, broken };
 }
 
-test('processes are killed and frozen, Redis and the network too, and all that is promised holds', async () => {
+test('processes are killed and frozen, Redis and the network fail, and every promise is kept', async () => {
   const { history, broken } = await play(
     {
-      // So that there is always a run to be hurt.
+      // So there is always a run to disturb.
       slowEvery: 1,
       faults: [
         { atMs: 500, fault: 'pause-worker' },
@@ -49,7 +49,7 @@ test('processes are killed and frozen, Redis and the network too, and all that i
     LIMITS,
   );
   expect(broken.map((violation) => formatViolation(violation, history))).toEqual([]);
-  // They bit.
+  // The faults had an effect.
   const summary = summarize(history);
   expect(Object.values(summary.faults)).toEqual([1, 1, 1, 1, 1, 1, 1]);
   expect(summary.takeovers).toBeGreaterThan(0);
@@ -57,7 +57,7 @@ test('processes are killed and frozen, Redis and the network too, and all that i
   expect(summary.snapshotsRead).toBeGreaterThan(0);
 });
 
-test.for(SABOTAGES)('processes that do without the %s are found out', async (sabotage) => {
+test.for(SABOTAGES)('the checker finds processes that run without the %s', async (sabotage) => {
   const { rule, plan } = SABOTAGED[sabotage];
   const { broken } = await play({ workers: 2, schedulers: 1, apis: 1, ...plan, sabotage });
   expect([...new Set(broken.map((violation) => violation.rule))]).toContain(rule);

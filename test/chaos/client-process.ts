@@ -5,13 +5,13 @@ import type { ClientProcessOptions } from './processes/client.ts';
 
 export interface StartClientOptions {
   readonly options: ClientProcessOptions;
-  /** Where it writes its history. */
+  /** The file of its history. */
   readonly directory: string;
   readonly recorder: HistoryRecorder;
   readonly lifetime: Lifetime;
 }
 
-/** Starts a program that uses the system, and has no part in it; resolves when it has begun. */
+/** Starts a program that uses the system without being a part of it; resolves when it has started. */
 export async function startClientProcess({
   options,
   directory,

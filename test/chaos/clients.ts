@@ -4,7 +4,7 @@ import { type HistoryRecorder, machineMs } from './history/recorder.ts';
 
 export interface ClientOptions {
   readonly recorder: HistoryRecorder;
-  /** Those that may be asked; some of them may be away. */
+  /** The apis to send requests to; some of them may be away. */
   readonly apis: readonly string[];
   readonly registries: readonly string[];
   readonly random: () => number;
@@ -26,7 +26,7 @@ const pageSchema = z.looseObject({
   metadata: z.looseObject({ nextCursor: z.string().optional() }),
 });
 
-/** Programs that use the system while it is being hurt. What fails says nothing: it is asked again. */
+/** Programs that use the system during faults. Failures are not recorded: the request is repeated. */
 export class Clients {
   readonly #options: ClientOptions;
   readonly #unasked: string[];
@@ -36,13 +36,13 @@ export class Clients {
     this.#unasked = [...options.registries];
   }
 
-  /** Asks for a sync of a registry that it has not asked for yet, while there is one. */
+  /** Requests a sync of a registry that it has not requested yet, while there is one. */
   async requestNext(): Promise<void> {
     const registry = this.#unasked.shift();
     if (registry !== undefined) await this.request(registry);
   }
 
-  /** Asks for a sync; remembered only where it was acknowledged. */
+  /** Requests a sync, and records it only if it was acknowledged. */
   async request(registry = this.#pick(this.#options.registries)): Promise<void> {
     const calledAtMs = machineMs();
     const answer = await this.#ask(`/v1/registries/${registry}/sync`, {
@@ -60,7 +60,7 @@ export class Clients {
     });
   }
 
-  /** Looks at a status. */
+  /** Reads a status. */
   async poll(): Promise<void> {
     const registry = this.#pick(this.#options.registries);
     const calledAtMs = machineMs();
@@ -89,7 +89,7 @@ export class Clients {
     });
   }
 
-  /** A registry that is not served, or of which something was asked that is not answered; none, where all is well. */
+  /** Returns a registry that is not served, or that has an open request; `undefined` if all is well. */
   async findUnsettled(): Promise<string | undefined> {
     for (const registry of this.#options.registries) {
       const found = await this.#registry(registry);
@@ -106,7 +106,7 @@ export class Clients {
     return answer?.status === 200 ? registrySchema.parse(answer.body) : undefined;
   }
 
-  /** `undefined` where an api did not give them all, or from memory: each remembers another snapshot. */
+  /** `undefined` if an api did not return all rows, or served from memory: each api remembers another snapshot. */
   async #walk(registry: string) {
     const states = new Set<string>();
     let count = 0;

@@ -16,16 +16,16 @@ const BLOCK_MS = 13_000;
 const REDIS_AWAY_MS = 800;
 const REDIS_HANGS_MS = 3_000;
 const REDIS_FULL_MS = 3_000;
-/** Longer than a lease too: its holder must give up without having heard anything. */
+/** Longer than a lease too: its holder must give up without an answer. */
 const NETWORK_CUT_MS = 14_000;
 const NETWORK_SLOW_MS = 10_000;
 const NETWORK_DELAY_MS = 400;
 const CLOCK_OFF_MS = 20_000;
 const CLOCKS_OFF_BY_MS = [-240_000, -90_000, 90_000, 240_000];
-/** Longer than a run that had begun may go on. */
+/** Longer than a started run may continue. */
 const DROPPED_MS = 14_000;
 
-/** All that faults can be done to. */
+/** Everything that faults act on. */
 export interface Ground {
   readonly fleet: Fleet;
   readonly store: Store;
@@ -34,16 +34,16 @@ export interface Ground {
   readonly victims: Victims;
   readonly recorder: HistoryRecorder;
   readonly registries: readonly string[];
-  /** Puts a config with these registries in the place of the one in force. */
+  /** Replaces the config in force by one with these registries. */
   readonly applyConfig: (registries: readonly string[]) => Promise<void>;
-  /** To be called when the server that takes writes is another one, or has been away. */
+  /** Call this when another server takes writes, or the server was away. */
   readonly watch: (why: string) => Promise<void>;
   readonly connect: () => Promise<Redis>;
 }
 
 type Fault = (ground: Ground) => Promise<void>;
 
-/** Each does what its name says, and makes it good again. */
+/** Each fault does what its name says, and undoes it later. */
 export const FAULT_ACTIONS: Readonly<Record<FaultName, Fault>> = {
   'kill-worker': (ground) => ground.victims.one('worker', (it) => replace(ground, it, 'killed')),
   'kill-scheduler': (ground) =>
@@ -65,7 +65,7 @@ export const FAULT_ACTIONS: Readonly<Record<FaultName, Fault>> = {
       if (failOver === undefined) throw new Error('there is no other Redis');
       await failOver();
     }),
-  // Where another one takes its place, it takes writes until it hears of it, and loses them.
+  // If another server replaces it, it takes writes until it hears of that, and loses them.
   'hang-redis': (ground) =>
     toRedis(
       ground,
@@ -107,7 +107,7 @@ async function pause(ground: Ground, { name, process }: Member): Promise<void> {
   process.resume();
 }
 
-/** Any process can be slow, or have a wrong clock; workers are most of them. */
+/** Any process can be slow or have a wrong clock; most of them are workers. */
 function anyRole({ victims }: Ground): Role {
   return victims.pick(['worker', 'worker', 'scheduler', 'api']);
 }
@@ -129,7 +129,7 @@ async function skewClock(ground: Ground, member: Member): Promise<void> {
   fleet.order(member, { kind: 'clock', offMs: 0 });
 }
 
-/** Between one process and what it needs; of the upstream, only workers need it. */
+/** Between one process and its servers; only workers need the upstream. */
 async function disturb(
   ground: Ground,
   from: 'redis' | 'upstream',
@@ -179,7 +179,7 @@ function fill(how: typeof fillDisk | typeof fillMemory) {
   };
 }
 
-/** As a restart in the wrong moment does, or somebody who tidies up: a fifth of all schedules are gone. */
+/** A restart in the wrong moment does this, or an operator who tidies up: a fifth of all schedules are gone. */
 async function loseSchedules(ground: Ground): Promise<void> {
   const { victims, registries, connect, keys } = ground;
   await victims.only('redis', async () => {
@@ -196,7 +196,7 @@ async function loseSchedules(ground: Ground): Promise<void> {
   });
 }
 
-/** Takes a registry out of the config, and puts it back later. */
+/** Removes a registry from the config, and restores it later. */
 async function editConfig(ground: Ground): Promise<void> {
   const { victims, registries, applyConfig } = ground;
   await victims.only('config', async () => {

@@ -15,27 +15,27 @@ import { ORDER_SIGNAL, type Order } from './processes/orders.ts';
 
 export type Role = 'scheduler' | 'worker' | 'api';
 
-/** A place in the fleet: a process that is killed is followed by another one of the same name. */
+/** A place in the fleet: a killed process is replaced by another one of the same name. */
 export interface Member {
   readonly role: Role;
   readonly name: string;
   /** Of an api. */
   readonly url?: string;
-  /** The one that runs, or ran last. */
+  /** The process that runs, or ran last. */
   readonly process: ProcessHandle;
-  /** How it gets to all others. */
+  /** Its connections to all others. */
   readonly network: Network;
 }
 
 export interface FleetOptions {
   readonly env: Readonly<Record<string, string>>;
-  /** Where workers write their histories. */
+  /** The folder for the histories of workers. */
   readonly directory: string;
   readonly recorder: HistoryRecorder;
   readonly lifetime: Lifetime;
-  /** What processes connect to. */
+  /** The servers that processes connect to. */
   readonly ports: readonly number[];
-  /** What they are to do without. */
+  /** The mechanism that they run without. */
   readonly sabotage: Sabotage | undefined;
 }
 
@@ -44,7 +44,7 @@ const ENTRIES: Readonly<Record<Role, string>> = {
   worker: 'test/chaos/processes/worker.ts',
   api: 'test/chaos/processes/api.ts',
 };
-/** As long as whoever watches over processes may take to see that one has ended. */
+/** How long a supervisor may take to notice that a process has ended. */
 const REPLACED_AFTER_MS = 1_000;
 
 /** The processes of the system under test. */
@@ -60,7 +60,7 @@ export class Fleet {
     return this.#members.filter((member) => member.role === role);
   }
 
-  /** Starts a process in a place of its own, and waits until it has started. */
+  /** Starts a process in its own place, and waits until it has started. */
   async add(role: Role, name: string): Promise<void> {
     const port = role === 'api' ? await freePort() : undefined;
     const url = port === undefined ? {} : { url: `http://127.0.0.1:${port}` };
@@ -70,7 +70,7 @@ export class Fleet {
     this.#members.push({ role, name, network, ...url, process });
   }
 
-  /** Ends a process, at once or in good order, and starts another one in its place. */
+  /** Ends a process, at once or in order, and starts another one in its place. */
   async replace(name: string, how: 'killed' | 'stopped'): Promise<void> {
     const member = this.#find(name);
     await this.#end(member, how);
@@ -78,13 +78,13 @@ export class Fleet {
     member.process = await this.#start(member);
   }
 
-  /** Has a process do something as soon as its loop turns. */
+  /** Gives a process an order, which it obeys as soon as its event loop turns. */
   order({ name, process }: Member, order: Order): void {
     writeFileSync(this.#ordersOf(name), JSON.stringify(order));
     process.signal(ORDER_SIGNAL);
   }
 
-  /** Ends all in good order: apis first, workers last. */
+  /** Ends all processes in order: apis first, workers last. */
   async stop(): Promise<void> {
     const order: readonly Role[] = ['api', 'scheduler', 'worker'];
     for (const role of order) {
@@ -132,7 +132,7 @@ export class Fleet {
       written += lines.length;
       appendFileSync(log, lines.map((line) => `${line}\n`).join(''));
     });
-    // Redis may be away when it is started; it is one of ours all the same.
+    // Redis may be away when it starts; it still belongs to the fleet.
     await until(() => process.output.logs.length > 0 || !process.running, {
       what: `the first words of ${name}`,
     });

@@ -11,7 +11,7 @@ export interface InjectorOptions extends Omit<Ground, 'watch'> {
   readonly log: (line: string) => void;
 }
 
-/** Does to a system what a plan says, and watches its Redis. */
+/** Carries out a plan on a system, and watches its Redis. */
 export class Injector {
   readonly #ground: Ground;
   readonly #log: (line: string) => void;
@@ -28,7 +28,7 @@ export class Injector {
 
   /** Watches Redis from now on; `why` says why nothing was known before. */
   watch(why: string): Promise<void> {
-    // One after the other: of two at once one would never be closed.
+    // One after the other: one of two at once would never be closed.
     this.#beginning = this.#beginning.then(() => this.#watch(why));
     return this.#beginning;
   }
@@ -48,7 +48,7 @@ export class Injector {
     });
   }
 
-  /** Also where nobody wanted it: on a machine that is busy, a primary may seem to be gone. */
+  /** Also without a fault: on a busy machine, a primary may seem to be gone. */
   watchSwitches(): void {
     const { store, recorder } = this.#ground;
     store.onSwitch(() => {
@@ -65,7 +65,7 @@ export class Injector {
     this.#watching = undefined;
   }
 
-  /** Resolves when all that was done has been made good, and the plan's time is over. */
+  /** Resolves when all faults have been undone, and the plan's time is over. */
   async inject({ faults, durationMs }: Plan): Promise<void> {
     const startedAtMs = machineMs();
     const untilAtMs = (atMs: number) => sleep(Math.max(0, startedAtMs + atMs - machineMs()));

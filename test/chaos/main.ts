@@ -1,4 +1,4 @@
-/** Hurts the real system, and decides whether it was right all the while: `npm run chaos -- --seed 1`. */
+/** Injects faults into the real system, and decides whether it kept its promises: `npm run chaos -- --seed 1`. */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,15 +18,15 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     /** How many seeds, one run after the other. */
     seeds: { type: 'string', default: '1' },
-    /** Seconds, of each run. */
+    /** Seconds of each run. */
     duration: { type: 'string', default: '120' },
     faults: { type: 'string', default: FAULTS.join(',') },
-    /** How many registries of an interval of five seconds there are. */
+    /** How many registries have an interval of five seconds. */
     registries: { type: 'string', default: '20' },
-    /** How many others there are, of an interval of twelve hours. */
+    /** How many others there are, with an interval of twelve hours. */
     seldom: { type: 'string', default: String(DEFAULT_PLAN.seldom) },
     workers: { type: 'string', default: '4' },
-    /** What processes are to do without, with faults and a duration of its own; the checker must see it. */
+    /** The mechanism that processes run without, with its own faults and duration; the checker must find it. */
     sabotage: { type: 'string' },
   },
 });

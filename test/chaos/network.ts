@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lifetime } from '@syncline/test/support';
 
 /**
- * What becomes of what is sent. `cut`: connections break, and new ones are refused. `delayed`: all takes its
- * time. `halved`: what the process sends arrives, and nothing comes back; what was sent meanwhile comes
- * afterwards, as TCP has it.
+ * What happens to the bytes on a line. `cut`: connections break, and new ones are refused. `delayed`: all bytes take
+ * their time. `halved`: bytes from the process arrive, and nothing comes back. What was sent meanwhile comes
+ * afterwards, as TCP does it.
  */
 export type Condition =
   | { readonly kind: 'open' }
@@ -16,11 +16,11 @@ export type Condition =
 
 type Direction = 'there' | 'back';
 
-/** The way from one process to one port. */
+/** The connection from one process to one port. */
 class Line {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Resolves when what comes back may pass again. */
+  /** Resolves when bytes may come back again. */
   #passable = Promise.withResolvers<void>();
   #condition: Condition = { kind: 'open' };
 
@@ -68,7 +68,7 @@ class Line {
 
   #join(from: Socket, to: Socket, direction: Direction): void {
     this.#sockets.add(from);
-    // In order, whatever becomes of the line meanwhile.
+    // In order, whatever happens to the line meanwhile.
     let before = Promise.resolve();
     const pass = (act: () => void) => {
       const arrived = this.#arrival(direction);
@@ -83,7 +83,7 @@ class Line {
     });
   }
 
-  /** What waits until something that is sent now is at the other end. */
+  /** Returns the delay until a byte sent now arrives. */
   #arrival(direction: Direction): () => Promise<void> | void {
     const condition = this.#condition;
     if (condition.kind === 'halved' && direction === 'back') {
@@ -99,7 +99,7 @@ class Line {
 /** The network of one process: a line to each port that it needs, for as long as the harness lives. */
 export class Network {
   readonly #lines: readonly Line[];
-  /** From each port to the one where its line begins. */
+  /** From each port to the one where its line starts. */
   readonly detours: Readonly<Record<string, number>>;
 
   private constructor(lines: readonly Line[], detours: Readonly<Record<string, number>>) {

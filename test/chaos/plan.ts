@@ -1,6 +1,6 @@
-/** What is done to the system, and when: the same for the same seed. */
+/** The faults of a run and their times: the same for the same seed. */
 
-/** Each by the name that `--faults` knows it by. */
+/** The names of the faults, as `--faults` takes them. */
 export const FAULTS = [
   'kill-worker',
   'kill-scheduler',
@@ -36,23 +36,23 @@ export interface PlannedFault {
 export interface Plan {
   readonly seed: number;
   readonly durationMs: number;
-  /** Of an interval of five seconds. */
+  /** Registries with an interval of five seconds. */
   readonly registries: number;
   readonly workers: number;
   readonly schedulers: number;
   readonly apis: number;
   readonly faults: readonly PlannedFault[];
-  /** Besides: those that are run so seldom that no tick makes good what is left undone. */
+  /** Besides: registries that seldom run, so that no tick repairs what was left undone. */
   readonly seldom: number;
-  /** What clients ask for, which is a sign of life too: any registry again and again, or each but once. */
+  /** The registries that clients request: any again and again, or each once. A request is also a sign of life. */
   readonly requests: 'any' | 'each' | 'none';
-  /** Of how many answers of the upstream one takes long. */
+  /** How often a slow answer of the upstream comes: one in this many. */
   readonly slowEvery: number;
-  /** How long the first syncs may take, before anything is done to the system. */
+  /** How long the first syncs may take, before any fault. */
   readonly firstSyncsMs: number;
-  /** How long it may take until all that was asked for is answered. */
+  /** How long it may take until all requests are handled. */
   readonly settleMs: number;
-  /** Takes out something that all rests on: the checker must see it. */
+  /** Removes a mechanism that everything rests on: the checker must find it. */
   readonly sabotage?: Sabotage;
 }
 
@@ -62,7 +62,7 @@ export const DEFAULT_PLAN = {
   seldom: 5,
   requests: 'any',
   slowEvery: 4,
-  // Against hanging only.
+  // Guards against hanging only.
   firstSyncsMs: 300_000,
   settleMs: 300_000,
 } as const;
@@ -71,8 +71,8 @@ export const SABOTAGES = ['fence', 'lease', 'sweep', 'watchdog'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 /**
- * The rule that is broken when processes do without something, and what brings it about soon. Where one is hurt, runs
- * take long, so that there is one.
+ * The rule that is broken when processes run without a mechanism, and the faults that show it soon. If a fault needs
+ * a run, runs take long.
  */
 export const SABOTAGED = {
   fence: {
@@ -91,7 +91,7 @@ export const SABOTAGED = {
       faults: [{ atMs: 500, fault: 'kill-worker' }],
       registries: 0,
       seldom: 20,
-      // Asked for again, a registry is run without any sweep.
+      // A request would run the registry without any sweep.
       requests: 'each',
       slowEvery: 1,
       settleMs: 25_000,
@@ -103,13 +103,13 @@ export const SABOTAGED = {
       durationMs: 2_000,
       faults: [{ atMs: 500, fault: 'lose-schedules' }],
       requests: 'none',
-      // Schedules are looked after every 30 s.
+      // Schedules are checked every 30 s.
       settleMs: 40_000,
     },
   },
 } as const satisfies Record<Sabotage, { rule: string; plan: Partial<Plan> }>;
 
-/** Between one fault and the next; of Redis, which has to have settled, or all are one long outage. */
+/** The time between two faults. Redis has to settle between its faults, or all are one long outage. */
 const GAPS = {
   others: { leastMs: 1_500, spreadMs: 4_000 },
   ofRedis: { leastMs: 18_000, spreadMs: 8_000 },
@@ -123,7 +123,7 @@ const OF_REDIS: ReadonlySet<FaultName> = new Set([
   'fill-memory',
 ]);
 
-/** Faults in an order that the seed decides; none comes again before all others have. */
+/** Yields faults in an order that the seed decides; none comes again before all others have. */
 export function drawFaults(options: {
   seed: number;
   durationMs: number;

@@ -1,7 +1,7 @@
 import type { RedisKeys } from '@syncline/contract';
 import { createSyncQueue, type Redis, stateOfNextTick } from '@syncline/redis';
 
-/** Something in Redis that nobody will take care of any more. */
+/** Something in Redis that nobody will remove. */
 export interface Remains {
   readonly what: string;
   readonly name: string;
@@ -35,7 +35,7 @@ export async function findScheduled(redis: Redis, keys: RedisKeys): Promise<stri
   return schedulers.flatMap(({ key }, index) => (states[index] === 'unknown' ? [] : [key]));
 }
 
-/** What must not be there when all processes have been told to stop, and have. */
+/** Returns what must not be there after all processes have stopped. */
 export async function findRemains(
   redis: Redis,
   keys: RedisKeys,
@@ -52,7 +52,7 @@ export async function findRemains(
   ];
 }
 
-/** Those that neither a registry of the config nor the system as a whole has. */
+/** Keys that belong neither to a registry of the config nor to the system as a whole. */
 async function findStrayKeys(
   redis: Redis,
   keys: RedisKeys,

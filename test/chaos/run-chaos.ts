@@ -28,20 +28,20 @@ import { Victims } from './victims.ts';
 
 const PREFIX = 'chaos';
 const INTERVAL_MS = 5_000;
-/** Of those that are run seldom. */
+/** Of the registries that seldom run. */
 const LONG_INTERVAL_MS = 12 * 3_600_000;
-/** One page of the upstream: an answer is of one state, so that each snapshot has to be. */
+/** One page of the upstream. Each answer is of one state, so each snapshot must be too. */
 const ROW_COUNT = 95;
-/** Of an answer of the upstream, and of one that takes long. */
+/** Of an answer of the upstream, and of a slow one. */
 const UPSTREAM_DELAY_MS = 100;
 const LONG_UPSTREAM_DELAY_MS = 1_500;
 const NEW_STATE_EVERY_MS = 700;
 
 export interface ChaosOptions {
   readonly plan: Plan;
-  /** Over the figures that are promised. */
+  /** Overrides the promised figures. */
   readonly limits?: Partial<Limits>;
-  /** Where the histories are kept. */
+  /** The folder of the histories. */
   readonly directory: string;
   readonly lifetime: Lifetime;
   readonly log: (line: string) => void;
@@ -52,7 +52,7 @@ export interface ChaosResult {
   readonly broken: readonly Broken[];
 }
 
-/** Runs the real system, does to it what the plan says, and holds what happened against all rules. */
+/** Runs the real system, injects the faults of the plan, and checks the history against all rules. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { plan, directory, lifetime, log } = options;
   await mkdir(directory, { recursive: true });
@@ -132,7 +132,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   };
   await until(isSettled, { what: 'the first syncs', timeoutMs: plan.firstSyncsMs }).catch(
     (error: unknown) => {
-      // Without leases runs displace each other until they count as crashed; that is for the checker to find.
+      // Without leases, runs displace each other until they count as crashed; the checker must find that.
       if (plan.sabotage === undefined) throw error;
       log(String(error));
     },
@@ -182,12 +182,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   recorder.close();
 
   const history = await readHistory(directory);
-  // It has settled: whatever is not answered by now never will be.
+  // It has settled: requests that are open now are never handled.
   const broken = checkHistory(history, { intervalMs, answerMs: 0, ...options.limits });
   return { history, broken };
 }
 
-/** The last ones are those that are run seldom. */
+/** The last ones are those that seldom run. */
 function intervalOf(registry: string, { registries }: Plan): number {
   return Number(registry.slice(1)) > registries ? LONG_INTERVAL_MS : INTERVAL_MS;
 }
@@ -201,7 +201,7 @@ async function startAll(fleet: Fleet, { schedulers, workers, apis }: Plan): Prom
   ]);
 }
 
-/** All rows say in which state of the upstream they are: a mix would be seen. */
+/** Each row names its state of the upstream, so a mix would show. */
 function changeStates(upstream: Upstream): Loop {
   const rows = generateRows({ count: ROW_COUNT, seed: 7 });
   let state = 0;

@@ -12,11 +12,11 @@ import {
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 
-/** The Redis of the system under test, and what can be done to it. */
+/** The Redis of the system under test, and its faults. */
 export interface Store {
-  /** As processes are told. */
+  /** The URL that processes get. */
   readonly url: string;
-  /** All that a process connects to. */
+  /** All ports that a process connects to. */
   readonly ports: readonly number[];
   /** The server that takes writes now. */
   primary(): Promise<RedisServerHandle>;
@@ -24,9 +24,9 @@ export interface Store {
    * Ends it and starts it again, with what is on its disk or with nothing, also where there is another one.
    */
   restart(options: { empty: boolean; awayMs: number }): Promise<void>;
-  /** Calls back whenever another server has taken the place of the primary, planned or not. */
+  /** Calls back whenever another server has replaced the primary, planned or not. */
   onSwitch(listener: () => void): void;
-  /** Waits until one server takes writes, and the other one, if there is one, follows it. */
+  /** Waits until one server takes writes and the other one, if any, follows it. */
   settle(): Promise<void>;
   /**
    * Freezes it for so long, and resolves when it can be used again: where there is another server, that one
@@ -62,7 +62,7 @@ export async function startSingleStore(lifetime: Lifetime): Promise<Store> {
   };
 }
 
-/** As long as a primary may be away before it is replaced. */
+/** How long a primary may be away before it is replaced. */
 const DOWN_AFTER_MS = 1_500;
 const LAG_MS = 1_500;
 const SETTLED_WITHIN_MS = 300_000;
@@ -77,7 +77,7 @@ export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
     primary: () => redis.primary(),
     restart: async ({ empty, awayMs }) => {
       const [primary, replica] = [await redis.primary(), await redis.replica()];
-      // Else the replica would have it all.
+      // Otherwise the replica would have all data.
       if (empty) await replica.kill();
       await primary.kill();
       await sleep(awayMs);
@@ -117,13 +117,13 @@ export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
   };
 }
 
-/** Where each write fails for want of room: `full(4)`. */
+/** A file where each write fails for lack of space: `full(4)`. */
 const FULL_DEVICE = '/dev/full';
 const AOF_DIRECTORY = 'appendonlydir';
 
 /**
- * Leaves a server without room for its append-only file, until the result is called. It begins a new file at
- * each rewrite: the first one lies on a disk that is full, the second one does not.
+ * Leaves a server without space for its append-only file, until the result is called. It starts a new file at each
+ * rewrite: the first one is on a full disk, the second one is not.
  */
 export async function fillDisk(server: RedisServerHandle): Promise<() => Promise<void>> {
   const directory = await ask(server, (redis) => redis.config('GET', 'dir'));
@@ -139,7 +139,7 @@ export async function fillDisk(server: RedisServerHandle): Promise<() => Promise
   return rewrite;
 }
 
-/** Leaves a server without memory for what is written, until the result is called. */
+/** Leaves a server without memory for writes, until the result is called. */
 export async function fillMemory(server: RedisServerHandle): Promise<() => Promise<void>> {
   const setMaximum = async (bytes: number) =>
     void (await ask(server, (redis) => redis.config('SET', 'maxmemory', bytes)));

@@ -1,23 +1,23 @@
 import type { History } from './history/history.ts';
 import { findRecoveries } from './history/recoveries.ts';
 
-/** Figures of a history: that the faults bit, and how soon what they broke went on. */
+/** Figures of a history: that the faults had an effect, and how soon work continued. */
 export interface Summary {
   readonly faults: Readonly<Record<string, number>>;
-  /** Also those that were given back at once. */
+  /** Also leases that were released at once. */
   readonly leases: number;
   readonly publications: number;
   readonly requestsAcknowledged: number;
   readonly snapshotsRead: number;
   readonly statusesSeen: number;
-  /** Writes and endings of runs that had lost their lease. */
+  /** Writes and ends of runs that had lost their lease. */
   readonly zombieWritesRefused: number;
   readonly renewalsRefused: number;
-  /** Leases that were taken after their holder had gone without a word. */
+  /** Leases that were taken after their holder had disappeared. */
   readonly takeovers: number;
   /** From the kill of a worker to the next run of a registry that it was running, milliseconds. */
   readonly recoveriesMs: readonly number[];
-  /** From when Redis was there again to the next lease. */
+  /** From the return of Redis to the next lease. */
   readonly redisRecoveriesMs: readonly number[];
 }
 
@@ -63,7 +63,7 @@ function countTakeovers({ events }: History): number {
   return takeovers;
 }
 
-/** Of several runs together. */
+/** Adds the figures of several runs. */
 export function addSummaries(summaries: readonly Summary[]): Summary {
   const faults: Record<string, number> = {};
   for (const [name, count] of summaries.flatMap((it) => Object.entries(it.faults))) {
@@ -86,7 +86,7 @@ export function addSummaries(summaries: readonly Summary[]): Summary {
   };
 }
 
-/** For people. */
+/** Formats the figures for people. */
 export function formatSummary(summary: Summary): string {
   const { faults, recoveriesMs, redisRecoveriesMs, ...counts } = summary;
   const all = Object.values(faults).reduce((sum, count) => sum + count, 0);

@@ -4,11 +4,11 @@ import type { Fleet, Member, Role } from './fleet.ts';
 import type { Happened } from './history/events.ts';
 import { machineMs } from './history/recorder.ts';
 
-/** A kill of a process that does nothing proves nothing, nor does one of a run that is over by then. */
+/** A kill of an idle process proves nothing, nor does one of a run that is over by then. */
 const WAIT_FOR_WORK_MS = 6_000;
 const LONG_RUN_MS = 250;
 const LOOK_EVERY_MS = 20;
-/** Whatever is being done takes less. */
+/** Any fault takes less. */
 const WAIT_FOR_OTHER_MS = 300_000;
 
 export interface VictimsOptions {
@@ -17,18 +17,18 @@ export interface VictimsOptions {
   readonly log: (line: string) => void;
 }
 
-/** Chooses to whom something is done, so that nothing is done to anybody twice at once. */
+/** Chooses the target of each fault, so that no target has two faults at once. */
 export class Victims {
   readonly #options: VictimsOptions;
   readonly #busy = new Set<string>();
-  /** Who has which lease, and since when, as far as Redis was seen to give it. */
+  /** Which worker has which lease, and since when, by Redis's record. */
   readonly #holders = new Map<string, { readonly owner: string; readonly sinceMs: number }>();
 
   constructor(options: VictimsOptions) {
     this.#options = options;
   }
 
-  /** To be told what Redis did. */
+  /** Call this with each event of Redis. */
   observe(happened: Happened): void {
     if (happened.kind === 'store-unknown') this.#holders.clear();
     else if (happened.kind === 'store-ended') this.#holders.delete(happened.registry);
@@ -38,10 +38,10 @@ export class Victims {
     }
   }
 
-  /** One to which nothing is being done; a worker in the middle of a run, if one is to be had. */
+  /** Returns a target without a fault; preferably a worker in the middle of a run. */
   async one(role: Role, act: (member: Member) => Promise<void>): Promise<void> {
     const atWork = role === 'worker' ? await this.#untilAtWork() : undefined;
-    // One is left alone, so that the others' work is done by somebody.
+    // One is left alone, so that somebody does the others' work.
     const free = await until(() => this.#free(role).length > 1 && this.#free(role), {
       what: `another ${role} to which nothing is being done`,
       timeoutMs: WAIT_FOR_OTHER_MS,
@@ -50,7 +50,7 @@ export class Victims {
     await this.#hold([member.name], () => act(member));
   }
 
-  /** All of a role to which nothing is being done. */
+  /** Returns all of a role without a fault. */
   async all(role: Role, act: (members: readonly Member[]) => Promise<void>): Promise<void> {
     const free = this.#free(role);
     await this.#hold(
@@ -59,7 +59,7 @@ export class Victims {
     );
   }
 
-  /** What there is only one of. */
+  /** Returns a target that exists once. */
   async only(name: 'redis' | 'upstream' | 'config', act: () => Promise<void>): Promise<void> {
     await until(() => !this.#busy.has(name), {
       what: `${name}, to which something is being done`,
@@ -88,7 +88,7 @@ export class Victims {
     return this.#options.fleet.of(role).filter(({ name }) => !this.#busy.has(name));
   }
 
-  /** The first that is found in the middle of a run that takes long; none, where there is none for long. */
+  /** Returns the first worker that is in the middle of a long run; `undefined` if there is none for long. */
   async #untilAtWork(): Promise<Member | undefined> {
     const untilMs = machineMs() + WAIT_FOR_WORK_MS;
     while (machineMs() < untilMs) {

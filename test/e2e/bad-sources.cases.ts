@@ -1,4 +1,4 @@
-/** What may go wrong with a source, and what is to come of it. */
+/** What may go wrong with a source, and the expected result. */
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import path from 'node:path';
@@ -12,15 +12,15 @@ import { runCommand } from '../support/run-command.ts';
 import type { AnswerRequest, ScriptedServer } from '../support/scripted-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
-/** A registry, what happens to its source, and what is to come of it. */
+/** A registry, what happens to its source, and the expected result. */
 export interface BadSource {
   readonly name: string;
   readonly config: Omit<ConfigInput['registries'][number], 'name'>;
   spoil(): unknown;
   mend(): unknown;
-  /** What the run says that meets it. */
+  /** What the run that reads the bad source says. */
   readonly expected: object;
-  /** A part of what is served then, where that is not what was served before. */
+  /** A part of what is served then, if it differs from what was served before. */
   readonly serves?: string;
 }
 
@@ -34,7 +34,7 @@ const GOOD_SERVERS = ['a', 'b', 'c', 'd', 'e'].map((name) => server(name));
 const listOf = (...servers: readonly unknown[]) =>
   JSON.stringify({ servers: servers.map((it) => ({ server: it })) });
 export const GOOD = listOf(...GOOD_SERVERS);
-/** The good list with one more row, which is written as it is. */
+/** The good list with one more row, given as JSON text. */
 export const goodAnd = (row: string) => GOOD.replace(/\]\}$/, `,{"server":${row}}]}`);
 
 const failed = (code: string) => ({ outcome: 'failed', error: { code } });
@@ -62,7 +62,7 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-/** Sends the same again and again, for as long as somebody reads. */
+/** Sends the same text again and again until the reader goes away. */
 const endless =
   (chunk: string | Uint8Array, pauseMs: number): AnswerRequest =>
   async (response) => {

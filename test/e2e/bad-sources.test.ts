@@ -1,6 +1,6 @@
 /**
- * Whatever an upstream may do wrong, all at once to one worker: each registry says what is wrong with it and
- * goes on serving what it had, the others are synced meanwhile, and the worker lives.
+ * One worker gets every kind of bad upstream at once. Each registry says what is wrong and keeps serving its copy,
+ * the others are synced meanwhile, and the worker lives.
  */
 import { type Run, runSchema } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -23,10 +23,10 @@ import {
   urlCases,
 } from './bad-sources.cases.ts';
 
-/** What its threads keep. An endless body that was not given up would take gigabytes. */
+/** Memory that its threads keep. An endless body that is not aborted would take gigabytes. */
 const MEMORY_MARGIN_MB = 300;
 
-/** A system with a registry of each case, one that is asked each second, and one that will hang. */
+/** Starts a system with one registry for each case, one that is checked each second, and one that will hang. */
 async function startAll() {
   const upstream = await startScriptedServer();
   const cases = [...urlCases(upstream), ...(await fileCases()), ...(await gitCases())];
@@ -45,7 +45,7 @@ async function startAll() {
   return { system, cases, upstream };
 }
 
-test('sources that go bad in every way cost themselves, and nothing else', async () => {
+test('sources that go bad in every way affect no other registry', async () => {
   const { system, cases, upstream } = await startAll();
   const { client } = system;
   const residentMbBefore = await residentMb(system);
@@ -114,7 +114,7 @@ async function expectAlive(system: System, residentMbBefore: number): Promise<vo
   );
 }
 
-/** A source that is good again is synced as if nothing had been. */
+/** Expects a source that is good again to be synced as usual. */
 async function expectMended(
   system: System,
   cases: readonly BadSource[],
@@ -134,14 +134,14 @@ async function expectMended(
   }
 }
 
-/** Asks for a sync, and gives the run that answers. */
+/** Requests a sync, and returns the run that handles it. */
 async function syncNow(client: ApiClient, name: string): Promise<Run> {
   const answer = await client.post(`/v1/registries/${name}/sync`, { wait: 600 });
   expect(answer, name).toMatchObject({ status: 200 });
   return runSchema.parse(answer.body);
 }
 
-/** What a registry serves, to the byte, but for when it was last asked for with success. */
+/** Everything that a registry serves, to the byte, without the time of its last successful check. */
 async function servedBy({ apiUrl }: System, name: string): Promise<string> {
   const response = await fetch(`${apiUrl}/registry/${name}/v0.1/servers?limit=100`);
   return (await response.text()).replaceAll(/"syncedAt":"[^"]*"/g, '"syncedAt":""');

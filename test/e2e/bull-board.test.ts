@@ -5,7 +5,7 @@ import { generateRows } from '../support/rows/generate.ts';
 import { startSystem } from '../support/system.ts';
 import { untilComplete, untilRegistry } from '../support/until-registry.ts';
 
-/** Its page wants a font from elsewhere, which our policy does not let it have. */
+/** Its page loads a font from elsewhere, which our policy blocks. */
 const BLOCKED_FONT = /^Loading the stylesheet .* violates .* Content Security Policy/;
 
 test('Bull Board shows the queue and its jobs', async (ctx) => {

@@ -20,7 +20,7 @@ import { startUpstream } from '../support/upstream.ts';
 
 const TOOLHIVE_FILE = 'toolhive/upstream-registry-example-2025-11-26.json';
 
-describe('what is served is what upstream has', () => {
+describe('Syncline serves what the upstream has', () => {
   test('for real data: a file of ToolHive, and the official registry', async (ctx) => {
     const toolhive = loadToolhiveExample();
     const official = loadOfficialBase();
@@ -45,10 +45,10 @@ describe('what is served is what upstream has', () => {
 });
 
 interface Given {
-  /** A file with servers that no registry has said anything about. */
+  /** A file whose servers carry no data of any registry. */
   readonly file: string;
   readonly servers: readonly { readonly name: string; readonly version: string }[];
-  /** What an MCP Registry API serves. */
+  /** The answer of an MCP Registry API. */
   readonly rows: readonly OfficialRow[];
 }
 
@@ -82,7 +82,7 @@ function byNameAndVersion({ server: left }: OfficialRow, { server: right }: Offi
   return compareBytes(left.name, right.name) || compareBytes(left.version, right.version);
 }
 
-/** Everything is as it came, but for `updatedAt` and our own block. */
+/** Everything is as it came, except `updatedAt` and our own block. */
 async function expectOfficialRows({ client }: System, rows: readonly OfficialRow[]): Promise<void> {
   const served = await client.allServers('official', { parameters: { include_deleted: 'true' } });
   expect(served.map(withoutOurs)).toEqual(rows.map(withoutOurs));
@@ -99,7 +99,7 @@ async function expectOfficialRows({ client }: System, rows: readonly OfficialRow
   expect(catalog.map(ourMeta)).toEqual(served.map(ourMeta));
 }
 
-/** The server is as it came; what a registry says about its rows is said by us. */
+/** The server is as it came; Syncline sets the registry's data about its rows. */
 async function expectBareServers({ client }: System, servers: Given['servers']): Promise<void> {
   const served = await client.allServers('local');
   const byKey = new Map(servers.map((server) => [`${server.name}@${server.version}`, server]));

@@ -13,18 +13,18 @@ import {
   writeConfig,
 } from '../support/index.ts';
 
-/** Where the pages ask the api. */
+/** The address of the api on the pages. */
 const SHOWN_API = 'http://127.0.0.1:8080';
 
 /** Each page runs on its own system from top to bottom; the number is that of its commands. */
 const PAGES = [
   ['docs/cli.md', 5],
   ['docs/cli-registries.md', 15],
-  ['docs/troubleshooting.md', 12],
-  ['docs/troubleshooting-processes.md', 3],
+  ['docs/troubleshooting.md', 10],
+  ['docs/troubleshooting-processes.md', 5],
 ] as const;
 
-/** A command of a page and what it prints; before it, perhaps, what happens in the meantime. */
+/** A command of a page and what it prints, and an event that happens before it. */
 interface Example {
   readonly event: string | undefined;
   readonly program: string;
@@ -49,7 +49,7 @@ function examplesOf(page: string): Example[] {
   });
 }
 
-/** What is another at each run is made the same: times, digests, how it is wrapped, where the files are. */
+/** Replaces whatever differs between runs: times, digests, line breaks, the folder of the files. */
 function comparable(text: string, directory: string): string {
   return text
     .replaceAll(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, 'DIGEST')
@@ -86,7 +86,7 @@ async function writeFiles(directory: string): Promise<void> {
   await replaceFile(path.join(directory, 'broken.yaml'), broken);
 }
 
-/** The system of the pages: a registry that is there, one that changes, one that is missing. */
+/** Starts the system of the pages: one registry that stays, one that changes, one whose file is missing. */
 async function start() {
   const redis = await startRedisServer();
   const policy = { syncPolicy: { interval: '12h' } };
@@ -113,7 +113,7 @@ async function start() {
   const worker = await launch('worker');
   await untilSettled(redis.url);
   const syncline = async (shown: readonly string[]) => {
-    // How far a sync is shows only if it takes its time: what has a limit of time does.
+    // Progress is printed only if a sync takes long. A command with a timeout does.
     const isQuick = shown.includes('--wait') && !shown.includes('--timeout');
     const args = isQuick ? [...shown, '--quiet'] : shown;
     const name = `syncline ${args.join(' ')}`;
@@ -150,7 +150,7 @@ async function untilSettled(redisUrl: string): Promise<void> {
   }
 }
 
-/** Digests that later commands name: the page has its own, and each run has others. */
+/** Replaces the digests of the page with those of this run. */
 function withDigests(args: readonly string[], known: ReadonlyMap<string, string>): string[] {
   return args.map((arg) => known.get(arg) ?? arg);
 }
@@ -164,7 +164,7 @@ function learnDigests(shown: string, printed: string, known: Map<string, string>
   }
 }
 
-test.each(PAGES)('what %s shows is what is printed', async (name, count) => {
+test.each(PAGES)('the commands of %s print what it shows', async (name, count) => {
   const examples = examplesOf(await readFile(path.join(projectRoot, name), 'utf8'));
   expect(examples).toHaveLength(count);
   const { directory, events, run } = await start();

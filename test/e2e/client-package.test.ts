@@ -11,7 +11,7 @@ import {
   writeRegistryFile,
 } from '../support/index.ts';
 
-/** The packages that other services install, in the order in which they are built. */
+/** The packages that other services install, in build order. */
 const PACKAGES = ['contract', 'client'];
 const TSC = path.join(projectRoot, 'node_modules/.bin/tsc');
 
@@ -40,7 +40,7 @@ export async function sync(registry: string): Promise<Run['outcome'] | undefined
 void createSynclineClient({ redis: 'redis://localhost' }).requestSync();
 `;
 
-test('the client can be installed and used without the rest of the project', async (ctx) => {
+test('you can install and use the client without the rest of the project', async (ctx) => {
   const directory = await temporaryDirectory();
   const tarballs = await packAll(directory);
   await writeFile(path.join(directory, 'package.json'), '{"name":"consumer","type":"module"}');
@@ -49,7 +49,8 @@ test('the client can be installed and used without the rest of the project', asy
     await runCommand('npm', args, { directory });
   } catch (error) {
     const isOffline = /EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ENOTFOUND|ETIMEDOUT/.test(String(error));
-    if (isOffline) return ctx.skip('its dependencies cannot be had: there is no package registry');
+    if (isOffline)
+      return ctx.skip('its dependencies cannot be installed: no package registry answers');
     throw error;
   }
 
@@ -73,7 +74,7 @@ test('the client can be installed and used without the rest of the project', asy
   await runCommand(TSC, [...check, 'typed-program.ts'], { directory });
 });
 
-/** Builds the packages as they are published, and gives the files to install them from. */
+/** Builds the packages as they are published, and returns the files to install them from. */
 async function packAll(directory: string): Promise<string[]> {
   for (const name of PACKAGES) {
     const of = path.join(projectRoot, 'packages', name);

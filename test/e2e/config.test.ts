@@ -18,7 +18,7 @@ function withSchedule(path: string, changes: object = { schedule: OFTEN }): Conf
   return { registries: [{ name: 'source', file: { path }, ...changes }] };
 }
 
-test('a registry with a cron pattern is synced when it fires, and at an interval once it has one', async () => {
+test('a registry with a cron pattern is synced when it fires, and with an interval once the config says so', async () => {
   const source = await writeRegistryFile(ROWS);
   const { client, config } = await startSystem({ config: withSchedule(source.path) });
   await untilComplete(client, 'source');
@@ -36,7 +36,7 @@ test('a registry with a cron pattern is synced when it fires, and at an interval
   expect(next).toMatchObject({ trigger: 'schedule', outcome: 'published' });
 });
 
-test('a config that does not hold changes nothing, and the next good one is followed', async () => {
+test('an invalid config changes nothing, and the next valid one takes effect', async () => {
   const source = await writeRegistryFile(ROWS);
   const good = withSchedule(source.path);
   const system = await startSystem({ config: good });
@@ -88,7 +88,7 @@ test('a config that does not hold changes nothing, and the next good one is foll
     ...good,
     catalogs: [{ name: 'all', registries: ['source'] }],
   });
-  await until(async () => (await digestInForce(system)) !== inForce, { what: 'the good config' });
+  await until(async () => (await digestInForce(system)) !== inForce, { what: 'the valid config' });
   expect(scheduler.running).toBe(true);
 });
 

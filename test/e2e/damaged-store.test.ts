@@ -33,7 +33,7 @@ function expectAllRunning({ schedulers, workers, api }: System): void {
 
 type Damage = (redis: Redis, keys: RedisKeys, name: string) => Promise<unknown>;
 
-/** Puts bytes in the place of the manifest that is served, under their own digest. */
+/** Replaces the served manifest by other bytes, under their own digest. */
 const serveManifest = async (redis: Redis, keys: RedisKeys, [name, bytes]: [string, Buffer]) => {
   const digest = createHash('sha256').update(bytes).digest('hex');
   await redis.hset(keys.snapshotManifests(name), digest, bytes);
@@ -75,7 +75,7 @@ test('odd texts and keys come out over HTTP as they came in', async () => {
   expect(text).toContain('"constructor":7');
 });
 
-test('a snapshot that is damaged is said to be, and the next full sync makes it whole', async () => {
+test('a damaged snapshot is reported, and the next full sync repairs it', async () => {
   const system = await start([...Object.keys(DAMAGES), 'fine']);
   const { client, redis, keys } = system;
   for (const [name, damage] of Object.entries(DAMAGES)) {
@@ -102,7 +102,7 @@ const REGISTRY_KEYS = [
   'snapshotHistory',
 ] as const;
 
-test('a key of another type fails its registry, which says so, and no other', async () => {
+test('a key of another type fails its own registry with a reason, and no other', async () => {
   const nameOf = (key: (typeof REGISTRY_KEYS)[number]) => key.toLowerCase();
   const system = await start([...REGISTRY_KEYS.map(nameOf), 'fine']);
   const { client, redis, keys } = system;
@@ -112,7 +112,7 @@ test('a key of another type fails its registry, which says so, and no other', as
     const spoilt = keys[key](name);
     await redis.del(spoilt);
     await redis.sadd(spoilt, 'not ours');
-    // Where even the wish cannot be counted the answer says so; else a run meets it.
+    // If even the request cannot be counted, the answer says so. Otherwise a run finds it.
     await client.post(`/v1/registries/${name}/sync`, { force: true });
     const failed = await untilRegistry(client, name, (it) => it.status.errorCode !== undefined);
     expect(failed.status).toMatchObject({

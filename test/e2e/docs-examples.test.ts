@@ -16,7 +16,7 @@ const TOKEN = 'a-token-for-tests';
 const lifetime = suiteLifetime();
 let started: ReturnType<typeof start> | undefined;
 
-/** One system for all: the registry that `npm start` has, synced by nothing but requests. */
+/** Starts one system for all tests: the registry of `npm start`, synced only by requests. */
 async function start() {
   const tokenFile = path.join(await temporaryDirectory(lifetime), 'token');
   await writeFile(tokenFile, `${TOKEN}\n`);
@@ -42,7 +42,7 @@ async function runExample(command: string, file: string, env: Record<string, str
   return { printed, answered: control.handled - before, handled: control.handled };
 }
 
-test('the client asks, waits and reads the status', async () => {
+test('the client requests, waits and reads the status', async () => {
   const { printed, answered, handled } = await runExample(nodeBinary(), 'with-client.mjs');
   expect(printed).toBe(
     `request ${handled}: queued\nrun: unchanged\nstatus: Complete, 13 servers\n`,
@@ -58,7 +58,7 @@ test('a job of plain BullMQ is a request', async () => {
 
 const curl = spawnSync('curl', ['--version']);
 
-test.skipIf(curl.error !== undefined)('curl asks and waits, with the token', async () => {
+test.skipIf(curl.error !== undefined)('curl requests and waits, with the token', async () => {
   const { printed, answered, handled } = await runExample('sh', 'with-curl.sh', {
     SYNCLINE_ADMIN_TOKEN: TOKEN,
   });
@@ -69,7 +69,7 @@ test.skipIf(curl.error !== undefined)('curl asks and waits, with the token', asy
   await expect(runExample('sh', 'with-curl.sh')).rejects.toThrow('401');
 });
 
-test('what the documentation says of waiting holds', async () => {
+test('a request over HTTP is answered as the documentation says', async () => {
   started ??= start();
   const { apiUrl } = await started;
   const client = createApiClient({ url: apiUrl, token: TOKEN });

@@ -12,7 +12,7 @@ for await (const name of glob(['*.md', 'docs/**/*.md'], { cwd: projectRoot })) {
   pages.set(name, await read(name));
 }
 
-/** What it can do, in its own words. */
+/** The help of the command line. */
 const help = syncline('--help');
 
 function syncline(...args: string[]): Promise<string> {
@@ -29,14 +29,14 @@ function page(name: string): string {
   return found;
 }
 
-/** What is between a heading and the next one of any level. */
+/** Returns the text between a heading and the next one of any level. */
 function section(name: string, heading: string): string {
   const [, found] = page(name).split(`\n${heading}\n`, 2);
   if (found === undefined) throw new Error(`${name} has no section ${heading}`);
   return found.split(/\n#{1,6} /)[0] ?? '';
 }
 
-/** What is marked as code in the first column of each table. */
+/** Returns the code spans in the first column of each table. */
 function firstColumn(text: string): string[] {
   return [...text.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = '']) => codes(cell));
 }
@@ -94,7 +94,7 @@ describe.each([...pages.keys()])('%s', (name) => {
     }
   });
 
-  test('shows configs that hold', () => {
+  test('shows valid configs', () => {
     for (const config of matches(page(name), /^```yaml\n(registries:.*?)^```/gms)) {
       expect(() => parseConfig('syncline.yaml', config)).not.toThrow();
     }
@@ -106,7 +106,7 @@ describe.each([...pages.keys()])('%s', (name) => {
   });
 });
 
-/** What only an example reads. */
+/** Variables that only an example reads. */
 const OTHER_VARIABLES = new Set(['SYNCLINE_URL', 'SYNCLINE_ADMIN_TOKEN']);
 
 test('every program under examples is shown somewhere', async () => {
@@ -117,7 +117,7 @@ test('every program under examples is shown somewhere', async () => {
   for (const file of programs) expect(all).toContain(`<!-- example: ${file} -->`);
 });
 
-test('the command line is described whole', async () => {
+test('all commands and options are described', async () => {
   const groups = /^(?:Running|Looking|Controlling|Checking):$/m;
   const { 1: listed = '' } =
     (await help).split(/^Environment:$/m, 1)[0]?.split(/^Options:$/m) ?? [];
@@ -134,7 +134,7 @@ test('the command line is described whole', async () => {
   }
 });
 
-test('every error code is told what to do about', () => {
+test('every error code has advice', () => {
   const [explained = '', listed = ''] = page('docs/errors.md').split('## All codes');
   const all = errorCodeSchema.options.toSorted();
   expect(firstColumn(explained).toSorted()).toEqual(all);

@@ -25,7 +25,7 @@ function startExample(file: string, options: { directory: string; args: string[]
   return startProcess({ name: file, entry, directory, args, env });
 }
 
-/** `name@version` of each row that is served, in order. */
+/** `name@version` of each served row, in order. */
 async function readAll(url: string): Promise<string[]> {
   const keys: string[] = [];
   for (let cursor: string | undefined = ''; cursor !== undefined; ) {
@@ -64,7 +64,7 @@ test.each(['reads its upstream', 'stores what it has read'])(
   },
 );
 
-/** Looks as often as it can: a chunk is there for milliseconds before its snapshot is published. */
+/** Polls without a pause: a chunk is there for milliseconds before its snapshot is published. */
 async function firstFileIn(folder: string): Promise<void> {
   const signal = AbortSignal.timeout(30_000);
   while ((await readdir(folder).catch(() => [])).length === 0) signal.throwIfAborted();

@@ -15,7 +15,7 @@ const ROWS = generateRows({ count: 60, seed: 71 });
 const READ_EVERY_MS = 20;
 const OFTEN = { interval: '5s' };
 
-test('when the primary is killed, the api reads on, and then all goes on at the next one', async () => {
+test('when the primary is killed, the api keeps serving, and then everything continues at the new primary', async () => {
   const redis = await startReplicatedRedis({ sentinels: 3 });
   const upstream = await startUpstream({ rows: ROWS });
   const { path } = await writeRegistryFile(ROWS);
@@ -68,7 +68,7 @@ test('when the primary is killed, the api reads on, and then all goes on at the 
   expect(exits).toEqual(processes.map(() => ({ code: 0, signal: null })));
 });
 
-/** Asks for a page again and again; `stop` gives all the statuses that were answered. */
+/** Requests a page again and again; `stop` returns all statuses that were answered. */
 function readOn(client: ApiClient, page: string) {
   const statuses = new Set<number>();
   let stopped = false;

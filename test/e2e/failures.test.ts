@@ -43,12 +43,12 @@ test('a registry that cannot be reached is shown as failed, with the reason and 
     outcome: 'failed',
     error: { code: 'source-unreachable', nextTryAt: status.nextDueAt },
   });
-  // Not an empty list: whoever mirrors us would take it for a registry that has lost everything.
+  // Not an empty list: a mirror of ours would take it for a registry that has lost everything.
   const listed = await client.get('/registry/official/v0.1/servers');
   expect(listed).toMatchObject({ status: 503, body: { code: 'catalog-not-ready' } });
   expect(listed.headers.get('retry-after')).toMatch(/^\d+$/);
 
-  // It comes back within the first backoff, and needs nobody's help.
+  // It recovers within the first backoff, without help.
   await startUpstream({ rows: ROWS, port });
   const recovered = await untilComplete(client, 'official');
   expect(recovered.status).toMatchObject({ consecutiveFailures: 0, versionCount: ROWS.length });
@@ -60,7 +60,7 @@ test('a registry that cannot be reached is shown as failed, with the reason and 
   );
 });
 
-test('a row that is not valid is named with its reason, and the others are served', async () => {
+test('an invalid row is named with its reason, and the others are served', async () => {
   const bad: UpstreamRow[] = [
     { server: { name: 'com.example/nameless', version: '', description: 'No version' } },
     { server: { name: 'com.example/undescribed', version: '1.0.0' } },
@@ -88,7 +88,7 @@ test('a row that is not valid is named with its reason, and the others are serve
   expect(await client.allServers('mixed')).toHaveLength(ROWS.length);
 });
 
-test('a page for people in place of a registry fails the sync, and the last good state stays served', async () => {
+test('an HTML page instead of a registry fails the sync, and the last good snapshot stays served', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = {
     registries: [
@@ -115,7 +115,7 @@ test('a page for people in place of a registry fails the sync, and the last good
   expect(await client.allServers('walled')).toEqual(served);
 });
 
-test('an upstream that says when to come back is left alone until then', async () => {
+test('an upstream that says when to come back gets no request until then', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const retryAfterMs = 60_000;
   upstream.behave(
@@ -130,12 +130,12 @@ test('an upstream that says when to come back is left alone until then', async (
   const { client } = await startSystem({ config, workers: 1 });
   const run = await untilRun(client, 'limited', ({ outcome }) => outcome === 'failed');
   expect(run).toMatchObject({ error: { code: 'source-rate-limited' } });
-  // Counted from when it answered, which is after it was asked and before the run ended.
+  // Counted from its answer, which is after the request and before the end of the run.
   const nextTryAtMs = Date.parse(run.error?.nextTryAt ?? '');
   expect(nextTryAtMs - (upstream.requests[0]?.arrivedAtMs ?? 0)).toBeGreaterThan(retryAfterMs - 1);
   expect(nextTryAtMs - Date.parse(run.finishedAt)).toBeLessThan(retryAfterMs + 5_000);
 
-  // Its schedule ticks each second, and none of the ticks asks the upstream.
+  // Its schedule ticks each second, and no tick sends a request.
   const terms = new Set<string>();
   const { status } = await untilRegistry(
     client,
@@ -155,7 +155,7 @@ test('an upstream that says when to come back is left alone until then', async (
   expect(upstream.requests).toHaveLength(1);
 });
 
-test('a short wait that the upstream asks for is waited for within the run', async () => {
+test('the run itself waits if the upstream asks for a short wait', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   upstream.behave({ kind: 'status', status: 429, headers: { 'retry-after': '2' } });
   const config = { registries: [{ name: 'limited', api: { endpoint: upstream.url } }] };

@@ -18,7 +18,7 @@ const fileOf = (...names: readonly string[]) =>
     })),
   });
 
-/** The example, with a server that is there, and a password. */
+/** The example, with a server that exists, and a password. */
 async function exampleFor(url: string) {
   const passwordFile = path.join(await temporaryDirectory(), 'password');
   await writeFile(passwordFile, `${LOGIN.password}\n`);
@@ -33,7 +33,7 @@ async function exampleFor(url: string) {
   return { network: { allow: ['127.0.0.1/32'] }, ...input };
 }
 
-test('the example of a repository is synced, and its changes; its password is nowhere', async () => {
+test('the example of a repository and its changes are synced, and its password appears nowhere', async () => {
   const repository = await TestRepository.create();
   testLifetime.defer(() => repository[Symbol.asyncDispose]());
   const server = await startGitHttpServer({ root: repository.root, login: LOGIN });

@@ -5,7 +5,7 @@ import { loadOfficialBase, loadTruncatedScrape, NO_REAL_DATA } from '../support/
 import { PROGRAMS, type System, startSystem } from '../support/system.ts';
 import { untilComplete } from '../support/until-registry.ts';
 
-test('a real truncated scrape is held, with its numbers, until it is whole again or approved', async (ctx) => {
+test('a real truncated scrape is held, with its numbers, until the source is whole again or it is approved', async (ctx) => {
   const [whole, truncated] = [loadOfficialBase(), loadTruncatedScrape()];
   if (whole === undefined || truncated === undefined) return ctx.skip(NO_REAL_DATA);
   const file = await writeRegistryFile(whole);
@@ -72,7 +72,7 @@ test('a real truncated scrape is held, with its numbers, until it is whole again
   expect(await client.registry('official')).toMatchObject({ held: null, snapshot: again });
 });
 
-/** As it is served to clients, but for when it was last looked for. */
+/** The row as it is served to clients, without the time of its last check. */
 function withoutTimes(rows: readonly object[]): string {
   return JSON.stringify(rows).replaceAll(/"syncedAt":"[^"]*"/g, '');
 }

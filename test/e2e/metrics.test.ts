@@ -9,7 +9,7 @@ import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 250, seed: 81 });
 
-test('the api and the workers have metrics of what has happened', async () => {
+test('the api and the workers count what has happened', async () => {
   const upstream = await startUpstream({
     rows: [...ROWS, { server: { name: 'x/y', version: '' } }],
   });
@@ -72,13 +72,13 @@ test('the api and the workers have metrics of what has happened', async () => {
   const counted = 'syncline_http_request_duration_seconds_count';
   expect(sumOf(api, counted, 'method="POST"', 'status="202"')).toBe(1);
   expect(sumOf(api, counted, 'method="GET"', 'status="200"')).toBeGreaterThan(3);
-  // Routes, not paths: the names of registries must not become label values without end.
+  // Routes, not paths: otherwise names of registries would become label values without limit.
   expect([...api.keys()].filter((sample) => sample.startsWith(counted)).join()).not.toMatch(
     /route="[^"]*(walked|ticking)/,
   );
 });
 
-/** Also where nothing of the kind has happened. */
+/** Also if nothing of the kind has happened. */
 const WORKER_NAMES = [
   'syncline_build_info',
   'syncline_fenced_writes_refused_total',

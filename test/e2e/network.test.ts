@@ -14,7 +14,7 @@ import { startUpstream } from '../support/upstream.ts';
 const ROWS = generateRows({ count: 130, seed: 83 });
 const SECRET = 'planted-secret-5e09b2';
 
-test('an upstream inside of the network is not asked until the config allows it', async () => {
+test('an upstream inside the network gets no request until the config allows it', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const registries = [{ name: 'inside', api: { endpoint: upstream.url } }];
   const network = { allow: [] };
@@ -34,7 +34,7 @@ test('an upstream inside of the network is not asked until the config allows it'
   expect(synced.status.versionCount).toBe(ROWS.length);
 });
 
-/** A file behind a URL that is given to whoever has the token, with a tag. */
+/** A file behind a URL, for clients with the token, with an `ETag`. */
 async function serveFile(token: string) {
   const file = { text: '', statuses: [] as number[] };
   const answer = (request: IncomingMessage, response: ServerResponse) => {
@@ -57,7 +57,7 @@ async function serveFile(token: string) {
   return Object.assign(file, { url: `http://127.0.0.1:${address.port}/registry.json` });
 }
 
-test('a file behind a URL is asked for with its token, and sent again only when it has changed', async () => {
+test('a file behind a URL is requested with its token, and read again only when it has changed', async () => {
   const file = await serveFile(SECRET);
   file.text = JSON.stringify({ servers: ROWS.slice(0, 100), metadata: {} });
   const timesSent = () => file.statuses.filter((status) => status === 200).length;
@@ -124,7 +124,7 @@ test('two workers together stay within the budget of a host', async () => {
     network: { allow: ['127.0.0.1'], budgets: [{ host, concurrency: 1 }] },
   };
   const gate = upstream.hold({ times: Number.POSITIVE_INFINITY });
-  // So that all of them are under way at once, whichever worker has them.
+  // So all of them run at once, whichever worker has them.
   const env = { SYNCLINE_HEAVY_RUNS: '4' };
   const { client } = await startSystem({ config, env, workers: 2 });
   await gate.arrived;

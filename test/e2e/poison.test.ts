@@ -1,4 +1,4 @@
-/** One registry that is poison to the process that runs it costs others little, and for a while only. */
+/** A poison registry costs other registries little, and only for a while. */
 import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -21,7 +21,7 @@ const DEATHS = 3;
 
 type Registries = ConfigInput['registries'];
 
-/** A system whose workers are started by the test, as its supervisor would. */
+/** Starts a system whose workers the test starts, as a supervisor would. */
 async function startPoisoned(registries: Registries, env: Record<string, string> = {}) {
   const pipe = path.join(await temporaryDirectory(), 'pipe');
   execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
@@ -31,7 +31,7 @@ async function startPoisoned(registries: Registries, env: Record<string, string>
   return { ...system, pipe, startWorker };
 }
 
-/** Starts a worker again whenever it has died, as long as it is in scope. */
+/** Restarts a worker whenever it has died, until the end of the scope. */
 function supervise(startWorker: () => Promise<ProcessHandle>) {
   const deathsAtMs: number[] = [];
   let worker: ProcessHandle | undefined;
@@ -46,7 +46,7 @@ function supervise(startWorker: () => Promise<ProcessHandle>) {
   })();
   supervising.catch(() => {});
   return {
-    /** Waits for the death of that number, from 1, and says when it was. */
+    /** Waits for the death with this number, from 1, and returns its time. */
     death: (number: number) => until(() => deathsAtMs[number - 1], { what: `death ${number}` }),
     async [Symbol.asyncDispose]() {
       isOver = true;
@@ -56,7 +56,7 @@ function supervise(startWorker: () => Promise<ProcessHandle>) {
   };
 }
 
-/** Waits until a registry has been looked at, and is well, after a time. */
+/** Waits until a registry has been checked after a time, and is well. */
 function untilWellAfter(client: ApiClient, name: string, sinceMs: number) {
   return untilRegistry(
     client,
@@ -66,7 +66,7 @@ function untilWellAfter(client: ApiClient, name: string, sinceMs: number) {
   );
 }
 
-test('it kills its process: after three deaths it is Failed, and others are not, even if they died with it each time', async () => {
+test('it kills its process: after three deaths it is Failed, and the others are not, even if they died with it each time', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const long = await startUpstream({ rows: ROWS });
   const of = (name: string, url: string) => ({
@@ -88,7 +88,7 @@ test('it kills its process: after three deaths it is Failed, and others are not,
   await using supervisor = supervise(startWorker);
   for (let death = 1; death <= DEATHS; death += 1) {
     const gate = hold();
-    // By then at the latest only one of the two is under way: whichever comes first, the other one waits.
+    // From here on at most one of the two runs: the other one waits.
     if (death === DEATHS) gate.arrived.then(gate.release, () => {});
     const diedAtMs = await supervisor.death(death);
     gate.release();
@@ -110,7 +110,7 @@ test('it kills its process: after three deaths it is Failed, and others are not,
   }
 });
 
-test('it hangs or fills memory: it is Failed with its reason, and leaves slots and threads to the others', async () => {
+test('it hangs or fills memory: it is Failed with its reason, and leaves capacity and threads to the others', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const steadyFile = await writeRegistryFile(ROWS);
   const server = await startScriptedServer();
@@ -149,7 +149,7 @@ test('it hangs or fills memory: it is Failed with its reason, and leaves slots a
       { name: 'steady-api', api: { endpoint: upstream.url } },
       { name: 'steady-file', file: { path: steadyFile.path } },
     ],
-    // As many at once as there are that hang, were they not ended.
+    // As many at once as would hang if they were not ended.
     { SYNCLINE_CONCURRENCY: '5', SYNCLINE_HEAVY_RUNS: '1' },
   );
   const worker = await startWorker();
@@ -158,7 +158,7 @@ test('it hangs or fills memory: it is Failed with its reason, and leaves slots a
     expect(status, name).toMatchObject({ errorCode: code });
   }
 
-  // Each try that began the same call again would hold one more of the threads that read files.
+  // Each try that repeated the hung call would block one more of the threads that read files.
   for (let attempt = 0; attempt < 4; attempt += 1) {
     expect(await client.sync('hung-call')).toMatchObject({ error: { code: 'run-timeout' } });
   }
@@ -171,7 +171,7 @@ test('it hangs or fills memory: it is Failed with its reason, and leaves slots a
   }
   expect(worker.running).toBe(true);
 
-  // A thread that never returns would keep it from ending, too.
+  // A thread that never returns would also keep it from ending.
   await worker.stop();
   expect(worker.output.logs.at(-1)).toMatchObject({ msg: 'stopped' });
 });

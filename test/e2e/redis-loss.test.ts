@@ -13,7 +13,7 @@ const NAMES = ['one', 'two', 'three', 'upstream'];
 const ROWS = generateRows({ count: 120, seed: 51 });
 const SLOW = { interval: '12h' };
 
-/** Three files and an api, none of which is due again while a test lasts. */
+/** Three files and an api. None is due again during a test. */
 async function startOnOwnRedis(): Promise<{ system: System; redis: RedisServerHandle }> {
   const redis = await startRedisServer();
   const upstream = await startUpstream({ rows: ROWS });
@@ -30,7 +30,7 @@ async function startOnOwnRedis(): Promise<{ system: System; redis: RedisServerHa
   return { system, redis };
 }
 
-test('a Redis that comes back empty is filled again, and nothing is restarted', async () => {
+test('a Redis that comes back empty is filled again, without a restart', async () => {
   const { system, redis } = await startOnOwnRedis();
   const { client } = system;
   await redis.kill();
@@ -59,7 +59,7 @@ test('a Redis that comes back empty is filled again, and nothing is restarted', 
   }
 });
 
-test('while Redis is away the api says so, and then goes on', async () => {
+test('while Redis is away the api says so, and then it continues', async () => {
   const { system, redis } = await startOnOwnRedis();
   const { client } = system;
   const before = await client.registry('one');
@@ -87,11 +87,11 @@ test('while Redis is away the api says so, and then goes on', async () => {
   expect(await client.sync('one')).toMatchObject({ outcome: 'unchanged', trigger: 'manual' });
 });
 
-test('a Redis that does not answer keeps no request waiting until it does', async () => {
+test('a Redis that does not answer delays no HTTP request until it does', async () => {
   const { system, redis } = await startOnOwnRedis();
   const { client } = system;
   redis.pause();
-  // All of it is answered while Redis is away, which is until the test lets it go on.
+  // All of them are answered while Redis is away, until the test lets it continue.
   const answers = await Promise.all([
     client.get('/v1/registries'),
     client.get('/registry/one/v0.1/servers'),

@@ -12,8 +12,8 @@ import { startUpstream, type Upstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 150, seed: 31 });
 
-/** One system for all ways to ask, with a registry that nothing but requests makes run. */
-describe('a sync that is asked for', () => {
+/** One system for all ways to request, with a registry that only requests start. */
+describe('a requested sync', () => {
   const lifetime = suiteLifetime();
   let started: Promise<{ system: System; upstream: Upstream }> | undefined;
   const begin = () => {
@@ -52,7 +52,7 @@ describe('a sync that is asked for', () => {
     expect((await client.get(`/v1/runs/${waited.id}`)).body).toEqual(waited);
   });
 
-  test('by the command line leads to a run, for which it waits', async () => {
+  test('by the command line leads to a run, and the command waits for it', async () => {
     const { system } = await begin();
     const before = await runIds(system);
     const cli = await startProcess({
@@ -80,7 +80,7 @@ describe('a sync that is asked for', () => {
     expect(await client.getStatus('asked')).toMatchObject({ phase: 'Complete', term: run?.term });
   });
 
-  test('by a bare BullMQ job leads to a run, and the job tells what came of it', async () => {
+  test('by a bare BullMQ job leads to a run, and the job returns its result', async () => {
     const { system } = await begin();
     const queue = openBareQueue(system);
     for (const [trigger, payload] of [
@@ -144,7 +144,7 @@ describe('a sync that is asked for', () => {
       client,
       'asked',
       ({ control, status }) => control.handled === control.requested && status.phase !== 'Syncing',
-      { what: 'all requests to be answered' },
+      { what: 'all requests to be handled' },
     );
     await until(
       async (see) => {
@@ -161,7 +161,7 @@ describe('a sync that is asked for', () => {
   });
 });
 
-/** A producer that knows nothing of Syncline but the names that are fixed. */
+/** A producer that knows nothing of Syncline but the fixed names. */
 function openBareQueue({ redisUrl, prefix }: System): Queue {
   const { hostname: host, port } = new URL(redisUrl);
   const queue = new Queue('registry-sync', {

@@ -1,6 +1,6 @@
 /**
- * Plants a secret in each credential there is, has everything happen that may show one, and looks for them
- * wherever somebody could look: answers, Bull Board, logs, metrics, the command line, all of Redis.
+ * Plants a secret in each kind of credential and causes everything that may show one. Then searches for them
+ * everywhere that anyone can read: answers, Bull Board, logs, metrics, the command line, all of Redis.
  */
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -23,7 +23,7 @@ import { untilComplete, untilRegistry } from '../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 5, seed: 7 });
 
-/** One secret a credential, each of a kind that is found in any text. */
+/** One secret for each credential, each of a kind that can be found in any text. */
 const SECRETS = {
   apiToken: 'planted-api-token-1f8e',
   urlToken: 'planted-url-token-2a7d',
@@ -36,7 +36,7 @@ const SECRETS = {
   sshKey: 'planted-ssh-key-9b06',
 } as const;
 
-/** As they are, and as headers and URLs carry them. */
+/** The secrets as they are, and encoded as in headers and URLs. */
 const NEEDLES = Object.values(SECRETS).flatMap((secret) => [
   secret,
   ...['user', 'mirror', ''].map((user) => Buffer.from(`${user}:${secret}`).toString('base64')),
@@ -48,7 +48,7 @@ function secretsIn(text: string): string[] {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** An upstream that lets in who has one of the secrets, and is indiscreet in every way it can. */
+/** An upstream that admits holders of a secret, and leaks it in every way it can. */
 async function startUpstream(): Promise<{ url: string; seen: () => string }> {
   const received: string[] = [];
   const answers: Record<string, Answer> = {
@@ -89,7 +89,7 @@ async function startUpstream(): Promise<{ url: string; seen: () => string }> {
   return { url: `http://127.0.0.1:${port}`, seen: () => received.join('\n') };
 }
 
-/** A repository that lets in who has the password, and one that answers with what it was sent. */
+/** A repository that admits users with the password, and one that answers with what it received. */
 async function startRepository(): Promise<{ url: string; echoUrl: string }> {
   const repository = await TestRepository.create();
   testLifetime.defer(() => repository[Symbol.asyncDispose]());
@@ -192,7 +192,7 @@ async function startPlanted() {
   return { system, operator, upstream, files };
 }
 
-/** Every path of the document, with whatever names there are in place of its parameters. */
+/** Returns every path of the document, with existing names for its parameters. */
 async function pathsToRead(client: ApiClient): Promise<string[]> {
   const document = parse(
     await readFile(path.join(projectRoot, 'apps/api/openapi.yaml'), 'utf8'),
@@ -242,7 +242,7 @@ async function readAll(client: ApiClient, paths: readonly string[]): Promise<str
   return texts.join('\n');
 }
 
-/** Everything that control can be asked for, with what it answers. */
+/** Calls every control route, and returns the answers. */
 async function controlAll(operator: ApiClient, upstreamUrl: string): Promise<string> {
   const answers = [
     await operator.post('/v1/registries/url/sync', { force: true, wait: 600 }),
@@ -262,7 +262,7 @@ async function controlAll(operator: ApiClient, upstreamUrl: string): Promise<str
   return JSON.stringify(answers.map(({ status, headers, body }) => [status, [...headers], body]));
 }
 
-/** Bull Board's answers: the queue in every state, and each job by itself. */
+/** Returns Bull Board's answers: the queue in every state, and each job. */
 async function readBoard(operator: ApiClient): Promise<string> {
   const states = ['waiting', 'active', 'completed', 'failed', 'delayed', 'prioritized', 'paused'];
   const texts: string[] = [JSON.stringify((await operator.get('/queues/')).body)];
@@ -281,7 +281,7 @@ async function readBoard(operator: ApiClient): Promise<string> {
   return texts.join('\n');
 }
 
-/** All keys and values, as text. */
+/** Returns all keys and values, as text. */
 async function dumpRedis(url: string): Promise<string> {
   const redis = connect(url);
   const texts: string[] = [];
@@ -299,7 +299,7 @@ function readKey(redis: ReturnType<typeof connect>, key: string, type: string): 
   if (type === 'set') return redis.smembers(key);
   if (type === 'zset') return redis.zrange(key, '0', '-1', 'WITHSCORES');
   if (type === 'stream') return redis.xrange(key, '-', '+');
-  // Its time was over since it was listed, as that of the sweep's turn is every few seconds.
+  // It has expired since it was listed, as the lock of the sweep does every few seconds.
   if (type === 'none') return Promise.resolve(undefined);
   throw new Error(`${key} is of the type ${type}`);
 }
@@ -341,7 +341,7 @@ test('a secret that is planted in any credential is found nowhere', async () => 
     expect(upstream.seen()).toContain(SECRETS[name]);
   }
 
-  // A credential that goes bad, and a config that is refused with one in it.
+  // A credential that goes bad, and a rejected config with one in it.
   await writeFile(files.urlToken, `${SECRETS.urlToken} and\nmore\n`);
   const controlled = await controlAll(operator, upstream.url);
   await system.config.replaceText(
@@ -375,7 +375,7 @@ test('a secret that is planted in any credential is found nowhere', async () => 
     commandLine: secretsIn(commands),
     metrics: secretsIn(opsTexts.join()),
     logs: processes.flatMap(({ output }) => secretsIn(output.lines.join('\n'))),
-    // A query is no place for a credential: the config lies in Redis, as it was written.
+    // A query is no place for a credential: the config is in Redis as it was written.
     redis: secretsIn(await dumpRedis(system.redisUrl)).filter((it) => it !== SECRETS.query),
   };
   expect(found).toEqual({

@@ -18,7 +18,7 @@ const SINGLE = [...Map.groupBy(ROWS, ({ server }) => server.name).values()].flat
   versions.length === 1 ? versions : [],
 );
 
-test('an edit of the source is published by the next tick, and nothing else is', async () => {
+test('the next tick publishes a change of the source, and nothing else', async () => {
   const [changed, removed, renamed] = [SINGLE[10], SINGLE[20], SINGLE[30]];
   if (!changed || !removed || !renamed) throw new Error('expected names of one version');
   const source = await writeRegistryFile(ROWS);
@@ -55,7 +55,7 @@ test('an edit of the source is published by the next tick, and nothing else is',
   const chunksAfter = await chunksOf(system);
   const written = chunksAfter.filter((digest) => !chunksBefore.includes(digest));
   expect(chunksBefore.length).toBeGreaterThan(6);
-  // Each of the three may be in a chunk of its own, and a boundary may have moved.
+  // Each of the three may be in its own chunk, and a boundary may have moved.
   expect(written.length).toBeGreaterThan(0);
   expect(written.length).toBeLessThanOrEqual(4);
 });
@@ -94,7 +94,7 @@ test('an unchanged source writes no rows and no runs, however often it is ticked
   expect(await dataOf(system)).toEqual(before);
 });
 
-test('the config file is followed without a restart', async () => {
+test('a change of the config file takes effect without a restart', async () => {
   const source = await writeRegistryFile(ROWS);
   const config = fileRegistry(source.path, { interval: '1h' });
   const system = await startSystem({ config, workers: 1 });
@@ -159,7 +159,7 @@ function byKey(rows: readonly object[]): unknown[] {
   return rows.map((row) => JSON.stringify(row)).sort();
 }
 
-/** The rows of `after` that are not in `before` with the same `updatedAt`. */
+/** Returns the rows of `after` that are not in `before` with the same `updatedAt`. */
 function updatedBetween(before: readonly OfficialRow[], after: readonly OfficialRow[]): string[] {
   const stampOf = (row: OfficialRow) => `${rowKey(row)} ${row._meta[OFFICIAL_META].updatedAt}`;
   const known = new Set(before.map(stampOf));
@@ -173,7 +173,7 @@ function chunksOf({ redisUrl, prefix }: System): Promise<string[]> {
   return connect(redisUrl).hkeys(redisKeys(prefix).snapshotChunks('source'));
 }
 
-/** All that is stored of the registry, but for its status. */
+/** Everything that is stored of the registry, except its status. */
 async function dataOf(system: System): Promise<Map<string, string>> {
   const client = connect(system.redisUrl);
   const stored = new Map<string, string>();

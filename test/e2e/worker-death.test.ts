@@ -12,11 +12,11 @@ import { until } from '../support/until.ts';
 import { untilComplete, untilRun } from '../support/until-registry.ts';
 import { startUpstream, type Upstream } from '../support/upstream.ts';
 
-/** Three pages of the upstream's. */
+/** Three pages of the upstream. */
 const ROWS = generateRows({ count: 250, seed: 41 });
 const IDS = ROWS.map(rowKey).sort();
 
-/** The same rows, each of which says to which state it belongs. */
+/** The same rows, each of which names the state that it belongs to. */
 function stateOf(name: string): OfficialRow[] {
   return ROWS.map((row) => ({ ...row, server: { ...row.server, description: name } }));
 }
@@ -35,7 +35,7 @@ async function startHeld(options: { env?: Record<string, string> } = {}) {
   return { upstream, system };
 }
 
-/** Begins a sync, and gives the worker that does it, held in the middle of its walk. */
+/** Starts a sync, and returns the worker that does it, stopped in the middle of its walk. */
 async function holdSync({ upstream, system }: { upstream: Upstream; system: System }) {
   const gate = upstream.hold({ when: isSecondPage });
   testLifetime.defer(() => gate.release());
@@ -49,7 +49,7 @@ async function holdSync({ upstream, system }: { upstream: Upstream; system: Syst
   return { gate, holder, other, term: status.term };
 }
 
-test('a worker is killed in the middle of a sync: another one does it, and readers see no half of it', async () => {
+test('a worker is killed in the middle of a sync: another one does it, and readers see no part of it', async () => {
   const { upstream, system } = await startHeld();
   const { client } = system;
   const reading = readAgainAndAgain(client);
@@ -72,13 +72,13 @@ test('a worker is killed in the middle of a sync: another one does it, and reade
   expect([...reading.states].sort()).toEqual(['new', 'old']);
 });
 
-test('a worker is frozen in the middle of a sync: when it goes on, it publishes nothing', async () => {
+test('a worker is frozen in the middle of a sync: when it continues, it publishes nothing', async () => {
   const { upstream, system } = await startHeld({ env: OPS_ENV });
   const { client } = system;
   upstream.replace(stateOf('late'));
   const { gate, holder, other, term } = await holdSync({ upstream, system });
   holder.pause();
-  // The rest of its answer lies in its socket from now on: it will have the whole of a state by then old.
+  // The rest of its answer is in its socket from now on: it will have a complete state that is old by then.
   gate.release();
   upstream.replace(stateOf('new'));
 
@@ -90,7 +90,7 @@ test('a worker is frozen in the middle of a sync: when it goes on, it publishes 
   const runs = await client.runs('held');
   expect(await stateServed(client)).toBe('new');
 
-  // BullMQ's lock of its job runs out later than its lease.
+  // BullMQ's lock of its job ends later than its lease.
   const redis = connect(system.redisUrl);
   const locks = `${redisKeys(system.prefix).queuePrefix}:*:lock`;
   await until(async () => (await redis.keys(locks)).length === 0, { what: 'the end of its lock' });
@@ -110,7 +110,7 @@ test('a worker is frozen in the middle of a sync: when it goes on, it publishes 
   expect(await client.runs('held')).toEqual(runs);
   expect(await stateServed(client)).toBe('new');
 
-  // It is none the worse for it: alone, it does the next one.
+  // It still works: alone, it does the next run.
   await other.stop();
   upstream.replace(stateOf('newest'));
   const last = await client.sync('held');
@@ -119,7 +119,7 @@ test('a worker is frozen in the middle of a sync: when it goes on, it publishes 
   expect(await stateServed(client)).toBe('newest');
 });
 
-/** The one state that all rows which are served belong to. */
+/** Returns the one state that all served rows belong to. */
 async function stateServed(client: ApiClient): Promise<string> {
   const rows = await client.allServers('held');
   expect(rows.map(rowKey).sort()).toEqual(IDS);
@@ -131,15 +131,15 @@ async function stateServed(client: ApiClient): Promise<string> {
 interface Reading {
   /** How many walks were of one snapshot from their beginning to their end. */
   readonly walks: number;
-  /** What those have found. */
+  /** What those walks have found. */
   readonly states: ReadonlySet<string>;
   /** @throws what the reading has found wrong */
   stop(): Promise<void>;
 }
 
 /**
- * Walks through all pages of the catalog without a pause. Each page is of one state, and so is each walk
- * during which the registry's snapshot stayed the same; all rows are there in each of them.
+ * Walks through all pages of the catalog without a pause. Each page is of one state. So is each walk during which the
+ * registry's snapshot stayed the same. Every walk has all rows.
  */
 function readAgainAndAgain(client: ApiClient): Reading {
   const states = new Set<string>();
@@ -161,7 +161,7 @@ function readAgainAndAgain(client: ApiClient): Reading {
     }
   };
   const reading = read();
-  // It is looked at when the reading is stopped.
+  // It is examined when the reading is stopped.
   reading.catch(() => {});
   const stop = async () => {
     stopped = true;

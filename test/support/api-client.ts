@@ -40,19 +40,19 @@ export interface ApiClientOptions {
   readonly token?: string;
 }
 
-/** What tests ask of an api. */
+/** The requests that tests send to an api. */
 export interface ApiClient {
   readonly url: string;
   get(path: string): Promise<ApiAnswer>;
   post(path: string, body?: object): Promise<ApiAnswer>;
-  /** @throws where the status is not 200 or the body is of another shape */
+  /** @throws if the status is not 200 or the body has another shape */
   getJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>>;
   registry(name: string): Promise<Registry>;
   /** Newest first, up to 100. */
   runs(registry: string): Promise<z.output<typeof runSchema>[]>;
-  /** Asks for a sync, and waits for the run that answers it. */
+  /** Requests a sync, and waits for the run that handles it. */
   sync(registry: string, options?: { force?: boolean }): Promise<z.output<typeof runSchema>>;
-  /** Every row that a catalog serves, over all pages, in the order served. */
+  /** Returns every row that a catalog serves, over all pages, in the order served. */
   allServers(catalog: string, options?: AllServersOptions): Promise<OfficialRow[]>;
 }
 
@@ -62,7 +62,7 @@ export interface AllServersOptions {
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-/** The most that the api waits: against hanging only. */
+/** The longest that the api waits. It guards against hanging only. */
 const SYNC_WAIT_SECONDS = 600;
 
 export function createApiClient({ url, token }: ApiClientOptions): ApiClient {

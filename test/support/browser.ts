@@ -4,7 +4,7 @@ import { type BrowserContext, chromium } from 'playwright-core';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { temporaryDirectory } from './temporary.ts';
 
-/** What a test that needs a browser is skipped with. */
+/** The reason to skip a test that needs a browser. */
 export const NO_BROWSER = 'there is no Chromium on the PATH: install chromium to run this test';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
@@ -19,7 +19,7 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-/** A browser that has never been used, closed at the end of the test; `undefined` where there is none. */
+/** A browser with a fresh profile, closed at the end of the test; `undefined` if there is no browser. */
 export async function startBrowser(
   lifetime: Lifetime = testLifetime,
 ): Promise<BrowserContext | undefined> {

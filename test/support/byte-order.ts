@@ -1,6 +1,6 @@
 /**
- * Orders text as its UTF-8 bytes do, which is how the official registry orders rows. Comparing with `<`
- * orders by UTF-16 units and differs where a surrogate meets U+E000 to U+FFFF.
+ * Orders text by its UTF-8 bytes, as the official registry orders rows. A comparison with `<` orders by UTF-16 units.
+ * The two differ if a surrogate meets U+E000 to U+FFFF.
  */
 export function compareBytes(left: string, right: string): number {
   const length = Math.min(left.length, right.length);

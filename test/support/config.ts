@@ -4,27 +4,27 @@ import type { ConfigInput } from '@syncline/contract';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { temporaryDirectory } from './temporary.ts';
 
-/** What lets upstreams on this machine be asked, as those of tests are. */
+/** Allows upstreams on this machine, because those of tests run there. */
 const LOCAL_TARGETS = ['127.0.0.1/32', '::1/128'];
 
-/** The config, with upstreams on this machine allowed unless it says itself what is. */
+/** Returns the config, with upstreams on this machine allowed unless it says itself what is allowed. */
 export function allowingLocalTargets(config: ConfigInput): ConfigInput {
   return { ...config, network: { allow: LOCAL_TARGETS, ...config.network } };
 }
 
-/** A config file in a directory of its own. */
+/** A config file in its own directory. */
 export interface ConfigFile {
   readonly path: string;
   readonly directory: string;
-  /** Puts another config in its place in one step: nobody reads half of it. */
+  /** Replaces the config in one step: no reader sees a part of it. */
   replace(config: ConfigInput): Promise<void>;
   /** As {@link replace}, with any text: for configs that do not parse. */
   replaceText(text: string): Promise<void>;
 }
 
 /**
- * Writes a config file (JSON, which is YAML) that is removed at the end of the test. It allows upstreams on
- * this machine unless it says itself what is allowed.
+ * Writes a config file (JSON, which is YAML) that is removed at the end of the test. It allows upstreams on this
+ * machine unless it says itself what is allowed.
  */
 export async function writeConfig(
   config: ConfigInput,
@@ -39,7 +39,7 @@ export async function writeConfig(
   return { path: file, directory, replace, replaceText };
 }
 
-/** Writes a file in one step: whoever reads it sees the old content or the new. */
+/** Writes a file in one step: a reader sees the old content or the new. */
 export async function replaceFile(file: string, content: string | Uint8Array): Promise<void> {
   const staged = `${file}.staged`;
   await writeFile(staged, content);

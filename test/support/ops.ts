@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import type { ProcessHandle } from './processes.ts';
 
-/** For the environment of a process whose metrics are asked for: any free port. */
+/** Environment of a process whose metrics a test reads: any free port. */
 export const OPS_ENV = { SYNCLINE_OPS_PORT: '0' } as const;
 
 const listeningSchema = z.looseObject({ port: z.int() });
 
-/** Where a process started with {@link OPS_ENV} serves its metrics. */
+/** Returns where a process started with {@link OPS_ENV} serves its metrics. */
 export async function opsUrl(process: ProcessHandle): Promise<string> {
   const line = await process.waitForLog(({ msg }) => msg === 'ops server listening');
   return `http://127.0.0.1:${listeningSchema.parse(line).port}`;
 }
 
-/** The samples of a text in the format of Prometheus: `name{label="value"}` to value. */
+/** Parses the samples of a text in the format of Prometheus: `name{label="value"}` to value. */
 export type Samples = ReadonlyMap<string, number>;
 
 export async function readMetrics(url: string): Promise<Samples> {
@@ -27,7 +27,7 @@ export async function readMetrics(url: string): Promise<Samples> {
   );
 }
 
-/** The sum of all samples of a name whose labels contain all of these, as in `outcome="failed"`. */
+/** Returns the sum of all samples of a name whose labels contain all of these, such as `outcome="failed"`. */
 export function sumOf(samples: Samples, name: string, ...labels: string[]): number {
   let sum = 0;
   for (const [sample, value] of samples) {

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below those that systems give to whoever asks for any port, and to connections: nobody gets one by chance. */
+/** Below the ports that systems assign to connections and to port 0, so that none is taken by chance. */
 const FIRST_PORT = 10_000;
 const LAST_PORT = 32_000;
 
 const given = new Set<number>();
 
-/** A TCP port of the loopback address that nobody listens on at this moment. No process is given one twice. */
+/** Returns a TCP port of the loopback address that nobody listens on now. No process gets one twice. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
@@ -22,7 +22,7 @@ async function isFree(port: number): Promise<boolean> {
   try {
     await once(probe, 'listening');
   } catch (error) {
-    // Whatever else it is would be so with any port.
+    // Another error would come with any port.
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
     throw error;
   }

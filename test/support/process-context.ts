@@ -1,6 +1,6 @@
 import { createLogger, createMetrics, type ProcessContext } from '@syncline/runtime';
 
-/** What a process of ours is started with, within a test: it logs nothing, and takes any free port. */
+/** Starts a process of ours within a test: it logs nothing, and takes any free port. */
 export function processContext(
   name: string,
   env: Pick<ProcessContext['env'], 'redisUrl' | 'prefix'> & Partial<ProcessContext['env']>,

@@ -38,7 +38,7 @@ test('captures the log of a process that has an environment from scratch', async
   expect(running.running).toBe(false);
 });
 
-test('says how a process ended, and what it printed, where a line does not come', async () => {
+test('says how a process ended, and what it printed, if a line does not come', async () => {
   const entry = await program(`console.error('no config'); process.exitCode = 2;`);
   const running = await startProcess({ name: 'broken', entry });
   await expect(running.waitForLog(() => true, { what: 'anything' })).rejects.toThrow(
@@ -57,7 +57,7 @@ test('freezes and thaws', async () => {
   expect(await running.kill()).toEqual({ code: null, signal: 'SIGKILL' });
 });
 
-test('kills what is still there at the end, and fails where something is left behind', async () => {
+test('kills remaining processes at the end, and fails if something is left behind', async () => {
   const ends: (() => Promise<void> | void)[] = [];
   const lifetime: Lifetime = { defer: (end) => void ends.push(end) };
   const entry = await program(`

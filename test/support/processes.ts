@@ -11,19 +11,19 @@ import { WAITING_MS } from './until.ts';
 export type { LogLine } from './processes/output.ts';
 
 export interface StartProcessOptions {
-  /** What it is called in error messages. */
+  /** Its name in error messages. */
   readonly name: string;
   /** The program, relative to the project's root. */
   readonly entry: string;
   readonly args?: readonly string[];
-  /** All that it gets, beside `PATH` and a `HOME`. */
+  /** Its whole environment, beside `PATH` and a `HOME`. */
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments for Node itself. */
   readonly nodeArgs?: readonly string[];
-  /** Where it runs; by default the project's root. */
+  /** Its working directory; by default the project's root. */
   readonly directory?: string;
   readonly lifetime?: Lifetime;
-  /** How long what it has started may outlive it before that counts as left behind. */
+  /** How long its children may outlive it before they count as left behind. */
   readonly graceMs?: number;
 }
 
@@ -45,28 +45,28 @@ export interface ProcessHandle {
   readonly exited: Promise<Exit>;
   readonly running: boolean;
   /**
-   * The first log line, from the very beginning, that the predicate takes.
+   * Returns the first log line, from the very beginning, that the predicate accepts.
    *
-   * @throws when the process ends, or after {@link WAITING_MS}, with what it printed last
+   * @throws when the process ends, or after {@link WAITING_MS}, with its last output
    */
   waitForLog(predicate: (line: LogLine) => boolean, options?: WaitOptions): Promise<LogLine>;
   /** Sends a signal, SIGKILL by default, and waits for the end. */
   kill(signal?: NodeJS.Signals): Promise<Exit>;
-  /** Asks it to stop and waits until it has. */
+  /** Asks it to stop, and waits until it has. */
   stop(): Promise<Exit>;
   /** Freezes it, as a long garbage collection or a suspended machine does. */
   pause(): void;
   resume(): void;
-  /** Any other signal; it goes on. */
+  /** Sends any other signal; the process continues. */
   signal(signal: NodeJS.Signals): void;
 }
 
-/** Tests start hundreds of processes, and compiling is much of what a start costs. */
+/** Tests start hundreds of processes, and compiling is a large part of each start. */
 const COMPILE_CACHE = path.join(projectRoot, '.cache/compiled');
 
 /**
- * Starts a program of the project as a process of its own, with an environment made from scratch. At the
- * end of the test it is killed, and what it has left behind fails the test.
+ * Starts a program of the project as its own process, with an environment made from scratch. At the end of the test
+ * it is killed, and anything that it left behind fails the test.
  */
 export async function startProcess(options: StartProcessOptions): Promise<ProcessHandle> {
   const { name, entry, args = [], env = {}, nodeArgs = [], lifetime = testLifetime } = options;
@@ -102,7 +102,7 @@ export async function startProcess(options: StartProcessOptions): Promise<Proces
   exited.finally(() => killWithUs.delete(pid)).catch(() => {});
   lifetime.defer(async () => {
     if (isRunning()) child.kill('SIGKILL');
-    // What it has left behind may hold its output open: `exited` would not come.
+    // A process that it left behind may keep its output open, so `exited` would not come.
     await failOnLeaks(tag, { startedBy: name, graceMs: options.graceMs });
     await exited;
   });
@@ -162,7 +162,7 @@ async function waitForLog(options: WaitForLogOptions): Promise<LogLine> {
   }
 }
 
-/** Where the test's own process ends early, its children must not stay. */
+/** If the test's own process ends early, its children must not stay. */
 const killWithUs = new Set<number>();
 process.once('exit', () => {
   for (const pid of killWithUs) killIfThere(pid);

@@ -13,16 +13,16 @@ import { temporaryDirectory } from './temporary.ts';
 export interface RedisServerOptions {
   /** By default a free one. */
   readonly port?: number;
-  /** Where its append-only file lies; by default a directory that is removed after the test. */
+  /** The folder of its append-only file; by default a directory that is removed after the test. */
   readonly directory?: string;
-  /** Is asked at each start for settings over those that `syncline up` gives its Redis. */
+  /** Called at each start for settings that override those of `syncline up`. */
   readonly settings?: () => Promise<RedisSettings> | RedisSettings;
-  /** Makes it a sentinel; what its file says before it first writes it itself. */
+  /** Makes it a sentinel, with this first version of its file. */
   readonly sentinel?: string;
   readonly lifetime?: Lifetime;
 }
 
-/** A Redis for one test alone, which may do with it as it likes. */
+/** A Redis for one test alone, which may damage it. */
 export interface RedisServerHandle {
   /** The same after a restart. */
   readonly url: string;
@@ -30,13 +30,13 @@ export interface RedisServerHandle {
   readonly pid: number;
   /** Also while it is paused. */
   readonly running: boolean;
-  /** Ends it at once: what was not yet on the disk is lost. */
+  /** Kills it: data that is not on the disk yet is lost. */
   kill(): Promise<void>;
-  /** Lets it write what it has, and end. */
+  /** Lets it write its data, and end. */
   stop(): Promise<void>;
   /** Starts it again at the same port, after `kill` or `stop`. */
   start(options?: { readonly empty?: boolean }): Promise<void>;
-  /** Freezes it: connections stay, answers do not come. */
+  /** Freezes it: connections stay, and answers do not come. */
   pause(): void;
   resume(): void;
 }

@@ -17,7 +17,7 @@ test('deletes the keys of a test, and no others', async () => {
   expect(await keysOf(later, other.prefix)).toHaveLength(1);
 });
 
-test('a server of its own comes back with what it had, or empty', async () => {
+test("a test's own server comes back with its data, or empty", async () => {
   const server = await startRedisServer();
   const client = connect(server.url);
   await client.set('kept', '1');

@@ -6,12 +6,12 @@ import { type Lifetime, testLifetime } from './lifetime.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A Redis for this test run alone; take a prefix of your own. */
+    /** A Redis for this test run alone; use your own prefix. */
     redisUrl: string;
   }
 }
 
-/** The Redis of this test run, shared by all tests: each takes a prefix of its own. */
+/** Returns the Redis of this test run, which all tests share: each uses its own prefix. */
 export function redisUrl(): string {
   const url = inject('redisUrl') ?? process.env['SYNCLINE_TEST_REDIS_URL'];
   if (url === undefined) {
@@ -22,7 +22,7 @@ export function redisUrl(): string {
 
 export interface TestRedis {
   readonly url: string;
-  /** What the keys of this test begin with. */
+  /** The prefix of this test's keys. */
   readonly prefix: string;
   readonly client: Redis;
 }
@@ -33,14 +33,14 @@ export interface TestRedisOptions {
   readonly lifetime?: Lifetime;
 }
 
-/** A fresh prefix, and a connection that is closed at the end of the test, when the keys are deleted. */
+/** Returns a fresh prefix, and a connection that is closed at the end of the test, when the keys are deleted. */
 export function testRedis(options: TestRedisOptions = {}): TestRedis {
   const { url = redisUrl(), lifetime = testLifetime } = options;
   const prefix = freshPrefix({ url, lifetime });
   return { url, prefix, client: connect(url, lifetime) };
 }
 
-/** A prefix that nobody else uses. The keys under it are deleted at the end of the test. */
+/** Returns a prefix that nobody else uses. The keys under it are deleted at the end of the test. */
 export function freshPrefix(options: TestRedisOptions = {}): string {
   const { url = redisUrl(), lifetime = testLifetime } = options;
   const prefix = `test-${randomUUID().slice(0, 13)}`;
@@ -52,7 +52,7 @@ export function freshPrefix(options: TestRedisOptions = {}): string {
 export function connect(url: string, lifetime: Lifetime = testLifetime): Redis {
   const options = { maxRetriesPerRequest: 1, retryStrategy: () => 100 };
   const client = openRedis(parseRedisUrl(url), options);
-  // Tests take Redis away; a command that fails says so itself.
+  // Tests stop Redis; a command that fails reports it itself.
   client.on('error', () => {});
   lifetime.defer(() => client.disconnect());
   return client;
@@ -80,7 +80,7 @@ async function deletePrefix(url: string, prefix: string): Promise<void> {
     const keys = await keysOf(client, prefix);
     while (keys.length > 0) await client.unlink(keys.splice(0, 1_000));
   } catch (error) {
-    // A Redis that the test has ended holds nothing to delete.
+    // A Redis that the test has ended has nothing to delete.
     if (client.status === 'ready') throw error;
   } finally {
     client.disconnect();

@@ -7,11 +7,11 @@ import type { UpstreamRow } from './upstream/corpus.ts';
 /** A file that a registry is read from. */
 export interface RegistryFile {
   readonly path: string;
-  /** Puts other rows in it in one step. */
+  /** Replaces its rows in one step. */
   replace(rows: readonly UpstreamRow[]): Promise<void>;
 }
 
-/** Writes rows into a file, as the MCP Registry API lists them. It is removed at the end of the test. */
+/** Writes rows into a file, in the format of the MCP Registry API. It is removed at the end of the test. */
 export async function writeRegistryFile(
   rows: readonly UpstreamRow[],
   lifetime: Lifetime = testLifetime,

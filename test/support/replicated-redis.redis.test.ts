@@ -21,7 +21,7 @@ test('the replica takes over from a primary that is killed, which comes back as 
   expect(await redis.untilFailedOver(second)).toBe(first);
 });
 
-test('what is written while the replica is held back is lost with the primary', async () => {
+test('data written while the replica is held back is lost with the primary', async () => {
   const redis = await startReplicatedRedis({
     sentinels: 3,
     password: 'one',
@@ -45,7 +45,7 @@ test('what is written while the replica is held back is lost with the primary', 
   await until(async () => (await back.keys('*')).join() === 'kept', { what: 'the same on both' });
 });
 
-test('a primary that hangs is taken for gone', async () => {
+test('a primary that hangs counts as gone', async () => {
   const redis = await startReplicatedRedis();
   const first = await redis.primary();
   first.pause();

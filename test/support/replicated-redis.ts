@@ -16,32 +16,32 @@ export interface ReplicatedRedisOptions extends ReplicationSettings {
 }
 
 /**
- * A primary with a replica, and sentinels that have the replica take over. The two nodes change places:
- * one that was killed comes back, by its `start`, as a replica of the other one, at the port and in the
- * directory that it had. If it is back before it was missed, it is the primary still.
+ * A primary with a replica, and sentinels that promote the replica. The two nodes change roles. A killed node that is
+ * started again becomes a replica of the other one, at its old port and in its old directory. If it is back before
+ * the sentinels notice, it is still the primary.
  */
 export interface ReplicatedRedis {
   /** `redis+sentinel://…`: whichever node is the primary. */
   readonly url: string;
-  /** The same two all the time. The `url` of a node is its own, `redis://…`. */
+  /** Always the same two. The `url` of a node is its own, `redis://…`. */
   readonly nodes: readonly [RedisServerHandle, RedisServerHandle];
   readonly sentinels: readonly RedisServerHandle[];
   /** The node that the sentinels send clients to. */
   primary(): Promise<RedisServerHandle>;
   /** The other node. */
   replica(): Promise<RedisServerHandle>;
-  /** Waits until the replica has all that the primary has at the time of the call, and could take over. */
+  /** Waits until the replica has all data that the primary has now, and could take over. */
   untilInSync(): Promise<void>;
   /**
-   * Freezes the replica and cuts its link: what is written once this has resolved is acknowledged, and
-   * lost if the primary is killed. `resume` of the replica ends it.
+   * Freezes the replica and cuts its link. Data written after this has resolved is acknowledged, and lost if the
+   * primary is killed. `resume` of the replica ends it.
    */
   holdReplicaBack(): Promise<void>;
-  /** Kills the primary, and lets a replica that was held back go on. Gives the node that was killed. */
+  /** Kills the primary, and lets a held-back replica continue. Returns the killed node. */
   killPrimary(): Promise<RedisServerHandle>;
-  /** Has the sentinels let the replica take over from a primary that lives. */
+  /** Has the sentinels promote the replica while the primary lives. */
   stepBack(): Promise<void>;
-  /** Waits until another node than `old` is the primary and takes writes; gives that one. */
+  /** Waits until another node than `old` is the primary and takes writes, and returns it. */
   untilFailedOver(old: RedisServerHandle): Promise<RedisServerHandle>;
 }
 
@@ -86,7 +86,7 @@ export async function startReplicatedRedis(
       { what: `${replica.port} to have what ${primary.port} has` },
     );
   };
-  // A sentinel asks for replicas when it begins, and then every ten seconds only.
+  // A sentinel asks for replicas at its start, and then only every ten seconds.
   await untilReplicated();
   for (let count = 0; count < sentinelCount; count += 1) {
     const sentinel = sentinelConfig(options, ports[0]);
@@ -131,7 +131,7 @@ export async function startReplicatedRedis(
     holdReplicaBack: async () => {
       const { primary, replica } = await inRoles();
       replica.pause();
-      // Else what already lies in its socket would be read after all.
+      // Otherwise data that is already in its socket would still be read.
       const { port } = primary;
       await ask({ port, password: options.password }, (redis) =>
         redis.call('CLIENT', 'KILL', 'TYPE', 'replica'),

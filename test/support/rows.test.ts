@@ -14,7 +14,7 @@ import { syntheticRows } from './rows/synthetic.ts';
 describe('generated rows', () => {
   const rows = generateRows({ count: 2_500, seed: 7 });
 
-  test('are as many as asked, each with a key of its own, in the official order', () => {
+  test('are as many as requested, each with its own key, in the official order', () => {
     expect(new Set(rows.map(rowKey)).size).toBe(2_500);
     const sorted = rows.toSorted(
       (left, right) =>
@@ -37,7 +37,7 @@ describe('generated rows', () => {
     expect(generateRows({ count: 50, seed: 7 }).some((row) => others.has(rowKey(row)))).toBe(false);
   });
 
-  test('are of several namespaces also where they are few', () => {
+  test('have several namespaces even if they are few', () => {
     for (let seed = 1; seed <= 5; seed += 1) {
       const [few, some] = [generateRows({ count: 40, seed }), generateRows({ count: 300, seed })];
       expect(topDomains(few).size, `seed ${seed}`).toBeGreaterThanOrEqual(3);
@@ -48,7 +48,7 @@ describe('generated rows', () => {
 
 const SYNTHETIC = syntheticRows();
 
-test('synthetic rows have keys of their own and one latest version a name', () => {
+test('synthetic rows have their own keys and one latest version a name', () => {
   expect(new Set(SYNTHETIC.map(rowKey)).size).toBe(SYNTHETIC.length);
   const latest = SYNTHETIC.filter((row) => row._meta[OFFICIAL_META].isLatest);
   expect(latest).toHaveLength(new Set(SYNTHETIC.map(({ server }) => server.name)).size);
@@ -60,7 +60,7 @@ describe.skipIf(base === undefined)(`real data (else: ${NO_REAL_DATA})`, () => {
   const changes = loadOfficialChanges() ?? [];
   const real = [...(base ?? []), ...changes.flatMap(({ upserts }) => upserts)];
 
-  test('is there whole', () => {
+  test('is complete', () => {
     expect(base).toHaveLength(1_019);
     expect(changes.at(-1)?.total).toBeGreaterThan(1_019);
     expect(loadToolhiveExample()?.data.servers).toHaveLength(12);
@@ -122,7 +122,10 @@ function topDomains(rows: readonly OfficialRow[]): Set<string> {
   return new Set(rows.map(({ server }) => server.name.split('.')[0] ?? ''));
 }
 
-/** Where members lie: `packages[].transport.type`. Names of namespaces are left out, as anybody's own. */
+/**
+ * Returns the paths of members: `packages[].transport.type`. Names of namespaces are left out, because anyone may
+ * choose them.
+ */
 function placesIn(value: unknown, place = ''): Set<string> {
   if (Array.isArray(value)) {
     return new Set(value.flatMap((item) => [...placesIn(item, `${place}[]`)]));

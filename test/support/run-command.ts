@@ -7,9 +7,9 @@ export interface RunCommandOptions {
 }
 
 /**
- * Runs a program to its end, with this process's environment, and gives what it printed.
+ * Runs a program to its end, with this process's environment, and returns its output.
  *
- * @throws where it ends with another status than 0, with all that it printed
+ * @throws if it ends with another status than 0, with its whole output
  */
 export async function runCommand(
   command: string,

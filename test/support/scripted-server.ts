@@ -6,15 +6,15 @@ import { type Lifetime, testLifetime } from './lifetime.ts';
 /** How a request is answered. */
 export type AnswerRequest = (response: ServerResponse, request: IncomingMessage) => void;
 
-/** A server that answers each first segment of a path in a way of its own. */
+/** A server that answers each first segment of a path in its own way. */
 export interface ScriptedServer {
   /** Without a slash at its end. */
   readonly url: string;
-  /** From now on `/<segment>`, and all below it, is answered so. */
+  /** From now on, answers `/<segment>` and everything below it in this way. */
   answer(segment: string, answer: AnswerRequest): void;
 }
 
-/** Starts a server on the loopback address; it answers 404 until told otherwise, and ends with the test. */
+/** Starts a server on the loopback address. It answers 404 until told otherwise, and ends with the test. */
 export async function startScriptedServer(
   lifetime: Lifetime = testLifetime,
 ): Promise<ScriptedServer> {

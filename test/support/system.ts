@@ -22,17 +22,17 @@ export interface SystemOptions {
   readonly redisUrl?: string;
   /** By default a fresh one. */
   readonly prefix?: string;
-  /** How many of each are started; by default one scheduler, two workers. */
+  /** How many of each to start; by default one scheduler and two workers. */
   readonly schedulers?: number;
   readonly workers?: number;
-  /** For every process, over what the system sets. */
+  /** For every process; overrides the settings of the system. */
   readonly env?: Readonly<Record<string, string>>;
   /** Whether to wait until the api says that it is ready; true by default. */
   readonly awaitReady?: boolean;
   readonly lifetime?: Lifetime;
 }
 
-/** Scheduler, workers and api as processes of their own, on one Redis. */
+/** Scheduler, workers and api as separate processes, on one Redis. */
 export interface System {
   readonly redisUrl: string;
   readonly prefix: string;
@@ -47,7 +47,7 @@ export interface System {
 }
 
 export interface StartOptions {
-  /** What is started in place of the program: one of the same kind, relative to the project's root. */
+  /** The program to start instead: one of the same kind, relative to the project's root. */
   readonly entry?: string;
   readonly name?: string;
   readonly args?: readonly string[];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 
-/** An empty directory that is removed, with all in it, at the end of the test. */
+/** Creates an empty directory that is removed, with its contents, at the end of the test. */
 export async function temporaryDirectory(lifetime: Lifetime = testLifetime): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), 'syncline-test-'));
   lifetime.defer(() => rm(directory, { recursive: true, force: true }));

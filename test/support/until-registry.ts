@@ -7,7 +7,7 @@ export interface UntilRegistryOptions {
   readonly timeoutMs?: number;
 }
 
-/** Waits until a registry is as `isSo` wants it, and gives it. */
+/** Waits until a registry is as `isSo` wants it, and returns it. */
 export function untilRegistry(
   client: ApiClient,
   name: string,
@@ -36,7 +36,7 @@ export function untilComplete(
 
 type RunOfApi = Awaited<ReturnType<ApiClient['runs']>>[number];
 
-/** Waits for a run that `isWanted` takes, and gives the newest such. */
+/** Waits for a run that `isWanted` accepts, and returns the newest one. */
 export function untilRun(
   client: ApiClient,
   name: string,

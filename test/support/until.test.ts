@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { until } from './until.ts';
 
-test('gives the first value that is there', async () => {
+test('returns the first value that is there', async () => {
   const values = [undefined, false, null, 0];
   expect(await until(() => values.shift(), { what: 'a value' })).toBe(0);
 });
@@ -16,7 +16,7 @@ test('says what was awaited and what was last seen', async () => {
   );
 });
 
-test('takes a throw as "not yet", and shows the last one', async () => {
+test('counts a throw as "not yet", and shows the last one', async () => {
   let calls = 0;
   const probe = () => {
     calls += 1;

@@ -2,24 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 const POLL_INTERVAL_MS = 25;
-/** Against hanging only: longer than anything takes on a machine that does ten other things. */
+/** Guards against hanging only: longer than anything takes on a machine that does ten other things. */
 export const WAITING_MS = 120_000;
 
 export interface UntilOptions {
   /** What is awaited, to end the sentence "timed out waiting for …". */
   readonly what: string;
-  /** By default {@link WAITING_MS}. Shorter only where it is to run out. */
+  /** By default {@link WAITING_MS}. Use less only for a wait that should time out. */
   readonly timeoutMs?: number;
 }
 
-/** Shows the failing test what a probe saw, where that is more than what it returned. */
+/** Shows the failing test what a probe saw, if that is more than what it returned. */
 export type See = (seen: unknown) => void;
 
 /**
- * Asks `probe` again and again until it gives something other than `undefined`, `null` or `false`,
- * and returns that. A probe that throws counts as "not yet".
+ * Calls `probe` again and again until it returns something other than `undefined`, `null` or `false`, and returns
+ * that. A probe that throws counts as "not yet".
  *
- * @throws after `timeoutMs`, saying what was awaited and what was last seen
+ * @throws after `timeoutMs`, with what was awaited and what was last seen
  */
 export async function until<Value>(
   probe: (see: See) => Promise<Value> | Value,

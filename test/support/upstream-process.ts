@@ -7,13 +7,13 @@ import type { UpstreamRow } from './upstream/corpus.ts';
 import { type Command, type Report, reportSchema } from './upstream/messages.ts';
 
 export interface UpstreamProcessOptions {
-  /** How many rows to generate; the same for the same seed. */
+  /** How many rows to generate. */
   readonly count: number;
   readonly seed?: number;
   readonly lifetime?: Lifetime;
 }
 
-/** An upstream in a process of its own, for benchmarks: what it costs is kept apart. */
+/** An upstream in its own process, for benchmarks: its cost is measured separately. */
 export interface UpstreamProcess {
   readonly url: string;
   readonly pid: number;

@@ -60,7 +60,7 @@ function row(key: string, options: RowOptions = {}): UpstreamRow {
 }
 
 describe('the list', () => {
-  test('walks all rows in byte order, with an empty last page where the rows fill the pages', async () => {
+  test('walks all rows in byte order, with an empty last page if the rows fill the pages', async () => {
     const rows = generateRows({ count: 300, seed: 3 });
     const upstream = await startUpstream({ rows: rows.toReversed() });
     const { keys, counts } = await walk(upstream.url, 'limit=100');
@@ -70,7 +70,7 @@ describe('the list', () => {
     expect((await walk(upstream.url, 'limit=99')).counts).toEqual([99, 99, 99, 3]);
   });
 
-  test('gives rows as they came, and is there as /v0 too', async () => {
+  test('serves rows as they came, also as /v0', async () => {
     const [first] = generateRows({ count: 1 });
     const upstream = await startUpstream({ rows: first === undefined ? [] : [first] });
     const response = await fetch(`${upstream.url}/v0/servers`);
@@ -95,7 +95,7 @@ describe('the list', () => {
     expect(await response.json()).toMatchObject({ status, title: expect.any(String) });
   });
 
-  test('a cursor is a place, not a row: it outlives the row, and may be a name only', async () => {
+  test('a cursor is a position, not a row: it outlives the row, and may be a name only', async () => {
     const upstream = await startUpstream({
       rows: ['a/a@1', 'b/b@1', 'b/b@2', 'c/c@1'].map((key) => row(key)),
     });
@@ -171,7 +171,7 @@ describe('versions of a name', () => {
 describe('behaviours', () => {
   const rows = ['a/a@1', 'b/b@1', 'c/c@1'].map((key) => row(key));
 
-  test('a status is given for as many requests as asked', async () => {
+  test('a status is given for as many requests as requested', async () => {
     const upstream = await startUpstream({ rows });
     const script = upstream.behave(
       { kind: 'status', status: 429, headers: { 'retry-after': '7' } },
@@ -187,7 +187,7 @@ describe('behaviours', () => {
     expect(script.applied.map(({ number }) => number)).toEqual([2, 3]);
   });
 
-  test('bodies can be cut, broken, HTML, or without end', async () => {
+  test('bodies can be cut, broken, HTML, or endless', async () => {
     const upstream = await startUpstream({ rows });
     const url = `${upstream.url}/v0.1/servers`;
     upstream.behave({ kind: 'truncated-json' });
@@ -217,7 +217,7 @@ describe('behaviours', () => {
     expect(await (await fetch(url)).json()).toMatchObject({ metadata: { next_cursor: 'a/a:1' } });
   });
 
-  test('a request is held until released, and sees what is there then', async () => {
+  test('a request is held until released, and sees the data of that moment', async () => {
     const upstream = await startUpstream({ rows });
     const gate = upstream.hold();
     const response = fetch(`${upstream.url}/v0.1/servers`);
@@ -229,7 +229,7 @@ describe('behaviours', () => {
     expect(pageSchema.parse(await (await response).json()).servers.map(rowKey)).toEqual(['z/z@1']);
   });
 
-  test('a held request that the client gives up is seen as aborted', async () => {
+  test('a held request that the client aborts is seen as aborted', async () => {
     const upstream = await startUpstream({ rows });
     const gate = upstream.hold();
     const abort = new AbortController();
@@ -240,7 +240,7 @@ describe('behaviours', () => {
     expect(await request.ended).toBe('aborted');
   });
 
-  test('closing does not wait for what is held, and the port can be taken again', async () => {
+  test('closing does not wait for held requests, and the port can be used again', async () => {
     const upstream = await startUpstream({ rows });
     const gate = upstream.hold();
     const response = fetch(upstream.url).catch((error: unknown) => error);

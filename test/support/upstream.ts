@@ -19,37 +19,37 @@ export type { RecordedRequest } from './upstream/recorded-request.ts';
 
 export interface UpstreamOptions {
   readonly rows?: Iterable<UpstreamRow>;
-  /** 0, the default, takes a free one. A given one lets a test bring an upstream back after it was down. */
+  /** 0, the default, takes a free one. With a given port, a test can bring an upstream back after it was down. */
   readonly port?: number;
-  /** Keeps what was asked; switched off where there are very many requests. */
+  /** Whether to record requests; switch it off for very many requests. */
   readonly recording?: boolean;
   /** Whether answers are compressed for clients that accept it; true by default. */
   readonly gzip?: boolean;
   readonly lifetime?: Lifetime;
 }
 
-/** A server that behaves as the official MCP registry, until a test tells it not to. */
+/** A server that behaves as the official MCP registry, until a test tells it otherwise. */
 export interface Upstream {
   /** Without a slash at its end, and without `/v0.1`. */
   readonly url: string;
   readonly port: number;
   readonly size: number;
-  /** What was asked, oldest first. */
+  /** The requests, oldest first. */
   readonly requests: readonly RecordedRequest[];
-  /** The `count`-th request, counted from 1, as soon as it has arrived. */
+  /** Returns the `count`-th request, counted from 1, as soon as it has arrived. */
   arrival(count: number): Promise<RecordedRequest>;
   forgetRequests(): void;
   replace(rows: Iterable<UpstreamRow>): void;
-  /** Adds rows, or puts them in the place of those of the same name and version. They are served as given. */
+  /** Adds rows, or replaces those of the same name and version. They are served as given. */
   upsert(rows: Iterable<UpstreamRow>): void;
   /** Removes rows by `name@version`. */
   remove(keys: Iterable<string>): void;
   behave(behaviour: Behaviour, options?: ScriptOptions): Script;
-  /** Keeps requests waiting, until the gate's release. */
+  /** Keeps requests waiting until the gate's release. */
   hold(options?: ScriptOptions): Gate;
-  /** Ends all behaviours and lets go what is held. */
+  /** Ends all behaviours and releases held requests. */
   behaveWell(): void;
-  /** Stops listening and breaks what is open. It may be called twice. */
+  /** Stops listening and breaks open connections. It may be called twice. */
   close(): Promise<void>;
 }
 
@@ -77,7 +77,7 @@ export async function startUpstream({
       else behaviours.push(step.behaviour);
     }
     if (response.destroyed) return;
-    // Answered from what is there now: a test may have changed it while the request was held.
+    // Answered from the data of this moment: a test may have changed it while the request was held.
     const answered = answer(corpus, request.method, request.target);
     await send({ request, response, answer: answered, behaviours, gzip });
   };

@@ -138,11 +138,11 @@ test('credentials go where the config in force sends them, and nowhere else', as
 
 test('a source that cannot be read is 502, and no worker too', async () => {
   world.answerPreview = async () => {
-    throw new SynclineError('preview-failed', 'the source cannot be read: source-timeout: slow');
+    throw new SynclineError('preview-failed', 'cannot read the source: source-timeout: slow');
   };
   expect(await preview('official')).toMatchObject({
     status: 502,
-    body: { code: 'preview-failed', detail: 'the source cannot be read: source-timeout: slow' },
+    body: { code: 'preview-failed', detail: 'cannot read the source: source-timeout: slow' },
   });
 });
 

@@ -24,7 +24,7 @@ Environment:
   SYNCLINE_CONFIG   the config file; --config overrides it
   SYNCLINE_PREFIX   the prefix of all keys in Redis
   NO_COLOR          turns colours off; FORCE_COLOR=1 turns them on without a terminal
-  docs/configuration.md lists all variables.
+  docs/configuration-reference.md lists all variables.
 
 Exit status:
   0 done, 1 failed, 2 bad usage, environment or config, 3 diff --exit-code found

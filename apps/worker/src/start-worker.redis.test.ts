@@ -171,7 +171,7 @@ test('a preview tells nothing of a file that is no registry', async () => {
   ] as const) {
     await writeFile(file, text);
     expect(await messageOf('curious')).toBe(
-      `the source cannot be read: ${code}: ${file} holds no registry`,
+      `cannot read the source: ${code}: ${file} holds no registry`,
     );
     // Its status says as much.
     expect(await messageOf('known')).toContain('planted-secret');

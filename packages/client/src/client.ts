@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   configSchema,
   controlSchema,
@@ -24,22 +25,21 @@ import { findRun } from './find-run.ts';
 
 export interface SynclineClientOptions {
   /**
-   * Where Redis is: `redis://`, `rediss://`, or sentinels, by
-   * `redis+sentinel://host:port,host:port/<name of the master>`; or a connection that the client may use
-   * and will not close.
+   * The URL of Redis: `redis://`, `rediss://`, or `redis+sentinel://host:port,host:port/<name of the master>`. Or a
+   * connection, which the client uses and does not close.
    */
   readonly redis: string | Redis;
   /** What Syncline's keys begin with. Default `syncline`. */
   readonly prefix?: string;
 }
 
-/** What other services need of Syncline: to have a registry synced, to wait for it, to see how it is. */
+/** Requests syncs from another service, waits for their runs, and reads statuses. */
 export interface SynclineClient {
   /**
-   * Asks for a run of `registry` that starts after this call. The request is counted in Redis before the
-   * call returns: it is handled whatever becomes of the job in the queue.
+   * Requests a run of `registry` that starts after this call. The request is counted in Redis before the call
+   * returns. It is handled even if the job in the queue gets lost.
    *
-   * @param options.force fetch even where nothing seems to have changed
+   * @param options.force fetch even if the cheap check finds no change
    * @returns the request's number, and whether it waits for a run that is under way (`joined`)
    * @throws SynclineError `unknown-registry`, `registry-suspended`, `store-unavailable`, `store-corrupt`
    */
@@ -48,7 +48,7 @@ export interface SynclineClient {
     options?: { force?: boolean },
   ): Promise<{ request: number; state: 'queued' | 'joined' }>;
   /**
-   * What became of a request. `run` is absent if the log has lost it.
+   * Returns whether a run has handled a request. `run` is absent if the run log no longer has it.
    *
    * @throws SynclineError `unknown-request` if none of that number was made
    */
@@ -57,16 +57,16 @@ export interface SynclineClient {
     request: number,
   ): Promise<{ state: 'open' | 'answered'; run?: Run | undefined }>;
   /**
-   * The run that answers a request.
+   * Waits for the run that handles a request.
    *
-   * @returns undefined where none has, after `timeoutMs`
+   * @returns undefined if `timeoutMs` is over before
    */
   waitForRun(
     registry: string,
     request: number,
     options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<Run | undefined>;
-  /** How a registry is: what its runs have left. @throws SynclineError `unknown-registry` */
+  /** Returns the status of a registry. @throws SynclineError `unknown-registry` */
   getStatus(registry: string): Promise<SyncStatus>;
   close(): Promise<void>;
 }
@@ -76,9 +76,9 @@ const LONGEST_POLL_MS = 500;
 const COMMAND_TIMEOUT_MS = 5_000;
 
 /**
- * A client of a Syncline that shares its Redis.
+ * Creates a client that uses the Redis of a Syncline.
  *
- * @throws SynclineError `config-invalid` for a URL that is none of Redis
+ * @throws SynclineError `config-invalid` for an invalid URL
  */
 export function createSynclineClient({
   redis: target,
@@ -93,7 +93,7 @@ export function createSynclineClient({
   });
   /** The config last read: a digest names one content. */
   let known: { digest: string; registries: Map<string, RegistryConfig> } | undefined;
-  // Commands reject with what has gone wrong; the event besides would end the process.
+  // Commands reject with the error. Without a listener, the event would end the process.
   queue.on('error', () => {});
 
   return {
@@ -103,7 +103,7 @@ export function createSynclineClient({
         await countRequest({ redis, keys }, { registry, force }),
         await readRegistryStatus(registry),
       ]);
-      // Only a wake-up, so that a worker looks at once. Without it the sweep finds the request.
+      // A wake-up only makes it faster: without it, the sweep finds the request.
       const { name, data, opts } = requestJob({ registry, request, force });
       await guard(() => queue.add(name, data, opts));
       return { request, state: status.phase === 'Syncing' ? 'joined' : 'queued' };
@@ -127,7 +127,8 @@ export function createSynclineClient({
         if (handled >= request) return guard(() => findRun({ redis, keys }, { registry, request }));
         const leftMs = untilMs - Date.now();
         if (leftMs <= 0) return undefined;
-        await pause(Math.min(pollMs, leftMs), signal);
+        // After an abort, the next turn throws the reason of the signal.
+        await sleep(Math.min(pollMs, leftMs), undefined, { signal }).catch(() => {});
       }
     },
 
@@ -211,31 +212,17 @@ async function guard<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** Says what it means that Redis does not do its part. Errors of Syncline pass. */
+/** Returns an error of Redis as `store-unavailable` or `store-corrupt`. */
 function toStoreError(cause: unknown): SynclineError {
   if (cause instanceof SynclineError) return cause;
   const keys = keysOfWrongValue(cause);
   if (keys !== undefined) {
-    return new SynclineError('store-corrupt', `the key ${keys[0]} holds what is not ours`, {
-      expected: 'what Syncline has written there',
+    return new SynclineError('store-corrupt', `the key ${keys[0]} holds a value of another type`, {
+      expected: 'the value that Syncline writes; delete the key, and sync with force',
       cause,
     });
   }
   const detail = cause instanceof Error ? cause.message : String(cause);
-  const message = `Redis does not do its part: ${detail}`;
+  const message = `Redis failed: ${detail}. Check that it runs and accepts writes`;
   return new SynclineError('store-unavailable', message, { cause });
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', onAbort);
-      resolve();
-    }, ms);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
 }

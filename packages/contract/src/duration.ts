@@ -9,8 +9,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/;
 
 /**
- * Milliseconds of a duration as Go writes it (`90s`, `1h30m`, `1.5h`), with days besides (`7d`);
- * `undefined` where the text is no duration. Signs are refused: no setting of ours can be negative.
+ * Returns the milliseconds of a duration as Go writes it (`90s`, `1h30m`, `1.5h`), also with days (`7d`).
+ * `undefined` if the text is not a duration. A sign is invalid: no setting can be negative.
  */
 export function parseDuration(text: string): number | undefined {
   if (!DURATION.test(text)) return undefined;

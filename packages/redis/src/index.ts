@@ -7,7 +7,7 @@ export {
   createPreviewRequester,
   type PreviewHandler,
   type PreviewRequester,
-  type PreviewWish,
+  type PreviewTarget,
   startPreviewWorker,
 } from './queue/preview.ts';
 export { createSyncQueue } from './queue/queue.ts';
@@ -30,13 +30,14 @@ export {
   viewsOf,
 } from './stores/find-registry.ts';
 export { openStore, type Store } from './stores/open-store.ts';
-export { createRedisRequestBudgets } from './stores/request-budgets.ts';
-export { createRedisRunStore, createRunLog, type RunLog } from './stores/run-store.ts';
-export { createRedisSnapshotStore } from './stores/snapshot-store.ts';
 export {
-  createRedisStatusPersistence,
   createRegistryReader,
+  createRunLog,
   type RegistryReader,
+  type RunLog,
   redisNowMs,
   type StoredRegistries,
-} from './stores/status-store.ts';
+} from './stores/registry-reader.ts';
+export { createRedisRequestBudgets } from './stores/request-budgets.ts';
+export { createRedisRunStore, createRedisStatusPersistence } from './stores/run-store.ts';
+export { createRedisSnapshotStore } from './stores/snapshot-store.ts';

@@ -1,7 +1,7 @@
 import type { Lease } from '@syncline/contract';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { collectGarbage } from './collect.ts';
 import { blobDigests, decodeManifest, encodeManifest } from './encoding/manifest.ts';
+import { collectGarbage } from './store.ts';
 import { createSnapshotHarness, type SnapshotHarness } from './testing/snapshot-harness.ts';
 import { testBlob } from './testing/test-blobs.ts';
 import { storeRows } from './testing/test-snapshots.ts';

@@ -1,13 +1,12 @@
 export { type BuiltSnapshot, SnapshotBuilder } from './build.ts';
-export { collectGarbage } from './collect.ts';
 export { DiffCollector } from './diff.ts';
 export {
   claimTermination,
   createTerminationLock,
+  fnv1a,
   type TerminationLock,
   useTerminationLock,
-} from './encoding/blob.ts';
-export { fnv1a } from './encoding/chunk.ts';
+} from './encoding/chunk.ts';
 export {
   type AttachmentDraft,
   type AttachmentKind,
@@ -22,3 +21,4 @@ export { deriveView } from './patch/derive-view.ts';
 export { mergeCatalog } from './patch/merge-catalog.ts';
 export { createSnapshotReader, type OpenSnapshot, type SnapshotReader } from './reader.ts';
 export * from './store.ts';
+export { collectGarbage } from './store.ts';

@@ -1,8 +1,8 @@
 import { onAbort, type SyncStatus } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
-import type { FileCalls } from './files/file-calls.ts';
 import type { Git } from './git/git.ts';
 import type { HttpClient } from './http/http.ts';
+import type { FileCalls } from './kinds/file-source.ts';
 
 /** What a source's cheap check found. */
 export type Probe =

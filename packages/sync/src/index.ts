@@ -1,6 +1,6 @@
 export { checkGlobs, checkSchedules } from './decide/config-checks.ts';
 export { type CronSchedule, lastFiringMs, nextFiringMs } from './decide/cron.ts';
-export { filterHash, sourceHash } from './decide/hashes.ts';
+export { filterHash, sourceHash } from './decide/should-sync.ts';
 export { Coordinator } from './embed/coordinator.ts';
 export { IngestPool } from './ingest/ingest-pool.ts';
 export {
@@ -35,3 +35,4 @@ export type {
   TickResult,
   TickSource,
 } from './ports/tick-source.ts';
+export { dependentsOf } from './run/finish.ts';

@@ -15,7 +15,7 @@ const ROWS = 30_000;
 const CHANGES = 5;
 const CATALOG = 'catalog.default';
 
-/** How a catalog is built anew when little has changed in what it is made of. */
+/** How long a catalog takes to build again after a small change of its registries. */
 export const catalog: Benchmark = {
   name: 'catalog',
   about: `a catalog of ${REGISTRIES.length} registries of ${ROWS} rows each: rebuilt after a one-row change, against its first build`,
@@ -41,7 +41,7 @@ export const catalog: Benchmark = {
       redis: connect(redis.url, lifetime),
       keys: redisKeys(syncline.prefix),
     });
-    /** The build that the publication of a registry has brought; the first one needs them all. */
+    /** Waits for the build after the publication of a registry; the first build needs all registries. */
     const nextBuild = (known: ReadonlySet<string>): Promise<Run> =>
       until(
         async () => {

@@ -10,7 +10,7 @@ const ROWS = 100_000;
 const SEED = 1;
 const CHANGED = 30;
 
-/** What a small change writes to Redis: chunks that did not change must not be written again. */
+/** How much a small change writes to Redis: unchanged chunks must not be written again. */
 export const delta: Benchmark = {
   name: 'delta',
   about: `what is sent to Redis when ${CHANGED} of ${ROWS} rows have changed, against only those rows`,
@@ -39,7 +39,7 @@ export const delta: Benchmark = {
       throw new Error('expected the change to be published');
     }
     await worker.finish();
-    // Sending the changed rows as they are is the least that anybody could send.
+    // No program can send less than the changed rows themselves.
     const least = await sentBy(async () => {
       for (const row of rows) await client.set(row.server.name, JSON.stringify(row));
     });

@@ -3,7 +3,7 @@ import { generateUnordered } from '../../support/rows/generate.ts';
 import type { OfficialRow } from '../../support/rows/row.ts';
 
 export interface ChangedRowsOptions {
-  /** How many rows there are, as the upstream has generated them. */
+  /** How many rows the upstream has generated. */
   readonly count: number;
   readonly seed: number;
   readonly changed: number;
@@ -11,7 +11,7 @@ export interface ChangedRowsOptions {
   readonly updatedAt: string;
 }
 
-/** Some of the rows that an upstream generates for the same count and seed, each with another description. */
+/** Returns some of the rows that an upstream generates for the same count and seed, each with another description. */
 export function changedRows(options: ChangedRowsOptions): OfficialRow[] {
   const { count, seed, changed, updatedAt } = options;
   const step = Math.floor(count / changed);

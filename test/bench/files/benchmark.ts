@@ -10,7 +10,7 @@ const PROJECT = path.resolve(import.meta.dirname, '../../..');
 const FILES_WANTED_BELOW = 36;
 const REGISTRY = 'registry';
 
-/** How many files of the project a reader meets who follows the tick of a file that has changed. */
+/** How many files of the project you meet if you follow the tick of a changed file. */
 export const files: Benchmark = {
   name: 'files',
   about:

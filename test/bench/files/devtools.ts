@@ -24,7 +24,7 @@ type Send = (method: string, params?: object) => Promise<unknown>;
 
 /** Counts which files a process runs, in its main thread and in its worker threads. */
 export interface FileTrace {
-  /** Forgets what has run until now. */
+  /** Forgets what has run before. */
   reset(): Promise<void>;
   /** Returns the files in which a function has run since {@link reset}. */
   files(): Promise<readonly string[]>;

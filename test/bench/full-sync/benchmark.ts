@@ -15,7 +15,7 @@ interface Measured {
   readonly usage: Usage;
 }
 
-/** What validating, filtering, chunking, compressing and storing cost over only fetching and parsing. */
+/** What validating, filtering, chunking, compressing and storing cost in addition to fetching and parsing. */
 export const fullSync: Benchmark = {
   name: 'full-sync',
   about: `a first sync of ${ROWS} rows at 100 a page, against only fetching the pages and JSON.parse`,
@@ -64,7 +64,7 @@ async function fetchOnly(endpoint: string, lifetime: Lifetime): Promise<Measured
   return { tookMs: fetchedSchema.parse(line).tookMs, usage: await measured.finish() };
 }
 
-/** The sync of a registry that was never synced, from the job in the queue to the end of the job. */
+/** Measures the first sync of a registry, from the job in the queue to the end of the job. */
 async function syncFirst(
   redis: RedisServerHandle,
   endpoint: string,

@@ -1,4 +1,4 @@
-/** Fetches each page of a registry and parses its JSON, and keeps nothing: the least that a sync must do. */
+/** Fetches each page of a registry and parses its JSON, and keeps nothing: the minimum work of a sync. */
 import { z } from 'zod';
 
 const metadataSchema = z.object({ nextCursor: z.string().optional() });

@@ -18,7 +18,7 @@ interface Cost {
   readonly tookMs: number;
 }
 
-/** What it costs to find out that a repository has not changed. */
+/** What it costs to find that a repository has not changed. */
 export const git: Benchmark = {
   name: 'git',
   about: `a tick of an unchanged registry of ${FILES} files in a repository behind http, against git clone --depth 1`,

@@ -8,13 +8,13 @@ import { temporaryDirectory } from '../../support/temporary.ts';
 
 const run = promisify(execFile);
 
-/** A git that notes every process of git's that is started. */
+/** A git that records every git process that is started. */
 export interface CountedGit {
   /** A `PATH` on which it comes first. */
   readonly searchPath: string;
-  /** Processes that were started so far, with those that git starts itself. */
+  /** How many processes were started so far, including those that git starts itself. */
   startedProcesses(): Promise<number>;
-  /** The arguments of those that others have started, oldest first. */
+  /** The arguments of those that were not started by git, oldest first. */
   calls(): Promise<string[][]>;
   run(args: readonly string[]): Promise<void>;
 }

@@ -10,7 +10,7 @@ export interface FileRegistriesOptions {
   readonly lifetime: Lifetime;
 }
 
-/** A config of registries that each have a file of their own, with one server in it. */
+/** A config of registries with one file each, and one server in each file. */
 export async function fileRegistries(options: FileRegistriesOptions): Promise<ConfigInput> {
   const { names, interval, lifetime } = options;
   const directory = path.join(await temporaryDirectory(lifetime), 'registries');
@@ -20,7 +20,7 @@ export async function fileRegistries(options: FileRegistriesOptions): Promise<Co
     file: { path: path.join(directory, `${name}.json`) },
     syncPolicy: { interval },
   }));
-  // Of long ago: a file that has just been changed is read again, since its times cannot be trusted yet.
+  // An old time: a file that has just been changed is read again, because its times cannot be trusted yet.
   const written = new Date(Date.now() - 3_600_000);
   for (const { name, file } of registries) {
     const server = {

@@ -3,8 +3,8 @@ import type { Lifetime } from '../../support/lifetime.ts';
 import { eventStream, scheduledJobEvent } from './scheduled-jobs.ts';
 
 /**
- * Watches when scheduled jobs are taken, from the queue's own event stream, so that nothing in the
- * workers is changed. Each value is how late a job was taken, by Redis's clock, in milliseconds.
+ * Watches when scheduled jobs are taken, in the queue's own event stream, so that the workers are not changed. Each
+ * value is how late a job was taken, by Redis's clock, in milliseconds.
  */
 export interface LatenessWatch {
   readonly latenessMs: readonly number[];

@@ -14,21 +14,21 @@ const usageSchema = z.object({
   cpuMs: z.number(),
   /** The longest time for which the event loop did not turn. */
   longestBlockMs: z.number(),
-  /** The most memory that was resident at any moment of the process's life. */
+  /** The peak of resident memory in the process's life. */
   peakRssBytes: z.number(),
 });
-/** What a process has used, from its start or from the last {@link MeasuredProcess.beginAnew} on. */
+/** The usage of a process since its start, or since the last {@link MeasuredProcess.resetUsage}. */
 export type Usage = z.infer<typeof usageSchema>;
 
 export interface MeasuredProcess {
   readonly process: ProcessHandle;
-  /** Forgets what it used until now, but for its peak memory. */
-  beginAnew(): void;
-  /** Stops it where it still runs, waits for its end, and says what it has used. */
+  /** Forgets the usage until now, except the peak memory. */
+  resetUsage(): void;
+  /** Stops the process if it still runs, waits for its end, and returns its usage. */
   finish(): Promise<Usage>;
 }
 
-/** Starts a program of the project and measures what its main thread and memory do. */
+/** Starts a program of the project and measures its main thread and memory. */
 export async function startMeasured(
   options: StartProcessOptions & { readonly lifetime: Lifetime },
 ): Promise<MeasuredProcess> {
@@ -41,7 +41,7 @@ export async function startMeasured(
   });
   return {
     process: measured,
-    beginAnew: () => void process.kill(measured.pid, 'SIGUSR2'),
+    resetUsage: () => void process.kill(measured.pid, 'SIGUSR2'),
     finish: async () => {
       const { code, signal } = measured.running ? await measured.stop() : await measured.exited;
       if (code !== 0) {

@@ -1,6 +1,6 @@
 /**
- * Loaded into a measured process before its program (`node --import`): at its end, writes what it has
- * used into the file named by the environment. SIGUSR2 begins anew, so that starting up does not count.
+ * Loaded into a measured process before its program (`node --import`). At the end of the process, it writes the usage
+ * into the file that the environment names. SIGUSR2 resets it, so that the start does not count.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
@@ -25,7 +25,7 @@ if (isMainThread && file !== undefined) {
     const usage = {
       elapsedMs: performance.now() - begunAt,
       cpuMs: (cpu.user + cpu.system) / 1_000,
-      // The histogram's values include the interval at which it looks.
+      // The histogram's values include its sampling interval.
       longestBlockMs: Math.max(0, delays.max / 1e6 - RESOLUTION_MS),
       peakRssBytes: peakRssBytes(),
     };
@@ -33,7 +33,7 @@ if (isMainThread && file !== undefined) {
   });
 }
 
-/** Since the process began: SIGUSR2 does not reset it. */
+/** Since the process started: SIGUSR2 does not reset it. */
 function peakRssBytes(): number {
   try {
     const [, kilobytes] =

@@ -13,11 +13,11 @@ import { until } from '../../support/until.ts';
 
 const BATCH = 1_000;
 
-/** The system's queue under a prefix. */
+/** Opens the system's queue under a prefix. */
 export function openQueue(url: string, prefix: string, lifetime: Lifetime): Queue {
   const connection = openRedis(parseRedisUrl(url), { maxRetriesPerRequest: null });
   const queue = new Queue(QUEUE_NAME, { connection, prefix: redisKeys(prefix).queuePrefix });
-  // Benchmarks take Redis away; what fails says so itself.
+  // Benchmarks take Redis away; a call that fails reports it itself.
   queue.on('error', () => {});
   lifetime.defer(async () => {
     await queue.close();
@@ -46,13 +46,13 @@ export async function addTicks(
   }
 }
 
-/** Has one registry run, and waits for it. Gives the milliseconds from the job's addition to its end. */
+/** Runs one registry, and waits for the end. Returns the milliseconds from the job's addition to its end. */
 export async function runTick(
   { queue, url, prefix }: { queue: Queue; url: string; prefix: string },
   registry: string,
   { timeoutMs = 120_000 } = {},
 ): Promise<number> {
-  // A connection of its own: it blocks on it.
+  // A separate connection, because it blocks.
   const connection = new Redis(url, { maxRetriesPerRequest: null });
   const { queuePrefix } = redisKeys(prefix);
   const events = new QueueEvents(QUEUE_NAME, { connection, prefix: queuePrefix });
@@ -88,7 +88,7 @@ export interface DrainOptions {
   readonly timeoutMs?: number;
 }
 
-/** Waits until a queue that was filled has been worked off. Gives jobs a second, from the first one on. */
+/** Waits until a filled queue is empty. Returns jobs per second, from the first one on. */
 export async function drainRate(
   queue: Queue,
   { count, timeoutMs = 300_000 }: DrainOptions,

@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 
-/** Bytes that a Redis has received over all its connections since it started. */
+/** Returns the bytes that a Redis has received over all its connections since it started. */
 export async function receivedBytes(client: Redis): Promise<number> {
   return infoNumber(await client.info('stats'), 'total_net_input_bytes');
 }
 
-/** A number that INFO tells. */
+/** Returns a number of INFO. */
 export function infoNumber(info: string, field: string): number {
   const [, value] = new RegExp(`^${field}:(\\d+)`, 'm').exec(info) ?? [];
   if (value === undefined) throw new Error(`Redis does not tell ${field}`);

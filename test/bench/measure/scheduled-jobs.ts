@@ -1,13 +1,13 @@
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 
-/** What has happened to a job of a schedule, from the queue's own event stream. */
+/** An event of a scheduled job, from the queue's own event stream. */
 export interface ScheduledJobEvent {
   /** `active`, `completed` and so on. */
   readonly event: string;
   readonly jobId: string;
   /** By Redis's clock, epoch milliseconds. */
   readonly atMs: number;
-  /** When the schedule wanted it, epoch milliseconds. */
+  /** The scheduled time, epoch milliseconds. */
   readonly dueAtMs: number;
 }
 
@@ -15,7 +15,7 @@ export function eventStream(prefix: string): string {
   return `${redisKeys(prefix).queuePrefix}:${QUEUE_NAME}:events`;
 }
 
-/** An entry of the stream; `undefined` where it is about another kind of job. */
+/** Parses an entry of the stream; `undefined` if it is about another kind of job. */
 export function scheduledJobEvent(
   id: string,
   fields: readonly string[],

@@ -1,4 +1,4 @@
-/** The value that `share` (0 to 1) of the values do not exceed. */
+/** Returns the value that `share` (0 to 1) of the values do not exceed. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((left, right) => left - right);
   const place = Math.max(0, Math.ceil(share * sorted.length) - 1);
@@ -9,7 +9,7 @@ export function quantile(values: readonly number[], share: number): number {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5);
 
-/** Runs both in turn, so that what else the machine does weighs on both, and gives each one's median. */
+/** Runs both in turn, so that other load on the machine affects both, and returns each one's median. */
 export async function alternate(
   rounds: number,
   { baseline, syncline }: Record<'baseline' | 'syncline', () => Promise<number>>,

@@ -8,21 +8,21 @@ import { PROGRAMS } from '../../support/system.ts';
 import { type MeasuredProcess, startMeasured } from './measured-process.ts';
 import { openQueue, runTick } from './queue.ts';
 
-/** A Syncline of which only the worker is a process: the benchmark does the scheduler's part. */
+/** A Syncline with only a worker process: the benchmark does the scheduler's part. */
 export interface BenchedSyncline {
   readonly prefix: string;
   readonly queue: ReturnType<typeof openQueue>;
-  /** Starts a worker, which forgets what it used to start up. */
+  /** Starts a worker, and does not count the usage of its start. */
   startWorker(options?: {
     concurrency?: number;
     env?: Readonly<Record<string, string>>;
   }): Promise<MeasuredProcess>;
-  /** Has a registry run, and gives how long that took, from the job in the queue to its end. */
+  /** Runs a registry, and returns the time from the job in the queue to its end. */
   run(registry: string): Promise<number>;
   status(registry: string): Promise<SyncStatus>;
 }
 
-/** Puts a config in force under a prefix of its own. */
+/** Puts a config in force under its own prefix. */
 export async function benchSyncline(
   redis: RedisServerHandle,
   config: ConfigInput,
@@ -52,7 +52,7 @@ export async function benchSyncline(
         lifetime,
       });
       await worker.process.waitForLog(({ msg }) => msg === 'started');
-      worker.beginAnew();
+      worker.resetUsage();
       return worker;
     },
     status: async (registry) => statusSchema.parse(await client.hgetall(keys.status(registry))),

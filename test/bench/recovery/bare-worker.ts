@@ -1,6 +1,6 @@
 /**
- * A BullMQ worker with BullMQ's settings as they are, down to how it connects again. For each job it asks
- * an upstream, where the environment names one.
+ * A BullMQ worker with BullMQ's default settings, also for reconnecting. For each job it sends a request to an
+ * upstream, if the environment names one.
  */
 import {
   type JobPayloadInput,
@@ -22,7 +22,7 @@ const env = z
   })
   .parse(process.env);
 
-/** As options, not as a connection: so it is made, and made again, in BullMQ's way. */
+/** As options, not as a connection, so that BullMQ makes and restores it. */
 function connectionOf(target: RedisTarget) {
   if (target.kind === 'sentinel') {
     return { name: target.masterName, sentinels: [...target.sentinels] };

@@ -17,16 +17,16 @@ const KILLS = { rounds: 5, kills: 10 };
 const BARE_KILLS = { rounds: 1, kills: 20 };
 const RESTARTS = 10;
 const FAILOVERS = 5;
-/** As many as are recommended; more have to agree than if there were one. */
+/** The recommended number; more sentinels have to agree than with one. */
 const SENTINELS = 3;
 
-/** What is wanted, in seconds: leases of 12 and a sweep each 4, with something to spare. */
+/** The limits in seconds: leases of 12 and a sweep each 4, with some reserve. */
 const AFTER_WORKER_KILL_S = 20;
 const AFTER_RESTART_S = 3;
-/** Sentinels wait for 1.5 before they take a primary for gone. */
+/** Sentinels wait for 1.5 before they consider a primary gone. */
 const AFTER_FAILOVER_S = 6;
 
-/** How soon work goes on after what it needs was killed. */
+/** How soon work continues after a process or Redis was killed. */
 export const recovery: Benchmark = {
   name: 'recovery',
   about: 'from a SIGKILL to the next run, against BullMQ alone, both at their default settings',

@@ -8,11 +8,11 @@ export interface Arrival {
   readonly target: string;
 }
 
-/** An upstream that lets the first request for each registry wait for ever, and answers those after it. */
+/** An upstream that never answers the first request for each registry, and answers later ones. */
 export interface HeldUpstream {
-  /** The API of each registry is below it, at `/<registry>`. */
+  /** The API of each registry is at `/<registry>`. */
   readonly url: string;
-  /** What was asked of a registry, oldest first. */
+  /** The requests for a registry, oldest first. */
   arrivals(registry: string): readonly Arrival[];
 }
 

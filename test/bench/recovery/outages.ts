@@ -11,33 +11,33 @@ import { eventStream, scheduledJobEvent } from '../measure/scheduled-jobs.ts';
 import { buildBareSchedulers } from '../schedules/bare-schedulers.ts';
 import { startBareWorker } from './start-bare-worker.ts';
 
-/** Their places within the interval are spread by their names: one is due each tenth of a second. */
+/** Their names spread them over the interval: one is due each tenth of a second. */
 const REGISTRIES = Array.from({ length: 50 }, (_, index) => `registry-${index}`);
 const INTERVAL_MS = 5_000;
 const WORKERS = 2;
 const CONCURRENCY = 16;
-/** At least this long before an outage, and up to twice as long, everything runs as it should. */
+/** At least this long before an outage, and up to twice as long, everything runs normally. */
 const CALM_MS = 2_500;
 const TICKS_WITHIN_MS = 120_000;
 
-/** A Redis that is killed and comes back, or another one in its place. */
+/** A Redis that is killed and comes back, or is replaced. */
 export interface Outages {
   readonly url: string;
   /** Kills it, and waits until there is one again. */
   strike(): Promise<Outage>;
-  /** Makes everything as it was before. */
+  /** Restores the state from before. */
   mend(): Promise<void>;
 }
 
 /** By this machine's clock, epoch milliseconds. */
 export interface Outage {
   readonly killedAtMs: number;
-  /** When it had ended: what happens in Redis from then on is of the one that came back. */
+  /** When it had ended: later events come from the Redis that returned. */
   readonly endedAtMs: number;
   readonly backAtMs: number;
 }
 
-/** How long it took until a scheduled tick had been run that was begun after an outage, in seconds. */
+/** Measures how long it took until a scheduled tick had run that started after an outage, in seconds. */
 export interface Recovery {
   readonly sinceKill: number;
   readonly sinceBack: number;
@@ -45,13 +45,13 @@ export interface Recovery {
 
 export interface OutageOptions {
   readonly outages: Outages;
-  /** How many there are to be. */
+  /** How many outages to measure. */
   readonly count: number;
   readonly lifetime: Lifetime;
   readonly log: BenchmarkContext['log'];
 }
 
-/** Of a whole Syncline with registries that do not change. */
+/** Measures a whole Syncline with registries that do not change. */
 export async function outlastOutages(options: OutageOptions): Promise<readonly Recovery[]> {
   const { outages, lifetime } = options;
   const config = await fileRegistries({
@@ -69,7 +69,7 @@ export async function outlastOutages(options: OutageOptions): Promise<readonly R
   return strikeAgainAndAgain(options, prefix);
 }
 
-/** Of BullMQ's workers and Job Schedulers, with BullMQ's settings as they are. */
+/** Measures BullMQ's workers and Job Schedulers, with BullMQ's default settings. */
 export async function outlastOutagesBare(options: OutageOptions): Promise<readonly Recovery[]> {
   const { outages, lifetime } = options;
   const { url } = outages;
@@ -108,7 +108,7 @@ async function strikeAgainAndAgain(
   return recoveries;
 }
 
-/** When the first scheduled job that was begun after a moment had been done, by Redis's clock. */
+/** Returns when the first scheduled job that started after a moment had finished, by Redis's clock. */
 async function findTick(
   client: Redis,
   { prefix, afterMs }: { prefix: string; afterMs: number },

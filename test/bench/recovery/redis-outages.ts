@@ -17,7 +17,7 @@ export function restartsOf(redis: RedisServerHandle): Outages {
   };
 }
 
-/** Kills of a primary, in whose place the sentinels put its replica. */
+/** Kills of a primary, which the sentinels replace by its replica. */
 export function failoversOf(redis: ReplicatedRedis): Outages {
   let killed: RedisServerHandle | undefined;
   return {

@@ -5,12 +5,12 @@ export interface BareWorkerOptions {
   readonly redisUrl: string;
   readonly prefix: string;
   readonly concurrency: number;
-  /** What each job asks, at `/<registry>`; without it, a job does nothing. */
+  /** The upstream that each job requests, at `/<registry>`; without it, a job does nothing. */
   readonly upstream?: string;
   readonly lifetime: Lifetime;
 }
 
-/** Starts a worker of BullMQ, as it is without any settings, and waits until it takes jobs. */
+/** Starts a BullMQ worker without any settings, and waits until it takes jobs. */
 export async function startBareWorker(options: BareWorkerOptions): Promise<ProcessHandle> {
   const { redisUrl, prefix, concurrency, upstream, lifetime } = options;
   const worker = await startProcess({

@@ -16,7 +16,7 @@ import { startBareWorker } from './start-bare-worker.ts';
 const SURVIVORS = 2;
 const SURVIVOR_CONCURRENCY = 16;
 const STARTED_AT_ONCE = 3;
-/** At random up to this long apart, so that leases and locks are not all renewed at once. */
+/** Started at random up to this long apart, so that leases and locks are not all renewed at once. */
 const TICKS_APART_MS = 900;
 const LEAST_RUN_MS = 500;
 const TAKEN_OVER_WITHIN_MS = 240_000;
@@ -30,17 +30,17 @@ export interface KillOptions {
 }
 
 /**
- * Kills workers of Syncline in the middle of a run, and gives for each kill the seconds until the registry
- * was run by another worker.
+ * Kills workers of Syncline in the middle of a run. Returns for each kill the seconds until another worker ran the
+ * registry.
  */
 export function killSynclineWorkers(options: KillOptions): Promise<readonly number[]> {
-  // From one renewal of the lease to the next: the kill is as likely at any moment of that.
+  // From one renewal of the lease to the next: the kill is equally likely at any moment of that.
   return killInRounds(options, { spreadMs: 4_000, startFleet: startSyncline });
 }
 
 /** The same for workers of BullMQ, in the middle of a job. */
 export function killBareWorkers(options: KillOptions): Promise<readonly number[]> {
-  // From one look for stalled jobs to the next.
+  // From one check for stalled jobs to the next.
   return killInRounds(options, { spreadMs: 30_000, startFleet: startBare });
 }
 
@@ -112,7 +112,7 @@ async function killAll(
   return Promise.all(registries.map(kill));
 }
 
-/** A few at a time: on a small machine that is busy, many together would take longer than they are given. */
+/** A few at a time: on a busy small machine, many together would exceed their timeout. */
 async function startWorkers(
   fleet: Fleet,
   { count, concurrency }: { readonly count: number; readonly concurrency: number },
@@ -141,7 +141,7 @@ async function startSyncline(options: FleetOptions): Promise<Fleet> {
     registries: registries.map((name) => ({
       name,
       api: { endpoint: `${upstream.url}/${name}` },
-      // No tick of the schedule is to make good what was left undone.
+      // No tick of the schedule may repair what was left undone.
       syncPolicy: { interval: '1h' },
     })),
   };

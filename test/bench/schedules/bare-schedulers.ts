@@ -4,7 +4,7 @@ import type { Queue } from 'bullmq';
 
 const BATCH = 500;
 
-/** Makes a BullMQ Job Scheduler for each name, spread over the interval, as fast as BullMQ takes them. */
+/** Makes a BullMQ Job Scheduler for each name, spread over the interval, as fast as BullMQ accepts them. */
 export async function buildBareSchedulers(
   queue: Queue,
   names: readonly string[],

@@ -20,12 +20,12 @@ const CONCURRENCY = 32;
 
 interface Measured {
   readonly buildMs: number;
-  /** How long it takes to find that everything is as it should be. */
+  /** How long it takes to find that everything is right. */
   readonly checkMs?: number;
   readonly latenessMs: readonly number[];
 }
 
-/** What keeping schedules in step with the config costs over BullMQ's schedulers alone. */
+/** What it costs to keep schedules in step with the config, compared with BullMQ's schedulers alone. */
 export const schedules: Benchmark = {
   name: 'schedules',
   about: `${REGISTRIES.length} registries every ${INTERVAL_MS / 1_000} s, against bare BullMQ Job Schedulers`,
@@ -108,7 +108,7 @@ async function watchTicks({
   worker: MeasuredProcess;
   log: BenchmarkContext['log'];
 }): Promise<readonly number[]> {
-  // What fell due while the worker started is late by no fault of its own.
+  // Ticks that fell due while the worker started do not count as late.
   await untilIdle(queue);
   await using lifetime = new AsyncDisposableStack();
   const { latenessMs, stop } = watchLateness(url, prefix, lifetime);

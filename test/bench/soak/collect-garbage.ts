@@ -1,6 +1,6 @@
 /**
- * Loaded into each process of a soak before its program (`node --import`): on SIGUSR2 it collects its
- * garbage, so that what is measured afterwards is in use.
+ * Loaded into each process of a soak before its program (`node --import`): on SIGUSR2 it collects garbage, so that
+ * later measurements show only memory in use.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

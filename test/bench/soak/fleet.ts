@@ -14,19 +14,19 @@ const COLLECTOR = pathToFileURL(path.join(import.meta.dirname, 'collect-garbage.
 export interface Place {
   readonly name: string;
   readonly program: Program;
-  /** Of the process that is in it now. */
+  /** Of the current process. */
   readonly pid: number;
   readonly opsUrl: string;
 }
 
-/** The processes of a whole Syncline, that can be killed and are replaced. */
+/** The processes of a whole Syncline. They can be killed and are replaced. */
 export interface Fleet {
   readonly prefix: string;
   readonly client: ApiClient;
   readonly places: readonly Place[];
   /** Kills the process at a place, and starts another one there. */
   replace(name: string): Promise<void>;
-  /** How many log lines of all processes, of those that have ended too, say this. */
+  /** Returns how many log lines of all processes say this, including ended ones. */
   countLogs(message: string): number;
 }
 

@@ -10,9 +10,9 @@ const LIST_EVERY_MS = 1_000;
 const REQUEST_EVERY_MS = 2_000;
 const AGE_EVERY_MS = 2_000;
 
-/** The last look at a snapshot that was superseded is long over by then. */
+/** Nobody reads a snapshot any more that was superseded so long ago. */
 const READ_WITHIN_MS = 3_000;
-/** As long as a superseded snapshot is kept for those who still read it. */
+/** How long a superseded snapshot is kept for its readers. */
 const READER_GRACE_MS = 10 * 60_000;
 
 export interface LoadOptions {
@@ -22,21 +22,21 @@ export interface LoadOptions {
   readonly prefix: string;
 }
 
-/** What goes on beside the ticks. */
+/** The load beside the ticks. */
 export interface Load {
   readonly counts: {
     readonly walks: number;
     readonly requests: number;
-    /** What the api did not answer: it was being started again, or Redis did not answer it in time. */
+    /** Requests that the api did not answer: it was restarting, or Redis did not answer it in time. */
     readonly unanswered: number;
   };
-  /** Resolves when it has been stopped, and rejects when something of it has failed. */
+  /** Resolves when it has been stopped, and rejects when a part of it has failed. */
   readonly ended: Promise<unknown>;
-  /** Resolves when nothing of it goes on any more. */
+  /** Resolves when no part of it runs any more. */
   stop(): Promise<void>;
 }
 
-/** Changes what is synced, and reads and asks for it, until it is stopped. */
+/** Changes upstreams, reads catalogs and requests syncs, until it is stopped. */
 export function startLoad({ registries, client, redis, prefix }: LoadOptions): Load {
   const counts = { walks: 0, requests: 0, unanswered: 0 };
   const pick = (names: readonly string[]) => names[Math.floor(names.length * Math.random())] ?? '';
@@ -65,7 +65,7 @@ export function startLoad({ registries, client, redis, prefix }: LoadOptions): L
         await client.registry(pick(registries.all));
       }),
     ),
-    // Of those whose logs of runs are full already: else these would grow.
+    // Only registries whose run logs are full already; others would grow.
     again(REQUEST_EVERY_MS, signal, () =>
       unlessAway(async () => {
         await client.post(`/v1/registries/${pick(registries.changing)}/sync`);
@@ -86,8 +86,8 @@ export function startLoad({ registries, client, redis, prefix }: LoadOptions): L
 }
 
 /**
- * Lets superseded snapshots grow old at once: they would be kept for ten minutes, so that what is stored
- * would grow for longer than the soak takes.
+ * Makes superseded snapshots old at once. Otherwise they would be kept for ten minutes, and the stored data would
+ * grow for longer than the soak takes.
  */
 async function ageSnapshots({
   registries,
@@ -123,7 +123,7 @@ async function again(
 }
 
 function isUnanswered(error: unknown): boolean {
-  // What `fetch` throws where nobody listens, or a connection breaks.
+  // `fetch` throws this if nobody listens, or a connection breaks.
   if (error instanceof TypeError) return true;
   return error instanceof Error && error.message.includes('got 503');
 }

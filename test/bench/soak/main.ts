@@ -1,4 +1,4 @@
-/** Has the whole system run 100,000 ticks and more, and looks whether anything grows: `npm run soak`. */
+/** Runs 100,000 ticks and more on the whole system, and checks whether anything grows: `npm run soak`. */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { saveResult } from '../results.ts';

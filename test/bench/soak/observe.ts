@@ -12,7 +12,7 @@ export interface Observed {
   readonly unit: 'MB' | 'KB' | '';
   readonly value: number;
   readonly floor: number;
-  /** Of a process: its id. */
+  /** The id of the process, if it is of one. */
   readonly life?: number;
 }
 
@@ -20,7 +20,7 @@ const SAMPLES = 3;
 const BETWEEN_SAMPLES_MS = 700;
 const BATCH = 500;
 
-/** What each process of a fleet has in use, once its garbage is collected; the least of several looks. */
+/** Returns the usage of each process of a fleet after a garbage collection; the lowest of several readings. */
 export async function observeProcesses(fleet: Fleet): Promise<readonly Observed[]> {
   const looks: (readonly Observed[])[] = [];
   for (let sample = 0; sample < SAMPLES; sample += 1) {
@@ -75,7 +75,7 @@ async function observeProcess({ name, pid, opsUrl }: Place): Promise<readonly Ob
   ];
 }
 
-/** How full Redis is, in all and by kind of key. */
+/** Returns the usage of Redis, in all and by kind of key. */
 export async function observeRedis(redis: Redis, prefix: string): Promise<readonly Observed[]> {
   const [memory, clients] = await Promise.all([redis.info('memory'), redis.info('clients')]);
   const byKind = Map.groupBy(await keysOf(redis, prefix), (key) => kindOf(key, prefix));
@@ -103,20 +103,20 @@ export async function observeRedis(redis: Redis, prefix: string): Promise<readon
   ];
 }
 
-/** A worker that was killed leaves as many jobs, with their locks, as it ran; for a minute and a half at most. */
+/** A killed worker leaves as many jobs, with their locks, as it ran; for at most a minute and a half. */
 const KEYS_FLOOR = 100;
 
 async function bytesOf(redis: Redis, keys: readonly string[]): Promise<number> {
   let sum = 0;
   for (const batch of batchesOf(keys, BATCH)) {
     const sizes = await Promise.all(batch.map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)));
-    // One may have expired since it was found.
+    // A key may have expired since it was found.
     for (const size of sizes) sum += size ?? 0;
   }
   return sum;
 }
 
-/** What a key is for, without the name of what it is about. */
+/** Returns the kind of a key, without the name of its subject. */
 function kindOf(key: string, prefix: string): string {
   const { queuePrefix } = redisKeys(prefix);
   if (key.startsWith(queuePrefix)) {

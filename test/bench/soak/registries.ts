@@ -14,13 +14,13 @@ export const CATALOG = 'all-changing';
 const ROW_COUNT = 100;
 const INTERVAL = '60s';
 
-/** What is synced in a soak: files that stay as they are, and some registries that change. */
+/** The registries of a soak: files that stay as they are, and some registries that change. */
 export interface SoakRegistries {
   readonly config: ConfigInput;
   readonly all: readonly string[];
-  /** Those that change, without the catalog of them. */
+  /** The registries that change, without their catalog. */
   readonly changing: readonly string[];
-  /** Changes one row of each that changes. */
+  /** Changes one row of each registry that changes. */
   change(): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export async function soakRegistries(lifetime: Lifetime): Promise<SoakRegistries
   };
 }
 
-/** Rows of which one after the other is changed, and never grows. */
+/** Rows that are changed one after the other, and never grow. */
 class ChangingRows {
   readonly all: OfficialRow[];
   #changes = 0;

@@ -1,7 +1,7 @@
 import { judge, RULE, type Series, type Verdict } from './series.ts';
 import type { SettledKeys, SoakResult } from './soak.ts';
 
-/** More keys than before, with nothing under way: nobody will remove them. */
+/** More keys than before, with nothing running: nobody will remove them. */
 const SETTLED_FLOOR = 10;
 
 export interface Judged {
@@ -9,7 +9,7 @@ export interface Judged {
   readonly verdict: Verdict;
 }
 
-/** What is to be said of everything that was measured. */
+/** Returns the verdicts on all measurements. */
 export function judgeAll({ series, settled }: SoakResult): readonly Judged[] {
   return [
     ...series.map((one) => ({ what: one.what, verdict: judge(one) })),
@@ -21,7 +21,7 @@ function judgeSettled({ before, after }: SettledKeys): Verdict {
   return after - before > SETTLED_FLOOR ? 'growing' : 'flat';
 }
 
-/** For people: without what is never more than one. */
+/** Formats the report for people, without quantities that are never more than one. */
 export function formatSoak({ series, settled, counts }: SoakResult): string {
   const isTelling = (values: readonly number[]) => values.some((value) => value > 1);
   const slices = series[0]?.values.map((_, index) => String(index + 1)) ?? [];

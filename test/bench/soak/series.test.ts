@@ -9,27 +9,27 @@ const series = (values: readonly number[], more: Partial<Series> = {}): Series =
   ...more,
 });
 
-test('what warms up in the first slices and then stays is flat', () => {
+test('a quantity that warms up in the first slices and then stays is flat', () => {
   expect(judge(series([100, 150, 200, 201, 199, 200, 202, 205, 203, 204]))).toBe('flat');
 });
 
-test('what takes some slices more to warm up is flat', () => {
+test('a quantity that takes some slices more to warm up is flat', () => {
   expect(judge(series([182, 195, 219, 158, 213, 241, 246, 248, 248, 248]))).toBe('flat');
 });
 
-test('what grows by more than the tolerance is growing', () => {
+test('a quantity that grows by more than the tolerance is growing', () => {
   expect(judge(series([100, 110, 120, 130, 140, 150, 160, 170, 180, 190]))).toBe('growing');
 });
 
-test('what grows by a large share of very little is flat', () => {
+test('a quantity that grows by a large share of very little is flat', () => {
   expect(judge(series([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))).toBe('flat');
 });
 
-test('a single slice that stands out says nothing', () => {
+test('a single slice that stands out means nothing', () => {
   expect(judge(series([100, 100, 100, 100, 100, 100, 100, 100, 900, 100]))).toBe('flat');
 });
 
-test('a process that was killed after the first slices is not judged, one that was killed in them is', () => {
+test('a process that was killed after the first slices is not judged; one that was killed in them is', () => {
   const values = [900, 100, 100, 100, 100, 100, 100, 900, 900, 900];
   const killedLate = [1, 1, 1, 1, 1, 1, 1, 2, 2, 2];
   const killedEarly = [1, 2, 2, 2, 2, 2, 2, 2, 2, 2];

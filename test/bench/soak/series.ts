@@ -1,13 +1,13 @@
 import { median } from '../measure/statistics.ts';
 
-/** Something that is measured at the end of each slice of a soak. */
+/** A quantity that is measured at the end of each slice of a soak. */
 export interface Series {
   readonly what: string;
   readonly unit: 'MB' | 'KB' | '';
   readonly values: readonly number[];
-  /** Of a process: its id when each value was measured. One that was killed begins anew. */
+  /** The id of the process when each value was measured. A killed one starts again. */
   readonly lives?: readonly number[];
-  /** So much more is no growth, whatever share of the whole it is. */
+  /** This much more is no growth, whatever its share of the whole. */
   readonly floor: number;
 }
 
@@ -18,13 +18,13 @@ const TOLERANCE = 0.15;
 const EARLY = [2, 5] as const;
 const MIDDLE = [4, 7] as const;
 const LATE = [7, 10] as const;
-/** Of what has been added since the early slices. What grows evenly adds more than half of it so late. */
+/** The share of the growth since the early slices. Even growth adds more than half of it this late. */
 const LATE_SHARE = 1 / 3;
 
 const named = ([from, to]: readonly [number, number]) => `${from + 1} to ${to}`;
 export const RULE = `growing: in slices ${named(LATE)} (median) more than in ${named(EARLY)}, by over ${TOLERANCE * 100} % and over the floor; a third of that, or more, since ${named(MIDDLE)}`;
 
-/** Whether a series grows; of a process that was killed after the first slices, nothing can be said. */
+/** Returns whether a series grows; unknown for a process that was killed after the first slices. */
 export function judge({ values, lives = [], floor }: Series): Verdict {
   const isOneLife = new Set(lives.slice(EARLY[0])).size <= 1;
   if (!isOneLife || values.length < LATE[1]) return 'not judged';

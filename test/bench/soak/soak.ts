@@ -16,15 +16,15 @@ import type { Series } from './series.ts';
 
 const WORKERS = 3;
 const SLICES = 10;
-/** In each half of a slice a worker is killed; in the halves of the first ones, scheduler and api too. */
+/** A worker is killed in each half of a slice; in the first slices, scheduler and api too. */
 const HALVES = 2;
 const SLICES_WITH_OTHER_KILLS = 2;
-/** What is left in the logs of runs; from then on they do not grow. */
+/** Run logs of this length do not grow any more. */
 const RUNS_KEPT = 500;
 const WARM_UP_BATCH = 30;
 const QUIET_MS = 3_000;
 const DRAINED_WITHIN_MS = 600_000;
-/** Until the jobs of a worker that was killed have been found: their locks, and a look each half minute. */
+/** Until the jobs of a killed worker have been found: their locks, and a check each half minute. */
 const SETTLED_WITHIN_MS = 180_000;
 
 export interface SoakOptions {
@@ -36,7 +36,7 @@ export interface SoakOptions {
 export interface SoakResult {
   /** Measured at the end of each slice. */
   readonly series: readonly Series[];
-  /** Kinds of keys before the first slice and after the last one, with nothing under way. */
+  /** Kinds of keys before the first slice and after the last one, with nothing running. */
   readonly settled: readonly SettledKeys[];
   readonly counts: Readonly<Record<string, number>>;
 }
@@ -47,7 +47,7 @@ export interface SettledKeys {
   readonly after: number;
 }
 
-/** Has a whole Syncline run ticks as fast as it takes them, kills parts of it, and measures what it uses. */
+/** Runs ticks on a whole Syncline as fast as it takes them, kills parts of it, and measures its usage. */
 export async function soak({ ticks, lifetime, log }: SoakOptions): Promise<SoakResult> {
   const redis = await startRedisServer({ lifetime });
   const registries = await soakRegistries(lifetime);
@@ -105,7 +105,7 @@ interface SoakContext {
   readonly log: (line: string) => void;
 }
 
-/** The first sync of each registry, and of the catalog. */
+/** Waits for the first sync of each registry, and of the catalog. */
 async function syncAll({ fleet, registries, queue, log }: SoakContext): Promise<void> {
   await addTicks(queue, registries.all, registries.all.length);
   for (const name of [...registries.all, `catalog.${CATALOG}`]) {
@@ -114,7 +114,7 @@ async function syncAll({ fleet, registries, queue, log }: SoakContext): Promise<
   log('all is synced');
 }
 
-/** Fills the logs of runs of what changes: they would grow for long else. */
+/** Fills the run logs of changing registries: otherwise they would grow for long. */
 async function warmUp({ fleet, registries, store, queue, log }: SoakContext): Promise<void> {
   const keys = redisKeys(fleet.prefix);
   const names = [...registries.changing, `catalog.${CATALOG}`];
@@ -144,7 +144,7 @@ async function runHalf(
     what: 'some of the ticks to be run',
     timeoutMs: DRAINED_WITHIN_MS,
   });
-  // The first worker lives through it all.
+  // The first worker survives the whole soak.
   const killed = [`worker-${2 + half}`];
   if (slice < SLICES_WITH_OTHER_KILLS) killed.push(half === 0 ? 'scheduler-1' : 'api');
   await Promise.all(killed.map((name) => fleet.replace(name)));
@@ -161,7 +161,7 @@ async function waitingJobs(queue: Queue): Promise<{ waiting: number; active: num
   return { waiting: wait + prioritized, active };
 }
 
-/** Until all ticks have been taken. Those that a killed worker had are still active, for more than a minute. */
+/** Waits until all ticks have been taken. Those of a killed worker are still active, for more than a minute. */
 function untilDrained(queue: Queue): Promise<unknown> {
   return until(
     async (see) => {

@@ -10,13 +10,13 @@ import { alternate } from '../measure/statistics.ts';
 import { type BenchedSyncline, benchSyncline } from '../measure/syncline.ts';
 
 const TICKS = 20_000;
-/** What a worker that has just started does once: compiling, and the first tick of each registry. */
+/** The work that a new worker does once: compiling, and the first tick of each registry. */
 const WARM_UP_TICKS = 5_000;
 const REGISTRIES = Array.from({ length: 1_000 }, (_, index) => `registry-${index}`);
 const CONCURRENCY = 32;
 const ROUNDS = 3;
 
-/** What a tick of a file that has not changed costs over a job that only goes to Redis twice. */
+/** What a tick of an unchanged file costs, compared with a job that only makes two round trips to Redis. */
 export const tick: Benchmark = {
   name: 'tick',
   about: `${TICKS} ticks of unchanged file registries, against jobs of two PINGs; one worker of ${CONCURRENCY}`,
@@ -56,7 +56,7 @@ async function syncAll({ queue, startWorker, status }: BenchedSyncline): Promise
   }
 }
 
-/** Has a worker that has found its stride work off a full queue. */
+/** Lets a warmed-up worker empty a full queue. */
 async function workOff(queue: Queue, start: () => Promise<MeasuredProcess>): Promise<number> {
   const worker = await start();
   await addTicks(queue, REGISTRIES, WARM_UP_TICKS);

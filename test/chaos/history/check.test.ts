@@ -1,4 +1,4 @@
-/** The checker, held to histories written by hand: wrong ones that it must find, and right ones close to them. */
+/** Tests the checker with histories written by hand: wrong ones that it must find, and similar right ones. */
 import { describe, expect, test } from 'vitest';
 import { checkHistory, formatViolation, RULES } from './check.ts';
 import type { EventKind, EventOf, Happened, HistoryEvent } from './events.ts';
@@ -168,7 +168,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease that is taken when its time is over, and whose holder is refused',
+    what: 'a lease that is taken when its time is over, and whose former holder is refused',
     events: [
       storeAcquired(0, '100'),
       acquired(1, '100'),
@@ -180,7 +180,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease that is taken while its holder is answered',
+    what: 'a lease that is taken while its former holder gets an answer',
     events: [
       acquired(1_000, '200', { process: 'worker-2', calledAtMs: 900 }),
       acquired(1_001, '100', { calledAtMs: 950 }),
@@ -188,7 +188,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease that Redis has given, and forgotten when it was killed: the one before is what it knows',
+    what: 'a lease that Redis has given, and forgotten when it was killed: it knows the previous one',
     events: [
       acquired(1_000, '100'),
       acquired(14_000, '200', { process: 'worker-2' }),
@@ -197,7 +197,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease that is given by a server which another one has replaced, and whose writes are lost',
+    what: 'a lease from a server that another one has replaced, and whose writes are lost',
     events: [
       acquired(1_000, '100'),
       fault(13_000, { fault: 'hang-redis', target: 'redis', losesData: true }),
@@ -207,7 +207,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a request that was made in the moment before another server took the place of Redis',
+    what: 'a request at the moment when another server replaced Redis',
     events: [
       requested(50, 7),
       fault(53, { fault: 'switch', target: 'redis', losesData: true }),
@@ -215,7 +215,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a run of what was dropped while Redis was away',
+    what: 'a run of a registry that was dropped while Redis was away',
     events: [
       config(0, 'alpha', 'beta'),
       config(20_000, 'beta'),
@@ -226,7 +226,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'an ending that is asked for again, and the first of which was written',
+    what: 'an end of a run that is written twice, the first time with success',
     events: [
       acquired(1, '100'),
       tried(100, '100', { outcome: 'published', publishes: D1 }),
@@ -237,7 +237,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a Redis that was killed: what was held before is not known',
+    what: 'a Redis that was killed: earlier leases are unknown',
     events: [
       storeAcquired(0, '100'),
       unknown(500),
@@ -247,7 +247,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a request that was made while a run was under way, and answered by the next one',
+    what: 'a request during a run, handled by the next run',
     events: [
       ...run(0, '100', { handledRequest: 0 }),
       requested(50, 1),
@@ -266,7 +266,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a number that is given again by a Redis that has lost its data',
+    what: 'a number that Redis gives again after it has lost its data',
     events: [
       requested(50, 1),
       ...run(100, '100', { handledRequest: 1, requested: 1 }),
@@ -277,11 +277,11 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a request that there was no time to answer',
+    what: 'a request without enough time to handle it',
     events: [requested(50, 1), ended(1_000)],
   },
   {
-    what: 'an upstream asked right after a pause in which the lease was lost',
+    what: 'an upstream request right after a pause in which the lease was lost',
     events: [acquired(1, '100'), fault(100, { untilMs: 40_000 }), called(40_500, '100')],
   },
   {
@@ -294,11 +294,11 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a registry that is dropped, and one run that had begun to look',
+    what: 'a dropped registry, and one run that had started before',
     events: [...ALPHA_IS_DROPPED, acquired(2_000, '200'), called(2_001, '200')],
   },
   {
-    what: 'a lease of what was dropped long ago, by one who learns that in the same moment',
+    what: 'a lease of a registry that was dropped long ago, by a worker that learns that at the same moment',
     events: [
       ...ALPHA_IS_DROPPED,
       acquired(12_000, '200'),
@@ -324,7 +324,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a kill while Redis was away besides, and one of a worker that did nothing',
+    what: 'a kill while Redis was away too, and one of an idle worker',
     events: [
       acquired(1, '100'),
       fault(500, { fault: 'kill' }),
@@ -356,7 +356,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I1',
-    what: 'a lease that is given while one lasts that was renewed',
+    what: 'a lease that is given while a renewed one lasts',
     events: [
       storeAcquired(0, '100'),
       at(5_000, {
@@ -379,7 +379,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I1',
-    what: 'a term that goes back, also after all data was lost',
+    what: 'a term that goes back, even after all data was lost',
     events: [
       acquired(1, '500'),
       fault(10, { fault: 'empty-redis', target: 'redis', losesData: true }),
@@ -399,7 +399,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I2',
-    what: 'a write under the right term by somebody else',
+    what: 'a write under the right term by another owner',
     events: [storeAcquired(0, '100'), storeWrote(10, '100', 'worker-2')],
     says: /store-wrote by 100 of worker-2, while 100 of worker-1/,
   },
@@ -422,7 +422,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I2',
-    what: 'an ending of a zombie that is accepted',
+    what: 'an end of a zombie run that is accepted',
     events: [
       acquired(1, '100'),
       acquired(13_000, '200', { process: 'worker-2' }),
@@ -443,7 +443,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I2',
-    what: 'a quiet tick that is accepted while another run is under way',
+    what: 'a no-op tick that is accepted during another run',
     events: [
       acquired(13_000, '200', { process: 'worker-2' }),
       at(14_000, {
@@ -473,7 +473,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I3',
-    what: 'a snapshot of which each publication was refused',
+    what: 'a snapshot whose publications were all refused',
     events: [
       acquired(1, '100'),
       tried(100, '100', { outcome: 'published', publishes: D1 }),
@@ -493,31 +493,31 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I4',
-    what: 'a registry that is not run any more',
+    what: 'a registry that no longer runs',
     events: [config(0, 'alpha'), ...run(10, '100'), ended(65_100)],
     says: /alpha: not run for 65\d{3} ms, of 65000 ms/,
   },
   {
     rule: 'I4',
-    what: 'a registry that is never run',
+    what: 'a registry that never runs',
     events: [config(0, 'alpha', 'beta'), ...run(10, '100'), ...run(60_000, '200'), ended(65_100)],
     says: /beta: not run for 65100 ms/,
   },
   {
     rule: 'I4',
-    what: 'a registry that is run too late',
+    what: 'a registry that runs too late',
     events: [config(0, 'alpha'), ...run(10, '100'), ...run(70_000, '200'), ended(75_000)],
     says: /alpha: not run for/,
   },
   {
     rule: 'I5',
-    what: 'a request that no run answers',
+    what: 'a request that no run handles',
     events: [requested(100, 1), ...run(200, '100', { handledRequest: 0 }), ended(70_000)],
     says: /nothing answered request 1 within 60000 ms/,
   },
   {
     rule: 'I5',
-    what: 'a request that only an interrupted run answers',
+    what: 'a request that only an interrupted run handles',
     events: [
       requested(100, 1),
       ...run(200, '100', { handledRequest: 1, requested: 1, outcome: 'interrupted' }),
@@ -527,7 +527,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a request that only a run answers whose ending was refused',
+    what: 'a request that only a run handles whose end was refused',
     events: [
       requested(100, 1),
       acquired(200, '100', { requested: 1 }),
@@ -539,13 +539,13 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a request that is answered by a run that began before it',
+    what: 'a request that a run handles which started before it',
     events: [...run(0, '100', { handledRequest: 1, requested: 1 }), requested(50, 1)],
     says: /request 1 was answered by a run that had begun before it/,
   },
   {
     rule: 'I5',
-    what: 'a number that is given again, and that only a run answers which came before',
+    what: 'a number that is given again, and that only an earlier run handles',
     events: [
       ...run(100, '100', { handledRequest: 1, requested: 1 }),
       fault(5_000, { fault: 'empty-redis', target: 'redis', losesData: true }),
@@ -556,7 +556,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a run that answers more than it was asked',
+    what: 'a run that handles more than was requested',
     events: run(0, '100', { handledRequest: 2, requested: 1 }),
     says: /100 answers request 2, of which it cannot have known/,
   },
@@ -572,7 +572,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a request that had been on the disk for long when Redis was killed, and that no run followed',
+    what: 'a request that was on the disk long before Redis was killed, and that no run followed',
     events: [
       requested(50, 7),
       fault(6_000, { fault: 'kill-redis', target: 'redis', losesData: true }),
@@ -582,7 +582,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I6',
-    what: 'missed ticks that are all made up for',
+    what: 'missed ticks that all become runs',
     events: [
       ...run(0, '100', { trigger: 'schedule' }),
       ...run(300, '200', { trigger: 'schedule' }),
@@ -593,25 +593,25 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I7',
-    what: 'a registry that is run long after the config dropped it',
+    what: 'a registry that runs long after the config dropped it',
     events: [...ALPHA_IS_DROPPED, ...run(12_000, '200')],
     says: /alpha: run, though the config had dropped it/,
   },
   {
     rule: 'I7',
-    what: 'upstream asked long after the config dropped the registry, by a run that says no more',
+    what: 'an upstream request long after the config dropped the registry, by a run that records nothing else',
     events: [...ALPHA_IS_DROPPED, acquired(12_000, '200'), called(12_001, '200')],
     says: /alpha: run, though the config had dropped it/,
   },
   {
     rule: 'I7',
-    what: 'a lease that is held on to long after the config dropped the registry',
+    what: 'a lease that is kept long after the config dropped the registry',
     events: [...ALPHA_IS_DROPPED, acquired(12_000, '200'), renewed(16_000, '200')],
     says: /alpha: run, though the config had dropped it/,
   },
   {
     rule: 'I7',
-    what: 'a registry that is gone though the config names it',
+    what: 'a registry that is gone although the config names it',
     events: [
       config(0, 'alpha'),
       ...run(10, '100'),
@@ -640,13 +640,13 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'upstream-after-loss',
-    what: 'an upstream that is asked long after the lease was lost',
+    what: 'an upstream request long after the lease was lost',
     events: [acquired(1, '100'), renewed(4_000, '100'), called(18_500, '100')],
     says: /100 asked its upstream 2502 ms after it had lost its lease/,
   },
   {
     rule: 'upstream-after-loss',
-    what: 'an upstream that is asked long after a renewal was refused',
+    what: 'an upstream request long after a renewal was refused',
     events: [
       acquired(1, '100'),
       at(4_000, { kind: 'lease-refused', registry: 'alpha', term: '100' }),
@@ -656,7 +656,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'upstream-after-loss',
-    what: 'an upstream that is asked long after the pause of another process',
+    what: 'an upstream request long after the pause of another process',
     events: [
       acquired(1, '100'),
       fault(100, { target: 'worker-2', untilMs: 40_000 }),
@@ -666,7 +666,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'upstream-after-loss',
-    what: 'an upstream that is asked long after the lease was lost, by a process that was cut off and ran',
+    what: 'an upstream request long after the lease was lost, by a process that was cut off and kept running',
     events: [
       acquired(1, '100'),
       fault(100, { fault: 'cut redis', stops: false, untilMs: 40_000 }),
@@ -676,13 +676,13 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'recovery',
-    what: 'a run whose process is killed, and that nobody makes good',
+    what: 'a run whose process is killed, and that no run follows',
     events: [acquired(1, '100'), fault(500, { fault: 'kill' }), ended(21_000)],
     says: /alpha: not run for 20500 ms, of 20000 ms, after the kill of worker-1/,
   },
   {
     rule: 'recovery',
-    what: 'a run whose process is killed, and that is made good too late',
+    what: 'a run whose process is killed, and that a run follows too late',
     events: [
       acquired(1, '100'),
       fault(500, { fault: 'kill' }),
@@ -729,7 +729,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'nothing-left',
-    what: 'a process that was told to stop, and had to be ended',
+    what: 'a process that was told to stop, and had to be killed',
     events: [
       at(0, { kind: 'process-started', name: 'worker-1', pid: 1 }, 'harness'),
       at(1, { kind: 'process-ended', name: 'worker-1', how: 'out of order' }, 'harness'),
@@ -760,7 +760,7 @@ describe('finds', () => {
   });
 });
 
-test('of a violation only that is told which shows it, and what was done about then', () => {
+test('a violation is shown with the events that prove it, and the faults at that time', () => {
   const history = new History([
     ...run(0, '50', { outcome: 'published', publishes: D1 }),
     at(800_000, { kind: 'fault', fault: 'kill', target: 'worker-9' }, 'harness'),

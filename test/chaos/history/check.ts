@@ -14,7 +14,7 @@ import { upstreamAfterLoss } from './rules/upstream-after-loss.ts';
 import { wholeSnapshots } from './rules/whole-snapshots.ts';
 import { DEFAULT_LIMITS, type Limits, type Rule, type Violation } from './violation.ts';
 
-/** All that a history is held against. */
+/** All rules for a history. */
 export const RULES: readonly Rule[] = [
   oneHolder,
   fencedWrites,
@@ -34,7 +34,7 @@ export interface Broken extends Violation {
   readonly rule: string;
 }
 
-/** What is wrong with a history; nothing, where all rules hold. */
+/** Returns what is wrong with a history: nothing if it keeps all rules. */
 export function checkHistory(history: History, limits: Partial<Limits> = {}): Broken[] {
   const all = { ...DEFAULT_LIMITS, ...limits };
   return RULES.flatMap(({ name, find }) =>
@@ -45,7 +45,7 @@ export function checkHistory(history: History, limits: Partial<Limits> = {}): Br
 const CONTEXT_MS = 2_000;
 const MOST_LINES = 40;
 
-/** A violation with the events that show it, and with what was done to the system about that time. */
+/** Formats a violation with the events that prove it, and the faults at that time. */
 export function formatViolation({ rule, message, evidence }: Broken, history: History): string {
   const times = evidence.map(({ atMs }) => atMs);
   const fromMs = Math.min(...times) - CONTEXT_MS;

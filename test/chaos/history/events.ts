@@ -1,6 +1,6 @@
 /**
- * What processes, and those who watch them, write down: one line of JSON an event, one file a process.
- * The checker joins the files; it believes none of them more than another.
+ * The events that processes and their observers record: one line of JSON for each event, one file for each process.
+ * The checker joins the files, and trusts all of them equally.
  */
 import { outcomeSchema, phaseSchema, triggerSchema } from '@syncline/contract';
 import { z } from 'zod';
@@ -9,11 +9,11 @@ const ms = z.number();
 const registry = z.string();
 const term = z.string().regex(/^\d+$/);
 const digest = z.string();
-/** When the call was made whose answer this is. */
+/** When the call was made that this is the answer to. */
 const calledAtMs = ms;
 const run = { registry, term };
 
-/** What a worker tried, and what it was answered. */
+/** What a worker tried, and the answers. */
 const ofWorkers = [
   z.object({
     kind: z.literal('lease-acquired'),
@@ -27,17 +27,17 @@ const ofWorkers = [
   z.object({ kind: z.literal('lease-renewed'), ...run, calledAtMs, ttlMs: ms }),
   /** A renewal was refused. */
   z.object({ kind: z.literal('lease-refused'), ...run }),
-  /** Written down before it is asked for: what comes of it may never be heard. */
+  /** Recorded before the call, because the answer may never come. */
   z.object({
     kind: z.literal('ending-tried'),
     ...run,
-    /** Of this try: its answer, if there is one, has the same. */
+    /** Identifies this try: its answer, if there is one, has the same number. */
     calledAtMs,
     outcome: outcomeSchema.optional(),
     trigger: triggerSchema.optional(),
     phase: phaseSchema.optional(),
     handledRequest: z.int(),
-    /** The manifest that the pointer is to name. */
+    /** The manifest that the pointer should name. */
     publishes: digest.optional(),
   }),
   z.object({
@@ -57,7 +57,7 @@ const ofWorkers = [
   z.object({ kind: z.literal('upstream-called'), ...run }),
 ] as const;
 
-/** What the scripts did, in the order in which Redis did it. */
+/** What the scripts did, in the order in which Redis ran them. */
 const ofRedis = [
   z.object({
     kind: z.literal('store-acquired'),
@@ -89,7 +89,7 @@ const ofRedis = [
     redisMs: ms,
     what: z.string(),
   }),
-  /** From here on nothing is known of what went before: nobody was watching. */
+  /** From here on, nothing is known of earlier events: nobody was watching. */
   z.object({ kind: z.literal('store-unknown'), why: z.string() }),
 ] as const;
 
@@ -105,7 +105,7 @@ const ofClients = [
     kind: z.literal('snapshot-read'),
     registry,
     calledAtMs,
-    /** What was served from the beginning of the reading to its end; absent where it changed meanwhile. */
+    /** The snapshot that was served during the whole reading; absent if it changed meanwhile. */
     digest: digest.optional(),
     /** What is wrong with it. */
     problem: z.string().optional(),
@@ -128,7 +128,7 @@ const ofHarness = [
     /** `out of order`: it was told to stop, and did not end as it should. */
     how: z.enum(['killed', 'stopped', 'out of order', 'by itself']),
   }),
-  /** `untilMs`: when it was over; absent where it is done in a moment, as a kill is. */
+  /** `untilMs`: when it was over; absent for an instant fault, such as a kill. */
   z.object({
     kind: z.literal('fault'),
     fault: z.string(),
@@ -139,14 +139,14 @@ const ofHarness = [
     /** The process cannot do anything meanwhile. */
     stops: z.boolean().optional(),
   }),
-  /** The registries that are ticked, when all has settled. */
+  /** The registries with a schedule, after everything has settled. */
   z.object({ kind: z.literal('schedules-seen'), registries: z.array(registry) }),
   /** Redis can be used again. */
   z.object({ kind: z.literal('redis-back') }),
-  /** Of two servers that took writes, one has given up what it had taken: it is lost. */
+  /** One of two servers that took writes has dropped its writes: they are lost. */
   z.object({ kind: z.literal('redis-settled') }),
   z.object({ kind: z.literal('left-behind'), what: z.string(), name: z.string() }),
-  /** From here on nobody asks, and nothing has to come any more. */
+  /** From here on, there are no requests, and nothing needs to follow. */
   z.object({ kind: z.literal('history-ended') }),
 ] as const;
 
@@ -156,16 +156,16 @@ const happenedSchema = z.discriminatedUnion('kind', [
   ...ofClients,
   ...ofHarness,
 ]);
-/** An event without when and where. */
+/** An event without time and process. */
 export type Happened = z.infer<typeof happenedSchema>;
 
 /**
- * `atMs`: by the machine's monotonic clock, which all of its processes share, whatever they think of the
- * time of day. `wallMs`: what the process thought of it.
+ * `atMs`: by the machine's monotonic clock, which all of its processes share, whatever their time of day. `wallMs`:
+ * the time of day of the process.
  */
 export const eventSchema = z.intersection(z.object({ atMs: ms, wallMs: ms }), happenedSchema);
 
-/** An event, and the process that wrote it down. */
+/** An event, and the process that recorded it. */
 export type HistoryEvent = z.infer<typeof eventSchema> & { readonly process: string };
 export type EventKind = HistoryEvent['kind'];
 export type EventOf<Kind extends EventKind> = Extract<HistoryEvent, { kind: Kind }>;

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { readHistory } from './history.ts';
 import { machineMs, openHistory } from './recorder.ts';
 
-test('what processes wrote down is read in the order of the machine’s clock', async () => {
+test("records of processes are read in the order of the machine's clock", async () => {
   const directory = await temporaryDirectory();
   const one = openHistory(path.join(directory, 'one.ndjson'));
   const other = openHistory(path.join(directory, 'other.ndjson'));
@@ -24,7 +24,7 @@ test('what processes wrote down is read in the order of the machine’s clock', 
   expect(events[0]?.atMs).toBeGreaterThanOrEqual(before);
 });
 
-test('what a process had begun to say when it was killed is left out; nothing else is', async () => {
+test('a line that a killed process did not finish is ignored; everything else counts', async () => {
   const directory = await temporaryDirectory();
   const file = path.join(directory, 'one.ndjson');
   const recorder = openHistory(file);

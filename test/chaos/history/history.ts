@@ -20,7 +20,7 @@ export interface Span {
   readonly untilMs: number;
 }
 
-/** What happened, in the order of the machine's clock; what one process wrote stays in its own order. */
+/** All events, in the order of the machine's clock; those of one process keep their own order. */
 export class History {
   readonly events: readonly HistoryEvent[];
   readonly #byKind = new Map<EventKind, HistoryEvent[]>();
@@ -76,11 +76,11 @@ export class History {
   }
 
   of<Kind extends EventKind>(kind: Kind): readonly EventOf<Kind>[] {
-    // Put there under its own kind.
+    // Added under its own kind.
     return (this.#byKind.get(kind) ?? []) as EventOf<Kind>[];
   }
 
-  /** What Redis acknowledged then, or a moment before, it may have forgotten. */
+  /** Redis may have forgotten what it acknowledged then, or a moment before. */
   get losses(): readonly (Span & { readonly losesAll: boolean })[] {
     const faults = this.of('fault').filter(({ losesData }) => losesData === true);
     return faults.map(({ atMs, fault }) => {
@@ -90,7 +90,7 @@ export class History {
     });
   }
 
-  /** When Redis cannot be relied on: from each of its faults until it can be used again. */
+  /** When Redis is unreliable: from each of its faults until it can be used again. */
   get outages(): readonly Span[] {
     const faults = this.of('fault').filter(({ target }) => target === 'redis');
     const ends = [...this.of('redis-back'), ...this.of('redis-settled')];
@@ -106,8 +106,8 @@ export class History {
 }
 
 /**
- * Reads all `*.ndjson` of a directory; each is named after its process. A last line that breaks off is what
- * a process that was killed had begun to say.
+ * Reads all `*.ndjson` of a directory; each is named after its process. A killed process may leave an unfinished last
+ * line, which is ignored.
  *
  * @throws for any other line that is no event, with its place
  */
@@ -134,7 +134,7 @@ function parseLine(line: string, place: string) {
   }
 }
 
-/** Whether the ending may have been written: it was accepted, or a try of it was never answered. */
+/** Whether the end may have been written: it was accepted, or a try of it was never answered. */
 export function mayHaveEnded({ tried, answered }: RunEvents): boolean {
   return tried.some(({ calledAtMs }) => {
     const answer = answered.find((it) => it.calledAtMs === calledAtMs);
@@ -142,7 +142,7 @@ export function mayHaveEnded({ tried, answered }: RunEvents): boolean {
   });
 }
 
-/** By registry, in order. */
+/** Groups events by registry, in order. */
 export function byRegistry<Event extends { readonly registry: string }>(
   events: readonly Event[],
 ): Map<string, Event[]> {

@@ -13,7 +13,7 @@ import type {
 import type { WorkerDecorator } from '@syncline/worker';
 import { type HistoryRecorder, machineMs } from './recorder.ts';
 
-/** A worker that does what it did, and writes down what its runs ask for, and what they are answered. */
+/** Makes a worker record the calls of its runs, and the answers, without changing what it does. */
 export function recordWorker(recorder: HistoryRecorder): WorkerDecorator {
   return {
     stores: ({ runStore, snapshots, status }) => ({
@@ -129,7 +129,7 @@ function termOf(token: FencingToken | undefined): string {
   return token?.split(':')[0] ?? '0';
 }
 
-/** Sources count each call as they make it: that is when it is written down. */
+/** Sources count each call when they make it: it is recorded then. */
 function recordManager(manager: Manager, recorder: HistoryRecorder): Manager {
   return {
     shouldSync: (context) => manager.shouldSync(recordCalls(context, recorder)),
@@ -163,7 +163,7 @@ function recordCalls<Context extends CheckContext>(
   return { ...context, upstream: counting };
 }
 
-/** A quiet tick asks its source without one. */
+/** A no-op tick checks its source without one. */
 function hasLease(context: CheckContext): context is RunContext {
   return 'lease' in context;
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Happened } from './events.ts';
 
-/** Writes down what happens to a process. */
+/** Records what happens to a process. */
 export interface HistoryRecorder {
   record(happened: Happened): void;
   close(): void;
@@ -12,7 +12,7 @@ export function machineMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-/** Appends to a file. What `record` was told is kept, also where the process is killed right after. */
+/** Appends to a file. Recorded events survive a kill right after. */
 export function openHistory(file: string): HistoryRecorder {
   const descriptor = openSync(file, 'a');
   return {

@@ -8,7 +8,7 @@ export interface Recovery {
   readonly next: EventOf<'lease-acquired'> | undefined;
 }
 
-/** Of every run that a worker had not ended when it was killed. */
+/** Returns one for every run that a worker had not ended when it was killed. */
 export function findRecoveries(history: History): Recovery[] {
   const kills = history.of('fault').filter(({ fault }) => fault === 'kill');
   return kills.flatMap((kill) =>

@@ -1,34 +1,34 @@
 import type { HistoryEvent } from './events.ts';
 import type { History } from './history.ts';
 
-/** Something that must not have happened, and the events that show it. */
+/** Something that must not happen, and the events that prove it. */
 export interface Violation {
   readonly message: string;
   readonly evidence: readonly HistoryEvent[];
 }
 
-/** What must hold of every history. */
+/** A rule for every history. */
 export interface Rule {
-  /** As the design has it, or by what it forbids. */
+  /** The name from the design, or what the rule forbids. */
   readonly name: string;
   readonly promise: string;
   readonly find: (history: History, limits: Limits) => readonly Violation[];
 }
 
-/** What is promised in figures. */
+/** The promised figures. */
 export interface Limits {
-  /** At most so long after its interval a registry is run again. */
+  /** A registry runs again at most this long after its interval. */
   readonly lateMs: number;
   readonly intervalMs: (registry: string) => number;
-  /** A run whose process was killed is followed by another one within, if nothing else is done meanwhile. */
+  /** How soon another run follows a run whose process was killed, if there are no other faults. */
   readonly recoveryMs: number;
-  /** A request that is acknowledged is answered within. */
+  /** How soon an acknowledged request is handled. */
   readonly answerMs: number;
-  /** A run that has lost its lease asks nothing of its upstream any more after. */
+  /** After how long a run that has lost its lease sends nothing more to its upstream. */
   readonly quietAfterMs: number;
-  /** A registry that the config has dropped is not run any more after. */
+  /** After how long a registry that the config has dropped no longer runs. */
   readonly removalMs: number;
-  /** Scheduled runs that may begin within one interval: a late one, the one that is due, a stalled one. */
+  /** Scheduled runs that may start within one interval: a late one, the one that is due, a stalled one. */
   readonly scheduledPerInterval: number;
 }
 

@@ -20,7 +20,7 @@ async function watch() {
   return { events, runStore, snapshots };
 }
 
-test('what scripts do is seen, in order, with who asked for it', async () => {
+test('the witness sees what scripts do, in order, and for whom', async () => {
   const { events, runStore, snapshots } = await watch();
   const options = { registry: 'alpha', owner: 'w-1', ttlMs: 60_000 };
   const taken = await runStore.acquire({ ...options, purpose: { kind: 'tick' } });

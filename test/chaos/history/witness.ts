@@ -1,7 +1,7 @@
 /**
- * Redis's own order: what each script did, as MONITOR shows it. It shows the call, with its arguments, and
- * then the commands that the script ran, before anything else; whoever held which lease is thus known
- * without believing a worker, and also where a script is not what it should be.
+ * Records Redis's own order: what each script did, as MONITOR shows it. MONITOR shows the call, with its arguments,
+ * and then the commands of the script, before anything else. So the witness knows who had which lease without
+ * trusting a worker, even if a script is wrong.
  */
 import { phaseSchema, type RedisKeys } from '@syncline/contract';
 import { startMonitor } from '@syncline/redis/testing';
@@ -9,14 +9,14 @@ import { z } from 'zod';
 import type { Happened } from './events.ts';
 import type { HistoryRecorder } from './recorder.ts';
 
-/** A command that Redis ran, and when, by its own clock. */
+/** A command that Redis ran, with its time by Redis's clock. */
 interface Command {
   readonly redisMs: number;
   readonly args: readonly string[];
   readonly isOfScript: boolean;
 }
 
-/** A script that is called, and what it did. */
+/** A call of a script, and what it did. */
 interface Call {
   readonly redisMs: number;
   readonly registry: string;
@@ -28,10 +28,10 @@ interface Call {
 }
 
 const FIRST_ARGUMENT = 3;
-/** A script is over when the next command comes; on a Redis where none does, after this. */
+/** A script is over at the next command, or after this time on an idle Redis. */
 const FLUSH_EVERY_MS = 200;
 
-/** Makes events of commands. */
+/** Turns commands into events. */
 class CommandReader {
   readonly #registryOf: (key: string) => { registry: string; suffix: string } | undefined;
   readonly #record: (happened: Happened) => void;
@@ -128,7 +128,7 @@ function eventOf({ redisMs, registry, args, ...did }: Call): Happened | undefine
   if (statusFields.has('leaseUntil')) return { kind: 'store-renewed', ...by, leaseUntilMs };
   if (wrote !== undefined) return { kind: 'store-wrote', ...by, what: wrote };
   if (statusFields.size === 0) return undefined;
-  // `save-status` is given the token in one; `confirm-unchanged` the term of a run that has ended.
+  // `save-status` gets the token in one; `confirm-unchanged` gets the term of a finished run.
   const [termOfToken = '', ownerOfToken] = first.split(':');
   if (ownerOfToken === undefined) return undefined;
   return {
@@ -159,7 +159,7 @@ export async function watchRedis(
     close: () => {
       clearInterval(timer);
       reader.flush();
-      // One that was frozen still has something to say when it goes on.
+      // A frozen connection still delivers its output when it continues.
       monitor.removeAllListeners('monitor');
       monitor.disconnect();
     },

@@ -1,6 +1,6 @@
 /**
- * A program that uses the system while it is being hurt, until it is told to stop, and writes down what it was
- * told: `client.ts <file> <options as JSON>`.
+ * A program that uses the system during faults, until it is told to stop, and records the answers: `client.ts <file>
+ * <options as JSON>`.
  */
 import { startLoop } from '@syncline/runtime';
 import { z } from 'zod';
@@ -9,7 +9,7 @@ import { openHistory } from '../history/recorder.ts';
 import { randomFrom } from '../plan.ts';
 
 const optionsSchema = z.object({
-  /** `request-any`: asks for syncs. `request-each`: of each registry, once. `look`: reads copies, and states. */
+  /** `request-any`: requests syncs. `request-each`: of each registry, once. `look`: reads copies and states. */
   does: z.enum(['request-any', 'request-each', 'look']),
   apis: z.array(z.string()),
   registries: z.array(z.string()),
@@ -41,7 +41,7 @@ const loops = BEGIN[does]();
 console.log(JSON.stringify({ level: 'info', msg: 'begun' }));
 process.once('SIGTERM', () => Promise.all(loops.map((loop) => loop.stop())));
 
-/** What is no answer is dealt with: whatever else is thrown is a mistake, and ends the process. */
+/** Failed answers are handled; any other error is a bug, and ends the process. */
 function rethrow(error: unknown): never {
   throw error;
 }

@@ -1,6 +1,6 @@
 /**
- * What a process under test does when the harness tells it to, and how it gets out to the network.
- * The harness writes an order into the file of the process, and sends the signal.
+ * The orders that a process under test obeys, and its network. The harness writes an order into the file of the
+ * process, and sends the signal.
  */
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -9,14 +9,14 @@ import { z } from 'zod';
 export const ORDER_SIGNAL = 'SIGUSR2';
 
 const orderSchema = z.discriminatedUnion('kind', [
-  /** Does nothing else for so long, as a computation does that was not foreseen. */
+  /** Blocks the event loop for this long, as an unforeseen computation does. */
   z.object({ kind: z.literal('block'), forMs: z.int().positive() }),
-  /** The time of day is off by so much from now on. */
+  /** Shifts the time of day by this much from now on. */
   z.object({ kind: z.literal('clock'), offMs: z.int() }),
 ]);
 export type Order = z.infer<typeof orderSchema>;
 
-/** From the port that is asked for to the one that leads there: a process has a network of its own. */
+/** From each port to the one that leads there: a process has its own network. */
 const detoursSchema = z.record(z.string(), z.int());
 
 const envSchema = z.object({
@@ -24,7 +24,7 @@ const envSchema = z.object({
   CHAOS_DETOURS: z.string().transform((text) => detoursSchema.parse(JSON.parse(text))),
 });
 
-/** To be called before anything else is loaded. */
+/** Call this before anything else is loaded. */
 export function obeyOrders(): void {
   const { CHAOS_ORDERS: file, CHAOS_DETOURS: detours } = envSchema.parse(process.env);
   takeDetours(detours);
@@ -61,7 +61,7 @@ function replaceClock(): (offMs: number) => void {
 
 const targetSchema = z.looseObject({ port: z.coerce.number() });
 
-/** Whatever library it is that connects. Node's own `connect` has put its arguments into a list by then. */
+/** For any library that connects. Node's own `connect` has put its arguments into a list by then. */
 function takeDetours(detours: Readonly<Record<string, number>>): void {
   const connect = Socket.prototype.connect;
   const detour = (target: unknown): unknown => {

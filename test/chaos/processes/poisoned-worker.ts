@@ -1,6 +1,6 @@
 /**
- * A worker to whom some registries are poison, each by its name: `poisoned-worker.ts <pipe>`. Nobody writes
- * to the pipe. Its threads have little memory.
+ * A worker with some poison registries, each by its name: `poisoned-worker.ts <pipe>`. Nobody writes to the pipe. Its
+ * threads have little memory.
  */
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,13 +13,13 @@ import { z } from 'zod';
 const [pipe] = z.tuple([z.string()]).parse(process.argv.slice(2));
 
 const THREAD_HEAP_MB = 32;
-/** It would rather not die alone. */
+/** It waits for another run, so that it does not die alone. */
 const LONGEST_WAIT_FOR_COMPANY_MS = 3_000;
 const LOOK_EVERY_MS = 20;
 const never = new Promise<never>(() => {});
 const underWay = new Set<string>();
 
-/** Ends this process as a native crash does, as soon as `long` is under way too. */
+/** Ends this process as a native crash does, as soon as `long` runs too. */
 async function killProcess(): Promise<never> {
   const untilMs = performance.now() + LONGEST_WAIT_FOR_COMPANY_MS;
   while (!underWay.has('long') && performance.now() < untilMs) await sleep(LOOK_EVERY_MS);
@@ -30,7 +30,7 @@ async function killProcess(): Promise<never> {
 function poisonManager(manager: Manager): Manager {
   return {
     async shouldSync(context) {
-      // Opened for reading, it holds a thread of the process, as a file system that is gone does.
+      // An open call for reading blocks a thread of the process, as a file system that is gone does.
       if (context.registry.name === 'hung-call') await open(pipe, 'r');
       return manager.shouldSync(context);
     },

@@ -1,6 +1,6 @@
 /**
- * Takes out of the scripts what all rests on, to see that the checker sees it. They are read from their
- * files when their module is loaded: this must be done before.
+ * Removes from the scripts a mechanism that everything rests on, to prove that the checker finds it. The scripts are
+ * read from their files when their module is loaded, so this must run before.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -28,7 +28,7 @@ export function sabotageScripts(sabotage: Sabotage): void {
   syncBuiltinESMExports();
 }
 
-/** A scheduler that makes its schedules once, and never looks again whether they are there. */
+/** A scheduler that makes its schedules once, and never checks them again. */
 export async function sabotageWatchdog(): Promise<void> {
   const { ScheduleReconciler } = await import('@syncline/redis');
   const { reconcile } = ScheduleReconciler.prototype;

@@ -1,6 +1,6 @@
 /**
- * A worker that obeys orders, and writes down its history: `worker.ts <file> [sabotage]`. The second is what
- * it is to do without.
+ * A worker that obeys orders and records its history: `worker.ts <file> [sabotage]`. The second argument names the
+ * mechanism that it runs without.
  */
 import { z } from 'zod';
 import { SABOTAGES } from '../plan.ts';
@@ -12,7 +12,7 @@ const [file, sabotage] = z
   .tuple([z.string(), z.enum(SABOTAGES).optional()])
   .parse(process.argv.slice(2));
 if (sabotage !== undefined) sabotageScripts(sabotage);
-// Loaded only now, for their scripts are read then.
+// Loaded only now, because the scripts are read then.
 const { runProcess } = await import('@syncline/runtime');
 const { startWorker } = await import('@syncline/worker');
 const { openHistory } = await import('../history/recorder.ts');

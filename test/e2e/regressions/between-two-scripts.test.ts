@@ -1,7 +1,8 @@
 /**
  * Bit: Trigger.dev, issue 834.
- * There: Redis died between two Lua calls that belonged together, and what they were about was stuck for ever.
- * Here: Redis is killed after each single step of a request and its run: each time the request is answered in the end.
+ * There: Redis died between two Lua calls that belonged together, and their subject was stuck for ever.
+ * Here: Redis is killed after each single step of a request and its run. Each time, the request is handled in the
+ * end.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -15,12 +16,12 @@ import { untilComplete, untilRegistry } from '../../support/until-registry.ts';
 import { startRedisCut } from './redis-cut.ts';
 
 const ROWS = generateRows({ count: 30, seed: 834 });
-/** More than a request and its run have: the test itself says when it is through. */
+/** More steps than a request and its run have. The test itself notices the end. */
 const MOST_STEPS = 16;
-/** The name of a command comes first, after its length. To read is no step. */
+/** The name of a command comes first, after its length. A read is no step. */
 const WRITES = /^\$\d+\r\n(eval|evalsha|hincrby)\r\n/i;
 
-test('Redis dies after any step between a request and its answer, and nothing is stuck', async () => {
+test('Redis dies after any step between a request and its run, and nothing is stuck', async () => {
   const redis = await startRedisServer();
   const cut = await startRedisCut(redis);
   const names = Array.from({ length: MOST_STEPS }, (_, index) => `cut-${index + 1}-`);
@@ -38,10 +39,10 @@ test('Redis dies after any step between a request and its answer, and nothing is
     workers: 1,
     awaitReady: false,
   });
-  // Not through the cut: to look after the schedules is no step.
+  // Not through the cut: the upkeep of the schedules is no step.
   await system.start('scheduler', { env: { REDIS_URL: redis.url } });
   const { client } = system;
-  // And neither is to look.
+  // Neither is a read.
   const direct = connect(redis.url);
   const { control, queuePrefix } = redisKeys(system.prefix);
   const isAnswered = async (registry: string) =>
@@ -53,11 +54,11 @@ test('Redis dies after any step between a request and its answer, and nothing is
   for (const [index, name] of names.entries()) {
     const registry = `${name}after`;
     await files[index]?.replace(ROWS.slice(1));
-    // Whoever looks at all registries at once is no step of this one.
+    // A command about all registries at once is no step of this one.
     const isStep = (command: string) =>
       WRITES.test(command) && names.every((it) => command.includes(it) === (it === name));
     const death = cut.killAfter(index + 1, isStep);
-    // What is not acknowledged need not be done; what is counted will be all the same.
+    // A request that is not acknowledged need not be handled. A counted one is.
     await client.post(`/v1/registries/${registry}/sync`);
     const allDone = until(async () => (await isAnswered(registry)) && death.callOff(), {
       what: `Redis to be killed after step ${index + 1}, or all to be done`,

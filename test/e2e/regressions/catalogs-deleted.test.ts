@@ -1,7 +1,8 @@
 /**
  * Bit: obot, pull request 3540.
  * There: all catalogs were deleted by accident.
- * Here: a config that does not hold changes nothing, and one that drops everything takes no data for ten minutes: it comes back whole.
+ * Here: an invalid config changes nothing. A config that drops everything deletes no data for ten minutes, and
+ * restoring it brings everything back.
  */
 import { rm } from 'node:fs/promises';
 import { redisKeys } from '@syncline/contract';
@@ -16,7 +17,7 @@ import { startUpstream } from '../../support/upstream.ts';
 const ROWS = generateRows({ count: 40, seed: 3_540 });
 const NAMES = ['one', 'two', 'three'];
 
-test('neither an accident with the config nor the loss of it deletes a catalog', async () => {
+test('neither a mistake in the config nor its loss deletes a catalog', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const configOf = (names: readonly string[]) => ({
     registries: names.map((name) => ({
@@ -60,7 +61,7 @@ test('neither an accident with the config nor the loss of it deletes a catalog',
     }
   }
 
-  // A good one that drops all but one: meant, as far as anyone can tell. The data waits.
+  // A valid config that drops all but one: as far as anyone can tell, on purpose. The data waits.
   const direct = connect(redisUrl);
   const keys = redisKeys(prefix);
   await config.replace(configOf(NAMES.slice(0, 1)));

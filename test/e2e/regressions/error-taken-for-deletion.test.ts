@@ -1,7 +1,8 @@
 /**
  * Bit: Sourcebot, issue 1039, and cnpmcore, issue 739.
- * There: a 500 of GitLab removed repositories, and a passing 404 removed packages: not found was read as deleted.
- * Here: only an upstream that answers well, to its last page, can take anything away; and not too much of it at once.
+ * There: a 500 of GitLab removed repositories, and a temporary 404 removed packages: "not found" was read as
+ * "deleted".
+ * Here: only an upstream that answers well, to its last page, can remove rows, and not too many at once.
  */
 import { expect, test } from 'vitest';
 import type { ApiClient } from '../../support/api-client.ts';
@@ -13,7 +14,7 @@ import type { Behaviour } from '../../support/upstream/behaviour.ts';
 import type { RecordedRequest } from '../../support/upstream/recorded-request.ts';
 import { startUpstream } from '../../support/upstream.ts';
 
-/** Three pages of the upstream's. */
+/** Three pages of the upstream. */
 const ROWS = generateRows({ count: 250, seed: 739 });
 
 const isFirstPage = ({ query }: RecordedRequest) => !query.has('cursor');
@@ -45,7 +46,7 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-test('whatever an upstream fails with, at its first page or in the middle, takes nothing away', async () => {
+test('whatever error an upstream gives, at its first page or in the middle, removes nothing', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = {
     registries: [
@@ -54,7 +55,7 @@ test('whatever an upstream fails with, at its first page or in the middle, takes
   };
   const { client } = await startSystem({ config, workers: 1 });
   const before = await untilComplete(client, 'source');
-  // A registry that fails already is asked once a run: the retries need not be waited for eight times.
+  // A registry that fails already gets one request a run, so the test need not wait for retries eight times.
   const first = upstream.behave({ kind: 'html' });
   expect(await client.sync('source')).toMatchObject({ outcome: 'failed' });
   expect(first.applied).toHaveLength(1);
@@ -75,13 +76,13 @@ test('whatever an upstream fails with, at its first page or in the middle, takes
   }
   await expectAllServed(client);
 
-  // An answer that is well formed, and has lost everything, is looked at by people first.
+  // A well-formed answer that has lost everything waits for an operator.
   upstream.replace([]);
   expect(await client.sync('source')).toMatchObject({ outcome: 'held' });
   expect((await client.registry('source')).held).toMatchObject({ reason: 'empty' });
   await expectAllServed(client);
 
-  // What has been taken away by an upstream that is well is gone.
+  // Rows that a healthy upstream has removed are gone.
   upstream.replace(ROWS.slice(10));
   expect(await client.sync('source')).toMatchObject({
     outcome: 'published',
@@ -90,7 +91,7 @@ test('whatever an upstream fails with, at its first page or in the middle, takes
   expect(await client.allServers('source')).toHaveLength(ROWS.length - 10);
 });
 
-/** In the list, and each of them by its name: a mirror of ours asks for either. */
+/** In the list, and each of them by its name: a mirror of ours asks for both. */
 async function expectAllServed(client: ApiClient): Promise<void> {
   const served = await client.allServers('source');
   expect(served.map(rowKey).sort()).toEqual(ROWS.map(rowKey).sort());

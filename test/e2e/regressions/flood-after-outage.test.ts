@@ -1,7 +1,7 @@
 /**
  * Bit: Inngest, pull request 3569.
- * There: after an outage of the queue every run that had been missed was scheduled at once, a burst as long as the outage.
- * Here: however many ticks a registry has missed, it is run once, and then goes on in its own time.
+ * There: after an outage of the queue, every missed run was scheduled at once, a burst as long as the outage.
+ * Here: however many ticks a registry has missed, it runs once, and then continues at its usual times.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -53,7 +53,7 @@ test('a hundred missed ticks of twenty registries become twenty runs', async () 
   const counts = upstreams.map(({ requests }) => requests.length);
   const firstAtMs = Math.min(...upstreams.map(({ requests }) => requests[0]?.arrivedAtMs ?? 0));
   expect(firstAtMs).toBeGreaterThanOrEqual(startedAtMs);
-  // One for all that was missed, and one for each interval begun since the first of them.
+  // One for all missed ticks, and one for each interval that has started since the first of them.
   const most = 2 + Math.ceil((Date.now() - firstAtMs) / INTERVAL_MS);
   expect(Math.max(...counts), `runs of one registry, of ${counts}`).toBeLessThanOrEqual(most);
   for (const name of names) {
@@ -62,7 +62,7 @@ test('a hundred missed ticks of twenty registries become twenty runs', async () 
   }
 });
 
-/** For how long the registry that fired last has been due. */
+/** How long the registry that fired last has been due. */
 async function leastOverdueMs({ redisUrl, prefix }: System): Promise<number> {
   const key = `${redisKeys(prefix).queuePrefix}:${QUEUE_NAME}:repeat`;
   const scored = await connect(redisUrl).zrange(key, '0', '-1', 'WITHSCORES');

@@ -1,7 +1,8 @@
 /**
  * Bit: ToolHive Registry Server, in its code (a row `IN_PROGRESS`), and Vendure, issue 5165.
- * There: a run that its process had left blocked all others for up to an hour; a lock that timed out was taken while its task ran on.
- * Here: a lease is of one registry and lasts seconds; whoever goes on after it has its writes refused.
+ * There: a run that its process had left blocked all others for up to an hour; a lock that timed out was taken while
+ * its task continued.
+ * Here: a lease belongs to one registry and lasts seconds. A process that continues after it has its writes refused.
  */
 import { redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -48,7 +49,7 @@ async function startAll() {
   return { of, system };
 }
 
-/** Begins a sync, and holds it in the middle of its walk. */
+/** Starts a sync, and stops it in the middle of its walk. */
 async function holdRun(system: System, name: string, upstream: Upstream) {
   const gate = upstream.hold({ when: isSecondPage });
   testLifetime.defer(() => gate.release());
@@ -60,7 +61,7 @@ async function holdRun(system: System, name: string, upstream: Upstream) {
   return { gate, worker, term: status.term, isLater };
 }
 
-test('one process dies in a run, and one sleeps through its lease: all else goes on, and neither is in the way for long', async () => {
+test('one process dies in a run, and one sleeps through its lease: everything else continues, and neither blocks for long', async () => {
   const { of, system } = await startAll();
   const { client, workers } = system;
   of('asleep').replace(ROWS.slice(0, -1));
@@ -69,7 +70,7 @@ test('one process dies in a run, and one sleeps through its lease: all else goes
   expect(killed.worker).not.toBe(asleep.worker);
   await killed.worker.kill();
   asleep.worker.pause();
-  // The end of its walk lies in its socket: it will have a whole state to publish, which is old by then.
+  // The end of its walk is in its socket: it will have a complete but old state to publish.
   asleep.gate.release();
   of('asleep').replace(ROWS.slice(0, -2));
 
@@ -98,7 +99,7 @@ test('one process dies in a run, and one sleeps through its lease: all else goes
   );
   expect(await stored(system, 'asleep')).toEqual(before);
 
-  // It is none the worse for it: alone, it does the next one.
+  // It still works: alone, it does the next run.
   for (const worker of workers) {
     if (worker.running && worker !== asleep.worker) await worker.stop();
   }
@@ -110,7 +111,7 @@ test('one process dies in a run, and one sleeps through its lease: all else goes
   }
 });
 
-/** All that a run could have changed. */
+/** Everything that a run could have changed. */
 async function stored({ redisUrl, prefix }: System, name: string) {
   const direct = connect(redisUrl);
   const keys = redisKeys(prefix);

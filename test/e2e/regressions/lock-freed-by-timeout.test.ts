@@ -1,7 +1,8 @@
 /**
  * Bit: Vendure, issue 5165.
- * There: a task's lock was freed when its time was up, while the task itself ran on, so that the next one ran beside it.
- * Here: what is out of time is ended before its lease is freed. What cannot be ended: `left-in-progress.test.ts`.
+ * There: a task's lock was freed at its timeout while the task itself continued, so the next task ran beside it.
+ * Here: a run that is out of time ends before its lease is released. `left-in-progress.test.ts` has the runs that
+ * cannot be ended.
  */
 import { expect, test } from 'vitest';
 import { testLifetime } from '../../support/lifetime.ts';
@@ -14,7 +15,7 @@ import { startUpstream } from '../../support/upstream.ts';
 const ROWS = generateRows({ count: 150, seed: 5_165 });
 const ALWAYS = { times: Number.POSITIVE_INFINITY };
 
-test('a run whose time is up has left its upstream before the next one asks it', async () => {
+test('a run whose time is up has left its upstream before the next one sends a request', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const system = await startSystem({
     config: {

@@ -1,7 +1,7 @@
 /**
  * Bit: Sourcebot, issue 523.
- * There: the same repository was indexed twice at once, since a job for it was added while one was running.
- * Here: whoever asks, and however often, one registry is walked by one worker at a time.
+ * There: the same repository was indexed twice at once, because a job for it was added while one was running.
+ * Here: however many requests there are, one worker at a time walks a registry.
  */
 import { type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { Queue } from 'bullmq';
@@ -15,7 +15,7 @@ import { untilComplete, untilRegistry } from '../../support/until-registry.ts';
 import { startUpstream } from '../../support/upstream.ts';
 import { workerThatRuns } from './who-holds.ts';
 
-test('while one worker walks a registry, ticks, requests and jobs of others begin no second walk', async () => {
+test('while one worker walks a registry, ticks, requests and foreign jobs start no second walk', async () => {
   const upstream = await startUpstream({ rows: generateRows({ count: 50, seed: 523 }) });
   const system = await startSystem({
     config: {
@@ -58,7 +58,7 @@ test('while one worker walks a registry, ticks, requests and jobs of others begi
   expect(await workerThatRuns(system, 'wanted')).toBe(holder);
   expect((await client.registry('wanted')).status.term).toBe(status.term);
 
-  // All ten are answered by the one run that begins next.
+  // The one run that starts next handles all ten.
   const requested = (await client.registry('wanted')).control.requested;
   gate.release();
   await untilRegistry(client, 'wanted', ({ control }) => control.handled >= requested);

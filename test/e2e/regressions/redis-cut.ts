@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { testLifetime } from '../../support/lifetime.ts';
 import type { RedisServerHandle } from '../../support/redis-server.ts';
 
-/** What lies between a program and its Redis, and ends that Redis after a step of the test's choice. */
+/** A proxy between a program and its Redis, which kills that Redis after a step of the test's choice. */
 export interface RedisCut {
   readonly url: string;
   /**
@@ -49,7 +49,7 @@ export async function startRedisCut(redis: RedisServerHandle): Promise<RedisCut>
       upstream.write(data);
     });
     upstream.on('data', (data) => {
-      // A script that Redis does not know yet is sent once more: nothing has been done.
+      // A script that Redis does not know yet is sent again: nothing was done.
       if (asked !== undefined && asked === armed && !data.includes('NOSCRIPT')) {
         asked.left -= 1;
         if (asked.left === 0) withheld = asked.resolve;

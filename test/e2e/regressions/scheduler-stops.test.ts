@@ -1,7 +1,8 @@
 /**
  * Bit: BullMQ, issue 3272.
- * There: each tick is added by the one before it; where one was lost, the scheduler stayed listed and never fired again.
- * Here: every pass of a scheduler holds what is wanted against what is there, and gives a dead schedule its next job.
+ * There: each tick is added by the one before it. If one was lost, the scheduler stayed listed and never fired again.
+ * Here: every pass of a scheduler compares the wanted schedules with the existing ones, and gives a dead schedule its
+ * next job.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -15,7 +16,7 @@ import { untilComplete, untilRun } from '../../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 20, seed: 3_272 });
 
-test('schedules that have lost their next job, or all of themselves, fire again', async () => {
+test('schedules that have lost their next job, or that are gone, fire again', async () => {
   const redis = await startRedisServer();
   const broken = await Promise.all(
     ['without-its-next-job', 'without-its-entry', 'without-anything'].map(async (name) => ({
@@ -59,7 +60,7 @@ test('schedules that have lost their next job, or all of themselves, fire again'
   const deadSince = await nextOf('without-its-next-job');
 
   // A pass comes each 30 s, and whenever the connection is new: the test makes it new twice.
-  const passes = () => scheduler.output.logs.filter(({ msg }) => msg === 'mended the schedules');
+  const passes = () => scheduler.output.logs.filter(({ msg }) => msg === 'schedules repaired');
   const before = passes().length;
   await untilReconnected(direct);
   await until(() => passes().length > before, { what: 'the first pass' });

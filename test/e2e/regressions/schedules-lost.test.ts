@@ -1,7 +1,7 @@
 /**
  * Bit: Harbor, issue 18836.
- * There: Redis had forgotten most schedules, 217 of 250, and nothing said so or fired until the job service was restarted.
- * Here: a Redis that comes back with less than it had is made whole at once, by the processes that run already.
+ * There: Redis had forgotten 217 of 250 schedules. Nothing reported it or fired until the job service was restarted.
+ * Here: if Redis comes back with less data, the running processes repair it at once.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { untilComplete } from '../../support/until-registry.ts';
 const ALL = Array.from({ length: 250 }, (_, index) => `registry-${index}`);
 const KEPT = ALL.slice(0, 33);
 
-test('of 250 schedules 217 are lost with the end of the append-only file: all fire again, and nobody restarts a thing', async () => {
+test('217 of 250 schedules are lost with the end of the append-only file: all fire again, without a restart', async () => {
   const redis = await startRedisServer();
   const { path } = await writeRegistryFile(generateRows({ count: 2, seed: 18_836 }));
   const configOf = (names: readonly string[]) => ({
@@ -43,7 +43,7 @@ test('of 250 schedules 217 are lost with the end of the append-only file: all fi
   scheduler.resume();
 
   await untilSchedules(redis, prefix, ALL);
-  // Those that nobody remembers are synced without waiting for their first tick, in half a day.
+  // Forgotten registries are synced without waiting for their first tick, in half a day.
   await system.start('worker');
   for (const name of [...ALL.slice(-3), ...KEPT.slice(0, 3)]) await untilComplete(client, name);
   for (const process of [scheduler, system.api]) {

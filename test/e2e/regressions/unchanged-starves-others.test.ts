@@ -1,7 +1,7 @@
 /**
  * Bit: ToolHive Registry Server, in its code (`GetNextSyncJob`, `ORDER BY ended_at LIMIT 1`).
- * There: an unchanged source stayed the oldest and came first each time: those after it were never synced.
- * Here: each registry has a schedule of its own, and waits its turn again once it has been looked at.
+ * There: an unchanged source stayed the oldest and came first each time. Those after it were never synced.
+ * Here: each registry has its own schedule, and waits for its next tick once it has been checked.
  */
 import { expect, test } from 'vitest';
 import { generateRows } from '../../support/rows/generate.ts';
@@ -11,10 +11,10 @@ import { startUpstream, type Upstream } from '../../support/upstream.ts';
 
 const ROWS = generateRows({ count: 60, seed: 772 });
 const OTHERS = ['other-a', 'other-b', 'other-c', 'other-d'];
-/** One run at a time: whatever stands first in the queue, all else is behind it. */
+/** One run at a time: everything else in the queue waits behind the first job. */
 const ONE_AT_A_TIME = { SYNCLINE_CONCURRENCY: '1' };
 
-/** A registry a name, each with an upstream of its own. */
+/** One registry for each name, each with its own upstream. */
 async function startUpstreams(intervals: Readonly<Record<string, string>>) {
   const upstreams = new Map<string, Upstream>();
   for (const name of Object.keys(intervals)) {
@@ -36,7 +36,7 @@ async function startUpstreams(intervals: Readonly<Record<string, string>>) {
 
 const everySecond = Object.fromEntries(OTHERS.map((name) => [name, '1s']));
 
-test('sources that never change keep no other from being synced, and are not asked more often than they should be', async () => {
+test('sources that never change delay no other, and get no more requests than they should', async () => {
   const { of, config } = await startUpstreams({
     'a-unchanged-and-due': '1s',
     'a-unchanged-and-not-due': '12h',

@@ -1,7 +1,7 @@
 import type { ProcessHandle } from '../../support/processes.ts';
 import type { System } from '../../support/system.ts';
 
-/** The worker that runs a registry at this moment, by what its status says. */
+/** Returns the worker that runs a registry at this moment, by its status. */
 export async function workerThatRuns(
   { client, workers }: Pick<System, 'client' | 'workers'>,
   registry: string,

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { until } from '../until.ts';
 
-/** Set for each process that a test starts, and inherited by whatever that one starts. */
+/** Set for each process that a test starts, and inherited by its children. */
 export const TAG_VARIABLE = 'SYNCLINE_TEST_PROCESS';
 const GRACE_MS = 30_000;
 
@@ -11,10 +11,10 @@ interface Found {
 }
 
 /**
- * Looks for processes that a test's process has left behind, after giving them a moment to end, and
- * kills them. Only where there is `/proc`.
+ * Finds processes that a test's process has left behind, after giving them a moment to end, and kills them. Works
+ * only with `/proc`.
  *
- * @throws naming them, so that the test fails
+ * @throws with their names, so that the test fails
  */
 export async function failOnLeaks(
   tag: string,
@@ -49,7 +49,7 @@ function processIds(): number[] {
   }
 }
 
-/** Empty where the process is gone, or is not ours to look at. */
+/** Empty if the process is gone, or belongs to another user. */
 function readProcFile(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'utf8');
@@ -63,6 +63,6 @@ export function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone, which is what is wanted.
+    // It is gone, as wanted.
   }
 }

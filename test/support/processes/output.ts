@@ -22,7 +22,7 @@ export interface Output {
   tail(count?: number): string;
 }
 
-/** Where set, what the processes of tests print goes to standard error too. */
+/** If set, the output of tests' processes also goes to standard error. */
 const ECHO_VARIABLE = 'SYNCLINE_TEST_LOGS';
 
 export function collectOutput(

@@ -39,7 +39,7 @@ const replicationSchema = z.object({
   slave_repl_offset: z.coerce.number().optional(),
 });
 
-/** What a node says of its part, and how far it is. */
+/** Returns a node's role, and its replication offset. */
 export async function replicationOf(redis: Redis): Promise<z.infer<typeof replicationSchema>> {
   const info = await redis.info('replication');
   const lines = info.split('\r\n').map((line) => line.split(':'));
@@ -48,7 +48,7 @@ export async function replicationOf(redis: Redis): Promise<z.infer<typeof replic
 
 const addressSchema = z.tuple([z.string(), z.coerce.number()]);
 
-/** The port of the node that a sentinel sends clients to. */
+/** Returns the port of the node that a sentinel sends clients to. */
 export async function primaryPortOf(redis: Redis): Promise<number> {
   const address = await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
   return addressSchema.parse(address)[1];
@@ -56,7 +56,7 @@ export async function primaryPortOf(redis: Redis): Promise<number> {
 
 const flagsSchema = z.looseObject({ flags: z.string() });
 
-/** The flags of what a sentinel knows: replicas of the primary, or the other sentinels. */
+/** Returns the flags of the replicas, or of the other sentinels, that a sentinel knows. */
 export async function flagsOf(redis: Redis, what: 'REPLICAS' | 'SENTINELS'): Promise<string[]> {
   const found = await redis.call('SENTINEL', what, MASTER_NAME);
   const lists = z.array(z.array(z.string())).parse(found);

@@ -1,32 +1,32 @@
 import type { RedisSettings } from '@syncline/runtime/redis-server';
 
-/** What the sentinels call the primary, whichever node that is. */
+/** The sentinels' name for the primary, whichever node that is. */
 export const MASTER_NAME = 'syncline';
 
 const DOWN_AFTER_MS = 1_500;
-/** After twice this time, a failover that has come to nothing is tried again. */
+/** After twice this time, the sentinels repeat a failover that failed. */
 const FAILOVER_TIMEOUT_MS = 3_000;
 
 export interface ReplicationSettings {
-  /** How many sentinels watch; the greater half has to agree. One by default, which is soonest. */
+  /** How many sentinels watch; a majority has to agree. One by default, which is fastest. */
   readonly sentinels?: number;
-  /** How long a sentinel hears nothing of a node before it takes it for gone; 1,500 by default. */
+  /** After how long without an answer a sentinel considers a node gone; 1,500 by default. */
   readonly downAfterMs?: number;
-  /** What clients of the nodes have to give; nothing by default. */
+  /** The login that clients of the nodes need; none by default. */
   readonly password?: string;
-  /** What clients of the sentinels have to give; nothing by default. */
+  /** The login that clients of the sentinels need; none by default. */
   readonly sentinelPassword?: string;
   /** For both nodes, such as `min-replicas-to-write`. */
   readonly settings?: RedisSettings;
 }
 
-/** Of a node that starts while the primary is at `primaryPort`, which may be its own port. */
+/** Settings of a node that starts while the primary is at `primaryPort`, which may be its own port. */
 export function nodeSettings(
   { password, settings }: ReplicationSettings,
   { port, primaryPort }: { port: number; primaryPort: number },
 ): RedisSettings {
   return {
-    // Else a replica waits for five seconds whether there are others to be served with it.
+    // Otherwise a replica waits five seconds for other replicas to sync with.
     'repl-diskless-sync-delay': '0',
     ...(password === undefined ? {} : { requirepass: password, masterauth: password }),
     ...(port === primaryPort ? {} : { replicaof: ['127.0.0.1', String(primaryPort)] }),
@@ -34,7 +34,7 @@ export function nodeSettings(
   };
 }
 
-/** The file that a sentinel begins with. */
+/** The first version of a sentinel's file. */
 export function sentinelConfig(options: ReplicationSettings, primaryPort: number): string {
   const { sentinels = 1, downAfterMs = DOWN_AFTER_MS, password, sentinelPassword } = options;
   const quorum = Math.floor(sentinels / 2) + 1;
@@ -50,7 +50,7 @@ export function sentinelConfig(options: ReplicationSettings, primaryPort: number
   ].join('\n');
 }
 
-/** How clients name it. */
+/** The URL that clients use. */
 export function sentinelUrl(
   { password, sentinelPassword }: ReplicationSettings,
   ports: readonly number[],

@@ -6,7 +6,7 @@ import { syntheticRows } from './synthetic.ts';
 
 export interface GenerateOptions {
   readonly count: number;
-  /** Other rows for another seed; the same rows for the same one. */
+  /** Other rows for another seed, and the same rows for the same seed. */
   readonly seed?: number;
 }
 
@@ -23,13 +23,13 @@ export function generateRows({ count, seed = 1 }: GenerateOptions): OfficialRow[
   );
 }
 
-/** As {@link generateRows}, one after the other and in no order: for when there are very many. */
+/** As {@link generateRows}, one after the other and in no order: for very many rows. */
 export function* generateUnordered({ count, seed = 1 }: GenerateOptions): Generator<OfficialRow> {
   const { names, words } = base();
   let remaining = count;
   for (let copy = 0; remaining > 0; copy += 1) {
     for (const versions of shuffled(names, randomFrom(`${seed}/${copy}`))) {
-      // A name that is cut short keeps its latest version, so that it has one.
+      // A name that is cut short keeps its latest version.
       for (const row of versions.slice(0, remaining)) yield copyRow(row, { words, seed, copy });
       remaining -= versions.length;
       if (remaining <= 0) return;
@@ -85,7 +85,7 @@ function copyRow(row: OfficialRow, { words, seed, copy }: CopyOptions): Official
   });
   copied.server.name = `${namespace.slice(0, namespace.length - owner.length)}${newOwner}/${slug}`;
   const meta = copied._meta[OFFICIAL_META];
-  // All versions of a name move together: where none is semantic, time decides which is the latest.
+  // All versions of a name move together: if none is semantic, time decides which is the latest.
   const moved = -randomFrom(`${seed}/${copy}/${row.server.name}/moved`).below(20 * 86_400_000);
   const untouched = meta.updatedAt === meta.publishedAt;
   meta.publishedAt = moveTime(meta.publishedAt, moved, random);
@@ -93,7 +93,7 @@ function copyRow(row: OfficialRow, { words, seed, copy }: CopyOptions): Official
   return copied;
 }
 
-/** A deep copy, with each text that is a member's value changed. */
+/** Returns a deep copy, with each text value changed. */
 function mapTexts(row: OfficialRow, change: (key: string, text: string) => string): OfficialRow {
   const copied: unknown = JSON.parse(JSON.stringify(row), (key, value: unknown) =>
     typeof value === 'string' ? change(key, value) : value,
@@ -102,7 +102,7 @@ function mapTexts(row: OfficialRow, change: (key: string, text: string) => strin
   return copied;
 }
 
-/** Words of the descriptions by their length, so that a text keeps its length when it is reworded. */
+/** Words of the descriptions by their length, so that a reworded text keeps its length. */
 type Vocabulary = ReadonlyMap<number, readonly string[]>;
 
 function vocabulary(rows: readonly OfficialRow[]): Vocabulary {
@@ -120,10 +120,10 @@ const SYLLABLES = [...'bdfgklmnprstvzhj'].flatMap((consonant) =>
   [...'aeiou'].map((vowel) => consonant + vowel),
 );
 const PREFIX_COUNT = SYLLABLES.length ** 3;
-/** Prime to the count: copies of one namespace get different prefixes, and lie far apart. */
+/** Prime to the count: copies of one namespace get different prefixes, far apart. */
 const PREFIX_STRIDE = 77_783;
 
-/** Three syllables, the same for the same number modulo {@link PREFIX_COUNT} and else different. */
+/** Three syllables, the same for the same number modulo {@link PREFIX_COUNT} and otherwise different. */
 function prefix(number: number): string {
   const syllable = (place: number) =>
     SYLLABLES[Math.floor(number / SYLLABLES.length ** place) % SYLLABLES.length];

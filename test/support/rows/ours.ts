@@ -2,7 +2,7 @@ import { OFFICIAL_META, SYNCLINE_META } from '@syncline/rows';
 import { z } from 'zod';
 import type { OfficialRow } from './row.ts';
 
-/** A row without what Syncline says about it itself: what is left must be as it came from upstream. */
+/** Returns a row without Syncline's own data: the rest must be as it came from the upstream. */
 export function withoutOurs({ _meta, ...row }: OfficialRow): object {
   const { [SYNCLINE_META]: _ours, [OFFICIAL_META]: official, ...others } = _meta;
   const { updatedAt: _updatedAt, ...kept } = official;
@@ -16,7 +16,7 @@ const ourSchema = z.strictObject({
   stale: z.boolean(),
 });
 
-/** What Syncline says about a row that it serves. @throws where that is not there, or is not known */
+/** Returns Syncline's own data about a row that it serves. @throws if it is missing or unknown */
 export function ourMeta(row: OfficialRow): z.infer<typeof ourSchema> {
   return ourSchema.parse(row._meta[SYNCLINE_META]);
 }

@@ -32,7 +32,7 @@ export function randomFrom(seed: string): Random {
   };
 }
 
-/** The items in an order that the random numbers give. */
+/** Returns the items in an order that the random numbers give. */
 export function shuffled<Item>(items: Iterable<Item>, random: Random): Item[] {
   return [...items]
     .map((item) => ({ item, place: random.next() }))

@@ -4,11 +4,11 @@ import { z } from 'zod';
 import { projectRoot } from '../project.ts';
 import { assertOfficialRow, type OfficialRow } from './row.ts';
 
-/** What a test that needs real data is skipped with. */
+/** The reason to skip a test that needs real data. */
 export const NO_REAL_DATA =
   'the real registry data is not there: set SYNCLINE_TEST_DATA to the directory that holds it';
 
-/** The directory of the real data: `SYNCLINE_TEST_DATA`, from the project's root; else `../shared/data`. */
+/** The directory of the real data: `SYNCLINE_TEST_DATA`, from the project's root; by default `../shared/data`. */
 export function realDataDirectory(): string {
   return path.resolve(projectRoot, process.env['SYNCLINE_TEST_DATA'] ?? '../shared/data');
 }
@@ -50,7 +50,7 @@ export function loadOfficialChanges(): OfficialChange[] | undefined {
     });
 }
 
-/** What a mirror of the official registry once kept of it: the first 100 rows. `undefined` where the data is absent. */
+/** The rows that a mirror of the official registry once kept: the first 100. `undefined` if the data is absent. */
 export function loadTruncatedScrape(): OfficialRow[] | undefined {
   const text = readData('incidents/truncated-scrape-2025-09-30T2029Z.json');
   return text === undefined ? undefined : asRows(z.array(z.unknown()).parse(JSON.parse(text)));

@@ -1,7 +1,7 @@
 import { OFFICIAL_META, serverStatusSchema } from '@syncline/rows';
 import { z } from 'zod';
 
-/** A row as the official registry serves it, with all that it carries besides. */
+/** A row as the official registry serves it, with all its members. */
 const officialRowSchema = z.looseObject({
   server: z.looseObject({ name: z.string(), description: z.string(), version: z.string() }),
   _meta: z.looseObject({
@@ -15,12 +15,12 @@ const officialRowSchema = z.looseObject({
 });
 export type OfficialRow = z.infer<typeof officialRowSchema>;
 
-/** Checks a row without parsing it, since zod would put the members that it knows first. */
+/** Checks a row without parsing it, because zod would put the members that it knows first. */
 export function assertOfficialRow(row: unknown): asserts row is OfficialRow {
   officialRowSchema.parse(row);
 }
 
-/** `name@version`: what identifies a row within a registry. */
+/** Returns `name@version`, which identifies a row within a registry. */
 export function rowKey(row: {
   readonly server: { readonly name: string; readonly version: string };
 }) {

@@ -1,7 +1,7 @@
 import type { Random } from './random.ts';
 import { sentence, THINGS, variableName } from './words.ts';
 
-/** What all versions of a name have in common. */
+/** The properties that all versions of a name share. */
 export interface Identity {
   readonly name: string;
   readonly owner: string;
@@ -22,7 +22,7 @@ const HOMES = {
 type RegistryType = keyof typeof HOMES;
 const HINTS = ['npx', 'bun', 'uvx', 'docker', 'node', 'python', 'dnx'];
 
-/** A server.json of the variety that the official registry has. */
+/** Returns a server.json as varied as those of the official registry. */
 export function syntheticServer(identity: Identity, version: string, random: Random) {
   const chance = (share: number) => random.next() < share;
   const { name, owner, slug, description } = identity;

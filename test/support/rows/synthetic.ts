@@ -15,8 +15,8 @@ const DOMAINS =
   'ai ai ai com com com com io io dev dev app app net co org ch md travel garden xyz'.split(' ');
 
 /**
- * Rows of our own making: 600 names of one to 27 versions, as varied as the official registry is. None is
- * deleted, since the official registry does not list those that are.
+ * Synthetic rows: 600 names of one to 27 versions, as varied as the official registry. None is deleted, because the
+ * official registry does not list deleted ones.
  */
 export function syntheticRows(): OfficialRow[] {
   const random = randomFrom('synthetic');
@@ -39,7 +39,7 @@ function rowsOfName(index: number, random: Random): OfficialRow[] {
   const versions = versionsOf(random);
   let edition = 0;
   return versions.map((version, place): OfficialRow => {
-    // One version is mostly as the one before, but for its number.
+    // A version mostly differs from the previous one only in its number.
     if (random.next() < 0.15) edition += 1;
     const publishedMs =
       FIRST_PUBLISHED_MS +

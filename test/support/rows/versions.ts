@@ -9,7 +9,7 @@ const COUNTS: readonly (readonly [share: number, least: number, most: number])[]
   [0.02, 9, 27],
 ];
 
-/** Not semantic, so that what is latest is decided by time. */
+/** Not semantic, so time decides which is the latest. */
 const ODD: readonly ((place: number, random: Random) => string)[] = [
   (place) => `2.${place + 1}`,
   (place, random) => `2025.${10 + place}.${1 + random.below(28)}.${1000 + random.below(1400)}`,
@@ -31,10 +31,10 @@ const SEMANTIC: readonly ((place: number, random: Random) => string)[] = [
 ];
 const USUAL_STYLES = 3;
 
-/** The versions of one name, oldest first; the last is its latest, as the official registry decides it. */
+/** Returns the versions of one name, oldest first; the last is its latest, as the official registry decides it. */
 export function versionsOf(random: Random): string[] {
   const style = pickStyle(random);
-  // Of the odd words there are only so many.
+  // There are only a few odd words.
   const count = Math.min(howMany(random), style === ODD.at(-1) ? 5 : Number.POSITIVE_INFINITY);
   return Array.from({ length: count }, (_, place) => style(place, random));
 }

@@ -35,7 +35,7 @@ const WORDS = split(`
   financial medical scientific geospatial multilingual enterprise community free open source
   across over any all more than without optional support built powered enables provides access
 `);
-/** Of other scripts, and signs of more than one UTF-16 unit. */
+/** Words in other scripts, and signs of more than one UTF-16 unit. */
 const FOREIGN = split(
   'für données búsqueda поиск 検索 数据 서버 → – — … “smart” ’s é naïve 🚀 🔍 ⚡ 🧠',
 );
@@ -49,7 +49,7 @@ export function owner(random: Random): string {
     : numbered;
 }
 
-/** A text of at most so many characters that does not end within a word. */
+/** Returns a text of at most this many characters that does not end within a word. */
 export function sentence(random: Random, atMost: number): string {
   const foreign = random.next() < 0.18 ? 0.12 : 0;
   let text = random.pick(WORDS).replace(/^./, (first) => first.toUpperCase());
@@ -60,7 +60,7 @@ export function sentence(random: Random, atMost: number): string {
   }
 }
 
-/** As the names of environment variables are: two or three words. */
+/** Returns two or three words, as in the names of environment variables. */
 export function variableName(random: Random): string {
   const words = [
     random.pick(THINGS),

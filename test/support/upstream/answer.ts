@@ -6,7 +6,7 @@ export interface Page {
   readonly nextCursor?: string | undefined;
 }
 
-/** What the upstream says to a request, before anything in a test's script changes it. */
+/** The upstream's answer to a request, before a test's script changes it. */
 export type Answer =
   | { readonly kind: 'page'; readonly page: Page }
   | { readonly kind: 'row'; readonly json: Buffer }
@@ -25,7 +25,7 @@ export function problem(status: number, detail: string, errors: readonly string[
   return { kind: 'problem', status, body: JSON.stringify(body) };
 }
 
-/** The JSON of a page, joined from the rows' bytes; `cursorName` is how `nextCursor` is spelt. */
+/** Returns the JSON of a page, joined from the rows' bytes; `cursorName` is the spelling of `nextCursor`. */
 export function pageBody(page: Page, cursorName: 'nextCursor' | 'next_cursor'): Buffer {
   const parts: Buffer[] = [PAGE_START];
   for (const [index, row] of page.rows.entries()) {

@@ -1,6 +1,6 @@
 import type { RecordedRequest } from './recorded-request.ts';
 
-/** Something that an upstream does other than to answer well. */
+/** A deviation of an upstream from a good answer. */
 export type Behaviour =
   /** Answers well, but later. */
   | { readonly kind: 'delay'; readonly delayMs: number }
@@ -15,7 +15,7 @@ export type Behaviour =
   | { readonly kind: 'truncated-json' }
   /** The connection breaks in the middle of the body. */
   | { readonly kind: 'broken-connection' }
-  /** A page for people, with status 200, as proxies and captive portals give. */
+  /** An HTML page with status 200, as proxies and captive portals send. */
   | { readonly kind: 'html' }
   /** Each page names the same next cursor. */
   | { readonly kind: 'repeated-cursor' }
@@ -25,7 +25,7 @@ export type Behaviour =
   | { readonly kind: 'endless-body' };
 
 export interface ScriptOptions {
-  /** For how many of the requests that match; 1 by default, `Infinity` for all to come. */
+  /** How many matching requests it is for; 1 by default, `Infinity` for all further ones. */
   readonly times?: number;
   /** Which requests it is for; all by default. */
   readonly when?: (request: RecordedRequest) => boolean;
@@ -39,12 +39,12 @@ export interface Script {
   end(): void;
 }
 
-/** Requests that are kept waiting until the test lets them go on. */
+/** Requests that wait until the test releases them. */
 export interface Gate {
   /** Resolves with the first request that waits here. */
   readonly arrived: Promise<RecordedRequest>;
   readonly waiting: number;
-  /** Lets go what waits, and holds nothing any more. */
+  /** Releases waiting requests, and holds no others. */
   release(): void;
 }
 
@@ -59,7 +59,7 @@ interface Entry {
   readonly applied: RecordedRequest[];
 }
 
-/** The behaviours that a test has asked for, in the order in which it did. */
+/** The behaviours that a test has requested, in that order. */
 export class Screenplay {
   readonly #entries = new Set<Entry>();
   readonly #gates = new Set<Gate>();
@@ -94,7 +94,7 @@ export class Screenplay {
     return gate;
   }
 
-  /** What is in force for this request; each counts it as one of its times. */
+  /** Returns the behaviours in force for this request; each counts it as one of its times. */
   take(request: RecordedRequest): Step[] {
     const steps: Step[] = [];
     for (const entry of this.#entries) {
@@ -107,7 +107,7 @@ export class Screenplay {
     return steps;
   }
 
-  /** Ends everything, and lets go what waits. */
+  /** Ends everything, and releases waiting requests. */
   clear(): void {
     this.#entries.clear();
     for (const gate of this.#gates) gate.release();

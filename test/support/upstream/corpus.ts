@@ -13,13 +13,13 @@ export interface UpstreamRow {
   readonly _meta?: { readonly [key: string]: unknown };
 }
 
-/** What answering needs to know of a row, and its JSON, made once. */
+/** The data of a row that answers need, and its JSON, made once. */
 export interface Entry {
   readonly name: string;
   readonly version: string;
   readonly isLatest: boolean;
   readonly status: ServerStatus;
-  /** Sortable, see {@link instantKey}; empty where the row has none. */
+  /** Sortable, see {@link instantKey}; empty if the row has none. */
   readonly publishedAt: string;
   readonly updatedAt: string;
   /** Name and description in lower case, one a line. */
@@ -41,7 +41,7 @@ export class Corpus {
     this.#sorted = undefined;
   }
 
-  /** @throws where a key is not there: a test that removes nothing tests nothing */
+  /** @throws if a key does not exist: a test that removes nothing tests nothing */
   remove(keys: Iterable<string>): void {
     for (const key of keys) {
       if (!this.#entries.delete(key)) throw new Error(`the upstream has no row ${key} to remove`);
@@ -54,7 +54,7 @@ export class Corpus {
     this.upsert(rows);
   }
 
-  /** The entries behind `after` in order, from the first where that is absent. */
+  /** Yields the entries behind `after` in order; all of them if it is absent. */
   *entriesAfter(after: { name: string; version: string } | undefined): Generator<Entry> {
     this.#sorted ??= [...this.#entries.values()].sort(compareEntries);
     const sorted = this.#sorted;
@@ -94,7 +94,7 @@ function compareEntries(left: Place, right: Place): number {
 function entryOf(row: UpstreamRow): Entry {
   const { name, version } = row.server;
   const description = String(row.server['description'] ?? '');
-  // The official block is of unknown shape here: tests serve broken ones too.
+  // The shape of the official block is unknown here: tests serve broken ones too.
   const official = new Map(Object.entries(Object(row._meta?.[OFFICIAL_META])));
   const status = official.get('status');
   return {

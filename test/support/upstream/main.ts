@@ -27,7 +27,7 @@ const upstream = await startUpstream({
   rows: generateUnordered({ count: Number(values.generate ?? 0), seed: Number(values.seed) }),
   port: Number(values.port),
   recording: false,
-  // Compression would make the upstream the slower half of what is measured.
+  // Compression would make the upstream the slower half of the measurement.
   gzip: false,
   lifetime: { defer: () => {} },
 });
@@ -45,10 +45,10 @@ process.on('message', (message) => {
   upstream.upsert(upsert);
   report({ done: id });
 });
-// A parent that is gone, however it went, has closed the channel.
+// A parent that is gone, for whatever reason, has closed the channel.
 process.on('disconnect', () => process.exit());
 
-/** Rows of a file: one a line, or `{servers: []}`. */
+/** Reads rows from a file: one a line, or `{servers: []}`. */
 async function* readRows(file: string): AsyncGenerator<OfficialRow> {
   if (file.endsWith('.ndjson')) {
     for await (const line of createInterface({ input: createReadStream(file) })) {

@@ -8,14 +8,14 @@ const upstreamRowSchema = z.custom<UpstreamRow>(
       .safeParse(row).success,
 );
 
-/** What an upstream in a process of its own is told, by the process that started it. */
+/** Messages from the starting process to an upstream process. */
 export const commandSchema = z.object({
   id: z.int(),
   upsert: z.array(upstreamRowSchema),
 });
 export type Command = z.infer<typeof commandSchema>;
 
-/** What it says. */
+/** Messages from the upstream process. */
 export const reportSchema = z.union([
   z.object({ url: z.string(), rows: z.int() }),
   z.object({ done: z.int() }),

@@ -6,8 +6,8 @@ const SERVERS = /^\/v0(?:\.1)?\/servers$/;
 const VERSIONS = /^\/v0(?:\.1)?\/servers\/([^/]+)\/versions(?:\/([^/]+))?$/;
 
 /**
- * Answers as the official MCP registry does. `target` is the request's target as it came: a name holds
- * an encoded slash, which must not be decoded before the path is split.
+ * Answers as the official MCP registry does. `target` is the request's target as it came. A name contains an encoded
+ * slash, which must not be decoded before the path is split.
  */
 export function answer(corpus: Corpus, method: string, target: string): Answer {
   const [path = '', search = ''] = target.split('?', 2);
@@ -46,7 +46,7 @@ function answerList(corpus: Corpus, parameters: URLSearchParams): Answer {
     if (page.length === query.limit) break;
   }
   const last = page.at(-1);
-  // A page that is full may be the last: the cursor then leads to an empty one.
+  // A full page may be the last: then its cursor leads to an empty one.
   const full = page.length === query.limit && last !== undefined;
   return {
     kind: 'page',
@@ -70,7 +70,7 @@ function answerVersions(shown: readonly Entry[]): Answer {
   return { kind: 'page', page: { rows: shown.map(({ json }) => json) } };
 }
 
-/** `latest` is the row that says so; where that one is deleted and not shown, the newest of the rest. */
+/** Returns the row marked `latest`; if that one is deleted and hidden, the newest of the rest. */
 function answerVersion(shown: readonly Entry[], version: string | undefined): Answer {
   const found =
     version === 'latest'

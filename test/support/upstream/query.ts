@@ -50,7 +50,7 @@ export function parseListQuery(parameters: URLSearchParams): ParsedQuery {
   };
 }
 
-/** `include_deleted`, false where it is not given; `undefined` where it is neither true nor false. */
+/** Returns `include_deleted`: false if it is absent, `undefined` if it is neither true nor false. */
 export function parseIncludeDeleted(parameters: URLSearchParams): boolean | undefined {
   const text = parameters.get('include_deleted') ?? 'false';
   return text === 'true' || text === 'false' ? text === 'true' : undefined;
@@ -62,7 +62,7 @@ function parseLimit(text: string | null): number | undefined {
   return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined;
 }
 
-/** A cursor without a colon is taken as a name, as it comes. */
+/** A cursor without a colon is a name. */
 function parseCursor(cursor: string | null): ListQuery['after'] {
   if (cursor === null || cursor === '') return undefined;
   const colon = cursor.indexOf(':');

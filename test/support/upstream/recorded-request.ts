@@ -12,7 +12,7 @@ export interface RecordedRequest {
   readonly headers: IncomingMessage['headers'];
   /** Epoch milliseconds. */
   readonly arrivedAtMs: number;
-  /** Whether the client got its whole answer, or went away before. */
+  /** Whether the client got its whole answer, or went away earlier. */
   readonly ended: Promise<'answered' | 'aborted'>;
 }
 

@@ -17,7 +17,7 @@ export interface SendOptions {
   readonly gzip: boolean;
 }
 
-/** Sends the answer, changed by the behaviours that are in force. */
+/** Sends the answer, changed by the behaviours in force. */
 export async function send(options: SendOptions): Promise<void> {
   const { request, response, answer, behaviours } = options;
   const has = (kind: Behaviour['kind']) => behaviours.some((behaviour) => behaviour.kind === kind);

@@ -5,7 +5,7 @@ import {
   type RegistryConfig,
   SynclineError,
 } from '@syncline/contract';
-import { currentConfig, findRegistry, type PreviewWish } from '@syncline/redis';
+import { currentConfig, findRegistry, type PreviewTarget } from '@syncline/redis';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok, parseBody } from '../http/route.ts';
@@ -120,10 +120,10 @@ export async function postPreview(
   { params, body, signal }: ApiRequest<'name'>,
 ): Promise<Answer> {
   const { config, wait, samples } = parseBody(previewSchema, body);
-  const wish = await wishFor(dependencies, params.name, config);
+  const target = await targetOf(dependencies, params.name, config);
   try {
     const options = { timeoutMs: wait * 1_000, signal };
-    return ok(await dependencies.previewer.request({ ...wish, samples }, options));
+    return ok(await dependencies.previewer.request({ ...target, samples }, options));
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new SynclineError('preview-failed', 'the api was told to stop', {
@@ -132,11 +132,11 @@ export async function postPreview(
   }
 }
 
-async function wishFor(
+async function targetOf(
   dependencies: ApiDependencies,
   name: string,
   config: Readonly<Record<string, unknown>> | undefined,
-): Promise<PreviewWish> {
+): Promise<PreviewTarget> {
   if (config === undefined) {
     const registry = await findRegistry(dependencies.config, name);
     if (registry.catalog === undefined) return { registry: registry.name };

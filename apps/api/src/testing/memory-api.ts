@@ -17,7 +17,7 @@ import {
   statusSchema,
   syncTargets,
 } from '@syncline/contract';
-import type { PreviewWish } from '@syncline/redis';
+import type { PreviewTarget } from '@syncline/redis';
 import type { ServedRow } from '@syncline/rows';
 import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
@@ -68,7 +68,7 @@ export class MemoryWorld {
   readonly stop = new AbortController();
   readonly snapshotsKept = new Set<string>();
   /** What workers were asked to look at. */
-  readonly previewsAsked: { wish: PreviewWish; timeoutMs: number }[] = [];
+  readonly previewsAsked: { wish: PreviewTarget; timeoutMs: number }[] = [];
   /** What they answer. */
   answerPreview: (signal: AbortSignal) => Promise<Preview> = async () => testPreview('official');
   readiness = { ready: true, problems: [] as string[] };

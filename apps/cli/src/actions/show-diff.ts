@@ -34,13 +34,13 @@ async function requestPreview(
   { file, samples, timeout }: DiffOptions,
 ): Promise<Preview> {
   const { redis, keys } = store;
-  const subject =
+  const target =
     file === undefined
       ? { registry: (await store.registry(name)).name }
       : await entryOf(file, name);
   const requester = createPreviewRequester({ redis, keys, onError: () => {} });
   try {
-    return await requester.request({ ...subject, samples }, { timeoutMs: timeout });
+    return await requester.request({ ...target, samples }, { timeoutMs: timeout });
   } finally {
     await requester.close();
   }

@@ -25,7 +25,7 @@ export const catalogConfigSchema = z
   .meta({ description: 'Several registries, or one, served as one under a name.' });
 export type CatalogConfig = z.output<typeof catalogConfigSchema>;
 
-/** A change of a registry brings a rebuild at once; this is how soon it comes where that got lost. */
+/** A change of a registry triggers a rebuild at once. This is the interval in case that trigger gets lost. */
 const CATALOG_CHECK_INTERVAL = '30s';
 
 /** The derived registry in which a catalog is materialised: it is run, stored and served like any other. */

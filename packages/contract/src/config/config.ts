@@ -12,7 +12,7 @@ export const configSchema = z
       .min(1, { error: 'expected at least one registry' })
       .meta({ description: 'The registries to keep copies of.' }),
     catalogs: z.array(catalogConfigSchema).default([]).meta({
-      description: 'Registries served together. Each is served under its own name besides.',
+      description: 'Registries served together. Each is also served under its own name.',
     }),
     network: networkSchema.prefault({}),
   })
@@ -54,13 +54,6 @@ export type ConfigInput = z.input<typeof configSchema>;
 /** All that is run: the registries, then the derived registries of the catalogs. */
 export function syncTargets({ registries, catalogs }: Config): RegistryConfig[] {
   return [...registries, ...catalogs.map(derivedRegistry)];
-}
-
-/** The ids of the derived registries that are to be run anew when `registry` has published. */
-export function dependentsOf({ catalogs }: Config, registry: string): string[] {
-  return catalogs
-    .filter(({ registries }) => registries.includes(registry))
-    .map(({ name }) => catalogTargetId(name));
 }
 
 /**

@@ -6,7 +6,6 @@ export {
   type ConfigIssue,
   catalogTarget,
   configSchema,
-  dependentsOf,
   syncTargets,
 } from './config.ts';
 export { catalogTargetId, registryNameSchema, targetIdSchema } from './names.ts';

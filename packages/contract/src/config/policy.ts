@@ -9,8 +9,7 @@ export const syncPolicySchema = z
       .prefault(DEFAULT_INTERVAL)
       .meta({ description: 'How often the registry is checked; at least `1s`.' }),
     fullInterval: durationSchema({ leastMs: 1_000 }).prefault('24h').meta({
-      description:
-        'How often everything is read again, even where a cheap check says that nothing changed.',
+      description: 'How often everything is read again, even if the cheap check finds no change.',
     }),
     timeout: durationSchema({ leastMs: 1_000 })
       .prefault('15m')

@@ -10,7 +10,7 @@ export interface ServerTarget {
   readonly url: string;
 }
 
-/** Sentinels, which know where the primary is. */
+/** Sentinels, which know the address of the primary. */
 export interface SentinelTarget {
   readonly kind: 'sentinel';
   readonly sentinels: readonly SentinelAddress[];
@@ -146,7 +146,7 @@ function readTarget(url: string) {
     : serverSchema.safeParse(url);
 }
 
-/** Where that Redis is, for people to read: the URL without users, passwords and parameters. */
+/** Returns the URL for people to read, without users, passwords and parameters. */
 export function redisPlace(url: string): string {
   const target = parseRedisUrl(url);
   if (target.kind === 'server') {

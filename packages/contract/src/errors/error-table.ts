@@ -1,15 +1,15 @@
 import { z } from 'zod';
 
-/** What an error code means to whoever has to act on it. */
+/** What an error code means for programs and for people. */
 export interface ErrorPolicy {
   /** The HTTP status of an answer with this error. */
   readonly status: number;
   /** Whether the same call may succeed if it is repeated within seconds. */
   readonly retry: boolean;
   /**
-   * Who can put it right: the `caller` of the api or the CLI; whoever wrote the `config` or the environment that a
-   * process was started with; the `upstream` or its entry in the config; whoever runs the `store`; `ours` is a fault
-   * of Syncline or of its machine; `none` for a state that is no fault.
+   * Who can fix it: the `caller` of the api or the CLI; the author of the `config` or of the environment of a process;
+   * the operator of the `upstream`, or the author of its entry in the config; the operator of the `store`. `ours` is a
+   * fault of Syncline or of its machine. `none` is a state that is not a fault.
    */
   readonly fault: 'caller' | 'config' | 'upstream' | 'store' | 'ours' | 'none';
   /** What to do, for people. */

@@ -3,7 +3,7 @@ import { ERRORS, type ErrorCode } from './error-table.ts';
 export interface SynclineErrorOptions {
   /** What would have been right, in words. */
   readonly expected?: string;
-  /** Where it is known: how long to wait before the next try, from the upstream's `Retry-After`. */
+  /** How long to wait before the next try, from the upstream's `Retry-After`, if that is known. */
   readonly retryAfterMs?: number;
   /** The HTTP status that an upstream answered with. */
   readonly status?: number;
@@ -33,7 +33,7 @@ export class SynclineError extends Error {
   }
 }
 
-/** The error itself where it is one of ours, else one of code `internal` that keeps it as its cause. */
+/** Returns a SynclineError as it is, any other error as the cause of one with the code `internal`. */
 export function toSynclineError(error: unknown): SynclineError {
   if (error instanceof SynclineError) return error;
   return new SynclineError('internal', error instanceof Error ? error.message : String(error), {
@@ -41,7 +41,7 @@ export function toSynclineError(error: unknown): SynclineError {
   });
 }
 
-/** Whether whoever started the process or the command has to correct the config or the environment. */
+/** Returns whether the config or the environment of the process or the command must be corrected. */
 export function isConfigFault(error: unknown): error is SynclineError {
   return error instanceof SynclineError && ERRORS[error.code].fault === 'config';
 }
@@ -57,15 +57,15 @@ const NETWORK_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
-/** What ioredis says when there is no connection, or none that answers; it gives these no codes. */
+/** Messages of ioredis without a working connection. These errors have no codes. */
 const CLIENT_MESSAGES =
   /^(Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|Command aborted due to connection close|Reached the max retries per request limit)/;
 
-/** What a Redis says that is there, but not for us, not now. */
+/** Replies of a Redis that cannot serve the command now. */
 const SERVER_MESSAGES =
   /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|UNBLOCKED) /;
 
-/** Whether an error says that Redis is away, or cannot take what it was sent, and may be back later. */
+/** Returns whether an error means that Redis cannot be reached or cannot serve the command now. */
 export function isStoreUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code))
@@ -74,11 +74,11 @@ export function isStoreUnavailable(error: unknown): boolean {
   return error instanceof AggregateError && error.errors.some(isStoreUnavailable);
 }
 
-/** What Redis says of a value that is not of the type, or not a number, that a command takes it for. */
+/** Replies of Redis to a command on a value of another type. */
 const WRONG_VALUE = /WRONGTYPE|is not an integer/;
 
 /**
- * The keys of a command that failed because one of them holds what is not ours.
+ * Returns the keys of a command that failed because one of them holds a value of another type.
  *
  * @returns undefined for any other error
  */

@@ -10,7 +10,7 @@ export const previewSampleLimitSchema = z.int().min(1).max(PREVIEW_SAMPLE_LIMIT)
 const previewOptions = {
   v: z.literal(1),
   samples: previewSampleLimitSchema.default(PREVIEW_SAMPLE_LIMIT),
-  /** Epoch milliseconds by Redis's clock: nobody waits for the answer any longer. */
+  /** When the caller stops waiting for the answer. Epoch milliseconds by Redis's clock. */
   deadlineAtMs: z.number(),
 };
 
@@ -35,20 +35,20 @@ export const previewSchema = z.object({
   paused: z.enum(['suspended-by-config', 'suspended', 'pinned']).nullable(),
   guard: z.object({
     verdict: z.enum(['pass', 'shrink', 'empty']),
-    /** Where the filter is a new one, the rows of the source are compared, not those that are left. */
+    /** With a new filter, the rows before the filter are compared. */
     compared: z.enum(['rowCount', 'sourceRowCount']),
     countBefore: count,
     countAfter: count,
-    /** Negative where there are more than before. */
+    /** Negative if there are more than before. */
     lostPercent: z.number(),
     maxShrinkPercent: z.number(),
     allowEmpty: z.boolean(),
   }),
   /** Rows that would be served. */
   rowCount: count,
-  /** Rows that are served; 0 where nothing was ever published. */
+  /** Rows that are served; 0 if nothing was ever published. */
   rowCountBefore: count,
-  /** Rows that the source has, before the filter, without those that are left out. */
+  /** Valid rows of the source, before the filter. */
   sourceRowCount: count,
   serverCount: count,
   skillCount: count,

@@ -67,7 +67,7 @@ export function requestJob({ registry, request, trigger = 'manual', force }: Cou
       jobId: `request-${registry}-${request}`,
       attempts: 1,
       removeOnComplete: true,
-      // A failed one would be in the way when the sweep adds it again.
+      // A failed job of the same id would keep the sweep from adding it again.
       removeOnFail: true,
     },
   };

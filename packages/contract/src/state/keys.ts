@@ -1,8 +1,10 @@
+import type { SyncStatus } from './status.ts';
+
 /** The queue's name. Fixed: other services add jobs to it with any BullMQ library. */
 export const QUEUE_NAME = 'registry-sync';
 /** The name of each job in the queue. Fixed, like the queue's. */
 export const JOB_NAME = 'sync';
-/** The queue of previews; what is in it is nobody's business but ours. */
+/** The queue of previews. Its payload is internal and may change. */
 export const PREVIEW_QUEUE_NAME = 'registry-preview';
 
 /**
@@ -51,9 +53,35 @@ export function redisKeys(prefix: string) {
     /** String with expiry: when the last request to a host with a budget begins (µs); it may be ahead. */
     lastRequest: (host: string) => `${prefix}:{host:${host}}:last`,
     ...ofRegistry,
-    /** All that a registry has, for where it goes as a whole. */
+    /** All keys of a registry, to delete them together. */
     allOfRegistry: (registry: string) => Object.values(ofRegistry).map((key) => key(registry)),
   } as const;
 }
 
 export type RedisKeys = ReturnType<typeof redisKeys>;
+
+/** The exclusive right to run a registry. `<term>:<owner>` is the fencing token of every write under it. */
+export interface Lease {
+  readonly registry: string;
+  /** Grows with each lease of the registry. A decimal number of up to 16 digits. */
+  readonly term: string;
+  readonly owner: string;
+}
+
+/** `<term>:<owner>`, as it is compared at each write. */
+export type FencingToken = string;
+
+export function fencingToken(lease: Pick<Lease, 'term' | 'owner'>): FencingToken {
+  return `${lease.term}:${lease.owner}`;
+}
+
+/** The token in a status; an ended run leaves its term and no owner. `undefined` before the first run. */
+export function storedToken(status: SyncStatus | undefined): FencingToken | undefined {
+  if (status?.term === undefined) return undefined;
+  return fencingToken({ term: status.term, owner: status.owner ?? '' });
+}
+
+/** The id of a run. */
+export function runId(registry: string, term: string): string {
+  return `${registry}:${term}`;
+}

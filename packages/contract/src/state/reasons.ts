@@ -40,7 +40,7 @@ export const reasonSchema = z.enum([
 ]);
 export type Reason = z.infer<typeof reasonSchema>;
 
-/** How a run ended. `joined` and `busy` are no runs: they took no lease. */
+/** How a run ended. `joined` and `busy` are not runs: they took no lease. */
 export const outcomeSchema = z.enum([
   'published',
   'unchanged',

@@ -1,28 +1,6 @@
 import { z } from 'zod';
 import { errorCodeSchema } from '../errors/error-table.ts';
 import { outcomeSchema, reasonSchema, triggerSchema } from './reasons.ts';
-import type { SyncStatus } from './status.ts';
-
-/** The exclusive right to run a registry. `<term>:<owner>` is the fencing token of every write under it. */
-export interface Lease {
-  readonly registry: string;
-  /** Grows with each lease of the registry. A decimal number of up to 16 digits. */
-  readonly term: string;
-  readonly owner: string;
-}
-
-/** `<term>:<owner>`, as it is compared at each write. */
-export type FencingToken = string;
-
-export function fencingToken(lease: Pick<Lease, 'term' | 'owner'>): FencingToken {
-  return `${lease.term}:${lease.owner}`;
-}
-
-/** The token in a status; an ended run leaves its term and no owner. `undefined` before the first run. */
-export function storedToken(status: SyncStatus | undefined): FencingToken | undefined {
-  if (status?.term === undefined) return undefined;
-  return fencingToken({ term: status.term, owner: status.owner ?? '' });
-}
 
 /** How many rows of each kind of change a run names; the counts are always exact. */
 export const DIFF_SAMPLE_LIMIT = 50;
@@ -42,7 +20,7 @@ export const diffSchema = z.object({
 });
 export type Diff = z.infer<typeof diffSchema>;
 
-/** A row that was left out, and why. */
+/** An invalid row that was skipped, and why. */
 export const quarantinedRowSchema = z.object({
   /** `name@version` as far as it could be read, else its place, as in `row 17`. */
   row: z.string(),
@@ -63,7 +41,7 @@ export const runSchema = z.object({
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   durationMs: z.int().nonnegative(),
-  /** The last request that this run answers; 0 where none was open. */
+  /** The last request that this run handled; 0 if none was open. */
   handledRequest: z.int().nonnegative(),
   upstream: z.object({ requests: z.int(), bytes: z.int() }),
   snapshot: z.string().optional(),
@@ -81,16 +59,11 @@ export const runSchema = z.object({
 });
 export type Run = z.infer<typeof runSchema>;
 
-/** The run of an entry in the run log; `undefined` for what is no run, or one of a version that this build does not know. */
+/** Returns the run of an entry in the run log; `undefined` if it is invalid or of an unknown version. */
 export function parseRunEntry(fields: readonly string[]): Run | undefined {
   try {
     return runSchema.parse(JSON.parse(fields[fields.indexOf('run') + 1] ?? ''));
   } catch {
     return undefined;
   }
-}
-
-/** The id of a run. */
-export function runId(registry: string, term: string): string {
-  return `${registry}:${term}`;
 }

@@ -3,11 +3,10 @@ import { errorCodeSchema } from '../errors/error-table.ts';
 import { reasonSchema } from './reasons.ts';
 
 /**
- * Parses a Redis hash field by field: a field that is not valid counts as absent, so that what someone else
- * has written into one does not hide the others.
+ * Parses a Redis hash field by field. An invalid field counts as absent, so it does not hide the others.
  *
- * @returns the value, and the names of the fields that were left out
- * @throws z.ZodError where a field that must be there is not
+ * @returns the value, and the names of the invalid fields
+ * @throws z.ZodError if a required field is missing
  */
 export function parseHash<Schema extends z.ZodObject>(
   schema: Schema,
@@ -28,11 +27,11 @@ const flag = z
 
 /** The hash `<prefix>:{registry}:control`: written by operators and requesters, not fenced. */
 export const controlSchema = z.object({
-  /** Requests made so far; each is a wish that the registry be run after that moment. */
+  /** How many requests were made so far. */
   requested: count.default(0),
-  /** The last request that a run has answered. */
+  /** The last request that a run has handled. */
   handled: count.default(0),
-  /** Whether an open request asks to fetch even where nothing seems to have changed. */
+  /** Whether an open request asks to fetch even if the cheap check finds no change. */
   force: flag,
   suspended: flag,
   note: z.string().optional(),
@@ -144,8 +143,8 @@ export function changeStatus(status: SyncStatus, changes: StatusChanges): SyncSt
 }
 
 /**
- * What a reader is to show: `Syncing` only while the lease lies ahead of Redis's clock. After that the
- * run counts as interrupted, and the phase is what the runs before it left.
+ * Returns the status to show: `Syncing` only until the lease expires by Redis's clock. After that, the run counts as
+ * interrupted, and the phase is that of the runs before it.
  *
  * @param nowMs epoch milliseconds by Redis's clock
  */
@@ -158,7 +157,7 @@ export function readStatus(status: SyncStatus, nowMs: number): SyncStatus {
   };
 }
 
-/** The phase of a registry that no run is working on, from what its runs have left. */
+/** Returns the phase of a registry without a running run. */
 export function settledPhase(
   status: Pick<StatusChanges, 'consecutiveFailures' | 'lastSuccessAt'>,
 ): Phase {

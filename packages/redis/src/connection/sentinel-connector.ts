@@ -1,8 +1,8 @@
 import { Redis, type SentinelConnectionOptions, SentinelConnector } from 'ioredis';
 
-/** How soon a sentinel is listened to again that was away. */
+/** How soon to reconnect to a sentinel that was away. */
 const LISTEN_AGAIN_AFTER_MS = 2_000;
-/** What a primary that another one has taken over from is given for the answers that it owes. */
+/** How long the previous primary has to answer pending commands. */
 const CLOSE_TIMEOUT_MS = 500;
 const SWITCHED = '+switch-master';
 
@@ -10,38 +10,36 @@ type Connect = SentinelConnector['connect'];
 type NetStream = Awaited<ReturnType<Connect>>;
 
 /**
- * Asks sentinels for the primary, and leaves it when one of them says that another one has taken over: a
- * primary that hangs, or is cut off from the others, keeps its connections.
+ * Asks sentinels for the primary. Leaves a primary when a sentinel announces another one, because a primary that hangs or
+ * is cut off keeps its connections.
  *
- * The `failoverDetector` of ioredis does the latter too. But it takes news that comes while the sentinels
- * are asked for the wish to be closed, and the connection never comes back; and it prints an error each
- * time that it finds a sentinel away.
+ * The `failoverDetector` of ioredis also does this. But if it gets news while it asks the sentinels, it closes the
+ * connection for good. It also prints an error each time that a sentinel is away.
  */
 export class FollowingConnector extends SentinelConnector {
   #listeners: readonly Redis[] = [];
   #news: News | undefined;
 
   constructor(options: unknown) {
-    // Those that ioredis was made with: it gives them to whatever connector there is, and so has no type for them.
+    // ioredis passes its own options to any connector, so they have no type.
     super(options as ConstructorParameters<typeof SentinelConnector>[0]);
   }
 
   override async connect(...args: Parameters<Connect>): ReturnType<Connect> {
     if (this.#listeners.length === 0) this.#listen();
-    // Begins after the sentinel whose answer led nowhere. ioredis would go on behind it as well, but at the
-    // end of the list say that none can be reached.
+    // Begins after the sentinel whose answer was wrong. ioredis would do so too, but fail at the end of the list.
     this.sentinelIterator.next();
     this.sentinelIterator.reset(true);
     this.#news = undefined;
     const stream = await super.connect(...args);
-    // What was answered may be older than what has been heard meanwhile.
+    // The answer may be older than the news that came meanwhile.
     stream.once('connect', () => this.#leaveOld());
     return stream;
   }
 
   override check(info: { role?: string }): boolean {
     const isPrimary = super.check(info);
-    // The next time, begin with the sentinel that was right.
+    // The next time, begin with this sentinel.
     if (isPrimary) this.sentinelIterator.reset(true);
     return isPrimary;
   }
@@ -63,7 +61,7 @@ export class FollowingConnector extends SentinelConnector {
         this.#news = news;
         this.#leaveOld();
       });
-      // Rejected where it is disconnected before. ioredis, which would subscribe again by itself, lets nobody catch that.
+      // It rejects if it is disconnected before. `autoResubscribe` of ioredis would leave that rejection uncaught.
       listener.on('ready', () => listener.subscribe(SWITCHED).catch(() => {}));
       return listener;
     });
@@ -93,7 +91,7 @@ function readNews(message: string): News | undefined {
   return { name, host, port: Number(port) };
 }
 
-/** False also where a sentinel speaks of names instead of addresses; asking once more does no harm. */
+/** Returns false also if a sentinel uses names instead of addresses. Then the connector asks once more. */
 function isAt({ remoteAddress, remotePort }: NetStream, { host, port }: News): boolean {
   return remotePort === port && remoteAddress?.replace(/^::ffff:/, '') === host;
 }
@@ -106,7 +104,7 @@ function listenerOptions(options: SentinelConnectionOptions) {
     ...(sentinelTLS === undefined ? {} : { tls: sentinelTLS }),
     connectTimeout,
     autoResubscribe: false,
-    // A sentinel is asked for no more than its news.
+    // A sentinel is only listened to.
     enableReadyCheck: false,
     maxRetriesPerRequest: null,
     retryStrategy: () => LISTEN_AGAIN_AFTER_MS,

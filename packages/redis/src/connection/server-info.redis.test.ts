@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { addWakeUp } from '../queue/queue.ts';
 import { readQueueHealth } from '../queue/queue-health.ts';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 import { testQueue, testRedis } from '../testing/test-redis.ts';
 import { readServerInfo } from './server-info.ts';
 

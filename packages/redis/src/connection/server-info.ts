@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 
-/** What a Redis says of itself. */
+/** The settings and the state of a Redis that Syncline depends on. */
 export interface ServerInfo {
   /** As it names itself: of Valkey, the version of Redis that it is compatible with. */
   readonly version: string;
@@ -10,21 +10,21 @@ export interface ServerInfo {
   readonly isLoading: boolean;
   readonly isCluster: boolean;
   readonly isAppendOnly: boolean;
-  /** `always`, `everysec` or `no`; undefined where it does not let clients ask. */
+  /** `always`, `everysec` or `no`; undefined if it refuses to tell. */
   readonly appendFsync: string | undefined;
   /** Whether the last write to the append-only file was good. */
   readonly isAppendOnlyFileGood: boolean;
   readonly usedMemoryBytes: number;
-  /** 0 where there is no limit. */
+  /** 0 if there is no limit. */
   readonly maxMemoryBytes: number;
   readonly maxMemoryPolicy: string;
-  /** How often a second it looks at timeouts. */
+  /** How often per second it checks timeouts. */
   readonly hz: number | undefined;
 }
 
 const flag = z.enum(['0', '1']).transform((value) => value === '1');
 
-/** Absent where a service that is compatible with Redis does not say. */
+/** A service that is compatible with Redis may omit it. */
 const infoSchema = z.object({
   redis_version: z.string(),
   role: z.enum(['master', 'slave']).default('master'),
@@ -39,7 +39,7 @@ const infoSchema = z.object({
   hz: z.coerce.number().optional(),
 });
 
-/** Asks a Redis for what matters to us. Settings that it keeps to itself are left out. */
+/** Reads them. A setting that Redis refuses to tell is undefined. */
 export async function readServerInfo(redis: Redis): Promise<ServerInfo> {
   const [text, appendFsync] = await Promise.all([redis.info(), readSetting(redis, 'appendfsync')]);
   const info = infoSchema.parse(fieldsOf(text));

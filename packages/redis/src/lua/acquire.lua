@@ -3,7 +3,7 @@ Takes the lease of a registry, if it is free, and counts a request, if this is o
 
 KEYS  1 status hash   2 control hash
 ARGV  1 owner   2 lease TTL in ms   3 'tick' | 'request' | 'wake-up'
-      4 of a tick: it is superseded if the last run succeeded and began less than so many ms ago, 0 for never
+      4 of a tick: it is superseded if the last run succeeded and began less than this many ms ago, 0 for never
         of a request '1' if it is forced, of a wake-up the number of its request
       5 '1' if the caller runs no other registry that may be poison   6 starts that make a registry poison
 Returns
@@ -37,7 +37,7 @@ local function epochMs(text)
   return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms
 end
 
--- Read before anything is written: where one of the keys holds what is not ours, nothing is changed.
+-- Read before any write: if one of the keys holds a value of another type, nothing is changed.
 local counts = redis.call('HMGET', KEYS[2], 'requested', 'handled')
 local handled = whole(counts[2])
 local requested = whole(counts[1])

@@ -1,5 +1,5 @@
 --[[
-Notes that a check found a registry as its last run left it, if that is still so, and nobody wants it run.
+Records that a check found a registry unchanged, unless a run has begun since or a request is open.
 Takes no lease: the token of a run that has ended, `<term>:`, is what is compared.
 
 KEYS  1 status hash   2 control hash

@@ -1,12 +1,12 @@
 --[[
-Finds, among some registries, those that nobody works on and somebody should: whose lease has ended
-without a word, or of which a request is open while nobody has the lease.
+Finds, among some registries, those that need a wake-up: their lease has expired before their run ended, or
+they have an open request and no lease.
 
 KEYS  status hash, control hash, of each registry in turn
 Returns  a flat list: number of the registry, from 1; term of its interrupted run, '' for none; number of
          its open request, 0 for none; and so on
 It reads two hashes a registry: callers ask for some dozens at a time, so that Redis serves others in between.
-A registry whose keys hold what is not ours is passed over, so that it hides no other.
+A registry whose keys hold values of another type is skipped. The others are not affected.
 ]]
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,6 +1,6 @@
 --[[
-Finds, among some registries, those that were last tried before a given time, or never; that nobody works
-on; and that neither an operator nor a failure keeps waiting.
+Finds, among some registries, those that were last tried before a given time, or never. They have no lease, are
+not paused, and are not waiting for a retry.
 
 KEYS  status hash, control hash, of each registry in turn
 ARGV  1 the time now
@@ -8,7 +8,7 @@ ARGV  1 the time now
       Times are ISO 8601 in UTC with milliseconds, as the status has them, so that their order is that of text
 Returns  the numbers of the registries, from 1; below 0 for those that were never tried
 It reads two hashes a registry: callers ask for some dozens at a time, so that Redis serves others in between.
-A registry whose keys hold what is not ours is passed over, so that it hides no other.
+A registry whose keys hold values of another type is skipped. The others are not affected.
 ]]
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -13,7 +13,7 @@ const OTHER_TYPE = 'string';
 
 /**
  * The reply to a command. Redis answers a command on a key that holds another type with WRONGTYPE, and names
- * no key; whoever reads that cannot tell which key to delete.
+ * no key, so a reader of that error could not tell which key to delete.
  *
  * @throws SynclineError `store-corrupt` instead, which names the key, what it holds, and what it should hold
  */
@@ -38,7 +38,7 @@ export async function toStoreError(redis: Redis, error: unknown): Promise<unknow
       cause: error,
     });
   }
-  return new SynclineError('store-corrupt', 'a key of ours holds what is not ours', {
+  return new SynclineError('store-corrupt', 'a key of Syncline holds a value of another type', {
     cause: error,
   });
 }
@@ -54,7 +54,7 @@ export type LuaScript = (
   args: readonly (string | number | Uint8Array)[],
 ) => Promise<unknown>;
 
-/** A script of the folder `lua/`. Redis is sent its text only where it does not know it yet. */
+/** Loads a script of this folder. Redis gets its text only if it does not have it yet. */
 export function luaScript(name: string): LuaScript {
   const text = readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
   const sha = createHash('sha1').update(text).digest('hex');

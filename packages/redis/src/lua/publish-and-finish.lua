@@ -1,16 +1,16 @@
 --[[
-Ends a run: flips the pointer where there is something to publish, saves status, appends the run to the
+Ends a run: moves the pointer if there is something to publish, saves the status, appends the run to the
 log, notes which request it answers, frees the lease. All of it, or nothing.
 
 KEYS  1 status hash   2 control hash   3 runs stream
-      and where there is something to publish   4 snapshot pointer   5 manifests hash   6 chunks hash
+      and if there is something to publish   4 snapshot pointer   5 manifests hash   6 chunks hash
       7 snapshot history sorted set
 ARGV  1 term   2 owner
       3 last request answered, 0 for none
       4 the run as JSON, '' for none   5 how many runs the log keeps
       6 manifest to publish, '' for none   7 that of the mirror behind it, '' if it is the same
       8 '1' if it is to be pinned
-      9 digests of the chunks of both as bytes, one after the other, 32 each: half of what hex takes
+      9 digests of the chunks of both, 32 bytes each, concatenated: half the length of hex
       10 number of status fields to set   then name, value, …   then names of fields to remove
 Returns
   {'finished', request}   request: the number of one that is still open, 0 for none
@@ -29,7 +29,7 @@ end
 if stored[1] == ARGV[1] and not stored[2] then return {'finished', openRequest()} end
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return {'refused'} end
 
--- An error ends a script where it stands: whatever may be of the wrong type is looked at before any write.
+-- An error ends a script without undoing its writes: values that may have a wrong type are read before any write.
 openRequest()
 if ARGV[4] ~= '' then redis.call('XLEN', KEYS[3]) end
 

@@ -4,19 +4,19 @@ import type { Redis } from 'ioredis';
 import type { SyncQueue } from './queue.ts';
 
 /*
- * All that Syncline knows of BullMQ beyond its documented interface. A test compares the version; on an upgrade,
- * check each of these in BullMQ's source, and run the tests of schedules/, queue/ and recovery/ against it:
+ * All knowledge of BullMQ that goes beyond its documented interface. A test compares the version. On an upgrade,
+ * check each of these points in BullMQ's source, and run the tests of queue/ and recovery/:
  *
  * - Keys of Job Schedulers: the sorted set `repeat` (id, scored with the next firing in ms), and a hash
  *   `repeat:<id>` with the fields `every`, `offset`, `pattern`, `tz` (classes/job-scheduler.ts).
  * - Ids of scheduled jobs: `repeat:<id>:<due ms>`. The job's hash is the key of that name.
- * - `getJobState` says `unknown` of a job that has a hash but is in no list (commands/getState-8.lua).
- * - `offset` 0 counts as none; a pattern gets an offset of its own; an upsert keeps the phase of the old interval.
- * - `nextJobFromJobData` is on every way to a job, and drops the job of a schedule whose next job it cannot make
- *   (classes/worker.ts).
+ * - `getJobState` returns `unknown` for a job that has a hash but is in no list (commands/getState-8.lua).
+ * - `offset` 0 counts as absent. A pattern gets an offset of its own. An upsert keeps the phase of the old interval.
+ * - Every job passes through `nextJobFromJobData`. It drops a scheduled job if it cannot make the next job of its
+ *   schedule (classes/worker.ts).
  */
 
-/** The version that all of this was checked against. */
+/** The version that these points were checked against. */
 export const BULLMQ_VERSION = '6.7.0';
 
 /** A queue, and the Redis that it lies in. */
@@ -39,7 +39,7 @@ export interface StoredRepeat {
   readonly tz: string | null;
 }
 
-/** The next job of every Job Scheduler. */
+/** Returns the next job of every Job Scheduler. */
 export async function listScheduledJobs({ redis, queue }: QueueAccess): Promise<ScheduledJob[]> {
   const flat = await redis.zrange(queue.toKey('repeat'), '0', '-1', 'WITHSCORES');
   const jobs: ScheduledJob[] = [];
@@ -49,7 +49,7 @@ export async function listScheduledJobs({ redis, queue }: QueueAccess): Promise<
   return jobs;
 }
 
-/** The options of a Job Scheduler, and whether the hash of its next job is there. */
+/** Returns the options of a Job Scheduler, and whether the hash of its next job exists. */
 export async function readSchedule(
   { redis, queue }: QueueAccess,
   job: ScheduledJob,
@@ -61,25 +61,25 @@ export async function readSchedule(
   return { repeat: { every, offset, pattern, tz }, hasNextJob: jobs === 1 };
 }
 
-/** Where a scheduled job is; `unknown` if no list of the queue has it. */
+/** Returns the state of a scheduled job; `unknown` if no list of the queue has it. */
 export function stateOfScheduledJob({ queue }: QueueAccess, job: ScheduledJob): Promise<string> {
   return queue.getJobState(jobId(job));
 }
 
-/** Where the next tick of a registry is; `unknown` if there is none. */
+/** Returns the state of the next tick of a registry; `unknown` if it has no next tick. */
 export async function stateOfNextTick(access: QueueAccess, registry: string): Promise<string> {
   const nextAtMs = await access.redis.zscore(access.queue.toKey('repeat'), registry);
   if (nextAtMs === null) return 'unknown';
   return stateOfScheduledJob(access, { registry, nextAtMs: Number(nextAtMs) });
 }
 
-/** Removes a job that no list of the queue has: BullMQ leaves it, and makes no other of that id. */
+/** Removes a job that no list of the queue has. BullMQ would keep it and make no other job of that id. */
 export async function removeOrphan(access: QueueAccess, job: ScheduledJob): Promise<void> {
   if ((await stateOfScheduledJob(access, job)) !== 'unknown') return;
   await access.redis.unlink(access.queue.toKey(jobId(job)));
 }
 
-/** When a job was due, if a Job Scheduler has made it. Epoch milliseconds. */
+/** Returns when a job was due, in epoch milliseconds, if a Job Scheduler has made it. */
 export function dueAtMsOf(id: string | undefined): number | undefined {
   const [, dueAtMs] = /^repeat:.+:(\d+)$/.exec(id ?? '') ?? [];
   return dueAtMs === undefined ? undefined : Number(dueAtMs);
@@ -89,18 +89,18 @@ function jobId({ registry, nextAtMs }: ScheduledJob): string {
   return `repeat:${registry}:${nextAtMs}`;
 }
 
-/** What can be seen of a worker from outside, to tell whether it still does its work. */
+/** Shows whether a worker still takes jobs. */
 export interface Pulse {
-  /** Grows whenever Redis has told the worker what is next, be it nothing: at rest, every ten seconds. */
+  /** Grows with each answer about the next job, also if there is no job. An idle worker asks every ten seconds. */
   readonly turns: number;
-  /** Whether it does as much at once as it may. It does not ask for more then. */
+  /** Whether as many jobs run as the concurrency allows. Then the worker does not ask for more. */
   readonly isFull: boolean;
 }
 
 /**
- * A BullMQ worker that counts the turns of its loop, since a connection that is open does not say that it turns;
- * and that does each job that it has taken. BullMQ's own lets go of the job of a schedule whose next job it could
- * not make, as on a Redis that is full, and nobody has it until its lock has ended.
+ * A BullMQ worker that counts the turns of its loop: an open connection does not prove that the loop turns. It also
+ * processes each job that it has taken. BullMQ's own worker drops a scheduled job if it cannot make the next job of
+ * the schedule, for example because Redis is full. No worker then has the job until its lock expires.
  */
 export class TurningWorker extends Worker<JobPayloadInput, string, string> {
   #turns = 0;
@@ -109,7 +109,7 @@ export class TurningWorker extends Worker<JobPayloadInput, string, string> {
     return this.#turns;
   }
 
-  /** Every way to a job, and every answer that there is none, leads through here. */
+  /** Every job passes through here, and every answer without a job. */
   protected override async nextJobFromJobData(
     data?: JobJson,
     id?: string,

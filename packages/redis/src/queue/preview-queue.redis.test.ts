@@ -63,7 +63,7 @@ test.each([
     thrown: new SynclineError('source-file-missing', 'there is no file'),
     told: {
       code: 'preview-failed',
-      message: 'the source cannot be read: source-file-missing: there is no file',
+      message: 'cannot read the source: source-file-missing: there is no file',
     },
   },
   {
@@ -72,7 +72,7 @@ test.each([
   },
   {
     thrown: new Error('what only the log may say'),
-    told: { code: 'internal', message: 'something went wrong; the log of the worker has more' },
+    told: { code: 'internal', message: 'internal error. Read the log of the worker' },
   },
 ])('an error comes back as $told.code', async ({ thrown, told }) => {
   const shared = testRedis();
@@ -116,7 +116,7 @@ test('a worker ends what nobody waits for any longer', async () => {
   ).rejects.toMatchObject({
     code: 'preview-failed',
   });
-  expect(await ended.promise).toMatchObject({ message: 'nobody waits for it any longer' });
+  expect(await ended.promise).toMatchObject({ message: 'the caller no longer waits' });
 });
 
 test('whoever asks may stop waiting; a job that nobody has taken is gone then', async () => {
@@ -145,7 +145,7 @@ test('a worker that is told to stop says so to whoever waits', async () => {
   const asked = requesterOf(shared).request({ registry: 'alpha' }, { timeoutMs: 60_000 });
   const told = expect(asked).rejects.toMatchObject({
     code: 'preview-failed',
-    message: expect.stringContaining('told to stop'),
+    message: expect.stringContaining('the worker stops'),
   });
   await begun.promise;
   await worker.stop();

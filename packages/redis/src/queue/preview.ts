@@ -18,29 +18,28 @@ import {
 import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 
-/** What is to be looked at: a registry of the config in force, or one as a config might have it. */
-export type PreviewWish = { readonly samples?: number } & (
+/** What to preview: a registry of the config in force, or another entry for a registry. */
+export type PreviewTarget = { readonly samples?: number } & (
   | { readonly registry: string }
   | { readonly config: ConfigInput['registries'][number] }
 );
 
-/** Finds out what a sync would do. */
+/** Computes what a sync would change. */
 export type PreviewHandler = (job: PreviewJob, signal: AbortSignal) => Promise<Preview>;
 
-/** Asks workers for previews: they have the disk, the credentials and the network that sources need. */
+/** Requests previews from workers, because workers have the disk, the credentials and the network of the sources. */
 export interface PreviewRequester {
   /**
-   * What a sync would do. Job and answer are gone from Redis when this returns; where the process ends
-   * before, the answer expires, and the job does when a worker sees it.
+   * Returns what a sync would change. It removes job and answer from Redis. If the process dies before, both expire.
    *
-   * @throws SynclineError `unknown-registry`; `preview-failed` where the source cannot be read, or no
-   *   worker has answered within `timeoutMs`; the signal's reason
+   * @throws SynclineError `unknown-registry`; `preview-failed` if the source cannot be read, or no worker answers
+   *   within `timeoutMs`; the signal's reason
    */
   request(
-    wish: PreviewWish,
+    target: PreviewTarget,
     options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<Preview>;
   close(): Promise<void>;
@@ -49,7 +48,7 @@ export interface PreviewRequester {
 const FIRST_POLL_MS = 25;
 const LONGEST_POLL_MS = 500;
 
-/** Codes that say all by themselves; what else a worker answers is about the source. */
+/** Codes that are passed on. Any other code of a worker is a fault of the source. */
 const OWN_CODES: ReadonlySet<ErrorCode> = new Set([
   'unknown-registry',
   'bad-request',
@@ -62,11 +61,11 @@ export function createPreviewRequester(options: QueueOptions): PreviewRequester 
   const queue = openQueue<PreviewJobInput>(PREVIEW_QUEUE_NAME, options);
 
   return {
-    async request(wish, { timeoutMs, signal }) {
+    async request(target, { timeoutMs, signal }) {
       const id = randomUUID();
       const deadlineAtMs = (await redisNowMs(redis)) + timeoutMs;
       const options = { jobId: id, attempts: 1, removeOnComplete: true, removeOnFail: true };
-      await queue.add('preview', { v: 1, ...wish, deadlineAtMs }, options);
+      await queue.add('preview', { v: 1, ...target, deadlineAtMs }, options);
       try {
         const answer = await waitForAnswer(id, { timeoutMs, signal });
         return previewOf(answer ?? (await giveUp(id, timeoutMs)));
@@ -99,18 +98,20 @@ export function createPreviewRequester(options: QueueOptions): PreviewRequester 
   }
 
   async function giveUp(id: string, timeoutMs: number): Promise<PreviewAnswer> {
-    // A job that is being worked on is locked, and is not removed.
+    // A running job is locked and cannot be removed.
     const isWaiting = (await queue.remove(id)) === 1;
     const answer = await takeAnswer(id);
     if (answer !== undefined) return answer;
     const seconds = timeoutMs / 1_000;
     throw isWaiting
-      ? new SynclineError('preview-failed', `no worker has taken the preview within ${seconds} s`, {
-          expected: 'a worker to be running, and not busy with other previews',
-        })
-      : new SynclineError('preview-failed', `the preview was not done within ${seconds} s`, {
-          expected: 'more time, for a large registry or a slow source',
-        });
+      ? new SynclineError(
+          'preview-failed',
+          `no worker has taken the preview within ${seconds} s. Check that a worker runs and is not busy with other previews`,
+        )
+      : new SynclineError(
+          'preview-failed',
+          `the preview took longer than ${seconds} s. Allow more time for a large registry or a slow source`,
+        );
   }
 }
 
@@ -118,28 +119,28 @@ function previewOf(answer: PreviewAnswer): Preview {
   if ('preview' in answer) return answer.preview;
   const { code, message } = answer.error;
   if (OWN_CODES.has(code)) throw new SynclineError(code, message);
-  throw new SynclineError('preview-failed', `the source cannot be read: ${code}: ${message}`);
+  throw new SynclineError('preview-failed', `cannot read the source: ${code}: ${message}`);
 }
 
-/** Long enough for whoever waits to look again after a Redis that was away. */
+/** Long enough for a caller to find the answer after an outage of Redis. */
 const ANSWER_TTL_S = 300;
-/** Whatever a payload says. */
+/** The limit for deadlines in payloads. */
 const LONGEST_MS = 15 * 60_000;
 const LOCK_DURATION_MS = 30_000;
 const STOP_LIMIT_MS = 5_000;
-/** Of payloads that nobody knows, since those of others may set no limit. */
+/** The limit for failed jobs of other producers, which may set none. */
 const FAILED_KEPT = { count: 20, age: ANSWER_TTL_S };
 
 export interface PreviewWorkerOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
   readonly logger: Logger;
-  /** How many previews at once in this process. */
+  /** How many previews run at once in this process. */
   readonly concurrency: number;
   readonly handle: PreviewHandler;
 }
 
-/** Answers the previews that are asked for, until it is stopped. What is under way then is ended. */
+/** Computes requested previews until it is stopped. A stop interrupts running previews. */
 export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Promise<void> } {
   const { redis, keys, logger, concurrency } = options;
   const stopping = new AbortController();
@@ -155,16 +156,16 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
       removeOnFail: FAILED_KEPT,
     },
   );
-  worker.on('error', (error) => logger.warn({ err: error }, 'the preview worker has trouble'));
+  worker.on('error', ({ message }) =>
+    logger.warn({ reason: message }, 'preview worker failed; it continues'),
+  );
 
   let stopped: Promise<void> | undefined;
 
   return {
     stop() {
       stopping.abort(
-        new SynclineError('preview-failed', 'the worker was told to stop', {
-          expected: 'another one; try again',
-        }),
+        new SynclineError('preview-failed', 'the worker stops. Try again with another worker'),
       );
       stopped ??= closeWhileThere(redis, worker);
       return stopped;
@@ -172,7 +173,7 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
   };
 }
 
-/** It waits for its last command, which does not end where Redis is away, or goes. */
+/** Closes the worker. Its last command does not end without Redis, so this stops waiting if the connection closes. */
 async function closeWhileThere(redis: Redis, worker: Worker): Promise<void> {
   const givenUp = Promise.withResolvers<void>();
   const limit = setTimeout(givenUp.resolve, STOP_LIMIT_MS);
@@ -195,12 +196,12 @@ async function processJob(
     redis.set(keys.previewAnswer(job.id ?? ''), JSON.stringify(content), 'EX', ANSWER_TTL_S);
   const parsed = previewJobSchema.safeParse(job.data);
   if (!parsed.success) {
-    const message = `the payload is not known:\n${z.prettifyError(parsed.error)}`;
+    const message = `invalid payload:\n${z.prettifyError(parsed.error)}`;
     await answer({ error: { code: 'bad-request', message } });
     throw new UnrecoverableError(message);
   }
   const leftMs = parsed.data.deadlineAtMs - (await redisNowMs(redis));
-  if (leftMs <= 0) return 'nobody waits for it any longer';
+  if (leftMs <= 0) return 'the caller no longer waits';
   const content = await handleInTime(options, parsed.data, { leftMs, stop });
   await answer(content);
   return 'preview' in content ? content.preview.state : content.error.code;
@@ -213,7 +214,7 @@ async function handleInTime(
 ): Promise<PreviewAnswer> {
   const late = new AbortController();
   const timer = setTimeout(
-    () => late.abort(new SynclineError('preview-failed', 'nobody waits for it any longer')),
+    () => late.abort(new SynclineError('preview-failed', 'the caller no longer waits')),
     Math.min(leftMs, LONGEST_MS),
   );
   try {
@@ -221,8 +222,8 @@ async function handleInTime(
   } catch (error) {
     const { code, message } = toSynclineError(error);
     if (code !== 'internal') return { error: { code, message } };
-    logger.error({ err: error }, 'a preview has failed');
-    return { error: { code, message: 'something went wrong; the log of the worker has more' } };
+    logger.error({ err: error }, 'preview failed');
+    return { error: { code, message: 'internal error. Read the log of the worker' } };
   } finally {
     clearTimeout(timer);
   }

@@ -5,11 +5,11 @@ import type { SyncQueue } from './queue.ts';
 
 /** What can be seen in Redis of those who keep the schedules and do the work. */
 export interface QueueHealth {
-  /** Workers that take jobs; undefined where Redis does not let clients ask for its clients. */
+  /** Workers that take jobs; undefined if Redis refuses the list of its clients. */
   readonly workers: number | undefined;
   /** The worker whose turn it was to sweep, within the last seconds. */
   readonly sweeper: string | undefined;
-  /** The scheduler that was the last to mend the schedules; undefined where none was for some passes. */
+  /** The scheduler that last repaired the schedules; undefined if there was none for some passes. */
   readonly scheduler: string | undefined;
   /** When the schedule of each registry fires next, epoch milliseconds. */
   readonly schedules: ReadonlyMap<string, number>;

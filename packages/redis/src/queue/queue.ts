@@ -10,10 +10,10 @@ import {
 import { type JobsOptions, Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 
-/** Ticks and what stands in for them. Requests have none, and so run first. */
+/** The priority of ticks and of the wake-ups that replace them. Requests have no priority, so they run first. */
 export const TICK_PRIORITY = 10;
 
-/** So many registries a second begin at most, when very many have to. */
+/** The most registries that begin per second, if very many are due. */
 export const STARTS_PER_SECOND = 50;
 
 export type SyncQueue = Queue<JobPayloadInput>;
@@ -24,12 +24,12 @@ export interface QueueOptions {
   readonly onError: (error: Error) => void;
 }
 
-/** The queue that workers take from. Jobs in it are wake-ups: what must not be lost is in control hashes. */
+/** Opens the queue that workers take jobs from. A lost job loses nothing: requests are in the control hashes. */
 export function createSyncQueue(options: QueueOptions): SyncQueue {
   return openQueue(QUEUE_NAME, options);
 }
 
-/** A queue under our own prefix. */
+/** Opens a queue under the prefix of Syncline. */
 export function openQueue<Payload>(
   name: string,
   { redis, keys, onError }: QueueOptions,
@@ -47,7 +47,7 @@ export function openQueue<Payload>(
 export type WakeUp =
   /** Request `request` is open. */
   | ({ readonly kind: 'request' } & CountedRequest)
-  /** The run of `term` has ended without a word. */
+  /** The run of `term` has died. */
   | { readonly kind: 'interrupted'; readonly registry: string; readonly term: string }
   /** The run of `term` has failed; the next try is due in `delayMs`. */
   | {
@@ -57,11 +57,11 @@ export type WakeUp =
       readonly delayMs: number;
     }
   /**
-   * The registry was not tried when it should have been. `isRepeated`: a worker has taken the first wake-up, and may
-   * not know it.
+   * The registry was not tried when it was due. `isRepeated`: a worker has taken the first wake-up, and may have
+   * lost it.
    */
   | { readonly kind: 'overdue'; readonly registry: string; readonly isRepeated: boolean }
-  /** The registry was never synced, is overdue, or is configured anew; `since` tells occasions apart. */
+  /** The registry was never synced, is overdue, or has a new config. Equal `since` means the same occasion. */
   | {
       readonly kind: 'startup' | 'config';
       readonly registry: string;
@@ -70,8 +70,8 @@ export type WakeUp =
     };
 
 /**
- * Requests a run of each catalog, because one of its registries has published. A request that comes while a
- * catalog is being built brings another run.
+ * Requests a run of each catalog, because one of its registries has published. A request during a build of the
+ * catalog causes another run.
  */
 export async function requestDependents(
   { redis, keys, queue }: { redis: Redis; keys: RedisKeys; queue: SyncQueue },
@@ -83,7 +83,10 @@ export async function requestDependents(
   }
 }
 
-/** Names the wake-up, so that there is one, or one more beside it. */
+/** The ids of wake-ups of overdue registries. */
+export const OVERDUE_JOB_ID = /^overdue(\.again)?-/;
+
+/** Returns the id of a wake-up: the queue holds at most the first and the repeated one. */
 export function overdueJobId(
   registry: string,
   { isRepeated }: { readonly isRepeated: boolean },
@@ -91,11 +94,7 @@ export function overdueJobId(
   return `overdue${isRepeated ? '.again' : ''}-${registry}`;
 }
 
-export function isOverdueWakeUp(jobId: string): boolean {
-  return /^overdue(\.again)?-/.test(jobId);
-}
-
-/** Adds a wake-up. Its id says what it is for, so that the same wake-up is never in the queue twice. */
+/** Adds a wake-up. Its id is made of its reason, so the same wake-up is never in the queue twice. */
 export async function addWakeUp(queue: SyncQueue, wakeUp: WakeUp): Promise<void> {
   const { registry } = wakeUp;
   const options: JobsOptions = {

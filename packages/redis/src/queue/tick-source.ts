@@ -11,23 +11,23 @@ import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
-import { addWakeUp, isOverdueWakeUp, requestDependents, type SyncQueue } from './queue.ts';
+import { addWakeUp, OVERDUE_JOB_ID, requestDependents, type SyncQueue } from './queue.ts';
 
 /**
- * Longer than any pause of a healthy event loop, since a lost lock costs a second look. A job whose worker has
- * died, or never heard that it was given it, is taken up again after the lock and one look at the most: within
- * the minute that a registry may be late.
+ * Longer than any pause of a healthy event loop, because a job that loses its lock is processed twice. If a worker
+ * dies, another one takes its job after the lock and one check for stalled jobs: within the minute that a registry
+ * may be late.
  */
 const LOCK_DURATION_MS = 30_000;
 const STALLED_LOOK_EVERY_MS = 10_000;
-/** For runs that were told to end, to say how they did. */
+/** The time that interrupted runs have to write their outcome. */
 const INTERRUPTED_GRACE_MS = 5_000;
-/** What foreign producers leave behind, since they set no limit of their own. */
+/** How many jobs are kept whose producers set no limit. */
 const COMPLETED_KEPT = 200;
 const FAILED_KEPT = 1_000;
 
 export interface BullTickSourceOptions {
-  /** Of the worker alone: it blocks on it. */
+  /** A connection for the worker alone, because blocking commands use it. */
   readonly blocking: Redis;
   readonly redis: Redis;
   readonly keys: RedisKeys;
@@ -36,12 +36,12 @@ export interface BullTickSourceOptions {
   readonly logger: Logger;
 }
 
-/** A {@link TickSource} that can be asked whether it still takes jobs. */
+/** A {@link TickSource} that shows whether it still takes jobs. */
 export interface BullTickSource extends TickSource {
   pulse(): Pulse;
 }
 
-/** Ticks from the BullMQ queue: scheduled ones, wake-ups, and jobs of foreign producers alike. */
+/** Takes ticks from the BullMQ queue: scheduled ones, wake-ups, and jobs of other producers. */
 export function createBullTickSource(options: BullTickSourceOptions): BullTickSource {
   const { blocking, redis, keys, queue, concurrency, logger } = options;
   let worker: TurningWorker | undefined;
@@ -51,7 +51,7 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
     async start(handle) {
       const started = new TurningWorker(
         QUEUE_NAME,
-        // BullMQ makes the signal only for a processor that declares all three parameters.
+        // BullMQ passes the signal only to a processor that declares all three parameters.
         (job, token, signal) =>
           running
             .track(processJob({ redis, keys, queue, logger, handle }, { job, token, signal }))
@@ -67,8 +67,10 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
         },
       );
       worker = started;
-      started.on('error', (error) => logger.warn({ err: error }, 'the queue worker has trouble'));
-      // The signal does not fire by itself when a lock is lost.
+      started.on('error', ({ message }) =>
+        logger.warn({ reason: message }, 'queue worker failed; it continues'),
+      );
+      // BullMQ does not abort the signal itself when a lock is lost.
       started.on('lockRenewalFailed', (jobIds) => {
         for (const jobId of jobIds) started.cancelJob(jobId, 'the lock of the job is lost');
       });
@@ -81,7 +83,7 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
       const stopping = worker;
       if (stopping === undefined) return;
       const grace = setTimeout(() => stopping.cancelAllJobs('stopping'), graceMs);
-      // Without Redis it would wait for ever; the leases and locks of what is left then run out.
+      // Without Redis, `close` never ends. The leases and locks of the remaining runs expire.
       const givenUp = Promise.withResolvers<void>();
       const limit = setTimeout(givenUp.resolve, graceMs + INTERRUPTED_GRACE_MS);
       const onAway = () => void running.whenNone().then(givenUp.resolve);
@@ -125,7 +127,7 @@ interface Processing {
   readonly handle: TickHandler;
 }
 
-/** One job, from its payload to the verb that BullMQ is told. What it returns is shown in Bull Board. */
+/** Processes one job. Bull Board shows what it returns. */
 async function processJob(
   processing: Processing,
   {
@@ -142,7 +144,7 @@ async function processJob(
   const result = await processing
     .handle(tickOf(job, parsed.data), signal)
     .catch((error: unknown) => {
-      processing.logger.error({ err: error, registry }, 'a job has failed');
+      processing.logger.error({ err: error, registry }, 'job failed');
       throw error;
     });
   switch (result.state) {
@@ -167,7 +169,7 @@ async function processJob(
   return run.outcome;
 }
 
-/** BullMQ keeps the stack of an error with its job, and Bull Board shows it to whoever looks: the log is the place. */
+/** BullMQ stores the stack of an error with its job, and Bull Board shows it to everyone. The log has the stack. */
 function rethrowWithoutStack(error: unknown): never {
   if (error instanceof Error) error.stack = '';
   throw error;
@@ -175,13 +177,13 @@ function rethrowWithoutStack(error: unknown): never {
 
 const MAX_PROBLEM_CHARACTERS = 1_000;
 
-/** What Bull Board shows of a job that no worker can do. Nothing of the payload itself, whoever wrote it. */
+/** Describes an invalid payload for Bull Board, without any value of the payload. */
 function unknownPayload(error: z.ZodError): string {
   const problems = z.prettifyError(error).slice(0, MAX_PROBLEM_CHARACTERS);
-  return `the payload is not known; expected {v: 1, registry, trigger?, force?, request?}:\n${problems}`;
+  return `invalid payload: expected {v: 1, registry, trigger?, force?, request?}\n${problems}`;
 }
 
-/** Back to waiting, for another worker. */
+/** Returns the job to the queue, for another worker. */
 async function putBack(job: Job, token: string | undefined): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
@@ -202,7 +204,7 @@ async function carryOut(processing: Processing, { run, followUps }: Ran): Promis
 function tickOf(job: Job, { registry, trigger, force, request }: JobPayload): Tick {
   const purpose = purposeOf({ trigger, force, request });
   const dueAtMs = dueAtMsOf(job.id);
-  const recurs = dueAtMs !== undefined || isOverdueWakeUp(job.id ?? '');
+  const recurs = dueAtMs !== undefined || OVERDUE_JOB_ID.test(job.id ?? '');
   const due = dueAtMs === undefined ? {} : { dueAtMs };
   return { registry, trigger, force, purpose, recurs, ...due };
 }

@@ -8,22 +8,22 @@ import {
 import { fnv1a } from '@syncline/snapshot';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { addWakeUp, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
-import type { RegistryReader } from '../stores/status-store.ts';
+import type { RegistryReader } from '../stores/registry-reader.ts';
 
-/** Below this many, all begin at once. */
+/** Fewer registries than this begin at once. */
 const SPREAD_FROM = 50;
 
 export interface DueWakeUpOptions {
   readonly queue: SyncQueue;
   readonly reader: RegistryReader;
   readonly config: Config;
-  /** Of the config: tells wake-ups for one config from those for another. */
+  /** The digest of the config. Each config has wake-ups of its own. */
   readonly digest: string;
 }
 
 /**
- * Has every registry run that should not wait for its next tick: those that were never synced or are
- * overdue, and those whose source or filter the config has changed.
+ * Adds a wake-up for each registry that must not wait for its next tick: it was never synced, is overdue, or the config
+ * has changed its source or filter.
  *
  * @returns how many wake-ups were added
  */
@@ -65,7 +65,7 @@ function whyDue(
   return isOverdue(registry, status, nowMs) ? 'startup' : undefined;
 }
 
-/** With a cron pattern: where it was never synced, or has fired since it was tried last. */
+/** With a cron pattern: it was never synced, or the pattern has fired since the last try. */
 function isOverdue(
   { schedule, syncPolicy }: RegistryConfig,
   { lastAttemptAt, lastSuccessAt }: SyncStatus,

@@ -5,13 +5,13 @@ import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';
 import { stateOfNextTick } from '../queue/bullmq-internals.ts';
 import { addWakeUp, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 
-/** A tick comes much sooner after its time; and there is time left of the minute that a run may be late. */
+/** Far more than the usual lateness of a tick, and less than the minute that a run may be late. */
 const OVERDUE_AFTER_MS = 20_000;
 /** Takes Redis less than a millisecond. Batches of 250 made the ticks that fell due meanwhile up to 90 ms late. */
 const BATCH_SIZE = 50;
-/** In line: more of the same would only make it later. Not `active`, which may be a job that nobody has any more. */
+/** Its tick waits in the queue, and a wake-up would not be faster. `active` is not among them: its worker may be dead. */
 const IN_LINE = new Set(['waiting', 'prioritized']);
 
 const findOverdueScript = luaScript('find-overdue');
@@ -22,24 +22,23 @@ export interface OverdueOptions {
   readonly keys: RedisKeys;
   readonly queue: SyncQueue;
   readonly registries: readonly RegistryConfig[];
-  /** For how long the caller has known a registry: one that was never tried is given its time to begin. */
+  /** For how long the caller has known a registry. A registry that was never tried gets time to begin. */
   readonly knownForMs: (registry: string) => number;
-  /** How often this is called by the whole fleet. */
+  /** How often the whole fleet calls this. */
   readonly everyMs: number;
 }
 
 /**
- * Adds a wake-up for each registry that was not tried when it should have been. Ticks and wake-ups are events, and
- * events get lost: with a Redis that was full, or that has forgotten its last second. What was tried, and
- * when, does not depend on them.
+ * Adds a wake-up for each overdue registry. Ticks and wake-ups can get lost, for example in a Redis that was full or has
+ * lost its last second. The time of the last try in the status does not depend on them.
  *
- * @returns how many wake-ups were added; the rest comes with the next calls, where there are very many
+ * @returns how many wake-ups were added. If very many registries are overdue, the next calls add the rest
  */
 export async function wakeOverdue(options: OverdueOptions): Promise<number> {
   const { redis, queue, everyMs } = options;
   const nowMs = await redisNowMs(redis);
   const wanted = options.registries.filter(({ suspended }) => !suspended);
-  // From another one each time: where very many are in line, those at the end come to be looked at too.
+  // Begins at another registry each time, so that every one is checked even if very many wait.
   const first = Math.floor(Math.random() * wanted.length);
   const registries = [...wanted.slice(first), ...wanted.slice(0, first)];
   let left = Math.ceil((STARTS_PER_SECOND * everyMs) / 1_000);
@@ -74,7 +73,7 @@ async function findOverdue(
   });
 }
 
-/** Since when it should have been tried, with a little patience. */
+/** Returns the time after which the last try must have been, with some patience. */
 function triedSinceMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
   const patientMs = nowMs - OVERDUE_AFTER_MS;
   return schedule === undefined

@@ -3,7 +3,7 @@ import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { createRecordingLogger } from '@syncline/sync/testing';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore } from '../stores/open-store.ts';
-import { createRegistryReader } from '../stores/status-store.ts';
+import { createRegistryReader } from '../stores/registry-reader.ts';
 import { testRedis } from '../testing/test-redis.ts';
 import { addDueWakeUps } from './due-wake-ups.ts';
 import { createReconciler } from './reconciler.ts';

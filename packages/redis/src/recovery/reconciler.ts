@@ -2,20 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, type Logger, type RecurringTask, syncTargets } from '@syncline/contract';
 import { type ConfigDocument, configEdition, publishConfig } from '../stores/config-store.ts';
 import type { Store } from '../stores/open-store.ts';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 import { addDueWakeUps } from './due-wake-ups.ts';
 import { claimEpoch, trackRegistries } from './registry-index.ts';
 import { ScheduleReconciler, wantedSchedule } from './schedules.ts';
 
-/** How often what the config wants is compared with what Redis has. */
+/** How often the schedules in Redis are compared with the config. */
 const RECONCILE_EVERY_MS = 30_000;
-/** A worker that is making the next job of a schedule has made it by then. */
+/** Enough time for a worker to make the next job of a schedule. */
 const SECOND_LOOK_AFTER_MS = 3_000;
-/** What a pass was to do, such as to put a config in force, must not wait for the next one. */
+/** A pass that failed, for example to put a config in force, is repeated soon. */
 const RETRY_AFTER_MS = 2_000;
-/** A pass may fail, or take long, without a scheduler counting as gone. */
+/** A scheduler counts as gone only after several passes failed or took long. */
 const SEEN_FOR_MS = 3 * RECONCILE_EVERY_MS;
-/** How long the data of a registry outlives its entry in the config. */
+/** How long the data of a registry stays after its entry in the config is gone. */
 const REMOVAL_GRACE_MS = 10 * 60_000;
 
 export interface ReconcilerOptions {
@@ -25,21 +25,21 @@ export interface ReconcilerOptions {
 }
 
 export interface Reconciler extends RecurringTask {
-  /** Has the next pass put this config in force. */
+  /** Makes the next pass put this config in force. */
   adopt(document: ConfigDocument): void;
-  /** Whether a pass has reached its end. */
+  /** Whether a pass has completed. */
   hasPassed(): boolean;
 }
 
-/** Compares what the config in force wants with what Redis has, and corrects the difference. */
+/** Makes Redis match the config in force: schedules, wake-ups, and data of dropped registries. */
 export function createReconciler({ store, logger, metrics }: ReconcilerOptions): Reconciler {
   const { redis, keys, config: follower, reader, queue } = store;
   const schedules = new ScheduleReconciler(store);
   let hasPassed = false;
-  /** What our own file has, and whether Redis is to be told. */
+  /** The config of this process's file, and whether it is new. */
   let own: ConfigDocument | undefined;
   let isNews = false;
-  /** The edition that our last publication was. */
+  /** The edition of the last config that this process has published. */
   let edition = 0;
   /** The config whose due registries have been woken. */
   let wokenDigest: string | undefined;
@@ -60,7 +60,7 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
         await sleep(SECOND_LOOK_AFTER_MS, undefined, { signal });
         await reconcile();
       }
-      // Nothing waits for it: it is there to be looked at.
+      // Only status and `doctor` read it.
       await redis.set(keys.scheduler, store.owner, 'PX', SEEN_FOR_MS);
       hasPassed = true;
     },
@@ -68,13 +68,13 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
 
   async function reconcile(): Promise<void> {
     const isEmptyRedis = await claimEpoch({ redis, keys });
-    if (isEmptyRedis) logger.info({}, 'this Redis has no data of ours: scheduling everything');
+    if (isEmptyRedis) logger.info({}, 'redis is empty; scheduling all registries');
     await publish();
     await follower.refresh();
     const config = follower.current();
     const digest = follower.digest();
     if (config === undefined || digest === undefined) return;
-    await mendSchedules(config);
+    await repairSchedules(config);
     await forgetDropped(config);
     if (isEmptyRedis || wokenDigest !== digest) {
       await addDueWakeUps({ queue, reader, config, digest });
@@ -83,23 +83,23 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
   }
 
   /**
-   * At start, and when our own file has changed; and where Redis has lost what was in force: all of it, or
-   * the last editions, as after a failover to a replica that lagged. Never otherwise: replicas with
-   * different files must not undo each other.
+   * Publishes the config at the start, after a change of the file, and if Redis has lost the config or its last editions,
+   * for example after a failover to a replica that lagged. Never otherwise: schedulers with different files must not
+   * undo each other.
    */
   async function publish(): Promise<void> {
     if (own === undefined) return;
-    // What is no text is no config: it is replaced.
+    // A value of another type is not a config and is replaced.
     const isInForce = (await redis.type(keys.config)) === 'string';
     const isLost = (await configEdition({ redis, keys })) < edition;
     if (!isNews && isInForce && !isLost) return;
     edition = await publishConfig({ redis, keys }, own);
     isNews = false;
-    // What was synced since is lost too, and who is due has to be looked for again.
+    // The syncs since then are lost too, so due registries are searched again.
     if (isLost) wokenDigest = undefined;
   }
 
-  async function mendSchedules(config: Config): Promise<void> {
+  async function repairSchedules(config: Config): Promise<void> {
     const wanted = syncTargets(config).map(wantedSchedule);
     const nowMs = Math.max(Date.now(), await redisNowMs(redis));
     const changes = await schedules.reconcile(wanted, nowMs);
@@ -107,7 +107,7 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
       if (count > 0) metrics.reconcileRepaired(kind, count);
     }
     if (changes.added + changes.retimed + changes.removed + changes.healed === 0) return;
-    logger.info({ ...changes, registries: wanted.length }, 'mended the schedules');
+    logger.info({ ...changes, registries: wanted.length }, 'schedules repaired');
   }
 
   async function forgetDropped(config: Config): Promise<void> {
@@ -118,6 +118,6 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
       nowMs: await redisNowMs(redis),
       graceMs: REMOVAL_GRACE_MS,
     });
-    if (removed.length > 0) logger.info({ removed }, 'removed the data of dropped registries');
+    if (removed.length > 0) logger.info({ removed }, 'data of dropped registries removed');
   }
 }

@@ -17,8 +17,8 @@ export interface TrackOptions {
 }
 
 /**
- * Notes which registries have data, and removes the data of those that the config dropped long enough
- * ago. A registry that comes back in time finds everything as it was.
+ * Records which registries have data. Removes the data of registries that the config dropped long ago. A registry that
+ * returns before that keeps its data.
  *
  * @returns the registries whose data was removed
  * @throws SynclineError `store-corrupt`
@@ -56,9 +56,9 @@ async function forgetRegistry(
 }
 
 /**
- * Claims a Redis that has no epoch: it is new, or it has lost its data.
+ * Sets the epoch of a Redis that has none: it is new, or it has lost its data.
  *
- * @returns whether this call was the one that claimed it
+ * @returns whether this call has set it
  */
 export async function claimEpoch({
   redis,
@@ -73,7 +73,7 @@ export async function claimEpoch({
 /**
  * Runs a transaction: `multi`, and commands.
  *
- * @throws the error of the first command that Redis refused; ioredis itself resolves all the same
+ * @throws the error of the first command that failed. ioredis itself does not throw it
  */
 export async function execute(transaction: ChainableCommander): Promise<void> {
   for (const [error] of (await transaction.exec()) ?? []) {

@@ -1,7 +1,7 @@
 import { registryConfigSchema } from '@syncline/contract';
 import { nextFiringMs } from '@syncline/sync';
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { redisNowMs } from '../stores/status-store.ts';
+import { redisNowMs } from '../stores/registry-reader.ts';
 import { startMonitor } from '../testing/start-monitor.ts';
 import { type TestRedis, testQueue, testRedis } from '../testing/test-redis.ts';
 import {

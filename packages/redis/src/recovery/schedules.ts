@@ -13,13 +13,13 @@ import {
 } from '../queue/bullmq-internals.ts';
 import { TICK_PRIORITY } from '../queue/queue.ts';
 
-/** When a registry is to be ticked: each interval, or whenever a cron pattern fires. */
+/** When a registry gets ticks: at an interval, or by a cron pattern. */
 export type WantedSchedule = { readonly registry: string } & (
   | { readonly intervalMs: number }
   | CronSchedule
 );
 
-/** When the config wants a registry to be ticked. */
+/** Returns the schedule of a registry by the config. */
 export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): WantedSchedule {
   const registry = name;
   return schedule === undefined
@@ -31,7 +31,7 @@ export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): 
 interface StoredSchedule {
   readonly nextAtMs: number;
   readonly repeat: StoredRepeat;
-  /** Whether the job that fires next is there. Without it the schedule is dead. */
+  /** Whether the next job exists. Without it, the schedule is dead. */
   readonly hasNextJob: boolean;
 }
 
@@ -40,20 +40,20 @@ export interface ScheduleChanges {
   readonly added: number;
   readonly retimed: number;
   readonly removed: number;
-  /** Schedules that had stopped, and go on. */
+  /** Dead schedules that work again. */
   readonly healed: number;
 }
 
 const BATCH_SIZE = 500;
-/** A tick that is this late, and in no state of the queue, will never come. */
+/** A tick that is this late and in no list of the queue is lost. */
 const LOST_AFTER_MS = 15_000;
-/** Clocks of machines that are looked after differ by less. */
+/** Synchronised clocks differ by less. */
 const CLOCK_SLACK_MS = 10_000;
 
 /**
- * The phase of a registry's ticks within its interval: the same for all time, and spread over all
- * registries. Never 0, which BullMQ takes for none, and never the interval or more, which misplaces the
- * next run.
+ * Returns the phase of a registry's ticks within its interval. It never changes, and the phases of all registries are
+ * spread evenly. It is never 0, which BullMQ takes for absent, and less than the interval, because BullMQ otherwise
+ * misplaces the next tick.
  */
 export function scheduleOffsetMs({
   registry,
@@ -71,7 +71,7 @@ function repeatOf(wanted: WantedSchedule): RepeatOptions {
 }
 
 function isSame(wanted: WantedSchedule, { repeat }: StoredSchedule): boolean {
-  // BullMQ gives a pattern an offset of its own, which means nothing.
+  // The offset that BullMQ gives to a pattern has no meaning.
   if ('pattern' in wanted) {
     return !repeat.every && repeat.pattern === wanted.pattern && repeat.tz === wanted.timezone;
   }
@@ -80,8 +80,8 @@ function isSame(wanted: WantedSchedule, { repeat }: StoredSchedule): boolean {
 }
 
 /**
- * Whether the next tick is later than any that is made by a right clock. BullMQ makes ticks by the clock of
- * whichever worker takes the one before; one whose clock is ahead keeps a registry from all others.
+ * Returns whether the next tick is later than a correct clock would set it. BullMQ uses the clock of the worker that takes
+ * the tick before. A worker whose clock is ahead would delay the registry for all workers.
  */
 function isTooLate(wanted: WantedSchedule, { nextAtMs }: StoredSchedule, nowMs: number): boolean {
   const latestMs =
@@ -90,25 +90,24 @@ function isTooLate(wanted: WantedSchedule, { nextAtMs }: StoredSchedule, nowMs: 
 }
 
 /**
- * Makes the Job Schedulers in Redis what the config wants, again and again. Any number of processes may
- * do so at once: all write the same. It writes only what differs, since an upsert would move a waiting
- * job to the end of the queue.
+ * Makes the Job Schedulers in Redis match the config. Any number of processes may do so at once, because all write the
+ * same. It writes only differences, because an upsert moves a waiting job to the end of the queue.
  */
 export class ScheduleReconciler {
   readonly #access: QueueAccess;
-  /** Seen without a next job in the last pass: `<registry>@<next>`. A worker may just be making it. */
+  /** Schedules without a next job in the last pass, as `<registry>@<next>`. A worker may be about to make it. */
   #suspects = new Set<string>();
 
   constructor(access: QueueAccess) {
     this.#access = access;
   }
 
-  /** Whether something was seen that only a second pass can tell to be wrong. */
+  /** Whether only a second pass can tell if a schedule is dead. */
   get isSuspicious(): boolean {
     return this.#suspects.size > 0;
   }
 
-  /** @param nowMs the later of our own clock and Redis's: what is in order by either of them is left alone */
+  /** @param nowMs the later time of this machine's clock and Redis's */
   async reconcile(wanted: readonly WantedSchedule[], nowMs = Date.now()): Promise<ScheduleChanges> {
     const stored = await this.#list(nowMs);
     const added: WantedSchedule[] = [];
@@ -139,7 +138,7 @@ export class ScheduleReconciler {
     }
     this.#suspects = suspects;
     const gone = [...stored].map(([registry, { nextAtMs }]) => ({ registry, nextAtMs }));
-    // Removed first, also where it is only retimed: an upsert keeps the phase of the old interval.
+    // Removed first, also if only the time differs: an upsert keeps the phase of the old interval.
     await this.#remove([...gone, ...replaced]);
     await this.#upsert([...added, ...renewed]);
     return {
@@ -150,7 +149,7 @@ export class ScheduleReconciler {
     };
   }
 
-  /** How many Job Schedulers there are. */
+  /** Returns the number of Job Schedulers. */
   count(): Promise<number> {
     return this.#access.queue.getJobSchedulersCount();
   }
@@ -169,7 +168,7 @@ export class ScheduleReconciler {
     return stored;
   }
 
-  /** A late job may wait its turn; but one that no list of the queue holds waits for ever. */
+  /** A late job may wait in the queue. One that is in no list of the queue waits for ever. */
   async #checkLateOnes(stored: Map<string, StoredSchedule>, nowMs: number): Promise<void> {
     const late = [...stored]
       .filter(([, { nextAtMs, hasNextJob }]) => hasNextJob && nowMs - nextAtMs > LOST_AFTER_MS)

@@ -38,17 +38,16 @@ export interface SweepOptions {
 }
 
 /**
- * Finds what nobody works on and somebody should: runs whose lease has ended without a word, requests
- * that no run has answered. It adds a wake-up for each; a worker that takes one finds out the rest.
+ * Adds a wake-up for each run whose lease has expired before the run ended, and for each open request without a run.
  *
- * @returns how many wake-ups were added; `undefined` where another process had the turn
+ * @returns how many wake-ups were added; `undefined` if another process has the turn
  */
 export async function sweep(options: SweepOptions): Promise<number | undefined> {
   const { redis, keys, registries, owner, everyMs } = options;
-  // A little less than the period, so that the same process can have the next turn too.
+  // A little less than the period, so the same process can also take the next turn.
   const turn = await redis.set(keys.sweepTurn, owner, 'PX', Math.ceil(everyMs * 0.9), 'NX');
   if (turn === null) {
-    // A turn that never ends is none of ours, and would be the last.
+    // A turn without expiry is not one of Syncline, and would be the last one.
     if ((await redis.pttl(keys.sweepTurn)) === -1) await redis.unlink(keys.sweepTurn);
     return undefined;
   }
@@ -72,16 +71,16 @@ async function sweepBatch(
   return wakeUps;
 }
 
-/** A registry that nobody works on, and somebody should. */
+/** A registry that needs a wake-up. */
 export interface Neglected {
   readonly registry: string;
-  /** Of a run whose lease has ended without a word. */
+  /** The term of a run whose lease has expired before it ended. */
   readonly term?: string;
   /** The last request that is open. */
   readonly request?: number;
 }
 
-/** Looks at some hundreds of registries at once. */
+/** Finds neglected registries among some. */
 export async function findNeglected(
   { redis, keys }: Pick<SweepOptions, 'redis' | 'keys'>,
   registries: readonly string[],
@@ -102,7 +101,7 @@ export async function findNeglected(
   return found;
 }
 
-/** How often the fleet looks for what was left undone. Together with the lease's 12 s, this is what a kill costs. */
+/** How often the fleet sweeps. A kill costs at most this time and the 12 s of a lease. */
 const SWEEP_EVERY_MS = 4_000;
 
 export interface SweeperOptions {
@@ -110,7 +109,7 @@ export interface SweeperOptions {
   readonly logger: Logger;
 }
 
-/** Wakes workers for what was left undone, whenever it is this process's turn. */
+/** Wakes workers for interrupted runs, open requests and overdue registries, if it is the turn of this process. */
 export function createSweeper({ store, logger }: SweeperOptions): RecurringTask {
   const { config } = store;
   const everyMs = SWEEP_EVERY_MS;
@@ -131,7 +130,7 @@ export function createSweeper({ store, logger }: SweeperOptions): RecurringTask 
       if (wakeUps === undefined) return;
       const knownForMs = (name: string) => nowMs - (knownSinceMs.get(name) ?? nowMs);
       const overdue = await wakeOverdue({ ...store, registries, knownForMs, everyMs });
-      if (wakeUps + overdue > 0) logger.info({ wakeUps, overdue }, 'swept up what was left undone');
+      if (wakeUps + overdue > 0) logger.info({ wakeUps, overdue }, 'wake-ups added by the sweep');
     },
   };
 }

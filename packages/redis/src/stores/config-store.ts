@@ -10,10 +10,11 @@ import {
 } from '@syncline/contract';
 import type { ConfigSource } from '@syncline/sync';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { toStoreError } from '../lua/lua-script.ts';
 import { execute } from '../recovery/registry-index.ts';
 
-/** A config that was replaced is kept for this long, for processes that are about to read it. */
+/** How long a replaced config is kept, for processes that are about to read it. */
 const REPLACED_CONFIG_TTL_S = 3_600;
 
 /** A config in the form that people write, and the digest that it is stored under. */
@@ -25,13 +26,13 @@ export interface ConfigDocument {
 /**
  * Puts a config in force: every process follows the pointer.
  *
- * @returns its edition, which {@link configEdition} falls below only where Redis has lost it
+ * @returns its edition. {@link configEdition} is lower only if Redis has lost this config
  */
 export async function publishConfig(
   { redis, keys }: { redis: Redis; keys: RedisKeys },
   { input, digest }: ConfigDocument,
 ): Promise<number> {
-  // Whatever lies there, this config takes its place.
+  // Replaces a value of any type.
   const before = (await redis.type(keys.config)) === 'string' ? await redis.get(keys.config) : null;
   const edition = 1 + (await configEdition({ redis, keys }));
   const change = redis
@@ -46,7 +47,7 @@ export async function publishConfig(
   return edition;
 }
 
-/** How many configs have been put in force, as far as this Redis remembers. */
+/** Returns how many configs have been put in force, as far as this Redis knows. */
 export async function configEdition({
   redis,
   keys,
@@ -66,8 +67,8 @@ export interface ConfigFollower extends ConfigSource {
 }
 
 /**
- * The config in force, as Redis has it. If Redis has none, or one that cannot be read, the last good one
- * stays in force: a Redis that lost its data must not make anyone drop registries.
+ * Follows the config in force in Redis. If Redis has no config, or an invalid one, the last valid config stays in
+ * force: a Redis that lost its data must not make a process drop registries.
  */
 export function createConfigFollower({
   redis,
@@ -107,13 +108,13 @@ export function createConfigFollower({
       }
       refused = digest;
       logger.error(
-        { digest, err: parsed.error },
-        'the config in Redis is not one this build knows',
+        { digest, problems: z.prettifyError(parsed.error) },
+        'config in Redis is invalid for this version',
       );
     },
   };
 
-  /** `null` also for what is no text: the last good config stays, and the log says why, once. */
+  /** Returns `null` also for a value of another type: the last valid config stays, and the log says why, once. */
   async function read(key: string): Promise<string | null> {
     try {
       const text = await redis.get(key);
@@ -122,7 +123,8 @@ export function createConfigFollower({
     } catch (cause) {
       const error = await toStoreError(redis, cause);
       if (!(error instanceof SynclineError)) throw error;
-      if (key !== unreadable) logger.error({ err: error }, 'the config in Redis cannot be read');
+      const { code, message: reason } = error;
+      if (key !== unreadable) logger.error({ code, reason }, 'config in Redis is unreadable');
       unreadable = key;
       return null;
     }

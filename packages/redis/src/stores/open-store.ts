@@ -1,15 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { dependentsOf, type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
+import { type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
-import { createOperations, type Operations } from '@syncline/sync';
+import { createOperations, dependentsOf, type Operations } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
 import { type ConfigFollower, createConfigFollower } from './config-store.ts';
 import { createRedisOperatorStore } from './operator-store.ts';
-import { createRedisRunStore, createRunLog, type RunLog } from './run-store.ts';
+import {
+  createRegistryReader,
+  createRunLog,
+  type RegistryReader,
+  type RunLog,
+} from './registry-reader.ts';
+import { createRedisRunStore } from './run-store.ts';
 import { createRedisSnapshotStore } from './snapshot-store.ts';
-import { createRegistryReader, type RegistryReader } from './status-store.ts';
 
 export interface OpenStoreOptions {
   /** The store closes it. */
@@ -41,7 +46,8 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const config = createConfigFollower({ redis, keys, logger });
   const snapshots = createRedisSnapshotStore({ redis, keys });
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   let queue: SyncQueue | undefined;
 
   const store: Store = {
@@ -66,10 +72,7 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
           await config.refresh();
           return config.registry(name);
         },
-        dependentsOf: (registry) => {
-          const current = config.current();
-          return current === undefined ? [] : dependentsOf(current, registry);
-        },
+        dependentsOf: (registry) => dependentsOf(config, registry),
       }),
     close: async () => {
       await queue?.close();

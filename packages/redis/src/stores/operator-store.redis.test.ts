@@ -5,7 +5,7 @@ import { acquire } from '@syncline/sync/testing';
 import { expect, test, vi } from 'vitest';
 import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';
 import { createRedisOperatorStore } from './operator-store.ts';
-import { redisNowMs } from './status-store.ts';
+import { redisNowMs } from './registry-reader.ts';
 
 const ALPHA = { name: 'alpha', suspended: false };
 const UNDONE = { changes: { startsWithoutFinish: 0 } };

@@ -3,7 +3,7 @@ import type { OperatorStore } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { storeCall } from '../lua/lua-script.ts';
 import { addWakeUp, requestDependents, type SyncQueue } from '../queue/queue.ts';
-import { createRegistryReader, redisNowMs } from './status-store.ts';
+import { createRegistryReader, redisNowMs } from './registry-reader.ts';
 
 const FIELDS_OF_OPERATORS = ['suspended', 'note', 'author', 'suspendedAt', 'pinned'];
 

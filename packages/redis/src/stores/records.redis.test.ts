@@ -2,8 +2,7 @@ import { acquire, testRun } from '@syncline/sync/testing';
 import { describe, expect, test } from 'vitest';
 import { claimEpoch, trackRegistries } from '../recovery/registry-index.ts';
 import { redisHarness, testRedis } from '../testing/test-redis.ts';
-import { createRunLog } from './run-store.ts';
-import { createRegistryReader, redisNowMs } from './status-store.ts';
+import { createRegistryReader, createRunLog, redisNowMs } from './registry-reader.ts';
 
 async function runTimes(count: number) {
   const test = testRedis();

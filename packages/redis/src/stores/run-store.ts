@@ -3,9 +3,8 @@ import {
   type Lease,
   type Logger,
   parseHash,
-  parseRunEntry,
   type RedisKeys,
-  type Run,
+  type SyncStatus,
   statusFields,
   statusSchema,
 } from '@syncline/contract';
@@ -13,16 +12,19 @@ import type { Publication } from '@syncline/snapshot';
 import {
   type AcquireOptions,
   type Acquisition,
+  type ConfigSource,
   type Finished,
   type LeasePurpose,
   POISON_AFTER_STARTS,
   type Renewal,
   type RunEnding,
   type RunStore,
+  type StatusPersistence,
 } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript, storeCall } from '../lua/lua-script.ts';
+import { createRegistryReader } from './registry-reader.ts';
 
 /** How many runs the log of a registry keeps. */
 const RUNS_KEPT = 500;
@@ -49,7 +51,7 @@ const finishReply = z.union([
 export interface RunStoreOptions {
   readonly redis: Redis;
   readonly keys: RedisKeys;
-  /** Told of fields that were not ours, and were removed. */
+  /** Logs invalid fields that a run has removed. */
   readonly logger?: Pick<Logger, 'warn'> | undefined;
 }
 
@@ -174,20 +176,20 @@ async function acquire(
     state: 'acquired',
     lease: { registry, term, owner },
     nowMs,
-    // As the script has counted this start.
+    // The script has counted this start after it read the status.
     status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
     control: control.value,
   };
 }
 
-/** Fields that someone else has written would be found again by each run, and by each reader. */
+/** Removes invalid fields, because each later run and reader would find them again. */
 async function removeInvalid(
   { redis, keys, logger }: RunStoreOptions,
   invalid: { registry: string; status: readonly string[]; control: readonly string[] },
 ): Promise<void> {
   const { registry, control } = invalid;
   if (invalid.status.length + control.length === 0) return;
-  logger?.warn(invalid, 'Redis held fields that are not ours; they are left out');
+  logger?.warn(invalid, 'invalid fields removed from Redis');
   const status = invalid.status.filter((field) => !TOKEN_FIELDS.includes(field));
   if (status.length > 0) await redis.hdel(keys.status(registry), ...status);
   if (control.length > 0) await redis.hdel(keys.control(registry), ...control);
@@ -204,7 +206,7 @@ function purposeArgument(purpose: LeasePurpose): string {
   }
 }
 
-/** A hash as Lua gives it in JSON: a flat list, or an empty object where it has no field. */
+/** A hash as Lua encodes it in JSON: a flat list, or an empty object if the hash has no field. */
 function hash() {
   return z.union([
     z.array(z.string()).transform((flat) => {
@@ -218,33 +220,44 @@ function hash() {
   ]);
 }
 
-/** The runs of a registry, newest first. */
-export interface RunLog {
-  /** @param options.before a term: only runs older than this one */
-  list(
-    registry: string,
-    options: { before?: string; limit: number },
-  ): Promise<{ runs: Run[]; next?: string }>;
-  get(registry: string, term: string): Promise<Run | undefined>;
-}
+const saveStatusScript = luaScript('save-status');
 
-export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys }): RunLog {
-  return { list, get };
+/** Status in Redis hashes, one a registry, for anyone to read; each write is fenced. */
+export function createRedisStatusPersistence({
+  redis,
+  keys,
+  config,
+}: {
+  redis: Redis;
+  keys: RedisKeys;
+  config: Pick<ConfigSource, 'targets'>;
+}): StatusPersistence {
+  const reader = createRegistryReader({ redis, keys });
+  return {
+    async load(registry) {
+      const fields = await storeCall(redis, redis.hgetall(keys.status(registry)));
+      return Object.keys(fields).length === 0 ? undefined : parseHash(statusSchema, fields).value;
+    },
 
-  async function list(registry: string, { before, limit }: { before?: string; limit: number }) {
-    // One more than asked for tells whether there are more.
-    const end = before === undefined ? '+' : `(${before}-0`;
-    const reply = redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
-    const entries = await storeCall(redis, reply);
-    const page = entries.slice(0, limit);
-    const runs = page.map(([, fields]) => parseRunEntry(fields)).filter((run) => run !== undefined);
-    const [lastTerm] = page.at(-1)?.[0].split('-') ?? [];
-    return entries.length > limit && lastTerm !== undefined ? { runs, next: lastTerm } : { runs };
-  }
+    async save(registry, changes, { expected }) {
+      const { set, remove } = statusFields(changes);
+      const fields = Object.entries(set);
+      const reply = await saveStatusScript(
+        redis,
+        [keys.status(registry)],
+        [expected ?? '', fields.length, ...fields.flat(), ...remove],
+      );
+      return reply === 1;
+    },
 
-  async function get(registry: string, term: string) {
-    const reply = redis.xrange(keys.runs(registry), `${term}-0`, `${term}-0`);
-    const [entry] = await storeCall(redis, reply);
-    return entry === undefined ? undefined : parseRunEntry(entry[1]);
-  }
+    async list() {
+      const names = config.targets().map(({ name }) => name);
+      const { registries } = await reader.readMany(names);
+      const statuses = new Map<string, SyncStatus>();
+      for (const [name, { status }] of registries) {
+        if (status.term !== undefined) statuses.set(name, status);
+      }
+      return statuses;
+    },
+  };
 }

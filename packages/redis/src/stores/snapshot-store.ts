@@ -6,7 +6,7 @@ import { luaScript, storeCall } from '../lua/lua-script.ts';
 const writeBlobsScript = luaScript('write-blobs');
 const collectScript = luaScript('collect');
 
-/** Bytes that one script call carries at most: Redis serves nobody else meanwhile. */
+/** The most bytes of one script call: Redis serves no other client meanwhile. */
 const WRITE_BATCH_BYTES = 512 * 1024;
 const READ_BATCH_SIZE = 64;
 const COLLECT_BATCH_SIZE = 1_000;
@@ -52,7 +52,7 @@ export function createRedisSnapshotStore({
       const supersededAtMs = new Map<string, number>();
       for (let index = 0; index < scored.length; index += 2) {
         const scoreMs = Number(scored[index + 1]);
-        // `inf`, which is no number, stands for what is served.
+        // `inf`, which is not a finite number, marks the served snapshot.
         if (Number.isFinite(scoreMs)) supersededAtMs.set(scored[index] ?? '', scoreMs);
       }
       const at = (manifest: string) => supersededAtMs.get(manifest) ?? Number.POSITIVE_INFINITY;
@@ -72,7 +72,7 @@ export function createRedisSnapshotStore({
         keys.snapshotChunks(registry),
         keys.snapshotHistory(registry),
       ];
-      // Manifests first: a chunk must never be gone from a snapshot that is still listed.
+      // Manifests first: a listed snapshot must never lack a chunk.
       let reply = await collectScript(redis, names, [term, owner, manifests.length, ...manifests]);
       for (const batch of batchesOf(chunks, COLLECT_BATCH_SIZE)) {
         if (reply !== 1) break;

@@ -8,8 +8,8 @@ import { sweep } from '../recovery/sweeper.ts';
 import { redisHarness, testConfig, testQueue, testRedis } from '../testing/test-redis.ts';
 import { createConfigFollower, publishConfig } from './config-store.ts';
 import { createRedisOperatorStore } from './operator-store.ts';
-import { createRedisRunStore, createRunLog } from './run-store.ts';
-import { createRegistryReader } from './status-store.ts';
+import { createRegistryReader, createRunLog } from './registry-reader.ts';
+import { createRedisRunStore } from './run-store.ts';
 
 type RegistryKey = (keys: RedisKeys) => string;
 
@@ -161,7 +161,7 @@ describe('a key of another type', () => {
 
 describe('the config', () => {
   test.each<RegistryKey>([(keys) => keys.config, (keys) => keys.configDocument('two')])(
-    'that is no text leaves the last good one in force, and is said once: %s',
+    'a config of another type leaves the last valid one in force, and is logged once: %s',
     async (key) => {
       const { redis, keys } = testRedis();
       const logger = createRecordingLogger();
@@ -175,7 +175,7 @@ describe('the config', () => {
       await follower.refresh();
       expect(follower.registry('alpha')).toBeDefined();
       const said = logger.entries.filter(({ level }) => level === 'error');
-      expect(said).toMatchObject([{ fields: { err: { code: 'store-corrupt' } } }]);
+      expect(said).toMatchObject([{ fields: { code: 'store-corrupt' } }]);
       await publishConfig({ redis, keys }, { input: testConfig('beta'), digest: 'two' });
       await follower.refresh();
       expect(follower.registry('beta')).toBeDefined();

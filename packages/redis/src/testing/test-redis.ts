@@ -4,9 +4,9 @@ import { createStaticConfigSource, type StoreHarness } from '@syncline/sync/test
 import { Redis } from 'ioredis';
 import { inject, onTestFinished } from 'vitest';
 import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
-import { createRedisRunStore, createRunLog } from '../stores/run-store.ts';
+import { createRunLog, redisNowMs } from '../stores/registry-reader.ts';
+import { createRedisRunStore, createRedisStatusPersistence } from '../stores/run-store.ts';
 import { createRedisSnapshotStore } from '../stores/snapshot-store.ts';
-import { createRedisStatusPersistence, redisNowMs } from '../stores/status-store.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

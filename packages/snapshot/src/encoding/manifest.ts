@@ -2,7 +2,7 @@ import { sha256 } from '@syncline/contract';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
-import { decodeBlob, encodeBlob, parseJsonContent } from './blob.ts';
+import { decodeBlob, encodeBlob, parseJsonContent } from './chunk.ts';
 
 const MANIFEST_SCHEMA_VERSION = 1;
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;

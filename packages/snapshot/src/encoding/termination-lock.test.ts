@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { claimTermination, createTerminationLock, withoutTermination } from './blob.ts';
+import { claimTermination, createTerminationLock, withoutTermination } from './chunk.ts';
 
 test('threads that compress all the time can be terminated, and the process lives', async () => {
   const terminateOne = async () => {

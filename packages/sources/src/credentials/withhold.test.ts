@@ -1,8 +1,8 @@
 import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
+import { withhold, withholdingCredentials } from '../create-source.ts';
 import type { Source } from '../source.ts';
 import { sourceContext } from '../testing/source-context.ts';
-import { withhold, withholdingCredentials } from './credentials.ts';
 
 function failing(error: unknown): Source {
   const fail = async (_: unknown, { credentials }: { credentials: Set<string> }) => {

@@ -3,10 +3,9 @@ import { mkdir, mkdtemp, rename, rm, symlink, truncate, utimes, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { FileCalls } from '../files/file-calls.ts';
 import type { TakeBody } from '../source.ts';
 import { sourceContext } from '../testing/source-context.ts';
-import { FileSource } from './file-source.ts';
+import { FileCalls, FileSource } from './file-source.ts';
 
 let directory: string;
 let path: string;

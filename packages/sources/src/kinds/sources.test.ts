@@ -3,7 +3,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, onTestFinished, vi } from 'vitest';
-import { FileCalls } from '../files/file-calls.ts';
 import { HttpClient } from '../http/http.ts';
 import { DeltaUpstream, listOf, type TestRow } from '../testing/delta-source.ts';
 import { CREDENTIAL, describeSource } from '../testing/describe-source.ts';
@@ -11,7 +10,7 @@ import { gitSource, testGit, testGitServer, testRepository } from '../testing/gi
 import { localGuard } from '../testing/local-guard.ts';
 import { startLocalServer } from '../testing/local-server.ts';
 import { ApiSource } from './api-source.ts';
-import { FileSource } from './file-source.ts';
+import { FileCalls, FileSource } from './file-source.ts';
 import { UrlSource } from './url-source.ts';
 
 // Each test of git starts some ten processes; a busy machine takes its time for them.

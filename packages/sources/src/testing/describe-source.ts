@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { withholdingCredentials } from '../credentials/credentials.ts';
+import { withholdingCredentials } from '../create-source.ts';
 import type { Source, SourceReading, TakeBody } from '../source.ts';
 import { keyOf, type TestRow } from './delta-source.ts';
 import { sourceContext } from './source-context.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { orLeave } from './hung-work.ts';
+import { orLeave } from './capacity.ts';
 
 const REASON = new Error('the time is up');
 const never = new Promise<never>(() => {});

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Semaphore, type SemaphoreSlot } from './semaphore.ts';
+import { Semaphore, type SemaphoreSlot } from './capacity.ts';
 
 const signal = new AbortController().signal;
 

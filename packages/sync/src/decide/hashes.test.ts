@@ -1,6 +1,6 @@
 import { configSchema, derivedRegistry } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import { sourceHash } from './hashes.ts';
+import { sourceHash } from './should-sync.ts';
 
 const COMMIT = 'c'.repeat(40);
 const REPOSITORY = 'https://git.example.com/mcp.git';

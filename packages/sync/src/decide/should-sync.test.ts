@@ -1,8 +1,13 @@
 import { changeStatus, controlSchema, PENDING_STATUS } from '@syncline/contract';
 import { registryConfig } from '@syncline/contract/testing';
 import { describe, expect, test } from 'vitest';
-import { filterHash, sourceHash } from './hashes.ts';
-import { decideSyncNeed, type SyncNeed, type SyncNeedInput } from './should-sync.ts';
+import {
+  decideSyncNeed,
+  filterHash,
+  type SyncNeed,
+  type SyncNeedInput,
+  sourceHash,
+} from './should-sync.ts';
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
 const registry = registryConfig();

@@ -1,6 +1,5 @@
 import { PENDING_STATUS, readStatus, type SyncStatus, systemClock } from '@syncline/contract';
-import { HungWork } from '../capacity/hung-work.ts';
-import { PoisonIsolation } from '../capacity/poison-isolation.ts';
+import { HungWork, PoisonIsolation } from '../capacity/capacity.ts';
 import type { TickSource } from '../ports/tick-source.ts';
 import { DEFAULT_LEASE_TIMES, LeaseKeeper } from '../run/lease-keeper.ts';
 import { NoOpTicks } from '../run/no-op-ticks.ts';

@@ -8,7 +8,8 @@ import {
   type TerminationLock,
 } from '@syncline/snapshot';
 import { Piscina } from 'piscina';
-import { Semaphore } from '../capacity/semaphore.ts';
+import { Semaphore } from '../capacity/capacity.ts';
+import { OutOfOrder } from './ingest-thread.ts';
 import type {
   FilterTask,
   IngestAnswer,
@@ -18,7 +19,6 @@ import type {
   IngestTask,
   MemberBlobs,
 } from './messages.ts';
-import { OutOfOrder } from './row-collector.ts';
 
 const THREAD_IDLE_TIMEOUT_MS = 60_000;
 /** More than a worker has runs: a run keeps its thread while it waits for its next body. */
@@ -102,6 +102,9 @@ export class IngestPool {
   }
 }
 
+/** Made once: each session that is closed ends with it, and only a fault of ours shows it. */
+const ENDED_EARLY = new SynclineError('internal', 'the ingest thread ended before its work did');
+
 function endError(end: IngestEnd): Error {
   switch (end.kind) {
     case 'failed':
@@ -109,7 +112,7 @@ function endError(end: IngestEnd): Error {
     case 'out-of-order':
       return new OutOfOrder();
     case 'closed':
-      return new SynclineError('internal', 'the ingest thread ended before its work did');
+      return ENDED_EARLY;
   }
 }
 

@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode, Filter, QuarantinedRow } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import type { Blob, BuiltSnapshot, TerminationLock } from '@syncline/snapshot';
-import type { RowCollectorOptions } from './row-collector.ts';
+import type { RowCollectorOptions } from './ingest-thread.ts';
 
 /** The input of a thread. */
 export interface IngestTask {

@@ -1,6 +1,6 @@
 import type { BodyOrigin, ReadRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
-import { OutOfOrder, RowCollector, type RowCollectorOptions } from './row-collector.ts';
+import { OutOfOrder, RowCollector, type RowCollectorOptions } from './ingest-thread.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
   const handedOn: ReadRow[][] = [];

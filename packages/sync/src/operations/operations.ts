@@ -8,7 +8,7 @@ import {
   settledPhase,
 } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
-import { filterHash } from '../decide/hashes.ts';
+import { filterHash } from '../decide/should-sync.ts';
 import {
   findHeld,
   type StageContext,

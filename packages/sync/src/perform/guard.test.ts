@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { checkGuard, type StateSize } from './guard.ts';
+import { checkGuard, type StateSize } from './store-built.ts';
 
 /** A state of which the filter, if there is one, takes nothing away. */
 function whole(rowCount: number): StateSize {

@@ -1,7 +1,7 @@
-import { filterHash, isFiltered, sourceHash } from '../decide/hashes.ts';
+import { filterHash, isFiltered, sourceHash } from '../decide/should-sync.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
-import type { FetchDependencies } from './fetch-and-store.ts';
+import type { FetchDependencies } from './manager.ts';
 import { type MemberState, readMemberBlobs, readMembers, revisionOf } from './members.ts';
 import {
   chunkReader,

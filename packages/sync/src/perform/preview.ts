@@ -11,13 +11,18 @@ import {
   SynclineError,
   type SyncStatus,
 } from '@syncline/contract';
-import { orLeave } from '../capacity/hung-work.ts';
-import { filterHash } from '../decide/hashes.ts';
+import { orLeave } from '../capacity/capacity.ts';
+import { filterHash } from '../decide/should-sync.ts';
 import type { IngestResult } from '../ingest/messages.ts';
-import { fetchAndBuild } from './fetch-and-store.ts';
-import { checkGuard, guardNumbers } from './guard.ts';
-import type { ManagerDependencies } from './manager.ts';
-import { isUnchanged, type Previous, type ReadContext, readPrevious } from './store-built.ts';
+import { fetchAndBuild, type ManagerDependencies } from './manager.ts';
+import {
+  checkGuard,
+  guardNumbers,
+  isUnchanged,
+  type Previous,
+  type ReadContext,
+  readPrevious,
+} from './store-built.ts';
 
 export interface PreviewDependencies extends ManagerDependencies {
   readonly clock: Clock;

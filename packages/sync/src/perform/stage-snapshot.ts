@@ -1,10 +1,10 @@
 import { SynclineError } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
-import { filterHash, filterHashOf } from '../decide/hashes.ts';
+import { filterHash, filterHashOf } from '../decide/should-sync.ts';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
-import { deriveView } from './derive-and-store.ts';
+import { deriveView } from './manager.ts';
 import { isDamage, readStored, type Stored, store } from './store-built.ts';
 
 /** The context of an operation that publishes a stored snapshot under a lease. */

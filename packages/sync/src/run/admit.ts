@@ -7,7 +7,7 @@ import {
   SynclineError,
   type Trigger,
 } from '@syncline/contract';
-import type { SemaphoreSlot } from '../capacity/semaphore.ts';
+import type { SemaphoreSlot } from '../capacity/capacity.ts';
 import type { SyncDecision } from '../perform/manager.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import type { Acquired, LeasePurpose } from '../ports/run-store.ts';

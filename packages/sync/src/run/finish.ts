@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { changeStatus, dependentsOf, type Run, SynclineError } from '@syncline/contract';
+import { catalogTargetId, changeStatus, type Run, SynclineError } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunContext } from '../ports/run-context.ts';
@@ -51,10 +51,9 @@ export function followUpsOf(
   { registry, term, outcome, error, finishedAt }: Run,
   { config, openRequest }: { config: ConfigSource; openRequest: number | undefined },
 ): FollowUp[] {
-  const current = config.current();
   const followUps: FollowUp[] = [];
-  if (outcome === 'published' && current !== undefined) {
-    for (const dependent of dependentsOf(current, registry)) {
+  if (outcome === 'published') {
+    for (const dependent of dependentsOf(config, registry)) {
       followUps.push({ kind: 'dependent', registry: dependent });
     }
   }
@@ -66,6 +65,13 @@ export function followUpsOf(
     followUps.push({ kind: 'retry', registry, term, delayMs: waitMs + RETRY_SLACK_MS });
   }
   return followUps;
+}
+
+/** Returns the ids of the catalogs that a registry is a member of. */
+export function dependentsOf(config: Pick<ConfigSource, 'current'>, registry: string): string[] {
+  return (config.current()?.catalogs ?? [])
+    .filter(({ registries }) => registries.includes(registry))
+    .map(({ name }) => catalogTargetId(name));
 }
 
 /**

@@ -10,7 +10,7 @@ import {
 } from '@syncline/contract';
 import type { Manifest, Publication } from '@syncline/snapshot';
 import { backoffMs, longestBackoffMs, longestWaitAfterDeathsMs } from '../decide/backoff.ts';
-import { filterHash, isMirrorValid, sourceHash } from '../decide/hashes.ts';
+import { filterHash, isMirrorValid, sourceHash } from '../decide/should-sync.ts';
 import type { SyncDecision } from '../perform/manager.ts';
 import type { StoreResult } from '../perform/store-built.ts';
 import type { RunContext } from '../ports/run-context.ts';

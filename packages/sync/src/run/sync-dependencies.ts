@@ -1,6 +1,5 @@
 import type { Clock, Logger } from '@syncline/contract';
-import type { HungWork } from '../capacity/hung-work.ts';
-import type { PoisonIsolation } from '../capacity/poison-isolation.ts';
+import type { HungWork, PoisonIsolation } from '../capacity/capacity.ts';
 import type { Manager } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';

@@ -1,6 +1,6 @@
 import { SynclineError } from '@syncline/contract';
 import { describe, expect, test, vi } from 'vitest';
-import { filterHash, sourceHash } from '../decide/hashes.ts';
+import { filterHash, sourceHash } from '../decide/should-sync.ts';
 import type { Tick } from '../ports/tick-source.ts';
 import {
   configOf,

@@ -11,7 +11,7 @@ export const fencedWrites: Rule = {
 
 type StoreEvent = EventOf<'store-acquired' | 'store-renewed' | 'store-ended' | 'store-wrote'>;
 
-/** As Redis saw it: a write under another token than the last that was given. */
+/** By Redis's record: a write under another token than the last one given. */
 function findForeignWrites({ events }: History): Violation[] {
   const violations: Violation[] = [];
   const holders = new Map<string, StoreEvent | undefined>();
@@ -59,7 +59,7 @@ function isAccepted(event: HistoryEvent): event is Accepted {
   return event.kind === 'lease-renewed';
 }
 
-/** As workers saw it: accepted, though asked for when another run had the lease already. */
+/** By the workers' records: accepted, although another run already had the lease at the time of the call. */
 function findLateWrites(history: History): Violation[] {
   const acquisitions = byRegistry(history.of('lease-acquired'));
   const { losses } = history;
@@ -70,7 +70,7 @@ function findLateWrites(history: History): Violation[] {
       .get(registry)
       ?.find((it) => it.atMs < askedAtMs && BigInt(it.term) > BigInt(term));
     if (later === undefined) return [];
-    // A Redis that has forgotten that it gave the later lease knows the earlier one only.
+    // A Redis that has forgotten that it gave the later lease knows only the earlier one.
     if (losses.some(({ fromMs, untilMs }) => untilMs > later.atMs && fromMs < event.atMs))
       return [];
     const message = `${registry}: ${event.kind} of ${term} was accepted after ${later.term} was given`;
@@ -78,7 +78,7 @@ function findLateWrites(history: History): Violation[] {
   });
 }
 
-/** An ending whose answer was lost is asked for again. */
+/** An end whose answer was lost is written again. */
 function firstAskedAtMs(event: Accepted, history: History): number {
   if (event.kind !== 'ending-answered') return event.calledAtMs;
   return history.run(event).tried[0]?.calledAtMs ?? event.calledAtMs;

@@ -1,6 +1,6 @@
 import type { Rule } from '../violation.ts';
 
-/** What was begun is ended. */
+/** Everything that was started has ended. */
 export const nothingLeft: Rule = {
   name: 'nothing-left',
   promise: 'no process and no key is left behind, and each process ends when and as it should',

@@ -5,7 +5,7 @@ import type { Rule, Violation } from '../violation.ts';
 /** I4. */
 export const onTime: Rule = {
   name: 'I4',
-  promise: 'each registry of the config is run again in time, whatever died',
+  promise: 'each registry of the config runs again in time, whatever died',
   find: (history, { intervalMs, lateMs }) =>
     wantedSpans(history).flatMap(({ registry, from, untilMs }): Violation[] => {
       const limitMs = intervalMs(registry) + lateMs;
@@ -26,7 +26,7 @@ export const onTime: Rule = {
     }),
 };
 
-/** A run that began, or a check that found nothing to run for. */
+/** A run that started, or a check that found nothing to run for. */
 function signsOfLife(history: History, registry: string): HistoryEvent[] {
   const confirmed = history.of('confirm-answered').filter(({ accepted }) => accepted);
   return [...history.of('lease-acquired'), ...confirmed]

@@ -5,7 +5,7 @@ import type { Rule, Violation } from '../violation.ts';
 /** I1. */
 export const oneHolder: Rule = {
   name: 'I1',
-  promise: 'at most one holds the lease of a registry, and terms grow',
+  promise: 'at most one run has the lease of a registry, and terms grow',
   find: (history) => [...findOverlaps(history), ...findOldTerms(history)],
 };
 
@@ -24,7 +24,7 @@ function isStoreEvent(event: HistoryEvent): event is StoreEvent {
 /** The time of a call and that of its script differ by less. */
 const CLOCK_STEP_MS = 1;
 
-/** As Redis saw it: a lease that is given while another one lasts. */
+/** By Redis's record: a lease that is given while another one lasts. */
 function findOverlaps({ events }: History): Violation[] {
   const violations: Violation[] = [];
   const held = new Map<string, { since: HistoryEvent; term: string; untilMs: number }>();
@@ -51,7 +51,7 @@ function findOverlaps({ events }: History): Violation[] {
   return violations;
 }
 
-/** As workers saw it: whoever asked after another one had been answered has the larger term. */
+/** By the workers' records: a call after the answer to another one gets the larger term. */
 function findOldTerms(history: History): Violation[] {
   const violations: Violation[] = [];
   for (const [registry, acquired] of byRegistry(history.of('lease-acquired'))) {

@@ -23,7 +23,7 @@ export const recovery: Rule = {
     }),
 };
 
-/** Whatever else was done to workers or to Redis while it had its time may have kept it from being run. */
+/** Another fault of workers or Redis in that time may have delayed the run. */
 function isHurtAgain(history: History, { kill }: Recovery, recoveryMs: number): boolean {
   const isOther = (fault: EventOf<'fault'>) => {
     const isNear = fault.atMs < kill.atMs + recoveryMs && (fault.untilMs ?? fault.atMs) > kill.atMs;

@@ -2,7 +2,7 @@ import type { EventOf } from '../events.ts';
 import type { RunEvents } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** Whether anything came of a lease: not where its holder finds in the same moment that it has nothing to run. */
+/** Whether a lease had an effect: not if its holder finds at the same moment that it has nothing to run. */
 function wasRun({ called, renewed, tried }: RunEvents): boolean {
   const hasOutcome = tried.some(({ outcome }) => outcome !== undefined);
   return called.length > 0 || renewed.length > 0 || hasOutcome;
@@ -11,12 +11,12 @@ function wasRun({ called, renewed, tried }: RunEvents): boolean {
 /** I7. */
 export const removal: Rule = {
   name: 'I7',
-  promise: 'what the config drops is not run any more; what it names is there',
+  promise: 'registries that the config drops no longer run; those that it names are there',
   find: (history, { removalMs }) => {
     const configs = history.of('config-applied');
     const { outages } = history;
     const inForce = (atMs: number) => configs.findLast((config) => config.atMs <= atMs);
-    /** The config can be put in force by then: while Redis is away, nobody can. */
+    /** The config can be in force by then: while Redis is away, it cannot. */
     const isDueAt = (config: EventOf<'config-applied'>, atMs: number) => {
       const awayMs = outages.reduce(
         (sum, { fromMs, untilMs }) =>
@@ -39,7 +39,7 @@ export const removal: Rule = {
       const { registry, phase, calledAtMs } = event;
       if (phase !== 'absent') seen.add(registry);
       const config = inForce(calledAtMs);
-      // A new one takes its time to be known.
+      // Processes need time to learn of a new one.
       const isSure = config !== undefined && isDueAt(config, calledAtMs);
       if (phase !== 'absent' || !seen.has(registry) || !isSure) return [];
       if (!config.registries.includes(registry)) return [];

@@ -5,8 +5,7 @@ import type { Rule, Violation } from '../violation.ts';
 /** I5. */
 export const requestsAnswered: Rule = {
   name: 'I5',
-  promise:
-    'a request that was acknowledged is followed by a run that began after it, and answers it',
+  promise: 'a run that started after an acknowledged request follows it, and handles it',
   find: (history, { answerMs }) => {
     const answering = byRegistry(history.runs.filter(answersRequests));
     return [
@@ -43,7 +42,7 @@ function judge(
     const message = `${registry}: request ${number} was answered by a run that had begun before it`;
     return { message, evidence: [lease, request, ...tried] };
   }
-  // A lease that was asked for before the request, and given after it, may have been given after it.
+  // A lease that was requested before the request, and given after it, may have been given after it.
   const isAfter = ({ acquired }: RunEvents) =>
     acquired.some(({ atMs }) => atMs > request.calledAtMs);
   return answers.some(isAfter) ? 'answered' : 'none came';
@@ -55,7 +54,7 @@ function notAnswered(request: EventOf<'request-acknowledged'>, answerMs: number)
   return { message, evidence: [request] };
 }
 
-/** Has ended, as far as is known, and otherwise than interrupted. */
+/** Has ended, as far as is known, and was not interrupted. */
 function answersRequests(run: RunEvents): boolean {
   const isAnswer = run.tried.some(
     ({ outcome }) => outcome !== undefined && outcome !== 'interrupted',
@@ -76,12 +75,13 @@ function losesDataAfter(history: History, { atMs }: EventOf<'request-acknowledge
   return history.losses.some(({ untilMs }) => untilMs > atMs - SETTLED_AFTER_MS);
 }
 
-/** More than a replica lags, and than lies between two writes of the append-only file to the disk. */
+/** More than a replica lags, and than the time between two writes of the append-only file to the disk. */
 const FORGOTTEN_MS = 5_000;
 
 /**
- * Redis may have forgotten the request, and nothing else of the registry: with its last moments, or with what a server
- * took that had been replaced. What is run seldom has no other run then. One that has forgotten all runs all.
+ * Redis may have forgotten the request, and nothing else of the registry: with its last moments, or with the writes
+ * of a replaced server. A registry that seldom runs then has no other run. A Redis that has forgotten everything runs
+ * everything.
  */
 function mayBeForgotten(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
   return history.losses.some(
@@ -90,7 +90,7 @@ function mayBeForgotten(history: History, { atMs }: EventOf<'request-acknowledge
   );
 }
 
-/** A run answers what was asked when it began, and nothing later. */
+/** A run handles the requests that were open at its start, and no later ones. */
 function findOvershoots(history: History): Violation[] {
   return history.of('ending-tried').flatMap((ending): Violation[] => {
     const { registry, term, handledRequest } = ending;

@@ -1,6 +1,6 @@
 import type { Rule, Violation } from '../violation.ts';
 
-/** What I4 rests on, whatever else stands in for it. */
+/** I4 rests on the schedules, even if other mechanisms cover for them. */
 export const scheduled: Rule = {
   name: 'scheduled',
   promise: 'in the end each registry of the config has its schedule, and no other has',

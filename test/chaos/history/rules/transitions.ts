@@ -3,10 +3,10 @@ import type { EventOf } from '../events.ts';
 import { byRegistry, type History, type Span } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** Of the table in `SPEC.md`. */
+/** By the table in `SPEC.md`. */
 export const transitions: Rule = {
   name: 'transitions',
-  promise: 'a status moves only as the transition table allows',
+  promise: 'a status changes only as the transition table allows',
   find: (history) => [
     ...findWrongEndings(history),
     ...findWrongMoves(history),
@@ -23,7 +23,7 @@ const PHASES_AFTER: Readonly<Record<Outcome, readonly Phase[]>> = {
   interrupted: ['Pending', 'Complete', 'Failed'],
 };
 
-/** What a run says it came to, and the phase that it leaves. */
+/** The outcome of a run, and the phase that it leaves. */
 function findWrongEndings(history: History): Violation[] {
   return history.of('ending-tried').flatMap((ending): Violation[] => {
     const { registry, outcome, phase } = ending;
@@ -36,7 +36,7 @@ function findWrongEndings(history: History): Violation[] {
   });
 }
 
-/** As Redis saw it: who ends a run has begun it, and a run ends once, and not in the middle of itself. */
+/** By Redis's record: a run is ended by the owner that started it, once, and not during itself. */
 function findWrongMoves({ events }: History): Violation[] {
   const violations: Violation[] = [];
   const phases = new Map<string, EventOf<'store-acquired' | 'store-ended'>>();
@@ -57,7 +57,7 @@ function findWrongMoves({ events }: History): Violation[] {
   return violations;
 }
 
-/** As pollers saw it: what was once synced is not Pending again, unless the store has lost its data. */
+/** By the pollers' records: a synced registry is not Pending again, unless the store has lost its data. */
 function findForgotten(history: History): Violation[] {
   const { losses } = history;
   const violations: Violation[] = [];

@@ -2,7 +2,7 @@ import type { EventOf, HistoryEvent } from '../events.ts';
 import type { History, RunEvents } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** Work that nobody may use is given up. */
+/** A run gives up work that nobody may use. */
 export const upstreamAfterLoss: Rule = {
   name: 'upstream-after-loss',
   promise: 'a run that has lost its lease leaves its upstream alone',
@@ -23,7 +23,7 @@ interface Loss {
   readonly evidence: readonly HistoryEvent[];
 }
 
-/** A lease is over when its time is, counted from when its last renewal was asked for. */
+/** A lease ends with its time, counted from the call of its last renewal. */
 function findLoss({ acquired, renewed, refused }: RunEvents): Loss | undefined {
   const last = renewed.at(-1) ?? acquired[0];
   if (last === undefined) return undefined;
@@ -35,7 +35,7 @@ function findLoss({ acquired, renewed, refused }: RunEvents): Loss | undefined {
   return { atMs: lapsedAtMs, evidence: [last] };
 }
 
-/** What is stopped cannot notice anything: such time does not count. */
+/** A stopped process cannot notice anything: that time does not count. */
 function runningMs(
   history: History,
   { lost, call }: { lost: Loss; call: EventOf<'upstream-called'> },

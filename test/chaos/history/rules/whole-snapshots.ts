@@ -5,7 +5,7 @@ import type { Rule } from '../violation.ts';
 /** I3. */
 export const wholeSnapshots: Rule = {
   name: 'I3',
-  promise: 'readers see whole snapshots, and only such as were published',
+  promise: 'readers see whole snapshots, and only published ones',
   find: (history) => {
     const published = byRegistry(history.events.filter(isPublication));
     return history.of('snapshot-read').flatMap((reading) => {
@@ -34,7 +34,7 @@ function isPublication(event: HistoryEvent): event is Publication {
   return isEnding && event.publishes !== undefined;
 }
 
-/** Accepted, or never answered: then it may have been. */
+/** Accepted, or never answered: then it may have been accepted. */
 function isPossible(attempt: Publication, history: History): boolean {
   return attempt.kind === 'store-ended' || mayHaveEnded(history.run(attempt));
 }

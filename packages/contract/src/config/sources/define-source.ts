@@ -11,7 +11,7 @@ export interface SourcePath {
   readonly use: 'registry' | 'secret' | 'public';
 }
 
-/** All that the config says of one kind of source. How it is read lies in `packages/sources`. */
+/** Everything in the config about one kind of source. `packages/sources` reads it. */
 export interface SourceDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema;
   /** Whether a cheap check can tell that nothing changed. Without it, only reading tells. */

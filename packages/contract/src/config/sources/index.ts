@@ -16,7 +16,7 @@ export type SourceBlocks = {
 };
 type BlocksWritten = { [Kind in ConfiguredSourceKind]: z.input<SourceKinds[Kind]['schema']> };
 
-/** The blocks of a registry, of which one is there; of a catalog's derived registry, none. */
+/** The blocks of a registry: it has exactly one. The derived registry of a catalog has none. */
 export type Sources = { readonly [Kind in ConfiguredSourceKind]?: SourceBlocks[Kind] | undefined };
 export type SourcesWritten = {
   readonly [Kind in ConfiguredSourceKind]?: SourceBlocks[Kind] | BlocksWritten[Kind] | undefined;
@@ -43,7 +43,7 @@ export function sourcePaths(sources: SourcesWritten): SourcePath[] {
   return CONFIGURED_SOURCE_KINDS.flatMap(pathsOf);
 }
 
-/** What the table says of the source that a registry has. */
+/** The entry of the table for the source of a registry. */
 export interface ConfiguredSource extends Pick<SourceDefinition, 'hasProbe'> {
   readonly kind: ConfiguredSourceKind;
   readonly identity: object;
@@ -51,7 +51,7 @@ export interface ConfiguredSource extends Pick<SourceDefinition, 'hasProbe'> {
   readonly audience: string;
 }
 
-/** Returns what the table says of a registry's source; `undefined` for a catalog's derived registry. */
+/** Returns the entry of the table for the source of a registry; `undefined` for the derived registry of a catalog. */
 export function configuredSource(sources: Sources): ConfiguredSource | undefined {
   const describe = <Kind extends ConfiguredSourceKind>(kind: Kind): ConfiguredSource[] => {
     const block = sources[kind];

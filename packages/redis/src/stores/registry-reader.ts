@@ -3,23 +3,23 @@ import {
   type Control,
   controlSchema,
   parseHash,
+  parseRunEntry,
   type RedisKeys,
+  type Run,
   SynclineError,
   type SyncStatus,
-  statusFields,
   statusSchema,
 } from '@syncline/contract';
-import type { ConfigSource, StatusPersistence } from '@syncline/sync';
 import type { Redis } from 'ioredis';
-import { luaScript, storeCall, toStoreError } from '../lua/lua-script.ts';
+import { storeCall, toStoreError } from '../lua/lua-script.ts';
 
-/** What Redis knows of registries, as of one moment by its own clock. */
+/** What Redis has about registries, at one moment by its own clock. */
 export interface StoredRegistries {
   /** Epoch milliseconds. */
   readonly nowMs: number;
   /**
-   * One entry for each name asked for; a registry that never ran has a status all the same. One whose keys
-   * hold what is not ours has the status Failed with `store-corrupt`, and hides no other.
+   * One entry for each name asked for, also for a registry that never ran. A registry whose keys hold invalid
+   * values has the status Failed with `store-corrupt`. The others are not affected.
    */
   readonly registries: Map<string, StoredRegistry>;
 }
@@ -33,7 +33,7 @@ export interface RegistryReader {
   readMany(names: readonly string[]): Promise<StoredRegistries>;
 }
 
-/** So many registries are asked for at once, so that others are served in between. */
+/** Registries that are read at once. Redis serves other clients between two batches. */
 const BATCH_SIZE = 500;
 
 export function createRegistryReader({
@@ -82,50 +82,39 @@ export function createRegistryReader({
   }
 }
 
-/** Redis's clock, epoch milliseconds. */
+/** Returns the time by Redis's clock, in epoch milliseconds. */
 export async function redisNowMs(redis: Redis): Promise<number> {
   const [seconds, microseconds] = await redis.time();
   return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
 }
 
-const saveStatusScript = luaScript('save-status');
+/** The runs of a registry, newest first. */
+export interface RunLog {
+  /** @param options.before a term: only runs older than this one */
+  list(
+    registry: string,
+    options: { before?: string; limit: number },
+  ): Promise<{ runs: Run[]; next?: string }>;
+  get(registry: string, term: string): Promise<Run | undefined>;
+}
 
-/** Status in Redis hashes, one a registry, for anyone to read; each write is fenced. */
-export function createRedisStatusPersistence({
-  redis,
-  keys,
-  config,
-}: {
-  redis: Redis;
-  keys: RedisKeys;
-  config: Pick<ConfigSource, 'targets'>;
-}): StatusPersistence {
-  const reader = createRegistryReader({ redis, keys });
-  return {
-    async load(registry) {
-      const fields = await storeCall(redis, redis.hgetall(keys.status(registry)));
-      return Object.keys(fields).length === 0 ? undefined : parseHash(statusSchema, fields).value;
-    },
+export function createRunLog({ redis, keys }: { redis: Redis; keys: RedisKeys }): RunLog {
+  return { list, get };
 
-    async save(registry, changes, { expected }) {
-      const { set, remove } = statusFields(changes);
-      const fields = Object.entries(set);
-      const reply = await saveStatusScript(
-        redis,
-        [keys.status(registry)],
-        [expected ?? '', fields.length, ...fields.flat(), ...remove],
-      );
-      return reply === 1;
-    },
+  async function list(registry: string, { before, limit }: { before?: string; limit: number }) {
+    // One more than asked for tells whether there are more.
+    const end = before === undefined ? '+' : `(${before}-0`;
+    const reply = redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
+    const entries = await storeCall(redis, reply);
+    const page = entries.slice(0, limit);
+    const runs = page.map(([, fields]) => parseRunEntry(fields)).filter((run) => run !== undefined);
+    const [lastTerm] = page.at(-1)?.[0].split('-') ?? [];
+    return entries.length > limit && lastTerm !== undefined ? { runs, next: lastTerm } : { runs };
+  }
 
-    async list() {
-      const names = config.targets().map(({ name }) => name);
-      const { registries } = await reader.readMany(names);
-      const statuses = new Map<string, SyncStatus>();
-      for (const [name, { status }] of registries) {
-        if (status.term !== undefined) statuses.set(name, status);
-      }
-      return statuses;
-    },
-  };
+  async function get(registry: string, term: string) {
+    const reply = redis.xrange(keys.runs(registry), `${term}-0`, `${term}-0`);
+    const [entry] = await storeCall(redis, reply);
+    return entry === undefined ? undefined : parseRunEntry(entry[1]);
+  }
 }
