@@ -8,7 +8,7 @@ import {
   SynclineError,
 } from '@syncline/contract';
 import type { ConfigSource } from '@syncline/sync';
-import type { RegistryReader, StoredRegistries } from './status-store.ts';
+import type { RegistryReader, StoredRegistries } from './registry-reader.ts';
 
 const NAMES_IN_MESSAGE = 10;
 
