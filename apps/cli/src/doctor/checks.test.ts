@@ -26,8 +26,8 @@ const GOOD_SERVER: RedisFacts = {
   hz: 100,
 };
 
-/** `redis hz: warning` of each that is not well. */
-function troubles(findings: readonly Finding[]): string[] {
+/** Returns `redis hz: warning` for each finding that is not ok. */
+function notOk(findings: readonly Finding[]): string[] {
   for (const { level, why, advice } of findings) {
     expect({ why: why !== undefined, advice: advice !== undefined }).toEqual({
       why: level !== 'ok',
@@ -63,14 +63,14 @@ describe('redis', () => {
     ['has another time', { aheadMs: -1_001 }, ['clock: warning']],
     ['has quite another time', { aheadMs: 10_001 }, ['clock: problem']],
   ])('%s', (_, facts, expected) => {
-    expect(troubles(runChecks(REDIS_CHECKS, { ...GOOD_SERVER, ...facts }))).toEqual(expected);
+    expect(notOk(runChecks(REDIS_CHECKS, { ...GOOD_SERVER, ...facts }))).toEqual(expected);
   });
 });
 
 test('the config in force is compared with the file here', () => {
   const digest = 'a'.repeat(64);
   const check = (...args: Parameters<typeof checkInForce>) =>
-    troubles([toFinding('config in force', checkInForce(...args))]);
+    notOk([toFinding('config in force', checkInForce(...args))]);
   expect(check({ digest, registries: 2 }, digest)).toEqual([]);
   expect(check({ digest, registries: 2 }, undefined)).toEqual([]);
   expect(check({ digest, registries: 2 }, 'b'.repeat(64))).toEqual(['config in force: warning']);
@@ -79,7 +79,7 @@ test('the config in force is compared with the file here', () => {
 });
 
 test('a config file is checked if there is one', async () => {
-  const check = async (file: string) => troubles([(await checkConfigFile(file)).finding]);
+  const check = async (file: string) => notOk([(await checkConfigFile(file)).finding]);
   expect(await check('examples/quickstart.yaml')).toEqual([]);
   expect(await check('examples/none.yaml')).toEqual([]);
   expect(await check('README.md')).toEqual(['config file: problem']);
@@ -98,7 +98,7 @@ describe('processes', () => {
     oldestDueAtMs: undefined,
   };
   const examine = (changes: Partial<QueueHealth>, failing: readonly string[] = []) =>
-    troubles(
+    notOk(
       runChecks(PROCESS_CHECKS, {
         ...queue,
         ...changes,
@@ -125,19 +125,19 @@ describe('processes', () => {
     expect(examine(changes)).toEqual(expected);
   });
 
-  test('tell of registries that fail', () => {
+  test('count registries that fail', () => {
     expect(examine({}, ['a'])).toEqual(['registries: warning']);
   });
 });
 
 test.each([
-  [checkGit, undefined, 'git: problem'],
-  [checkGit, 'git version 2.30.2', 'git: warning'],
-  [checkGit, 'git version 2.39.5', undefined],
-  [checkSsh, undefined, 'git: problem'],
-  [checkSsh, 'OpenSSH_9.2p1', undefined],
-])('%O of %s', (check, version, expected) => {
-  expect(troubles([toFinding('git', check(version))])).toEqual(expected ? [expected] : []);
+  ['no git', 'problem', checkGit(undefined)],
+  ['an old git', 'warning', checkGit('git version 2.30.2')],
+  ['a new git', 'ok', checkGit('git version 2.39.5')],
+  ['no ssh', 'problem', checkSsh(undefined)],
+  ['an ssh', 'ok', checkSsh('OpenSSH_9.2p1')],
+])('%s is %s', (_, level, result) => {
+  expect(toFinding('program', result).level).toBe(level);
 });
 
 test('a report says what was found, why it matters and what to do', () => {

@@ -96,7 +96,7 @@ async function askVersion(program: string, option: string): Promise<string | und
 }
 
 /** Checks a file of credentials without reading it. */
-export async function checkCredential(
+async function checkCredential(
   path: string,
   { isSecret }: { readonly isSecret: boolean },
 ): Promise<Result> {

@@ -38,7 +38,7 @@ const PREVIEW: Preview = {
   durationMs: 85,
 };
 
-test('rows first, then the numbers; what an upstream wrote steers no terminal', () => {
+test('rows come first, then numbers, and text of upstreams cannot control the terminal', () => {
   expect(formatPreview(PREVIEW).split('\n')).toEqual([
     '+ a/new@1',
     '  … 1,234 more added',
@@ -56,7 +56,7 @@ test('rows first, then the numbers; what an upstream wrote steers no terminal', 
   ]);
 });
 
-test('what would be held, and what keeps it from being synced, are said', () => {
+test('a preview says if the guard would hold the snapshot, and why no sync runs', () => {
   const guard = { ...PREVIEW.guard, verdict: 'shrink' as const, countAfter: 100, lostPercent: 90 };
   const text = formatPreview({ ...PREVIEW, state: 'would-hold', paused: 'pinned', guard });
   expect(text).toContain('team: the guard would hold this back');
@@ -64,7 +64,7 @@ test('what would be held, and what keeps it from being synced, are said', () => 
   expect(text).toContain('paused    pinned by a rollback');
 });
 
-test('nothing to say is one line and the numbers', () => {
+test('a preview without changes is one line and the numbers', () => {
   const samples = { added: [], updated: [], removed: [] };
   const text = formatPreview({
     ...PREVIEW,

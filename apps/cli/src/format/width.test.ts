@@ -42,6 +42,6 @@ test.each([
   ['a\u009b31mb', 'a 31mb'],
   ['safe\u202egpj.exe', 'safe gpj.exe'],
   ['one\u2028two\r\nthree', 'one two three'],
-])('text of others does not steer the terminal: %j', (text, expected) => {
+])('text of upstreams cannot control the terminal: %j', (text, expected) => {
   expect(plain(text)).toBe(expected);
 });
