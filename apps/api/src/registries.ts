@@ -16,7 +16,7 @@ import {
 import { LastKnown } from '@syncline/snapshot';
 import type { ApiDependencies } from './dependencies.ts';
 
-/** Returns the registry that serves a catalog's name. @throws {SynclineError} `unknown-catalog` */
+/** Returns the registry, possibly derived, that a catalog serves. @throws {SynclineError} `unknown-catalog` */
 export async function findCatalog(
   { config }: Pick<ApiDependencies, 'config'>,
   catalog: string,
@@ -29,7 +29,7 @@ export async function findCatalog(
   throw new SynclineError('unknown-catalog', `there is no catalog ${catalog}`);
 }
 
-/** Reads the state of one registry. */
+/** Returns the view of one registry. */
 export async function viewRegistry(
   { registries }: Pick<ApiDependencies, 'registries'>,
   config: RegistryConfig,

@@ -1,5 +1,5 @@
 import { SynclineError } from '@syncline/contract';
-import { ConfigError } from '@syncline/runtime';
+import { ConfigError } from '@syncline/runtime/config';
 import { expect, test } from 'vitest';
 import { Interrupted } from './errors.ts';
 import { describeError, exitStatusOf, withAdvice } from './report-error.ts';

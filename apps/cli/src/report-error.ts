@@ -1,5 +1,5 @@
 import { ERRORS, isConfigFault, SynclineError } from '@syncline/contract';
-import { ConfigError, withoutCredentials } from '@syncline/runtime';
+import { withoutCredentials } from '@syncline/runtime';
 import { EXIT_STATUS, Interrupted, SIGNAL_STATUS } from './errors.ts';
 import { paint } from './format/style.ts';
 import { plain } from './format/text.ts';
@@ -45,7 +45,7 @@ function jsonOf(error: unknown): object {
   if (error instanceof Interrupted) return { code: 'interrupted', message };
   if (!(error instanceof SynclineError)) return { code: 'internal', message };
   const { code, expected } = error;
-  const problems = error instanceof ConfigError ? error.problems : undefined;
+  const problems = 'problems' in error ? error.problems : undefined;
   return { code, message, expected, problems };
 }
 

@@ -3,7 +3,7 @@ export * from './canonical-json.ts';
 export * from './config/duration.ts';
 export * from './config/index.ts';
 export * from './connection/redis-url.ts';
-export { formatDuration, parseDuration } from './duration.ts';
+export { DURATION, formatDuration, parseDuration } from './duration.ts';
 export * from './errors/index.ts';
 export * from './host.ts';
 export * from './http/limits.ts';

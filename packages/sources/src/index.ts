@@ -6,8 +6,6 @@ export { type ProxyOptions, proxyFor } from './network/outgoing.ts';
 export {
   createInMemoryPlaceStore,
   createInMemoryRequestBudgets,
-  createRequestBudgets,
-  type PlaceStore,
   type RequestBudgets,
 } from './network/request-budgets.ts';
 export type {

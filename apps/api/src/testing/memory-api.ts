@@ -144,7 +144,7 @@ export class MemoryWorld {
       remembered: rememberRegistries(registries),
       snapshots: { open: async (registry) => openRows(this.state(registry).rows) },
       runs: this.#runLog(),
-      operations: this.#operations(),
+      operations: async () => this.#operations(),
       requester: this.#requester(),
       previewer: {
         request: (wish, { timeoutMs, signal = this.stop.signal }) => {

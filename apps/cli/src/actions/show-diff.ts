@@ -1,6 +1,6 @@
 import { type Preview, SynclineError } from '@syncline/contract';
 import { createPreviewRequester } from '@syncline/redis';
-import { loadConfig } from '@syncline/runtime';
+import { loadConfig } from '@syncline/runtime/config';
 import { EndedWith, EXIT_STATUS } from '../errors.ts';
 import { formatPreview } from '../format/preview.ts';
 import type { Store } from '../open-store.ts';

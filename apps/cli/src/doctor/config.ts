@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { relative } from 'node:path';
 import type { Config } from '@syncline/contract';
-import { ConfigError, loadConfig } from '@syncline/runtime';
+import { ConfigError, loadConfig } from '@syncline/runtime/config';
 import type { Store } from '../open-store.ts';
 import { type Finding, problem, type Result, toFinding, warning } from './finding.ts';
 

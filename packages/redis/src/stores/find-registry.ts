@@ -68,7 +68,7 @@ export async function viewRegistries(
   return viewsOf(configs, await reader.readMany(configs.map(({ name }) => name)));
 }
 
-const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}) };
+const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}, { jitless: true }) };
 
 /** Returns the views of registries whose state was read already. */
 export function viewsOf(

@@ -1,6 +1,6 @@
 import { registryConfig } from '@syncline/contract/testing';
 import { storeRows } from '@syncline/snapshot/testing';
-import { createOperations } from '@syncline/sync';
+import { createOperations } from '@syncline/sync/perform';
 import { acquire } from '@syncline/sync/testing';
 import { expect, test, vi } from 'vitest';
 import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';

@@ -1,21 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import type { RequestListener } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
-import { answerMalformedRequests, SECURITY_HEADERS } from './ops-server.ts';
+import { listen, SECURITY_HEADERS } from './listen.ts';
 
 async function serve(handle: RequestListener = (_request, response) => response.end('fine')) {
-  const server = createServer(handle);
-  answerMalformedRequests(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  // A server that listens on TCP has an address of this kind.
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listen(handle, { host: '127.0.0.1', port: 0 });
+  onTestFinished(() => close({ graceMs: 0 }));
   const open = () => connect(port, '127.0.0.1').on('error', () => {});
   return { port, open };
 }

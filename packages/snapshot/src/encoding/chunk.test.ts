@@ -1,5 +1,6 @@
+import { fnv1a } from '@syncline/contract';
 import { describe, expect, test } from 'vitest';
-import { chunkCuts, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
+import { chunkCuts, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
 
 function keys(count: number): string[] {
   return Array.from(
