@@ -7,7 +7,7 @@ import type { ConfigDocument, ConfigForm, ConfigPath } from './read-document.ts'
 const IGNORED_KEYS: Readonly<Record<string, string>> = {
   audit: 'does not apply: there is no audit log',
   auth: 'does not apply: reading is open, and control needs the admin token',
-  claims: 'does not apply: whoever reaches the api may read everything',
+  claims: 'does not apply: everyone who can reach the api can read everything',
   database: 'does not apply: everything is kept in Redis',
   format: 'does not apply: the format of a registry is detected',
   registryName: 'does not apply: a catalog has its name under registries',
@@ -155,7 +155,7 @@ function isUnreadable(
     const expected = `exactly one of ${SOURCE_KINDS.join(', ')}`;
     remarks.refuse(path, { expected, found: kinds.join(' and ') });
   } else {
-    const message = 'is left out: a source of this kind is filled by ToolHive itself';
+    const message = 'is skipped: ToolHive fills a source of this kind itself';
     remarks.warn([...path, kind], message);
   }
   return true;
@@ -178,7 +178,7 @@ function translateRegistries(list: unknown, remarks: Remarks, leftOut: Set<unkno
     const isEmptied =
       Array.isArray(sources) && sources.length > 0 && sources.every((it) => leftOut.has(it));
     if (isEmptied) {
-      remarks.warn(path, 'is left out, and so are all of its sources');
+      remarks.warn(path, 'is skipped, because all of its sources are');
       continue;
     }
     // The skipped ones would be unknown.

@@ -18,7 +18,7 @@ const LONG = 'a'.repeat(20_000);
 
 test.each([
   ['no HTTP', 'garbage\r\n\r\n', 400],
-  ['a method that nobody knows', 'FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+  ['an unknown method', 'FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
   ['a NUL in the path', 'GET /a\0b HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
   ['two lengths', `GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400],
   ['a long URL', `GET /${LONG} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431],
@@ -54,7 +54,7 @@ test('an answer under way is not mixed with another one', async () => {
   expect(`${first}${rest}`).toMatch(/half$/);
 });
 
-test('a client that is gone is no error', async () => {
+test('a client that is gone is not an error', async () => {
   const { port, open } = await serve();
   const socket = open();
   socket.write('GET / HT', () => socket.resetAndDestroy());

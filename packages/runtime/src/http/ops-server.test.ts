@@ -35,7 +35,7 @@ test('/health answers as long as the process does', async () => {
   expect(await response.json()).toEqual({ status: 'ok' });
 });
 
-test('/health says what only a restart would mend', async () => {
+test('/health reports what only a restart fixes', async () => {
   liveness = ['worker: takes no jobs'];
   const response = await get('/health');
   expect(response.status).toBe(503);
@@ -50,7 +50,7 @@ test('/readiness says what is not ready', async () => {
   expect(await response.json()).toEqual({ ready: false, problems: ['Redis is away'] });
 });
 
-test('/readiness is not ready where that cannot be found out', async () => {
+test('/readiness is not ready if the check fails', async () => {
   readiness = () => Promise.reject(new Error('no answer'));
   const response = await get('/readiness');
   expect(response.status).toBe(503);

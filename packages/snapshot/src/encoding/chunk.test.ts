@@ -59,7 +59,7 @@ describe('chunkCuts', () => {
     },
   );
 
-  test('cuts keys of which none hashes to a cut', () => {
+  test('cuts keys without a hash at a cut', () => {
     const unlucky = keys(20_000)
       .filter((key) => fnv1a(key) % 32 !== 0)
       .slice(0, 1_000);
