@@ -93,7 +93,7 @@ describe('registries', () => {
       body: {
         code: 'unknown-registry',
         title: 'Not Found',
-        error: expect.stringMatching(/^the config names no registry nobody; expected official, /),
+        error: expect.stringMatching(/^the config names no registry nobody. Expected official, /),
       },
     });
   });

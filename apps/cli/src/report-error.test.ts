@@ -54,7 +54,7 @@ test('advice is not given twice', () => {
   const told = 'team is pinned to 683b. Run `syncline resume team` first';
   expect(withAdvice(new SynclineError('registry-suspended', told))).toBe(told);
   const expected = new SynclineError('unknown-registry', 'no such registry', { expected: 'team' });
-  expect(withAdvice(expected)).toBe('no such registry; expected team');
+  expect(withAdvice(expected)).toBe('no such registry. Expected team');
   const place = {
     file: 'a.yaml',
     line: 1,
