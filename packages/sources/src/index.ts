@@ -5,7 +5,6 @@ export { createAddressGuard } from './network/address-guard.ts';
 export { type ProxyOptions, proxyFor } from './network/outgoing.ts';
 export {
   createInMemoryPlaceStore,
-  createInMemoryRequestBudgets,
   createRequestBudgets,
   type PlaceStore,
   type RequestBudgets,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { NetworkConfig, RedisKeys } from '@syncline/contract';
 import { createRequestBudgets, type PlaceStore, type RequestBudgets } from '@syncline/sources';
 import type { Redis } from 'ioredis';
@@ -38,9 +37,9 @@ export function createRedisRequestBudgets({
       const [state, waitMs] = reply.parse(answer);
       return state === 'full' ? { state } : { state, waitMs };
     },
-    async giveBack(host, place) {
+    async release(host, place) {
       await redis.zrem(keys.requestPlaces(host), place).catch(() => {});
     },
   };
-  return createRequestBudgets({ ...options, store, createPlace: randomUUID });
+  return createRequestBudgets({ ...options, store });
 }

@@ -165,7 +165,7 @@ describe('a login', () => {
     expect(await errorOf(source().probe('x', sourceContext()))).toMatchObject({
       code: 'source-http-status',
       status: 401,
-      message: expect.stringContaining('expected a user and a password that it accepts'),
+      message: expect.stringContaining('Check the user and the password of git.auth'),
     });
   });
 
@@ -404,7 +404,7 @@ test('each call that goes out takes its place in the budget of the host, and giv
   const budgets: NonNullable<GitOptions['budgets']> = {
     take: async (host, { holdMs }) => {
       places.push(`${host} for ${holdMs}`);
-      return { release: () => void places.push('released') };
+      return { [Symbol.dispose]: () => void places.push('released') };
     },
   };
   const { repository, source } = await setUp({ git: { budgets } });

@@ -55,7 +55,7 @@ describe('a file', () => {
       read({ 'a.json': 'x'.repeat(101) }, 'a.json', { maxFileBytes: 100 }),
     ).rejects.toMatchObject({
       code: 'source-too-large',
-      message: 'a.json has 101 bytes; expected at most 100',
+      message: 'a.json has 101 bytes. The limit is 100',
     });
   });
 
@@ -127,7 +127,7 @@ describe('a folder', () => {
   test('without a file that could be read is no registry', async () => {
     await expect(read({ 's/README.md': 'no' }, 's')).rejects.toMatchObject({
       code: 'source-path-missing',
-      message: expect.stringContaining('expected a .json, .yaml or .yml file in it'),
+      message: expect.stringContaining('Put a .json, .yaml or .yml file into it'),
     });
   });
 

@@ -45,7 +45,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     const auth = { knownHostsFile: server.wrongKnownHostsFile };
     await expect(fetchAll(source(auth))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('expected a host key that the known hosts have'),
+      message: expect.stringContaining('Add its host key to the known hosts'),
     });
     expect(server.commands).toEqual([]);
   });
@@ -56,7 +56,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     await writeFile(knownHostsFile, '# nobody\n');
     await expect(fetchAll(source({ knownHostsFile }))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('expected a host key that the known hosts have'),
+      message: expect.stringContaining('Add its host key to the known hosts'),
     });
     expect(server.commands).toEqual([]);
   });
@@ -65,7 +65,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     const { server, source } = await setUp();
     await expect(fetchAll(source({ sshKeyFile: server.otherKeyFile }))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('expected a key that the server accepts'),
+      message: expect.stringContaining('Use a key that the server accepts'),
     });
   });
 

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { createAddressGuard } from '../network/address-guard.ts';
 import {
   createInMemoryPlaceStore,
-  createInMemoryRequestBudgets,
+  createRequestBudgets,
   type RequestBudgets,
 } from '../network/request-budgets.ts';
 import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
@@ -85,7 +85,7 @@ describe('HttpClient', () => {
     await expect(get(`${server.url}/path?token=secret`)).rejects.toMatchObject({
       code: 'source-http-status',
       status,
-      message: `${server.url}/path answered ${status}; expected 200`,
+      message: `${server.url}/path answered ${status}`,
     });
   });
 
@@ -215,7 +215,7 @@ describe('a budget', () => {
       else if (request.url === '/moved') response.writeHead(302, { location: '/end' }).end();
       else response.end('hello');
     });
-    const budgets = createInMemoryRequestBudgets({
+    const budgets = createRequestBudgets({
       store: createInMemoryPlaceStore(),
       budgets: () => LIMITED,
     });
@@ -236,7 +236,7 @@ describe('a budget', () => {
     const budgets: RequestBudgets = {
       take: async () => {
         await once(AbortSignal.timeout(timeoutMs + 100), 'abort');
-        return { release: () => {} };
+        return { [Symbol.dispose]: () => {} };
       },
     };
     const server = await serve((_request, response) => response.end('hello'));
@@ -250,7 +250,7 @@ describe('a budget', () => {
       take: async () => {
         const id = String(taken.size);
         taken.set(id, true);
-        return { release: () => void taken.set(id, false) };
+        return { [Symbol.dispose]: () => void taken.set(id, false) };
       },
     };
     const limited = testHttpClient({ budgets, guard: createAddressGuard({ allow: () => [] }) });

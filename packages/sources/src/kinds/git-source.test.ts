@@ -170,7 +170,7 @@ describe('what goes wrong', () => {
     await repository.git('tag', 'odd', 'HEAD:registry.json');
     await expect(fetchAll(source({ tag: 'odd' }))).rejects.toMatchObject({
       code: 'source-ref-missing',
-      message: expect.stringContaining('is no commit'),
+      message: expect.stringContaining('is not a commit'),
     });
   });
 
@@ -218,7 +218,7 @@ describe('what goes wrong', () => {
     const source = gitSource(git, { repository: repository.directory });
     const missing = {
       code: 'source-git-failed',
-      message: 'cannot run git: ENOENT; expected git 2.30 or later where the worker runs',
+      message: 'cannot run git: ENOENT. Install git 2.30 or later where the worker runs',
     };
     await expect(source.probe('x', sourceContext())).rejects.toMatchObject(missing);
     await expect(fetchAll(source)).rejects.toMatchObject(missing);
