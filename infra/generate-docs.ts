@@ -11,13 +11,13 @@ import { ERRORS } from '../packages/contract/src/index.ts';
 import {
   alternativesOf,
   configJsonSchema,
-  envVariables,
   isDuration,
   itemSchema,
   type JsonSchema,
   propertiesOf,
   valueSchema,
-} from '../packages/runtime/src/index.ts';
+} from '../packages/runtime/src/config/index.ts';
+import { envVariables } from '../packages/runtime/src/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const schemaFile = `${root}docs/config.schema.json`;

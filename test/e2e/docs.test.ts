@@ -1,7 +1,8 @@
 import { glob, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { errorCodeSchema, statusSchema } from '@syncline/contract';
-import { createMetrics, envVariables, parseConfig } from '@syncline/runtime';
+import { createMetrics, envVariables } from '@syncline/runtime';
+import { parseConfig } from '@syncline/runtime/config';
 import { describe, expect, test } from 'vitest';
 import { nodeBinary, projectRoot } from '../support/project.ts';
 import { runCommand } from '../support/run-command.ts';

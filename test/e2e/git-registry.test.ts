@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parseConfig } from '@syncline/runtime';
+import { parseConfig } from '@syncline/runtime/config';
 import { startGitHttpServer, TestRepository } from '@syncline/sources/testing';
 import { expect, test } from 'vitest';
 import { testLifetime } from '../support/lifetime.ts';

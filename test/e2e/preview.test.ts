@@ -215,6 +215,6 @@ test('a worker that stops ends its preview, and says so', async () => {
   expect(await worker?.stop()).toMatchObject({ code: 0 });
   expect(await answered).toMatchObject({
     status: 502,
-    body: { code: 'preview-failed', detail: expect.stringContaining('told to stop') },
+    body: { code: 'preview-failed', detail: expect.stringContaining('the worker stops') },
   });
 });

@@ -1,4 +1,4 @@
-import { createLogger, createMetrics, type ProcessContext } from '@syncline/runtime';
+import { createLogger, createMetrics, type ProcessContext, readEnv } from '@syncline/runtime';
 
 /** Starts a process of ours within a test: it logs nothing, and takes any free port. */
 export function processContext(
@@ -7,8 +7,8 @@ export function processContext(
 ): ProcessContext {
   return {
     env: {
+      ...readEnv({}),
       configPath: '/none',
-      host: '127.0.0.1',
       port: 0,
       logLevel: 'silent',
       concurrency: 1,

@@ -77,7 +77,7 @@ describe('requests that make no sense', () => {
     ['DELETE', '/v1/registries/official'],
     ['POST', '/registry/official/v0.1/publish'],
     ['GET', '/queues'],
-  ])('%s %s is no route', async (method, path) => {
+  ])('%s %s is not a route', async (method, path) => {
     const response = await fetch(`${api.url}${path}`, { method });
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({
@@ -133,7 +133,7 @@ describe('requests that make no sense', () => {
   });
 });
 
-describe('trouble', () => {
+describe('errors', () => {
   test('inside of us stays there: the log has it, the answer has not', async () => {
     world.outage = new TypeError('secret detail at /internal/path');
     const response = await fetch(`${api.url}/v1/registries`);
@@ -166,7 +166,7 @@ describe('trouble', () => {
   });
 });
 
-/** What ioredis says where nothing listens. */
+/** The error of ioredis if nothing listens. */
 async function errorOfAbsentRedis(): Promise<Error> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -179,7 +179,7 @@ async function errorOfAbsentRedis(): Promise<Error> {
   return rejectionOf(redis.get('key'), redis);
 }
 
-/** What ioredis says where something listens, and no more. */
+/** The error of ioredis if something listens but does not answer. */
 async function errorOfSilentRedis(): Promise<Error> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -22,12 +22,12 @@ import {
 import type { Answer, Route } from './http/route.ts';
 import { ROUTES } from './routes.ts';
 
-/** The api as an Express app. It does not listen. */
+/** Creates the api as an Express app that does not listen yet. */
 export function createApp(dependencies: ApiDependencies): Express {
   const app = express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
-  // Handlers read the query themselves, as it was sent.
+  // Handlers parse the raw query themselves.
   app.set('query parser', false);
 
   app.use(observeRequests(dependencies), securityHeaders);
@@ -77,7 +77,7 @@ function requireControl({ controlPolicy }: ApiDependencies): RequestHandler {
   return (request, _response, next) => next(refuseControl(controlPolicy, request.headers));
 }
 
-/** Bull Board can act for those who have control; all others look on. */
+/** Serves Bull Board: with actions to callers with control, read-only to others. */
 function serveQueueBoard({ controlPolicy, queueBoard }: ApiDependencies): RequestHandler {
   return (request, response, next) => {
     const refusal = refuseControl(controlPolicy, request.headers);
@@ -89,10 +89,10 @@ function serveQueueBoard({ controlPolicy, queueBoard }: ApiDependencies): Reques
   };
 }
 
-/** Every error as JSON of one shape. What is our own fault goes to the log, with its stack. */
+/** Answers every error as JSON of one shape. Internal errors are logged with their stack. */
 function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
-    // Too late to say anything: Express cuts the connection.
+    // The answer has begun, so Express cuts the connection.
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);

@@ -112,7 +112,7 @@ test.each([
   'Bearer sesamee',
   'Basic sesame',
   'Bearer sesame, Bearer x',
-])('with %j in place of the token, nobody acts', async (authorization) => {
+])('with %j instead of the token, no action is possible', async (authorization) => {
   const { url, queue } = await serveBoard({
     controlPolicy: createControlPolicy({ host: '127.0.0.1', token: 'sesame' }),
   });

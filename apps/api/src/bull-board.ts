@@ -1,7 +1,7 @@
 import type { Queue } from 'bullmq';
 import express, { type Express, type RequestHandler } from 'express';
 
-/** Bull Board twice, to be mounted at the same path: for those with control, and for those without. */
+/** Bull Board in two variants for the same path: with actions, and read-only. */
 export interface QueueBoard {
   readonly acting: RequestHandler;
   readonly readOnly: RequestHandler;
@@ -9,16 +9,16 @@ export interface QueueBoard {
 
 export interface QueueBoardOptions {
   readonly queue: Queue;
-  /** Where it is mounted, for its links. */
+  /** The path that it is mounted at, for its links. */
   readonly basePath: string;
-  /** How many Job Schedulers there are, cheaply. */
+  /** Returns the number of Job Schedulers at a low cost. */
   readonly countSchedulers: () => Promise<number>;
 }
 
-/** Bull Board loads all Job Schedulers at once: at 10,000 that takes a second of this process. */
+/** Bull Board loads all Job Schedulers at once. 10,000 of them block this process for a second. */
 const MAX_SCHEDULERS = 500;
 
-// Its page has an inline style; it would load fonts from elsewhere, which it can do without.
+// The page has an inline style. It would also load fonts from another site, but works without them.
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
@@ -27,7 +27,7 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** A dashboard of the queue. It is loaded for the first request, for few processes are ever asked. */
+/** Creates the dashboard of the queue. It loads at the first request, because few processes get one. */
 export function createQueueBoard(options: QueueBoardOptions): QueueBoard {
   return {
     acting: onFirstRequest(() => board(options, { readOnly: false })),
@@ -58,7 +58,7 @@ async function board(
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: 'Syncline' } },
   });
-  // It would say itself what went wrong, in development with the stack: whoever has mounted it is to say it.
+  // Bull Board would answer errors itself, in development with the stack. The api answers them instead.
   adapter.setErrorHandler((error) => {
     throw error;
   });
@@ -79,7 +79,7 @@ function limitSchedulers(countSchedulers: () => Promise<number>): RequestHandler
     const count = await countSchedulers();
     if (count <= MAX_SCHEDULERS) return next();
     const detail = `there are ${count} Job Schedulers, too many to show at once; see GET /v1/registries`;
-    // `schedulers` and `message` are for Bull Board's page: it shows the one and survives by the other.
+    // The page of Bull Board shows `message`, and fails without `schedulers`.
     response.status(413).json({
       error: 'Too many Job Schedulers',
       title: 'Payload Too Large',

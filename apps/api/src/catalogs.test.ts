@@ -78,7 +78,7 @@ test('a catalog that waits for a registry says so', async () => {
   });
 });
 
-test('a catalog shows how it was built, and is stale where a registry of it is', async () => {
+test('a catalog shows how it was built, and is stale if one of its registries is', async () => {
   expect((await get('/v1/catalogs/default')).body).toMatchObject({
     name: 'default',
     registries: ['internal', 'official'],
@@ -153,7 +153,7 @@ describe('conflicts', () => {
     expect(second.body).not.toHaveProperty('nextCursor');
   });
 
-  test('are those of what the filter keeps', async () => {
+  test('are those of the rows that the filter keeps', async () => {
     expect(keys(await get('/v1/catalogs/narrow/conflicts'))).toEqual([]);
   });
 

@@ -94,7 +94,7 @@ describe('registries', () => {
     });
   });
 
-  test('a config that came a moment ago is looked for before saying no', async () => {
+  test('looks for a new config before it reports an unknown name', async () => {
     world.nextConfig = new MemoryWorld({
       registries: [{ name: 'brand-new', file: { path: '/x.json' } }],
     }).config;
@@ -155,7 +155,7 @@ describe('asking for a sync', () => {
     expect(await asked).toMatchObject({ status: 200, body: run });
   });
 
-  test('where the time runs out first, 202', async () => {
+  test('202 if the time runs out first', async () => {
     expect(await call('POST', SYNC, { wait: 0.01 })).toMatchObject({
       status: 202,
       body: { request: 1, state: 'queued' },
@@ -169,7 +169,7 @@ describe('asking for a sync', () => {
     expect((await asked).status).toBe(202);
   });
 
-  test('a suspended registry is not synced, whoever suspended it', async () => {
+  test('a registry suspended by an operator or the config is not synced', async () => {
     expect(await call('POST', '/v1/registries/frozen/sync')).toMatchObject({
       status: 409,
       body: { code: 'registry-suspended', title: 'Conflict' },
@@ -323,7 +323,7 @@ describe('who may', () => {
     ),
   ];
 
-  test('with a token, whoever has it', async () => {
+  test('with a token: its holder', async () => {
     await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'sesame' }) });
     for (const path of ALL_POSTS) {
       const { status, headers, body } = await call('POST', path);
@@ -336,7 +336,7 @@ describe('who may', () => {
     expect((await call('GET', '/v1/registries')).status).toBe(200);
   });
 
-  test('without a token and reachable from elsewhere, nobody', async () => {
+  test('without a token and reachable from elsewhere: no caller', async () => {
     await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0' }) });
     for (const path of ALL_POSTS) {
       expect(await call('POST', path)).toMatchObject({

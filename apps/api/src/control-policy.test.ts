@@ -29,7 +29,7 @@ describe('with a token', () => {
     'Bearer secret token',
     'Basic secret-token',
     'secret-token',
-  ])('without it nobody is let in: %s', (authorization) => {
+  ])('rejects requests without it: %s', (authorization) => {
     expect(refusal(policy, { authorization, ...LOCAL })).toBe('unauthorized');
     expect(refusal({ ...policy, host: '127.0.0.1' }, { authorization, ...LOCAL })).toBe(
       'unauthorized',

@@ -2,15 +2,15 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SynclineError } from '@syncline/contract';
 
-/** Who may change something: suspend, sync, roll back, act in Bull Board. */
+/** Which requests may change something: suspend, sync, roll back, act in Bull Board. */
 export type ControlPolicy =
-  /** Whoever sends the token. */
+  /** Requests with the token. */
   | { readonly kind: 'token'; readonly tokenDigest: Buffer }
-  /** Whoever is on this machine, but no web page that is open on it. */
+  /** Requests from this machine, except those of web pages of other sites. */
   | { readonly kind: 'loopback' }
   | { readonly kind: 'off' };
 
-/** The headers of a request that decide. */
+/** The request headers that decide. */
 export interface ControlHeaders {
   readonly authorization?: string | undefined;
   readonly host?: string | undefined;
@@ -23,7 +23,7 @@ export interface ControlHeaders {
 const LOOPBACK_ADDRESS = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 const LOOPBACK_HOST_HEADER = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
-/** With a token, the token decides; without one, control works where only this machine can reach us. */
+/** Creates the policy: the token decides if there is one. Without a token, control needs a loopback address. */
 export function createControlPolicy({
   host,
   token,
@@ -35,7 +35,7 @@ export function createControlPolicy({
   return LOOPBACK_ADDRESS.test(host) ? { kind: 'loopback' } : { kind: 'off' };
 }
 
-/** Why a request may not change anything; `undefined` where it may. */
+/** Returns why a request may not change anything, or `undefined` if it may. */
 export function refuseControl(
   policy: ControlPolicy,
   headers: ControlHeaders,
@@ -61,8 +61,8 @@ function refuseToken(tokenDigest: Buffer, { authorization = '' }: ControlHeaders
 }
 
 /**
- * A page in a browser on this machine can send requests here too. Its origin gives it away; and where
- * its own name was made to resolve to us (DNS rebinding), the Host header does.
+ * A web page in a browser on this machine can send requests too. Its Origin header shows the other site. If its name
+ * resolves to this machine (DNS rebinding), the Host header shows it.
  */
 function refuseRemote(headers: ControlHeaders): SynclineError | undefined {
   const { host = '', origin } = headers;
@@ -91,16 +91,16 @@ function crossOrigin(message: string): SynclineError {
   });
 }
 
-/** Digests have one length, so that comparing them tells nothing of the token's. */
+/** Digests have one length, so comparing them reveals nothing about the length of the token. */
 function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
 /**
- * The token in a file, without the white space around it.
+ * Reads the token in a file, without the white space around it.
  *
- * @throws {SynclineError} `config-invalid` where the file cannot be read or has no usable token in it;
- * control without a token must never come of a wrong path
+ * @throws {SynclineError} `config-invalid` if the file cannot be read or has no valid token: a wrong path must never
+ * allow control without a token
  */
 export async function readAdminToken(path: string): Promise<string> {
   const token = (await readText(path)).trim();

@@ -7,35 +7,36 @@ import type { QueueBoard } from './bull-board.ts';
 import type { ControlPolicy } from './control-policy.ts';
 import type { RememberedRegistries } from './registries.ts';
 
-/** Everything that the api needs from the world. */
+/** The dependencies of the api. */
 export interface ApiDependencies {
   readonly config: ConfigSource;
   readonly registries: RegistryReader;
-  /** The same for those who are served copies: goes on while Redis is away. */
+  /** The same for the serving routes: it continues while Redis is away. */
   readonly remembered: RememberedRegistries;
   readonly snapshots: SnapshotReader;
   readonly runs: RunLog;
-  readonly operations: Operations;
+  /** Loaded at the first call. */
+  readonly operations: () => Promise<Operations>;
   readonly requester: Pick<SynclineClient, 'getRequest' | 'requestSync' | 'waitForRun'>;
   readonly previewer: Pick<PreviewRequester, 'request'>;
   readonly metrics: ApiMetrics;
   readonly logger: Logger;
-  /** Whether the process can do its work, and if not, why. */
+  /** Returns whether the process can work, and if not, why. */
   readonly readiness: () => Promise<{ ready: boolean; problems: string[] }>;
   readonly controlPolicy: ControlPolicy;
   readonly version: string;
   /** The text of `openapi.yaml`. */
   readonly openApiDocument: string;
-  /** Served under `/queues`; nothing is there where absent. */
+  /** Served under `/queues`, if given. */
   readonly queueBoard?: QueueBoard;
-  /** Aborted when the process stops: requests that wait for a run are then answered at once. */
+  /** Aborted when the process stops. Requests that wait for a run are then answered at once. */
   readonly stopping: AbortSignal;
 }
 
-/** What is measured of an HTTP request. */
+/** A measured HTTP request. */
 export interface HttpObservation {
   readonly method: string;
-  /** The route's pattern, never the path that was asked for. */
+  /** The pattern of the route, never the requested path. */
   readonly route: string;
   readonly status: number;
   readonly durationMs: number;

@@ -1,4 +1,4 @@
-/** Requests that nobody sends by mistake: each has an answer of the usual shape, and says nothing of our inside. */
+/** Hostile requests: each gets an answer of the usual shape that reveals no internals. */
 import { SECURITY_HEADERS } from '@syncline/runtime';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createControlPolicy } from './control-policy.ts';

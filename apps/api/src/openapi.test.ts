@@ -32,7 +32,7 @@ test('every route is described, and every description is of a route', () => {
   expect(described.toSorted()).toEqual(served.toSorted());
 });
 
-test('says what clients of a registry look for', () => {
+test('describes what clients of a registry need', () => {
   expect(document.info.version).toBe('1.0.0');
   expect(document.info.description).toContain('https://github.com/modelcontextprotocol/registry');
 });

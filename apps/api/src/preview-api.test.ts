@@ -46,8 +46,8 @@ test('a registry of the config is previewed by a worker', async () => {
   expect(await preview('official')).toEqual({ status: 200, body: testPreview('official') });
   expect(await preview('official', { wait: 5, samples: 3 })).toMatchObject({ status: 200 });
   expect(world.previewsAsked).toEqual([
-    { wish: { registry: 'official', samples: 200 }, timeoutMs: 60_000 },
-    { wish: { registry: 'official', samples: 3 }, timeoutMs: 5_000 },
+    { target: { registry: 'official', samples: 200 }, timeoutMs: 60_000 },
+    { target: { registry: 'official', samples: 3 }, timeoutMs: 5_000 },
   ]);
 });
 
@@ -58,7 +58,7 @@ test('one that is not in the config, or with other settings, is sent along as it
     status: 200,
   });
   const sent = { ...config, name: 'new' };
-  expect(world.previewsAsked.map(({ wish }) => wish)).toEqual([
+  expect(world.previewsAsked.map(({ target }) => target)).toEqual([
     { config: sent, samples: 200 },
     { config: sent, samples: 200 },
   ]);
@@ -108,7 +108,7 @@ test('a name that no registry can have is 400', async () => {
   });
 });
 
-test('credentials go where the config in force sends them, and nowhere else', async () => {
+test('credentials go only where the config in force sends them', async () => {
   const [official] = CONFIG.registries;
   const { api: source } = official ?? {};
   const filter = { names: { include: ['a*'] } };
@@ -146,7 +146,7 @@ test('a source that cannot be read is 502, and no worker too', async () => {
   });
 });
 
-test('whoever waits is told when the api stops', async () => {
+test('a waiting caller gets an answer when the api stops', async () => {
   world.answerPreview = (signal) =>
     new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });

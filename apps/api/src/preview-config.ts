@@ -7,14 +7,14 @@ import {
   SynclineError,
   sourcePaths,
 } from '@syncline/contract';
-import { registryProblems } from '@syncline/runtime';
-import { checkGlobs, checkSchedules } from '@syncline/sync';
+import { registryProblems } from '@syncline/runtime/config';
+import { checkGlobs, checkSchedules } from '@syncline/sync/config-checks';
 
 export type RegistryInput = ConfigInput['registries'][number];
 
 /**
- * A registry as somebody would like to have it, checked as a config file would be, and that it can be
- * read by workers without such a file: its paths are absolute.
+ * Parses a registry entry and checks it like an entry of a config file. Its paths must be absolute, because workers have
+ * no file that relative paths could refer to.
  *
  * @param entry an entry of `registries:`, with or without the name
  * @throws SynclineError `bad-request`, naming each field that is wrong
@@ -25,7 +25,7 @@ export function readRegistryInput(name: string, entry: Readonly<Record<string, u
   const problems = registryProblems(named, { checks: [checkGlobs, checkSchedules] });
   if (ownName !== name) problems.unshift(`name: expected ${name}, as in the path, or none`);
   if (problems.length > 0) throw invalid(problems);
-  // The schema has just accepted it.
+  // The schema has accepted it.
   const input = named as RegistryInput;
   const registry = registryConfigSchema.parse(input);
   const relative = relativePaths(registry);
@@ -36,8 +36,8 @@ export function readRegistryInput(name: string, entry: Readonly<Record<string, u
 }
 
 /**
- * Control is no right to have workers send their files anywhere: a preview may use a credential only
- * where the config in force sends it too.
+ * Control does not include sending files of workers to any place. A preview may use a credential only for the place that
+ * the config in force sends it to.
  *
  * @param inForce the registry of that name in the config in force
  * @throws SynclineError `bad-request`
@@ -62,7 +62,7 @@ export function refuseNewCredentials(
   );
 }
 
-/** A file that holds a credential, where the config names it, and to whom it is sent. */
+/** The file of a credential, its option in the config, and the place that it is sent to. */
 type CredentialUse = SourcePath & { readonly audience: string };
 
 function credentialUses(registry: RegistryConfig): CredentialUse[] {

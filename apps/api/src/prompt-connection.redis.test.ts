@@ -25,7 +25,7 @@ test('what a prompt connection was asked of a Redis that hangs is given up on, a
   expect(Number(await redis.get('count'))).toBeLessThanOrEqual(1);
 });
 
-test('a Redis that takes connections and says nothing keeps nobody waiting', async () => {
+test('a Redis that accepts connections and never answers keeps no caller waiting', async () => {
   const sockets = new Set<Socket>();
   const silent = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1');
   await once(silent, 'listening');

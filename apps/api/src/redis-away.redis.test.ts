@@ -50,7 +50,7 @@ async function setUp() {
   onTestFinished(() => api.stop());
   const ask = async (route: string, init: RequestInit = {}): Promise<Answer> => {
     const response = await fetch(`http://127.0.0.1:${api.port}${route}`, init);
-    // What these tests look at of it.
+    // The fields that these tests check.
     const body = (await response.json()) as Answer['body'];
     return { status: response.status, headers: response.headers, body };
   };
@@ -123,7 +123,7 @@ test('what was read goes on being read while Redis is away, says its age, and is
     `/registry/local/v0.1/servers/${encodeURIComponent(rest[0] ?? '')}/versions/latest`,
   );
   expect([one.status, asOf(one)]).toEqual([200, expect.any(String)]);
-  // Time goes on: the copy gets stale while nobody can say so.
+  // Time passes: the copy becomes stale although Redis is away.
   const old = await until(
     async () => {
       const page = await ask(PAGE);
@@ -133,7 +133,7 @@ test('what was read goes on being read while Redis is away, says its age, and is
   );
   expect(Date.parse(asOf(old) ?? '')).toBeLessThanOrEqual(Date.parse(asOf(away) ?? '') + 100);
 
-  // Of what was never read nothing is known.
+  // A registry that was never read is unknown.
   const unread = await ask('/registry/unread/v0.1/servers');
   expect([unread.status, unread.body.code]).toEqual([503, 'store-unavailable']);
   expect(unread.headers.get('retry-after')).toBe('2');

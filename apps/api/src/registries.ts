@@ -18,9 +18,9 @@ import type { ApiDependencies } from './dependencies.ts';
 type ConfigDependency = Pick<ApiDependencies, 'config'>;
 
 /**
- * The config in force.
+ * Returns the config in force.
  *
- * @throws {SynclineError} `config-unreadable` as long as there is none
+ * @throws {SynclineError} `config-unreadable` if there is none
  */
 export async function currentConfig({ config }: ConfigDependency): Promise<Config> {
   if (config.current() === undefined) await config.refresh();
@@ -31,7 +31,7 @@ export async function currentConfig({ config }: ConfigDependency): Promise<Confi
   });
 }
 
-/** @throws {SynclineError} `unknown-registry` */
+/** Returns a registry of the config. @throws {SynclineError} `unknown-registry` */
 export async function findRegistry(
   { config }: ConfigDependency,
   name: string,
@@ -43,7 +43,7 @@ export async function findRegistry(
   return registry;
 }
 
-/** What serves a catalog's name. @throws {SynclineError} `unknown-catalog` */
+/** Returns the registry, possibly derived, that a catalog serves. @throws {SynclineError} `unknown-catalog` */
 export async function findCatalog(
   { config }: ConfigDependency,
   catalog: string,
@@ -58,7 +58,7 @@ export async function findCatalog(
   return target;
 }
 
-/** What is asked for may have come with a config that we have not seen yet: look again before saying no. */
+/** Looks again after a refresh before it reports an unknown name: the config may be new. */
 async function lookUp(
   config: ConfigDependency['config'],
   find: (current: Config) => RegistryConfig | undefined,
@@ -69,7 +69,7 @@ async function lookUp(
   return find(await currentConfig({ config }));
 }
 
-/** Each registry as it stands, in the order given, in one round trip. */
+/** Returns the views of registries, in the given order, in one round trip. */
 export async function viewRegistries(
   { registries }: Pick<ApiDependencies, 'registries'>,
   configs: readonly RegistryConfig[],
@@ -77,12 +77,12 @@ export async function viewRegistries(
   return toViews(configs, await registries.readMany(configs.map(({ name }) => name)));
 }
 
-/** Registries as they stand by what was read of them. */
+/** Returns the views of registries from their stored state. */
 export function toViews(configs: readonly RegistryConfig[], stored: StoredRegistries) {
   return configs.map((config) => toView(config, stored));
 }
 
-/** One registry as it stands. */
+/** Returns the view of one registry. */
 export async function viewRegistry(
   { registries }: Pick<ApiDependencies, 'registries'>,
   config: RegistryConfig,
@@ -90,7 +90,7 @@ export async function viewRegistry(
   return toView(config, await registries.readMany([config.name]));
 }
 
-const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}) };
+const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}, { jitless: true }) };
 
 function toView(config: RegistryConfig, { nowMs, registries }: StoredRegistries): RegistryView {
   return registryView(config, registries.get(config.name) ?? NEVER_RAN, nowMs);

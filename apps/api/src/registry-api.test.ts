@@ -130,7 +130,7 @@ describe.each(['v0.1', 'v0'])('%s', (version) => {
     ['a name in pieces', `${servers}/io.github.a/b/versions/latest`, 'unknown-route'],
     ['the catalog', `/registry/nobody/${version}/servers`, 'unknown-catalog'],
     ['what others had long ago', `${servers}/${name}`, 'unknown-route'],
-  ])('404 where there is not %s', async (_what, url, code) => {
+  ])('404 if there is no %s', async (_what, url, code) => {
     const { status, body, headers } = await get(url);
     expect(status).toBe(404);
     expect(body).toEqual({
@@ -200,7 +200,7 @@ test('what a client has already is not sent again', async () => {
   expect(again.headers).toMatchObject(CORS_HEADERS);
 });
 
-test('says what kind of registry it is, where clients look for it', async () => {
+test('tells clients its kind of registry at the path that they read', async () => {
   const response = await fetch(`${api.url}/registry/default/openapi.yaml`);
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toBe('application/yaml; charset=utf-8');

@@ -35,7 +35,7 @@ test('when the primary is killed, patient commands wait for the next one, and pr
   await blocking.ping();
   await servers.untilInSync();
 
-  // What is waited for, and what is asked, while there is no primary.
+  // Requests that wait, and new ones, while there is no primary.
   const waited = blocking.blpop('list', 0);
   waited.catch(() => {});
   const first = await servers.killPrimary();
@@ -51,7 +51,7 @@ test('when the primary is killed, patient commands wait for the next one, and pr
   expect(await waited).toEqual(['list', 'element']);
 });
 
-test('a primary that hangs, or is told to step back, is left for the one that takes over', async () => {
+test('leaves a primary that hangs or steps back for the new one', async () => {
   const servers = await startReplicatedRedis({ password: 'p@ss/1', sentinelPassword: 'p@ss+2' });
   const { redis: patient } = connectIn('patient', servers.url);
   const { redis: prompt } = connectIn('prompt', servers.url);
@@ -115,19 +115,19 @@ test('sentinels that are away, or know no master of that name, are said to be', 
   );
 });
 
-test('a connection that is closed while it begins to listen again rejects nothing that nobody can catch', async () => {
+test('a connection that is closed while it reconnects to a sentinel causes no uncaught rejection', async () => {
   const servers = await startReplicatedRedis();
   const [sentinel] = servers.sentinels;
   if (sentinel === undefined) throw new Error('there is one');
-  // Between us and the sentinel: it passes all on, but at the second time not the wish to listen.
-  const wishes: Socket[] = [];
+  // Between us and the sentinel: it passes all on, but at the second time not the request to listen.
+  const requests: Socket[] = [];
   const between = createServer((near) => {
     const far = connectSocket(sentinel.port, '127.0.0.1');
     far.on('error', () => {}).pipe(near.on('error', () => {}));
     near.on('data', (bytes) => {
-      const isWish = /subscribe/i.test(bytes.toString());
-      if (isWish) wishes.push(near);
-      if (!isWish || wishes.length === 1) far.write(bytes);
+      const isRequest = /subscribe/i.test(bytes.toString());
+      if (isRequest) requests.push(near);
+      if (!isRequest || requests.length === 1) far.write(bytes);
     });
     near.once('close', () => far.destroy());
   });
@@ -146,8 +146,8 @@ test('a connection that is closed while it begins to listen again rejects nothin
   const onRejection = (reason: unknown) => rejections.push(reason);
   process.prependListener('unhandledRejection', onRejection);
   onTestFinished(() => void process.off('unhandledRejection', onRejection));
-  wishes[0]?.destroy();
-  const again = await until(() => wishes[1], { what: 'it to be listened to again' });
+  requests[0]?.destroy();
+  const again = await until(() => requests[1], { what: 'it to be listened to again' });
   redis.disconnect();
   await once(again, 'close');
   // Our end closes after the other one: whatever else is answered by then, it has.

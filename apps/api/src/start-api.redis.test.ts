@@ -121,7 +121,7 @@ test('stops also while someone waits for a run', async () => {
   expect(await asked).toMatchObject({ status: 202 });
 });
 
-test('a token file that is not there is no way to be without a token', async () => {
+test('a missing token file is an error, not a start without a token', async () => {
   const directory = await temporaryDirectory();
   const { url: redisUrl, prefix } = testRedis();
   await rm(directory, { recursive: true });

@@ -3,6 +3,7 @@ import { createSynclineClient } from '@syncline/client';
 import { isStoreUnavailable } from '@syncline/contract';
 import { connectRedis, createPreviewRequester, openStore, type Store } from '@syncline/redis';
 import {
+  listen,
   type ProcessContext,
   readinessOf,
   requireRedisUrl,
@@ -15,38 +16,38 @@ import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
 import { type ControlPolicy, createControlPolicy, readAdminToken } from './control-policy.ts';
 import { rememberRegistries } from './registries.ts';
-import { listen } from './server.ts';
 
-/** How soon a new config is followed. */
+/** How soon the api follows a new config. */
 const REFRESH_EVERY_MS = 1_000;
 const STOP_GRACE_MS = 5_000;
-/** Whoever asks has an answer in about this time, also where Redis hangs. */
+/** A caller gets an answer in about this time, also if Redis hangs. */
 const COMMAND_TIMEOUT_MS = 1_000;
 
 export interface ApiService extends Service {
-  /** Where it listens; it may have been told to take any free port. */
+  /** The port it listens on, which may have been chosen by the system. */
   readonly port: number;
 }
 
 /**
- * An api: serves the copies, and lets others see and steer. Any number of them may run. It answers as
- * soon as this resolves, and says `store-unavailable` for as long as Redis is away.
+ * Starts an api, which serves the copies, shows statuses and takes control requests. Any number of apis may run. It
+ * answers as soon as this resolves. While Redis is away, it answers `store-unavailable`.
  *
- * @throws SynclineError `config-invalid` for an unusable token file; the system's error for a taken port
+ * @throws SynclineError `config-invalid` for an invalid token file; the system's error for a taken port
  */
 export async function startApi({ env, logger, metrics }: ProcessContext): Promise<ApiService> {
   const url = requireRedisUrl(env);
   const controlPolicy = await readControlPolicy(env);
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({
     url,
     manner: 'prompt',
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     onError,
   });
-  // A rollback or an approval is one large write, which must not be given up on while it is done. What
-  // comes before it has asked the other connection, so it is not begun where Redis hangs.
+  // A rollback or an approval is one large write, which must not time out in the middle. The reads before it use the
+  // other connection, so it does not begin if Redis hangs.
   const patientWrites = connectRedis({ url, manner: 'prompt', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const { keys, queue, config, reader, runs, snapshots } = store;
@@ -65,7 +66,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     remembered: rememberRegistries(reader),
     snapshots: createSnapshotReader({ store: snapshots, isAway: isStoreUnavailable }),
     runs,
-    operations: store.operations({ writes: patientWrites }),
+    operations: () => store.operations({ writes: patientWrites }),
     requester,
     previewer,
     metrics,
@@ -120,7 +121,7 @@ async function readControlPolicy({
   return createControlPolicy({ host, token });
 }
 
-/** Seconds since each registry was last checked with success; those that never were are left out. */
+/** Returns the seconds since each registry was last checked with success, without those that never were. */
 async function readAges({ config, reader }: Pick<Store, 'config' | 'reader'>) {
   const names = config.targets().map(({ name }) => name);
   const stored = await reader.readMany(names);

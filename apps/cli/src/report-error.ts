@@ -1,5 +1,6 @@
 import { isConfigFault, SynclineError } from '@syncline/contract';
-import { ConfigError, withoutCredentials } from '@syncline/runtime';
+import { withoutCredentials } from '@syncline/runtime';
+import { ConfigError } from '@syncline/runtime/config';
 import { EXIT_STATUS, Interrupted, SIGNAL_STATUS } from './errors.ts';
 import { paint } from './format/style.ts';
 import { plain } from './format/text.ts';

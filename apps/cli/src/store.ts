@@ -52,6 +52,6 @@ export async function withOperations<Result>(
   work: (operations: Operations, registry: RegistryConfig, store: Store) => Promise<Result>,
 ): Promise<Result> {
   return withStore(program, async (store) =>
-    work(store.operations(), await store.registry(name), store),
+    work(await store.operations(), await store.registry(name), store),
   );
 }

@@ -1,5 +1,5 @@
 import type { ConfigCheck } from '@syncline/contract';
-import { checkGlobs, checkSchedules } from '@syncline/sync';
+import { checkGlobs, checkSchedules } from '@syncline/sync/config-checks';
 
-/** What a config is held to besides its schema, wherever one is loaded. */
+/** The checks of every loaded config, in addition to its schema. */
 export const CONFIG_CHECKS: readonly ConfigCheck[] = [checkGlobs, checkSchedules];

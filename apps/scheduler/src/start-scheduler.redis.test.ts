@@ -72,7 +72,7 @@ test('a config that does not parse at the start is refused before anything is ch
   expect(await client.exists(redisKeys(prefix).config)).toBe(0);
 });
 
-test('a Redis that comes back empty is scheduled anew at once', async () => {
+test('a Redis that comes back empty gets its schedules at once', async () => {
   const server = await startRedisServer();
   const { path: configPath } = await writeConfig({ registries: [registry('alpha')] });
   const scheduler = await start({ redisUrl: server.url, prefix: 'syncline', configPath });

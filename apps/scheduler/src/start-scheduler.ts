@@ -1,26 +1,28 @@
 import { connectRedis, createReconciler, openStore } from '@syncline/redis';
 import {
-  formatProblem,
-  type LoadedConfig,
   type Logger,
-  loadConfig,
   type ProcessContext,
   readinessOf,
   requireRedisUrl,
   type Service,
   startLoop,
-  watchConfig,
   within,
 } from '@syncline/runtime';
+import {
+  formatProblem,
+  type LoadedConfig,
+  loadConfig,
+  watchConfig,
+} from '@syncline/runtime/config';
 import { CONFIG_CHECKS } from './config-checks.ts';
 
 const LAST_PASS_MS = 1_000;
 /**
- * A scheduler: puts the config in force and keeps one repeatable job a registry. Any number of them may
- * run; each does the same. It never runs a registry itself.
+ * Starts a scheduler, which puts the config in force and keeps one Job Scheduler for each registry. Any number of
+ * schedulers may run, and all do the same. A scheduler never runs a registry itself.
  *
- * @param options.loaded the config file as the caller has loaded it, and told its warnings
- * @throws ConfigError for a config file that does not parse, before anything is changed
+ * @param options.loaded the config file, if the caller has already loaded it and logged its warnings
+ * @throws ConfigError for an invalid config file, before anything is changed
  */
 export async function startScheduler(
   { env, logger, metrics }: ProcessContext,
@@ -28,7 +30,8 @@ export async function startScheduler(
 ): Promise<Service> {
   const url = requireRedisUrl(env);
   const loaded = options.loaded ?? (await loadAndLog(env.configPath, logger));
-  const onError = (error: Error) => logger.warn({ err: error }, 'the Redis connection has trouble');
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const reconciler = createReconciler({ store, logger, metrics });
@@ -37,7 +40,7 @@ export async function startScheduler(
     ...reconciler,
     onError: (error) => logger.warn({ err: error }, 'could not reconcile the schedules'),
   });
-  // A Redis that comes back may have lost everything: waiting for the next pass would cost 30 s.
+  // A Redis that comes back may be empty. The next pass would come up to 30 s later.
   redis.on('ready', () => loop.wake());
 
   const watching = new AbortController();
@@ -52,8 +55,11 @@ export async function startScheduler(
       reconciler.adopt(changed);
       loop.wake();
     },
-    onError: (error) =>
-      logger.error({ err: error }, 'config file rejected; the previous config stays in force'),
+    onError: ({ code, message }) =>
+      logger.error(
+        { code, problems: message.split('\n') },
+        'config file rejected; the previous config stays in force',
+      ),
   });
 
   return {
@@ -68,7 +74,7 @@ export async function startScheduler(
       await watched;
       const ended = loop.stop();
       await store.close();
-      // A pass that waits for a Redis that is away does so for ever, and leaves nothing undone.
+      // While Redis is away, a pass never ends. Cutting it off loses nothing.
       await within(LAST_PASS_MS, ended).catch(() => undefined);
     },
   };

@@ -3,81 +3,84 @@ import { createCanary } from './canary.ts';
 
 function setUp() {
   const pulse = { turns: 0, isFull: false };
-  const store = { ask: async () => {} };
+  const redis = { status: 'ready', ping: async (): Promise<unknown> => 'PONG' };
+  const logged: unknown[] = [];
   const canary = createCanary({
     pulse: () => pulse,
-    askStore: () => store.ask(),
-    everyMs: 1_000,
+    redis,
+    logger: { error: (...line: unknown[]) => void logged.push(line) },
     wedgedAfterMs: 60_000,
   });
-  const look = async (times: number, before = () => {}) => {
-    for (let time = 0; time < times; time += 1) {
-      before();
-      await canary.look();
-    }
+  const pass = async (times: number) => {
+    for (let time = 0; time < times; time += 1) await canary.pass(new AbortController().signal);
   };
-  return { pulse, store, canary, look };
+  return { pulse, redis, logged, canary, pass };
 }
 
 const WEDGED = [expect.stringContaining('has taken no jobs for 60 s')];
+const WEDGED_LONGER = [expect.stringContaining('has taken no jobs for 61 s')];
 
-test('a loop that does not turn for a minute is wedged, and none again when it turns', async () => {
-  const { pulse, canary, look } = setUp();
-  await look(60);
+test('a loop that does not turn for a minute is wedged until it turns', async () => {
+  const { pulse, logged, canary, pass } = setUp();
+  await pass(60);
   expect(canary.problems()).toEqual([]);
-  await look(1);
-  expect(canary.problems()).toEqual(WEDGED);
+  await pass(2);
+  expect(canary.problems()).toEqual(WEDGED_LONGER);
+  expect(logged).toEqual([[{ problems: WEDGED }, 'worker wedged']]);
   pulse.turns += 1;
-  await look(1);
+  await pass(1);
   expect(canary.problems()).toEqual([]);
 });
 
-test('a loop that turns now and then is well', async () => {
-  const { pulse, canary, look } = setUp();
+test('a loop that turns now and then is healthy', async () => {
+  const { pulse, canary, pass } = setUp();
   for (let turn = 0; turn < 20; turn += 1) {
-    await look(11);
+    await pass(11);
     pulse.turns += 1;
   }
   expect(canary.problems()).toEqual([]);
 });
 
-test('a worker that is full of long runs is well, and has a minute after them', async () => {
-  const { pulse, canary, look } = setUp();
+test('a worker full of long runs is healthy, and has a minute after them', async () => {
+  const { pulse, canary, pass } = setUp();
   pulse.isFull = true;
-  await look(1_000);
+  await pass(1_000);
   expect(canary.problems()).toEqual([]);
   pulse.isFull = false;
-  await look(59);
+  await pass(59);
   expect(canary.problems()).toEqual([]);
-  await look(1);
+  await pass(1);
   expect(canary.problems()).toEqual(WEDGED);
 });
 
-test('a Redis that is away is not the doing of the worker, which has a minute after it is back', async () => {
-  const { store, canary, look } = setUp();
-  await look(55);
-  store.ask = () => Promise.reject(new Error('away'));
-  await look(1_000);
+test('a worker is not blamed for an outage of Redis, and has a minute after it', async () => {
+  const { redis, canary, pass } = setUp();
+  await pass(55);
+  redis.ping = () => Promise.reject(new Error('away'));
+  await pass(500);
+  redis.status = 'reconnecting';
+  await pass(500);
   expect(canary.problems()).toEqual([]);
-  store.ask = async () => {};
-  await look(59);
+  redis.status = 'ready';
+  redis.ping = async () => 'PONG';
+  await pass(59);
   expect(canary.problems()).toEqual([]);
-  await look(1);
+  await pass(1);
   expect(canary.problems()).toEqual(WEDGED);
 });
 
-test('a Redis that hangs is asked one question, however long it does', async () => {
-  const { store, canary, look } = setUp();
+test('a Redis that hangs is asked one question only', async () => {
+  const { redis, canary, pass } = setUp();
   let asked = 0;
   const answer = Promise.withResolvers<void>();
-  store.ask = () => {
+  redis.ping = () => {
     asked += 1;
     return answer.promise;
   };
-  await look(2);
+  await pass(2);
   expect([asked, canary.problems()]).toEqual([1, []]);
   answer.resolve();
-  await look(1);
-  await look(1);
+  await pass(1);
+  await pass(1);
   expect(asked).toBe(2);
 });

@@ -1,41 +1,40 @@
+import type { RecurringTask } from '@syncline/contract';
 import type { Pulse } from '@syncline/redis';
-import { within } from '@syncline/runtime';
+import { type Logger, within } from '@syncline/runtime';
 
-/** Three times what a healthy worker takes for a turn at the most, also when Redis has just come back. */
+/** Three times the longest turn of a healthy worker, also right after Redis has come back. */
 export const WEDGED_AFTER_MS = 60_000;
-export const CANARY_EVERY_MS = 1_000;
-/** A Redis that takes longer is none that a worker could be blamed for. */
-const STORE_ANSWER_MS = 1_000;
+const EVERY_MS = 1_000;
+/** A worker is not blamed while Redis takes longer than this to answer. */
+const REDIS_ANSWER_MS = 1_000;
 
 export interface CanaryOptions {
   readonly pulse: () => Pulse;
-  /** Rejects, or does not end, while Redis is away. */
-  readonly askStore: () => Promise<unknown>;
-  readonly everyMs: number;
+  readonly redis: { readonly status: string; ping(): Promise<unknown> };
+  readonly logger: Pick<Logger, 'error'>;
   readonly wedgedAfterMs: number;
 }
 
-/** Whether the worker's loop turns. */
-export interface Canary {
-  /** To be called every `everyMs`. */
-  look(): Promise<void>;
-  /** What is wrong; none where nothing is. */
+/** Checks again and again whether the worker's loop turns. */
+export interface Canary extends RecurringTask {
+  /** Why only a restart would help; empty while the loop turns. */
   problems(): readonly string[];
 }
 
 /**
- * Watches a worker's loop. It is wedged if it does not turn while Redis answers and the worker has room for
- * a job. Time is counted in looks, so that a process that was frozen is not blamed for it.
+ * Watches a worker's loop. The loop is wedged if it does not turn while Redis answers and the worker has
+ * room for a job. Time is counted in passes, because a process may have been frozen meanwhile.
  */
-export function createCanary(options: CanaryOptions): Canary {
-  const { pulse, askStore, everyMs, wedgedAfterMs } = options;
+export function createCanary({ pulse, redis, logger, wedgedAfterMs }: CanaryOptions): Canary {
   let asking: Promise<boolean> | undefined;
   let turnsSeen: number | undefined;
   let stillMs = 0;
 
-  /** One question at a time: those to a Redis that hangs would pile up. */
-  function isStoreThere(): Promise<boolean> {
-    asking ??= askStore()
+  /** Asks one question at a time: questions to a Redis that hangs would pile up. */
+  function isRedisThere(): Promise<boolean> {
+    if (redis.status !== 'ready') return Promise.resolve(false);
+    asking ??= redis
+      .ping()
       .then(
         () => true,
         () => false,
@@ -43,19 +42,25 @@ export function createCanary(options: CanaryOptions): Canary {
       .finally(() => {
         asking = undefined;
       });
-    return within(STORE_ANSWER_MS, asking).catch(() => false);
+    return within(REDIS_ANSWER_MS, asking).catch(() => false);
   }
 
+  const problems = () =>
+    stillMs < wedgedAfterMs
+      ? []
+      : [`has taken no jobs for ${Math.floor(stillMs / 1_000)} s, although Redis answers`];
+
   return {
-    async look() {
-      const isThere = await isStoreThere();
+    everyMs: EVERY_MS,
+    pass: async () => {
+      const isThere = await isRedisThere();
       const { turns, isFull } = pulse();
-      stillMs = isThere && !isFull && turns === turnsSeen ? stillMs + everyMs : 0;
+      const wasWedged = problems().length > 0;
+      stillMs = isThere && !isFull && turns === turnsSeen ? stillMs + EVERY_MS : 0;
       turnsSeen = turns;
+      const found = problems();
+      if (found.length > 0 && !wasWedged) logger.error({ problems: found }, 'worker wedged');
     },
-    problems: () =>
-      stillMs < wedgedAfterMs
-        ? []
-        : [`has taken no jobs for ${Math.floor(stillMs / 1_000)} s, although Redis answers`],
+    problems,
   };
 }

@@ -1,9 +1,1 @@
-import { enableCompileCache } from 'node:module';
-
-// Before anything else is loaded. Node goes without a cache if its directory is not writable.
-enableCompileCache();
-const [{ runProcess }, { startWorker }] = await Promise.all([
-  import('@syncline/runtime'),
-  import('./start-worker.ts'),
-]);
-await runProcess('worker', startWorker);
+main.js

@@ -1,44 +1,42 @@
 import {
   describeSource,
   type ErrorCode,
+  type Preview,
   type PreviewJob,
   type RegistryConfig,
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
 import type { PreviewHandler, RegistryReader } from '@syncline/redis';
-import type { Metrics } from '@syncline/runtime';
-import {
-  type ConfigSource,
-  type PreviewDependencies,
-  type PreviewRequest,
-  previewRegistry,
-} from '@syncline/sync';
+import type { Logger, Metrics } from '@syncline/runtime';
+import type { ConfigSource, PreviewRequest } from '@syncline/sync';
 
 export interface PreviewHandlerOptions {
   readonly config: ConfigSource;
   readonly registries: RegistryReader;
-  readonly previews: PreviewDependencies;
+  readonly preview: (request: PreviewRequest) => Promise<Preview>;
+  readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'previewFinished'>;
 }
 
-/** Previews, as a worker answers them. */
+/** Creates the handler for preview jobs of a worker. */
 export function createPreviewHandler({
   config,
   registries,
-  previews,
+  preview: previewRegistry,
+  logger,
   metrics,
 }: PreviewHandlerOptions): PreviewHandler {
   return async (job, signal) => {
     try {
       const found = await findRegistry(job);
       const { samples: sampleLimit } = job;
-      const preview = await previewRegistry(previews, { ...found, sampleLimit, signal });
+      const preview = await previewRegistry({ ...found, sampleLimit, signal });
       metrics.previewFinished(preview.state);
       const { registry, state, diff, durationMs } = preview;
       const { added, updated, removed } = diff;
       const fields = { registry, state, added, updated, removed, durationMs };
-      previews.logger.info(fields, 'previewed');
+      logger.info(fields, 'previewed');
       return preview;
     } catch (error) {
       metrics.previewFinished('failed');
@@ -46,7 +44,7 @@ export function createPreviewHandler({
     }
   };
 
-  /** The registry that is meant, and what is stored under its name, if it is one of the config. */
+  /** Returns the registry to preview, and its stored state if the config in force has it. */
   async function findRegistry(
     job: PreviewJob,
   ): Promise<Pick<PreviewRequest, 'registry' | 'stored' | 'nowMs'>> {
@@ -62,12 +60,12 @@ export function createPreviewHandler({
   }
 }
 
-/** Their messages have words of what was read. */
+/** Errors whose messages quote the file. */
 const TELLING_CODES: ReadonlySet<ErrorCode> = new Set(['source-not-json', 'source-not-a-registry']);
 
 /**
- * Whoever asks for a preview may name any file on this disk, and what is no registry may be a secret. Of
- * a place that the config in force names the status tells anyway.
+ * Returns the error without quotes from the file. A preview may name any file on this disk, and that file may be a
+ * secret. The status shows the errors of files in the config in force anyway.
  */
 function withoutContent(
   error: unknown,

@@ -79,7 +79,7 @@ test('a worker that comes before any config is not ready, and takes up what wait
   expect(await worker.readiness()).toEqual({ ready: true, problems: [] });
 });
 
-test('a request whose job was removed is run all the same', async () => {
+test('a request runs even if its job was removed', async () => {
   const shared = testRedis();
   const write = await publishRegistry(shared, 'alpha');
   await write('a');
@@ -151,7 +151,7 @@ test('a preview is answered, and publishes nothing', async () => {
   });
 });
 
-test('a preview tells nothing of a file that is no registry', async () => {
+test('a preview reveals nothing of a file that is not a registry', async () => {
   const shared = testRedis();
   const file = path.join(await temporaryDirectory(), 'token');
   await start({ redisUrl: shared.url, prefix: shared.prefix });

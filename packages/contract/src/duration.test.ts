@@ -32,7 +32,7 @@ describe('parseDuration', () => {
     '5s ',
     '1e3s',
     `${'9'.repeat(30)}d`,
-  ])('%j is no duration', (text) => {
+  ])('%j is not a duration', (text) => {
     expect(parseDuration(text)).toBeUndefined();
   });
 });

@@ -10,7 +10,7 @@ export * from './config/registry.ts';
 export type { SourcePath } from './config/sources/define-source.ts';
 export * from './config/sources/index.ts';
 export * from './connection/redis-url.ts';
-export { formatDuration, parseDuration } from './duration.ts';
+export { DURATION, formatDuration, parseDuration } from './duration.ts';
 export * from './errors/index.ts';
 export * from './host.ts';
 export * from './http/limits.ts';

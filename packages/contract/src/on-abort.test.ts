@@ -19,7 +19,7 @@ test('calls the listener at once if the signal is aborted already', () => {
   expect(calls).toBe(1);
 });
 
-test('calls nobody after it was disposed', () => {
+test('does not call the listener after it was disposed', () => {
   const abort = new AbortController();
   let calls = 0;
   {

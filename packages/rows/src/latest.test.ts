@@ -24,7 +24,7 @@ describe('pickLatest', () => {
     ['not by time', ['2.0.0|01', '1.0.0|09'], '2.0.0'],
     ['a release after its candidates', ['1.0.0-rc.1', '1.0.0', '1.0.0-rc.2'], '1.0.0'],
     ['candidates by number', ['1.0.0-rc.2', '1.0.0-rc.10'], '1.0.0-rc.10'],
-    ['a leading v is no difference', ['v1.2.0', '1.1.0'], 'v1.2.0'],
+    ['a leading v makes no difference', ['v1.2.0', '1.1.0'], 'v1.2.0'],
     ['semantic before any other', ['0.0.1|01', '2026.11|09', 'banana|09'], '0.0.1'],
     ['others by time', ['zebra|02', 'apple|03', 'mango|01'], 'apple|03'],
     ['others without a time are oldest', ['zebra|?', 'apple|01'], 'apple'],

@@ -1,4 +1,4 @@
-import { parse } from 'semver';
+import parse from 'semver/functions/parse.js';
 import type { ReadRow } from './row.ts';
 
 /** What decides which version of a server is its latest. */

@@ -54,7 +54,7 @@ describe('readRow', () => {
     ['no name', { ...server, name: undefined }, /server\.name is missing/, 'row 17'],
     ['an empty name', { ...server, name: '' }, /server\.name is empty/, '@1.0.0'],
     [
-      'a name that is no text',
+      'a name that is not text',
       { ...server, name: 7 },
       /server\.name is missing or not text/,
       'row 17',
@@ -92,13 +92,13 @@ describe('readRow', () => {
     ],
     ['broken Unicode', { ...server, name: 'a\ud800' }, /broken Unicode/, 'a\ufffd@1.0.0'],
     [
-      'a _meta that is no object',
+      'a _meta that is not an object',
       { server, _meta: 'x' },
       /_meta is not an object/,
       'io.github.acme/x@1.0.0',
     ],
     [
-      'a server _meta that is no object',
+      'a server _meta that is not an object',
       { ...server, _meta: [] },
       /server\._meta is not an object/,
       'io.github.acme/x@1.0.0',
@@ -110,7 +110,7 @@ describe('readRow', () => {
       'io.github.acme/x@1.0.0',
     ],
     [
-      'a time that is none',
+      'an invalid time',
       { server, _meta: { [OFFICIAL_META]: { publishedAt: 'yesterday' } } },
       /publishedAt: Invalid/,
       'io.github.acme/x@1.0.0',

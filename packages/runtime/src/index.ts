@@ -1,27 +1,4 @@
 export {
-  alternativesOf,
-  configJsonSchema,
-  isDuration,
-  itemSchema,
-  type JsonSchema,
-  propertiesOf,
-  valueSchema,
-} from './config/json-schema.ts';
-export {
-  type LoadConfigOptions,
-  type LoadedConfig,
-  loadConfig,
-  parseConfig,
-  registryProblems,
-} from './config/load-config.ts';
-export {
-  ConfigError,
-  type ConfigProblem,
-  type ConfigWarning,
-  formatProblem,
-} from './config/problem.ts';
-export { type WatchConfigOptions, watchConfig } from './config/watch-config.ts';
-export {
   type Env,
   type EnvVariable,
   envVariables,
@@ -31,13 +8,7 @@ export {
   requireRedisUrl,
   searchPath,
 } from './env/env.ts';
-export {
-  answerMalformedRequests,
-  type OpsServer,
-  type OpsServerOptions,
-  SECURITY_HEADERS,
-  startOpsServer,
-} from './http/ops-server.ts';
+export { listen, SECURITY_HEADERS } from './http/listen.ts';
 export { type Loop, type LoopOptions, startLoop, within } from './lifecycle/loop.ts';
 export { type ProcessContext, type RunProcessOptions, runProcess } from './lifecycle/process.ts';
 export { composeServices, type Readiness, readinessOf, type Service } from './lifecycle/service.ts';

@@ -64,7 +64,7 @@ test('keeps message, stack and code of errors', () => {
   expect(line).toHaveProperty('err.stack');
 });
 
-test('writes lines for people where it is told to', () => {
+test('writes lines for people if asked to', () => {
   const destination = new PassThrough();
   createLogger({ name: 'worker', level: 'info', pretty: true, destination }).info('synced');
   expect(String(destination.read())).toMatch(

@@ -11,13 +11,13 @@ import {
 export type { Logger };
 
 export interface CreateLoggerOptions {
-  /** Which process this is; on each line. */
+  /** The name of the process, on each line. */
   readonly name: string;
-  /** The least level that is logged. */
+  /** The minimum level that is logged. */
   readonly level: string;
-  /** Lines for people in place of JSON. Default: whether stdout is a terminal. */
+  /** Lines for people instead of JSON. Default: whether stdout is a terminal. */
   readonly pretty?: boolean;
-  /** Where lines go in place of stdout. */
+  /** The destination of lines. Default: stdout. */
   readonly destination?: DestinationStream;
 }
 
@@ -41,8 +41,8 @@ const SECRET_KEYS = [
 const SECRET_DEPTH = 4;
 
 /**
- * A logger of JSON lines with RFC 3339 times. Secrets are taken out by their keys, and credentials out
- * of URLs under `url` and `redisUrl`; nobody has to remember to do so.
+ * Creates a logger of JSON lines with RFC 3339 times. It removes secrets by their keys, and credentials from URLs under
+ * `url` and `redisUrl`.
  */
 export function createLogger(options: CreateLoggerOptions): Logger {
   const { name, level, destination } = options;
@@ -56,7 +56,7 @@ export function createLogger(options: CreateLoggerOptions): Logger {
     serializers: { err: serializeError, url: withoutCredentials, redisUrl: withoutCredentials },
   };
   if (pretty) return pino(pinoOptions, prettyStream(destination));
-  // Synchronous: lines of a process that ends itself would else come out of order, or not at all.
+  // Synchronous, because the last lines of a process that exits would otherwise be lost or out of order.
   return pino(pinoOptions, destination ?? pino.destination({ dest: STDOUT, sync: true }));
 }
 
@@ -70,7 +70,7 @@ function serializeError(error: unknown): unknown {
   return Object.fromEntries(Object.entries(serialized).filter(([key]) => key !== 'command'));
 }
 
-/** The text with the user and password of any URL in it left out, and passwords among its parameters. */
+/** Returns the text without users, passwords and password parameters of URLs. */
 export function withoutCredentials(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   return value
@@ -87,9 +87,9 @@ function secretPaths(): string[] {
   return paths;
 }
 
-/** A stream in this thread: a transport in a worker thread would lose the last lines of a crash. */
+/** Creates a stream in this thread, because a transport in a worker thread would lose the last lines of a crash. */
 function prettyStream(destination?: DestinationStream): DestinationStream {
-  // Processes that log JSON do without it.
+  // Loaded only for lines for people.
   const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   return pretty.build({
     colorize: destination === undefined,

@@ -1,4 +1,4 @@
 import packageJson from '../package.json' with { type: 'json' };
 
-/** The version of Syncline: all of its packages have the same. */
+/** The version of Syncline. All its packages have the same version. */
 export const VERSION: string = packageJson.version;

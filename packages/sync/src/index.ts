@@ -1,18 +1,8 @@
-export { checkGlobs, checkSchedules } from './decide/config-checks.ts';
 export { type CronSchedule, lastFiringMs, nextFiringMs } from './decide/cron.ts';
 export { filterHash, sourceHash } from './decide/should-sync.ts';
-export { Coordinator } from './embed/coordinator.ts';
-export { IngestPool } from './ingest/ingest-pool.ts';
-export {
-  createOperations,
-  type Operations,
-} from './operations/operations.ts';
-export { createManager, type Manager } from './perform/manager.ts';
-export {
-  type PreviewDependencies,
-  type PreviewRequest,
-  previewRegistry,
-} from './perform/preview.ts';
+export type { Operations } from './operations/operations.ts';
+export type { Manager } from './perform/manager.ts';
+export type { PreviewDependencies, PreviewRequest } from './perform/preview.ts';
 export type { ConfigSource } from './ports/config-source.ts';
 export type { OperatorStore } from './ports/operator-store.ts';
 export type { CheckContext, RunContext } from './ports/run-context.ts';

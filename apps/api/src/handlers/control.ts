@@ -9,7 +9,6 @@ import type { PreviewTarget } from '@syncline/redis';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok, parseBody } from '../http/route.ts';
-import { readRegistryInput, refuseNewCredentials } from '../preview-config.ts';
 import { currentConfig, findRegistry, viewRegistry } from '../registries.ts';
 
 const MAX_WAIT_SECONDS = 600;
@@ -51,7 +50,7 @@ export const postSync = control(
         const run = await requester.waitForRun(name, request, { timeoutMs: wait * 1_000, signal });
         if (run !== undefined) return ok(run);
       } catch (error) {
-        // The api stops, or the client is gone. The request is counted all the same.
+        // The api stops, or the client is gone. The request is counted and will be handled.
         if (!signal.aborted) throw error;
       }
     }
@@ -79,7 +78,7 @@ export async function postSyncAll(
  * that suspension stays, and the answer is 409.
  */
 export const postResume = control(z.strictObject({}), async (dependencies, registry) => {
-  await dependencies.operations.resume(registry);
+  await (await dependencies.operations()).resume(registry);
   return ok(await viewRegistry(dependencies, registry));
 });
 
@@ -87,7 +86,7 @@ export const postResume = control(z.strictObject({}), async (dependencies, regis
 export const postSuspend = control(
   z.strictObject({ note: z.string().max(500).optional(), author: z.string().max(100).optional() }),
   async (dependencies, registry, { body: { note, author } }) => {
-    await dependencies.operations.suspend(registry.name, {
+    await (await dependencies.operations()).suspend(registry.name, {
       ...(note === undefined ? {} : { note }),
       ...(author === undefined ? {} : { author }),
     });
@@ -97,12 +96,12 @@ export const postSuspend = control(
 
 /** `POST /v1/registries/{name}/rollback`: serves an earlier snapshot, until resumed. */
 export const postRollback = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
-  ok(await operations.rollback(name, body)),
+  ok(await (await operations()).rollback(name, body)),
 );
 
 /** `POST /v1/registries/{name}/approve`: publishes the snapshot that a guard holds back. */
 export const postApprove = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
-  ok(await operations.approve(name, body)),
+  ok(await (await operations()).approve(name, body)),
 );
 
 const previewSchema = z.strictObject({
@@ -144,6 +143,8 @@ async function targetOf(
       expected: `one of its registries, ${registry.catalog.registries.join(', ')}`,
     });
   }
+  // Loaded on demand, because it loads the reader of config files.
+  const { readRegistryInput, refuseNewCredentials } = await import('../preview-config.ts');
   const { input, registry } = readRegistryInput(name, config);
   await dependencies.config.refresh();
   refuseNewCredentials(registry, dependencies.config.registry(name));

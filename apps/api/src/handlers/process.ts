@@ -6,7 +6,7 @@ export async function getHealth(): Promise<Answer> {
   return ok({ status: 'ok' });
 }
 
-/** `GET /readiness`: 200, or 503 with what is amiss. */
+/** `GET /readiness`: 200, or 503 with the problems. */
 export async function getReadiness({ readiness }: ApiDependencies): Promise<Answer> {
   const found = await readiness();
   return ok(found, { status: found.ready ? 200 : 503 });
@@ -23,7 +23,7 @@ export async function getMetrics({ metrics }: ApiDependencies): Promise<Answer> 
   return { status: 200, body, headers: { 'content-type': contentType } };
 }
 
-/** `GET /openapi.yaml`: what all of this looks like, for programs. */
+/** `GET /openapi.yaml`: the description of the api for programs. */
 export async function getOpenApi({ openApiDocument }: ApiDependencies): Promise<Answer> {
   const headers = { 'content-type': 'application/yaml; charset=utf-8' };
   return { status: 200, body: openApiDocument, headers };

@@ -5,7 +5,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
 import { currentConfig, findRegistry, viewRegistries, viewRegistry } from '../registries.ts';
 
-/** `GET /v1/registries`: all of them, in the order of the config. */
+/** `GET /v1/registries`: all registries, in the order of the config. */
 export async function getRegistries(dependencies: ApiDependencies): Promise<Answer> {
   const config = await currentConfig(dependencies);
   return ok({ registries: await viewRegistries(dependencies, config.registries) });
@@ -54,7 +54,7 @@ export async function getRun(
   return ok(run);
 }
 
-/** `GET /v1/registries/{name}/requests/{request}`: whether a run has answered it, and which. */
+/** `GET /v1/registries/{name}/requests/{request}`: whether a run has handled the request, and which one. */
 export async function getRequest(
   dependencies: ApiDependencies,
   { params }: ApiRequest<'name' | 'request'>,

@@ -1,6 +1,6 @@
 import { isStoreUnavailable, SynclineError, toSynclineError } from '@syncline/contract';
 
-/** Any error as one of ours: those of Express, of its parsers and of the store among them. */
+/** Returns any error as a SynclineError, also errors of Express, of its parsers and of the store. */
 export function toHttpError(error: unknown): SynclineError {
   if (error instanceof SynclineError) return error;
   if (isStoreUnavailable(error)) {
@@ -9,7 +9,7 @@ export function toHttpError(error: unknown): SynclineError {
   return fromParser(error) ?? toSynclineError(error);
 }
 
-/** Errors of `express.json` have a `type`; those of the router for a path that cannot be decoded, a status. */
+/** Errors of `express.json` have a `type`. Errors of the router about a path that cannot be decoded have a `status`. */
 function fromParser(error: unknown): SynclineError | undefined {
   if (!(error instanceof Error)) return undefined;
   const type = 'type' in error ? error.type : undefined;

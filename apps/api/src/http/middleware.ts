@@ -6,7 +6,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 const MAX_BODY_BYTES = 16 * 1024;
 const PREFLIGHT_MAX_AGE_SECONDS = 86_400;
 
-/** Says what came in and how it went: to the metrics, and to the log at level debug. */
+/** Reports each answered request to the metrics, and to the log at level debug. */
 export function observeRequests({ metrics, logger }: ApiDependencies): RequestHandler {
   return (request, response, next) => {
     const startedAtMs = performance.now();
@@ -24,7 +24,7 @@ export function observeRequests({ metrics, logger }: ApiDependencies): RequestHa
   };
 }
 
-/** Under which route a request is counted. */
+/** Sets the route under which a request is counted. */
 export function countAs(route: string): RequestHandler {
   return (_request, response, next) => {
     response.locals['route'] = route;
@@ -37,13 +37,13 @@ function routeOf(locals: Readonly<Record<string, unknown>>): string {
   return typeof route === 'string' ? route : 'unmatched';
 }
 
-/** Sets {@link SECURITY_HEADERS}, and has what is cached asked about again. */
+/** Sets {@link SECURITY_HEADERS}, and makes caches revalidate each answer. */
 export const securityHeaders: RequestHandler = (_request, response, next) => {
   response.set({ ...SECURITY_HEADERS, 'cache-control': 'no-cache' });
   next();
 };
 
-/** Lets pages of any origin read the registry, errors included; answers their preflight requests. */
+/** Lets pages of any origin read the registry and its errors, and answers their preflight requests. */
 export const allowAnyOrigin: RequestHandler = (request, response, next) => {
   response.set({
     'access-control-allow-origin': '*',
@@ -55,7 +55,7 @@ export const allowAnyOrigin: RequestHandler = (request, response, next) => {
   response.set('access-control-max-age', String(PREFLIGHT_MAX_AGE_SECONDS)).status(204).end();
 };
 
-/** No name, version or search has a NUL in it; stores and logs may take one for an end. */
+/** Rejects a NUL: no valid name, version or search has one, and stores and logs may take it for an end. */
 export const refuseNul: RequestHandler = (request, _response, next) => {
   next(
     request.originalUrl.includes('%00')
@@ -64,7 +64,7 @@ export const refuseNul: RequestHandler = (request, _response, next) => {
   );
 };
 
-/** Reads a JSON body, of which there may be none. Other content types are refused, not ignored. */
+/** Reads a JSON body, if there is one. Rejects other content types. */
 export const readJsonBody: RequestHandler[] = [
   (request, _response, next) => {
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
@@ -78,7 +78,7 @@ export const readJsonBody: RequestHandler[] = [
     );
   },
   (request, _response, next) => {
-    // Said at once: the parser would read such a body to its end first.
+    // Answered at once: the parser would read such a body to its end first.
     next(
       Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES
         ? new SynclineError('body-too-large', 'the body is too large')

@@ -2,18 +2,18 @@ import { SynclineError } from '@syncline/contract';
 import type { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 
-/** A request as handlers see it. */
+/** The request of a handler. */
 export interface ApiRequest<Param extends string = never> {
-  /** Decoded; each that the route's path names is there. */
+  /** The decoded parameters of the route's path. */
   readonly params: Readonly<Record<Param, string>>;
   readonly query: URLSearchParams;
-  /** The parsed JSON body; an empty object where there was none. */
+  /** The parsed JSON body; an empty object if there is none. */
   readonly body: unknown;
   /** Aborted when the client is gone, or the process stops. */
   readonly signal: AbortSignal;
 }
 
-/** What a handler answers. A string is sent as it is, under its `content-type`; all else as JSON. */
+/** The answer of a handler. A string is sent as it is, with its `content-type`, anything else as JSON. */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -28,7 +28,7 @@ export type Handler<Param extends string = never> = (
 /** An entry of the table of routes. */
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** As OpenAPI writes it: `/v1/registries/{name}`. A parameter is one segment of the raw path. */
+  /** In the notation of OpenAPI: `/v1/registries/{name}`. A parameter is one segment of the raw path. */
   readonly path: string;
   readonly handle: Handler<string>;
 }
@@ -37,12 +37,12 @@ type ParamsOf<Path extends string> = Path extends `${string}{${infer Param}}${in
   ? Param | ParamsOf<Rest>
   : never;
 
-/** A route that reads. */
+/** Creates a route that reads. */
 export function get<const Path extends string>(path: Path, handle: Handler<ParamsOf<Path>>): Route {
   return { method: 'GET', path, handle: withParams(handle) };
 }
 
-/** A route that changes something: it needs control, see `control-policy.ts`. */
+/** Creates a route that changes something. It needs control, see `control-policy.ts`. */
 export function post<const Path extends string>(
   path: Path,
   handle: Handler<ParamsOf<Path>>,
@@ -51,11 +51,11 @@ export function post<const Path extends string>(
 }
 
 function withParams<Param extends string>(handle: Handler<Param>): Handler<string> {
-  // The router fills in every parameter that the path names, and `ParamsOf` has read that same path.
+  // The router fills in every parameter of the path that `ParamsOf` is derived from.
   return (dependencies, request) => handle(dependencies, request as ApiRequest<Param>);
 }
 
-/** An answer of status 200, or another. */
+/** Creates an answer, with status 200 by default. */
 export function ok(body: unknown, { status = 200 }: { status?: number } = {}): Answer {
   return { status, body };
 }

@@ -68,7 +68,7 @@ export class MemoryWorld {
   readonly stop = new AbortController();
   readonly snapshotsKept = new Set<string>();
   /** What workers were asked to look at. */
-  readonly previewsAsked: { wish: PreviewTarget; timeoutMs: number }[] = [];
+  readonly previewsAsked: { target: PreviewTarget; timeoutMs: number }[] = [];
   /** What they answer. */
   answerPreview: (signal: AbortSignal) => Promise<Preview> = async () => testPreview('official');
   readiness = { ready: true, problems: [] as string[] };
@@ -144,11 +144,11 @@ export class MemoryWorld {
       remembered: rememberRegistries(registries),
       snapshots: { open: async (registry) => openRows(this.state(registry).rows) },
       runs: this.#runLog(),
-      operations: this.#operations(),
+      operations: async () => this.#operations(),
       requester: this.#requester(),
       previewer: {
-        request: (wish, { timeoutMs, signal = this.stop.signal }) => {
-          this.previewsAsked.push({ wish, timeoutMs });
+        request: (target, { timeoutMs, signal = this.stop.signal }) => {
+          this.previewsAsked.push({ target, timeoutMs });
           return this.answerPreview(signal);
         },
       },

@@ -1,6 +1,6 @@
 import { type Preview, SynclineError } from '@syncline/contract';
 import { createPreviewRequester, type PreviewTarget } from '@syncline/redis';
-import { loadConfig } from '@syncline/runtime';
+import { loadConfig } from '@syncline/runtime/config';
 import { EndedWith, EXIT_STATUS } from '../errors.ts';
 import { formatPreview } from '../format/preview.ts';
 import { print, printJson } from '../output.ts';

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
-import { formatProblem, type LoadedConfig, loadConfig, readEnv } from '@syncline/runtime';
+import { readEnv } from '@syncline/runtime';
+import { formatProblem, type LoadedConfig, loadConfig } from '@syncline/runtime/config';
 import { CONFIG_CHECKS } from '@syncline/scheduler';
 import type { Command } from 'commander';
 import { envOptions } from '../environment.ts';

@@ -3,7 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { redisKeys } from '@syncline/contract';
 import { publishConfig } from '@syncline/redis';
-import { parseConfig } from '@syncline/runtime';
+import { parseConfig } from '@syncline/runtime/config';
 import {
   nodeBinary,
   PROGRAMS,

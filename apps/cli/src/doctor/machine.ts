@@ -3,7 +3,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { dirname, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type Config, type RegistryConfig, sourcePaths } from '@syncline/contract';
-import { ConfigError, loadConfig } from '@syncline/runtime';
+import { ConfigError, loadConfig } from '@syncline/runtime/config';
 import semver from 'semver';
 import type { FileFacts } from './config-checks.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';

@@ -4,15 +4,13 @@ import { redisPlace } from '@syncline/contract';
 import { openStore } from '@syncline/redis';
 import {
   composeServices,
-  formatProblem,
-  type LoadedConfig,
-  loadConfig,
   type ProcessContext,
   readinessOf,
   runProcess,
   type Service,
   VERSION,
 } from '@syncline/runtime';
+import { formatProblem, type LoadedConfig, loadConfig } from '@syncline/runtime/config';
 import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
 import { startWorker } from '@syncline/worker';
 import type { Command } from 'commander';

@@ -1,6 +1,6 @@
 import { redisKeys } from '@syncline/contract';
 import { publishConfig } from '@syncline/redis';
-import { parseConfig } from '@syncline/runtime';
+import { parseConfig } from '@syncline/runtime/config';
 import { connect, startRedisServer } from '@syncline/test/support';
 import { expect, test } from 'vitest';
 import { hasTerminals, startInTerminal } from '../testing/terminal.ts';

@@ -71,7 +71,7 @@ describe('a config', () => {
       /interval: .*string/,
     ],
     [
-      'a timeout that is none',
+      'an invalid timeout',
       registry({ syncPolicy: { timeout: 'soon' } }),
       /expected a duration such as/,
     ],

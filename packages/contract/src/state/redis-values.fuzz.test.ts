@@ -51,7 +51,7 @@ describe('a payload', () => {
 });
 
 describe('a status hash', () => {
-  test('of any fields has a status, and says which it left out', () => {
+  test('with any fields has a status, and names the invalid ones', () => {
     const names = fc.oneof(fc.constantFrom(...Object.keys(statusSchema.shape)), texts);
     fc.assert(
       fc.property(fc.dictionary(names, numbers), fc.nat(), (fields, nowMs) => {
@@ -107,7 +107,7 @@ describe('a status hash', () => {
   });
 });
 
-test('a control hash of any fields is read, and says which it left out', () => {
+test('a control hash with any fields is read, and names the invalid ones', () => {
   const names = fc.oneof(fc.constantFrom(...Object.keys(controlSchema.shape)), texts);
   fc.assert(
     fc.property(fc.dictionary(names, numbers), (fields) => {

@@ -118,7 +118,7 @@ export const statusSchema = z.object({
 export type SyncStatus = z.infer<typeof statusSchema>;
 
 /** The status of a registry that never ran. */
-export const PENDING_STATUS: SyncStatus = statusSchema.parse({});
+export const PENDING_STATUS: SyncStatus = statusSchema.parse({}, { jitless: true });
 
 /** What of a status changes; `undefined` removes a field. */
 export type StatusChanges = { [Field in keyof SyncStatus]?: SyncStatus[Field] | undefined };

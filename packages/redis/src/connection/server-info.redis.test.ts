@@ -18,7 +18,7 @@ test('a Redis says what matters to us', async () => {
   });
 });
 
-test('a Redis that keeps its settings to itself is asked all the same', async () => {
+test('a Redis that refuses to tell its settings is read without them', async () => {
   const { redis } = testRedis();
   redis.config = async () => {
     throw new Error('ERR unknown command CONFIG');

@@ -1,5 +1,5 @@
 /**
- * The protocol is only proven by a game that is lost where a script does not keep it: each of these is a
+ * The model proves the protocol only if it detects a script that breaks it: each of these is a
  * script of ours with a mistake that somebody could make.
  */
 import { findViolation } from '@syncline/sync/testing';
@@ -93,7 +93,7 @@ const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
     to: "'1'",
   },
   {
-    mistake: 'isolates nobody',
+    mistake: 'isolates no registry',
     script: 'acquire',
     from: "if ARGV[5] ~= '1' and",
     to: 'if false and',
@@ -153,7 +153,7 @@ const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
     to: '',
   },
   {
-    mistake: 'keeps no account of what was superseded',
+    mistake: 'does not count superseded ticks',
     script: 'publish-and-finish',
     from: "if before and before ~= manifest then redis.call('ZADD', KEYS[7], nowMs, before) end",
     to: '',
@@ -207,7 +207,7 @@ test.each(MUTATIONS)('$script that $mistake loses the game', async (mutation) =>
   expect(violation ?? 'nothing was found').toContain('this goes wrong');
 });
 
-test('of a lost game the shortest one is told', async () => {
+test('reports the shortest failing game', async () => {
   const mutation = {
     script: 'publish-and-finish',
     from: "redis.call('HSET', KEYS[2], 'handled', ARGV[3])",

@@ -1,6 +1,7 @@
 import type { JobPayloadInput } from '@syncline/contract';
-import { type Job, type JobJson, Worker } from 'bullmq';
+import type { Job, JobJson } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { Worker } from './bullmq.ts';
 import type { SyncQueue } from './queue.ts';
 
 /*

@@ -88,7 +88,7 @@ test.each([
   );
 });
 
-test('where no worker is, it says so in time, and takes its job away', async () => {
+test('reports in time that no worker runs, and removes its job', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   await expect(requester.request({ registry: 'alpha' }, { timeoutMs: 50 })).rejects.toMatchObject({
@@ -98,7 +98,7 @@ test('where no worker is, it says so in time, and takes its job away', async () 
   expect(await leftovers(shared)).toEqual([]);
 });
 
-test('a worker ends what nobody waits for any longer', async () => {
+test('a worker ends a preview that no caller waits for', async () => {
   const shared = testRedis();
   const ended = Promise.withResolvers<unknown>();
   let jobs = 0;
@@ -119,7 +119,7 @@ test('a worker ends what nobody waits for any longer', async () => {
   expect(await ended.promise).toMatchObject({ message: 'the caller no longer waits' });
 });
 
-test('whoever asks may stop waiting; a job that nobody has taken is gone then', async () => {
+test('a caller may stop waiting; a job that no worker has taken is then removed', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   const stop = new AbortController();
@@ -135,7 +135,7 @@ test('whoever asks may stop waiting; a job that nobody has taken is gone then', 
   expect(await leftovers(shared)).toEqual([]);
 });
 
-test('a worker that is told to stop says so to whoever waits', async () => {
+test('a worker that stops tells the waiting caller', async () => {
   const shared = testRedis();
   const begun = Promise.withResolvers<void>();
   const { worker } = workerOf(shared, (_job, signal) => {
@@ -152,7 +152,7 @@ test('a worker that is told to stop says so to whoever waits', async () => {
   await told;
 });
 
-test('a payload of another shape is refused, is not tried again, and harms nobody', async () => {
+test('an invalid payload is rejected, is not retried, and harms no other job', async () => {
   const shared = testRedis();
   const { redis, keys } = shared;
   let handled = 0;

@@ -15,10 +15,11 @@ import {
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
-import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import type { Worker as BullWorker, Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { redisNowMs } from '../stores/registry-reader.ts';
+import { UnrecoverableError, Worker } from './bullmq.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 
 /** What to preview: a registry of the config in force, or another entry for a registry. */
@@ -174,7 +175,7 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
 }
 
 /** Closes the worker. Its last command does not end without Redis, so this stops waiting if the connection closes. */
-async function closeWhileThere(redis: Redis, worker: Worker): Promise<void> {
+async function closeWhileThere(redis: Redis, worker: BullWorker): Promise<void> {
   const givenUp = Promise.withResolvers<void>();
   const limit = setTimeout(givenUp.resolve, STOP_LIMIT_MS);
   redis.once('close', givenUp.resolve);

@@ -7,8 +7,9 @@ import {
   type RedisKeys,
   requestJob,
 } from '@syncline/contract';
-import { type JobsOptions, Queue } from 'bullmq';
+import type { Queue as BullQueue, JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { Queue } from './bullmq.ts';
 
 /** The priority of ticks and of the wake-ups that replace them. Requests have no priority, so they run first. */
 export const TICK_PRIORITY = 10;
@@ -16,7 +17,7 @@ export const TICK_PRIORITY = 10;
 /** The most registries that begin per second, if very many are due. */
 export const STARTS_PER_SECOND = 50;
 
-export type SyncQueue = Queue<JobPayloadInput>;
+export type SyncQueue = BullQueue<JobPayloadInput>;
 
 export interface QueueOptions {
   readonly redis: Redis;
@@ -33,7 +34,7 @@ export function createSyncQueue(options: QueueOptions): SyncQueue {
 export function openQueue<Payload>(
   name: string,
   { redis, keys, onError }: QueueOptions,
-): Queue<Payload> {
+): BullQueue<Payload> {
   const queue = new Queue<Payload>(name, {
     connection: redis,
     prefix: keys.queuePrefix,

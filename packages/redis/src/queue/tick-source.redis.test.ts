@@ -129,7 +129,7 @@ test('what the sweep adds again recurs, and what others add does not', async () 
   ]);
 });
 
-test('ticks that nobody took are one run', async () => {
+test('several ticks that no worker took become one run', async () => {
   const { start, queue, redis } = await createTicks();
   const reconciler = new ScheduleReconciler({ redis, queue });
   await reconciler.reconcile([{ registry: 'alpha', intervalMs: 1_000 }]);
@@ -155,10 +155,10 @@ test.each([
   ['a payload that is a number', 7],
   ['a version that is a text', { v: '1', registry: 'alpha' }],
   ['a newer version of another shape', { v: 3, registries: ['alpha'] }],
-  ['a registry that is no text', { v: 1, registry: { name: 'alpha' } }],
+  ['a registry that is not text', { v: 1, registry: { name: 'alpha' } }],
   ['a registry of NUL', { v: 1, registry: 'al\0pha' }],
-  ['a force that is no flag', { v: 1, registry: 'alpha', force: 'yes' }],
-  ['a request that is none', { v: 1, registry: 'alpha', request: -1 }],
+  ['a force that is not a flag', { v: 1, registry: 'alpha', force: 'yes' }],
+  ['a request that is not a number', { v: 1, registry: 'alpha', request: -1 }],
   ['a request beyond all numbers', { v: 1, registry: 'alpha', request: 1e300 }],
   ['a payload of 5 MB', { v: 1, registry: 'x'.repeat(5_000_000) }],
   ['a prototype instead of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
@@ -205,7 +205,7 @@ test.each<[TickResult, string]>([
   [ran({ outcome: 'published' }), 'published'],
   [ran({ outcome: 'held' }), 'held'],
   [ran({ outcome: 'skipped' }), 'skipped'],
-  // Nobody asked this process to stop: whoever took the lease goes on with it.
+  // This process was not asked to stop: the new holder of the lease continues.
   [ran({ outcome: 'interrupted' }), 'interrupted'],
 ])('%j completes the job', async (result, told) => {
   const { start, add, events } = await createTicks();
@@ -297,7 +297,7 @@ test('a run that ends within the grace is let end', async () => {
   await stopped;
 });
 
-test('no job keeps the stack of what it failed of', async () => {
+test('no job stores the stack of its error', async () => {
   const { start, foreign, events } = await createTicks();
   await start(async ({ registry }) => {
     if (registry === 'broken') throw new TypeError('no such thing');
@@ -410,11 +410,11 @@ test('requests run before ticks', async () => {
   await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']));
 });
 
-test('a tick whose successor cannot be made is run all the same', async () => {
+test('a tick runs even if its successor cannot be made', async () => {
   const { redis, queue, start } = await createTicks();
   const everyHour = { registry: 'alpha', intervalMs: 3_600_000 };
   await new ScheduleReconciler({ redis, queue }).reconcile([everyHour]);
-  // Where the schedule is no hash, BullMQ's script throws, as it does on a Redis that is full.
+  // If the schedule is not a hash, BullMQ's script throws, as it does on a full Redis.
   await redis.del(queue.toKey('repeat:alpha'));
   await redis.set(queue.toKey('repeat:alpha'), 'not ours');
   const [tick] = await queue.getDelayed();

@@ -7,9 +7,10 @@ import {
   type RedisKeys,
 } from '@syncline/contract';
 import type { LeasePurpose, Ran, Tick, TickHandler, TickSource } from '@syncline/sync';
-import { type Job, UnrecoverableError, WaitingError } from 'bullmq';
+import type { Job } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { UnrecoverableError, WaitingError } from './bullmq.ts';
 import { dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
 import { addWakeUp, OVERDUE_JOB_ID, requestDependents, type SyncQueue } from './queue.ts';
 

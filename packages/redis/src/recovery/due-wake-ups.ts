@@ -1,11 +1,11 @@
 import {
   type Config,
   type Control,
+  fnv1a,
   type RegistryConfig,
   type SyncStatus,
   syncTargets,
 } from '@syncline/contract';
-import { fnv1a } from '@syncline/snapshot';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { addWakeUp, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
 import type { RegistryReader } from '../stores/registry-reader.ts';

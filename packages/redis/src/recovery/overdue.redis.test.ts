@@ -108,7 +108,7 @@ test('one that a worker has taken, and says nothing of, keeps no other worker fr
   expect(await wakeUps()).toHaveLength(1);
 });
 
-test('one that was never tried has time to begin where it has only just become known', async () => {
+test('one that was never tried has time to begin if it is new', async () => {
   const { redis, keys, queue, wakeUps } = createWorld();
   const registries = ['new', 'tried', 'old'].map((name) => registry(EVERY_MINUTE, name));
   await redis.hset(keys.status('tried'), { lastAttemptAt: LONG_AGO });
@@ -119,7 +119,7 @@ test('one that was never tried has time to begin where it has only just become k
   expect(woken.toSorted()).toEqual(['old', 'tried']);
 });
 
-test('while it is being run there is no wake-up', async () => {
+test('adds no wake-up during a run', async () => {
   const world = createWorld();
   await acquire(world, 'alpha');
   expect(await world.wakeUp(registry())).toBe(0);
@@ -143,7 +143,7 @@ test('very many are woken in turn', async () => {
   expect(await wakeUp(...registries)).toBe(200);
 });
 
-test('keys that hold what is not ours hide no other registry', async () => {
+test('keys of another type do not hide other registries', async () => {
   const { redis, keys, wakeUp } = createWorld();
   await redis.set(keys.status('alpha'), 'not ours');
   expect(await wakeUp(registry(), registry(EVERY_MINUTE, 'beta'))).toBe(1);

@@ -114,7 +114,7 @@ test('a Redis that lost only the last config has it put in force again, and sync
   expect(await wakeUps()).toContain('startup beta');
 });
 
-test('what is no config at its key is replaced', async () => {
+test('a value at the key of the config that is not a config is replaced', async () => {
   const { createScheduler, redis, keys, schedules } = createShared();
   const scheduler = createScheduler();
   scheduler.adopt({ input: configOf('alpha'), digest: 'one' });

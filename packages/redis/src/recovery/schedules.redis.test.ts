@@ -75,7 +75,7 @@ test('phases are spread over the interval, and within it', () => {
   expect(Math.max(...[...perSecond.values()].map((list) => list.length))).toBeLessThan(40);
 });
 
-test('where nothing differs, nothing is written', async () => {
+test('writes nothing if nothing differs', async () => {
   const { reconciler, ...redis } = createReconciler();
   await reconciler.reconcile(wanted('alpha', 'beta'));
   const writes = await watchWrites(redis);
@@ -133,13 +133,13 @@ test('a late job that no list of the queue holds is healed too', async () => {
 test.each<[what: string, schedule: WantedSchedule]>([
   ['of an interval', { registry: 'alpha', intervalMs: 60_000 }],
   ['of a cron pattern', { registry: 'alpha', pattern: '* * * * *', timezone: 'UTC' }],
-])('a tick %s that a clock which is ahead has made is made anew', async (_what, schedule) => {
+])('a tick %s that was made by a clock ahead of time is replaced', async (_what, schedule) => {
   const { reconciler, queue } = createReconciler();
   const nowMs = Date.now();
   vi.useFakeTimers({ now: nowMs + 4 * 60_000, toFake: ['Date'] });
   try {
     await reconciler.reconcile([schedule]);
-    // By its own clock nothing is wrong: two of which one is ahead do not undo each other.
+    // By its own clock nothing is wrong: two schedulers with different clocks do not undo each other.
     expect(await reconciler.reconcile([schedule])).toEqual(NOTHING);
   } finally {
     vi.useRealTimers();
@@ -227,7 +227,7 @@ describe('a cron pattern', () => {
     expect((await queue.getDelayed()).map(({ id }) => id)).toEqual([lost?.id]);
   });
 
-  test('whose next job no list of the queue holds is healed, with its remains in the way', async () => {
+  test('whose next job is in no list of the queue is healed, despite the remaining hash', async () => {
     const { reconciler, queue, redis } = createReconciler();
     await reconciler.reconcile([DAILY]);
     const [lost] = await queue.getDelayed();

@@ -1,5 +1,4 @@
-import { batchesOf, JOB_NAME, type RegistryConfig } from '@syncline/contract';
-import { fnv1a } from '@syncline/snapshot';
+import { batchesOf, fnv1a, JOB_NAME, type RegistryConfig } from '@syncline/contract';
 import { type CronSchedule, nextFiringMs } from '@syncline/sync';
 import type { RepeatOptions } from 'bullmq';
 import {

@@ -33,7 +33,7 @@ test('a run whose lease has lapsed wakes a worker, once', async () => {
   expect(await world.wakeUps()).toEqual([{ v: 1, registry: 'alpha', trigger: 'retry' }]);
 });
 
-test('a request that nobody works on wakes a worker', async () => {
+test('an open request without a run wakes a worker', async () => {
   const world = createSweep();
   await world.redis.hset(world.keys.control('beta'), 'requested', 4, 'handled', 2);
   expect(await world.sweep()).toBe(1);

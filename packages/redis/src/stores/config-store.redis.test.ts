@@ -11,7 +11,7 @@ function createFollower() {
   return { ...test, logger, publish, follower: createConfigFollower({ ...test, logger }) };
 }
 
-test('before any config was published there is none', async () => {
+test('returns no config before one is published', async () => {
   const { follower } = createFollower();
   await follower.refresh();
   expect(follower.current()).toBeUndefined();
@@ -47,7 +47,7 @@ test('a config that was replaced goes after a while, one that is in force stays'
   expect(await redis.ttl(keys.configDocument('one'))).toBe(-1);
 });
 
-test('a Redis that lost its data makes nobody drop a registry', async () => {
+test('a Redis that lost its data does not make a process drop registries', async () => {
   const { follower, publish, redis, keys } = createFollower();
   await publish('one', 'alpha');
   await follower.refresh();

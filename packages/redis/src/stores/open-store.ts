@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type Logger, type RedisKeys, redisKeys } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
-import { createOperations, dependentsOf, type Operations } from '@syncline/sync';
+import { dependentsOf, type Operations } from '@syncline/sync';
 import type { Redis } from 'ioredis';
 import { createSyncQueue, type SyncQueue } from '../queue/queue.ts';
 import { type ConfigFollower, createConfigFollower } from './config-store.ts';
@@ -37,7 +37,7 @@ export interface Store {
   /** Opened at its first use. */
   readonly queue: SyncQueue;
   /** @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own */
-  operations(options?: { readonly writes?: Redis }): Operations;
+  operations(options?: { readonly writes?: Redis }): Promise<Operations>;
   close(): Promise<void>;
 }
 
@@ -62,8 +62,10 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
       queue ??= createSyncQueue({ redis, keys, onError });
       return queue;
     },
-    operations: ({ writes = redis } = {}) =>
-      createOperations({
+    operations: async ({ writes = redis } = {}) => {
+      // Imported when it is needed: it loads all that a worker syncs with.
+      const { createOperations } = await import('@syncline/sync/perform');
+      return createOperations({
         operators: createRedisOperatorStore(store),
         runStore: createRedisRunStore({ redis: writes, keys }),
         snapshots,
@@ -73,7 +75,8 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions): Store {
           return config.registry(name);
         },
         dependentsOf: (registry) => dependentsOf(config, registry),
-      }),
+      });
+    },
     close: async () => {
       await queue?.close();
       redis.disconnect();

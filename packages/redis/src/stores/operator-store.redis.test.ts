@@ -1,6 +1,6 @@
 import { registryConfig } from '@syncline/contract/testing';
 import { storeRows } from '@syncline/snapshot/testing';
-import { createOperations } from '@syncline/sync';
+import { createOperations } from '@syncline/sync/perform';
 import { acquire } from '@syncline/sync/testing';
 import { expect, test, vi } from 'vitest';
 import { redisHarness, testQueue, testRedis } from '../testing/test-redis.ts';
@@ -200,7 +200,7 @@ test('approve publishes what is held, and pins nothing', async () => {
   expect((await registry.readControl('alpha')).pinned).toBeUndefined();
 });
 
-test('whoever flips a pointer has the catalogs built anew', async () => {
+test('moving a pointer triggers a rebuild of the catalogs', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a', 'b');
   await registry.publish('a');

@@ -95,7 +95,7 @@ describe('the registry index', () => {
     expect(await track(['beta'], 3_000 + GRACE_MS)).toEqual([]);
   });
 
-  test('a registry that comes back in time keeps everything, and its grace begins anew', async () => {
+  test('a registry that returns in time keeps its data, and its grace period restarts', async () => {
     const { track, keysOf } = await tracked();
     await track(['alpha', 'beta'], 1_000);
     await track(['beta'], 2_000);

@@ -1,5 +1,6 @@
 import type { NetworkConfig, RedisKeys } from '@syncline/contract';
-import { createRequestBudgets, type PlaceStore, type RequestBudgets } from '@syncline/sources';
+import type { RequestBudgets } from '@syncline/sources';
+import { createRequestBudgets, type PlaceStore } from '@syncline/sources/request-budgets';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import { luaScript } from '../lua/lua-script.ts';

@@ -13,7 +13,7 @@ import { createRedisRunStore } from './run-store.ts';
 
 type RegistryKey = (keys: RedisKeys) => string;
 
-/** A registry `alpha` and a registry `beta`, each run once; a key of alpha's then holds what is not ours. */
+/** A registry `alpha` and a registry `beta`, each run once; a key of alpha then holds a value of another type. */
 async function spoil(key: RegistryKey) {
   const connection = testRedis();
   const { redis, keys } = connection;
@@ -137,7 +137,7 @@ describe('a key of another type', () => {
     expect(await runStore.finish(lease, alone)).toEqual({ state: 'finished' });
   });
 
-  test('hides no registry from whoever looks at all of them', async () => {
+  test('does not hide other registries from a reader of all', async () => {
     const { redis, keys, ...store } = await spoil((it) => it.status('alpha'));
     const { registries } = await createRegistryReader({ redis, keys }).readMany(['alpha', 'beta']);
     expect(registries.get('alpha')?.status).toMatchObject({
@@ -183,7 +183,7 @@ describe('the config', () => {
   );
 });
 
-describe('fields that are not ours', () => {
+describe('invalid fields', () => {
   const SPOILT_STATUS = {
     phase: 'Dancing',
     serverCount: 'many',
@@ -207,7 +207,7 @@ describe('fields that are not ours', () => {
     return { ...connection, ...store, lease };
   }
 
-  test('are left out by whoever reads, and the token stays', async () => {
+  test('are skipped by readers, and the token stays', async () => {
     const { redis, keys, status, lease } = await spoilFields();
     const { registries } = await createRegistryReader({ redis, keys }).readMany(['alpha']);
     const expected = { phase: 'Pending', serverCount: 0, term: lease.term, revision: 'r1' };
@@ -218,7 +218,7 @@ describe('fields that are not ours', () => {
     expect(await status.load('alpha')).toMatchObject(expected);
   });
 
-  test('are removed by the next run, which is told of, and answers requests again', async () => {
+  test('are removed and logged by the next run, which handles requests again', async () => {
     const { redis, keys, lease } = await spoilFields();
     const logger = createRecordingLogger();
     const runStore = createRedisRunStore({ redis, keys, logger });
@@ -256,7 +256,7 @@ describe('fields that are not ours', () => {
     },
   );
 
-  test('a run of the log that is none hides no other', async () => {
+  test('an invalid run in the log does not hide others', async () => {
     const connection = testRedis();
     const { redis, keys } = connection;
     const store = redisHarness(connection);

@@ -1,14 +1,9 @@
 import { type ConfigInput, PENDING_STATUS, statusFields } from '@syncline/contract';
 import { createSnapshotReader } from '@syncline/snapshot';
 import { storeRows } from '@syncline/snapshot/testing';
-import {
-  Coordinator,
-  createManager,
-  filterHash,
-  IngestPool,
-  sourceHash,
-  type TickHandler,
-} from '@syncline/sync';
+import { filterHash, sourceHash, type TickHandler } from '@syncline/sync';
+import { Coordinator } from '@syncline/sync/coordinator';
+import { createManager, IngestPool } from '@syncline/sync/perform';
 import {
   acquire,
   createRecordingLogger,

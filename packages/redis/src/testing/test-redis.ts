@@ -21,7 +21,7 @@ export interface TestRedis {
   readonly keys: RedisKeys;
 }
 
-/** A connection, and a prefix that nobody else uses; both are gone after the test. */
+/** Returns a connection and a prefix of its own. Both are removed after the test. */
 export function testRedis(): TestRedis {
   const prefix = `test-${randomUUID().slice(0, 13)}`;
   const redis = connect();

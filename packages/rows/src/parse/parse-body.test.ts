@@ -18,7 +18,7 @@ function shown({ readRows, ...body }: ParsedBody) {
 
 const json = JSON.stringify({ server, _meta: {} });
 
-/** So many lists in each other. */
+/** Returns nested lists. */
 function nested(levels: number): string {
   return '['.repeat(levels) + ']'.repeat(levels);
 }

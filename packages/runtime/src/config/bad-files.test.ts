@@ -26,7 +26,7 @@ const inRegistry = (options: string) => `registries:
     ${options}
 `;
 
-describe('a value that is wrong is told in its place', () => {
+describe('an invalid value is reported with its place', () => {
   test.each([
     [
       'a wrong type',
@@ -77,7 +77,7 @@ test.each([
   ['X: "a\\nb"', 'X: expected printable ASCII, found some text'],
   ['X Y: a', 'X Y: expected the name of a header, found some text'],
   ['Host: a', 'Host: expected another header, found some text'],
-])('a header that is wrong is told in its place: %s', (header, expected) => {
+])('an invalid header is reported with its place: %s', (header, expected) => {
   const text = `registries:
   - name: one
     api:
@@ -114,7 +114,7 @@ test('a secret in the wrong place is not told', () => {
   }
 });
 
-describe('bytes that are no text', () => {
+describe('bytes that are not text', () => {
   test.each<[what: string, bytes: Uint8Array, place: string]>([
     ['a byte of Latin-1', Buffer.from('registries:\n  - name: caf\xe9\n', 'latin1'), '2:14'],
     ['a character cut off', Buffer.from('registries: é').subarray(0, -1), '1:13'],
@@ -128,13 +128,13 @@ describe('bytes that are no text', () => {
     );
   });
 
-  test('a byte order mark is no mistake', async () => {
+  test('a byte order mark is valid', async () => {
     await writeFile(path, `\uFEFF${inRegistry('snapshots: 1')}`);
     const { config } = await loadConfig(path);
     expect(config.registries).toHaveLength(1);
   });
 
-  test('a character in place of a broken one is a character', async () => {
+  test('a replacement character in the file is valid', async () => {
     await writeFile(path, inRegistry('filter: { tags: { include: ["\uFFFD"] } }'));
     expect((await loadConfig(path)).config.registries[0]?.filter.tags.include).toEqual(['\uFFFD']);
   });
@@ -167,7 +167,7 @@ describe('what is too much', () => {
     );
   });
 
-  test('an anchor that contains itself is told', () => {
+  test('an anchor that contains itself is reported', () => {
     for (const text of [
       'registries: &all [*all]',
       'registries: &all { <<: *all }',

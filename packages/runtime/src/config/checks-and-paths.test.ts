@@ -21,7 +21,7 @@ function mistakesIn(text: string): string[] {
 }
 
 describe('a further check', () => {
-  test('is told with its place, and with what was found', () => {
+  test('is reported with its place and the found value', () => {
     const text = `registries:
   - { name: good, file: { path: x } }
   - { name: bad, file: { path: x } }
@@ -31,7 +31,7 @@ describe('a further check', () => {
     ]);
   });
 
-  test('is told beside what the schema and the parser say', () => {
+  test('is reported together with issues of the schema and the parser', () => {
     const text = `registries:
   - { name: bad, file: { path: x }, snapshots: 0, surprise: 1 }
   - { name: bad-2, file: { path: x }, file: { path: y } }

@@ -230,7 +230,7 @@ test('text that was cut or spoiled is a config or a mistake with a place', () =>
   fc.assert(fc.property(spoiled, holds), { seed: SEED, numRuns: 500 });
 });
 
-test('what is stored is parsed to the same by whoever reads it', () => {
+test('a stored config is parsed to the same by each reader', () => {
   const { input, config } = parseConfig('/etc/syncline.yaml', JSON.stringify(VALID[0]));
   expect(configSchema.parse(JSON.parse(JSON.stringify(input)))).toEqual(config);
 });

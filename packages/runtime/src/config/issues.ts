@@ -14,9 +14,8 @@ import type { ConfigDocument, ConfigForm } from './read-document.ts';
 export type Issue = z.core.$ZodIssue;
 
 /**
- * Everything that the schema and the further checks have against `data`. A value of a wrong type keeps
- * them from checking what several values say together, so what is left without such values, and without
- * keys that are unknown, is checked once more.
+ * Returns all issues of the schema and of the further checks. After a value of a wrong type, the schema skips the checks
+ * of several values together. So the data without such values and without unknown keys is checked once more.
  */
 export function allIssues(data: unknown, checks: readonly ConfigCheck[]): Issue[] {
   return [...schemaIssues(data), ...schedulesBeside(data), ...checkIssues(data, checks)];
@@ -36,7 +35,7 @@ function schemaIssues(data: unknown): Issue[] {
   );
 }
 
-/** What stands at `path` in plain data. */
+/** Returns the value at `path` in plain data. */
 function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   let value = data;
   for (const segment of path) {
@@ -46,7 +45,7 @@ function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** A schedule stands in place of the interval, and the schema cannot tell an interval from its default. */
+/** A schedule replaces the interval. The schema cannot distinguish a given interval from the default. */
 function schedulesBeside(data: unknown): Issue[] {
   const registries = valueAt(data, ['registries']);
   if (!Array.isArray(registries)) return [];
@@ -82,8 +81,7 @@ function placeOf({ path }: Issue): string {
 }
 
 /**
- * Where something seems to be missing, or wrong with a map as a whole, only because a key of it is
- * misspelt.
+ * Returns the places that seem incomplete only because one of their keys is misspelt.
  */
 function misspeltPlaces(data: unknown, issues: readonly Issue[]): ReadonlySet<string> {
   const schema = configJsonSchema();
@@ -101,7 +99,7 @@ function misspeltPlaces(data: unknown, issues: readonly Issue[]): ReadonlySet<st
   return places;
 }
 
-/** `stripped` has the places that miss something only because it was stripped. */
+/** Returns the data without invalid values. `stripped` has the places that became incomplete that way. */
 function stripWrongValues(data: unknown, issues: readonly Issue[]) {
   const rest: unknown = structuredClone(data);
   const stripped = new Set<string>();
@@ -114,7 +112,7 @@ function stripWrongValues(data: unknown, issues: readonly Issue[]) {
     }
     const key = path.at(-1);
     const parent = valueAt(rest, path.slice(0, -1));
-    // Taking an item out of a list would shift the places of the others.
+    // Removing an item of a list would shift the places of the others.
     if (typeof key !== 'string' || !isObject(parent)) continue;
     Reflect.deleteProperty(parent, key);
     stripped.add(formatPath(path)).add(formatPath(path.slice(0, -1)));
@@ -122,13 +120,13 @@ function stripWrongValues(data: unknown, issues: readonly Issue[]) {
   return { rest, stripped };
 }
 
-/** Text and lists of a wrong form are checked on, all but durations: those are read while they are checked. */
+/** Text and lists of a wrong form are checked further, except durations, which are parsed during the check. */
 function endsCheck({ code, message }: Issue): boolean {
   if (code === 'custom') return message.startsWith('expected a duration');
   return code !== 'invalid_format' && code !== 'too_small' && code !== 'too_big';
 }
 
-/** Whether a value of plain data is a map. */
+/** Returns whether a value of plain data is a map. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return isObject(value) && !Array.isArray(value);
 }
@@ -137,7 +135,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** What is wrong by the schema, as problems with a place in the file. */
+/** Returns the issues as problems with a place in the file. */
 export function problemsOfIssues(
   file: { readonly source: ConfigDocument; readonly form: ConfigForm },
   issues: readonly Issue[],
@@ -180,7 +178,7 @@ function wrongValue({ source, form, schema }: Checked, issue: Issue): ConfigProb
   const value = valueAt(form.data, issue.path);
   const found = mayHoldCredential(issue.path) ? kindOf(value) : describe(value);
   const expected = form.wordsOf(describeExpected(issue, schemaAt(schema, issue.path)));
-  // Messages that name what was found, or that tell of two places, are whole as they are.
+  // Messages that name the found value, or two places, are complete.
   const isWhole = /, (?:found|but) /.test(expected);
   return {
     file: source.file,
@@ -210,7 +208,7 @@ function describeExpected(issue: Issue, schema: JsonSchema | undefined): string 
   }
 }
 
-/** The schema's own message, where it has one: those begin with what was expected. */
+/** Returns the schema's own message, if it has one. Those begin with `expected`. */
 function ownWords({ message }: { readonly message: string }): string | undefined {
   return message.startsWith('expected ') ? message.slice('expected '.length) : undefined;
 }
@@ -236,7 +234,7 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 
 const FOUND_MAX_LENGTH = 60;
 
-/** Where people put credentials, also when the schema wants a file there. Messages reach logs. */
+/** People put credentials here, even if the schema wants a path. Messages reach logs. */
 function mayHoldCredential(path: readonly PropertyKey[]): boolean {
   return path.includes('auth') || path.includes('headers');
 }
@@ -253,7 +251,7 @@ function describe(value: unknown): string {
     return value.length === 1 ? 'a list of 1 item' : `a list of ${value.length} items`;
   if (typeof value === 'object') return 'a map';
   if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
-  // Messages reach logs: a URL may have a password in it, or a token in its query.
+  // Messages reach logs, and a URL may have a password, or a token in its query.
   const text = value
     .replace(/^((?:[a-z][a-z0-9+.-]*:)?\/\/)?.*@/is, '$1…@')
     .replace(/^([a-z][a-z0-9+.-]*:\/\/[^?#]*[?#]).*/is, '$1…');

@@ -1,4 +1,4 @@
-import { configSchema, durationSchema } from '@syncline/contract';
+import { configSchema, DURATION } from '@syncline/contract';
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 
@@ -6,35 +6,30 @@ export type JsonSchema = z.core.JSONSchema.JSONSchema;
 
 let known: JsonSchema | undefined;
 
-/** JSON Schema of the config as people write it: durations are text, what has a default may be absent. */
+/** Returns the JSON Schema of the config as people write it: durations are text, and defaults may be absent. */
 export function configJsonSchema(): JsonSchema {
-  known ??= createJsonSchema();
-  return known;
-}
-
-function createJsonSchema(): JsonSchema {
+  if (known !== undefined) return known;
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
-  return {
+  known = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'Syncline config',
     description: 'The registries that Syncline keeps copies of, and how it serves them.',
     ...schema,
   };
+  return known;
 }
 
-/** Whether a schema is that of a duration: `30s`, `1h30m`. */
+/** Returns whether a schema is that of a duration: `30s`, `1h30m`. */
 export function isDuration(schema: JsonSchema): boolean {
-  return schema.pattern !== undefined && schema.pattern === DURATION_PATTERN;
+  return schema.pattern === DURATION.source;
 }
 
-const DURATION_PATTERN = z.toJSONSchema(durationSchema({ leastMs: 0 }), { io: 'input' }).pattern;
-
-/** The schema of what stands at `path`; none where nothing may stand there. */
+/** Returns the schema of the value at `path`; `undefined` if nothing is allowed there. */
 export function schemaAt(root: JsonSchema, path: readonly PropertyKey[]): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>(childSchema, root);
 }
 
-/** The schemas of the keys of a map, in the order in which they were declared. */
+/** Returns the schemas of the keys of a map, in the order of their declaration. */
 export function propertiesOf(schema: JsonSchema | undefined): ReadonlyMap<string, JsonSchema> {
   const properties = new Map<string, JsonSchema>();
   for (const [key, value] of Object.entries(schema?.properties ?? {})) {
@@ -43,19 +38,19 @@ export function propertiesOf(schema: JsonSchema | undefined): ReadonlyMap<string
   return properties;
 }
 
-/** The schema of each item of a list. */
+/** Returns the schema of each item of a list. */
 export function itemSchema(schema: JsonSchema | undefined): JsonSchema | undefined {
   const items = schema?.items;
   return typeof items === 'object' && !Array.isArray(items) ? items : undefined;
 }
 
-/** The schema of each value of a map whose keys are free, such as headers. */
+/** Returns the schema of each value of a map with free keys, such as headers. */
 export function valueSchema(schema: JsonSchema | undefined): JsonSchema | undefined {
   const values = schema?.additionalProperties;
   return typeof values === 'object' ? values : undefined;
 }
 
-/** The schemas of which a value may follow one: the schema itself, where that is the only one. */
+/** Returns the alternatives of a schema; the schema itself if it has none. */
 export function alternativesOf(schema: JsonSchema): JsonSchema[] {
   return (schema.anyOf ?? [schema]).filter((it) => typeof it === 'object');
 }
@@ -66,8 +61,8 @@ function childSchema(schema: JsonSchema | undefined, segment: PropertyKey): Json
 }
 
 /**
- * What was probably meant by the unknown key `key` in the map at `parent`: an allowed key that is spelt
- * nearly so, or the same key one block further in (`interval` for `syncPolicy.interval`).
+ * Suggests a known key for the unknown key `key` in the map at `parent`: one with a similar spelling, or the same key one
+ * block further in (`interval` for `syncPolicy.interval`).
  */
 export function suggestKey(
   root: JsonSchema,
@@ -78,7 +73,7 @@ export function suggestKey(
   return nearest(key, [...allowed.keys()]) ?? furtherIn(key, allowed);
 }
 
-/** The candidate that is spelt nearly as `key` is. */
+/** Returns the candidate with the most similar spelling, if one is similar enough. */
 export function nearest(key: string, candidates: readonly string[]): string | undefined {
   const farthest = Math.max(2, Math.floor(key.length / 3));
   const ranked = candidates
@@ -86,7 +81,7 @@ export function nearest(key: string, candidates: readonly string[]): string | un
       candidate,
       distance: distance(key.toLowerCase(), candidate.toLowerCase()),
     }))
-    // Two edits turn any two short words into each other.
+    // Two edits turn any two short words into each other, so they do not count as similar.
     .filter(({ candidate, distance: edits }) => edits <= farthest && edits < candidate.length / 2)
     .sort((one, other) => one.distance - other.distance);
   return ranked[0]?.candidate;

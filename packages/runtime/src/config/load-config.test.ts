@@ -67,7 +67,7 @@ describe('a config that holds', () => {
     expect(other.digest).not.toBe(yaml.digest);
   });
 
-  test('keeps absolute paths, and takes relative ones from where a link to it lies', async () => {
+  test('keeps absolute paths, and resolves relative ones from the folder of the link', async () => {
     await mkdir(join(directory, 'data'));
     await write('data/syncline.yaml', `${VALID}  - { name: far, file: { path: /srv/far.json } }\n`);
     await symlink(join(directory, 'data/syncline.yaml'), join(directory, 'link.yaml'));
@@ -131,7 +131,7 @@ catalogs:
     ]);
   });
 
-  test('between several values is shown also where one of them is of a wrong type', () => {
+  test('between several values is shown even if one of them has a wrong type', () => {
     expect(
       mistakesIn(`registries:
   - { name: one, file: { path: one.json }, snapshots: many }
@@ -152,13 +152,13 @@ catalogs:
     ]);
   });
 
-  test('of a key in the wrong block is told the right one', () => {
+  test('names the right block for a key in a wrong one', () => {
     expect(mistakesIn('registries:\n  - { name: one, file: { path: x }, interval: 5m }\n')).toEqual(
       ['2:37 registries[0].interval: unknown key; did you mean syncPolicy.interval?'],
     );
   });
 
-  test('behind an alias is shown where it stands in what the alias names', () => {
+  test('behind an alias is shown at its place in the target of the alias', () => {
     expect(
       mistakesIn(`registries:
   - { name: one, file: &file { pth: x } }
@@ -170,7 +170,7 @@ catalogs:
     ]);
   });
 
-  test('is told without what may be a credential', () => {
+  test('is reported without possible credentials', () => {
     const told = mistakesIn(`registries:
   - { name: one, file: { url: "https://u:hunter2@h.example/?key=hunter2", auth: hunter2 } }
   - { name: two, api: { endpoint: "https://h.example/?key=hunter2", headers: { X-Key: hunter2 } } }
@@ -207,7 +207,7 @@ catalogs:
   });
 });
 
-describe('text that is no config', () => {
+describe('text that is not a config', () => {
   test.each([
     ['an unclosed list', 'registries: [', /^1:14: Flow sequence/],
     ['a tab as indentation', 'registries:\n\t- name: x', /^2:1: Tabs are not allowed/],

@@ -12,28 +12,28 @@ import { ConfigError, type ConfigWarning } from './problem.ts';
 import { ownForm, parseConfigText, readSettledText } from './read-document.ts';
 import { isToolHiveConfig, translateToolHive } from './toolhive.ts';
 
-/** A config file that holds, in every form that is needed of it. */
+/** A valid config file. */
 export interface LoadedConfig {
-  /** Parsed: durations in milliseconds, all defaults filled in. */
+  /** Parsed: durations in milliseconds, with all defaults. */
   readonly config: Config;
-  /** As it was written, relative paths made absolute; of a ToolHive config, in our own form. */
+  /** As in the file, with absolute paths. A ToolHive config is in Syncline's own form. */
   readonly input: ConfigInput;
   /** SHA-256, in hex, of the canonical JSON of `input`. */
   readonly digest: string;
-  /** The file, absolute. */
+  /** The absolute path of the file. */
   readonly path: string;
-  /** What the file asks for and does not get, in the order of the file. */
+  /** Settings of the file that have no effect, in the order of the file. */
   readonly warnings: readonly ConfigWarning[];
 }
 
 export interface LoadConfigOptions {
-  /** Run besides the schema; what they find is told with its place as well. */
+  /** Run after the schema. Their issues are reported with a place, too. */
   readonly checks?: readonly ConfigCheck[];
 }
 
 /**
- * Reads and checks a config file, YAML or JSON, once nobody is writing it. Relative paths in it are taken
- * from the file's directory.
+ * Reads and checks a config file, YAML or JSON, when no process is writing it. Relative paths in it are relative to the
+ * directory of the file.
  *
  * @throws ConfigError with all problems at once: `config-unreadable` or `config-invalid`
  */
@@ -44,7 +44,7 @@ export async function loadConfig(
   return parseConfig(path, await readSettledText(path), options);
 }
 
-/** Like {@link loadConfig}, of text that was read before. */
+/** Does the same as {@link loadConfig} for text that was read before. */
 export function parseConfig(
   path: string,
   text: string,
@@ -53,13 +53,10 @@ export function parseConfig(
   const source = parseConfigText(path, text);
   const form = isToolHiveConfig(source.data) ? translateToolHive(source) : ownForm(source);
   const issues = allIssues(form.data, checks);
-  const problems = [
-    ...source.problems,
-    ...form.problems,
-    ...problemsOfIssues({ source, form }, issues),
-  ];
+  const found = issues.length === 0 ? [] : problemsOfIssues({ source, form }, issues);
+  const problems = [...source.problems, ...form.problems, ...found];
   if (problems.length > 0) throw new ConfigError('config-invalid', inOrderOfFile(problems));
-  // The schema has just accepted it.
+  // The schema has accepted it.
   const input = withAbsolutePaths(form.data as ConfigInput, dirname(resolve(path)));
   return {
     config: configSchema.parse(input),
@@ -75,8 +72,8 @@ function inOrderOfFile<Told extends ConfigWarning>(told: readonly Told[]): Told[
 }
 
 /**
- * Returns the same config, with every relative path in it taken from `directory`: those of registry files,
- * local repositories and files with credentials.
+ * Returns the config with absolute paths. Relative paths of registry files, local repositories and credential files are
+ * relative to `directory`.
  */
 export function withAbsolutePaths(input: ConfigInput, directory: string): ConfigInput {
   return {
@@ -99,10 +96,10 @@ function setAt(target: object, [key = '', ...rest]: readonly string[], value: st
 const ENTRY = 'registries[0]';
 
 /**
- * What a config file would be told of such an entry under `registries:`, one problem a text:
- * `syncPolicy.intervall: unknown key; did you mean interval?` Empty where it holds.
+ * Returns the problems of an entry under `registries:`, one text each:
+ * `syncPolicy.intervall: unknown key; did you mean interval?` Empty if the entry is valid.
  *
- * @param entry plain data, as JSON gives it
+ * @param entry plain data, as parsed JSON
  */
 export function registryProblems(entry: unknown, options: LoadConfigOptions = {}): string[] {
   try {

@@ -3,26 +3,26 @@ import { SynclineError } from '@syncline/contract';
 import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import type { ConfigDocument } from './read-document.ts';
 
-/** Something that a config file asks for and does not get, and where. Lines and columns count from 1. */
+/** A setting of a config file that has no effect, and its place. Lines and columns count from 1. */
 export interface ConfigWarning {
   readonly file: string;
   readonly line: number;
   readonly column: number;
   /** As in `registries[0].api.timeout`; empty for the whole file. */
   readonly path: string;
-  /** What it is, in words; of a problem, it tells what was found and what was expected. */
+  /** A description. For a problem, it names what was found and what was expected. */
   readonly message: string;
 }
 
-/** One thing that is wrong with a config file, and where. */
+/** A mistake in a config file, and its place. */
 export interface ConfigProblem extends ConfigWarning {
   readonly found: string;
   readonly expected: string;
-  /** What was probably meant. */
+  /** The probable intention. */
   readonly suggestion?: string;
 }
 
-/** A config that cannot be used, with every problem that was found in it, in the order of the file. */
+/** An invalid config, with all its problems, in the order of the file. */
 export class ConfigError extends SynclineError {
   readonly problems: readonly ConfigProblem[];
 
@@ -31,7 +31,7 @@ export class ConfigError extends SynclineError {
     problems: readonly ConfigProblem[],
     options: { readonly cause?: unknown } = {},
   ) {
-    // What cannot be read has no lines, and its message names the file.
+    // A file that cannot be read has no lines, and its message names it.
     const lines = problems.map(
       code === 'config-invalid' ? formatProblem : ({ message }) => message,
     );
@@ -40,7 +40,7 @@ export class ConfigError extends SynclineError {
   }
 }
 
-/** One line: `syncline.yaml:12:5 registries[0].syncPolicy.intervall: unknown key; did you mean interval?` */
+/** Formats one line: `syncline.yaml:12:5 registries[0].syncPolicy.intervall: unknown key; did you mean interval?` */
 export function formatProblem(problem: ConfigWarning & Partial<ConfigProblem>): string {
   const place = `${basename(problem.file)}:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : ` ${problem.path}`;
@@ -49,7 +49,7 @@ export function formatProblem(problem: ConfigWarning & Partial<ConfigProblem>): 
   return `${place}${path}: ${problem.message}${suggestion}`;
 }
 
-/** `['registries', 0, 'name']` as `registries[0].name`. */
+/** Formats `['registries', 0, 'name']` as `registries[0].name`. */
 export function formatPath(path: readonly PropertyKey[]): string {
   return path
     .map((segment) => (typeof segment === 'number' ? `[${segment}]` : `.${String(segment)}`))
@@ -63,8 +63,8 @@ export interface Position {
 }
 
 /**
- * Where in the file the value at `path` stands, or the nearest thing around it that is there.
- * With `at: 'key'` it is the place of the key in place of that of its value.
+ * Returns the place of the value at `path` in the file, or of the nearest existing value around it. With `at: 'key'`, it
+ * is the place of the key instead.
  */
 export function locate(
   source: ConfigDocument,
@@ -79,7 +79,7 @@ export function locate(
     const isLast = depth === path.length - 1;
     const key = startOf(pair?.key);
     if (pair === undefined && child === undefined) break;
-    // An alias stands where it is used: what it names may be far away.
+    // An alias counts where it is used, because its target may be far away.
     const value = startOf(pair?.value ?? itemOf(node, segment));
     offset = (isLast && at === 'key' ? (key ?? value) : (value ?? key)) ?? offset;
     node = child;

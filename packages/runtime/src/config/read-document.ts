@@ -5,12 +5,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import { ConfigError, type ConfigProblem, type ConfigWarning } from './problem.ts';
 
-/** The largest config file that is read. */
+/** The maximum size of a config file. */
 export const CONFIG_MAX_BYTES = 5_000_000;
 const READ_BYTES = 65_536;
-/** How many nodes the aliases of one file may stand for, as the yaml library counts them. */
+/** How many nodes the aliases of a file may expand to, as the yaml library counts them. */
 const MAX_ALIAS_COUNT = 100;
-/** Syntax errors beyond these are mostly echoes of the first. */
+/** Further syntax errors are mostly consequences of the first ones. */
 const SYNTAX_PROBLEM_LIMIT = 5;
 
 /** A config file, parsed but not yet checked against the schema. */
@@ -18,17 +18,17 @@ export interface ConfigDocument {
   readonly file: string;
   readonly document: Document.Parsed;
   readonly lineCounter: LineCounter;
-  /** The plain data that the document stands for. */
+  /** The plain data of the document. */
   readonly data: unknown;
-  /** Keys that were given more than once: the file can still be checked for more problems. */
+  /** Keys that occur more than once. The file can still be checked for more problems. */
   readonly problems: readonly ConfigProblem[];
 }
 
 /**
- * The text of the config file.
+ * Reads the text of the config file.
  *
- * @throws ConfigError `config-unreadable` where it is missing, no file, too large, or may not be read;
- *   `config-invalid` where it is not in UTF-8
+ * @throws ConfigError `config-unreadable` if it is missing, not a file, too large, or not readable; `config-invalid` if
+ *   it is not UTF-8
  */
 export async function readConfigText(file: string): Promise<string> {
   try {
@@ -46,7 +46,7 @@ export async function readConfigText(file: string): Promise<string> {
   }
 }
 
-/** Pipes and devices do not say how much there is. */
+/** Pipes and devices do not tell their size. */
 async function readAtMost(handle: FileHandle, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -64,7 +64,7 @@ function decode(file: string, bytes: Buffer): string {
   const text = bytes.toString('utf8');
   const isText = isUtf8(bytes) && !text.includes('\0');
   if (isText) return text.replace(/^\uFEFF/, '');
-  // Decoding puts something else in the place of what is no UTF-8.
+  // Decoding replaces invalid UTF-8 by another character.
   const decoded = Buffer.from(text);
   let wrongAt = bytes.findIndex((byte, index) => byte === 0 || byte !== decoded[index]);
   if (wrongAt === -1) wrongAt = bytes.length;
@@ -84,7 +84,7 @@ export function parseConfigText(file: string, text: string): ConfigDocument {
     lineCounter,
     prettyErrors: false,
     merge: true,
-    // Else the library writes to standard error by itself.
+    // Without it, the library writes to standard error itself.
     logLevel: 'error',
   });
   const faults = [...document.errors, ...document.warnings].sort(
@@ -92,7 +92,7 @@ export function parseConfigText(file: string, text: string): ConfigDocument {
   );
   const problems = faults.map((fault) => syntaxProblem({ file, text, lineCounter }, fault));
   if (faults.some(({ code }) => code !== 'DUPLICATE_KEY')) {
-    // Depth is found out from the inside, again and again: the outermost place says it all.
+    // The library reports depth at each level, from the inside. The outermost place is enough.
     const isTooDeep = faults.some(({ code }) => code === 'RESOURCE_EXHAUSTION');
     throw new ConfigError(
       'config-invalid',
@@ -177,14 +177,14 @@ function describeSystemError(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A file that was written more recently than this may still be being written. */
+/** A file that was written more recently than this may not be complete. */
 const SETTLE_MS = 250;
-/** A file that never comes to rest is read all the same. */
+/** A file that changes all the time is read after this many looks. */
 const MOST_LOOKS = 40;
 
 /**
- * The text of the config file, once nobody has written it for a moment: half a file may be a config too,
- * one with fewer registries.
+ * Reads the text of the config file when it has not changed for a moment: half a file may also be a valid config, with
+ * fewer registries.
  *
  * @throws ConfigError as {@link readConfigText}
  */
@@ -192,7 +192,7 @@ export async function readSettledText(file: string): Promise<string> {
   for (let look = 0; look < MOST_LOOKS; look += 1) {
     const writtenAtMs = await lastWrittenMs(file);
     const ageMs = Date.now() - writtenAtMs;
-    // A clock of another machine may be ahead of ours.
+    // The clock of a file server may be ahead.
     if (ageMs >= 0 && ageMs < SETTLE_MS) {
       await delay(SETTLE_MS - ageMs);
       continue;
@@ -203,7 +203,7 @@ export async function readSettledText(file: string): Promise<string> {
   return readConfigText(file);
 }
 
-/** Epoch milliseconds; 0 where there is nothing. */
+/** Returns epoch milliseconds; 0 if there is no file. */
 async function lastWrittenMs(file: string): Promise<number> {
   return stat(file).then(
     ({ mtimeMs }) => mtimeMs,
@@ -213,20 +213,20 @@ async function lastWrittenMs(file: string): Promise<number> {
 
 export type ConfigPath = readonly PropertyKey[];
 
-/** A config in our own form, whatever form the file has it in. */
+/** A config in Syncline's own form, whichever form the file has. */
 export interface ConfigForm {
-  /** In our form, not yet checked against the schema. */
+  /** In Syncline's form, not yet checked against the schema. */
   readonly data: unknown;
-  /** Where in the file that stands which is at `path` in `data`. */
+  /** Returns the place in the file of what is at `path` in `data`. */
   readonly placeOf: (path: ConfigPath) => ConfigPath;
-  /** A message about `data`, with the names that things have in the file. */
+  /** Returns a message about `data` with the names that the file uses. */
   readonly wordsOf: (message: string) => string;
-  /** What is wrong with the file itself. */
+  /** The problems of the file itself. */
   readonly problems: readonly ConfigProblem[];
   readonly warnings: readonly ConfigWarning[];
 }
 
-/** A file that is in our own form. */
+/** Returns the form of a file that is in Syncline's own form. */
 export function ownForm({ data }: ConfigDocument): ConfigForm {
   return {
     data,

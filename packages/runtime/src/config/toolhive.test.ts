@@ -62,7 +62,7 @@ catalogs:
     expect(config.catalogs).toEqual([]);
   });
 
-  test('may have what is ours besides: the network, and options of a registry', () => {
+  test('may also have keys of Syncline: the network, and options of a registry', () => {
     const { config } = parse(`
 sources: [{ name: a, file: { path: a }, staleAfter: 1h, guard: { allowEmpty: true } }]
 registries: [{ name: all, sources: [a], filter: { tags: { include: [x] } } }]
@@ -89,14 +89,14 @@ audit: { enabled: true }
     expect(warningsOf(text)).toEqual([
       'config.yaml:1:1 database: does not apply: everything is kept in Redis',
       'config.yaml:3:35 sources[0].format: does not apply: the format of a registry is detected',
-      'config.yaml:3:53 sources[0].claims: does not apply: whoever reaches the api may read everything; also in sources[1].claims, registries[0].claims',
+      'config.yaml:3:53 sources[0].claims: does not apply: everyone who can reach the api can read everything; also in sources[1].claims, registries[0].claims',
       'config.yaml:7:1 auth: does not apply: reading is open, and control needs the admin token',
       'config.yaml:8:1 telemetry: does not apply: metrics are at /metrics',
       'config.yaml:9:1 audit: does not apply: there is no audit log',
     ]);
   });
 
-  test('is left out: sources that cannot be read, and registries that have no others', () => {
+  test('skips sources that cannot be read, and registries without other sources', () => {
     const text = `sources:
   - { name: managed, managed: {} }
   - { name: cluster, kubernetes: { namespaces: [a] }, claims: { a: b } }
@@ -110,16 +110,16 @@ registries:
       catalogs: [{ name: 'some', registries: ['file'] }],
     });
     expect(warningsOf(text)).toEqual([
-      'config.yaml:2:22 sources[0].managed: is left out: a source of this kind is filled by ToolHive itself',
-      'config.yaml:3:22 sources[1].kubernetes: is left out: a source of this kind is filled by ToolHive itself',
+      'config.yaml:2:22 sources[0].managed: is skipped: ToolHive fills a source of this kind itself',
+      'config.yaml:3:22 sources[1].kubernetes: is skipped: ToolHive fills a source of this kind itself',
       expect.stringContaining('sources[1].claims'),
-      'config.yaml:6:5 registries[0]: is left out, and so are all of its sources',
+      'config.yaml:6:5 registries[0]: is skipped, because all of its sources are',
     ]);
   });
 });
 
 describe('a mistake in it', () => {
-  test('is told in its own words, and in its own places', () => {
+  test('is reported in its own words, with its own places', () => {
     expect(
       mistakesIn(`sources:
   - { name: managed, managed: {} }
@@ -171,7 +171,7 @@ surprise: 1
       /sources: expected at least one source that can be read/,
     ],
     ['sources that are none', 'sources: 5', /sources: expected a list, found the number 5/],
-    ['a source that is none', 'sources: [a]', /sources\[0\]: expected a map, found "a"/],
+    ['an invalid source', 'sources: [a]', /sources\[0\]: expected a map, found "a"/],
     [
       'registries that are none',
       'sources: [{ name: a, file: { path: a } }]\nregistries: {}',

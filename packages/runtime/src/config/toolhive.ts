@@ -3,11 +3,11 @@ import { nearest } from './json-schema.ts';
 import { type ConfigProblem, type ConfigWarning, formatPath, locate } from './problem.ts';
 import type { ConfigDocument, ConfigForm, ConfigPath } from './read-document.ts';
 
-/** Keys of a ToolHive config that say nothing to us, each with the reason. */
+/** Keys of a ToolHive config that have no effect here, each with the reason. */
 const IGNORED_KEYS: Readonly<Record<string, string>> = {
   audit: 'does not apply: there is no audit log',
   auth: 'does not apply: reading is open, and control needs the admin token',
-  claims: 'does not apply: whoever reaches the api may read everything',
+  claims: 'does not apply: everyone who can reach the api can read everything',
   database: 'does not apply: everything is kept in Redis',
   format: 'does not apply: the format of a registry is detected',
   registryName: 'does not apply: a catalog has its name under registries',
@@ -15,29 +15,29 @@ const IGNORED_KEYS: Readonly<Record<string, string>> = {
 };
 
 const IGNORED_AT_THE_TOP = ['database', 'auth', 'telemetry', 'audit', 'registryName'];
-/** `network` is ours: private addresses are refused unless it allows them. */
+/** `network` is a key of Syncline: it allows private addresses. */
 const TOP_KEYS = ['sources', 'registries', ...IGNORED_AT_THE_TOP, 'network'];
-/** `filter` is ours. */
+/** `filter` is a key of Syncline. */
 const REGISTRY_KEYS = ['name', 'sources', 'claims', 'filter'];
 const IGNORED_IN_A_SOURCE = ['claims', 'format'];
 
-/** What a source can be. The last two are filled by ToolHive itself, and cannot be read from elsewhere. */
+/** The kinds of source. ToolHive fills the last two itself, so they cannot be read from elsewhere. */
 const SOURCE_KINDS = ['git', 'api', 'file', 'managed', 'kubernetes'];
 const UNREADABLE_KINDS = ['managed', 'kubernetes'];
 
-/** What there is to say of a file while it is translated. */
+/** Collects warnings and problems while a file is translated. */
 class Remarks {
   readonly problems: ConfigProblem[] = [];
   readonly #source: ConfigDocument;
   readonly #warnings: ConfigWarning[] = [];
-  /** Where each key that does not apply stands, in the order of the file. */
+  /** The places of each key that has no effect, in the order of the file. */
   readonly #ignored = new Map<string, ConfigPath[]>();
 
   constructor(source: ConfigDocument) {
     this.#source = source;
   }
 
-  /** One for each key that does not apply, however often it is there. */
+  /** One warning for each key that has no effect, even if it occurs several times. */
   get warnings(): ConfigWarning[] {
     const ignored = [...this.#ignored].map(([key, [first = [], ...more]]) => {
       const others = more.length === 0 ? '' : `; also in ${more.map(formatPath).join(', ')}`;
@@ -50,7 +50,7 @@ class Remarks {
     this.#warnings.push(this.#at(path, message));
   }
 
-  /** Notes which of these keys the block at `path` has, though they do not apply. */
+  /** Records which of these keys the block at `path` has. */
   ignore(path: ConfigPath, block: object, keys: readonly string[]): void {
     for (const key of keys) {
       if (!Object.hasOwn(block, key)) continue;
@@ -84,22 +84,22 @@ class Remarks {
   }
 }
 
-/** Whether the data is a config of ToolHive's registry server: ours has no `sources`. */
+/** Returns whether the data is a config of ToolHive's registry server. Syncline's own form has no `sources`. */
 export function isToolHiveConfig(data: unknown): data is Readonly<Record<string, unknown>> {
   return isRecord(data) && 'sources' in data;
 }
 
-/** What became of a list of the file. */
+/** A translated list of the file. */
 interface Translated {
-  /** The list in our form, or what stands in its place in the file. */
+  /** The list in Syncline's form, or the invalid value in its place. */
   readonly list: unknown;
-  /** For each item of the list: which one of the file it was. */
+  /** For each item of the list: its index in the file. */
   readonly origins: readonly number[];
 }
 
 /**
- * A ToolHive config in our form: its sources are registries, its registries catalogs. What does not apply
- * is named in a warning; keys that nobody knows stay, or are told, as problems.
+ * Translates a ToolHive config into Syncline's form: sources become registries, registries become catalogs. A warning names
+ * each setting without effect. Unknown keys stay, or become problems.
  */
 export function translateToolHive(source: ConfigDocument): ConfigForm {
   const remarks = new Remarks(source);
@@ -142,7 +142,7 @@ function translateSources(list: unknown, remarks: Remarks, leftOut: Set<unknown>
   return { list: translated, origins };
 }
 
-/** Sources that ToolHive fills itself are left out, with a warning. */
+/** Skips sources that ToolHive fills itself, with a warning. */
 function isUnreadable(
   entry: Readonly<Record<string, unknown>>,
   path: ConfigPath,
@@ -155,7 +155,7 @@ function isUnreadable(
     const expected = `exactly one of ${SOURCE_KINDS.join(', ')}`;
     remarks.refuse(path, { expected, found: kinds.join(' and ') });
   } else {
-    const message = 'is left out: a source of this kind is filled by ToolHive itself';
+    const message = 'is skipped: ToolHive fills a source of this kind itself';
     remarks.warn([...path, kind], message);
   }
   return true;
@@ -178,10 +178,10 @@ function translateRegistries(list: unknown, remarks: Remarks, leftOut: Set<unkno
     const isEmptied =
       Array.isArray(sources) && sources.length > 0 && sources.every((it) => leftOut.has(it));
     if (isEmptied) {
-      remarks.warn(path, 'is left out, and so are all of its sources');
+      remarks.warn(path, 'is skipped, because all of its sources are');
       continue;
     }
-    // Those that are left out would be unknown.
+    // The skipped ones would be unknown.
     const kept = Array.isArray(sources) ? sources.filter((it) => !leftOut.has(it)) : sources;
     translated.push({ name, registries: kept, ...(filter === undefined ? {} : { filter }) });
     origins.push(index);
@@ -208,7 +208,7 @@ function itemOf({ origins }: Translated, index: PropertyKey | undefined): Proper
   return [typeof index === 'number' ? (origins[index] ?? index) : index];
 }
 
-/** What we call a registry is a source there. */
+/** Returns a message with ToolHive's words: a registry of Syncline is a source there. */
 function wordsOf(message: string, { registries, catalogs }: Lists): string {
   return message
     .replace(/\b(registries|catalogs)\[(\d+)\]/g, (_all, list: string, index: string) =>

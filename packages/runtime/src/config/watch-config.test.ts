@@ -36,13 +36,13 @@ afterEach(async () => {
 
 const configOf = (name: string) => `registries:\n  - { name: ${name}, file: { path: x.json } }\n`;
 
-/** In one step: the watcher may look at any moment, and a file being written is another test's business. */
+/** In one step, because the watcher may read at any moment. Another test covers half-written files. */
 async function put(text: string): Promise<void> {
   await writeFile(`${path}.new`, text);
   await rename(`${path}.new`, path);
 }
 
-/** Notes what is told: names of registries, and codes of errors. */
+/** Records what is reported: names of registries, and codes of errors. */
 function watch(options: Partial<WatchConfigOptions> = {}): void {
   watched = watchConfig({
     path,

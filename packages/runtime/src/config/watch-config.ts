@@ -7,39 +7,39 @@ import { readConfigText } from './read-document.ts';
 export interface WatchConfigOptions extends LoadConfigOptions {
   readonly path: string;
   /**
-   * Told a config that differs from the last one told, and any good one after an error. The next look
-   * waits for it; where it fails, {@link onError} is told and it is called again at the next look.
+   * Called with a config that differs from the last one, and with any valid config after an error. The next look waits for
+   * it. If it fails, {@link onError} is called, and the next look calls it again.
    */
   readonly onChange: (loaded: LoadedConfig) => void | Promise<void>;
-  /** Told once for each change of the file that does not give a config. What was told before stays in force. */
+  /** Called once for each change of the file that is not a valid config. The previous config stays in force. */
   readonly onError: (error: SynclineError) => void;
-  /** Ends the watching. */
+  /** Stops watching. */
   readonly signal: AbortSignal;
   /**
-   * How often the file is looked at. A change counts once two looks in a row agree, or six where it looks
-   * like the beginning of a file. Default 1,000.
+   * How often the file is read. A change counts once two looks in a row agree, or six if it looks like the beginning of a
+   * file. Default: 1,000.
    */
   readonly pollIntervalMs?: number;
-  /** Digest of the config that the caller has already; without it the first one is told as well. */
+  /** The digest of the config that the caller has. Without it, the first config is reported, too. */
   readonly knownDigest?: string;
 }
 
 const LOOKS_TO_BELIEVE = 2;
-/** A writer may pause, and the beginning of a file may be a config with fewer registries. */
+/** A writer may pause, and the beginning of a file may be a valid config with fewer registries. */
 const LOOKS_TO_BELIEVE_A_BEGINNING = 6;
 
-/** What one look at the file has found. `mark` differs whenever the contents, or the trouble, differ. */
+/** The result of one look. `mark` differs if the content or the error differs. */
 type Look =
   | { readonly mark: string; readonly text: string }
   | { readonly mark: string; readonly error: SynclineError };
 
 /**
- * Watches a config file by looking at it again and again: this sees what file notifications miss, such
- * as swapped symlinks and network file systems. Resolves once the signal is aborted.
+ * Watches a config file by reading it repeatedly. Unlike file notifications, this works with swapped symlinks and
+ * network file systems. Resolves once the signal is aborted.
  */
 export async function watchConfig(options: WatchConfigOptions): Promise<void> {
   const { path, signal, pollIntervalMs = 1_000 } = options;
-  /** What was dealt with last. */
+  /** The last look that was reported. */
   let settled: Look | undefined;
   let seen: { readonly mark: string; readonly times: number } | undefined;
   const tell = createTeller(options);
@@ -53,7 +53,7 @@ export async function watchConfig(options: WatchConfigOptions): Promise<void> {
   }
 }
 
-/** Half-written files can be valid: only what has stayed the same for a while is believed. */
+/** A half-written file can be a valid config, so only content that has stayed the same for a while counts. */
 function looksToBelieve(look: Look, settled: Look | undefined): number {
   if (!('text' in look) || settled === undefined || !('text' in settled)) return LOOKS_TO_BELIEVE;
   const isUnended = settled.text.endsWith('\n') && !look.text.endsWith('\n');
@@ -61,7 +61,7 @@ function looksToBelieve(look: Look, settled: Look | undefined): number {
   return isBeginning ? LOOKS_TO_BELIEVE_A_BEGINNING : LOOKS_TO_BELIEVE;
 }
 
-/** Returns a function that says whether the look is dealt with, so that it need not be told again. */
+/** Returns a function that reports a look, and returns whether the look is done with. */
 function createTeller(options: WatchConfigOptions) {
   const { onChange, onError, knownDigest, signal } = options;
   let toldDigest = knownDigest;

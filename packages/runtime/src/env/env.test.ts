@@ -127,7 +127,7 @@ test('names all that are wrong at once, and never a value, which may be a secret
   expect(message).not.toContain('hunter2');
 });
 
-test('tells each variable with a description, and its default where it has one', () => {
+test('lists each variable with a description, and its default if it has one', () => {
   const variables = envVariables();
   expect(variables.every(({ description }) => description.length > 10)).toBe(true);
   expect(variables.find(({ name }) => name === 'PORT')?.default).toBe('8080');

@@ -1,36 +1,11 @@
 import { redisUrlSchema, SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 
-/** What a process is told by its environment. */
-export interface Env {
-  /** Where unset, `syncline up` starts a Redis of its own. */
-  readonly redisUrl?: string;
-  readonly prefix: string;
-  readonly configPath: string;
-  readonly host: string;
-  readonly port: number;
-  /** Where `/health`, `/readiness` and `/metrics` are served; off where unset. */
-  readonly opsPort?: number;
-  readonly adminTokenFile?: string;
-  readonly logLevel: string;
-  /** Runs at once in a worker. */
-  readonly concurrency: number;
-  /** Full walks at once in a worker. */
-  readonly heavyRuns: number;
-  readonly dataDir: string;
-  /** The proxy for `http:` upstreams; its URL may carry a password. */
-  readonly httpProxy?: string;
-  /** The proxy for `https:` upstreams. */
-  readonly httpsProxy?: string;
-  /** What is asked without a proxy. */
-  readonly noProxy?: string;
-}
-
 const port = wholeNumber({ least: 0, most: 65_535 });
 
 const proxyUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' });
 
-/** The one table of variables: it checks them, gives the defaults, and is what the documentation shows. */
+/** The one table of variables: it checks them, has the defaults, and generates the documentation. */
 const variablesSchema = z.object({
   REDIS_URL: redisUrlSchema.exactOptional().meta({
     description:
@@ -86,7 +61,27 @@ const variablesSchema = z.object({
   }),
 });
 
-/** Other programs know these in lower case, and prefer them so. */
+/** What the environment tells a process. */
+export type Env = Readonly<z.output<typeof envSchema>>;
+
+const envSchema = variablesSchema.transform((variables) => ({
+  redisUrl: variables.REDIS_URL,
+  prefix: variables.SYNCLINE_PREFIX,
+  configPath: variables.SYNCLINE_CONFIG,
+  host: variables.HOST,
+  port: variables.PORT,
+  opsPort: variables.SYNCLINE_OPS_PORT,
+  adminTokenFile: variables.SYNCLINE_ADMIN_TOKEN_FILE,
+  logLevel: variables.LOG_LEVEL,
+  concurrency: variables.SYNCLINE_CONCURRENCY,
+  heavyRuns: variables.SYNCLINE_HEAVY_RUNS,
+  dataDir: variables.SYNCLINE_DATA_DIR,
+  httpProxy: variables.HTTP_PROXY,
+  httpsProxy: variables.HTTPS_PROXY,
+  noProxy: variables.NO_PROXY,
+}));
+
+/** Other programs know these in lower case, and prefer that spelling. */
 const ALSO_IN_LOWER_CASE = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 function wholeNumber({ least, most }: { least: number; most: number }) {
@@ -101,17 +96,17 @@ function wholeNumber({ least, most }: { least: number; most: number }) {
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface ReadEnvOptions {
-  /** For variables that are not set, in place of the defaults of the table. */
+  /** For variables that are not set, instead of the defaults of the table. */
   readonly defaults?: Variables;
-  /** What comes before the environment, such as what the command line says. */
+  /** Overrides the environment, as options of the command line do. */
   readonly overrides?: Variables;
 }
 
 /**
- * Reads the environment. Nothing else in the project does. Empty variables count as unset.
+ * Reads the environment, as nothing else in the project does. Empty variables count as unset.
  *
- * @throws SynclineError `config-invalid` that names each variable that is wrong; never its value, which
- * may be a secret
+ * @throws SynclineError `config-invalid`, which names each invalid variable, but not its value: that may be
+ *   a secret
  */
 export function readEnv(
   source: Variables = process.env,
@@ -122,32 +117,11 @@ export function readEnv(
     ...withoutEmpty(withLowerCase(source)),
     ...withoutEmpty(overrides),
   };
-  const result = variablesSchema.safeParse(variables);
-  if (!result.success) {
-    const problems = result.error.issues.map(
-      ({ path, message }) => `${path.join('.')}: ${message}`,
-    );
-    throw new SynclineError('config-invalid', problems.join('\n'));
-  }
-  const { data } = result;
-  return {
-    ...(data.REDIS_URL === undefined ? {} : { redisUrl: data.REDIS_URL }),
-    prefix: data.SYNCLINE_PREFIX,
-    configPath: data.SYNCLINE_CONFIG,
-    host: data.HOST,
-    port: data.PORT,
-    ...(data.SYNCLINE_OPS_PORT === undefined ? {} : { opsPort: data.SYNCLINE_OPS_PORT }),
-    ...(data.SYNCLINE_ADMIN_TOKEN_FILE === undefined
-      ? {}
-      : { adminTokenFile: data.SYNCLINE_ADMIN_TOKEN_FILE }),
-    logLevel: data.LOG_LEVEL,
-    concurrency: data.SYNCLINE_CONCURRENCY,
-    heavyRuns: data.SYNCLINE_HEAVY_RUNS,
-    dataDir: data.SYNCLINE_DATA_DIR,
-    ...(data.HTTP_PROXY === undefined ? {} : { httpProxy: data.HTTP_PROXY }),
-    ...(data.HTTPS_PROXY === undefined ? {} : { httpsProxy: data.HTTPS_PROXY }),
-    ...(data.NO_PROXY === undefined ? {} : { noProxy: data.NO_PROXY }),
-  };
+  // Compiling a schema that is used once takes longer than to interpret it.
+  const result = envSchema.safeParse(variables, { jitless: true });
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new SynclineError('config-invalid', problems.join('\n'));
 }
 
 function withLowerCase(source: Variables): Variables {
@@ -161,14 +135,14 @@ function withoutEmpty(source: Variables): Variables {
   );
 }
 
-/** A variable, as the documentation shows it. */
+/** A variable in the documentation. */
 export interface EnvVariable {
   readonly name: string;
   readonly description: string;
   readonly default?: string;
 }
 
-/** Every variable that {@link readEnv} knows, in the order of the table. */
+/** Returns every variable that {@link readEnv} knows, in the order of the table. */
 export function envVariables(): EnvVariable[] {
   const { properties = {} } = z.toJSONSchema(variablesSchema, { io: 'input' });
   return Object.entries(properties).map(([name, schema]) => {
@@ -178,7 +152,7 @@ export function envVariables(): EnvVariable[] {
 }
 
 /**
- * The URL of the Redis to use.
+ * Returns the URL of the Redis to use.
  *
  * @throws SynclineError `config-invalid`: only `syncline up` brings a Redis of its own
  */
@@ -189,12 +163,12 @@ export function requireRedisUrl({ redisUrl }: Pick<Env, 'redisUrl'>): string {
   });
 }
 
-/** Where this process looks for programs, for those that it starts with an environment of their own. */
+/** Returns where programs are searched, for child processes with an environment of their own. */
 export function searchPath(): string | undefined {
   return process.env['PATH'];
 }
 
-/** Whether what is written to the stream is seen on a terminal on which a cursor can be moved. */
+/** Returns whether the stream is a terminal that can move its cursor. */
 export function isScreen(stream: NodeJS.WriteStream): boolean {
   return stream.isTTY === true && process.env['TERM'] !== 'dumb';
 }

@@ -1,21 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import type { RequestListener } from 'node:http';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
-import { answerMalformedRequests, SECURITY_HEADERS } from './ops-server.ts';
+import { listen, SECURITY_HEADERS } from './listen.ts';
 
 async function serve(handle: RequestListener = (_request, response) => response.end('fine')) {
-  const server = createServer(handle);
-  answerMalformedRequests(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  // A server that listens on TCP has an address of this kind.
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listen(handle, { host: '127.0.0.1', port: 0 });
+  onTestFinished(() => close({ graceMs: 0 }));
   const open = () => connect(port, '127.0.0.1').on('error', () => {});
   return { port, open };
 }
@@ -26,7 +18,7 @@ const LONG = 'a'.repeat(20_000);
 
 test.each([
   ['no HTTP', 'garbage\r\n\r\n', 400],
-  ['a method that nobody knows', 'FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+  ['an unknown method', 'FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
   ['a NUL in the path', 'GET /a\0b HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
   ['two lengths', `GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400],
   ['a long URL', `GET /${LONG} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431],
@@ -62,7 +54,7 @@ test('an answer under way is not mixed with another one', async () => {
   expect(`${first}${rest}`).toMatch(/half$/);
 });
 
-test('a client that is gone is no error', async () => {
+test('a client that is gone is not an error', async () => {
   const { port, open } = await serve();
   const socket = open();
   socket.write('GET / HT', () => socket.resetAndDestroy());

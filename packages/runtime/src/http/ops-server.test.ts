@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Readiness, readinessOf } from '../lifecycle/service.ts';
 import { createMetrics } from '../metrics/metrics.ts';
-import { type OpsServer, SECURITY_HEADERS, startOpsServer } from './ops-server.ts';
+import { type HttpServer, SECURITY_HEADERS } from './listen.ts';
+import { startOpsServer } from './ops-server.ts';
 
-let ops: OpsServer;
+let ops: HttpServer;
 let readiness: () => Promise<Readiness>;
 let liveness: string[];
 let metrics: ReturnType<typeof createMetrics>['expose'];
@@ -22,7 +23,7 @@ beforeEach(async () => {
     onError: (error) => errors.push(error),
   });
 });
-afterEach(() => ops.close());
+afterEach(() => ops.close({ graceMs: 0 }));
 
 const get = (path: string, init?: RequestInit) =>
   fetch(`http://127.0.0.1:${ops.port}${path}`, init);
@@ -34,7 +35,7 @@ test('/health answers as long as the process does', async () => {
   expect(await response.json()).toEqual({ status: 'ok' });
 });
 
-test('/health says what only a restart would mend', async () => {
+test('/health reports what only a restart fixes', async () => {
   liveness = ['worker: takes no jobs'];
   const response = await get('/health');
   expect(response.status).toBe(503);
@@ -49,7 +50,7 @@ test('/readiness says what is not ready', async () => {
   expect(await response.json()).toEqual({ ready: false, problems: ['Redis is away'] });
 });
 
-test('/readiness is not ready where that cannot be found out', async () => {
+test('/readiness is not ready if the check fails', async () => {
   readiness = () => Promise.reject(new Error('no answer'));
   const response = await get('/readiness');
   expect(response.status).toBe(503);
@@ -116,6 +117,6 @@ test('a port that is taken is an error', async () => {
 
 test('closes also while someone keeps a connection', async () => {
   await get('/health');
-  await ops.close();
+  await ops.close({ graceMs: 0 });
   await expect(get('/health')).rejects.toThrow();
 });

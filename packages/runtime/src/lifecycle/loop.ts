@@ -2,15 +2,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RecurringTask } from '@syncline/contract';
 
 export interface LoopOptions extends RecurringTask {
-  /** Told when a pass throws; the loop goes on. */
+  /** Called when a pass throws. The loop continues. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Something done again and again until it is stopped. */
+/** A repeated task. */
 export interface Loop {
-  /** Begins the next pass at once; one that is under way is followed by another. */
+  /** Begins the next pass at once. A running pass is followed by another one. */
   wake(): void;
-  /** Resolves when no pass is under way any more. */
+  /** Resolves when no pass runs any more. */
   stop(): Promise<void>;
 }
 
@@ -47,8 +47,8 @@ export function startLoop(options: LoopOptions): Loop {
 }
 
 /**
- * What `work` resolves to, or an error when it takes longer than `timeoutMs`. The work itself goes on:
- * use this where nothing is lost by not waiting for it.
+ * Returns the result of `work`, or rejects if it takes longer than `timeoutMs`. The work itself continues, so use this
+ * only if its result may be lost.
  */
 export async function within<Result>(timeoutMs: number, work: Promise<Result>): Promise<Result> {
   const { promise: timedOut, reject } = Promise.withResolvers<never>();

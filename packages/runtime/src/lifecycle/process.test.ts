@@ -160,7 +160,7 @@ test('a signal while it starts stops it too', async () => {
   expect(messages).toContain('cleaned up');
 });
 
-test('what has started after it was told to stop has all of its time to stop', async () => {
+test('a service that starts after the signal has its full time to stop', async () => {
   const body = `
     context.logger.info('starting');
     await delay(700);
@@ -203,7 +203,7 @@ test('a start that fails ends it with 1, and the log says why', async () => {
   expect(await ended).toMatchObject({ code: 1 });
 });
 
-test('a start that fails is told as the program wants it, which has a say in the environment', async () => {
+test('a failed start is reported by the program, which may override the environment', async () => {
   const { ended } = run(
     `throw new Error(context.env.configPath + ' ' + context.env.logLevel);`,
     { SYNCLINE_CONFIG: 'of-the-environment' },

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isConfigFault } from '@syncline/contract';
 import { type Env, type ReadEnvOptions, readEnv } from '../env/env.ts';
-import { type OpsServer, startOpsServer } from '../http/ops-server.ts';
+import { startOpsServer } from '../http/ops-server.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { VERSION } from '../version.ts';
 import { composeServices, readinessOf, type Service } from './service.ts';
 
-/** What every process has. */
+/** The parts that every process has. */
 export interface ProcessContext {
   readonly env: Env;
   readonly logger: Logger;
@@ -15,22 +15,22 @@ export interface ProcessContext {
 }
 
 export interface RunProcessOptions {
-  /** How long a stop may take before the process ends all the same, with 1. Default 25,000. */
+  /** How long a stop may take before the process exits with 1. Default: 25,000. */
   readonly stopDeadlineMs?: number;
-  /** What else than the environment has a say in `context.env`. */
+  /** Values that override the environment in `context.env`, and defaults. */
   readonly env?: ReadEnvOptions;
-  /** Says why the process fails to start or to stop. Default: a fatal line in the log. */
+  /** Reports why the process fails to start or to stop. Default: a fatal line in the log. */
   readonly reportFailure?: (error: unknown) => void;
 }
 
-/** Below the 30 s after which Kubernetes kills, so that the log says what happened. */
+/** Less than the 30 s after which Kubernetes kills, so that the log tells what happened. */
 const STOP_DEADLINE_MS = 25_000;
-/** What is still starting has taken nothing on that would have to be brought to an end. */
+/** A service that is still starting has nothing to finish. */
 const STARTING_STOP_DEADLINE_MS = 5_000;
-/** The longest delay that Node's timers take. */
+/** The longest delay of a timer in Node. */
 const FOREVER_MS = 2 ** 31 - 1;
 
-/** For what is still written to files after an orderly stop. */
+/** The time for file writes that continue after an orderly stop. */
 const LAST_FILE_CALLS_MS = 1_000;
 
 const EXIT_OK = 0;
@@ -38,10 +38,9 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /**
- * Runs a service as this process, until SIGTERM or SIGINT, and ends the process: with 0 after an orderly
- * stop; with 1 where it failed, crashed or did not stop in time; with 2, and a message without a stack,
- * where the environment or the config is wrong; by SIGKILL where a thread still works, as one that waits for a
- * file system for ever.
+ * Runs a service as this process until SIGTERM or SIGINT, then ends the process. Exit status: 0 after an orderly stop; 1 if
+ * it failed, crashed or did not stop in time; 2, with a message without a stack, if the environment or the config is
+ * invalid. It ends by SIGKILL if a thread still hangs, for example in a call to a file system.
  */
 export async function runProcess(
   name: string,
@@ -52,7 +51,7 @@ export async function runProcess(
   const { logger } = context;
   const { reportFailure = (error) => logger.fatal({ err: error }, 'failed') } = options;
   exitOnCrash(logger);
-  // A process whose parts hold no handle for a moment would end by itself.
+  // Without a handle, Node would end the process between two parts.
   setInterval(() => {}, FOREVER_MS);
   const exitNow = (message: string) => {
     logger.error(message);
@@ -75,7 +74,7 @@ export async function runProcess(
     const running = await startWithOps(name, start, context);
     logger.info({ version: VERSION }, 'started');
     await stopSignal;
-    // Also where it was told so while it was starting: it may have taken something on since.
+    // Also if the signal came during the start: the service may have begun work since.
     endAfter(stopDeadlineMs);
     await running.stop();
     logger.info('stopped');
@@ -86,13 +85,13 @@ export async function runProcess(
   }
 }
 
-/** Node's own end waits for all threads, also for one that is in a call to a file system that never returns. */
+/** Ends the process. Node's own exit waits for all threads, also for one that hangs in a call to a file system. */
 function endProcess(code: number): never {
   if (hasBusyThreads()) process.kill(process.pid, 'SIGKILL');
   process.exit(code);
 }
 
-/** Node's own, which it calls file systems with; or ours, of which each answers on a port. */
+/** Returns whether a thread hangs: one of Node's pool, or a worker thread that does not answer. */
 function hasBusyThreads(): boolean {
   return process
     .getActiveResourcesInfo()
@@ -108,7 +107,7 @@ function createContext(name: string, envOptions: ReadEnvOptions | undefined): Pr
   }
 }
 
-/** The ops server listens before the service starts, so that a slow start can be seen from outside. */
+/** The ops server listens before the service starts, so a slow start is visible from outside. */
 async function startWithOps(
   name: string,
   start: (context: ProcessContext) => Promise<Service>,
@@ -130,11 +129,10 @@ async function startWithOps(
   if (ops !== undefined) logger.info({ host: env.host, port: ops.port }, 'ops server listening');
   const service = await start(context);
   started = service;
-  return ops === undefined ? service : composeServices(name, [opsService(ops), service]);
-}
-
-function opsService(ops: OpsServer): Service {
-  return { name: 'ops', readiness: async () => readinessOf([]), stop: () => ops.close() };
+  if (ops === undefined) return service;
+  const stopOps = () => ops.close({ graceMs: 0 });
+  const opsService = { name: 'ops', readiness: async () => readinessOf([]), stop: stopOps };
+  return composeServices(name, [opsService, service]);
 }
 
 function exitOnCrash(logger: Logger): void {
@@ -156,12 +154,12 @@ function exitWith(error: unknown, reportFailure?: (error: unknown) => void): nev
   process.exit(EXIT_FAILED);
 }
 
-/** A Ctrl-C under npm comes twice within moments: from the terminal, and passed on by npm. */
+/** Under npm, a Ctrl-C arrives twice within moments: from the terminal, and from npm. */
 const DEBOUNCE_MS = 1_000;
 
 /**
- * Resolves with the first SIGTERM or SIGINT; what follows within a second belongs to it. A later Ctrl-C
- * comes from someone who is tired of waiting: `onRepeated` is called.
+ * Resolves with the first SIGTERM or SIGINT. Signals within the next second belong to it. A later Ctrl-C calls
+ * `onRepeated`.
  */
 function nextStopSignal(options: { onRepeated: () => void }): Promise<NodeJS.Signals> {
   const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();

@@ -56,7 +56,7 @@ test('stops in the order it is given, and leaves none out', async () => {
   ]);
 });
 
-test('stops each part once, however often it is told to', async () => {
+test('stops each part once, even if stopped several times', async () => {
   const log: string[] = [];
   const all = composeServices('up', [service('api', { log })]);
   await Promise.all([all.stop(), all.stop()]);
@@ -64,7 +64,7 @@ test('stops each part once, however often it is told to', async () => {
   expect(log).toEqual(['api stopping', 'api stopped']);
 });
 
-test('stops the others where one fails to, and tells the failure', async () => {
+test('stops the others if one fails to stop, and throws the failure', async () => {
   const log: string[] = [];
   const stuck: Service = { ...service('worker'), stop: () => Promise.reject(new Error('stuck')) };
   const all = composeServices('up', [service('redis', { log }), stuck]);
@@ -72,7 +72,7 @@ test('stops the others where one fails to, and tells the failure', async () => {
   expect(log).toEqual(['redis stopping', 'redis stopped']);
 });
 
-test('lives as long as all parts do, of which most have nothing to say', () => {
+test('is live as long as all parts are, also if most report nothing', () => {
   const worker: Service = { ...service('worker'), liveness: () => ['takes no jobs'] };
   expect(composeServices('up', [service('api')]).liveness?.()).toEqual([]);
   const all = composeServices('up', [service('api'), worker]);

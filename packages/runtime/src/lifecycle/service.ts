@@ -1,28 +1,27 @@
-/** Whether a process can do its work now, and if not, why. */
+/** Whether a process can work now, and if not, why. */
 export interface Readiness {
   ready: boolean;
   problems: string[];
 }
 
-/** A part of a process that lives until it is stopped. */
+/** A part of a process that runs until it is stopped. */
 export interface Service {
   readonly name: string;
   readiness(): Promise<Readiness>;
-  /** What only a restart of the process would mend; none while it lives. What has no such thing leaves it out. */
+  /** Problems that only a restart of the process fixes. Optional. */
   liveness?(): readonly string[];
-  /** Resolves when nothing of it is left running. */
+  /** Resolves when no part of it runs any more. */
   stop(): Promise<void>;
 }
 
-/** {@link Readiness} from what is amiss. */
+/** Returns the {@link Readiness} for a list of problems. */
 export function readinessOf(problems: readonly string[]): Readiness {
   return { ready: problems.length === 0, problems: [...problems] };
 }
 
 /**
- * Several services as one. It is ready when all are. They are stopped one after the other: first
- * those in `stopOrder`, in its order, then the others, the last of the list first. Where some fail to stop, the others are
- * stopped all the same, and the failures are thrown together at the end.
+ * Composes several services into one. It is ready when all are. They stop one after the other: first those in `stopOrder`,
+ * then the others from last to first. If one fails to stop, the others still stop, and the failures are thrown together.
  */
 export function composeServices(
   name: string,

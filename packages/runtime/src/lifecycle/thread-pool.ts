@@ -1,12 +1,12 @@
-/** What else needs one, such as looking up host names, always finds one of the rest. */
+/** Threads that calls to file systems never take, for example for host names. */
 const OTHER_THREADS = 32;
 
-/** How many threads of this process calls to file systems may hold at once: some of them may hang for ever. */
+/** The most threads for calls to file systems, of which some may hang for ever. */
 export const FILE_CALL_THREADS = 96;
 
 /**
- * libuv makes its pool, of four threads by default, when a process first needs one. All modules are
- * evaluated before that, save for what Node itself reads to load them, which it reads without the pool.
+ * libuv creates its pool, by default with four threads, at the first use. All modules are evaluated before that, because
+ * Node reads modules without the pool.
  */
 const wanted = Number(process.env['UV_THREADPOOL_SIZE']) || 0;
 process.env['UV_THREADPOOL_SIZE'] = String(Math.max(FILE_CALL_THREADS + OTHER_THREADS, wanted));

@@ -7,7 +7,7 @@ beforeEach(() => {
   metrics = createMetrics();
 });
 
-/** The value of one time series; `undefined` where there is none. */
+/** Returns the value of one time series; `undefined` if there is none. */
 async function sampleOf(series: string): Promise<number | undefined> {
   const { body } = await metrics.expose();
   const line = body.split('\n').find((candidate) => candidate.startsWith(`${series} `));
@@ -89,7 +89,7 @@ test('asks for the ages at each scrape, and forgets registries that are gone', a
   expect(await sampleOf('syncline_registry_age_seconds{registry="local"}')).toBeUndefined();
 });
 
-test('is scraped also where the ages cannot be had', async () => {
+test('is scraped even if the ages cannot be read', async () => {
   metrics.onScrape(() => Promise.reject(new Error('Redis is away')));
   metrics.onScrape(async () => new Map([['local', 4]]));
   expect(await sampleOf('syncline_registry_age_seconds{registry="local"}')).toBe(4);

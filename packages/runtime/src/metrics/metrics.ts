@@ -1,23 +1,24 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Registry as PrometheusRegistry } from 'prom-client';
 import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
+import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 
-/** A request that was answered. */
+/** An answered request. */
 export interface HttpRequestObservation {
   readonly method: string;
-  /** The route's pattern, as in `/v1/registries/{name}`; never the path that was asked for. */
+  /** The pattern of the route, as in `/v1/registries/{name}`, never the requested path. */
   readonly route: string;
   readonly status: number;
   readonly durationMs: number;
 }
 
-/** How the api answers. */
+/** Metrics about answers of the api. */
 export interface HttpMetrics {
   httpRequest(observation: HttpRequestObservation): void;
 }
 
-function createHttpMetrics(register: Registry): HttpMetrics {
+function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
   const durations = new Histogram({
     name: 'syncline_http_request_duration_seconds',
     help: 'How long requests to the api took to answer.',
@@ -31,16 +32,20 @@ function createHttpMetrics(register: Registry): HttpMetrics {
   };
 }
 
-/** The metrics of one process. None of the methods that record throws. */
+/** The metrics of one process. Methods that record never throw. */
 export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics {
-  /** All metrics in the text format of Prometheus. */
+  /** Returns all metrics in the text format of Prometheus. */
   expose(): Promise<{ contentType: string; body: string }>;
 }
 
-/** Metrics in a registry of their own, so that a process can have more than one set, as tests do. */
+/** Creates metrics with a registry of their own, so that a process can have several sets, as tests do. */
 export function createMetrics(): Metrics {
   const register = new Registry();
-  collectDefaultMetrics({ register });
+  let processMetrics: Promise<void> | undefined;
+  const addProcessMetrics = async () => {
+    const { collectDefaultMetrics } = await import('prom-client');
+    collectDefaultMetrics({ register });
+  };
   new Gauge({
     name: 'syncline_build_info',
     help: 'Always 1; the label has the version.',
@@ -51,28 +56,33 @@ export function createMetrics(): Metrics {
     ...createRunMetrics(register),
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
-    expose: async () => ({ contentType: register.contentType, body: await register.metrics() }),
+    expose: async () => {
+      // The first scrape adds those of the process itself, because many processes are never scraped.
+      processMetrics ??= addProcessMetrics();
+      await processMetrics;
+      return { contentType: register.contentType, body: await register.metrics() };
+    },
   };
 }
 
-/** Tells the age of each registry's copy, in seconds, by its name. */
+/** Returns the age of each registry's copy, in seconds, by its name. */
 export type AgesSource = () => Promise<ReadonlyMap<string, number>>;
 
-/** A scrape of Prometheus gives up after ten seconds, by default, and then has nothing at all. */
+/** Less than the ten seconds after which Prometheus gives up by default, and then has no metrics at all. */
 const SOURCE_TIMEOUT_MS = 2_000;
 
-/** What is looked up when someone asks for it. */
+/** Metrics that are read at a scrape. */
 export interface ScrapeMetrics {
   /**
-   * At each scrape asks `source` for the age of each registry's copy, in seconds. A source that fails,
-   * or takes more than two seconds, is left out and counted in `syncline_scrape_errors_total`.
+   * Asks `source` at each scrape for the age of each registry's copy, in seconds. If it fails or takes more than two
+   * seconds, its ages are omitted and the failure is counted in `syncline_scrape_errors_total`.
    *
-   * @returns a function that takes the source away again
+   * @returns a function that removes the source
    */
   onScrape(source: AgesSource): () => void;
 }
 
-function createScrapeMetrics(register: Registry): ScrapeMetrics {
+function createScrapeMetrics(register: PrometheusRegistry): ScrapeMetrics {
   const sources = new Set<AgesSource>();
   const errors = new Counter({
     name: 'syncline_scrape_errors_total',

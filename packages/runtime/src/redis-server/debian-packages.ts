@@ -6,12 +6,12 @@ import type { RedisServer } from './find-redis-server.ts';
 
 const run = promisify(execFile);
 
-/** apt names the packages that are missing on this machine; these are those that Redis can need. */
+/** apt names the missing packages of this machine. These are the ones that Redis can need. */
 const WANTED = /^(redis-server|redis-tools|lib(?!c6$)[a-z0-9.+-]+)$/;
-/** Wanted also where apt can make no plan, since packages of this machine are half installed. */
+/** The packages to try if apt cannot make a plan, because packages of this machine are half installed. */
 const ALWAYS_WANTED = ['libatomic1', 'libjemalloc2', 'liblzf1', 'redis-server', 'redis-tools'];
 
-/** The Redis that {@link fetchRedisPackages} unpacked in `directory`, if it is there and starts. */
+/** Returns the Redis that {@link fetchRedisPackages} unpacked in `directory`, if it exists and starts. */
 export async function findFetchedRedis(directory: string): Promise<RedisServer | undefined> {
   const root = join(directory, 'root');
   const libraries = await Promise.all(
@@ -27,30 +27,30 @@ export async function findFetchedRedis(directory: string): Promise<RedisServer |
   );
 }
 
-/** The folders of `lib` that hold libraries, such as `x86_64-linux-gnu`. */
+/** Returns the folders of `lib` with libraries, such as `x86_64-linux-gnu`. */
 async function architectures(lib: string): Promise<string[]> {
   const names = await readdir(lib).catch(() => []);
   return names.filter((name) => name.includes('-linux-gnu')).map((name) => join(lib, name));
 }
 
 /**
- * Downloads Redis's Debian packages with apt and unpacks them in `directory`. Needs no root, and leaves
- * the machine as it was: apt's lists and its cache are kept in `directory` too, while it runs.
+ * Downloads the Debian packages of Redis with apt and unpacks them in `directory`. Needs no root and does not change the
+ * machine: the lists and the cache of apt are also in `directory` meanwhile.
  */
 export async function fetchRedisPackages(
   directory: string,
   onProgress: (line: string) => void = () => {},
 ): Promise<void> {
   await run('apt-get', ['--version']).catch((cause: unknown) => {
-    throw new Error('there is no apt-get to fetch one with', { cause });
+    throw new Error('apt-get is missing. Install Redis', { cause });
   });
   await mkdir(directory, { recursive: true });
-  // A directory of our own, moved into place when complete: others may be fetching at the same time.
+  // A directory of its own, moved when it is complete, because other processes may do the same.
   const work = await mkdtemp(join(directory, 'fetch-'));
   try {
     onProgress('fetching redis-server from Debian’s packages…');
     const apt = await prepareApt(work);
-    // Its exit status is of no use: one third-party source that is down makes it fail.
+    // The exit status is ignored: one third-party source that is down makes apt fail.
     await apt(['update']).catch(() => {});
     await apt(['download', ...(await missingPackages(apt))]).catch((cause: unknown) => {
       throw new Error(`apt could not fetch one${firstError(cause)}`, { cause });
@@ -73,9 +73,9 @@ async function prepareApt(work: string): Promise<Apt> {
     `Dir::State=${state}`,
     `Dir::State::lists=${join(state, 'lists')}`,
     `Dir::Cache=${join(state, 'cache')}`,
-    // What is installed on this machine need not be fetched.
+    // Packages that are installed need not be downloaded.
     'Dir::State::status=/var/lib/dpkg/status',
-    // As root, apt would download as a user who may not write here.
+    // As root, apt would download as a user without write access here.
     'APT::Sandbox::User=root',
     'Acquire::Languages=none',
     'Acquire::http::Timeout=30',
@@ -94,7 +94,7 @@ async function prepareApt(work: string): Promise<Apt> {
   };
 }
 
-/** Names differ between releases (libssl3, libssl3t64), so apt is asked what an installation would add. */
+/** Names differ between releases (libssl3, libssl3t64), so this asks apt what an installation would add. */
 async function missingPackages(apt: Apt): Promise<string[]> {
   const plan = await apt([
     '--simulate',
@@ -106,7 +106,7 @@ async function missingPackages(apt: Apt): Promise<string[]> {
   return [...new Set([...ALWAYS_WANTED, ...planned.filter((name) => WANTED.test(name))])];
 }
 
-/** The first thing that apt complains of. */
+/** Returns the first error of apt. */
 function firstError(error: unknown): string {
   const line = error instanceof Error ? /^E: (.+)$/m.exec(error.message)?.[1] : undefined;
   return line === undefined ? '' : `: ${line}`;
@@ -114,7 +114,7 @@ function firstError(error: unknown): string {
 
 async function moveIntoPlace(from: string, to: string): Promise<void> {
   await rename(from, to).catch(async () => {
-    // Another process was first, or what is there does not start. One that starts stays.
+    // Another process was first, or the existing one does not start. One that starts stays.
     if ((await findFetchedRedis(join(to, '..'))) !== undefined) return;
     await rm(to, { recursive: true, force: true });
     await rename(from, to);

@@ -1,4 +1,4 @@
-// Run by `infra/setup.mjs`, so that `start` has a Redis without a download of its own.
+// `infra/setup.mjs` runs it, so `start` has a Redis without a download.
 import { findRedisServer } from './find-redis-server.ts';
 
 try {

@@ -49,7 +49,7 @@ describe('the Redis server to run', () => {
     expect(path).not.toBe(old);
   });
 
-  test('is an earlier download where the PATH has none', async (context) => {
+  test('is an earlier download if the PATH has none', async (context) => {
     const fetched = await findFetchedRedis(join(PROJECT_CACHE_DIR, 'redis'));
     if (fetched === undefined) return context.skip('nothing was downloaded here');
 

@@ -8,32 +8,32 @@ import { fetchRedisPackages, findFetchedRedis } from './debian-packages.ts';
 
 const run = promisify(execFile);
 
-/** What is found is a program, and the variables that it needs besides ours. */
+/** A program, and the variables that it needs in addition to the environment. */
 export interface RedisServer {
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
 export interface FindRedisServerOptions {
-  /** Where downloaded programs are kept; by default `.cache` in the project. */
+  /** The folder of downloaded programs. Default: `.cache` in the project. */
   readonly cacheDir?: string;
-  /** The directories to look in, as in the variable; by default that variable. */
+  /** The directories to search, in the form of PATH. Default: PATH. */
   readonly path?: string;
-  /** Is given one line for each step that takes time. */
+  /** Called with one line for each step that takes time. */
   readonly onProgress?: (line: string) => void;
 }
 
 /** `.cache` beside the project's `package.json`. */
 export const PROJECT_CACHE_DIR = fileURLToPath(new URL('../../../../.cache', import.meta.url));
 
-/** BullMQ's own floor. Valkey began at 7.2, so each Valkey is recent enough. */
+/** BullMQ's minimum. Valkey began at 7.2, so every Valkey is recent enough. */
 const LEAST_REDIS_VERSION = [6, 2] as const;
 
 /**
- * Finds a Redis server to run: `redis-server` or `valkey-server` on the PATH, else one unpacked earlier,
- * else, on Debian and Ubuntu, one from their packages, without installing anything.
+ * Finds a Redis server: `redis-server` or `valkey-server` on the PATH, or one that was unpacked earlier. Otherwise, on
+ * Debian and Ubuntu, it unpacks one from their packages, without installing anything.
  *
- * @throws SynclineError `store-unavailable` that says what to install.
+ * @throws SynclineError `store-unavailable` with what to install
  */
 export async function findRedisServer(options: FindRedisServerOptions = {}): Promise<RedisServer> {
   const { cacheDir = PROJECT_CACHE_DIR, path = process.env['PATH'] ?? '', onProgress } = options;

@@ -12,32 +12,31 @@ export interface RedisProcessOptions {
   readonly server: RedisServer;
   /** An existing directory for the append-only file. */
   readonly directory: string;
-  /** By default a free one. */
+  /** Default: a free port. */
   readonly port?: number;
-  /** Over those of `infra/redis.conf`; a list is a setting of several words, such as `replicaof`. */
+  /** Settings that override `infra/redis.conf`. A list is a setting of several words, such as `replicaof`. */
   readonly settings?: RedisSettings;
-  /** Starts a sentinel in place of a Redis, with this file, which it goes on to write by itself. */
+  /** Starts a sentinel instead of a Redis, with this file, which the sentinel rewrites. */
   readonly sentinelFile?: string;
-  /** Is given what Redis prints, line by line. */
+  /** Called with each line that Redis prints. */
   readonly onOutput?: (line: string) => void;
 }
 
-/** A Redis that listens on loopback and ends with this process, however this process ends. */
+/** A Redis that listens on loopback and ends with this process, even after SIGKILL. */
 export interface RedisProcess {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves when Redis has ended, with a short description of how. */
+  /** Resolves when Redis has ended, with a short description. */
   readonly ended: Promise<string>;
-  /** Has Redis write what it has and end; resolves when it is gone. May be called again. */
+  /** Makes Redis save its data and end. Resolves when it is gone. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * Redis, started from a shell that leaves a watcher behind and then becomes Redis itself. The watcher
- * reads from a pipe that we hold: a line says that Redis has ended, an end without a line says that we
- * have, on whatever way, SIGKILL included; then it ends Redis, also where that is frozen. `setpriv --pdeathsig`
- * would do so on Linux only.
+ * A shell that starts a watcher and then becomes Redis. The watcher reads from a pipe of this process. A line means that
+ * Redis has ended. An end without a line means that this process has ended, even by SIGKILL. Then the watcher ends Redis,
+ * even a stopped one. `setpriv --pdeathsig` would work on Linux only.
  */
 const WATCHED = `
 exec 3<&0
@@ -45,7 +44,7 @@ exec 3<&0
 exec "$@" 3<&- </dev/null
 `;
 
-/** What a Redis prints when it takes commands, and what a sentinel does. */
+/** The line that Redis prints when it takes commands, and that of a sentinel. */
 const READY = /Ready to accept connections|Sentinel ID is/;
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
@@ -61,7 +60,7 @@ export async function startRedisProcess(options: RedisProcessOptions): Promise<R
     const port = options.port ?? (await freePort());
     const started = await tryToStart(options, port);
     if (started.state === 'ready') return started.redis;
-    // Between finding a free port and using it, somebody else may take it.
+    // Another process may take the port between finding it and using it.
     const taken = options.port === undefined && started.output.includes('Address already in use');
     if (taken && tries < PORT_TRIES) continue;
     throw new SynclineError('store-unavailable', `redis-server did not start: ${started.output}`);
@@ -75,7 +74,7 @@ async function tryToStart(options: RedisProcessOptions, port: number): Promise<S
   const child = spawn(
     '/bin/sh',
     ['-c', WATCHED, 'redis-server', server.path, ...redisArguments(options, port)],
-    // Detached: a Ctrl-C reaches every process of the terminal, and Redis must outlive its users.
+    // Detached, because a Ctrl-C reaches every process of the terminal, and Redis must outlive its users.
     { detached: true, stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ...server.env } },
   );
   const ended = whenEnded(child);
@@ -101,7 +100,7 @@ async function tryToStart(options: RedisProcessOptions, port: number): Promise<S
 type RedisChild = ChildProcessByStdio<Writable, Readable, null>;
 
 function whenEnded(child: RedisChild): Promise<string> {
-  // The watcher may be gone before the line reaches it.
+  // The watcher may end before the line reaches it.
   child.stdin.on('error', () => {});
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
@@ -132,7 +131,7 @@ function redisArguments(options: RedisProcessOptions, port: number): string[] {
   ];
 }
 
-/** `infra/redis.conf` gives the reason for each. */
+/** `infra/redis.conf` has the reasons. */
 const STORE_SETTINGS: RedisSettings = {
   appendonly: 'yes',
   appendfsync: 'everysec',

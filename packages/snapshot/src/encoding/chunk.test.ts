@@ -1,5 +1,6 @@
+import { fnv1a } from '@syncline/contract';
 import { describe, expect, test } from 'vitest';
-import { chunkCuts, fnv1a, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
+import { chunkCuts, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
 
 function keys(count: number): string[] {
   return Array.from(
@@ -58,7 +59,7 @@ describe('chunkCuts', () => {
     },
   );
 
-  test('cuts keys of which none hashes to a cut', () => {
+  test('cuts keys without a hash at a cut', () => {
     const unlucky = keys(20_000)
       .filter((key) => fnv1a(key) % 32 !== 0)
       .slice(0, 1_000);

@@ -1,6 +1,6 @@
 /** Blobs: compressed, and stored under their SHA-256. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { SynclineError, sha256 } from '@syncline/contract';
+import { fnv1a, SynclineError, sha256 } from '@syncline/contract';
 import { type JsonObject, type ReadRow, type StoredRow, toStoredRow } from '@syncline/rows';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
@@ -209,13 +209,4 @@ export function chunkCuts(keys: readonly string[]): number[] {
     cuts.push(start);
   }
   return cuts;
-}
-
-/** Returns FNV-1a, 32 bits, over the low byte of each character. @see RFC 9923 */
-export function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    hash = Math.imul(hash ^ (text.charCodeAt(index) & 0xff), 0x01000193);
-  }
-  return hash >>> 0;
 }

@@ -1,5 +1,6 @@
 import type { Filter } from '@syncline/contract';
-import { compileFilter, type StoredRow, toReadRow } from '@syncline/rows';
+import { type StoredRow, toReadRow } from '@syncline/rows';
+import { compileFilter } from '@syncline/rows/filter';
 import type { BuiltSnapshot } from '../build.ts';
 import type { Manifest } from '../encoding/manifest.ts';
 import { ALL_KEYS, changedRanges, chunkRanges } from './key-ranges.ts';

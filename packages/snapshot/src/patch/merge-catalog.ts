@@ -1,12 +1,12 @@
 import type { Filter } from '@syncline/contract';
 import {
-  compileFilter,
   isTombstone,
   type ReadRow,
   type StoredRow,
   toCatalogRow,
   toTombstone,
 } from '@syncline/rows';
+import { compileFilter } from '@syncline/rows/filter';
 import type { BuiltSnapshot } from '../build.ts';
 import type { Manifest } from '../encoding/manifest.ts';
 import type { Blob } from '../store.ts';

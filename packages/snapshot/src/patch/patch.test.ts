@@ -1,5 +1,5 @@
 import { registryConfig } from '@syncline/contract/testing';
-import { compileFilter } from '@syncline/rows';
+import { compileFilter } from '@syncline/rows/filter';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';

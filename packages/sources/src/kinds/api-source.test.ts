@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseBody } from '@syncline/rows';
+import { parseBody } from '@syncline/rows/parse';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { HttpClient } from '../http/http.ts';
 import type { SourceContext, TakeBody } from '../source.ts';

@@ -27,6 +27,6 @@ test('leaves work that does not end with its signal, and gives the reason', asyn
   abort.abort(REASON);
   await expect(waiting).rejects.toBe(REASON);
   expect(left).toBe(2);
-  // What comes of it now is nobody's, and no unhandled rejection either.
+  // Its later result is ignored, and is not an unhandled rejection.
   work.reject(new Error('too late'));
 });

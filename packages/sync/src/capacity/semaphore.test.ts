@@ -14,7 +14,7 @@ function queue(semaphore: Semaphore) {
   return { served, ask };
 }
 
-test('hands out so many slots, and the next one when one is given back', async () => {
+test('hands out its slots, and the next one when a slot is released', async () => {
   const semaphore = new Semaphore(2);
   const { served, ask } = queue(semaphore);
   const first = await ask('a');
@@ -35,7 +35,7 @@ test('serves urgent callers first, others in the order in which they asked', asy
   expect(served).toEqual(['a', 'd', 'b', 'c']);
 });
 
-test('a slot that is given back twice is given to one caller', async () => {
+test('a slot that is released twice goes to one caller', async () => {
   const semaphore = new Semaphore(1);
   const slot = await semaphore.acquire(signal);
   slot.release();
@@ -45,7 +45,7 @@ test('a slot that is given back twice is given to one caller', async () => {
   expect(semaphore.waiting).toBe(1);
 });
 
-test('who is aborted waits no longer, and keeps nobody else waiting', async () => {
+test('an aborted caller stops waiting, and blocks no other', async () => {
   const semaphore = new Semaphore(1);
   const slot = await semaphore.acquire(signal);
   const abort = new AbortController();

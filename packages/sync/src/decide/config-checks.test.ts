@@ -29,7 +29,7 @@ test('globs that are not well-formed are found, of registries and of catalogs', 
   ]);
 });
 
-test('tags are no globs', () => {
+test('tags are not globs', () => {
   const filter = { tags: { include: ['a[', '{'] } };
   expect(issues({ registries: [{ name: 'one', ...FILE, filter }] })).toEqual([]);
 });

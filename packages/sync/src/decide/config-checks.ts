@@ -1,5 +1,5 @@
 import type { ConfigCheck, ConfigIssue, Filter } from '@syncline/contract';
-import { compileGlob } from '@syncline/rows';
+import { compileGlob } from '@syncline/rows/filter';
 import { cronProblem } from './cron.ts';
 
 /** Finds globs in filters of registries and catalogs that are not well-formed. */

@@ -5,7 +5,7 @@ const berlin = (pattern: string) => ({ pattern, timezone: 'Europe/Berlin' });
 const utc = (pattern: string) => ({ pattern, timezone: 'UTC' });
 const iso = (ms: number) => new Date(ms).toISOString();
 
-/** So many firings in a row, as instants. */
+/** Returns several firings in a row, as instants. */
 function firings(schedule: ReturnType<typeof utc>, from: string, count: number): string[] {
   const times: string[] = [];
   let atMs = Date.parse(from);

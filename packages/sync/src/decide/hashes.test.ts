@@ -13,7 +13,7 @@ function registryOf(source: object) {
   return registry;
 }
 
-// Statuses in Redis carry these: another value makes every registry read its upstream anew.
+// Statuses in Redis carry these: another value makes every registry read its upstream again.
 test.each([
   ['fe17ed3fde22d916', { file: { path: '/srv/registry.json' } }],
   ['5228877564ab0028', { file: { url: URL_OF_FILE } }],

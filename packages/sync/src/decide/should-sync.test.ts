@@ -68,7 +68,7 @@ describe('decideSyncNeed', () => {
       } as Partial<SyncNeed>,
     ],
     [
-      'who asks is told so',
+      'a request gets the reason',
       { trigger: 'manual' },
       {
         need: 'probe',
@@ -87,7 +87,7 @@ describe('decideSyncNeed', () => {
       { need: 'none', reason: 'suspended' },
     ],
     [
-      'an operator suspends, whoever asks',
+      'an operator suspends, for any request',
       { control: { ...NONE, suspended: true }, trigger: 'manual', force: true },
       { need: 'none', reason: 'suspended' },
     ],
@@ -142,7 +142,7 @@ describe('decideSyncNeed', () => {
       { reason: 'filter-changed', mirror: SNAPSHOT } as Partial<SyncNeed>,
     ],
     [
-      'but where it may be what ends the process',
+      'except if it may be what kills the process',
       { ...CRASHING, ...OTHER_FILTER },
       { need: 'none', reason: 'backing-off' },
     ],
@@ -179,7 +179,7 @@ describe('decideSyncNeed', () => {
       { need: 'fetch', reason: 'reconcile-due' },
     ],
     [
-      'another interval is no other source',
+      'another interval is not another source',
       { registry: registryConfig({ syncPolicy: { interval: '5s' } }) },
       { need: 'probe' },
     ],

@@ -187,7 +187,7 @@ describe('Coordinator', () => {
     });
   });
 
-  test('how late a tick is, is told', async () => {
+  test('the lateness of a tick is reported', async () => {
     await writeRegistry('alpha', 'one');
     const observer = createRecordingObserver();
     const dueAtMs = Date.now() - 5_000;

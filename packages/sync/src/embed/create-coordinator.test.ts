@@ -87,7 +87,7 @@ describe('createCoordinator', () => {
     expect((await readdir(directory)).sort()).toEqual(['alpha.json', 'data']);
   });
 
-  test('the next one goes on where this one was stopped, with no upstream at all', async () => {
+  test('the next one continues after this one, without any upstream', async () => {
     await writeRegistry('alpha', 'one');
     const first = coordinatorOf();
     await first.start();
@@ -196,7 +196,7 @@ describe('createCoordinator', () => {
     await untilSo(async () => expect(await namesOf(coordinator, 'default')).toHaveLength(3));
   });
 
-  test('rows of what cannot be served say why', async () => {
+  test('rows of a catalog that cannot be served reject with the reason', async () => {
     const coordinator = coordinatorOf({
       config: {
         registries: [
@@ -266,7 +266,7 @@ describe('getStatus', () => {
 });
 
 describe('stop', () => {
-  test('ends within its grace, also where a manager hangs, and frees the folder', async () => {
+  test('ends within its grace even if a manager hangs, and unlocks the folder', async () => {
     const coordinator = coordinatorOf({ manager: DEAF, stopGraceMs: 300 });
     await coordinator.start();
     await untilSo(async () => expect((await coordinator.getStatus('alpha')).phase).toBe('Syncing'));

@@ -65,7 +65,7 @@ test.each(['{"v":2,"registries":{}}', 'no JSON', '{"v":1,"registries":{"a":{"pha
   },
 );
 
-test('a file that cannot be read is no empty file', async () => {
+test('a file that cannot be read is not an empty file', async () => {
   await mkdir(path, { recursive: true });
   await expect(createFileStatusPersistence({ path }).load('alpha')).rejects.toMatchObject({
     code: 'EISDIR',

@@ -27,7 +27,7 @@ function open(state: number, signal = new AbortController().signal) {
 const body = () =>
   Buffer.from(JSON.stringify({ servers: [{ name: 'a', version: '1', description: 'x' }] }));
 
-/** Wakes whoever waits for the lock, once there is somebody. */
+/** Wakes the waiter for the lock as soon as there is one. */
 const wake = () => vi.waitFor(() => expect(Atomics.notify(lock, 0)).toBe(1));
 
 test('a thread that is about to be terminated compresses nothing', async () => {

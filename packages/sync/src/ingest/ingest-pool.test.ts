@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { IngestPool, type OpenOptions } from './ingest-pool.ts';
-import { OutOfOrder } from './ingest-thread.ts';
+import { OutOfOrder } from './messages.ts';
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
 const pool = new IngestPool({ heavyRuns: 2 });

@@ -9,15 +9,15 @@ import {
 } from '@syncline/snapshot';
 import { Piscina } from 'piscina';
 import { Semaphore } from '../capacity/capacity.ts';
-import { OutOfOrder } from './ingest-thread.ts';
-import type {
-  FilterTask,
-  IngestAnswer,
-  IngestEnd,
-  IngestQuestion,
-  IngestResult,
-  IngestTask,
-  MemberBlobs,
+import {
+  type FilterTask,
+  type IngestAnswer,
+  type IngestEnd,
+  type IngestQuestion,
+  type IngestResult,
+  type IngestTask,
+  type MemberBlobs,
+  OutOfOrder,
 } from './messages.ts';
 
 const THREAD_IDLE_TIMEOUT_MS = 60_000;

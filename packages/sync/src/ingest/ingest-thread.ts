@@ -9,34 +9,31 @@ import {
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
-import {
-  type BodyOrigin,
-  type BodySummary,
-  type ParsedBody,
-  parseBody,
-  type ReadRow,
-  type RowReading,
-} from '@syncline/rows';
+import type { BodyOrigin, BodySummary, ParsedBody, ReadRow, RowReading } from '@syncline/rows';
+import { parseBody } from '@syncline/rows/parse';
 import {
   type AttachmentKind,
-  applyDelta,
   type Blob,
   type BuiltSnapshot,
-  DiffCollector,
   decodeManifest,
-  deriveView,
   MAX_ATTACHMENT_CHARACTERS,
   type Manifest,
-  mergeCatalog,
-  SnapshotBuilder,
   useTerminationLock,
 } from '@syncline/snapshot';
-import type {
-  IngestAnswer,
-  IngestEnd,
-  IngestQuestion,
-  IngestResult,
-  IngestTask,
+import {
+  applyDelta,
+  DiffCollector,
+  deriveView,
+  mergeCatalog,
+  SnapshotBuilder,
+} from '@syncline/snapshot/patch';
+import {
+  type IngestAnswer,
+  type IngestEnd,
+  type IngestQuestion,
+  type IngestResult,
+  type IngestTask,
+  OutOfOrder,
 } from './messages.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
@@ -198,11 +195,6 @@ export interface RowCollectorOptions {
   readonly order: 'arrival' | 'buffered';
   /** Gets rows sorted by key, each key once, all versions of a name together. */
   readonly onRows: (rows: readonly ReadRow[]) => void;
-}
-
-/** A row came that belongs before rows that are already handed on. */
-export class OutOfOrder extends Error {
-  override readonly name = 'OutOfOrder';
 }
 
 const MAX_ROWS = 2_000_000;

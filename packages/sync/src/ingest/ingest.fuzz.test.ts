@@ -1,6 +1,7 @@
 import { SynclineError } from '@syncline/contract';
 import { FUZZ, jsonValues, mutated, nearRows } from '@syncline/contract/testing';
-import { type BodyOrigin, parseBody, readRow, SYNCLINE_META } from '@syncline/rows';
+import { type BodyOrigin, readRow, SYNCLINE_META } from '@syncline/rows';
+import { parseBody } from '@syncline/rows/parse';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 

@@ -80,6 +80,11 @@ export type IngestEnd =
   /** The parts of an error that structured cloning would lose. */
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
+/** A row came that belongs before rows that are already handed on. */
+export class OutOfOrder extends Error {
+  override readonly name = 'OutOfOrder';
+}
+
 /** The result of all bodies: the snapshot to serve. */
 export interface IngestResult extends BuiltSnapshot {
   /** How many rows were read, with the invalid ones. */

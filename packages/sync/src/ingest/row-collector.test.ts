@@ -1,6 +1,7 @@
 import type { BodyOrigin, ReadRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
-import { OutOfOrder, RowCollector, type RowCollectorOptions } from './ingest-thread.ts';
+import { RowCollector, type RowCollectorOptions } from './ingest-thread.ts';
+import { OutOfOrder } from './messages.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
   const handedOn: ReadRow[][] = [];

@@ -105,7 +105,7 @@ test.each<[before: FilterInput, after: FilterInput, served: string[]]>([
   },
 );
 
-test('a rollback does not go to a mirror of which only views were served', async () => {
+test('a rollback does not use a mirror that was never served itself', async () => {
   const { sync, operations } = await createOperated(EVEN);
   const { mirror = '' } = sync.status() ?? {};
   await expect(operations.rollback('alpha', { snapshot: mirror })).rejects.toMatchObject({
@@ -113,7 +113,7 @@ test('a rollback does not go to a mirror of which only views were served', async
   });
 });
 
-test('a rollback works while a chunk of what is served is damaged', async () => {
+test('a rollback works while a served chunk is damaged', async () => {
   const operated = await createOperated(EVEN);
   const { sync, registry, operations, edit, change, first } = operated;
   await change(servers(7));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkGuard, type StateSize } from './store-built.ts';
 
-/** A state of which the filter, if there is one, takes nothing away. */
+/** A state that the filter does not reduce. */
 function whole(rowCount: number): StateSize {
   return { rowCount, sourceRowCount: rowCount };
 }
@@ -34,7 +34,7 @@ test.each<[why: string, before: number | undefined, after: number, verdict: stri
   expect(judge(guard, { before, after })).toBe(verdict);
 });
 
-test('an empty state passes where that is allowed', () => {
+test('an empty state passes if that is allowed', () => {
   const guard = { maxShrinkPercent: 20, allowEmpty: true };
   expect(judge(guard, { before: 100, after: 0 })).toBe('pass');
 });

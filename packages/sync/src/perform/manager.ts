@@ -9,8 +9,7 @@ import {
   sourceHash,
 } from '../decide/should-sync.ts';
 import type { IngestPool, OpenOptions } from '../ingest/ingest-pool.ts';
-import { OutOfOrder } from '../ingest/ingest-thread.ts';
-import type { IngestResult, ViewTask } from '../ingest/messages.ts';
+import { type IngestResult, OutOfOrder, type ViewTask } from '../ingest/messages.ts';
 import type { CheckContext, RunContext } from '../ports/run-context.ts';
 import { readMembers, revisionOf } from './members.ts';
 import { mergeAndStore } from './merge-and-store.ts';

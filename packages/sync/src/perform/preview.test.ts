@@ -18,7 +18,7 @@ import { type PreviewRequest, previewRegistry } from './preview.ts';
 
 const ingest = suiteIngestPool();
 
-/** As a worker would ask, of what the harness has stored. */
+/** Previews as a worker does, from the stores of the harness. */
 async function previewOf(harness: SyncHarness, request: Partial<PreviewRequest> = {}) {
   const { deps, snapshots, upstream, state, config } = harness;
   const registry = config.registry('alpha');
@@ -88,7 +88,7 @@ test('says what the next sync does, and leaves everything as it is', async () =>
   expect(run).toMatchObject({ outcome: 'published', diff: preview.diff });
 });
 
-test('of what is served already nothing would change', async () => {
+test('an unchanged source would change nothing', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   expect(await previewOf(harness)).toMatchObject({
@@ -110,7 +110,7 @@ test('a registry that the config does not have is all new', async () => {
   });
 });
 
-test('another filter is held against what is served, and is no loss to the guard', async () => {
+test('another filter is compared with the served snapshot, and is not a loss for the guard', async () => {
   const harness = createSyncHarness({ ingest });
   harness.upstream.rows = servers(10);
   await harness.sync();
@@ -124,7 +124,7 @@ test('another filter is held against what is served, and is no loss to the guard
   });
 });
 
-test('what a filter keeps is told with its changes, and nothing of the rest', async () => {
+test('changes of filtered rows are listed, and nothing about the others', async () => {
   const registry = registryConfig({ filter: { names: { exclude: ['server-003'] } } });
   const harness = createSyncHarness({
     ingest,

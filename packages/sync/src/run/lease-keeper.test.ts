@@ -72,7 +72,7 @@ describe('LeaseKeeper', () => {
     expect(beta.abort).not.toHaveBeenCalled();
   });
 
-  test('a released lease is not renewed any more, and without any there is no timer', async () => {
+  test('a released lease is no longer renewed, and without a lease there is no timer', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => HELD));
     const [alpha, beta] = [keeper.hold('alpha'), keeper.hold('beta')];
     alpha.release();

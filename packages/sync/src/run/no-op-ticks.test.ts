@@ -46,7 +46,7 @@ describe('a tick that finds nothing to do', () => {
 });
 
 describe('a tick goes the whole way', () => {
-  test('where the source has changed', async () => {
+  test('if the source has changed', async () => {
     const sync = await synced();
     sync.upstream.rows = servers(4);
     sync.upstream.revision = 'r2';
@@ -58,7 +58,7 @@ describe('a tick goes the whole way', () => {
     expect(await sync.sync()).toEqual(NO_OP);
   });
 
-  test('where this process did not run it last', async () => {
+  test('if this process did not run it last', async () => {
     const sync = await synced();
     const other = { registry: 'alpha', owner: 'bob', ttlMs: 60_000 };
     const acquired = await sync.deps.runStore.acquire({ ...other, purpose: { kind: 'tick' } });
@@ -76,13 +76,13 @@ describe('a tick goes the whole way', () => {
     expect(ran(await sync.sync())).toMatchObject({ handledRequest: 2 });
   });
 
-  test('where it is suspended or pinned', async () => {
+  test('if it is suspended or pinned', async () => {
     const sync = await synced();
     sync.state.of('alpha').control.suspended = true;
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'skipped' });
   });
 
-  test('where its config has changed', async () => {
+  test('if its config has changed', async () => {
     const sync = await synced();
     sync.config.replace(configOf({ name: 'alpha', filter: { names: { include: ['*-001'] } } }));
     await sync.config.refresh();

@@ -1,4 +1,4 @@
-/** What a source may give that is no registry, through a whole run: said in the status, and nothing lost. */
+/** Invalid bodies of a source, through a whole run: the status names the problem, and nothing is lost. */
 import { gzipSync } from 'node:zlib';
 import { SYNCLINE_META } from '@syncline/rows';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -17,7 +17,7 @@ import {
 const ingest = suiteIngestPool();
 const NAMES = ['server-000', 'server-001', 'server-002'];
 
-/** A registry that was synced, and then gives what it is told. */
+/** A synced registry whose source then gives the bodies of the test. */
 async function synced() {
   const sync = createSyncHarness({ ingest });
   await sync.sync();
@@ -44,14 +44,14 @@ async function synced() {
 
 const whole = JSON.stringify({ servers: servers(3) });
 
-describe('a body that is no registry fails its run', () => {
+describe('a body that is not a registry fails its run', () => {
   test.each<[what: string, body: string | Uint8Array, code: string, message: RegExp]>([
     ['empty', '', 'source-not-json', /an empty body/],
     ['an HTML page', '<!doctype html><p>Sign in', 'source-not-json', /an HTML page/],
     ['cut off', whole.slice(0, -20), 'source-not-json', /broken or cut off/],
     ['Latin-1', Buffer.from('[{"name":"caf\u00e9"}]', 'latin1'), 'source-not-json', /Latin-1/],
     ['UTF-16', Buffer.from(`\ufeff${whole}`, 'utf16le'), 'source-not-json', /UTF-16/],
-    ['gzip that nobody announced', gzipSync(whole), 'source-not-json', /gzip data/],
+    ['gzip without its header', gzipSync(whole), 'source-not-json', /gzip data/],
     ['NUL', '\0\0\0\0', 'source-not-json', /not JSON/],
     ['a NUL in a text', '[{"name":"a\0"}]', 'source-not-json', /broken/],
     ['an error in JSON', '{"error":"gone"}', 'source-not-a-registry', /an object with `error`/],
@@ -108,7 +108,7 @@ test('an empty list is held back', async () => {
   await sync.expectUnharmed();
 });
 
-describe('a row that is none costs itself', () => {
+describe('an invalid row is skipped alone', () => {
   const deep = `{"name":"deep","version":"1","description":"x","d":${'['.repeat(300)}${']'.repeat(300)}}`;
   test.each<[what: string, row: string, label: RegExp, reason: RegExp]>([
     ['without a name', '{"version":"1","description":"x"}', /^row 4$/, /server\.name is missing/],

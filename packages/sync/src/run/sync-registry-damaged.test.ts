@@ -33,7 +33,7 @@ describe('a snapshot that is damaged', () => {
   };
 
   test.each(['chunk', 'manifest', 'version', 'pointer'] as const)(
-    'in its %s is made whole by a forced sync of what has not changed',
+    'in its %s is repaired by a forced sync of an unchanged source',
     async (what) => {
       const sync = await damage(what);
       expect(ran(await sync.sync(request({ force: true })))).toMatchObject({
@@ -52,7 +52,7 @@ describe('a snapshot that is damaged', () => {
       const sync = await damage(what);
       sync.upstream.rows = servers(301);
       sync.upstream.revision = 'r2';
-      // What has changed lies in the last chunk, whose damage is met; all are written anew.
+      // The change is in the last chunk, whose damage is found. All chunks are written again.
       expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
       expect(await sync.served()).toHaveLength(301);
     },

@@ -115,7 +115,7 @@ describe('a filter that is edited', () => {
     expect(sync.status()).toMatchObject({ phase: 'Complete', revision: 'r2' });
   });
 
-  test('has the source read where a request forces it', async () => {
+  test('reads the source if a request forces it', async () => {
     const { sync, edit } = await createFiltered(EVEN);
     await edit(ODD, request({ force: true }));
     expect(sync.upstream.counts.fetches).toBe(2);
@@ -145,7 +145,7 @@ describe('a filter that is edited', () => {
 });
 
 describe('the mirror', () => {
-  test('is what is served as long as there is no filter', async () => {
+  test('is the served snapshot as long as there is no filter', async () => {
     const { sync } = await createFiltered();
     expect(sync.status()).not.toHaveProperty('mirror');
     expect(sync.state.of('alpha').manifests.size).toBe(1);
@@ -301,7 +301,7 @@ describe('a source that gives deltas', () => {
     expect(given).toHaveLength(2);
   });
 
-  test('is read whole where the mirror is damaged, and where everything is due to be read', async () => {
+  test('is read whole if the mirror is damaged, or a full read is due', async () => {
     const { sync, upstream, given, run } = createDelta();
     upstream.publish([row('a'), row('b')]);
     await run();

@@ -29,7 +29,7 @@ async function startRun(sync: SyncHarness, tick = TICK) {
 }
 
 describe('interrupted', () => {
-  test('a stop ends the run; it is no failure, and its request stays open', async () => {
+  test('a stop ends the run; it is not a failure, and its request stays open', async () => {
     const sync = createSyncHarness({ ingest });
     const { result, stop } = await startRun(sync, request());
     stop();
@@ -115,7 +115,7 @@ describe('a lost lease', () => {
     expect(sync.state.of('alpha').runs).toEqual([]);
   });
 
-  test('publishes nothing, also where the run has not noticed', async () => {
+  test('publishes nothing, even if the run has not noticed', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     const before = sync.status()?.snapshot;
@@ -128,7 +128,7 @@ describe('a lost lease', () => {
     expect(await sync.served()).toHaveLength(3);
   });
 
-  test('publishes nothing where the lease goes at the very end', async () => {
+  test('publishes nothing if the lease is lost at the very end', async () => {
     const sync = createSyncHarness({ ingest });
     const { runStore } = sync.deps;
     vi.spyOn(runStore, 'publishAndFinish').mockImplementationOnce(async (...args) => {

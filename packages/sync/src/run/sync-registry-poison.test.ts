@@ -55,7 +55,7 @@ describe('a registry that ends its process', () => {
     expect(sync.status()).toMatchObject({ consecutiveFailures: 2 });
   });
 
-  test('however short its interval, it comes to be tried twice an hour at most', async () => {
+  test('with any interval, it is tried at most twice an hour', async () => {
     const syncPolicy = { interval: '5s' };
     const sync = createSyncHarness({ ingest, config: configOf({ name: 'alpha', syncPolicy }) });
     await die(sync, 3);
@@ -146,7 +146,7 @@ describe('registries that have died together', () => {
     { alpha: 2, beta: 0 },
     { alpha: 0, beta: 2 },
     { alpha: 1, beta: 1 },
-  ])('one that has not died twice waits for nobody, and nobody for it: %j', async (deaths) => {
+  ])('one that has not died twice does not wait, and no other waits for it: %j', async (deaths) => {
     const { sync, alpha, end } = await startTwo(deaths);
     expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
     end();
@@ -179,7 +179,7 @@ describe('registries that have died together', () => {
   });
 });
 
-describe('a run that hangs, and does not heed its signal', () => {
+describe('a run that hangs and ignores its signal', () => {
   const single = new IngestPool({ heavyRuns: 1 });
   afterAll(() => single.close());
   const TIMED_OUT = { outcome: 'failed', error: { code: 'run-timeout' } };

@@ -121,7 +121,7 @@ describe('published', () => {
     expect(sync.status()?.snapshot).toBe(run.snapshot);
     expect(await carried('skills')).toEqual([{ name: 'one', n: 2 }, { name: 'last' }]);
 
-    // A snapshot that has lost them is built anew.
+    // A snapshot that has lost them is rebuilt.
     const blobs = sync.state.of('alpha').chunks;
     blobs.delete([...blobs.keys()].at(-1) ?? '');
     give('r4', { skills: [{ name: 'one', n: 2 }], plugins: [{ name: 'p' }] });
@@ -143,7 +143,7 @@ describe('published', () => {
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
   });
 
-  test('a lost manifest is no reason to fail: everything is built anew', async () => {
+  test('a lost manifest does not fail the run: everything is rebuilt', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     sync.state.of('alpha').manifests.clear();
@@ -152,7 +152,7 @@ describe('published', () => {
     expect(await sync.served()).toHaveLength(3);
   });
 
-  test('a lost chunk is no reason to fail: everything is built anew', async () => {
+  test('a lost chunk does not fail the run: everything is rebuilt', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.rows = servers(500);
     await sync.sync();
@@ -185,7 +185,7 @@ describe('unchanged', () => {
     });
   });
 
-  test('a request that finds nothing new has its record all the same', async () => {
+  test('a request without a change still has a run record', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     const run = ran(await sync.sync(request()));
@@ -288,11 +288,11 @@ describe('a tick that recurs, and comes soon after a run', () => {
   });
 
   test.each<[what: string, tick: Tick, changes?: object]>([
-    ['one that is none of our own', TICK],
+    ['a tick of another producer', TICK],
     ['a request', request()],
     ['a retry', { ...RECURRING, trigger: 'retry' }],
     ['of a pattern', RECURRING, { schedule: { pattern: '* * * * *', timezone: 'UTC' } }],
-  ])('is run all the same: %s', async (_what, tick, changes) => {
+  ])('still runs: %s', async (_what, tick, changes) => {
     const sync = createSyncHarness({ ingest, config: config(changes) });
     expect(await tickAfter(sync, 3 * SECOND_MS, tick)).toBe('ran');
   });
@@ -315,14 +315,14 @@ describe('a tick that recurs, and comes soon after a run', () => {
     expect(ran(await sync.sync(RECURRING))).toMatchObject({ outcome: 'skipped' });
   });
 
-  test('is run where the clock of the store has gone back since', async () => {
+  test('runs if the clock of the store has gone back since', async () => {
     const sync = createSyncHarness({ ingest, config: config() });
     await sync.sync(RECURRING);
     sync.clock.advance(-MINUTE_MS);
     expect((await sync.sync(RECURRING)).state).toBe('ran');
   });
 
-  test('is run where a request is open', async () => {
+  test('runs if a request is open', async () => {
     const sync = createSyncHarness({ ingest, config: config() });
     await sync.sync(RECURRING);
     sync.state.of('alpha').control.requested = 1;
@@ -395,7 +395,7 @@ describe('held', () => {
     expect(await sync.served()).toHaveLength(90);
   });
 
-  test('where the source takes it back, nothing is held any more', async () => {
+  test('if the source takes the change back, nothing is held any more', async () => {
     const sync = await shrunk();
     await sync.sync();
     sync.upstream.rows = servers(100);
@@ -490,7 +490,7 @@ describe('failed', () => {
     expect(await sync.served()).toBeUndefined();
   });
 
-  test('an error that nobody foresaw fails the run and nothing else', async () => {
+  test('an unexpected error fails only the run', async () => {
     const sync = await failing();
     sync.upstream.beforeFetch = () => {
       throw new TypeError('cannot read properties of undefined');
@@ -501,7 +501,7 @@ describe('failed', () => {
     });
   });
 
-  test('a body that is no registry fails the run', async () => {
+  test('a body that is not a registry fails the run', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.rows = Object.create(null);
     expect(ran(await sync.sync())).toMatchObject({

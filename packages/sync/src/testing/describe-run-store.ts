@@ -63,7 +63,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(lease).toMatchObject({ registry: 'beta', owner: 'bob' });
       });
 
-      test('after its time a lease goes to whoever asks, under a larger term', async () => {
+      test('after it expires, a lease goes to the next caller, under a larger term', async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.expireLease('alpha');
         const next = await acquire(store, 'alpha', { owner: 'bob' });
@@ -174,7 +174,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         },
       );
 
-      test('who is told to isolate has changed nothing, but a request stays counted', async () => {
+      test('a refusal to isolate changes nothing, but a request stays counted', async () => {
         await die(2);
         const before = await store.status.load('alpha');
         expect(await ask({ purpose: { kind: 'request', force: true } })).toEqual({
@@ -204,7 +204,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         });
       });
 
-      test('a request is counted also where the lease is busy, and is open at the end', async () => {
+      test('a request is counted even if the lease is busy, and is open at the end', async () => {
         const { lease } = await acquire(store, 'alpha');
         expect(await request({ force: false })).toMatchObject({ state: 'busy' });
         expect(await store.readControl('alpha')).toMatchObject({ requested: 1, handled: 0 });
@@ -291,7 +291,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(leaseUntil).toBeGreaterThanOrEqual(nowMs + 90_000);
       });
 
-      test('a lease that ended and that nobody took is extended too', async () => {
+      test('an expired lease that no other run took is also extended', async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.expireLease('alpha');
         expect(await renew(lease)).toEqual([{ held: true, stop: false }]);
@@ -525,7 +525,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       });
 
       test.each([{ suspended: true } as const, { pinned: 'a'.repeat(64) }])(
-        'is refused where an operator has set %o',
+        'is refused if an operator has set %o',
         async (change) => {
           const term = await runOnce();
           await store.changeControl('alpha', change);

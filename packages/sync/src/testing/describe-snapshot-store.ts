@@ -33,7 +33,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       expect(await store.snapshots.readChunks('alpha', [])).toEqual([]);
     });
 
-    test('bytes come back as they were, in the order asked, undefined where there are none', async () => {
+    test('bytes come back unchanged, in the requested order, undefined if missing', async () => {
       const { lease } = await acquire(store, 'alpha');
       const all = Uint8Array.from({ length: 256 }, (_, byte) => byte);
       const binary = { digest: 'c'.repeat(64), bytes: all };
@@ -71,7 +71,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       expect(await store.snapshots.readPointer('beta')).toBeUndefined();
     });
 
-    test('nobody writes without the lease', async () => {
+    test('a write needs the lease', async () => {
       const { lease: stale } = await acquire(store, 'alpha');
       await store.expireLease('alpha');
       const { lease } = await acquire(store, 'alpha', { owner: 'bob' });
@@ -119,7 +119,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       ]);
     });
 
-    test('collect removes what it is told, and what others need stays', async () => {
+    test('collect removes what it gets, but keeps what others need', async () => {
       const one = await publish('one', ['shared', 'only-one']);
       const two = await publish('two', ['shared', 'only-two']);
       const { lease } = await acquire(store, 'alpha');
@@ -133,7 +133,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       expect((await store.snapshots.listChunks('alpha')).sort()).toEqual([...two.chunks].sort());
     });
 
-    test('collect spares what is served, whatever it is told', async () => {
+    test('collect never removes the served snapshot', async () => {
       const { manifest } = await publish('one');
       const { lease } = await acquire(store, 'alpha');
       await store.snapshots.collect(lease, { manifests: [manifest], chunks: [] });
@@ -141,7 +141,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       expect(await store.snapshots.history('alpha')).toHaveLength(1);
     });
 
-    test('nobody collects without the lease', async () => {
+    test('collect needs the lease', async () => {
       const one = await publish('one');
       await publish('two');
       const { lease: stale } = await acquire(store, 'alpha');

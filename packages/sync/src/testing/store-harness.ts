@@ -53,7 +53,7 @@ export function createInMemoryHarness(
 
 type Acquired = Extract<Acquisition, { state: 'acquired' }>;
 
-/** The lease of a registry that nobody holds. */
+/** A lease that no run holds. */
 export async function acquire(
   { runStore }: Pick<StoreHarness, 'runStore'>,
   registry: string,

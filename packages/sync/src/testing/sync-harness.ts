@@ -46,7 +46,7 @@ export function server(name: string, changes: object = {}): object {
   return { name, version: '1.0.0', description: 'does things', ...changes };
 }
 
-/** So many servers, `server-000` and on. */
+/** Returns servers, from `server-000` on. */
 export function servers(count: number): object[] {
   return Array.from({ length: count }, (_, index) =>
     server(`server-${String(index).padStart(3, '0')}`),

@@ -89,7 +89,7 @@ test('what was published is there for the next process, with its run and its tim
   expect(await next.snapshots.readPointer('alpha')).toBe(publication.manifest);
 });
 
-test('a run whose process was killed keeps nobody waiting, and is counted', async () => {
+test('a run whose process was killed blocks no other run, and is counted', async () => {
   const { lease } = await acquire(open(), 'alpha', { ttlMs: 3_600_000 });
   const next = await acquire(reopen(), 'alpha');
   expect(next.status.startsWithoutFinish).toBe(2);
@@ -103,7 +103,7 @@ test('a process that does not have the folder reads, takes no lease for ended, a
   await expect(acquire(other, 'beta')).rejects.toMatchObject({ code: 'store-unavailable' });
 });
 
-test('what a killed process was writing is removed, and is no chunk', async () => {
+test('a file that a killed process was writing is removed, and is not a chunk', async () => {
   const { folder } = open();
   await mkdir(join(folder.path, 'tmp'), { recursive: true });
   await writeFile(join(folder.path, 'tmp', 'half'), 'half a chu');

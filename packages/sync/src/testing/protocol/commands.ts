@@ -347,7 +347,7 @@ export const loseData: Step = step('the store loses its data', async (model, wor
   return { what: 'all data is lost', answer: 'so', expected: 'so', changes: true };
 });
 
-/** I5: nothing that is open, and nothing that was begun, is out of sight while nobody works on it. */
+/** I5: every open request and every begun run without a worker can be found. */
 export const sweep: Step = step('sweep', async ({ registry: stored }, { store, registry }) => {
   const { owner, lapsed, term, openRequest, isRunning } = stored;
   const expected = {

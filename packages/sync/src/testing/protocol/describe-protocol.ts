@@ -4,7 +4,7 @@ import type { ProtocolStore } from './protocol-store.ts';
 
 /** Whatever holders, requesters and operators do, in whatever order, a store does as `SPEC.md` says. */
 export function describeProtocol(name: string, create: () => ProtocolStore): void {
-  test(`${name} does as the protocol says, whoever does what and when`, async () => {
+  test(`${name} follows the protocol in any order of actions`, async () => {
     expect(await findViolation(create())).toBeUndefined();
   }, 60_000);
 }

@@ -193,7 +193,7 @@ export class ProtocolModel {
   /** What has happened, for people. */
   readonly steps: string[] = [];
 
-  /** Counted from the newest; the oldest where there are not as many. */
+  /** Counted from the newest; the oldest if there are fewer. */
   lease(back: number): KnownLease | undefined {
     return this.leases.at(-1 - back) ?? this.leases[0];
   }

@@ -4,7 +4,7 @@ import type { StoreHarness } from '../store-harness.ts';
 export interface Found {
   /** The term of a run whose lease has ended without a word. */
   readonly interruptedTerm?: string;
-  /** The number of a request that nobody works on. */
+  /** The number of an open request without a run. */
   readonly openRequest?: number;
 }
 
@@ -16,6 +16,6 @@ export interface ProtocolStore extends Omit<StoreHarness, 'loseData'> {
   resume(registry: string): Promise<void>;
   /** All that the store has of the registry is gone. */
   loseData(registry: string): Promise<void>;
-  /** Absent where a store has no sweep. */
+  /** Absent if a store has no sweep. */
   sweep?(registry: string): Promise<Found>;
 }

@@ -1,13 +1,9 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, request, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { readAdminToken } from './control-policy.ts';
-import { listen } from './server.ts';
+import { listen } from './listen.ts';
 
 describe('closing', () => {
   test('lets a request under way end, and takes no more', async () => {
@@ -68,32 +64,5 @@ test('a port that is taken is an error', async () => {
   onTestFinished(() => server.close({ graceMs: 0 }));
   await expect(listen(() => {}, { host: '127.0.0.1', port: server.port })).rejects.toMatchObject({
     code: 'EADDRINUSE',
-  });
-});
-
-describe('the admin token', () => {
-  async function file(content: string) {
-    const directory = await mkdtemp(join(tmpdir(), 'syncline-token-'));
-    onTestFinished(() => rm(directory, { recursive: true }));
-    const path = join(directory, 'token');
-    await writeFile(path, content);
-    return path;
-  }
-
-  test('is the one word of the file', async () => {
-    expect(await readAdminToken(await file('sesame\n'))).toBe('sesame');
-  });
-
-  test.each(['', ' \n', 'two words', 'two\nlines'])('is not %j', async (content) => {
-    await expect(readAdminToken(await file(content))).rejects.toMatchObject({
-      code: 'config-invalid',
-      message: expect.not.stringContaining('words'),
-    });
-  });
-
-  test('cannot come from a file that is not there', async () => {
-    await expect(readAdminToken('/nonexistent/token')).rejects.toMatchObject({
-      code: 'config-invalid',
-    });
   });
 });

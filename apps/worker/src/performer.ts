@@ -1,0 +1,61 @@
+import { type NetworkConfig, type Preview, systemClock } from '@syncline/contract';
+import type { Env, Logger } from '@syncline/runtime';
+import { FILE_CALL_THREADS, searchPath } from '@syncline/runtime';
+import type { SnapshotStore } from '@syncline/snapshot';
+import {
+  createAddressGuard,
+  createSourceFactory,
+  Git,
+  HttpClient,
+  proxyFor,
+  type RequestBudgets,
+} from '@syncline/sources';
+import type { Manager, PreviewRequest } from '@syncline/sync';
+import { createManager, IngestPool, previewRegistry } from '@syncline/sync/perform';
+
+export interface PerformerOptions {
+  readonly env: Env;
+  readonly logger: Logger;
+  /** `network` of the config in force. */
+  readonly network: () => NetworkConfig | undefined;
+  readonly budgets: RequestBudgets;
+  readonly snapshots: SnapshotStore;
+  /** Heap of each thread for heavy work. Default: that of {@link IngestPool}. */
+  readonly threadHeapMb?: number | undefined;
+}
+
+/** The part of a worker that reads upstreams and builds snapshots. */
+export interface Performer {
+  readonly manager: Manager;
+  preview(request: PreviewRequest): Promise<Preview>;
+  close(): Promise<void>;
+}
+
+export function openPerformer(options: PerformerOptions): Performer {
+  const { env, logger, network, budgets, snapshots, threadHeapMb } = options;
+  const userAgent = () => network()?.userAgent;
+  const guard = createAddressGuard({ allow: () => network()?.allow ?? [] });
+  const proxies = { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy };
+  const http = new HttpClient({ userAgent, guard, proxies, budgets });
+  const git = new Git({
+    dataDir: env.dataDir,
+    searchPath: searchPath(),
+    guard,
+    budgets,
+    proxyFor: (target) => proxyFor(target, proxies),
+    userAgent,
+  });
+  const createSource = createSourceFactory({ http, git, fileThreads: FILE_CALL_THREADS });
+  const ingest = new IngestPool({
+    heavyRuns: env.heavyRuns,
+    ...(threadHeapMb === undefined ? {} : { threadHeapMb }),
+  });
+  const dependencies = { createSource, ingest, snapshots };
+  return {
+    manager: createManager(dependencies),
+    preview: (request) => previewRegistry({ ...dependencies, clock: systemClock, logger }, request),
+    close: async () => {
+      await Promise.all([ingest.close(), http.close()]);
+    },
+  };
+}
