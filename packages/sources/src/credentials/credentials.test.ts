@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describe('readAccessHeaders', () => {
-  test('sends a bearer token, texts, and what lies in files', async () => {
+  test('sends a bearer token, texts, and values from files', async () => {
     await writeFile(path, `  ${SECRET}\r\n`);
     const headers = { 'X-Tenant': 'acme', 'X-Api-Key': { file: path } };
     expect(await readAccessHeaders({ auth: { tokenFile: path }, headers })).toEqual({
@@ -27,7 +27,7 @@ describe('readAccessHeaders', () => {
     expect(await readAccessHeaders({})).toEqual({});
   });
 
-  test('reads again each time, through links too, so that a new one counts at once', async () => {
+  test('reads files each time, also through links', async () => {
     await writeFile(join(directory, 'one'), 'one');
     await writeFile(join(directory, 'two'), 'two');
     await symlink('one', path);

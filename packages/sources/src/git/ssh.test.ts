@@ -50,7 +50,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     expect(server.commands).toEqual([]);
   });
 
-  test('a host that nobody knows is not talked to', async () => {
+  test('an unknown host is refused', async () => {
     const { server, source } = await setUp();
     const knownHostsFile = join(server.directory, 'other hosts');
     await writeFile(knownHostsFile, '# nobody\n');
@@ -106,7 +106,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     expect(found).toMatchObject({ files: ONE, revision: commit });
   });
 
-  test('an address on this machine is refused where the config does not allow it', async () => {
+  test('an address on this machine is refused unless the config allows it', async () => {
     const { server, source } = await setUp({ guard: createAddressGuard({ allow: () => [] }) });
     await expect(fetchAll(source())).rejects.toMatchObject({ code: 'source-address-refused' });
     expect(server.commands).toEqual([]);

@@ -115,7 +115,7 @@ describe('redirects', () => {
     expect(redirectTarget({ statusCode: 300, headers: { location: '/a' } })).toBeUndefined();
   });
 
-  test('what lets us in goes to the configured origin only, and is not sent when it comes back', async () => {
+  test('credentials go to the configured origin only, and not after a redirect back to it', async () => {
     const other = await startLocalServer((_request, response) =>
       response.writeHead(302, { location: `${home.url}/end` }).end(),
     );

@@ -41,7 +41,7 @@ function serve(answer: Answer): Promise<LocalServer> {
 }
 
 describe('HttpClient', () => {
-  test('gives the body, says who it is, and counts what it costs', async () => {
+  test('gives the body, sends its user agent, and counts requests and bytes', async () => {
     const server = await serve((_request, response) => response.end('hello'));
     const upstream = { requests: 0, bytes: 0 };
     expect(await text(`${server.url}/a?b=c%2Fd`, { upstream })).toBe('hello');
@@ -53,7 +53,7 @@ describe('HttpClient', () => {
     expect(upstream).toEqual({ requests: 1, bytes: 5 });
   });
 
-  test('names itself where the config does not', async () => {
+  test('has a default user agent', async () => {
     const server = await serve((_request, response) => response.end());
     http = new HttpClient({ userAgent: () => undefined, guard: localGuard() });
     onTestFinished(() => http.close());
@@ -181,7 +181,7 @@ describe('HttpClient', () => {
     await expect(get(breaking.url)).rejects.toMatchObject({ code: 'source-unreachable' });
   });
 
-  test('a gzip body that is broken is no body', async () => {
+  test('a broken gzip body is rejected', async () => {
     const server = await serve((_request, response) =>
       response.setHeader('content-encoding', 'gzip').end(gzipSync('hello').subarray(0, 15)),
     );

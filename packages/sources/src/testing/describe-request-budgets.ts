@@ -55,7 +55,7 @@ export function describeRequestBudgets(
       for (const place of places) place[Symbol.dispose]();
     });
 
-    test('so many requests begin in a second, and no more, whoever asks', async () => {
+    test('the rate limits the requests of all users together', async () => {
       budgets = [{ host: HOST, requestsPerSecond: 20 }];
       const second = create({ budgets: () => budgets });
       const startMs = performance.now();
@@ -64,7 +64,7 @@ export function describeRequestBudgets(
       expect(performance.now() - startMs).toBeGreaterThan(4 * 50 - 10);
     });
 
-    test('so many requests are under way at once, and no more, whoever asks', async () => {
+    test('the concurrency limits the requests of all users together', async () => {
       budgets = [{ host: HOST, concurrency: 2 }];
       const second = create({ budgets: () => budgets });
       const first = await take();
@@ -119,7 +119,7 @@ export function describeRequestBudgets(
       }
     });
 
-    test('whoever waits too long for a place is told so', async () => {
+    test('a wait for a place that takes too long is an error', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const impatient = create({ budgets: () => budgets, longestWaitMs: 50 });
       await take();
@@ -152,7 +152,7 @@ export function describeRequestBudgets(
       },
     );
 
-    test('whoever is aborted already takes nothing', async () => {
+    test('an aborted signal takes no place', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const reason = new Error('the run is over');
       await expect(take({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);

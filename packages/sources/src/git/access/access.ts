@@ -54,7 +54,7 @@ const LIMITS = {
 /**
  * Reads the password of a login. It is read for each call, so a new one takes effect at once.
  *
- * @throws SynclineError `source-credential-unreadable`, which names the file and never what is in it
+ * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
  */
 export async function readPassword(auth: GitAuth | undefined) {
   const { username, passwordFile } = auth ?? {};
