@@ -101,7 +101,7 @@ test('a change of the source is shown as the next sync publishes it, and nothing
     '! com.example.bad/x@: server.version is empty',
     '',
     'source: a sync would publish this: +1 ~1 -1',
-    `  rows      ${ROWS.length} in place of ${ROWS.length}`,
+    `  rows      ${ROWS.length} instead of ${ROWS.length}`,
   ]);
   const asJson = await diff(system, ['source', '--json', '--exit-code', '--samples', '1']);
   expect(asJson.code).toBe(3);

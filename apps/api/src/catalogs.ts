@@ -5,9 +5,10 @@ import {
   type RegistryView,
   SynclineError,
 } from '@syncline/contract';
+import { viewRegistries, viewsOf } from '@syncline/redis';
 import type { OpenCatalog } from '@syncline/serving/express';
 import type { ApiDependencies } from './dependencies.ts';
-import { findCatalog, toViews, viewRegistries } from './registries.ts';
+import { findCatalog } from './registries.ts';
 
 /** A catalog as `/v1/catalogs` shows it. */
 export interface CatalogView {
@@ -53,7 +54,8 @@ export async function viewCatalogs(
   catalogs: readonly ServedCatalog[],
 ): Promise<CatalogView[]> {
   const targets = catalogs.map(({ target }) => target);
-  const views = byName(await viewRegistries(dependencies, withMembers(dependencies, targets)));
+  const members = withMembers(dependencies, targets);
+  const views = byName((await viewRegistries(dependencies.registries, members)).views);
   return catalogs.flatMap(({ name, target }) => {
     const own = views.get(target.name);
     if (own === undefined) return [];
@@ -85,7 +87,7 @@ export async function openCatalog(
     dependencies.snapshots.open(target.name),
     dependencies.remembered.readMany(configs.map(({ name }) => name)),
   ]);
-  const views = byName(toViews(configs, stored));
+  const views = byName(viewsOf(configs, stored).views);
   if (snapshot === undefined) throw notReady(catalog, views.get(target.name));
   return {
     snapshot,

@@ -5,7 +5,7 @@ import { projectRoot, runCommand, temporaryDirectory, writeConfig } from '@syncl
 import { expect, test } from 'vitest';
 import { syncline, synclineApart } from './testing/syncline.ts';
 
-test('a good config is said to be so', async () => {
+test('a valid config is confirmed', async () => {
   const file = path.join('examples', 'quickstart.yaml');
   expect(await syncline(['validate', file], { directory: projectRoot })).toEqual({
     code: 0,
@@ -13,7 +13,7 @@ test('a good config is said to be so', async () => {
   });
 });
 
-test('every problem of a config is told with its place, and the status is 2', async () => {
+test('every problem of a config is shown with its place, and the status is 2', async () => {
   const config = await writeConfig({ registries: [] });
   await config.replaceText(
     [
@@ -31,7 +31,7 @@ test('every problem of a config is told with its place, and the status is 2', as
   ]);
 });
 
-test('what only a check can find is told with its place as well', async () => {
+test('a problem that only a check finds is shown with its place', async () => {
   const { path: file } = await writeConfig({
     registries: [
       {
@@ -50,7 +50,7 @@ test('what only a check can find is told with its place as well', async () => {
   ]);
 });
 
-test('a config of ToolHive is a good one, with warnings', async () => {
+test('a config of ToolHive is valid, with warnings', async () => {
   const file = path.join('examples', 'toolhive.yaml');
   const { code, text } = await syncline(['validate', file], { directory: projectRoot });
   expect(code).toBe(0);
@@ -59,7 +59,7 @@ test('a config of ToolHive is a good one, with warnings', async () => {
   expect(lines).toContainEqual(expect.stringMatching(/^warning: toolhive\.yaml:46:1 database: /));
 });
 
-test('--config comes before SYNCLINE_CONFIG', async () => {
+test('--config overrides SYNCLINE_CONFIG', async () => {
   const { path: file } = await writeConfig({
     registries: [{ name: 'one', file: { path: './one.json' } }],
   });
@@ -67,7 +67,7 @@ test('--config comes before SYNCLINE_CONFIG', async () => {
   expect(await syncline(['validate', '--config', file], { env })).toMatchObject({ code: 0 });
 });
 
-test('a file that is not there ends with 2', async () => {
+test('a missing file ends with 2', async () => {
   const directory = await temporaryDirectory();
   const { code, text } = await syncline(['validate'], { directory });
   expect(code).toBe(2);
@@ -81,7 +81,7 @@ test('bad usage ends with 2', async () => {
   });
 });
 
-test('a command that is not there ends with 2', async () => {
+test('an unknown command ends with 2', async () => {
   expect(await syncline(['statu'])).toMatchObject({ code: 2 });
 });
 
@@ -102,7 +102,7 @@ test.each(['--version', '--help'])('%s loads no library but commander', async (f
   expect(new Set(libraries.map(([, name]) => name))).toEqual(new Set(['commander']));
 });
 
-test('with --json what is wrong is JSON on standard error, and nothing is on the other', async () => {
+test('with --json an error is JSON on standard error, and standard output is empty', async () => {
   const config = await writeConfig({ registries: [] });
   await config.replaceText('registries:\n  - name: Local\n    file: { path: ./a.json }\n');
   const { code, stdout, stderr } = await synclineApart(['validate', '--json', config.path]);
@@ -124,7 +124,7 @@ test('with --json what is wrong is JSON on standard error, and nothing is on the
   });
 });
 
-test('with --json a good config is counted', async () => {
+test('with --json a valid config is counted', async () => {
   const file = path.join('examples', 'quickstart.yaml');
   const { code, stdout, stderr } = await synclineApart(['validate', '--json', file]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -145,7 +145,7 @@ test('with --json bad usage is JSON too', async () => {
   });
 });
 
-test('sync wants a registry, or all of them', async () => {
+test('sync needs a registry, or --all', async () => {
   for (const args of [['sync'], ['sync', 'one', '--all']]) {
     expect(await syncline(args)).toEqual({
       code: 2,
@@ -154,7 +154,7 @@ test('sync wants a registry, or all of them', async () => {
   }
 });
 
-test('colours come where they are asked for, and only there', async () => {
+test('only requested colours are printed', async () => {
   const error = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
     synclineApart(['status', ...args], { env: { REDIS_URL: 'redis://127.0.0.1:1', ...env } });
   const red = '\u001b[31merror:';
@@ -163,7 +163,7 @@ test('colours come where they are asked for, and only there', async () => {
   expect((await error(['--no-color'], { FORCE_COLOR: '1' })).stderr).toMatch(/^error: /);
 });
 
-test('a reader that has seen enough ends a command without a word', async () => {
+test('a reader that stops early ends a command silently', async () => {
   const command = `"${process.execPath}" apps/cli/src/main.ts --help | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const printed = await runCommand('bash', ['-c', command], { directory: projectRoot });
   expect(printed).toMatch(/^Usage: syncline .*\n0\n$/);

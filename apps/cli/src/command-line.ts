@@ -5,7 +5,7 @@ import { createProgram } from './program.ts';
 /**
  * Runs one command. With `--json`, errors are JSON too, and the exit status is the same.
  *
- * @param args what follows the program's name
+ * @param args the arguments after the program's name
  * @returns the exit status: 0 done, 1 failed, 2 bad usage or config, 130 ended by Ctrl-C, or that of an
  *   {@link EndedWith}
  */
@@ -23,7 +23,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       './report-error.ts'
     );
     if (error instanceof CommanderError) {
-      // Commander has told people already.
+      // Commander has printed the message for people already.
       if (isJson) reportUsageAsJson(error.message);
       return EXIT_STATUS.usage;
     }

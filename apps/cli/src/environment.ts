@@ -3,7 +3,7 @@ import { type Env, type ProcessContext, type ReadEnvOptions, readEnv } from '@sy
 import type { Command } from 'commander';
 import { readRedisUrl } from './up/embedded-redis/redis-file.ts';
 
-/** Returns what the program's options override in the environment. */
+/** Returns the options of the program that override the environment. */
 export function envOptions(program: Command): ReadEnvOptions {
   const { config } = program.opts<{ config?: string }>();
   return { overrides: { SYNCLINE_CONFIG: config } };
@@ -16,7 +16,7 @@ export interface StoreEnv extends Env {
 /**
  * Reads the environment of a command that needs Redis.
  *
- * @throws SynclineError `config-invalid` if it names none, and no `syncline up` runs one
+ * @throws SynclineError `config-invalid` if it names no Redis, and no `syncline up` runs one
  */
 export async function readStoreEnv(program: Command): Promise<StoreEnv> {
   return withRedisUrl(readEnv(undefined, envOptions(program)));
@@ -29,7 +29,7 @@ export async function withStoreEnv(context: ProcessContext): Promise<ProcessCont
 
 async function withRedisUrl(env: Env): Promise<StoreEnv> {
   const { dataDir } = env;
-  const redisUrl = env.redisUrl ?? (await readRedisUrl({ dataDir }));
+  const redisUrl = env.redisUrl ?? (await readRedisUrl(dataDir));
   if (redisUrl !== undefined) return { ...env, redisUrl };
   throw new SynclineError(
     'config-invalid',

@@ -11,12 +11,12 @@ export class EndedWith extends Error {
   }
 }
 
-/** As shells report a program that a signal ended: 128 plus the number of the signal. */
+/** The exit statuses that shells give to a program that a signal ended: 128 plus its number. */
 export const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export type StopSignal = keyof typeof SIGNAL_STATUS;
 
-/** A signal ended a command before it was done. */
+/** Says that a signal ended a command early. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly signal: StopSignal;

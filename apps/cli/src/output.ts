@@ -1,20 +1,20 @@
-/** Prints one line, or several, on standard output. */
+/** Prints one or more lines on standard output. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Prints a value for programs, on standard output. */
+/** Prints a value as JSON on standard output. */
 export function printJson(value: unknown): void {
   print(toJson(value, 2));
 }
 
-/** Prints one line on standard error, beside the result. */
+/** Prints a line that is not part of the result on standard error. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
 /**
- * Returns a value as JSON. Characters that control terminals are escaped, because texts of upstreams may
+ * Returns a value as JSON. It escapes characters that control terminals, because texts of upstreams may
  * contain them.
  */
 export function toJson(value: unknown, indent?: number): string {

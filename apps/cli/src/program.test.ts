@@ -2,7 +2,7 @@ import { type Command, CommanderError } from 'commander';
 import { expect, test } from 'vitest';
 import { createProgram } from './program.ts';
 
-/** Everything that can be called, but what is only for completion scripts. */
+/** Returns all commands except that for completion scripts. */
 function commands(program: Command): Command[] {
   return program
     .createHelp()
@@ -21,7 +21,7 @@ function helpOf(command: Command): string {
   return help;
 }
 
-/** The arguments after `syncline` of each example, as a shell would split them. */
+/** Returns the arguments of each example, as a shell would split them. */
 function examplesIn(help: string): string[][] {
   return [...help.matchAll(/^ {2}\$ (?:[A-Z_]+=\S+ )*syncline ?([^|>\n]*)/gm)].map(
     ([, text = '']) =>
@@ -29,7 +29,7 @@ function examplesIn(help: string): string[][] {
   );
 }
 
-/** A program that understands everything, and does nothing. */
+/** Creates a program whose commands do nothing. */
 function idleProgram(): Command {
   const program = createProgram().configureOutput({ writeErr: () => {}, writeOut: () => {} });
   for (const command of program.commands) {
@@ -64,7 +64,7 @@ test.each(commands(createProgram()).map((command) => [command.name(), command] a
   },
 );
 
-test('an example with an option that is not there would be found', async () => {
+test('an example with an unknown option would be found', async () => {
   expect(await parse(['status', '--wacht'])).toMatchObject({
     message: expect.stringContaining('Did you mean --watch?'),
   });
@@ -72,13 +72,13 @@ test('an example with an option that is not there would be found', async () => {
 
 test('the help has groups, variables and exit statuses', () => {
   const help = helpOf(createProgram());
-  for (const part of ['Running:', 'Looking:', 'Controlling:', 'Checking:', 'REDIS_URL', '130']) {
+  for (const part of ['Running:', 'Inspecting:', 'Controlling:', 'Checking:', 'REDIS_URL', '130']) {
     expect(help).toContain(part);
   }
   expect(help).not.toMatch(/^Commands:/m);
 });
 
-test('help names a command as --help does', async () => {
+test('help shows a command as --help does', async () => {
   expect(await parse(['help', 'sync'])).toMatchObject({ code: 'commander.help', exitCode: 0 });
 });
 

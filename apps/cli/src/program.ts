@@ -9,7 +9,7 @@ import { turnColorsOff } from './format/style.ts';
 
 const GROUPS = [
   { heading: 'Running:', commands: [addUp, addScheduler, addWorker, addApi] },
-  { heading: 'Looking:', commands: [addStatus, addRuns, addDiff] },
+  { heading: 'Inspecting:', commands: [addStatus, addRuns, addDiff] },
   {
     heading: 'Controlling:',
     commands: [addSync, addSuspend, addResume, addApprove, addRollback],

@@ -1,6 +1,5 @@
-import { isConfigFault, SynclineError } from '@syncline/contract';
+import { ERRORS, isConfigFault, SynclineError } from '@syncline/contract';
 import { withoutCredentials } from '@syncline/runtime';
-import { ConfigError } from '@syncline/runtime/config';
 import { EXIT_STATUS, Interrupted, SIGNAL_STATUS } from './errors.ts';
 import { paint } from './format/style.ts';
 import { plain } from './format/text.ts';
@@ -12,12 +11,23 @@ export function exitStatusOf(error: unknown): number {
   return isConfigFault(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
 }
 
-/** Prints an error on standard error in one line; an invalid config has one line per problem. */
+/** Prints an error with its advice in one line on standard error. An invalid config has one line per problem. */
 export function reportError(error: unknown): void {
-  const message = describeError(error);
-  // The problems of a config begin with their place, so that editors and terminals can go there.
+  const message = withAdvice(error);
+  // The problems of a config begin with their place, so that editors and terminals can open it.
   const isPlain = isConfigFault(error) || error instanceof Interrupted;
   note(isPlain ? message : `${paint('red', 'error:', process.stderr)} ${message}`);
+}
+
+/** Describes an error, and adds what the table of errors advises unless the message says what to do. */
+export function withAdvice(error: unknown): string {
+  const message = describeError(error);
+  // The problems of an invalid config name their places, and lines of that form are for editors.
+  if (!(error instanceof SynclineError) || error.code === 'config-invalid') return message;
+  const { advice } = ERRORS[error.code];
+  // Messages that say what to do have a second sentence, or name what was expected.
+  const saysWhatToDo = error.expected !== undefined || /[.!?] \S/.test(message);
+  return saysWhatToDo ? message : `${message.replace(/\.$/, '')}. ${advice}`;
 }
 
 /** Prints the error on standard error as one line of JSON: `{"error": {code, message, …}}`. */
@@ -35,12 +45,8 @@ function jsonOf(error: unknown): object {
   if (error instanceof Interrupted) return { code: 'interrupted', message };
   if (!(error instanceof SynclineError)) return { code: 'internal', message };
   const { code, expected } = error;
-  return {
-    code,
-    message,
-    ...(expected === undefined ? {} : { expected }),
-    ...(error instanceof ConfigError ? { problems: error.problems } : {}),
-  };
+  const problems = 'problems' in error ? error.problems : undefined;
+  return { code, message, expected, problems };
 }
 
 /** Describes an error for people: without a stack, credentials, or characters that control the terminal. */
@@ -51,22 +57,12 @@ export function describeError(error: unknown): string {
 }
 
 function messageOf(error: unknown): string {
-  if (isPortTaken(error)) {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE' && 'port' in error && 'address' in error) {
     return `port ${error.port} of ${error.address} is in use. Set PORT to another one, or to 0 for any`;
   }
-  if (!(error instanceof Error)) return String(error);
   if (error.message !== '') return error.message;
-  // A name with several addresses, none of which could be reached, makes an error without words.
+  // If a name has several addresses and none can be reached, the error has no message.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
   return error.name;
-}
-
-function isPortTaken(error: unknown): error is Error & { port: unknown; address: unknown } {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    error.code === 'EADDRINUSE' &&
-    'port' in error &&
-    'address' in error
-  );
 }

@@ -1,27 +1,7 @@
-import type { Config, RegistryConfig, RegistryView } from '@syncline/contract';
-import type { Operations, Store as RedisStore } from '@syncline/redis';
+import type { RegistryConfig } from '@syncline/contract';
+import type { Operations } from '@syncline/redis';
 import type { Command } from 'commander';
-import type { StoreEnv } from './environment.ts';
-
-/** What is in Redis, for the length of one command. */
-export interface Store extends RedisStore {
-  readonly env: StoreEnv;
-  /** The config in force. @throws SynclineError `config-unreadable` where there is none */
-  currentConfig(): Promise<Config>;
-  /** Every registry of the config in force. @throws SynclineError `config-unreadable` where there is none */
-  registries(): Promise<readonly RegistryConfig[]>;
-  /** Those, and then the catalogs, as the derived registries that they are built in. */
-  targets(): Promise<readonly RegistryConfig[]>;
-  /** @throws SynclineError `unknown-registry` */
-  registry(name: string): Promise<RegistryConfig>;
-  view(registries: readonly RegistryConfig[]): Promise<Views>;
-}
-
-export interface Views {
-  /** By Redis's clock, epoch milliseconds. */
-  readonly nowMs: number;
-  readonly views: readonly RegistryView[];
-}
+import type { Store } from './open-store.ts';
 
 /**
  * Does `work` with a connection that is closed afterwards. The code for Redis is loaded only then.
@@ -37,7 +17,7 @@ export async function withStore<Result>(
     import('./environment.ts'),
   ]);
   const env = await readStoreEnv(program);
-  const store = createStore({ env, redis: await connectToRedis(env.redisUrl) });
+  const store = createStore(env, await connectToRedis(env.redisUrl));
   try {
     return await work(store);
   } finally {

@@ -21,6 +21,14 @@ export {
   configEdition,
   publishConfig,
 } from './stores/config-store.ts';
+export {
+  currentConfig,
+  findInConfig,
+  findRegistry,
+  type RegistryViews,
+  viewRegistries,
+  viewsOf,
+} from './stores/find-registry.ts';
 export { openStore, type Store } from './stores/open-store.ts';
 export {
   createRegistryReader,

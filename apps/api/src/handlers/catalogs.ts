@@ -1,13 +1,14 @@
+import { currentConfig } from '@syncline/redis';
 import { type ConflictMember, listConflicts, pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
 import { membersOf, servedCatalogs, viewCatalogs } from '../catalogs.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { currentConfig, findCatalog } from '../registries.ts';
+import { findCatalog } from '../registries.ts';
 
 /** `GET /v1/catalogs`: those of the config, then each registry as a catalog of its own name. */
 export async function getCatalogs(dependencies: ApiDependencies): Promise<Answer> {
-  const config = await currentConfig(dependencies);
+  const config = await currentConfig(dependencies.config);
   return ok({ catalogs: await viewCatalogs(dependencies, servedCatalogs(config)) });
 }
 

@@ -5,11 +5,11 @@ import {
   type RegistryConfig,
   SynclineError,
 } from '@syncline/contract';
-import type { PreviewTarget } from '@syncline/redis';
+import { currentConfig, findRegistry, type PreviewTarget } from '@syncline/redis';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok, parseBody } from '../http/route.ts';
-import { currentConfig, findRegistry, viewRegistry } from '../registries.ts';
+import { viewRegistry } from '../registries.ts';
 
 const MAX_WAIT_SECONDS = 600;
 const DEFAULT_PREVIEW_WAIT_SECONDS = 60;
@@ -31,7 +31,7 @@ type Act<Body> = (
 function control<Body>(schema: z.ZodType<Body>, act: Act<Body>) {
   return async (dependencies: ApiDependencies, request: ApiRequest<'name'>): Promise<Answer> => {
     const body = parseBody(schema, request.body);
-    const registry = await findRegistry(dependencies, request.params.name);
+    const registry = await findRegistry(dependencies.config, request.params.name);
     return act(dependencies, registry, { body, signal: request.signal });
   };
 }
@@ -68,7 +68,7 @@ export async function postSyncAll(
   { body }: ApiRequest,
 ): Promise<Answer> {
   const { force } = parseBody(forceSchema, body);
-  const { registries } = await currentConfig(dependencies);
+  const { registries } = await currentConfig(dependencies.config);
   const names = registries.map(({ name }) => name);
   return ok(await requestAll(dependencies.requester, names, { force }), { status: 202 });
 }
@@ -137,7 +137,7 @@ async function targetOf(
   config: Readonly<Record<string, unknown>> | undefined,
 ): Promise<PreviewTarget> {
   if (config === undefined) {
-    const registry = await findRegistry(dependencies, name);
+    const registry = await findRegistry(dependencies.config, name);
     if (registry.catalog === undefined) return { registry: registry.name };
     throw new SynclineError('unknown-registry', `${name} is a catalog`, {
       expected: `one of its registries, ${registry.catalog.registries.join(', ')}`,

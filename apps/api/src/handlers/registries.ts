@@ -1,14 +1,16 @@
 import { SynclineError } from '@syncline/contract';
+import { currentConfig, findRegistry, viewRegistries } from '@syncline/redis';
 import { pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
-import { currentConfig, findRegistry, viewRegistries, viewRegistry } from '../registries.ts';
+import { viewRegistry } from '../registries.ts';
 
 /** `GET /v1/registries`: all registries, in the order of the config. */
 export async function getRegistries(dependencies: ApiDependencies): Promise<Answer> {
-  const config = await currentConfig(dependencies);
-  return ok({ registries: await viewRegistries(dependencies, config.registries) });
+  const config = await currentConfig(dependencies.config);
+  const { views } = await viewRegistries(dependencies.registries, config.registries);
+  return ok({ registries: views });
 }
 
 /** `GET /v1/registries/{name}` */
@@ -16,7 +18,7 @@ export async function getRegistry(
   dependencies: ApiDependencies,
   { params }: ApiRequest<'name'>,
 ): Promise<Answer> {
-  const registry = await findRegistry(dependencies, params.name);
+  const registry = await findRegistry(dependencies.config, params.name);
   return ok(await viewRegistry(dependencies, registry));
 }
 
@@ -34,7 +36,7 @@ export async function getRuns(
   { params, query }: ApiRequest<'name'>,
 ): Promise<Answer> {
   const { limit, cursor } = parseQuery(querySchema, query);
-  const registry = await findRegistry(dependencies, params.name);
+  const registry = await findRegistry(dependencies.config, params.name);
   const { runs, next } = await dependencies.runs.list(registry.name, {
     limit,
     ...(cursor === undefined ? {} : { before: cursor }),
@@ -59,7 +61,7 @@ export async function getRequest(
   dependencies: ApiDependencies,
   { params }: ApiRequest<'name' | 'request'>,
 ): Promise<Answer> {
-  const registry = await findRegistry(dependencies, params.name);
+  const registry = await findRegistry(dependencies.config, params.name);
   if (!/^[1-9]\d{0,14}$/.test(params.request)) {
     const message = `${registry.name} has had no request ${params.request}`;
     throw new SynclineError('unknown-request', message);

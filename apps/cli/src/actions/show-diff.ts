@@ -1,10 +1,10 @@
 import { type Preview, SynclineError } from '@syncline/contract';
-import { createPreviewRequester, type PreviewTarget } from '@syncline/redis';
+import { createPreviewRequester } from '@syncline/redis';
 import { loadConfig } from '@syncline/runtime/config';
 import { EndedWith, EXIT_STATUS } from '../errors.ts';
 import { formatPreview } from '../format/preview.ts';
+import type { Store } from '../open-store.ts';
 import { print, printJson } from '../output.ts';
-import type { Store } from '../store.ts';
 
 export interface DiffOptions {
   readonly file?: string;
@@ -14,7 +14,7 @@ export interface DiffOptions {
   readonly timeout: number;
 }
 
-/** @throws EndedWith if a sync would change something, and the exit status is to say so */
+/** @throws EndedWith if a sync would change something and `--exit-code` is given */
 export async function showDiff(
   store: Store,
   registry: string,
@@ -34,22 +34,20 @@ async function requestPreview(
   { file, samples, timeout }: DiffOptions,
 ): Promise<Preview> {
   const { redis, keys } = store;
-  const wish = file === undefined ? await inForce(store, name) : await fromFile(file, name);
+  const target =
+    file === undefined
+      ? { registry: (await store.registry(name)).name }
+      : await entryOf(file, name);
   const requester = createPreviewRequester({ redis, keys, onError: () => {} });
   try {
-    return await requester.request({ ...wish, samples }, { timeoutMs: timeout });
+    return await requester.request({ ...target, samples }, { timeoutMs: timeout });
   } finally {
     await requester.close();
   }
 }
 
-async function inForce(store: Store, name: string): Promise<PreviewTarget> {
-  const registry = await store.registry(name);
-  return { registry: registry.name };
-}
-
-/** An entry of a config file, its relative paths made absolute by the loader. */
-async function fromFile(file: string, name: string): Promise<PreviewTarget> {
+/** Returns an entry of a config file. The loader has made its relative paths absolute. */
+async function entryOf(file: string, name: string) {
   const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
   const { input } = await loadConfig(file, { checks });
   const config = input.registries.find((registry) => registry.name === name);

@@ -1,10 +1,10 @@
 import { relative } from 'node:path';
 import { readEnv } from '@syncline/runtime';
-import { formatProblem, type LoadedConfig, loadConfig } from '@syncline/runtime/config';
+import { formatProblem, loadConfig } from '@syncline/runtime/config';
 import { CONFIG_CHECKS } from '@syncline/scheduler';
 import type { Command } from 'commander';
 import { envOptions } from '../environment.ts';
-import { counted, plain } from '../format/text.ts';
+import { countedTargets, plain } from '../format/text.ts';
 import { print, printJson } from '../output.ts';
 
 export interface ValidateOptions {
@@ -17,30 +17,15 @@ export async function validateConfig(
   path: string | undefined,
   { json }: ValidateOptions,
 ): Promise<void> {
-  const loaded = await loadConfig(path ?? configPath(program), { checks: CONFIG_CHECKS });
-  if (json === true) return printJson(summaryOf(loaded));
-  for (const warning of loaded.warnings) print(`warning: ${plain(formatProblem(warning))}`);
-  print(formatSummary(loaded));
-}
-
-function configPath(program: Command): string {
-  return readEnv(undefined, envOptions(program)).configPath;
-}
-
-function summaryOf({ config, path, digest, warnings }: LoadedConfig): object {
-  return {
-    file: path,
-    digest,
-    registries: config.registries.length,
-    catalogs: config.catalogs.length,
-    warnings,
-  };
-}
-
-function formatSummary({ config, path }: LoadedConfig): string {
-  const contents = [
-    counted(config.registries.length, 'registry', 'registries'),
-    ...(config.catalogs.length === 0 ? [] : [counted(config.catalogs.length, 'catalog')]),
-  ];
-  return `${relative('', path)}: valid: ${contents.join(', ')}`;
+  const { config, digest, warnings, ...loaded } = await loadConfig(
+    path ?? readEnv(undefined, envOptions(program)).configPath,
+    { checks: CONFIG_CHECKS },
+  );
+  const registries = config.registries.length;
+  const catalogs = config.catalogs.length;
+  if (json === true) {
+    return printJson({ file: loaded.path, digest, registries, catalogs, warnings });
+  }
+  for (const warning of warnings) print(`warning: ${plain(formatProblem(warning))}`);
+  print(`${relative('', loaded.path)}: valid: ${countedTargets(registries, catalogs)}`);
 }

@@ -55,7 +55,7 @@ export function addCompletion(program: Command): void {
 function addComplete(program: Command): void {
   program
     .command('complete', { hidden: true })
-    .description('print what may stand for the last word; for completion scripts')
+    .description('print candidates for the last word, for completion scripts')
     .argument('[words...]')
     .action(async (words: readonly string[]) => {
       const { findCandidates } = await import('../completion/completion.ts');

@@ -3,8 +3,9 @@ import type { RegistryConfig } from '@syncline/contract';
 import type { Command } from 'commander';
 import { addExamples } from '../examples.ts';
 import { shortDigest } from '../format/text.ts';
+import type { Store } from '../open-store.ts';
 import { print, printJson } from '../output.ts';
-import { type Store, withOperations } from '../store.ts';
+import { withOperations } from '../store.ts';
 
 interface JsonOption {
   readonly json?: true | undefined;
@@ -48,38 +49,45 @@ export function addResume(program: Command): void {
   addExamples(command, ['syncline resume official']);
 }
 
-export function addApprove(program: Command): void {
-  const command = program
-    .command('approve')
-    .description('publish the snapshot that the guard holds')
-    .argument('<registry>')
-    .argument('<snapshot>', 'its digest or the first characters of it, as in status')
-    .option('--json', 'print the snapshot, as POST /v1/registries/{name}/approve does')
-    .action((registry: string, snapshot: string, { json }: JsonOption) =>
-      withOperations(program, registry, async (operations, { name }) => {
-        const approved = await operations.approve(name, { snapshot });
-        if (json === true) printJson(approved);
-        else print(`${name}: published ${shortDigest(approved.snapshot)}`);
-      }),
-    );
-  addExamples(command, ['syncline approve official 0f3ac2d51b77']);
+export const addApprove = snapshotCommand({
+  name: 'approve',
+  description: 'publish the snapshot that the guard holds',
+  shownIn: 'status',
+  text: (name, digest) => `${name}: published ${digest}`,
+});
+
+export const addRollback = snapshotCommand({
+  name: 'rollback',
+  description: 'serve an earlier snapshot until resume',
+  shownIn: 'runs',
+  text: (name, digest) => `${name}: serves ${digest} until syncline resume ${name}`,
+});
+
+interface SnapshotCommand {
+  readonly name: 'approve' | 'rollback';
+  readonly description: string;
+  /** The command that shows the digests to choose from. */
+  readonly shownIn: string;
+  readonly text: (registry: string, digest: string) => string;
 }
 
-export function addRollback(program: Command): void {
-  const command = program
-    .command('rollback')
-    .description('serve an earlier snapshot until resume')
-    .argument('<registry>')
-    .argument('<snapshot>', 'its digest or the first characters of it, as in runs')
-    .option('--json', 'print the snapshot, as POST /v1/registries/{name}/rollback does')
-    .action((registry: string, snapshot: string, { json }: JsonOption) =>
-      withOperations(program, registry, async (operations, { name }) => {
-        const served = await operations.rollback(name, { snapshot });
-        if (json === true) printJson(served);
-        else print(`${name}: serves ${shortDigest(served.snapshot)} until syncline resume ${name}`);
-      }),
-    );
-  addExamples(command, ['syncline rollback official 0f3ac2d51b77']);
+function snapshotCommand({ name: act, description, shownIn, text }: SnapshotCommand) {
+  return (program: Command): void => {
+    const command = program
+      .command(act)
+      .description(description)
+      .argument('<registry>')
+      .argument('<snapshot>', `its digest or the first characters of it, as in ${shownIn}`)
+      .option('--json', `print the snapshot, as POST /v1/registries/{name}/${act} does`)
+      .action((registry: string, snapshot: string, { json }: JsonOption) =>
+        withOperations(program, registry, async (operations, { name }) => {
+          const served = await operations[act](name, { snapshot });
+          if (json === true) printJson(served);
+          else print(text(name, shortDigest(served.snapshot)));
+        }),
+      );
+    addExamples(command, [`syncline ${act} official 0f3ac2d51b77`]);
+  };
 }
 
 interface Controlled extends JsonOption {
@@ -93,7 +101,7 @@ async function printControlled({ store, config, json, text }: Controlled): Promi
   else print(`${config.name}: ${text}`);
 }
 
-/** Undefined if the system does not know the user's name, as often in containers. */
+/** Returns the name of the current user; undefined if the system knows none, as often in containers. */
 function userName(): string | undefined {
   try {
     return userInfo().username;

@@ -19,7 +19,7 @@ import { startSyncline, syncline, synclineApart } from '../testing/syncline.ts';
 
 const ROWS = generateRows({ count: 12 });
 
-/** Scheduler and worker as `syncline` starts them, on two registries: one that is there, one that is not. */
+/** Starts a scheduler and a worker with two registries, one of which is missing. */
 async function startSystem(lifetime: ReturnType<typeof suiteLifetime>) {
   const directory = await temporaryDirectory(lifetime);
   const file = path.join(directory, 'registry.json');
@@ -66,7 +66,7 @@ async function startSystem(lifetime: ReturnType<typeof suiteLifetime>) {
   };
 }
 
-describe('on a system that runs', () => {
+describe('on a running system', () => {
   const lifetime = suiteLifetime();
   let system: Awaited<ReturnType<typeof startSystem>>;
   beforeAll(async () => {
@@ -93,7 +93,7 @@ describe('on a system that runs', () => {
     ]);
   });
 
-  test('sync --wait ends with the run that it asked for', async () => {
+  test('sync --wait ends with the requested run', async () => {
     expect(await system.run('sync', 'local', '--wait')).toMatchObject({
       code: 0,
       text: expect.stringMatching(/^local: unchanged in /),
@@ -113,14 +113,14 @@ describe('on a system that runs', () => {
     });
   });
 
-  test('sync does not wait unless told to', async () => {
+  test('sync does not wait without --wait', async () => {
     expect(await system.run('sync', 'local')).toMatchObject({
       code: 0,
       text: expect.stringMatching(/^local: request \d+: it is /),
     });
   });
 
-  test('with --json a request and a run are told as the api tells them', async () => {
+  test('with --json a request and a run look as in the api', async () => {
     const asked = await system.runApart('sync', 'local', '--json');
     expect({ ...asked, stdout: JSON.parse(asked.stdout) }).toEqual({
       code: 0,
@@ -141,7 +141,7 @@ describe('on a system that runs', () => {
     expect(JSON.parse(bad.stderr)).toMatchObject({ error: { code: 'source-file-missing' } });
   });
 
-  test('sync --all asks for each registry that is not stopped, and waits', async () => {
+  test('sync --all requests each registry that is not paused, and waits', async () => {
     const { code, stdout } = await system.runApart('sync', '--all', '--wait');
     expect(code).toBe(1);
     expect(stdout).toMatch(/^REGISTRY +OUTCOME +ROWS +CHANGES +TOOK +REASON$/m);
@@ -194,7 +194,7 @@ describe('on a system that runs', () => {
     });
   });
 
-  test('what a guard holds back is published by approve, and undone by rollback', async () => {
+  test('approve publishes a held snapshot, and rollback undoes that', async () => {
     const { snapshot: before = '' } = (await system.read('local')).status;
     await system.writeRows(3);
     expect(await system.run('sync', 'local', '--wait')).toMatchObject({
@@ -241,7 +241,7 @@ describe('on a system that runs', () => {
   });
 });
 
-test('without a Redis that is known, commands say so and end with 2', async () => {
+test('without a known Redis, commands end with 2', async () => {
   const directory = await temporaryDirectory();
   for (const command of ['status', 'worker']) {
     expect(await syncline([command], { directory })).toEqual({
@@ -251,7 +251,7 @@ test('without a Redis that is known, commands say so and end with 2', async () =
   }
 });
 
-test('a Redis that is away is said to be, and no password with it', async () => {
+test('an unreachable Redis is reported without its password', async () => {
   const redis = await startRedisServer();
   await redis.stop();
   const REDIS_URL = redis.url.replace('redis://', 'redis://user:hunter2@');
@@ -262,7 +262,7 @@ test('a Redis that is away is said to be, and no password with it', async () => 
   );
 });
 
-test('a Redis without a config is said to be so', async () => {
+test('a Redis without a config is reported', async () => {
   const env = { REDIS_URL: redisUrl(), SYNCLINE_PREFIX: freshPrefix() };
   expect(await syncline(['status'], { env })).toMatchObject({
     code: 2,

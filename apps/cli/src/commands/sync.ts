@@ -32,7 +32,11 @@ export function addSync(program: Command): void {
         try {
           if (registry === undefined) {
             const { syncAll } = await import('../sync/sync-all.ts');
-            return await syncAll({ client, store }, await store.registries(), options);
+            return await syncAll(
+              { client, store },
+              (await store.currentConfig()).registries,
+              options,
+            );
           }
           const { syncOne } = await import('../sync/sync-one.ts');
           await syncOne({ client, store }, await store.registry(registry), options);

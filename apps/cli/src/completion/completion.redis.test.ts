@@ -17,7 +17,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 
 const HELD = 'abcdef0123456789';
 
-/** How each shell is had to complete what was typed, word by word; the last one is incomplete. */
+/** How to make each shell complete typed words. The last word is incomplete. */
 const SHELLS = {
   bash: {
     args: (script: string) => ['--norc', '-c', script],
@@ -27,7 +27,7 @@ const SHELLS = {
       _syncline syncline '${words.at(-1)}' '${words.at(-2)}'
       printf '%s\\n' "\${COMPREPLY[@]}"`,
   },
-  // Its own functions want an editor around them: what they are given is what would be shown.
+  // Its own functions need an editor, so the test reads what they are given.
   zsh: {
     args: (script: string) => ['-f', '-c', script],
     complete: (file: string, words: readonly string[]) => `
@@ -98,7 +98,7 @@ describe.each(Object.entries(SHELLS))('%s', (shell, { args, complete }) => {
     expect(await candidates(['--config', 'scr'])).toEqual(['script']);
   });
 
-  test.skipIf(!isThere)('says nothing where Redis is away', async () => {
+  test.skipIf(!isThere)('has no candidates while Redis is away', async () => {
     expect(await candidates(['runs', ''], { REDIS_URL: 'redis://127.0.0.1:1' })).toEqual([]);
   });
 });

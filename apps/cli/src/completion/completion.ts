@@ -1,21 +1,21 @@
 import type { Command, Option } from 'commander';
 
-/** Has the shell complete the name of a file. */
+/** Tells the shell to complete the name of a file. */
 const FILE_NAMES = [':files'];
 
 export interface NamesQuery {
   readonly command: string;
-  /** The name of the argument that is typed. */
+  /** The name of the argument to complete. */
   readonly argument: string;
-  /** The argument before, if there is one. */
+  /** The previous argument, if there is one. */
   readonly registry: string | undefined;
 }
 
 /**
- * Returns what may stand for the last of the words that follow the name of the program: a line per
- * candidate, with a tab and its description if it has one; or the one line `:files`.
+ * Returns candidates for the last of the words after the name of the program. A candidate is a line, with
+ * a tab and a description if it has one. The only line `:files` stands for the names of files.
  *
- * @param findNames finds what only Redis knows
+ * @param findNames finds the names that only Redis knows
  */
 export async function findCandidates(
   program: Command,
@@ -44,10 +44,10 @@ export async function findCandidates(
 }
 
 interface Typed {
-  /** The program itself while no command is typed, or one that is not there. */
+  /** The program itself if no known command is typed. */
   readonly command: Command;
   readonly values: readonly string[];
-  /** The option whose value comes next. */
+  /** The option whose value is typed. */
   readonly option: Option | undefined;
 }
 
@@ -84,9 +84,8 @@ function isNamed({ long, short }: Option, word: string): boolean {
 }
 
 /**
- * What a shell runs to complete a call. Each script passes the words that are typed to
- * `syncline complete`, which answers with a line per candidate, a tab and its description; or with
- * `:files` if the shell is to complete file names.
+ * The scripts that shells run. Each passes the typed words to `syncline complete`, which prints the lines
+ * of {@link findCandidates}.
  */
 export const COMPLETION_SCRIPTS = {
   bash: `# bash completion of syncline. Try it with: source <(syncline completion bash)

@@ -1,33 +1,31 @@
 import type { Command } from 'commander';
-// Before the clock of the shell's user runs: it takes a moment to load.
-import '../open-store.ts';
 import { shortDigest } from '../format/text.ts';
-import { type Store, withStore } from '../store.ts';
+// Loaded before the timeout starts, because that takes a moment.
+import '../open-store.ts';
+import type { Store } from '../open-store.ts';
+import { withStore } from '../store.ts';
 import type { NamesQuery } from './completion.ts';
 
-/** Nobody who has pressed a key waits any longer. */
+/** A completion that takes longer would only disturb. */
 const NAMES_WITHIN_MS = 2_000;
 
 /** Returns the registries or snapshots that Redis knows; none if it does not answer in time. */
 export async function findNames(program: Command, query: NamesQuery): Promise<readonly string[]> {
   setTimeout(() => process.exit(0), NAMES_WITHIN_MS).unref();
-  try {
-    return await withStore(program, async (store) => {
-      if (query.argument === 'registry') {
-        return (await store.targets()).map(({ name }) => name);
-      }
-      if (query.argument !== 'snapshot' || query.registry === undefined) return [];
-      return findSnapshots(store, query.command, query.registry);
-    });
-  } catch {
-    return [];
-  }
+  return withStore(program, async (store) => {
+    if (query.argument === 'registry') {
+      await store.currentConfig();
+      return store.config.targets().map(({ name }) => name);
+    }
+    if (query.argument !== 'snapshot' || query.registry === undefined) return [];
+    return findSnapshots(store, query.command, query.registry);
+  }).catch(() => []);
 }
 
 async function findSnapshots(store: Store, command: string, name: string) {
   const { views } = await store.view([await store.registry(name)]);
-  const held = views.flatMap((view) => (view.held === null ? [] : [view.held.snapshot]));
-  if (command === 'approve') return held.map(shortDigest);
+  if (command === 'approve')
+    return views.flatMap(({ held }) => held?.snapshot ?? []).map(shortDigest);
   const served = views.map(({ snapshot }) => snapshot);
   const history = await store.snapshots.history(name);
   return history

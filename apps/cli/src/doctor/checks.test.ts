@@ -1,16 +1,18 @@
-import type { QueueHealth, ServerInfo } from '@syncline/redis';
+import type { QueueHealth } from '@syncline/redis';
 import { describe, expect, test } from 'vitest';
 import { formatFindings } from '../format/doctor-report.ts';
-import { checkConfig } from './config-checks.ts';
-import { countLevels, type Finding } from './finding.ts';
-import { type CredentialFacts, checkMachine, type MachineFacts } from './machine.ts';
-import { checkProcesses } from './process-checks.ts';
-import { checkClock, checkRedis } from './redis-checks.ts';
-import { checkSources } from './sources.ts';
+import { checkConfigFile, checkInForce } from './config.ts';
+import { countLevels, type Finding, problem, runChecks, toFinding } from './finding.ts';
+import { checkGit, checkSsh } from './machine.ts';
+import { PROCESS_CHECKS } from './processes.ts';
+import { REDIS_CHECKS, type RedisFacts } from './redis.ts';
 
 const NOW_MS = 1_000_000_000;
 
-const GOOD_SERVER: ServerInfo = {
+const GOOD_SERVER: RedisFacts = {
+  place: 'redis://x:1',
+  roundTripMs: 1,
+  aheadMs: 0,
   version: '7.0.15',
   role: 'master',
   isLoading: false,
@@ -24,8 +26,8 @@ const GOOD_SERVER: ServerInfo = {
   hz: 100,
 };
 
-/** `redis hz: warning` of each that is not well. */
-function troubles(findings: readonly Finding[]): string[] {
+/** Returns `redis hz: warning` for each finding that is not ok. */
+function notOk(findings: readonly Finding[]): string[] {
   for (const { level, why, advice } of findings) {
     expect({ why: why !== undefined, advice: advice !== undefined }).toEqual({
       why: level !== 'ok',
@@ -38,10 +40,7 @@ function troubles(findings: readonly Finding[]): string[] {
 }
 
 describe('redis', () => {
-  const examine = (info: Partial<ServerInfo>, roundTripMs = 1) =>
-    troubles(checkRedis({ place: 'redis://x:1', info: { ...GOOD_SERVER, ...info }, roundTripMs }));
-
-  test.each<[string, Partial<ServerInfo>, string[]]>([
+  test.each<[string, Partial<RedisFacts>, string[]]>([
     ['is well', {}, []],
     ['is old', { version: '6.0.16' }, ['redis version: problem']],
     ['is just new enough', { version: '6.2.0' }, []],
@@ -58,38 +57,32 @@ describe('redis', () => {
     ['has little room', { maxMemoryBytes: 12_000_000 }, ['redis memory: warning']],
     ['has no room', { maxMemoryBytes: 10_000_001 }, ['redis memory: problem']],
     ['looks seldom', { hz: 10 }, ['redis hz: warning']],
-  ])('%s', (_, info, expected) => {
-    expect(examine(info)).toEqual(expected);
-  });
-
-  test('answers slowly', () => {
-    expect(examine({}, 50.1)).toEqual(['redis: warning']);
-    expect(examine({}, 251)).toEqual(['redis: problem']);
+    ['answers slowly', { roundTripMs: 50.1 }, ['redis: warning']],
+    ['answers too slowly', { roundTripMs: 251 }, ['redis: problem']],
+    ['has nearly the same time', { aheadMs: 999 }, []],
+    ['has another time', { aheadMs: -1_001 }, ['clock: warning']],
+    ['has quite another time', { aheadMs: 10_001 }, ['clock: problem']],
+  ])('%s', (_, facts, expected) => {
+    expect(notOk(runChecks(REDIS_CHECKS, { ...GOOD_SERVER, ...facts }))).toEqual(expected);
   });
 });
 
-test.each([
-  [999, 'ok'],
-  [-1_001, 'warning'],
-  [10_001, 'problem'],
-])('a clock that is off by %d ms is %s', (aheadMs, level) => {
-  expect(checkClock(aheadMs).level).toBe(level);
+test('the config in force is compared with the file here', () => {
+  const digest = 'a'.repeat(64);
+  const check = (...args: Parameters<typeof checkInForce>) =>
+    notOk([toFinding('config in force', checkInForce(...args))]);
+  expect(check({ digest, registries: 2 }, digest)).toEqual([]);
+  expect(check({ digest, registries: 2 }, undefined)).toEqual([]);
+  expect(check({ digest, registries: 2 }, 'b'.repeat(64))).toEqual(['config in force: warning']);
+  expect(check('none', digest)).toEqual(['config in force: problem']);
+  expect(check('unreadable', digest)).toEqual(['config in force: problem']);
 });
 
-test('the config here and the one in force are held against each other', () => {
-  const good = { state: 'good', path: 'a.yaml', digest: 'a'.repeat(64) } as const;
-  const same = { state: 'good', digest: good.digest, registries: 2 } as const;
-  const other = { ...same, digest: 'b'.repeat(64) };
-  const missing = { state: 'missing', path: 'a.yaml' } as const;
-  const bad = { state: 'bad', path: 'a.yaml', problems: ['a.yaml:1:1 x'] } as const;
-  expect(troubles(checkConfig(good, same))).toEqual([]);
-  expect(troubles(checkConfig(missing, other))).toEqual([]);
-  expect(troubles(checkConfig(good, other))).toEqual(['config in force: warning']);
-  expect(troubles(checkConfig(bad, undefined))).toEqual(['config file: problem']);
-  expect(troubles(checkConfig(good, { state: 'none' }))).toEqual(['config in force: problem']);
-  expect(troubles(checkConfig(good, { state: 'unreadable' }))).toEqual([
-    'config in force: problem',
-  ]);
+test('a config file is checked if there is one', async () => {
+  const check = async (file: string) => notOk([(await checkConfigFile(file)).finding]);
+  expect(await check('examples/quickstart.yaml')).toEqual([]);
+  expect(await check('examples/none.yaml')).toEqual([]);
+  expect(await check('README.md')).toEqual(['config file: problem']);
 });
 
 describe('processes', () => {
@@ -105,10 +98,11 @@ describe('processes', () => {
     oldestDueAtMs: undefined,
   };
   const examine = (changes: Partial<QueueHealth>, failing: readonly string[] = []) =>
-    troubles(
-      checkProcesses({
+    notOk(
+      runChecks(PROCESS_CHECKS, {
+        ...queue,
+        ...changes,
         nowMs: NOW_MS,
-        queue: { ...queue, ...changes },
         registries: ['a', 'b'],
         failing,
       }),
@@ -131,76 +125,34 @@ describe('processes', () => {
     expect(examine(changes)).toEqual(expected);
   });
 
-  test('tell of registries that fail', () => {
+  test('count registries that fail', () => {
     expect(examine({}, ['a'])).toEqual(['registries: warning']);
   });
 });
 
-describe('machine', () => {
-  const absent = { isNeeded: false, version: undefined };
-  const facts: MachineFacts = {
-    dataDir: '.syncline',
-    dataDirTrouble: undefined,
-    git: absent,
-    ssh: absent,
-    credentials: [],
-  };
-  const credential = (changes: Partial<CredentialFacts>): MachineFacts => ({
-    ...facts,
-    credentials: [
-      {
-        path: '/run/token',
-        registry: 'team',
-        isSecret: true,
-        state: { kind: 'readable', mode: 0o100640 },
-        ...changes,
-      },
-    ],
-  });
-
-  test.each<[string, MachineFacts, string[]]>([
-    ['is well', facts, []],
-    ['cannot write', { ...facts, dataDirTrouble: 'no' }, ['data directory: problem']],
-    ['lacks git', { ...facts, git: { ...absent, isNeeded: true } }, ['git: problem']],
-    [
-      'has an old git',
-      { ...facts, git: { isNeeded: true, version: 'git version 2.30.2' } },
-      ['git: warning'],
-    ],
-    ['has git', { ...facts, git: { isNeeded: true, version: 'git version 2.39.5' } }, []],
-    ['lacks ssh', { ...facts, ssh: { ...absent, isNeeded: true } }, ['ssh: problem']],
-    ['keeps its secrets', credential({}), []],
-    [
-      'shows its secrets',
-      credential({ state: { kind: 'readable', mode: 0o100644 } }),
-      ['credential of team: warning'],
-    ],
-    [
-      'shows what is no secret',
-      credential({ isSecret: false, state: { kind: 'readable', mode: 0o100644 } }),
-      [],
-    ],
-    [
-      'lacks a secret',
-      credential({ state: { kind: 'unreadable', reason: 'there is no such file' } }),
-      ['credential of team: problem'],
-    ],
-  ])('%s', (_, seen, expected) => {
-    expect(troubles(checkMachine(seen))).toEqual(expected);
-  });
+test.each([
+  ['no git', 'problem', checkGit(undefined)],
+  ['an old git', 'warning', checkGit('git version 2.30.2')],
+  ['a new git', 'ok', checkGit('git version 2.39.5')],
+  ['no ssh', 'problem', checkSsh(undefined)],
+  ['an ssh', 'ok', checkSsh('OpenSSH_9.2p1')],
+])('%s is %s', (_, level, result) => {
+  expect(toFinding('program', result).level).toBe(level);
 });
 
 test('a report says what was found, why it matters and what to do', () => {
-  const findings = checkSources([
-    { registry: 'a', kind: 'file', location: '/a.json', tookMs: 3, trouble: undefined },
-    {
-      registry: 'team',
-      kind: 'api',
-      location: 'https://x.example',
-      tookMs: 3,
-      trouble: { code: 'source-http-status', message: 'https://x.example\u001b[2J answered 403' },
-    },
-  ]);
+  const findings = [
+    toFinding('source of a', 'file /a.json, asked from here in 3ms'),
+    toFinding(
+      'source of team',
+      problem({
+        found:
+          'https://x.example\u001b[2J answered 403 (source-http-status), asked from this machine',
+        why: 'the registry cannot be synced; its last good copy is still served',
+        advice: 'For 401 and 403 check the credential, else the endpoint.',
+      }),
+    ),
+  ];
   expect(countLevels(findings)).toEqual({ ok: 1, warning: 0, problem: 1 });
   expect(`\n${formatFindings(findings, { width: 80 })}\n`).toBe(`
 ok       source of a     file /a.json, asked from here in 3ms
@@ -208,8 +160,8 @@ problem  source of team  https://x.example [2J answered 403
                          (source-http-status), asked from this machine
                          why: the registry cannot be synced; its last good copy
                               is still served
-                         do:  check address and credentials: the upstream has
-                              answered
+                         do:  For 401 and 403 check the credential, else the
+                              endpoint.
 
 1 problem, 0 warnings, 1 ok
 `);

@@ -31,7 +31,7 @@ async function doctor(env: Readonly<Record<string, string>>, ...args: string[]) 
   return { code, stderr, findings, counts, levels };
 }
 
-test('a system that is well has no problem, and bad settings of its Redis are found', async () => {
+test('a working system has no problem, and bad settings of its Redis are found', async () => {
   const redis = await startRedisServer();
   const config = await writeConfig({ registries: [{ name: 'local', file: { path: './r.json' } }] });
   await writeFile(path.join(config.directory, 'r.json'), '{"servers":[]}');
@@ -47,7 +47,7 @@ test('a system that is well has no problem, and bad settings of its Redis are fo
 
   const well = await doctor(env);
   expect(well).toMatchObject({ code: 0, stderr: '', counts: { problem: 0 } });
-  // How fast a shared machine answers is not ours.
+  // A busy machine may answer slowly.
   const { redis: _answers, ...settings } = well.levels;
   expect(new Set(Object.values(settings))).toEqual(new Set(['ok']));
   expect(well.levels).toMatchObject({
@@ -97,14 +97,14 @@ test('a system that is well has no problem, and bad settings of its Redis are fo
   expect(people.stdout).toMatch(/^ +do: {2}CONFIG SET maxmemory-policy noeviction/m);
 });
 
-test('a replica is told from a master', async () => {
+test('a replica is a problem', async () => {
   const [master, replica] = await Promise.all([startRedisServer(), startRedisServer()]);
   await connect(replica.url).call('REPLICAOF', '127.0.0.1', String(master.port));
   const { levels, code } = await doctor({ REDIS_URL: replica.url });
   expect({ role: levels['redis role'], code }).toEqual({ role: 'problem', code: 1 });
 });
 
-test('without Redis the rest is looked at, and no password is shown', async () => {
+test('without Redis the rest is checked, and no password is shown', async () => {
   const config = await writeConfig({
     registries: [
       {
@@ -126,7 +126,7 @@ test('without Redis the rest is looked at, and no password is shown', async () =
   expect(JSON.stringify(findings)).not.toContain('hunter2');
 });
 
-test('a Redis without a config, and without anyone at work, is said to be so', async () => {
+test('a Redis without a config is a problem', async () => {
   const env = { REDIS_URL: redisUrl(), SYNCLINE_PREFIX: freshPrefix() };
   const config = await writeConfig({ registries: [{ name: 'a', file: { path: './r.json' } }] });
   await config.replaceText('registries: {}');

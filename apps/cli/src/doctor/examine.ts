@@ -2,80 +2,62 @@ import { type Config, redisPlace } from '@syncline/contract';
 import type { StoreEnv } from '../environment.ts';
 import { connectToRedis, createStore } from '../open-store.ts';
 import { describeError } from '../report-error.ts';
-import type { Store } from '../store.ts';
-import { checkConfig, type InForceFacts } from './config-checks.ts';
-import type { Finding } from './finding.ts';
-import { checkMachine, observeFile, observeMachine } from './machine.ts';
-import { observeClock, observeInForce, observeProcesses, observeServer } from './observe-redis.ts';
-import { checkProcesses } from './process-checks.ts';
-import { checkClock, checkRedis, unreachableRedis } from './redis-checks.ts';
-import { askSources, checkSources } from './sources.ts';
+import { checkConfigFile, checkInForce, observeInForce } from './config.ts';
+import { type Finding, problem, runChecks, toFinding } from './finding.ts';
+import { checkMachine } from './machine.ts';
+import { observeProcesses, PROCESS_CHECKS } from './processes.ts';
+import { observeRedis, REDIS_CHECKS } from './redis.ts';
+import { checkSources } from './sources.ts';
 
 export interface ExamineOptions {
   readonly env: StoreEnv;
-  /** Whether the sources are asked, which reaches out to others. */
+  /** Whether to ask the sources, which sends requests to others. */
   readonly sources: boolean;
 }
 
 const SOURCE_TIMEOUT_MS = 15_000;
-const SOURCE_CONCURRENCY = 8;
 
-/** Looks at everything that a healthy system needs. What cannot be looked at is a finding, not an error. */
+/** Checks everything that a working system needs. A check that fails is a finding, not an error. */
 export async function examine({ env, sources }: ExamineOptions): Promise<Finding[]> {
-  const file = await observeFile(env.configPath);
-  const seen = await examineRedis(env);
-  // The config in force is what workers go by; without it, what they would go by.
-  const config = seen.config ?? file.config;
-  const registries = config?.registries ?? [];
+  const file = await checkConfigFile(env.configPath);
+  // Workers use the config in force. Without one, they would use that of the file.
+  const { server, stored, config = file.config } = await examineRedis(env, file.digest);
   const [machine, asked] = await Promise.all([
-    observeMachine(env.dataDir, registries),
+    checkMachine(env.dataDir, config?.registries ?? []),
     sources && config !== undefined
-      ? askSources(config, { env, timeoutMs: SOURCE_TIMEOUT_MS, concurrency: SOURCE_CONCURRENCY })
+      ? checkSources(config, { env, timeoutMs: SOURCE_TIMEOUT_MS })
       : [],
   ]);
-  return [
-    ...seen.server,
-    ...checkConfig(file.facts, seen.inForce),
-    ...seen.processes,
-    ...checkMachine(machine),
-    ...checkSources(asked),
-  ];
+  return [...server, file.finding, ...stored, ...machine, ...asked];
 }
 
-interface SeenInRedis {
-  readonly server: readonly Finding[];
-  readonly inForce: InForceFacts | undefined;
-  readonly config: Config | undefined;
-  readonly processes: readonly Finding[];
-}
-
-async function examineRedis(env: StoreEnv): Promise<SeenInRedis> {
-  let server: Finding[] = [];
+/** @returns what was found until Redis did not answer */
+async function examineRedis(env: StoreEnv, digestHere: string | undefined) {
+  const server: Finding[] = [];
+  const stored: Finding[] = [];
+  let config: Config | undefined;
   try {
     const redis = await connectToRedis(env.redisUrl);
-    const store = createStore({ env, redis, logLevel: 'silent' });
+    const store = createStore(env, redis, { logLevel: 'silent' });
     try {
-      server = [
-        ...checkRedis(await observeServer(redis, redisPlace(env.redisUrl))),
-        checkClock(await observeClock(redis)),
-      ];
-      return { server, ...(await examineStored(store)) };
+      const facts = await observeRedis(redis, redisPlace(env.redisUrl));
+      server.push(...runChecks(REDIS_CHECKS, facts));
+      const inForce = checkInForce(await observeInForce(store), digestHere);
+      stored.push(toFinding('config in force', inForce));
+      config = store.config.current();
+      if (config !== undefined) {
+        stored.push(...runChecks(PROCESS_CHECKS, await observeProcesses(store)));
+      }
     } finally {
       await store.close();
     }
   } catch (error) {
-    const failed = unreachableRedis(describeError(error));
-    return {
-      server: [...server, failed],
-      inForce: undefined,
-      config: undefined,
-      processes: [],
-    };
+    const unreachable = problem({
+      found: describeError(error),
+      why: 'nothing is synced, served or controlled without Redis',
+      advice: 'Start Redis, or set REDIS_URL to where it is.',
+    });
+    server.push(toFinding('redis', unreachable));
   }
-}
-
-async function examineStored(store: Store): Promise<Omit<SeenInRedis, 'server'>> {
-  const { facts: inForce, config } = await observeInForce(store);
-  if (config === undefined) return { inForce, config, processes: [] };
-  return { inForce, config, processes: checkProcesses(await observeProcesses(store, config)) };
+  return { server, stored, config };
 }

@@ -1,35 +1,39 @@
 export const LEVELS = ['ok', 'warning', 'problem'] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** What one check has come to. */
+/** The result of one check. */
 export interface Finding {
-  /** What was looked at, in a few words; the same in every report. */
+  /** The name of the check, the same in every report. */
   readonly check: string;
   readonly level: Level;
   readonly found: string;
-  /** Why that matters; absent where all is well. */
+  /** Why that matters; absent if all is well. */
   readonly why?: string;
   readonly advice?: string;
 }
 
-export interface Trouble {
-  readonly found: string;
-  readonly why: string;
-  readonly advice: string;
-}
+export type Diagnosis = Readonly<Record<'found' | 'why' | 'advice', string>>;
+/** A finding without its name; a text if all is well. */
+export type Result = string | Omit<Finding, 'check'>;
+/** Checks by their names, in the order of the report. */
+export type Checks<Facts> = Readonly<Record<string, (facts: Facts) => Result>>;
 
-export function ok(check: string, found: string): Finding {
-  return { check, level: 'ok', found };
-}
-
-/** It works, and could be better or will not last. */
-export function warning(check: string, trouble: Trouble): Finding {
-  return { check, level: 'warning', ...trouble };
+/** It works, but could work better or will not last. */
+export function warning(diagnosis: Diagnosis): Result {
+  return { level: 'warning', ...diagnosis };
 }
 
 /** It does not work. */
-export function problem(check: string, trouble: Trouble): Finding {
-  return { check, level: 'problem', ...trouble };
+export function problem(diagnosis: Diagnosis): Result {
+  return { level: 'problem', ...diagnosis };
+}
+
+export function toFinding(check: string, result: Result): Finding {
+  return { check, ...(typeof result === 'string' ? { level: 'ok', found: result } : result) };
+}
+
+export function runChecks<Facts>(checks: Checks<Facts>, facts: Facts): Finding[] {
+  return Object.entries(checks).map(([name, check]) => toFinding(name, check(facts)));
 }
 
 export function countLevels(findings: readonly Finding[]): Record<Level, number> {

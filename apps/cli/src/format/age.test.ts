@@ -17,7 +17,7 @@ test.each([
 const NOW = '2026-08-01T12:00:00.000Z';
 const NOW_MS = Date.parse(NOW);
 
-test('what has not been yet is never', () => {
+test('a missing time is never', () => {
   expect(formatSince(undefined, NOW_MS)).toBe('never');
   expect(formatSince('2026-08-01T11:59:00Z', NOW_MS)).toBe('60s');
 });

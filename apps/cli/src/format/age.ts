@@ -3,7 +3,7 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** A time span in its one telling unit: `45s`, `12m`, `30h`, `5d`. Each unit goes to two of the next. */
+/** Formats a time span in one unit: `45s`, `12m`, `30h`, `5d`. Each unit reaches to two of the next. */
 export function formatAge(ageMs: number): string {
   const ms = Math.max(0, ageMs);
   if (ms < 2 * MINUTE_MS) return `${Math.floor(ms / SECOND_MS)}s`;
@@ -12,19 +12,19 @@ export function formatAge(ageMs: number): string {
   return `${Math.floor(ms / DAY_MS)}d`;
 }
 
-/** How long ago a time was; `never` where it is absent. */
+/** Formats how long ago a time was; `never` if there is none. */
 export function formatSince(timestamp: string | undefined, nowMs: number): string {
   return timestamp === undefined ? 'never' : formatAge(nowMs - Date.parse(timestamp));
 }
 
-/** How far ahead a time lies, `now` where that is not even a second; empty where it is absent. */
+/** Formats how far ahead a time is; `now` if that is less than a second, empty if there is no time. */
 export function formatUntil(timestamp: string | undefined, nowMs: number): string {
   if (timestamp === undefined) return '';
   const aheadMs = Date.parse(timestamp) - nowMs;
   return aheadMs < SECOND_MS ? 'now' : `in ${formatAge(aheadMs)}`;
 }
 
-/** How long something took: `85ms`, `1.3s`, `4m12s`. */
+/** Formats a duration: `85ms`, `1.3s`, `4m12s`. */
 export function formatTook(durationMs: number): string {
   if (durationMs < SECOND_MS) return `${Math.round(durationMs)}ms`;
   if (durationMs < MINUTE_MS) return `${(durationMs / SECOND_MS).toFixed(1)}s`;
@@ -32,7 +32,7 @@ export function formatTook(durationMs: number): string {
   return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
 }
 
-/** The time of day here, `14:03:59`. */
-export function formatClock(timestamp: string): string {
-  return new Date(timestamp).toTimeString().slice(0, 8);
+/** Formats the time of day in the local time zone: `14:03:59`. */
+export function formatClock(time: string | number): string {
+  return new Date(time).toTimeString().slice(0, 8);
 }

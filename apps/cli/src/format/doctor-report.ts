@@ -9,7 +9,7 @@ const LEVEL_WIDTH = Math.max(...LEVELS.map((level) => level.length));
 const GAP = '  ';
 const LEAST_TEXT_WIDTH = 30;
 
-/** A line a finding; of what is not well also why it matters, and what to do. Ends with a sum. */
+/** Formats a line for each finding, with why it matters and what to do, and then a sum. */
 export function formatFindings(
   findings: readonly Finding[],
   { width = process.stdout.columns ?? DEFAULT_WIDTH }: { readonly width?: number } = {},
@@ -31,7 +31,7 @@ export function formatFindings(
   return [...lines, '', summarise(countLevels(findings))].join('\n');
 }
 
-/** Text behind a label, wrapped beside it. */
+/** Wraps a text beside its label. */
 function hanging(label: string, text: string, width: number): string[] {
   const lines = wrap(plain(text), width - label.length).split('\n');
   return lines.map((line, index) => `${index === 0 ? label : ' '.repeat(label.length)}${line}`);

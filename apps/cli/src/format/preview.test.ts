@@ -38,7 +38,7 @@ const PREVIEW: Preview = {
   durationMs: 85,
 };
 
-test('rows first, then the numbers; what an upstream wrote steers no terminal', () => {
+test('rows come first, then numbers, and text of upstreams cannot control the terminal', () => {
   expect(formatPreview(PREVIEW).split('\n')).toEqual([
     '+ a/new@1',
     '  … 1,234 more added',
@@ -48,23 +48,23 @@ test('rows first, then the numbers; what an upstream wrote steers no terminal', 
     '! row 7: server.name is [2J missing',
     '',
     'team: a sync would publish this: +1235 ~2 -1',
-    '  rows      999 in place of 1,000; the source has 1,200 before the filter',
+    '  rows      999 instead of 1,000; the source has 1,200 before the filter',
     '  left out  1 row',
     '  besides   1 skill, 2 plugins',
-    '  guard     passes: 999 rows in place of 1,000, 0.1% lost, at most 20% may be',
+    '  guard     passes: 999 rows instead of 1,000, 0.1% lost, at most 20% may be',
     '  read      1 request, 2,048 bytes in 85ms',
   ]);
 });
 
-test('what would be held, and what keeps it from being synced, are said', () => {
+test('a preview says if the guard would hold the snapshot, and why no sync runs', () => {
   const guard = { ...PREVIEW.guard, verdict: 'shrink' as const, countAfter: 100, lostPercent: 90 };
   const text = formatPreview({ ...PREVIEW, state: 'would-hold', paused: 'pinned', guard });
   expect(text).toContain('team: the guard would hold this back');
-  expect(text).toContain('guard     holds it back: 100 rows in place of 1,000, 90.0% lost');
+  expect(text).toContain('guard     holds it back: 100 rows instead of 1,000, 90.0% lost');
   expect(text).toContain('paused    pinned by a rollback');
 });
 
-test('nothing to say is one line and the numbers', () => {
+test('a preview without changes is one line and the numbers', () => {
   const samples = { added: [], updated: [], removed: [] };
   const text = formatPreview({
     ...PREVIEW,

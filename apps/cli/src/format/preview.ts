@@ -1,43 +1,35 @@
-import { styleText } from 'node:util';
 import type { Preview } from '@syncline/contract';
 import { OFFICIAL_META } from '@syncline/rows';
 import { formatTook } from './age.ts';
 import { formatDiff } from './runs.ts';
-import { counted, joined, plain } from './text.ts';
+import { paint } from './style.ts';
+import { formatFacts } from './table.ts';
+import { counted, formatCount, joined, plain } from './text.ts';
 
 const COLORS = { '+': 'green', '~': 'yellow', '-': 'red', '!': 'magenta' } as const;
-type Mark = keyof typeof COLORS;
 
-/** What a sync would do: a line a row that would come, change, go or be left out, then the numbers. */
+/** Formats what a sync would do: a line for each row that it would change or skip, then the numbers. */
 export function formatPreview(preview: Preview): string {
-  return [...rowLines(preview), ...summaryLines(preview)].join('\n');
-}
-
-function rowLines({ diff, changes, quarantined }: Preview): string[] {
-  const { samples } = diff;
+  const { diff, changes, quarantined } = preview;
+  const { added, removed } = diff.samples;
+  const skipped = quarantined.samples.map(({ row, reason }) => `${row}: ${reason}`);
   const lines = [
-    ...marked('+', samples.added, { of: diff.added, what: 'added' }),
+    ...marked('+', added, { of: diff.added, what: 'added' }),
     ...marked('~', changes.map(formatChange), { of: diff.updated, what: 'changed' }),
-    ...marked('-', samples.removed, { of: diff.removed, what: 'removed' }),
-    ...marked(
-      '!',
-      quarantined.samples.map(({ row, reason }) => `${row}: ${reason}`),
-      { of: quarantined.count, what: 'left out' },
-    ),
+    ...marked('-', removed, { of: diff.removed, what: 'removed' }),
+    ...marked('!', skipped, { of: quarantined.count, what: 'left out' }),
   ];
-  return lines.length === 0 ? [] : [...lines, ''];
+  return [...lines, ...(lines.length === 0 ? [] : ['']), ...summaryLines(preview)].join('\n');
 }
 
 function marked(
-  mark: Mark,
+  mark: keyof typeof COLORS,
   texts: readonly string[],
   { of, what }: { of: number; what: string },
 ): string[] {
-  const lines = texts.map((text) =>
-    styleText(COLORS[mark], `${mark} ${plain(text)}`, { stream: process.stdout }),
-  );
+  const lines = texts.map((text) => paint(COLORS[mark], `${mark} ${plain(text)}`));
   const hidden = of - texts.length;
-  return hidden > 0 ? [...lines, `  … ${hidden.toLocaleString('en')} more ${what}`] : lines;
+  return hidden > 0 ? [...lines, `  … ${formatCount(hidden)} more ${what}`] : lines;
 }
 
 /** `name@version (description, packages)` */
@@ -49,23 +41,30 @@ function formatChange({ row, fields }: Preview['changes'][number]): string {
 }
 
 function summaryLines(preview: Preview): string[] {
-  const { registry, quarantined, upstream, durationMs, skillCount, pluginCount } = preview;
-  const facts: readonly (readonly [string, string])[] = [
-    ['rows', formatRows(preview)],
-    ['left out', quarantined.count > 0 ? counted(quarantined.count, 'row') : ''],
-    ['besides', skillCount + pluginCount > 0 ? formatBesides(preview) : ''],
-    ['guard', formatGuard(preview)],
-    ['paused', PAUSED[preview.paused ?? 'not']],
+  const { registry, paused, quarantined, upstream, durationMs, ...counts } = preview;
+  const { rowCount, rowCountBefore, sourceRowCount, skillCount, pluginCount } = counts;
+  const rows = `${formatCount(rowCount)} instead of ${formatCount(rowCountBefore)}`;
+  const isFiltered = sourceRowCount !== rowCount;
+  const besides = `${counted(skillCount, 'skill')}, ${counted(pluginCount, 'plugin')}`;
+  const read = `${counted(upstream.requests, 'request')}, ${counted(upstream.bytes, 'byte')}`;
+  const facts = formatFacts([
     [
-      'read',
-      `${counted(upstream.requests, 'request')}, ${counted(upstream.bytes, 'byte')} in ${formatTook(durationMs)}`,
+      'rows',
+      joined([
+        rows,
+        isFiltered && `the source has ${formatCount(sourceRowCount)} before the filter`,
+      ]),
     ],
-  ];
-  const shown = facts.filter(([, value]) => value !== '');
+    ['left out', quarantined.count > 0 ? counted(quarantined.count, 'row') : undefined],
+    ['besides', skillCount + pluginCount > 0 ? besides : undefined],
+    ['guard', formatGuard(preview)],
+    ['paused', paused === null ? undefined : PAUSED[paused]],
+    ['read', `${read} in ${formatTook(durationMs)}`],
+  ]);
   const changes = formatDiff(preview.diff);
   return [
     `${registry}: ${VERDICTS[preview.state]}${changes && `: ${changes}`}`,
-    ...shown.map(([name, value]) => `  ${name.padEnd(10)}${value}`),
+    ...facts.map((fact) => `  ${fact}`),
   ];
 }
 
@@ -76,23 +75,10 @@ const VERDICTS = {
 } as const;
 
 const PAUSED = {
-  not: '',
   'suspended-by-config': 'suspended by the config: it is not synced',
   suspended: 'suspended: it is not synced until syncline resume',
   pinned: 'pinned by a rollback: nothing is published until syncline resume',
 } as const;
-
-function formatRows({ rowCount, rowCountBefore, sourceRowCount }: Preview): string {
-  return joined([
-    `${rowCount.toLocaleString('en')} in place of ${rowCountBefore.toLocaleString('en')}`,
-    sourceRowCount !== rowCount &&
-      `the source has ${sourceRowCount.toLocaleString('en')} before the filter`,
-  ]);
-}
-
-function formatBesides({ skillCount, pluginCount }: Preview): string {
-  return `${counted(skillCount, 'skill')}, ${counted(pluginCount, 'plugin')}`;
-}
 
 function formatGuard({ guard }: Preview): string {
   const { verdict, compared, countBefore, countAfter, lostPercent, maxShrinkPercent } = guard;
@@ -100,7 +86,7 @@ function formatGuard({ guard }: Preview): string {
   if (countBefore === 0) return 'passes: there is nothing to lose';
   const of = compared === 'rowCount' ? 'rows' : 'rows of the source';
   const lost = lostPercent > 0 ? `${lostPercent.toFixed(1)}% lost` : 'none lost';
-  const numbers = `${countAfter.toLocaleString('en')} ${of} in place of ${countBefore.toLocaleString('en')}`;
+  const numbers = `${formatCount(countAfter)} ${of} instead of ${formatCount(countBefore)}`;
   const says = verdict === 'pass' ? 'passes' : 'holds it back';
   return `${says}: ${numbers}, ${lost}, at most ${maxShrinkPercent}% may be`;
 }

@@ -1,17 +1,20 @@
 import type { RegistryView } from '@syncline/contract';
 import { joined, plain, shortDigest } from './text.ts';
 
-/** What there is to say of a registry beside its phase: what an operator or a guard did, and why it is as it is. */
+/** Formats what a registry's phase does not say: interventions of operators and the guard, and reasons. */
 export function remarksOn(view: RegistryView): string {
   const { status, stale } = view;
   const says = status.phase === 'Complete' ? undefined : status.message;
   return joined([
-    suspension(view),
-    pin(view),
-    holding(view),
+    interventionsOn(view),
     says === undefined ? status.reason : plain(says),
     stale && status.lastSuccessAt !== undefined && 'stale',
   ]);
+}
+
+/** Formats what operators, the config and the guard did to a registry. */
+export function interventionsOn(view: RegistryView): string {
+  return joined([suspension(view), pin(view), holding(view)]);
 }
 
 /** `suspended by the config`, `suspended by ada: moving house` */

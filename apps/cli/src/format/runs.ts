@@ -1,39 +1,56 @@
 import type { Diff, Run } from '@syncline/contract';
 import { formatAge, formatTook } from './age.ts';
 import { formatOutcome } from './phase.ts';
-import { formatTable } from './table.ts';
+import { type Column, formatTable } from './table.ts';
 import { counted, joined, plain, shortDigest } from './text.ts';
 
-const COLUMNS = [
-  { head: 'AGE' },
-  { head: 'TRIGGER' },
-  { head: 'OUTCOME' },
-  { head: 'ROWS', align: 'right' },
-  { head: 'CHANGES' },
-  { head: 'TOOK', align: 'right' },
-  { head: 'SNAPSHOT' },
-  { head: 'REASON' },
-] as const;
+const RESULT_COLUMNS: readonly Column<Run>[] = [
+  { head: 'OUTCOME', cell: ({ outcome }) => formatOutcome(outcome) },
+  { head: 'ROWS', align: 'right', cell: ({ rowCount }) => String(rowCount ?? '') },
+  { head: 'CHANGES', cell: ({ diff }) => formatDiff(diff) },
+  { head: 'TOOK', align: 'right', cell: ({ durationMs }) => formatTook(durationMs) },
+];
+const REASON: Column<Run> = { head: 'REASON', cell: formatRunRemarks };
 
-/** One line a run, in the order given. */
+/** Formats one line for each run, in the order given. */
 export function formatRuns(
   runs: readonly Run[],
-  { nowMs, width }: { readonly nowMs: number; readonly width?: number },
+  { nowMs, ...options }: { readonly nowMs: number; readonly width?: number },
 ): string {
-  const rows = runs.map((run) => [
-    formatAge(nowMs - Date.parse(run.startedAt)),
-    run.trigger,
-    formatOutcome(run.outcome),
-    run.rowCount === undefined ? '' : String(run.rowCount),
-    formatDiff(run.diff),
-    formatTook(run.durationMs),
-    run.snapshot === undefined ? '' : shortDigest(run.snapshot),
-    formatRunRemarks(run),
-  ]);
-  return formatTable(COLUMNS, rows, width === undefined ? {} : { width });
+  const columns: Column<Run>[] = [
+    { head: 'AGE', cell: ({ startedAt }) => formatAge(nowMs - Date.parse(startedAt)) },
+    { head: 'TRIGGER', cell: ({ trigger }) => trigger },
+    ...RESULT_COLUMNS,
+    { head: 'SNAPSHOT', cell: ({ snapshot }) => shortDigest(snapshot ?? '') },
+    REASON,
+  ];
+  return formatTable(columns, runs, options);
 }
 
-/** `+12`, `+3 ~1 -2`: rows added, updated and removed; empty where nothing is known or changed. */
+/** A request and the run that handled it. Without a run, none has handled it in time. */
+export interface Handled {
+  readonly registry: string;
+  readonly request: number;
+  readonly run: Run | undefined;
+}
+
+/** Formats one line for each request, in the order given. */
+export function formatSyncs(requests: readonly Handled[]): string {
+  const results = [...RESULT_COLUMNS, REASON].map((column) => ({
+    ...column,
+    cell: ({ run, request }: Handled) => {
+      if (run !== undefined) return column.cell(run);
+      if (column.head === 'OUTCOME') return 'waiting';
+      return column.head === REASON.head ? `request ${request} stays open` : '';
+    },
+  }));
+  return formatTable(
+    [{ head: 'REGISTRY', cell: ({ registry }) => registry }, ...results],
+    requests,
+  );
+}
+
+/** Formats rows added, updated and removed, such as `+12` or `+3 ~1 -2`; empty if nothing changed. */
 export function formatDiff(diff: Diff | undefined): string {
   if (diff === undefined) return '';
   const { added, updated, removed } = diff;
@@ -42,7 +59,7 @@ export function formatDiff(diff: Diff | undefined): string {
     .join(' ');
 }
 
-/** What a run came to, beside its outcome: why it failed, what it left out, why it was made. */
+/** Formats why a run failed or was made, and how many rows it skipped. */
 export function formatRunRemarks({ error, quarantined, reason }: Run): string {
   return joined([
     error && plain(error.message),

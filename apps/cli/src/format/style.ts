@@ -4,12 +4,12 @@ export type Style = Parameters<typeof styleText>[0];
 
 let isWanted = true;
 
-/** For `--no-color`. What NO_COLOR, FORCE_COLOR and TERM say is looked at besides, by Node. */
+/** Turns colours off, for `--no-color`. Node itself follows NO_COLOR, FORCE_COLOR and TERM. */
 export function turnColorsOff(): void {
   isWanted = false;
 }
 
-/** The text in that style where `stream` is a terminal that shows it; else the text. */
+/** Styles a text if `stream` is a terminal that shows colours. */
 export function paint(
   style: Style,
   text: string,

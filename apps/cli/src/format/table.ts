@@ -1,52 +1,65 @@
 import { cut, fitting, widthOf } from './width.ts';
 
-export interface Column {
+export interface Column<Row> {
   readonly head: string;
   readonly align?: 'left' | 'right';
+  readonly cell: (row: Row) => string;
 }
 
-/** What a table is wide where nobody looks at it on a terminal. */
+/** The width of output that does not go to a terminal. */
 export const DEFAULT_WIDTH = 100;
 const GAP = 2;
 const LEAST_LAST_WIDTH = 20;
 
 export interface TableOptions {
-  /** By default that of the terminal. */
+  /** Default: the width of the terminal. */
   readonly width?: number;
-  /** What becomes of texts that are too long for the last column; `cut` makes each row one line. */
+  /** How texts fit into the last column; `cut` makes each row one line. Default: `wrap`. */
   readonly last?: 'wrap' | 'cut';
 }
 
-/** A table without lines. The last column takes what width is left. */
-export function formatTable(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+/** Formats a table without lines. The last column takes the width that is left. */
+export function formatTable<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
   { width = process.stdout.columns ?? DEFAULT_WIDTH, last = 'wrap' }: TableOptions = {},
 ): string {
-  const head = columns.map((column) => column.head);
-  const widths = columns.slice(0, -1).map((_, index) => widest(index, [head, ...rows]));
+  const texts = [
+    columns.map(({ head }) => head),
+    ...rows.map((row) => columns.map(({ cell }) => cell(row))),
+  ];
+  const widths = columns
+    .slice(0, -1)
+    .map((_, index) => Math.max(...texts.map((cells) => widthOf(cells[index] ?? ''))));
   const taken = widths.reduce((sum, columnWidth) => sum + columnWidth + GAP, 0);
   const lastWidth = Math.max(width - taken, LEAST_LAST_WIDTH);
   const fitLast = last === 'wrap' ? wrap : cut;
-  const lines = [head, ...rows].flatMap((row) => {
-    const cells = widths.map((cellWidth, index) =>
-      pad(row[index] ?? '', { width: cellWidth, align: columns[index]?.align }),
-    );
-    const [first = '', ...more] = fitLast(row.at(-1) ?? '', lastWidth).split('\n');
+  const lines = texts.flatMap((cells) => {
+    const padded = widths.map((cellWidth, index) => {
+      const text = cells[index] ?? '';
+      const space = ' '.repeat(cellWidth - widthOf(text));
+      return columns[index]?.align === 'right' ? `${space}${text}` : `${text}${space}`;
+    });
+    const [first = '', ...more] = fitLast(cells.at(-1) ?? '', lastWidth).split('\n');
     return [
-      [...cells, first].join(' '.repeat(GAP)),
+      [...padded, first].join(' '.repeat(GAP)),
       ...more.map((line) => `${' '.repeat(taken)}${line}`),
     ];
   });
   return lines.map((line) => line.trimEnd()).join('\n');
 }
 
-function pad(text: string, { width, align }: { width: number; align: Column['align'] }): string {
-  const space = ' '.repeat(width - widthOf(text));
-  return align === 'right' ? `${space}${text}` : `${text}${space}`;
+/** Formats facts as lines of a name and a value. Facts without a value are skipped. */
+export function formatFacts(
+  facts: readonly (readonly [name: string, value: string | undefined])[],
+): string[] {
+  const width = Math.max(...facts.map(([name]) => name.length)) + GAP;
+  return facts
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([name, value]) => `${name.padEnd(width)}${value}`);
 }
 
-/** Breaks between words where it can, and within those that are longer than a line, as URLs are. */
+/** Breaks text between words if it can, and within words that are longer than a line, such as URLs. */
 export function wrap(text: string, width: number): string {
   const lines: string[] = [];
   for (const piece of text.split(' ').flatMap((word) => pieces(word, width))) {
@@ -58,15 +71,7 @@ export function wrap(text: string, width: number): string {
 }
 
 function pieces(word: string, width: number): string[] {
-  const found: string[] = [];
-  for (let left = word; left !== ''; ) {
-    const piece = widthOf(left) <= width ? left : fitting(left, width);
-    found.push(piece);
-    left = left.slice(piece.length);
-  }
-  return found;
-}
-
-function widest(index: number, rows: readonly (readonly string[])[]): number {
-  return Math.max(...rows.map((row) => widthOf(row[index] ?? '')));
+  if (widthOf(word) <= width) return word === '' ? [] : [word];
+  const first = fitting(word, width);
+  return [first, ...pieces(word.slice(first.length), width)];
 }

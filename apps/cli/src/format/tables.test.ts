@@ -39,7 +39,7 @@ new       Pending         0         0  never
 `);
 });
 
-test('a table of registries says what operators and guards did', () => {
+test('a table of registries shows interventions of operators and the guard', () => {
   const held = {
     snapshot: DIGEST,
     since: at(-1_000),
@@ -79,7 +79,7 @@ test('a table of registries says what operators and guards did', () => {
   ]);
 });
 
-test('details leave out what there is nothing of', () => {
+test('details skip facts without a value', () => {
   expect(uncolored(formatRegistryDetails(viewOf(), { nowMs: NOW_MS }))).toBe(
     [
       'registry      local',

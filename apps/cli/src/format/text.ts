@@ -1,22 +1,43 @@
-/**
- * Text of an upstream or of an operator: it must not steer the terminal that it is shown on, nor turn
- * round what stands beside it.
- */
+/** Replaces characters that could control a terminal, or reverse the text beside them. */
 export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ');
 }
 
-/** As much of a snapshot's digest as tells it from others; commands take that much of it. */
+/** Returns the first characters of a snapshot's digest. Commands accept them instead of the digest. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, 12);
 }
 
-/** `1 server`, `2 servers`, `3 registries` */
-export function counted(count: number, noun: string, plural = `${noun}s`): string {
-  return `${count.toLocaleString('en')} ${count === 1 ? noun : plural}`;
+/** `12,345` */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en');
 }
 
-/** Those that are there, one after the other. */
-export function joined(parts: readonly (string | false | undefined)[]): string {
-  return parts.filter((part) => typeof part === 'string' && part !== '').join('; ');
+/** `1 server`, `2 servers`, `3 registries` */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : plural}`;
+}
+
+/** `3 registries` */
+export function countedRegistries(count: number): string {
+  return counted(count, 'registry', 'registries');
+}
+
+/** `3 registries, 1 catalog` */
+export function countedTargets(registries: number, catalogs: number): string {
+  return joined(
+    [countedRegistries(registries), catalogs > 0 && counted(catalogs, 'catalog')],
+    ', ',
+  );
+}
+
+/** Joins the parts that are not empty. */
+export function joined(parts: readonly (string | false | undefined)[], separator = '; '): string {
+  return parts.filter((part) => typeof part === 'string' && part !== '').join(separator);
+}
+
+/** `a, b, c and 4 more` */
+export function listed(names: readonly string[], most = 3): string {
+  const more = names.length - most;
+  return `${names.slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

@@ -19,10 +19,13 @@ test.each([
 });
 
 test('a table of wide characters stays within its width', () => {
-  const columns = [{ head: 'NAME' }, { head: 'REASON' }];
+  const columns = [
+    { head: 'NAME', cell: ({ name }: { name: string }) => name },
+    { head: 'REASON', cell: ({ reason }: { reason: string }) => reason },
+  ];
   const rows = [
-    ['官方', '无'.repeat(30)],
-    ['b', 'short'],
+    { name: '官方', reason: '无'.repeat(30) },
+    { name: 'b', reason: 'short' },
   ];
   const lines = formatTable(columns, rows, { width: 30 }).split('\n');
   expect(lines).toEqual([
@@ -39,6 +42,6 @@ test.each([
   ['a\u009b31mb', 'a 31mb'],
   ['safe\u202egpj.exe', 'safe gpj.exe'],
   ['one\u2028two\r\nthree', 'one two three'],
-])('text of others does not steer the terminal: %j', (text, expected) => {
+])('text of upstreams cannot control the terminal: %j', (text, expected) => {
   expect(plain(text)).toBe(expected);
 });

@@ -1,17 +1,14 @@
-import stringWidth from 'string-width';
+import widthOf from 'string-width';
 
-/** How many columns of a terminal a text takes; colours take none, and some characters take two. */
-export function widthOf(text: string): number {
-  return stringWidth(text);
-}
+export { widthOf };
 
-/** As much of an uncoloured text as fits, and `…` where that is not all of it. */
+/** Returns an uncoloured text, cut to a width with `…` if it is longer. */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   return width < 1 ? '' : `${fitting(text, width - 1)}…`;
 }
 
-/** The longest beginning of a text that fits. */
+/** Returns the longest beginning of a text that fits. */
 export function fitting(text: string, width: number): string {
   let taken = '';
   let left = width;

@@ -6,7 +6,7 @@ function recorder(columns = 40) {
   return { columns, written, write: (text: string) => written.push(text) > 0 };
 }
 
-test('a live line is written over, never wider than the terminal, and taken away at the end', () => {
+test('a live line is overwritten, fits the terminal, and is removed at the end', () => {
   const stream = recorder();
   const line = createLiveLine(stream);
   line.show({ stage: 'Syncing', text: 'official: read 100 rows', elapsedMs: 1_234 });
@@ -19,7 +19,7 @@ test('a live line is written over, never wider than the terminal, and taken away
   ]);
 });
 
-test('without a terminal there is a line for each news, and now and then one that it goes on', () => {
+test('without a terminal there is a line for each news, and one every few seconds', () => {
   const stream = recorder();
   const lines = createProgressLines(stream);
   const show = (elapsedMs: number, stage: string, text: string) =>

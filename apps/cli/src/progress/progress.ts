@@ -2,45 +2,42 @@ import { isScreen } from '@syncline/runtime';
 import { formatTook } from '../format/age.ts';
 import { cut } from '../format/width.ts';
 
-/** How far something is that is waited for. */
+/** How far some work is. */
 export interface Step {
-  /** Changes with what is news; `text` also with what only goes on. */
+  /** Changes with news only; `text` changes also while the same thing continues. */
   readonly stage: string;
   /** One line. */
   readonly text: string;
   readonly elapsedMs: number;
 }
 
-/** Shows whoever waits that something goes on. */
 export interface Progress {
   show(step: Step): void;
-  /** Takes away what is in the way of the result. */
+  /** Removes what stands where the result will be printed. */
   end(): void;
 }
 
-/** A stream as far as a progress needs it. */
+/** The part of a stream that a progress needs. */
 export type ProgressStream = Pick<NodeJS.WriteStream, 'write' | 'columns'>;
 
 const DEFAULT_COLUMNS = 80;
-/** What is done within this time needs no words. */
+/** Work that takes less shows no progress. */
 const FIRST_LINE_AFTER_MS = 2_000;
 const LINE_EVERY_MS = 5_000;
 const START_OF_LINE = '\r\x1b[K';
 
-/** On standard error: one live line on a terminal, elsewhere a line when something changes. */
-export function createProgress({ isQuiet }: { readonly isQuiet: boolean }): Progress {
-  if (isQuiet) return { show: () => {}, end: () => {} };
-  return isScreen(process.stderr)
-    ? createLiveLine(process.stderr)
-    : createProgressLines(process.stderr);
+/** Shows progress on standard error: one live line on a terminal, elsewhere a line for each news. */
+export function createProgress(): Progress {
+  const stream = process.stderr;
+  return isScreen(stream) ? createLiveLine(stream) : createProgressLines(stream);
 }
 
-/** One line that is written again and again. */
+/** Creates a line that is overwritten by each step. */
 export function createLiveLine(stream: ProgressStream): Progress {
   return {
     show: ({ text, elapsedMs }) => {
       const elapsed = ` ${formatTook(Math.floor(elapsedMs / 100) * 100)}`;
-      // A character in the last column would make some terminals begin the next line.
+      // A character in the last column makes some terminals begin the next line.
       const width = (stream.columns || DEFAULT_COLUMNS) - 1 - elapsed.length;
       stream.write(`${START_OF_LINE}${cut(text, width)}${elapsed}`);
     },
@@ -48,7 +45,7 @@ export function createLiveLine(stream: ProgressStream): Progress {
   };
 }
 
-/** A line for each news, and now and then one that it goes on. */
+/** Writes a line for each news, and one every few seconds while the same stage continues. */
 export function createProgressLines(stream: ProgressStream): Progress {
   let told: Step | undefined;
   return {

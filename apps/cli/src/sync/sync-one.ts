@@ -9,11 +9,22 @@ import { startLoop } from '@syncline/runtime';
 import { formatTook } from '../format/age.ts';
 import { formatOutcome } from '../format/phase.ts';
 import { formatDiff, formatRunRemarks } from '../format/runs.ts';
-import { counted, joined, plain } from '../format/text.ts';
+import { countedRegistries, joined, listed, plain } from '../format/text.ts';
 import { withInterrupt } from '../interrupt.ts';
+import type { Store } from '../open-store.ts';
 import { print, printJson } from '../output.ts';
 import { createProgress, type Step } from '../progress/progress.ts';
-import type { Store } from '../store.ts';
+
+/** The options of `syncline sync`. */
+export interface SyncOptions {
+  readonly all?: true;
+  readonly force?: true;
+  readonly wait?: true;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly json?: true;
+  readonly quiet?: true;
+}
 
 export interface SyncDependencies {
   readonly client: SynclineClient;
@@ -22,42 +33,28 @@ export interface SyncDependencies {
 
 /** Requests a sync of one registry, and waits for its run if the options say so. */
 export async function syncOne(
-  dependencies: SyncDependencies,
+  { client, store }: SyncDependencies,
   config: RegistryConfig,
   options: SyncOptions,
 ): Promise<void> {
   const registry = config.name;
-  const force = options.force === true;
-  const requested = await dependencies.client.requestSync(registry, { force });
-  if (options.wait === true) {
-    const run = await waitForOne(dependencies, config, { ...options, request: requested.request });
-    return reportRun(run, options);
-  }
-  if (options.json === true) return printJson({ registry, ...requested });
+  const requested = await client.requestSync(registry, { force: options.force === true });
   const { request, state } = requested;
-  const how = state === 'joined' ? 'it is run after the run that is under way' : 'it is queued';
-  print(`${registry}: request ${request}: ${how}`);
-}
-
-async function waitForOne(
-  { client, store }: SyncDependencies,
-  config: RegistryConfig,
-  { request, timeout, quiet, json }: SyncOptions & { readonly request: number },
-): Promise<Run> {
-  const registry = config.name;
+  if (options.wait !== true) {
+    if (options.json === true) return printJson({ registry, ...requested });
+    const how = state === 'joined' ? 'it is run after the run that is under way' : 'it is queued';
+    return print(`${registry}: request ${request}: ${how}`);
+  }
   const startedAtMs = performance.now();
   const look = async () => {
     const [view] = (await store.view([config])).views;
     return view === undefined ? { stage: '', text: registry } : stepOfOne(view);
   };
-  const isQuiet = quiet === true || json === true;
-  const run = await showingProgress({ isQuiet, look }, () =>
-    withInterrupt(
-      (signal) => client.waitForRun(registry, request, { timeoutMs: timeout, signal }),
-      `${registry}: request ${request} stays open`,
-    ),
+  const run = await showingProgress(
+    { options, look, ifInterrupted: `${registry}: request ${request} stays open` },
+    (signal) => client.waitForRun(registry, request, { timeoutMs: options.timeout, signal }),
   );
-  if (run !== undefined) return run;
+  if (run !== undefined) return reportRun(run, options);
   const waited = formatTook(performance.now() - startedAtMs);
   throw new SynclineError(
     'unknown-run',
@@ -72,26 +69,27 @@ function reportRun(run: Run, { json }: SyncOptions): void {
     throw new SynclineError(error?.code ?? 'internal', `${registry}: ${formatRunRemarks(run)}`);
   }
   if (json === true) return;
-  const details = joined([formatDiff(diff), formatRunRemarks(run)]);
   const ended = `${formatOutcome(outcome)} in ${formatTook(durationMs)}`;
-  print(`${registry}: ${ended}${details && `: ${details}`}`);
+  const details = joined([formatDiff(diff), formatRunRemarks(run)]);
+  print(`${registry}: ${joined([ended, details], ': ')}`);
 }
 
 const LOOK_EVERY_MS = 250;
 
 export interface WaitingOptions {
-  readonly isQuiet: boolean;
-  /** How far it is. A look that fails is not told: what is waited for tells what is wrong. */
+  readonly options: SyncOptions;
+  /** Returns how far the work is. Its errors are ignored, because the work itself reports what is wrong. */
   readonly look: () => Promise<Omit<Step, 'elapsedMs'>>;
+  readonly ifInterrupted: string;
 }
 
-/** Waits for `work`, and shows meanwhile how far it is. */
+/** Waits for `work` until Ctrl-C, and shows meanwhile how far it is. */
 export async function showingProgress<Result>(
-  { isQuiet, look }: WaitingOptions,
-  work: () => Promise<Result>,
+  { options: { quiet, json }, look, ifInterrupted }: WaitingOptions,
+  work: (signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
-  if (isQuiet) return work();
-  const progress = createProgress({ isQuiet });
+  if (quiet === true || json === true) return withInterrupt(work, ifInterrupted);
+  const progress = createProgress();
   const startedAtMs = performance.now();
   const loop = startLoop({
     everyMs: LOOK_EVERY_MS,
@@ -102,9 +100,9 @@ export async function showingProgress<Result>(
     onError: () => {},
   });
   try {
-    return await work();
+    return await withInterrupt(work, ifInterrupted);
   } finally {
-    // A look may wait for a Redis that is away.
+    // Not awaited: the loop may wait for a Redis that is away.
     void loop.stop();
     progress.end();
   }
@@ -117,33 +115,15 @@ export function stepOfOne({ name, status }: RegistryView): Omit<Step, 'elapsedMs
   return { stage: 'Syncing', text: `${name}: ${message === '' ? 'is being synced' : message}` };
 }
 
-const NAMES_SHOWN = 3;
-
-/** `12 of 40 registries done, 1 failed; syncing official, team and 2 more` */
+/** `12 of 40 registries done, 1 failed; syncing official, team, examples and 2 more` */
 export function stepOfAll(
   views: readonly RegistryView[],
   { done, failed }: { readonly done: number; readonly failed: number },
 ): Omit<Step, 'elapsedMs'> {
   const syncing = views.filter(({ status }) => status.phase === 'Syncing').map(({ name }) => name);
-  const shown = syncing.slice(0, NAMES_SHOWN).join(', ');
-  const more = syncing.length > NAMES_SHOWN ? ` and ${syncing.length - NAMES_SHOWN} more` : '';
-  const counts = `${done} of ${counted(views.length, 'registry', 'registries')} done`;
-  const text = [
-    failed > 0 ? `${counts}, ${failed} failed` : counts,
-    syncing.length > 0 ? `syncing ${shown}${more}` : '',
-  ]
-    .filter((part) => part !== '')
-    .join('; ');
+  const text = joined([
+    `${done} of ${countedRegistries(views.length)} done${failed > 0 ? `, ${failed} failed` : ''}`,
+    syncing.length > 0 && `syncing ${listed(syncing)}`,
+  ]);
   return { stage: `${done}/${failed}`, text };
-}
-
-/** The options of `syncline sync`. */
-export interface SyncOptions {
-  readonly all?: true;
-  readonly force?: true;
-  readonly wait?: true;
-  /** Milliseconds. */
-  readonly timeout: number;
-  readonly json?: true;
-  readonly quiet?: true;
 }

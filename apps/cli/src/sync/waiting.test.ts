@@ -8,7 +8,7 @@ const syncing = (name: string, message?: string) =>
     status: { phase: 'Syncing', leaseUntil: NOW_MS + 1_000, ...(message && { message }) },
   });
 
-test('says what is waited for', () => {
+test('a step says what the command waits for', () => {
   expect(stepOfOne(viewOf())).toEqual({ stage: 'queued', text: 'local: waits for a worker' });
   expect(stepOfOne(syncing('a', 'syncing: read 3,100 rows\u001b[2J in 31 pages'))).toEqual({
     stage: 'Syncing',
@@ -17,7 +17,7 @@ test('says what is waited for', () => {
   expect(stepOfOne(syncing('a')).text).toBe('a: is being synced');
 });
 
-test('counts what is done of all, and names a few that are under way', () => {
+test('a step counts finished registries, and names a few running ones', () => {
   const views = [...'abcde'].map((name) => syncing(name));
   expect(stepOfAll([...views, viewOf()], { done: 1, failed: 0 }).text).toBe(
     '1 of 6 registries done; syncing a, b, c and 2 more',

@@ -23,7 +23,7 @@ export function startSyncline(
 
 export interface Ended {
   readonly code: Exit['code'];
-  /** Everything that was printed, on standard output and standard error. */
+  /** All lines of standard output and standard error. */
   readonly text: string;
 }
 
@@ -43,7 +43,7 @@ export interface EndedApart {
   readonly stderr: string;
 }
 
-/** Runs `syncline` until it ends, and tells its two outputs apart. */
+/** Runs `syncline` until it ends, and returns its two outputs separately. */
 export async function synclineApart(
   args: readonly string[],
   options: SynclineOptions = {},

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { nodeBinary, PROGRAMS, projectRoot, until } from '@syncline/test/support';
 import { onTestFinished } from 'vitest';
 
-/** Whether this machine has the means: `script`, as util-linux has it. */
+/** Whether this machine has `script` of util-linux. */
 export const hasTerminals =
   spawnSync('env', ['script', '--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ??
   false;
@@ -17,12 +17,12 @@ export interface TerminalOptions {
 
 /** A terminal in which `syncline` runs. */
 export interface Terminal {
-  /** All that was written to it; control sequences begin with `␛`. */
+  /** Returns all that was written to it. Control sequences begin with `␛`. */
   written(): string;
-  /** What is written between the beginnings of the last two frames that are whole, without control sequences. */
+  /** Returns the last whole frame, without control sequences. */
   frame(): string;
   untilShown(pattern: RegExp): Promise<void>;
-  /** As a key of the keyboard: `\x03` is Ctrl-C. */
+  /** Types keys; `\x03` is Ctrl-C. */
   type(keys: string): void;
   resize(size: { readonly columns: number; readonly rows: number }): void;
   /** Of the command. */
@@ -38,7 +38,7 @@ export async function startInTerminal(
   const words = [nodeBinary(), path.join(projectRoot, PROGRAMS.cli), ...args];
   const command = words.map(quoted).join(' ');
   const size = `stty rows ${rows} cols ${columns}`;
-  // From scratch: what runs the tests may say itself how it wants its colours.
+  // The environment is empty, because that of the tests may set variables for colours.
   const inside = `tty; ${size}; exec env -i PATH="$PATH" ${settings} ${command}`;
   const script = ['script', '-q', '-e', '-f', '-c', inside, '/dev/null'];
   const child = spawn('env', ['SHELL=/bin/sh', ...script], {
@@ -77,7 +77,7 @@ export async function startInTerminal(
   };
 }
 
-/** One word for a shell, whatever is in it. */
+/** Quotes a word for a shell. */
 function quoted(word: string): string {
   return `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }

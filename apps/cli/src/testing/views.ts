@@ -7,10 +7,10 @@ import {
   statusSchema,
 } from '@syncline/contract';
 
-/** The moment at which the views of tests are taken. */
+/** The time of the views in tests. */
 export const NOW_MS = Date.parse('2026-08-01T12:00:00.000Z');
 
-/** A time so many milliseconds from that moment. */
+/** Returns a time so many milliseconds after that moment. */
 export function at(offsetMs: number): string {
   return new Date(NOW_MS + offsetMs).toISOString();
 }
@@ -22,7 +22,7 @@ export interface ViewFields {
   readonly config?: object;
 }
 
-/** A registry as the commands see it, of what Redis would have of it. */
+/** Creates the view of a registry from the fields that Redis would have. */
 export function viewOf({ name = 'local', status = {}, control = {}, config }: ViewFields = {}) {
   const registry = registryConfigSchema.parse({ name, file: { path: '/data.json' }, ...config });
   const stored = { status: statusSchema.parse(status), control: controlSchema.parse(control) };
@@ -30,7 +30,7 @@ export function viewOf({ name = 'local', status = {}, control = {}, config }: Vi
   return view;
 }
 
-/** A run that published twelve rows. */
+/** Creates a run that published twelve rows. */
 export function runOf(fields: Partial<Run> = {}): Run {
   return {
     id: 'local:17',

@@ -11,7 +11,7 @@ function addresses(host: string, names: readonly string[]): string[] {
   return text.split('\n').map((line) => line.trim());
 }
 
-test('names what is served, catalogs first', () => {
+test('addresses of catalogs come first', () => {
   expect(addresses('127.0.0.1', ['one'])).toEqual([
     '',
     'Listening; Ctrl-C stops',
@@ -24,7 +24,7 @@ test('names what is served, catalogs first', () => {
   ]);
 });
 
-test('names a few of many', () => {
+test('only a few of many addresses are shown', () => {
   const lines = addresses('127.0.0.1', ['a', 'b', 'c', 'd', 'e', 'f', 'g']);
   expect(lines.filter((line) => line.includes('/registry/'))).toHaveLength(5);
   expect(lines).toContain('and 3 more: http://127.0.0.1:8080/v1/catalogs');
@@ -34,6 +34,6 @@ test.each([
   ['0.0.0.0', 'http://localhost:8080/metrics'],
   ['::', 'http://localhost:8080/metrics'],
   ['::1', 'http://[::1]:8080/metrics'],
-])('names an address that can be gone to: %s', (host, url) => {
+])('an address that browsers can open is shown for %s', (host, url) => {
   expect(addresses(host, ['one']).join('\n')).toContain(url);
 });

@@ -6,10 +6,9 @@ export interface AddressesOptions {
   readonly config: Config;
 }
 
-/** More would not be read. */
 const CATALOGS_SHOWN = 5;
 
-/** Where to look, now that something is there. */
+/** Formats the addresses that a browser or a client can open. */
 export function formatAddresses({ host, port, config }: AddressesOptions): string {
   const base = `http://${reachable(host)}:${port}`;
   const registries = config.registries.map(({ name }) => name);
@@ -31,7 +30,7 @@ export function formatAddresses({ host, port, config }: AddressesOptions): strin
   return ['', 'Listening; Ctrl-C stops', ...text, ''].join('\n');
 }
 
-/** The host as one would type it: an address that stands for all of them cannot be gone to. */
+/** Returns a host for a URL. Nobody can connect to an address that stands for all addresses. */
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;

@@ -1,7 +1,8 @@
 import { stripVTControlCharacters as uncolored } from 'node:util';
 import { expect, test } from 'vitest';
+import { countPhases } from '../format/phase.ts';
 import { at, NOW_MS, runOf, viewOf } from '../testing/views.ts';
-import { formatProgress, formatSummary, isNews } from './progress.ts';
+import { formatProgress, isNews } from './progress.ts';
 
 const pending = viewOf();
 const syncing = (fields = {}) =>
@@ -45,12 +46,12 @@ test.each([
     { ...complete(), control: viewOf({ control: { suspended: '1' } }).control },
     true,
   ],
-])('news or not: %s', (_, before, now, expected) => {
+])('%s is news or not', (_, before, now, expected) => {
   const told = before && { view: before, atMs: NOW_MS };
   expect(isNews(told, now, NOW_MS)).toBe(expected);
 });
 
-test('tells now and then how far a first sync is', () => {
+test('the progress of a first sync is news every few seconds', () => {
   const told = { view: syncing({ message: 'read 100 rows' }), atMs: NOW_MS };
   const further = syncing({ message: 'read 200 rows' });
   expect(isNews(told, further, NOW_MS + 4_999)).toBe(false);
@@ -58,7 +59,7 @@ test('tells now and then how far a first sync is', () => {
   expect(isNews(told, told.view, NOW_MS + 5_000)).toBe(false);
 });
 
-test('a line says what has come of a registry', () => {
+test('a line shows the state of a registry', () => {
   const line = (view: Parameters<typeof formatProgress>[0], run?: ReturnType<typeof runOf>) =>
     uncolored(formatProgress(view, { nameWidth: 8, run }));
   expect(line(complete(), runOf())).toBe(
@@ -80,8 +81,8 @@ test('a line says what has come of a registry', () => {
   expect(line(syncing({ message: 'read 100 rows' }))).toBe('  local     Syncing   read 100 rows');
 });
 
-test('many registries are summed up', () => {
-  expect(formatSummary([pending, complete(), failed(), complete()])).toBe(
-    '  4 registries: 1 Failed, 1 Pending, 2 Complete',
+test('many registries are counted by their phases', () => {
+  expect(countPhases([pending, complete(), failed(), complete()])).toBe(
+    '4 registries: 1 Failed, 1 Pending, 2 Complete',
   );
 });

@@ -1,37 +1,31 @@
-import {
-  type Config,
-  type RegistryView,
-  type Run,
-  registryView,
-  syncTargets,
-} from '@syncline/contract';
-import type { RegistryReader, RunLog } from '@syncline/redis';
+import { type Config, type RegistryView, type Run, syncTargets } from '@syncline/contract';
+import { type RegistryReader, type RunLog, viewRegistries } from '@syncline/redis';
 import { type Loop, startLoop } from '@syncline/runtime';
 import { formatClock } from '../format/age.ts';
 import { countPhases, formatPhase } from '../format/phase.ts';
 import { markOf } from '../format/registries.ts';
-import { holding, pin, suspension } from '../format/remarks.ts';
+import { interventionsOn } from '../format/remarks.ts';
 import { formatDiff } from '../format/runs.ts';
 import { counted, joined, plain } from '../format/text.ts';
 
 export interface ProgressOptions {
-  /** The config in force. */
+  /** Returns the config in force. */
   readonly config: () => Promise<Config>;
   readonly reader: RegistryReader;
   readonly runs: Pick<RunLog, 'get'>;
   readonly print: (line: string) => void;
-  /** Told of a look that failed; the next one may do better. */
+  /** Called with the error of a pass; the next pass follows. */
   readonly onError: (error: unknown) => void;
 }
 
 const LOOK_EVERY_MS = 500;
-/** More registries and catalogs than this would scroll by: then a sum is printed in place of a line each. */
+/** Above this number of registries and catalogs, a sum is printed instead of a line for each. */
 const MOST_LINES = 50;
 const LOOK_AT_MANY_EVERY_MS = 5_000;
 
 /**
- * Prints a line whenever a registry has come to something else. Resolves after the first look, which
- * tells what the runs before this start have left.
+ * Prints a line whenever the state of a registry changes. Resolves after the first pass, which prints what
+ * earlier runs left.
  */
 export async function startProgress(options: ProgressOptions): Promise<Pick<Loop, 'stop'>> {
   const look = createLook(options);
@@ -46,62 +40,50 @@ function createLook({ config, reader, runs, print }: ProgressOptions): () => Pro
   let lastSummary = '';
 
   return async () => {
-    const targets = syncTargets(await config());
-    const stored = await reader.readMany(targets.map(({ name }) => name));
-    const views = targets.flatMap((registry) => {
-      const found = stored.registries.get(registry.name);
-      return found === undefined ? [] : [registryView(registry, found, stored.nowMs)];
-    });
+    const { views, nowMs } = await viewRegistries(reader, syncTargets(await config()));
     if (views.length > MOST_LINES) {
-      const summary = formatSummary(views);
+      const summary = `  ${countPhases(views)}`;
       if (summary !== lastSummary) print(summary);
       lastSummary = summary;
       return;
     }
     const nameWidth = Math.max(...views.map(({ name }) => name.length));
-    for (const view of views) await tell(view, { nameWidth, nowMs: stored.nowMs });
+    for (const view of views) {
+      const before = told.get(view.name);
+      if (!isNews(before, view, nowMs)) continue;
+      told.set(view.name, { view, atMs: nowMs });
+      const { term } = view.status;
+      const run = before && term !== undefined ? await runs.get(view.name, term) : undefined;
+      print(formatProgress(view, { nameWidth, run }));
+    }
   };
-
-  async function tell(
-    view: RegistryView,
-    { nameWidth, nowMs }: { nameWidth: number; nowMs: number },
-  ): Promise<void> {
-    const before = told.get(view.name);
-    if (!isNews(before, view, nowMs)) return;
-    told.set(view.name, { view, atMs: nowMs });
-    const { term } = view.status;
-    const run = before && term !== undefined ? await runs.get(view.name, term) : undefined;
-    print(formatProgress(view, { nameWidth, run }));
-  }
 }
 
-/** What someone was told of a registry, and when, in epoch milliseconds. */
+/** What was printed about a registry, and when, in epoch milliseconds. */
 export interface Told {
   readonly view: RegistryView;
   readonly atMs: number;
 }
 
-/** How often it is told how far the first sync of a registry is. */
+/** How often the progress of a first sync is printed. */
 const SYNCING_EVERY_MS = 5_000;
 
-/** Whether someone who was told `before` wants to be told `now`. */
+/** Returns whether `now` is worth a line after `before`. */
 export function isNews(before: Told | undefined, now: RegistryView, nowMs: number): boolean {
-  if (now.status.phase === 'Syncing')
-    return before !== undefined && isFirstSync(before, now, nowMs);
-  return before === undefined || markOf(before.view) !== markOf(now);
-}
-
-/** Later syncs are known by what they change: most change nothing. */
-function isFirstSync({ view, atMs }: Told, now: RegistryView, nowMs: number): boolean {
-  if (view.status.phase === 'Pending') return true;
-  if (view.status.phase !== 'Syncing') return false;
-  return view.status.message !== now.status.message && nowMs - atMs >= SYNCING_EVERY_MS;
+  if (now.status.phase !== 'Syncing') {
+    return before === undefined || markOf(before.view) !== markOf(now);
+  }
+  // Only a first sync is news while it runs. Most later ones change nothing.
+  if (before?.view.status.phase === 'Pending') return true;
+  if (before?.view.status.phase !== 'Syncing') return false;
+  const hasNewMessage = before.view.status.message !== now.status.message;
+  return hasNewMessage && nowMs - before.atMs >= SYNCING_EVERY_MS;
 }
 
 export interface ProgressLineOptions {
-  /** All names are made as wide. */
+  /** The width of the column of names. */
   readonly nameWidth: number;
-  /** The run that brought the news, where there was one. */
+  /** The run that changed the state, if there was one. */
   readonly run: Run | undefined;
 }
 
@@ -111,12 +93,12 @@ export function formatProgress(
   { nameWidth, run }: ProgressLineOptions,
 ): string {
   const { name, status } = view;
-  const text = joined([body(view, run), holding(view), suspension(view), pin(view)]);
+  const text = joined([body(view, run), interventionsOn(view)]);
   return `  ${name.padEnd(nameWidth)}  ${formatPhase(status.phase)}  ${text}`.trimEnd();
 }
 
 function body({ status, snapshot }: RegistryView, run: Run | undefined): string {
-  const { phase, message = '', nextDueAt } = status;
+  const { phase, message = '', nextDueAt, serverCount, versionCount } = status;
   switch (phase) {
     case 'Failed':
       return joined([
@@ -124,7 +106,8 @@ function body({ status, snapshot }: RegistryView, run: Run | undefined): string 
         nextDueAt !== undefined && `next try at ${formatClock(nextDueAt)}`,
       ]);
     case 'Complete':
-      return snapshot === null ? '' : `${contents(status)}${change(run)}`;
+      if (snapshot === null) return '';
+      return `${counted(serverCount, 'server')}, ${counted(versionCount, 'version')}${change(run)}`;
     case 'Pending':
       return plain(message);
     case 'Syncing':
@@ -132,19 +115,10 @@ function body({ status, snapshot }: RegistryView, run: Run | undefined): string 
   }
 }
 
-function contents({ serverCount, versionCount }: RegistryView['status']): string {
-  return `${counted(serverCount, 'server')}, ${counted(versionCount, 'version')}`;
-}
-
 /** ` (published +12, 2 rows left out)` */
 function change(run: Run | undefined): string {
   if (run?.outcome !== 'published') return '';
   const leftOut = run.quarantined?.count ?? 0;
   const published = `published ${formatDiff(run.diff)}`.trimEnd();
-  return ` (${published}${leftOut > 0 ? `, ${counted(leftOut, 'row')} left out` : ''})`;
-}
-
-/** `  300 registries: 290 Complete, 10 Failed` */
-export function formatSummary(views: readonly RegistryView[]): string {
-  return `  ${countPhases(views)}`;
+  return ` (${joined([published, leftOut > 0 && `${counted(leftOut, 'row')} left out`], ', ')})`;
 }

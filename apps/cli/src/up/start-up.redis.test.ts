@@ -62,7 +62,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-test('serves the rows, ends with nothing left, and has them when it comes back', async () => {
+test('up serves rows, leaves no process behind, and keeps the rows for its next start', async () => {
   const { env } = await prepare();
   const dataDir = env['SYNCLINE_DATA_DIR'] ?? '';
 
@@ -72,12 +72,12 @@ test('serves the rows, ends with nothing left, and has them when it comes back',
   expect(await createApiClient({ url }).allServers('local')).toHaveLength(12);
   expect(up.output.logs).toEqual([]);
 
-  // Another command finds the Redis that this one has started; another up is told to go elsewhere.
+  // Another command finds the Redis that this one has started. Another up is refused.
   const status = await syncline(['status'], { env });
   expect(status).toMatchObject({ code: 0, text: expect.stringMatching(/^local +Complete /m) });
   const second = await syncline(['up'], { env });
   expect(second.code).toBe(1);
-  expect(second.text).toMatch(/^error: the data directory .+ is in use by the process \d+: .+$/m);
+  expect(second.text).toMatch(/^error: the data directory .+ is in use by the process \d+\. .+$/m);
 
   const redisPid = await readRedisPid(dataDir);
   expect(isAlive(redisPid)).toBe(true);
@@ -89,13 +89,13 @@ test('serves the rows, ends with nothing left, and has them when it comes back',
   await untilPrinted(again, /^ {2}local {2}Complete {2}\d+ servers, 12 versions$/m);
   const urlAgain = await untilListening(again);
   expect(await createApiClient({ url: urlAgain }).allServers('local')).toHaveLength(12);
-  // As npm has it: once from the terminal, once passed on.
+  // npm passes the signal on, so it arrives twice.
   const ending = again.kill('SIGINT');
   await again.kill('SIGINT').catch(() => {});
   expect(await ending).toEqual({ code: 0, signal: null });
 });
 
-test('a port that is taken is said to be, and nothing is left running', async () => {
+test('a port in use is reported, and nothing is left running', async () => {
   const { env } = await prepare();
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -108,7 +108,7 @@ test('a port that is taken is said to be, and nothing is left running', async ()
   expect(text).not.toMatch(/^\s+at /m);
 });
 
-test('a config that is wrong is told before anything is started', async () => {
+test('an invalid config is reported before anything is started', async () => {
   const { config, env } = await prepare();
   await config.replaceText('registries: []');
   expect(await syncline(['up'], { env })).toEqual({
@@ -117,7 +117,7 @@ test('a config that is wrong is told before anything is started', async () => {
   });
 });
 
-test('with REDIS_URL it uses that Redis, and tells of failures once', async () => {
+test('with REDIS_URL up uses that Redis, and reports a failure once', async () => {
   const { config, env } = await prepare();
   await config.replace({
     registries: [{ name: 'missing', file: { path: '/none/registry.json' } }],

@@ -15,7 +15,7 @@ import { CONFIG_CHECKS, startScheduler } from '@syncline/scheduler';
 import { startWorker } from '@syncline/worker';
 import type { Command } from 'commander';
 import { envOptions, type StoreEnv } from '../environment.ts';
-import { counted } from '../format/text.ts';
+import { countedRegistries } from '../format/text.ts';
 import { connectToRedis } from '../open-store.ts';
 import { print } from '../output.ts';
 import { reportError } from '../report-error.ts';
@@ -24,14 +24,14 @@ import { startEmbeddedRedis } from './embedded-redis/start-embedded-redis.ts';
 import { startProgress } from './progress.ts';
 
 /**
- * Everything in this process. On stop the api goes first, so that nobody is answered who asks for what
- * will not be done, and Redis last. Where a part does not start, those before it are stopped.
+ * Starts everything in this process. On stop, the api goes first, so it accepts nothing that will not be
+ * done; Redis goes last. If a part does not start, those before it are stopped.
  *
  * @throws ConfigError before anything is started
  */
 export async function startUp(context: ProcessContext): Promise<Service> {
   const loaded = await loadConfig(context.env.configPath, { checks: CONFIG_CHECKS });
-  const registries = counted(loaded.config.registries.length, 'registry', 'registries');
+  const registries = countedRegistries(loaded.config.registries.length);
   print(`Syncline ${VERSION} with ${registries} of ${relative('', loaded.path)}`);
   for (const warning of loaded.warnings) print(`warning: ${formatProblem(warning)}`);
 
@@ -44,14 +44,18 @@ export async function startUp(context: ProcessContext): Promise<Service> {
   try {
     const env = await provideRedis(context, start);
     const contextWithRedis = { ...context, env };
-    await start(showProgress({ ...context, env }, loaded));
-    // The api before the worker: a registry may have a catalog of this very process as its upstream.
+    await start(showProgress(contextWithRedis, loaded));
+    // The api starts before the worker, because a registry may mirror a catalog of this very process.
     const api = await start(startApi(contextWithRedis));
     const scheduler = await start(startScheduler(contextWithRedis, { loaded }));
     const worker = await start(startWorker(withQuietRuns(contextWithRedis)));
     print(formatAddresses({ host: env.host, port: api.port, config: loaded.config }));
     const all = composeServices('up', started, { stopOrder: [api, scheduler, worker] });
-    return withFarewell(all);
+    const stop = () => {
+      print('Stopping');
+      return all.stop();
+    };
+    return { ...all, stop };
   } catch (error) {
     await composeServices('up', started).stop();
     throw error;
@@ -69,13 +73,7 @@ async function provideRedis(
   }
   print(`Starting Redis; its data is in ${dataDir}`);
   const redis = await startEmbeddedRedis({ dataDir, logger });
-  await start(
-    Promise.resolve({
-      name: 'redis',
-      readiness: async () => readinessOf([]),
-      stop: () => redis.stop(),
-    }),
-  );
+  await start(Promise.resolve(partOf('redis', redis.stop)));
   return { ...env, redisUrl: redis.url };
 }
 
@@ -84,11 +82,8 @@ async function showProgress(
   { config }: LoadedConfig,
 ): Promise<Service> {
   const redis = await connectToRedis(env.redisUrl);
-  const store = openStore({
-    redis,
-    prefix: env.prefix,
-    logger: logger.child({}, { level: 'error' }),
-  });
+  const quietLogger = logger.child({}, { level: 'error' });
+  const store = openStore({ redis, prefix: env.prefix, logger: quietLogger });
   const progress = await startProgress({
     config: async () => {
       await store.config.refresh();
@@ -97,33 +92,24 @@ async function showProgress(
     reader: store.reader,
     runs: store.runs,
     print,
-    onError: (error) => logger.debug({ err: error }, 'could not look at the progress'),
+    onError: (error) => logger.debug({ err: error }, 'reading the progress failed'),
   });
-  return {
-    name: 'progress',
-    readiness: async () => readinessOf([]),
-    stop: async () => {
-      const stopped = progress.stop();
-      await store.close();
-      await stopped;
-    },
-  };
+  return partOf('progress', async () => {
+    const stopped = progress.stop();
+    await store.close();
+    await stopped;
+  });
 }
 
-/** The log warns of runs that fail and are held back, and so does the progress: once is enough. */
+/** Creates a part that is always ready. */
+function partOf(name: string, stop: () => Promise<void>): Service {
+  return { name, readiness: async () => readinessOf([]), stop };
+}
+
+/** Silences warnings about failed and held runs, because the progress shows them too. */
 function withQuietRuns(context: ProcessContext): ProcessContext {
   if (context.logger.level !== 'warn') return context;
   return { ...context, logger: context.logger.child({}, { level: 'error' }) };
-}
-
-function withFarewell(service: Service): Service {
-  return {
-    ...service,
-    stop: () => {
-      print('Stopping');
-      return service.stop();
-    },
-  };
 }
 
 /** Runs `syncline up` as this process, and ends the process as `runProcess` does. */

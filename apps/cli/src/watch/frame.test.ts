@@ -21,14 +21,14 @@ const failed = (name: string) =>
   });
 
 function frame(views: Watched['views'], options: Partial<FrameOptions & Watched> = {}): string[] {
-  const { columns = 80, rows = 24, isDetailed = false, trouble, changed = new Set() } = options;
-  const watched = { views, nowMs: NOW_MS, changed, trouble };
+  const { columns = 80, rows = 24, isDetailed = false, failure, changed = new Set() } = options;
+  const watched = { views, nowMs: NOW_MS, changed, failure };
   const lines = frameOf(watched, { columns, rows, clockMs: NOW_MS, isDetailed });
   expect(lines.length).toBeLessThanOrEqual(rows);
   return lines.map((line) => uncolored(line).replace(/^\d\d:\d\d:\d\d/, 'HH:MM:SS'));
 }
 
-test('a line a registry, below a head that counts them; what has changed is marked', () => {
+test('each registry has a line below a head that counts them, and changed ones are marked', () => {
   const views = [complete('one'), failed('two')];
   const lines = frame(views, { columns: 90, changed: new Set(['one']) });
   expect(lines).toEqual([
@@ -40,7 +40,7 @@ test('a line a registry, below a head that counts them; what has changed is mark
   ]);
 });
 
-test('where not all fit, those that fail come first, and the rest is counted', () => {
+test('if not all registries fit, failing ones come first, and the rest is counted', () => {
   const views = [...Array.from({ length: 10 }, (_, i) => complete(`good-${i}`)), failed('bad')];
   const lines = frame(views, { rows: 8 });
   expect(lines).toHaveLength(8);
@@ -67,9 +67,9 @@ test.each([
   if (columns < 90) expect(head).not.toMatch(either);
 });
 
-test('what is known is shown while Redis is away, and since when', () => {
-  const trouble = { message: 'Connection is closed.', sinceMs: NOW_MS };
-  const [, line] = frame([complete('one')], { trouble });
+test('while Redis is away, the last state is shown with its time', () => {
+  const failure = { message: 'Connection is closed.', sinceMs: NOW_MS };
+  const [, line] = frame([complete('one')], { failure });
   expect(line).toMatch(/^as of \d\d:\d\d:\d\d: Connection is closed\.$/);
 });
 

@@ -6,18 +6,18 @@ function recorder(rows = 3) {
   return { columns: 20, rows, written, write: (text: string) => written.push(text) > 0 };
 }
 
-test('a frame is written over the one before, and never more lines than there are', () => {
+test('a frame overwrites the previous one, and has at most the lines of the terminal', () => {
   const stream = recorder();
   const screen = openScreen(stream);
   screen.draw(['one', 'two', 'three', 'four']);
   const frame = stream.written.at(-1) ?? '';
   expect(frame).toContain('\u001b[Hone\u001b[K\r\ntwo\u001b[K\r\nthree\u001b[K\u001b[J');
-  // To clear all before anything is written is to flicker.
+  // To clear the screen first would flicker.
   expect(frame).not.toContain('\u001b[2J');
   expect(frame).not.toContain('four');
 });
 
-test('the terminal is given back once, and not drawn upon any more', () => {
+test('the terminal is restored once, and not drawn on afterwards', () => {
   const stream = recorder();
   const screen = openScreen(stream);
   screen.close();

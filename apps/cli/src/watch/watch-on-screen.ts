@@ -1,18 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RegistryView } from '@syncline/contract';
+import type { RegistryViews } from '@syncline/redis';
 import { formatClock } from '../format/age.ts';
 import { countPhases } from '../format/phase.ts';
 import { formatRegistryDetails, formatRegistryLines, markOf } from '../format/registries.ts';
 import { paint } from '../format/style.ts';
 import { counted } from '../format/text.ts';
 import { cut } from '../format/width.ts';
-import { describeError } from '../report-error.ts';
-import type { Views } from '../store.ts';
 
 export interface WatchOptions {
-  readonly look: () => Promise<Views>;
-  /** Throws where the error means that there is nothing to watch. */
-  readonly mayGoOn: (error: unknown) => void;
+  /** Returns the message of an error that may pass. */
+  readonly look: () => Promise<RegistryViews | string>;
   readonly stream: NodeJS.WriteStream;
   readonly everyMs: number;
   readonly isDetailed: boolean;
@@ -22,16 +20,13 @@ export interface WatchOptions {
 /** How long a registry counts as changed. */
 const CHANGED_FOR_MS = 5_000;
 
-/**
- * Shows on a terminal how registries are, until the signal is aborted; then the terminal is as it was.
- * Goes on while Redis is away: what is watched for may be that it comes back.
- */
+/** Shows the state of registries on a terminal until the signal is aborted, then restores the terminal. */
 export async function watchOnScreen(options: WatchOptions): Promise<void> {
-  const { stream, everyMs, signal, isDetailed } = options;
+  const { look, stream, everyMs, signal, isDetailed } = options;
   const screen = openScreen(stream);
-  const watch = startWatch(options);
+  const memory = createMemory();
   const draw = () => {
-    const watched = watch.seen();
+    const watched = memory.watched();
     if (watched === undefined) return;
     const { columns, rows } = stream;
     screen.draw(frameOf(watched, { columns, rows, clockMs: Date.now(), isDetailed }));
@@ -43,8 +38,8 @@ export async function watchOnScreen(options: WatchOptions): Promise<void> {
   });
   try {
     while (!signal.aborted) {
-      // A look may wait for a Redis that does not answer; the end must not.
-      await Promise.race([watch.look(), ended]);
+      // Redis may not answer. The end of the watch must not wait for it.
+      await Promise.race([look().then(memory.note), ended]);
       draw();
       await delay(everyMs, undefined, { signal }).catch(() => undefined);
     }
@@ -55,40 +50,38 @@ export async function watchOnScreen(options: WatchOptions): Promise<void> {
   }
 }
 
-/** Looks again and again, and remembers what has changed when. */
-function startWatch({ look, mayGoOn }: Pick<WatchOptions, 'look' | 'mayGoOn'>) {
+/** Remembers what was seen last, and when each registry changed. */
+function createMemory() {
   const marks = new Map<string, { readonly mark: string; readonly changedAtMs: number }>();
-  let last: { readonly found: Views; readonly atMs: number } | undefined;
-  let trouble: Watched['trouble'];
+  let last: (RegistryViews & { readonly atMs: number }) | undefined;
+  let failure: Watched['failure'];
 
   return {
-    async look(): Promise<void> {
-      try {
-        const found = await look();
-        for (const view of found.views) note(view, found.nowMs);
-        last = { found, atMs: Date.now() };
-        trouble = undefined;
-      } catch (error) {
-        mayGoOn(error);
-        trouble = { message: describeError(error), sinceMs: last?.atMs ?? Date.now() };
+    note(found: RegistryViews | string): void {
+      if (typeof found === 'string') {
+        failure = { message: found, sinceMs: last?.atMs ?? Date.now() };
+        return;
       }
+      for (const view of found.views) noteMark(view, found.nowMs);
+      last = { ...found, atMs: Date.now() };
+      failure = undefined;
     },
 
-    seen(): Watched | undefined {
-      if (last === undefined && trouble === undefined) return undefined;
-      const { views = [], nowMs: seenMs = Date.now() } = last?.found ?? {};
-      const nowMs = seenMs + (last === undefined ? 0 : Date.now() - last.atMs);
-      const changed = new Set(
-        [...marks].flatMap(([name, { changedAtMs }]) =>
-          nowMs - changedAtMs < CHANGED_FOR_MS ? [name] : [],
-        ),
-      );
-      return { views, nowMs, changed, trouble };
+    watched(): Watched | undefined {
+      if (last === undefined && failure === undefined) return undefined;
+      const {
+        views,
+        nowMs: seenMs,
+        atMs,
+      } = last ?? { views: [], nowMs: Date.now(), atMs: Date.now() };
+      const nowMs = seenMs + Date.now() - atMs;
+      const changed = [...marks].filter(([, mark]) => nowMs - mark.changedAtMs < CHANGED_FOR_MS);
+      return { views, nowMs, changed: new Set(changed.map(([name]) => name)), failure };
     },
   };
 
-  /** That a run is under way is no change: most change nothing. */
-  function note(view: RegistryView, nowMs: number): void {
+  /** Does not count the start of a run as a change, because most runs change nothing. */
+  function noteMark(view: RegistryView, nowMs: number): void {
     const before = marks.get(view.name);
     if (view.status.phase === 'Syncing' && before !== undefined) return;
     const mark = markOf(view);
@@ -98,15 +91,12 @@ function startWatch({ look, mayGoOn }: Pick<WatchOptions, 'look' | 'mayGoOn'>) {
   }
 }
 
-/** What is known, and since when, while it is watched. */
-export interface Watched {
-  readonly views: readonly RegistryView[];
-  /** Redis's clock, epoch milliseconds, as far as it is known. */
-  readonly nowMs: number;
-  /** Those that have come to something else lately. */
+/** What a frame shows. */
+export interface Watched extends RegistryViews {
+  /** Registries that changed a moment ago. */
   readonly changed: ReadonlySet<string>;
-  /** Why it is not known how things are now, and since when, in epoch milliseconds of this machine. */
-  readonly trouble: { readonly message: string; readonly sinceMs: number } | undefined;
+  /** Why the state is not known now, and since when, in epoch milliseconds of this machine. */
+  readonly failure: { readonly message: string; readonly sinceMs: number } | undefined;
 }
 
 export interface FrameOptions {
@@ -114,46 +104,38 @@ export interface FrameOptions {
   readonly rows: number;
   /** This machine's clock, epoch milliseconds. */
   readonly clockMs: number;
-  /** Everything of one registry, in place of a line for each. */
+  /** Whether to show all facts about a registry instead of a line for each. */
   readonly isDetailed: boolean;
 }
 
-/** What a terminal of that size is to show. */
+/** Returns the lines that a terminal of that size shows. */
 export function frameOf(watched: Watched, options: FrameOptions): string[] {
   const head = headOf(watched, options);
   const room = Math.max(options.rows - head.length, 2);
   const { views, nowMs } = watched;
-  if (!options.isDetailed) return [...head, ...tableOf(watched, { ...options, rows: room })];
+  if (!options.isDetailed) return [...head, ...tableOf(watched, options.columns, room)];
   const details = views.map((view) => formatRegistryDetails(view, { nowMs }));
   return [...head, ...details.join('\n\n').split('\n').slice(0, room)];
 }
 
-function headOf({ views, trouble }: Watched, { columns, clockMs }: FrameOptions): string[] {
-  const clock = formatClock(new Date(clockMs).toISOString());
-  const line = cut(`${clock}  ${countPhases(views)}; Ctrl-C ends`, columns);
-  if (trouble === undefined) return [line, ''];
-  const since = formatClock(new Date(trouble.sinceMs).toISOString());
-  return [line, paint('red', cut(`as of ${since}: ${trouble.message}`, columns)), ''];
+function headOf({ views, failure }: Watched, { columns, clockMs }: FrameOptions): string[] {
+  const line = cut(`${formatClock(clockMs)}  ${countPhases(views)}; Ctrl-C ends`, columns);
+  if (failure === undefined) return [line, ''];
+  const asOf = `as of ${formatClock(failure.sinceMs)}: ${failure.message}`;
+  return [line, paint('red', cut(asOf, columns)), ''];
 }
 
-function tableOf(
-  { views, nowMs, changed }: Watched,
-  { columns, rows }: Pick<FrameOptions, 'columns' | 'rows'>,
-): string[] {
-  const shown = pick(views, rows);
-  const lines = formatRegistryLines(shown, {
-    nowMs,
-    width: columns,
-    mark: ({ name }) => (changed.has(name) ? paint('bold', '*') : ' '),
-  });
+function tableOf({ views, nowMs, changed }: Watched, width: number, rows: number): string[] {
+  const shown = mostUrgent(views, rows);
+  const mark = ({ name }: RegistryView) => (changed.has(name) ? paint('bold', '*') : ' ');
+  const lines = formatRegistryLines(shown, { nowMs, width, mark });
   const rest = views.length - shown.length;
-  return rest === 0
-    ? lines
-    : [...lines, `and ${counted(rest, 'more registry', 'more registries')}`];
+  if (rest === 0) return lines;
+  return [...lines, `and ${counted(rest, 'more registry', 'more registries')}`];
 }
 
-/** All that fit below the headings; where not all do, those that need looking at come first. */
-function pick(views: readonly RegistryView[], rows: number): readonly RegistryView[] {
+/** Returns all registries if they fit below the headings, else those that need attention first. */
+function mostUrgent(views: readonly RegistryView[], rows: number): readonly RegistryView[] {
   const room = Math.max(rows - 1, 1);
   if (views.length <= room) return views;
   return views
@@ -167,34 +149,24 @@ function urgency({ status, held, stale }: RegistryView): number {
   return status.phase === 'Syncing' ? 2 : 3;
 }
 
-/** The part of a terminal that a screen needs. */
-export type ScreenStream = Pick<NodeJS.WriteStream, 'write' | 'columns' | 'rows'>;
-
-/** A terminal that is drawn upon as a whole, and given back as it was. */
-export interface Screen {
-  /** Shows these lines and nothing else; what does not fit is not seen. */
-  draw(lines: readonly string[]): void;
-  /** May be called again. */
-  close(): void;
-}
-
-/** Its other buffer, so that what was there comes back; no cursor; lines that are too long are cut. */
+/** Shows the alternate buffer, without a cursor and without line wrap. */
 const OPEN = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const CLOSE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const CLEAR_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
-/** All at once, where the terminal can: half a frame is not seen. */
+/** Makes a terminal that knows these sequences show whole frames only. */
 const BEGIN_FRAME = '\x1b[?2026h';
 const END_FRAME = '\x1b[?2026l';
 
-export function openScreen(stream: ScreenStream): Screen {
+/** Takes over a terminal. `draw` shows these lines and nothing else; `close` restores the terminal. */
+export function openScreen(stream: Pick<NodeJS.WriteStream, 'write' | 'rows'>) {
   let isOpen = true;
   stream.write(OPEN);
   return {
-    draw: (lines) => {
+    draw: (lines: readonly string[]) => {
       if (!isOpen) return;
-      // Written over and cleared line by line: clearing all first would flicker.
+      // Each line is overwritten and cleared. To clear all first would flicker.
       const text = lines
         .slice(0, stream.rows)
         .map((line) => `${line}${CLEAR_LINE}`)

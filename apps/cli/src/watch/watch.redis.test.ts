@@ -5,7 +5,7 @@ import { connect, startRedisServer } from '@syncline/test/support';
 import { expect, test } from 'vitest';
 import { hasTerminals, startInTerminal } from '../testing/terminal.ts';
 
-/** A Redis with a config of so many registries, and nobody at work. */
+/** Starts a Redis with a config of so many registries, and no worker. */
 async function prepare(count: number) {
   const server = await startRedisServer();
   const redis = connect(server.url);
@@ -72,7 +72,7 @@ test.skipIf(!hasTerminals)(
   },
 );
 
-test.skipIf(!hasTerminals)('colours are for terminals that want them', async () => {
+test.skipIf(!hasTerminals)('colours are shown on terminals that support them', async () => {
   const { env } = await prepare(1);
   const show = async (more: Readonly<Record<string, string>>, ...options: string[]) => {
     const size = { columns: 80, rows: 20 };

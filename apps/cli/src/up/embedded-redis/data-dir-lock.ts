@@ -1,23 +1,19 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-export interface DataDirLock {
-  release(): void;
-}
-
-/** SQLITE_BUSY: another connection holds the lock. */
+/** SQLITE_BUSY: another connection has the lock. */
 const BUSY = 5;
 
 /**
- * Takes the data directory for this process; undefined if somebody else has it. The lock belongs to the
- * kernel, which frees it when the process ends, on whatever way: there is no stale lock to judge and no
- * race to take one over. Node offers such locks only through SQLite; the file stays empty.
+ * Locks the data directory for this process. Returns a function that releases the lock, or undefined if
+ * another process has it. The kernel frees the lock when the process ends, so a lock is never stale. Node
+ * offers such locks only through SQLite; the file stays empty.
  */
-export function tryLockDataDir(dataDir: string): DataDirLock | undefined {
+export function tryLockDataDir(dataDir: string): (() => void) | undefined {
   const database = new DatabaseSync(join(dataDir, 'up.lock'));
   try {
     database.exec('BEGIN EXCLUSIVE');
-    return { release: () => database.close() };
+    return () => database.close();
   } catch (error) {
     database.close();
     if (error instanceof Error && 'errcode' in error && error.errcode === BUSY) return undefined;

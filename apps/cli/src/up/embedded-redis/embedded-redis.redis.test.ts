@@ -30,7 +30,7 @@ async function start(): Promise<EmbeddedRedis> {
   return redis;
 }
 
-/** Sends one inline command; resolves with what Redis answers first. */
+/** Sends one inline command, and returns the first answer of Redis. */
 async function command(url: string, line: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -56,7 +56,7 @@ async function redisPid(): Promise<number> {
   return pid;
 }
 
-/** Another process that runs an embedded Redis on the data directory and prints its URL. */
+/** Starts another process that runs an embedded Redis on the data directory and prints its URL. */
 async function startInChild(
   { ignoresInterrupt } = { ignoresInterrupt: false },
 ): Promise<ChildProcess> {
@@ -108,54 +108,54 @@ describe('an embedded Redis', () => {
     expect(await command(second.url, 'GET kept')).toContain('yes');
   });
 
-  test('says where it listens while it runs, and not after', async () => {
+  test('writes its URL to a file while it runs', async () => {
     const redis = await start();
-    expect(await readRedisUrl({ dataDir })).toBe(redis.url);
+    expect(await readRedisUrl(dataDir)).toBe(redis.url);
     const pid = await redisPid();
 
     await redis.stop();
 
-    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    expect(await readRedisUrl(dataDir)).toBeUndefined();
     expect(isAlive(pid)).toBe(false);
     await expect(readFile(join(dataDir, 'redis.json'))).rejects.toThrow('ENOENT');
   });
 
-  test('refuses a data directory that another one uses, and names its process', async () => {
+  test('refuses a data directory in use, and names the process', async () => {
     const child = await startInChild();
 
     const refused = startEmbeddedRedis({ dataDir, logger });
 
     await expect(refused).rejects.toThrow(SynclineError);
-    await expect(refused).rejects.toThrow(`in use by the process ${child.pid}:`);
+    await expect(refused).rejects.toThrow(`in use by the process ${child.pid}.`);
   });
 
-  test('is refused for the process’s own data directory too, and the first one lives on', async () => {
+  test('is refused for the data directory of its own process, and the first one continues', async () => {
     const redis = await start();
 
     await expect(startEmbeddedRedis({ dataDir, logger })).rejects.toThrow(`${process.pid}`);
 
     expect(await command(redis.url, 'PING')).toContain('PONG');
-    expect(await readRedisUrl({ dataDir })).toBe(redis.url);
+    expect(await readRedisUrl(dataDir)).toBe(redis.url);
   });
 
   test('ends with its parent, even when that is killed, and leaves the directory to the next', async () => {
     const child = await startInChild();
-    const url = (await readRedisUrl({ dataDir })) ?? '';
+    const url = (await readRedisUrl(dataDir)) ?? '';
     const pid = await redisPid();
     expect(await command(url, 'INFO server')).toContain(`process_id:${pid}\r`);
 
     child.kill('SIGKILL');
     await once(child, 'exit');
-    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    expect(await readRedisUrl(dataDir)).toBeUndefined();
     const next = await start();
 
-    // Its port may be another Redis's by now.
+    // Another Redis may have its port by now.
     const answer = await command(url, 'INFO server').catch(() => 'nobody listens');
     expect(answer).not.toContain(`process_id:${pid}\r`);
     expect(await command(next.url, 'PING')).toContain('PONG');
   });
 
-  test('ends with its parent also where it is frozen', async () => {
+  test('ends with its parent even if it is frozen', async () => {
     const child = await startInChild();
     process.kill(await redisPid(), 'SIGSTOP');
 
@@ -166,13 +166,13 @@ describe('an embedded Redis', () => {
     expect(await command(next.url, 'PING')).toContain('PONG');
   });
 
-  test('does not hear a Ctrl-C: its parent decides when it ends', async () => {
+  test('ignores Ctrl-C, because its parent ends it', async () => {
     const child = await startInChild({ ignoresInterrupt: true });
-    const url = (await readRedisUrl({ dataDir })) ?? '';
+    const url = (await readRedisUrl(dataDir)) ?? '';
 
     process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
 
-    // Redis acts upon a signal a hundred times a second; this answers after 0.3 s.
+    // Redis handles signals a hundred times a second, and this answers after 0.3 s.
     expect(await command(url, 'BLPOP nothing 0.3')).toContain('*-1');
   });
 
@@ -187,12 +187,12 @@ describe('an embedded Redis', () => {
     expect(await command(url, 'GET kept')).toContain('yes');
   });
 
-  test('is not taken for running where redis.json was left by a process that is gone', async () => {
+  test('does not count as running if a dead process left redis.json', async () => {
     const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
     await once(gone, 'exit');
 
     await writeRedisFile(dataDir, { pid: gone.pid ?? 0, url: 'redis://127.0.0.1:1' });
 
-    expect(await readRedisUrl({ dataDir })).toBeUndefined();
+    expect(await readRedisUrl(dataDir)).toBeUndefined();
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 const redisFileSchema = z.object({
-  /** The `syncline up` that runs Redis, and ends it. */
+  /** The `syncline up` that runs Redis. */
   pid: z.int().positive(),
   /** Absent while Redis is starting. */
   url: z.url().optional(),
@@ -16,7 +16,7 @@ function redisFilePath(dataDir: string): string {
   return join(dataDir, 'redis.json');
 }
 
-/** What is in `redis.json`, or nothing where it is missing or unreadable. */
+/** Reads `redis.json`. Returns undefined if it is missing or unreadable. */
 export async function readRedisFile(dataDir: string): Promise<RedisFile | undefined> {
   const text = await readFile(redisFilePath(dataDir), 'utf8').catch(() => '{}');
   try {
@@ -38,19 +38,19 @@ export async function removeRedisFile(dataDir: string): Promise<void> {
   await rm(redisFilePath(dataDir), { force: true });
 }
 
-/** The URL of the embedded Redis of the `syncline up` that runs on `dataDir`; undefined if none does. */
-export async function readRedisUrl(options: { dataDir: string }): Promise<string | undefined> {
-  const file = await readRedisFile(options.dataDir);
+/** Returns the URL of the Redis of the `syncline up` that runs on `dataDir`; undefined if none does. */
+export async function readRedisUrl(dataDir: string): Promise<string | undefined> {
+  const file = await readRedisFile(dataDir);
   return file !== undefined && isAlive(file.pid) ? file.url : undefined;
 }
 
-/** Whether there is a process of that id. */
+/** Returns whether a process has that id. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it is there, and somebody else's.
+    // EPERM: it exists, and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

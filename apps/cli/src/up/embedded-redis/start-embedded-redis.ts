@@ -14,47 +14,47 @@ import { tryLockDataDir } from './data-dir-lock.ts';
 import { isAlive, readRedisFile, removeRedisFile, writeRedisFile } from './redis-file.ts';
 
 export interface EmbeddedRedisOptions {
-  /** Made if missing. One embedded Redis at a time runs on it. */
+  /** Created if it is missing. Only one embedded Redis at a time runs on it. */
   readonly dataDir: string;
-  /** Where a downloaded Redis is kept; by default `.cache` in the project. */
+  /** The directory for a downloaded Redis. Default: `.cache` in the project. */
   readonly cacheDir?: string;
   readonly logger: Pick<Logger, 'debug' | 'info' | 'error'>;
 }
 
 export interface EmbeddedRedis {
   readonly url: string;
-  /** Ends Redis, which writes what it has, and frees the data directory. May be called again. */
+  /** Ends Redis, which writes its data, and unlocks the data directory. May be called again. */
   stop(): Promise<void>;
 }
 
-/** Redis writes its file and ends within this, once its parent is gone. */
+/** Redis writes its file and ends within this time after its parent. */
 const EARLIER_REDIS_TIMEOUT_MS = 10_000;
 const RESTART_DELAY_MS = 1_000;
 
 /**
- * Starts a Redis of our own on the data directory and writes where it listens to `redis.json` there.
- * It keeps an append-only file, listens on loopback only, is started again if it ends by itself, and
- * ends with this process, however this process ends.
+ * Starts a Redis on the data directory and writes its URL to `redis.json` there. That Redis keeps an
+ * append-only file and listens on loopback only. It is restarted if it ends by itself, and it ends with
+ * this process, even if this process is killed.
  *
- * @throws SynclineError `store-unavailable` if the data directory is in use (it names the process), if
- * there is no Redis to be had, or if it does not start.
+ * @throws SynclineError `store-unavailable` if the data directory is in use (the message names the
+ *   process), if no Redis is found, or if it does not start
  */
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const dataDir = resolve(options.dataDir);
   const directory = join(dataDir, 'redis');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await chmod(directory, 0o700);
-  const lock = tryLockDataDir(dataDir) ?? (await throwInUse(dataDir));
+  const unlock = tryLockDataDir(dataDir) ?? (await throwInUse(dataDir));
   try {
     await waitForEarlierRedis(dataDir);
     await writeRedisFile(dataDir, { pid: process.pid });
     const release = async () => {
       await removeRedisFile(dataDir);
-      lock.release();
+      unlock();
     };
     return await startAndKeep({ ...options, dataDir, directory, release });
   } catch (error) {
-    lock.release();
+    unlock();
     throw error;
   }
 }
@@ -64,7 +64,7 @@ async function throwInUse(dataDir: string): Promise<never> {
   const holder = pid !== undefined && isAlive(pid) ? `the process ${pid}` : 'another process';
   throw new SynclineError(
     'store-unavailable',
-    `the data directory ${dataDir} is in use by ${holder}: end it, or set SYNCLINE_DATA_DIR`,
+    `the data directory ${dataDir} is in use by ${holder}. End it, or set SYNCLINE_DATA_DIR`,
   );
 }
 
@@ -92,13 +92,14 @@ async function startAndKeep(options: KeepOptions): Promise<EmbeddedRedis> {
   };
 
   const stopping = new AbortController();
+  const { signal } = stopping;
   let redis = await start();
   const keeping = (async () => {
-    while (!stopping.signal.aborted) {
+    while (!signal.aborted) {
       const how = await redis.ended;
-      if (stopping.signal.aborted) return;
+      if (signal.aborted) return;
       logger.error(`the embedded Redis ended by itself: ${how}; starting it again`);
-      redis = (await restart(() => start(redis.port), { stopping, logger })) ?? redis;
+      redis = (await restart(() => start(redis.port), { signal, logger })) ?? redis;
     }
   })();
   const stop = async () => {
@@ -118,35 +119,35 @@ async function startAndKeep(options: KeepOptions): Promise<EmbeddedRedis> {
   };
 }
 
-/** Its URL is known to others, so it comes back on the same port or not at all. */
+/** Starts Redis again, always on the same port, because others know its URL. */
 async function restart(
   start: () => Promise<RedisProcess>,
-  context: { stopping: AbortController; logger: EmbeddedRedisOptions['logger'] },
+  { signal, logger }: { signal: AbortSignal; logger: EmbeddedRedisOptions['logger'] },
 ): Promise<RedisProcess | undefined> {
-  const { signal } = context.stopping;
-  while (!signal.aborted) {
+  for (;;) {
     await sleep(RESTART_DELAY_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return undefined;
     try {
       return await start();
     } catch (error) {
-      context.logger.error(error);
+      logger.error(error);
     }
   }
-  return undefined;
 }
 
-/** Whoever ran an earlier Redis was killed: Redis then ends by itself, but two must never share a file. */
+/**
+ * Waits until the Redis of a killed `syncline up` has ended by itself, because two must never share a file.
+ */
 async function waitForEarlierRedis(dataDir: string): Promise<void> {
   const { redisPid, url } = (await readRedisFile(dataDir)) ?? {};
   if (redisPid === undefined || url === undefined) return;
   const deadlineMs = Date.now() + EARLIER_REDIS_TIMEOUT_MS;
-  // Both, for the process's id may be another's by now.
+  // The id may belong to another process by now, so the address is checked too.
   while (isAlive(redisPid) && (await isListening(url))) {
     if (Date.now() > deadlineMs) {
       throw new SynclineError(
         'store-unavailable',
-        `an earlier Redis still uses the data directory ${dataDir}: end the process ${redisPid}`,
+        `an earlier Redis still uses the data directory ${dataDir}. End the process ${redisPid}`,
       );
     }
     await sleep(50);
