@@ -1,7 +1,14 @@
 export * from './batches.ts';
 export * from './canonical-json.ts';
+export * from './config/catalog.ts';
+export * from './config/config.ts';
 export * from './config/duration.ts';
-export * from './config/index.ts';
+export * from './config/names.ts';
+export type { NetworkConfig } from './config/network.ts';
+export type { Filter, Guard } from './config/policy.ts';
+export * from './config/registry.ts';
+export type { SourcePath } from './config/sources/define-source.ts';
+export * from './config/sources/index.ts';
 export * from './connection/redis-url.ts';
 export { DURATION, formatDuration, parseDuration } from './duration.ts';
 export * from './errors/index.ts';

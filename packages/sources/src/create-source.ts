@@ -7,27 +7,36 @@ import {
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
-import { openApi } from './kinds/api-source.ts';
-import { FileCalls, openFile } from './kinds/file-source.ts';
-import { openGit } from './kinds/git-source.ts';
+import { ApiSource } from './kinds/api-source.ts';
+import { FileCalls, FileSource } from './kinds/file-source.ts';
+import { GitSource } from './kinds/git-source.ts';
+import { UrlSource } from './kinds/url-source.ts';
 import type { Source, SourceTools } from './source.ts';
 
 export type CreateSource = (registry: RegistryConfig) => Source;
 
 export interface SourceDependencies extends Omit<SourceTools, 'calls'> {
-  /** How many threads of libuv's pool may read files at once. Default: 3, fewer than the four of Node. */
+  /** How many threads of libuv's pool may read files at once. Default: 3 of Node's four. */
   readonly fileThreads?: number;
 }
 
-/** How each kind of source is read; what its config says lies in `SOURCE_KINDS` of the contract. */
+/** Opens each kind of source. `SOURCE_KINDS` of the contract has the schemas of their config. */
 const OPEN: {
   readonly [Kind in ConfiguredSourceKind]: (
     block: SourceBlocks[Kind],
-    options: { readonly registry: string; readonly tools: SourceTools },
+    tools: SourceTools & { readonly registry: string },
   ) => Source;
-} = { file: openFile, git: openGit, api: openApi };
+} = {
+  file: ({ path, url = '', timeout, ...access }, { calls, http }) =>
+    path === undefined
+      ? new UrlSource({ url, timeoutMs: timeout, access, http })
+      : new FileSource({ path, calls }),
+  git: (config, { registry, git }) => new GitSource({ registry, config, git }),
+  api: ({ endpoint, timeout, ...access }, { http }) =>
+    new ApiSource({ endpoint, timeoutMs: timeout, access, http }),
+};
 
-/** Makes the source that a registry's config asks for. */
+/** Returns a function that creates the source of a registry. */
 export function createSourceFactory({ fileThreads, ...deps }: SourceDependencies): CreateSource {
   const calls = new FileCalls(fileThreads === undefined ? {} : { maxThreads: fileThreads });
   return (registry) => withholdingCredentials(openSource(registry, { ...deps, calls }));
@@ -37,19 +46,18 @@ function openSource(registry: RegistryConfig, tools: SourceTools): Source {
   const blocks: Sources = registry;
   const open = <Kind extends ConfiguredSourceKind>(kind: Kind): Source[] => {
     const block = blocks[kind];
-    return block === undefined ? [] : [OPEN[kind](block, { registry: registry.name, tools })];
+    return block === undefined ? [] : [OPEN[kind](block, { ...tools, registry: registry.name })];
   };
   const [source] = CONFIGURED_SOURCE_KINDS.flatMap(open);
   if (source !== undefined) return source;
   throw new SynclineError('config-invalid', `registry ${registry.name} has no source`);
 }
 
-/** Shorter ones keep nobody out, and stand in any text. */
+/** A shorter credential protects nothing, and any text may contain it. */
 const LEAST_CREDENTIAL_LENGTH = 4;
-/** Stands where a credential would. */
 const WITHHELD = '[withheld]';
 
-/** The text without any of the credentials: an upstream may send back what it was sent. */
+/** Returns a text without the credentials, which an upstream may send back. */
 export function withhold(text: string, credentials: ReadonlySet<string>): string {
   let safe = text;
   for (const credential of credentials) {
@@ -59,7 +67,7 @@ export function withhold(text: string, credentials: ReadonlySet<string>): string
   return safe;
 }
 
-/** The same source, whose errors never carry a credential that its run has read. */
+/** Returns a source whose errors never carry a credential that its run has read. */
 export function withholdingCredentials(source: Source): Source {
   return {
     givesDeltas: source.givesDeltas ?? false,
@@ -80,7 +88,7 @@ async function withholdOnError<Result>(
   }
 }
 
-/** Logs show the whole chain of causes, with their stacks. */
+/** Returns whether an error or one of its causes, which logs show too, carries a credential. */
 function isTelling(error: unknown, credentials: ReadonlySet<string>): boolean {
   if (!(error instanceof Error) || credentials.size === 0) return false;
   const text = `${error.message}${error.stack ?? ''}`;

@@ -5,7 +5,7 @@ export { createAddressGuard } from './network/address-guard.ts';
 export { type ProxyOptions, proxyFor } from './network/outgoing.ts';
 export {
   createInMemoryPlaceStore,
-  createInMemoryRequestBudgets,
+  createRequestBudgets,
   type RequestBudgets,
 } from './network/request-budgets.ts';
 export type {

@@ -3,7 +3,7 @@ import { orAbort } from './source.ts';
 
 const never = new Promise<never>(() => {});
 
-test('gives what comes of the work', async () => {
+test('gives the result or the error of the work', async () => {
   const { signal } = new AbortController();
   expect(await orAbort(Promise.resolve(1), signal)).toBe(1);
   await expect(orAbort(Promise.reject(new Error('no')), signal)).rejects.toThrow('no');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { catalogTargetId, registryNameSchema } from './names.ts';
+import { catalogTargetId, registryNameSchema, uniqueBy } from './names.ts';
 import { filterSchema } from './policy.ts';
 import { type RegistryConfig, registryConfigSchema } from './registry.ts';
 
@@ -9,13 +9,7 @@ export const catalogConfigSchema = z
     registries: z
       .array(registryNameSchema)
       .min(1, { error: 'expected the name of at least one registry' })
-      .superRefine((names, context) => {
-        for (const [index, name] of names.entries()) {
-          if (names.indexOf(name) === index) continue;
-          const message = `expected each registry once, but ${name} is named before`;
-          context.addIssue({ code: 'custom', path: [index], message });
-        }
-      })
+      .check(uniqueBy(String, (name) => `expected each registry once, but ${name} is named before`))
       .meta({
         description:
           'The registries that the catalog serves as one. A server belongs to the first that has its name.',
@@ -28,13 +22,13 @@ export type CatalogConfig = z.output<typeof catalogConfigSchema>;
 /** A change of a registry triggers a rebuild at once. This is the interval in case that trigger gets lost. */
 const CATALOG_CHECK_INTERVAL = '30s';
 
-/** The derived registry in which a catalog is materialised: it is run, stored and served like any other. */
+/** Returns the derived registry in which a catalog is materialised. It is run, stored and served like any other. */
 export function derivedRegistry({ name, registries, filter }: CatalogConfig): RegistryConfig {
   const base = registryConfigSchema.parse({
     name,
     file: { path: '/' },
     syncPolicy: { interval: CATALOG_CHECK_INTERVAL },
-    // What a registry loses has passed that registry's guard.
+    // The members' own guards have already judged what they lose.
     guard: { maxShrinkPercent: 100, allowEmpty: true },
   });
   const { file: _none, ...settings } = base;

@@ -145,7 +145,7 @@ describe('a config', () => {
   );
 });
 
-describe('what a registry is read from', () => {
+describe('the source of a registry', () => {
   const { registries } = configSchema.parse({ registries: [FILE, API] });
 
   test('has a kind and a place', () => {
@@ -199,7 +199,7 @@ const fromUrl = (changes: object) => ({
   registries: [{ name: 'x', file: { url: 'https://f.example/r.json?v=1', ...changes } }],
 });
 
-describe('what is read from elsewhere', () => {
+describe('a remote source', () => {
   test.each([
     'https://g.example/r.git',
     'http://127.0.0.1:8080/r.git',
@@ -284,7 +284,7 @@ describe('what is read from elsewhere', () => {
     ).toEqual([]);
   });
 
-  test('is shown without what may let one in', () => {
+  test('is shown without credentials', () => {
     const { registries } = configSchema.parse({
       registries: [...fromUrl({}).registries, { ...git({ tag: 'v1' }).registries[0], name: 'y' }],
     });

@@ -11,18 +11,35 @@ export const registryNameSchema = z
   })
   .meta({ description: 'Unique name: 1 to 63 characters of `a-z`, `0-9` and `-`.' });
 
-/** What the id of a catalog's derived registry begins with. No registry's name can have a dot. */
-const CATALOG_PREFIX = 'catalog.';
-
-/**
- * What is synced is known by: a registry by its name, the derived registry of the catalog `default` as
- * `catalog.default`.
- */
+/** Names of everything that is synced: a registry by its name, a catalog's derived registry as `catalog.default`. */
 export const targetIdSchema = z.string().regex(new RegExp(`^(catalog\\.)?${LABEL}$`), {
   error: 'expected the name of a registry, or of a catalog after `catalog.`',
 });
 
-/** The id of the derived registry in which a catalog is materialised. */
+/** Returns the name of a catalog's derived registry. It has a dot, which no registry's name can have. */
 export function catalogTargetId(catalog: string): string {
-  return `${CATALOG_PREFIX}${catalog}`;
+  return `catalog.${catalog}`;
+}
+
+/** Reports each item of a list whose `key` an earlier item has too. `keyPath` leads from the item to its key. */
+export function uniqueBy<Item>(
+  key: (item: Item) => string,
+  message: (item: Item, firstIndex: number) => string,
+  keyPath: readonly string[] = [],
+) {
+  return ({ value: items, issues }: z.core.ParsePayload<Item[]>): void => {
+    const keys = items.map(key);
+    for (const [index, item] of items.entries()) {
+      const first = keys.indexOf(key(item));
+      if (first === index) continue;
+      const path = [index, ...keyPath];
+      issues.push({
+        code: 'custom',
+        input: item,
+        path,
+        message: message(item, first),
+        continue: true,
+      });
+    }
+  };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { uniqueBy } from './names.ts';
 
 const host = z
   .string()
@@ -56,34 +57,23 @@ export const networkSchema = z
           })
           .meta({ description: 'What one host is asked for at most: one limit, or both.' }),
       )
+      .check(
+        uniqueBy(
+          (budget) => budget.host,
+          () => 'expected one budget a host, but this one has several',
+          ['host'],
+        ),
+      )
       .default([])
       .meta({ description: 'How much is asked of a host, by all workers together.' }),
-  })
-  .superRefine(({ budgets }, context) => {
-    const seen = new Set<string>();
-    for (const [index, budget] of budgets.entries()) {
-      if (seen.has(budget.host)) {
-        const message = 'expected one budget a host, but this one has several';
-        context.addIssue({ code: 'custom', path: ['budgets', index, 'host'], message });
-      }
-      seen.add(budget.host);
-    }
   })
   .meta({ description: 'How Syncline behaves towards others on the network.' });
 
 export type NetworkConfig = z.output<typeof networkSchema>;
 
-const IPV4_PART = '(25[0-5]|2[0-4]\\d|1?\\d?\\d)';
-const IPV4 = new RegExp(`^${IPV4_PART}(\\.${IPV4_PART}){3}$`);
+const ADDRESS_OR_RANGE = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
 const HOST_NAME = /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i;
 
 function isAllowEntry(entry: string): boolean {
-  const [address = '', bits, ...more] = entry.split('/');
-  if (more.length > 0) return false;
-  const isV4 = IPV4.test(address);
-  const isV6 = !isV4 && z.ipv6().safeParse(address).success;
-  if (bits !== undefined) {
-    return (isV4 || isV6) && /^\d{1,3}$/.test(bits) && Number(bits) <= (isV4 ? 32 : 128);
-  }
-  return isV4 || isV6 || HOST_NAME.test(address);
+  return HOST_NAME.test(entry) || ADDRESS_OR_RANGE.safeParse(entry).success;
 }

@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
 
-const DEFAULT_INTERVAL = '1h';
-
 export const syncPolicySchema = z
   .strictObject({
     interval: durationSchema({ leastMs: 1_000 })
-      .prefault(DEFAULT_INTERVAL)
+      .prefault('1h')
       .meta({ description: 'How often the registry is checked; at least `1s`.' }),
     fullInterval: durationSchema({ leastMs: 1_000 }).prefault('24h').meta({
       description: 'How often everything is read again, even if the cheap check finds no change.',

@@ -9,7 +9,7 @@ import {
   SOURCE_KINDS,
 } from './sources/index.ts';
 
-/** How something is read; `catalog` is derived from registries, and cannot be configured as a source. */
+/** The kind of a source. `catalog` is derived from registries and cannot be configured. */
 export type SourceKind = ConfiguredSourceKind | 'catalog';
 
 type OptionalSources = {
@@ -17,10 +17,10 @@ type OptionalSources = {
 };
 const optionalSources = Object.fromEntries(
   CONFIGURED_SOURCE_KINDS.map((kind) => [kind, SOURCE_KINDS[kind].schema.optional()]),
-  // The types of a table's entries get lost on the way.
+  // Object.fromEntries loses which entry has which type.
 ) as unknown as OptionalSources;
 
-/** One entry under `registries:`, as it stands in the config file. */
+/** One entry under `registries:` of the config file. */
 export const registryConfigSchema = z
   .strictObject({
     name: registryNameSchema,
@@ -56,24 +56,16 @@ export const registryConfigSchema = z
   })
   .meta({ description: 'An upstream that a copy is kept of.' });
 
-/** What the derived registry of a catalog is made of. */
-export interface CatalogSource {
-  /** In order of precedence. */
-  readonly registries: readonly string[];
-}
-
-/**
- * A registry of the config, parsed: durations in milliseconds, all defaults filled in; or the derived
- * registry in which a catalog is materialised.
- */
+/** A parsed registry of the config, with durations in milliseconds; or the derived registry of a catalog. */
 export type RegistryConfig = z.output<typeof registryConfigSchema> & {
-  readonly catalog?: CatalogSource;
+  /** The members of a derived registry, in order of precedence. */
+  readonly catalog?: { readonly registries: readonly string[] };
 };
 
 const DEFAULT_STALE_INTERVALS = 3;
 const DEFAULT_STALE_OF_SCHEDULE_MS = 2 * 86_400_000;
 
-/** How old the last successful check may be, in milliseconds. */
+/** Returns how old the last successful check may be, in milliseconds. */
 export function staleAfterMs({ staleAfter, schedule, syncPolicy }: RegistryConfig): number {
   if (staleAfter !== undefined) return staleAfter;
   if (schedule !== undefined) return DEFAULT_STALE_OF_SCHEDULE_MS;
@@ -85,15 +77,12 @@ export function sourceKind(registry: RegistryConfig): SourceKind {
   return configuredSource(registry)?.kind ?? 'catalog';
 }
 
-/** Returns where a registry is read from, for people to read. Carries no credential. */
+/** Returns where a registry is read from, for people, without credentials. */
 export function describeSource(registry: RegistryConfig): string {
   return configuredSource(registry)?.location ?? registry.catalog?.registries.join(', ') ?? '';
 }
 
-/**
- * Returns what decides which state of its upstream, or of its members, a registry mirrors. The order of
- * the keys is part of the hash that is made of it.
- */
+/** Returns what decides which state a registry mirrors. The order of the keys is part of its hash. */
 export function sourceIdentity(registry: RegistryConfig): object {
   return configuredSource(registry)?.identity ?? { catalog: registry.catalog?.registries };
 }

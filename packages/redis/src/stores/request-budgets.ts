@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { NetworkConfig } from '@syncline/contract';
 import type { RequestBudgets } from '@syncline/sources';
 import { createRequestBudgets, type PlaceStore } from '@syncline/sources/request-budgets';
@@ -36,9 +35,9 @@ export function createRedisRequestBudgets({
       const [state, waitMs] = reply.parse(answer);
       return state === 'full' ? { state } : { state, waitMs };
     },
-    async giveBack(host, place) {
+    async release(host, place) {
       await redis.zrem(keys.requestPlaces(host), place).catch(() => {});
     },
   };
-  return createRequestBudgets({ ...options, store, createPlace: randomUUID });
+  return createRequestBudgets({ ...options, store });
 }

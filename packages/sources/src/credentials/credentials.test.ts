@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describe('readAccessHeaders', () => {
-  test('sends a bearer token, texts, and what lies in files', async () => {
+  test('sends a bearer token, texts, and values from files', async () => {
     await writeFile(path, `  ${SECRET}\r\n`);
     const headers = { 'X-Tenant': 'acme', 'X-Api-Key': { file: path } };
     expect(await readAccessHeaders({ auth: { tokenFile: path }, headers })).toEqual({
@@ -27,7 +27,7 @@ describe('readAccessHeaders', () => {
     expect(await readAccessHeaders({})).toEqual({});
   });
 
-  test('reads again each time, through links too, so that a new one counts at once', async () => {
+  test('reads files each time, also through links', async () => {
     await writeFile(join(directory, 'one'), 'one');
     await writeFile(join(directory, 'two'), 'two');
     await symlink('one', path);
@@ -41,10 +41,10 @@ describe('readAccessHeaders', () => {
   test.each<[what: string, make: () => Promise<unknown>, why: string]>([
     ['is missing', async () => {}, 'there is no such file'],
     ['is empty', () => writeFile(path, ' \n'), 'it is empty'],
-    ['has two lines', () => writeFile(path, `${SECRET}\n${SECRET}`), 'it holds more than that'],
-    ['has a control character', () => writeFile(path, `${SECRET}\0`), 'it holds more than that'],
-    ['has other letters', () => writeFile(path, `${SECRET}ü`), 'it holds more than that'],
-    ['is binary', () => writeFile(path, Buffer.from([0xff, 0xfe, 65])), 'it holds more than that'],
+    ['has two lines', () => writeFile(path, `${SECRET}\n${SECRET}`), 'it has other characters'],
+    ['has a control character', () => writeFile(path, `${SECRET}\0`), 'it has other characters'],
+    ['has other letters', () => writeFile(path, `${SECRET}ü`), 'it has other characters'],
+    ['is binary', () => writeFile(path, Buffer.from([0xff, 0xfe, 65])), 'it has other characters'],
     ['is large', () => writeFile(path, SECRET.repeat(1_000)), 'it is too large'],
     ['is a directory', () => mkdir(path), 'it is no file'],
     ['is a pipe', async () => execFileSync('sh', ['-c', 'mkfifo "$0"', path]), 'it is no file'],
@@ -55,7 +55,7 @@ describe('readAccessHeaders', () => {
     );
     expect(error).toMatchObject({
       code: 'source-credential-unreadable',
-      message: expect.stringContaining(`cannot take the credential from ${path}: ${why}`),
+      message: expect.stringContaining(`cannot read the credential in ${path}: ${why}`),
     });
     expect(String(error)).not.toContain(SECRET);
   });

@@ -2,17 +2,17 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type RegistryConfig, SynclineError } from '@syncline/contract';
 
-/** What a file must hold to be of use. */
+/** What a credential file may have. */
 export interface CredentialLimits {
   readonly maxBytes: number;
-  /** In words, for errors. */
-  readonly expected: string;
+  /** The end of error messages: what to put into the file. */
+  readonly advice: string;
 }
 
 /**
- * The text of a file that holds a credential, without the space around it.
+ * Reads the text of a credential file, without surrounding white space.
  *
- * @throws SynclineError `source-credential-unreadable`, which names the file and never what is in it
+ * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
  */
 export async function readCredentialFile(path: string, limits: CredentialLimits): Promise<string> {
   const text = (await readSmallFile(path, limits)).trim();
@@ -23,7 +23,7 @@ export async function readCredentialFile(path: string, limits: CredentialLimits)
 async function readSmallFile(path: string, limits: CredentialLimits): Promise<string> {
   const { maxBytes } = limits;
   try {
-    // Without waiting for somebody to write, where it is a pipe.
+    // Does not wait for a writer of a pipe.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     if (!(await file.stat()).isFile()) throw unreadableCredential(path, 'it is no file', limits);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1));
@@ -39,38 +39,40 @@ async function readSmallFile(path: string, limits: CredentialLimits): Promise<st
 export function unreadableCredential(
   path: string,
   why: string,
-  { expected }: CredentialLimits,
+  { advice }: CredentialLimits,
 ): SynclineError {
   return new SynclineError(
     'source-credential-unreadable',
-    `cannot take the credential from ${path}: ${why}`,
-    { expected },
+    `cannot read the credential in ${path}: ${why}. ${advice}`,
   );
 }
 
-/** How the config has an upstream let us in. */
+/** The headers and the token that the config sets for an upstream. */
 export type Access = Pick<NonNullable<RegistryConfig['api']>, 'auth' | 'headers'>;
 
-/** Longer ones do not fit into what servers take for headers. */
+/** Servers refuse longer headers. */
 const MAX_CREDENTIAL_BYTES = 8 * 1024;
 const LIMITS = {
   maxBytes: MAX_CREDENTIAL_BYTES,
-  expected: `one line of printable ASCII, of at most ${MAX_CREDENTIAL_BYTES} bytes`,
+  advice: `Put one line of printable ASCII into it, of at most ${MAX_CREDENTIAL_BYTES} bytes`,
 };
 
 /**
- * The headers that the config asks for, names in lower case. What lies in files is read now, so that a
- * new credential counts from the next request on.
+ * Returns the configured headers, with names in lower case. Files are read for each request, so a new
+ * credential takes effect at once.
  *
- * @param credentials each that is read is added to it
- * @throws SynclineError `source-credential-unreadable`, which names the file and never what is in it
+ * @param credentials gets each credential that was read
+ * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
  */
 export async function readAccessHeaders(
   { auth, headers = {} }: Access,
   credentials = new Set<string>(),
 ): Promise<Record<string, string>> {
   const take = async (path: string) => {
-    const credential = await readCredential(path);
+    const credential = await readCredentialFile(path, LIMITS);
+    if (!/^[\x20-\x7e]+$/.test(credential)) {
+      throw unreadableCredential(path, 'it has other characters', LIMITS);
+    }
     credentials.add(credential);
     return credential;
   };
@@ -80,11 +82,4 @@ export async function readAccessHeaders(
   }
   if (auth !== undefined) read['authorization'] = `Bearer ${await take(auth.tokenFile)}`;
   return read;
-}
-
-/** One line of printable ASCII. */
-async function readCredential(path: string): Promise<string> {
-  const text = await readCredentialFile(path, LIMITS);
-  if (/^[\x20-\x7e]+$/.test(text)) return text;
-  throw unreadableCredential(path, 'it holds more than that', LIMITS);
 }

@@ -26,7 +26,7 @@ async function thrownBy(error: unknown): Promise<unknown[]> {
   ];
 }
 
-test('a credential that comes back in an error is taken out, and what the error is for stays', async () => {
+test('withholds a credential in an error, and keeps its code and policy', async () => {
   const options = { retryAfterMs: 5_000, status: 429 };
   for (const found of await thrownBy(
     new SynclineError('source-rate-limited', 'got hunter2, hunter2', options),

@@ -45,7 +45,7 @@ async function endWaiting(pipe: string): Promise<void> {
 }
 
 describe('FileCalls', () => {
-  test('a file system gets a third of the threads, and gives what it gives', async () => {
+  test('a file system gets a third of the threads, and its results and errors pass through', async () => {
     const calls = new FileCalls();
     const first = scriptedCall(1);
     const second = scriptedCall(2);
@@ -63,7 +63,7 @@ describe('FileCalls', () => {
     ).rejects.toThrow('gone');
   });
 
-  test('who has waited long enough is told, and nobody else has to wait, until it answers', async () => {
+  test('a call that hangs times out, and later ones fail at once until it returns', async () => {
     const calls = new FileCalls({ timeoutMs: 20 });
     const hanging = scriptedCall('late');
     await expect(calls.make('/a/one', never, hanging.call)).rejects.toMatchObject(HANGS);
@@ -149,7 +149,7 @@ describe('FileCalls', () => {
 });
 
 describe('stat', () => {
-  test('gives what the file system says, and learns what the file lies on', async () => {
+  test('gives size and times, and learns the file system of the path', async () => {
     const directory = await temporaryDirectory();
     const [here, gone] = [join(directory, 'here'), join(directory, 'gone')];
     await writeFile(here, 'abc');

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
-import { type RegistryConfig, SynclineError } from '@syncline/contract';
-import type { AddressGuard } from '../network/address-guard.ts';
+import { type SourceBlocks, SynclineError } from '@syncline/contract';
+import type { ConnectionGuard } from '../network/address-guard.ts';
 import type { RequestBudgets } from '../network/request-budgets.ts';
 import { CertificateBundle } from './access/access.ts';
 import { baseEnv, type Route, type RouteOptions } from './access/route.ts';
@@ -23,27 +23,25 @@ import {
 } from './process/git-process.ts';
 
 export interface GitOptions {
-  /** The process's directory for files; clones are kept in `git` there. */
+  /** The process's directory for files. Its folder `git` has the clones. */
   readonly dataDir: string;
-  readonly guard: AddressGuard;
-  /** Where programs are: the `PATH` of the process. */
+  readonly guard: ConnectionGuard;
+  /** The `PATH` of the process. */
   readonly searchPath?: string | undefined;
-  /** The proxy for a target of `http:` or `https:`; none where unset. */
+  /** Returns the proxy for a target of `http:` or `https:`. Default: no proxies. */
   readonly proxyFor?: (target: URL) => string | undefined;
-  /** Asked for at each call, so that it follows the config. */
+  /** Called for each command, because the config may change. */
   readonly userAgent?: () => string | undefined;
-  /** The authorities that servers' certificates may come from, in PEM; default: what this process trusts. */
+  /** Returns the trusted authorities, in PEM. Default: those of this process. */
   readonly certificates?: () => readonly string[];
   readonly limits?: Partial<RepositoryLimits>;
-  /** Default: no host has one. */
+  /** Default: no host has a budget. */
   readonly budgets?: RequestBudgets;
 }
 
 const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-/** The first git that can be told what a host resolves to. */
-const PINS_SINCE = [2, 37] as const;
 
-/** What every call is told, whatever any config says. */
+/** The settings of every command. They override any config. */
 const SETTINGS = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
@@ -52,16 +50,16 @@ const SETTINGS = [
   'submodule.recurse=false',
   'transfer.bundleURI=false',
   'protocol.version=2',
-  // What is fetched stays one file, whose size is what was received.
+  // A fetch stays one pack file, whose size is the number of received bytes.
   'fetch.unpackLimit=1',
-  // Larger blobs go through in pieces, so that none of them needs its size in memory.
+  // Git streams larger blobs and does not load them into memory.
   'core.bigFileThreshold=4m',
-  // A server that goes silent is noticed, also when the worker is gone.
+  // Ends the connection to a silent server, even if the worker has died.
   'http.lowSpeedLimit=1',
   'http.lowSpeedTime=120',
 ].flatMap((setting) => ['-c', setting]);
 
-/** The git program as sources use it. One a process: it has the clones that are kept. */
+/** The git program. It has the clones: create one per process. */
 export class Git {
   readonly limits: RepositoryLimits;
   readonly clones: CloneCache;
@@ -70,7 +68,7 @@ export class Git {
   readonly #env: Readonly<Record<string, string>>;
   readonly #userAgent: (() => string | undefined) | undefined;
   readonly #budgets: RequestBudgets | undefined;
-  #version: Promise<readonly number[]> | undefined;
+  #version: string | undefined;
 
   constructor({ dataDir, guard, searchPath, proxyFor, certificates, ...options }: GitOptions) {
     this.#root = resolve(dataDir, 'git');
@@ -83,7 +81,7 @@ export class Git {
       guard,
       proxyFor: proxyFor ?? (() => undefined),
       certificates: new CertificateBundle(this.#root, certificates),
-      pinsAddresses: async () => isAtLeast(await this.#readVersion(), PINS_SINCE),
+      canPinAddresses: () => this.#canPinAddresses(),
     };
   }
 
@@ -92,30 +90,21 @@ export class Git {
     return runGit(this.#complete(command), limits);
   }
 
-  /** Runs git on what lies elsewhere, by its route and within the budget of its host. */
+  /** Runs git on an upstream, by its route and within the budget of its host. */
   async ask(
     route: Route,
     command: Partial<GitCommand>,
     limits: GitLimits & { readonly timeoutMs: number },
   ): Promise<Buffer> {
     const { signal, timeoutMs: holdMs } = limits;
-    const place =
-      route.host === undefined
-        ? undefined
-        : await this.#budgets?.take(route.host, { signal, holdMs });
-    try {
-      const args = [...route.config, ...(command.args ?? [])];
-      const { credential } = route;
-      return await this.run(
-        { ...command, args, env: { ...route.env, ...command.env }, credential },
-        limits,
-      );
-    } finally {
-      place?.release();
-    }
+    const { host, config, credential } = route;
+    using _place = host === undefined ? null : await this.#budgets?.take(host, { signal, holdMs });
+    const args = [...config, ...(command.args ?? [])];
+    const env = { ...route.env, ...command.env };
+    return await this.run({ ...command, args, env, credential }, limits);
   }
 
-  /** Starts git, for whoever talks to it. */
+  /** Starts git for an exchange on its standard streams. */
   start(command: Partial<GitCommand>, limits: GitLimits): GitProcess {
     return new GitProcess(this.#complete(command), limits);
   }
@@ -127,42 +116,27 @@ export class Git {
       args: [...SETTINGS, ...args],
       env: {
         ...this.#env,
-        // Without a repository of its own a call must not find one anywhere.
+        // A command without a repository must not find one by itself.
         GIT_DIR: join(this.#root, 'none'),
-        // Some servers answer git to nobody else.
+        // Some servers serve git only to clients that call themselves so.
         ...(userAgent === undefined ? {} : { GIT_HTTP_USER_AGENT: `git/2 (${userAgent})` }),
         ...env,
       },
     };
   }
 
-  /** Asked for once in a process. */
-  async #readVersion(): Promise<readonly number[]> {
-    this.#version ??= this.run(
-      { args: ['version'] },
-      { signal: new AbortController().signal, timeoutMs: 10_000 },
-    ).then((output) => parseVersion(output.toString()));
-    try {
-      return await this.#version;
-    } catch (error) {
-      this.#version = undefined;
-      throw error;
-    }
+  /** Returns whether this git accepts the addresses of a host, as it does from 2.37 on. */
+  async #canPinAddresses(): Promise<boolean> {
+    const limits = { signal: new AbortController().signal, timeoutMs: 10_000 };
+    this.#version ??= (await this.run({ args: ['version'] }, limits)).toString();
+    const [, major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(this.#version) ?? []).map(Number);
+    return major > 2 || (major === 2 && minor >= 37);
   }
 }
 
-function parseVersion(text: string): number[] {
-  const [, major, minor] = /(\d+)\.(\d+)/.exec(text) ?? [];
-  return [Number(major ?? 0), Number(minor ?? 0)];
-}
-
-function isAtLeast([major = 0, minor = 0]: readonly number[], least: readonly [number, number]) {
-  return major > least[0] || (major === least[0] && minor >= least[1]);
-}
-
-/** A way to get a clone that has what is wanted; where it fails, another may be left. */
+/** One way to read a repository. If it fails, another way may be left. */
 export interface Attempt {
-  /** In a new clone, whatever is kept. */
+  /** Whether to use a new clone even if there is one. */
   readonly isFresh: boolean;
   readonly extent: Extent;
   readonly objectFormat: 'sha1' | 'sha256';
@@ -173,7 +147,7 @@ export function firstAttempt({ commit }: Target): Attempt {
   return { isFresh: false, extent: 'without-files', objectFormat };
 }
 
-/** What to try after an error; nothing where that would be in vain. Each way is tried once. */
+/** Returns the next way after an error; `undefined` if none is left. Each way is tried once. */
 export function nextAttempt(
   error: unknown,
   { attempt, claimed, visit }: { attempt: Attempt; claimed: ClaimedClone; visit: Visit },
@@ -183,15 +157,16 @@ export function nextAttempt(
   if (hasOtherFormat(error) && attempt.objectFormat === 'sha1') {
     return { ...fresh, objectFormat: 'sha256' };
   }
-  // A server that gives no files by their ids has to give all of them.
+  // A server that serves no files by their ids must serve all of them.
   if (refusesIds(error) && attempt.extent === 'without-files') return { ...fresh, extent: 'whole' };
   if (error instanceof WornClone) return fresh;
-  return isDamage(error, claimed) ? fresh : undefined;
+  // A kept clone may be damaged. A new one is as git made it.
+  return !claimed.isNew && isUnexplained(error, claimed.directory) ? fresh : undefined;
 }
 
 /**
- * Whether an error says nothing against the clone: it can be used again. Git that was killed may have
- * left anything; git that has given up by itself has tidied up.
+ * Returns whether a clone can be used again after an error. A killed git may have left it in any state. A git
+ * that has ended by itself has cleaned up.
  */
 export function isSound(error: unknown, { directory }: ClaimedClone, { context }: Visit): boolean {
   if (context.signal.aborted) return false;
@@ -202,34 +177,24 @@ export function isSound(error: unknown, { directory }: ClaimedClone, { context }
   );
 }
 
-/** A clone that was kept may be anything by now; one that has just been made is as git made it. */
-function isDamage(error: unknown, { isNew, directory }: ClaimedClone): boolean {
-  return !isNew && isUnexplained(error, directory);
-}
-
-/** What of a repository is followed. */
+/** The branch, tag or commit that a registry follows. */
 export interface Target {
-  /** A ref, or a commit's id, as a fetch takes it. */
+  /** A ref or the id of a commit, for `git fetch`. */
   readonly wanted: string;
-  /** Where it is a commit, which never changes. */
+  /** The id of a configured commit, which never changes. */
   readonly commit?: string;
   /** In words: `branch main`. */
   readonly shown: string;
 }
 
-type GitConfig = NonNullable<RegistryConfig['git']>;
-
-export function targetOf({ branch, tag, commit }: GitConfig): Target {
+export function targetOf({ branch, tag, commit }: SourceBlocks['git']): Target {
   if (commit !== undefined) return { wanted: commit, commit, shown: `commit ${commit}` };
   if (branch !== undefined) return { wanted: `refs/heads/${branch}`, shown: `branch ${branch}` };
   if (tag !== undefined) return { wanted: `refs/tags/${tag}`, shown: `tag ${tag}` };
   return { wanted: 'HEAD', shown: 'branch of its own: it is empty' };
 }
 
-/**
- * The commit that a ref stands for, from what `git ls-remote` says: of a tag with a message, the commit
- * that it is about.
- */
+/** Returns the commit of a ref from the output of `git ls-remote`; for an annotated tag, the tagged commit. */
 export function commitOf(output: string, { wanted }: Target): string | undefined {
   const ids = new Map(
     output.split('\n').map((line) => {

@@ -63,7 +63,7 @@ async function errorOf(attempt: Promise<unknown>): Promise<SynclineError> {
 }
 
 describe('over http', () => {
-  test('a check is one call, and a fetch brings what is asked for only', async () => {
+  test('a probe is one call, and a fetch brings only the configured files', async () => {
     const { repository, server, source } = await setUp();
     const commit = await repository.commit({ ...ONE, 'other.json': 'x'.repeat(1_000) });
     const found = await fetchAll(source());
@@ -93,7 +93,7 @@ describe('over http', () => {
     expect(await fetchAll(source({ commit }))).toMatchObject({ files: ONE, revision: commit });
   });
 
-  test('calls itself what the config says', async () => {
+  test('sends the configured user agent', async () => {
     const { repository, server, source } = await setUp({
       git: { userAgent: () => 'acme (ops@acme.example)' },
     });
@@ -131,7 +131,7 @@ describe('an older server, that', () => {
     expect(await fetchAll(source())).toMatchObject({ files: ONE, revision: commit });
   });
 
-  test('knows no smart protocol, is no server for this', async () => {
+  test('has no smart protocol is rejected', async () => {
     const dumb = await startLocalServer((request, response) => {
       if (request.url?.includes('info/refs') === true) {
         response.end(`${'a'.repeat(40)}\trefs/heads/main\n`);
@@ -144,7 +144,7 @@ describe('an older server, that', () => {
 });
 
 describe('a login', () => {
-  test('is by a password in a file, read anew each time', async () => {
+  test('takes a password from a file, and reads it each time', async () => {
     const { repository, source } = await setUp({ server: { login: LOGIN } });
     const commit = await repository.commit(ONE);
     const file = await passwordFile('of yesterday');
@@ -159,13 +159,13 @@ describe('a login', () => {
     expect(await source({ auth }).probe(commit, sourceContext())).toEqual({ state: 'unchanged' });
   });
 
-  test('that is missing fails at once, and nobody is asked', async () => {
+  test('that is missing fails without a request', async () => {
     const { repository, source } = await setUp({ server: { login: LOGIN } });
     await repository.commit(ONE);
     expect(await errorOf(source().probe('x', sourceContext()))).toMatchObject({
       code: 'source-http-status',
       status: 401,
-      message: expect.stringContaining('Expected a user and a password that it accepts'),
+      message: expect.stringContaining('Check the user and the password of git.auth'),
     });
   });
 
@@ -333,7 +333,7 @@ describe('an answer that', () => {
 });
 
 describe('the address', () => {
-  test('on this machine is refused where the config does not allow it', async () => {
+  test('on this machine is refused unless the config allows it', async () => {
     const { server, source } = await setUp({
       git: { guard: createAddressGuard({ allow: () => [] }) },
     });
@@ -404,7 +404,7 @@ test('each call that goes out takes its place in the budget of the host, and giv
   const budgets: NonNullable<GitOptions['budgets']> = {
     take: async (host, { holdMs }) => {
       places.push(`${host} for ${holdMs}`);
-      return { release: () => void places.push('released') };
+      return { [Symbol.dispose]: () => void places.push('released') };
     },
   };
   const { repository, source } = await setUp({ git: { budgets } });

@@ -25,7 +25,7 @@ async function setUp(options: Partial<GitOptions>) {
 }
 
 describe('over https', () => {
-  test('a server whose certificate nobody vouches for is not talked to', async () => {
+  test('a server with an untrusted certificate is refused', async () => {
     const { source } = await setUp({});
     await expect(fetchAll(source())).rejects.toMatchObject({
       code: 'source-unreachable',
@@ -45,6 +45,6 @@ describe('over https', () => {
   });
 });
 
-test('what this process trusts is what Node trusts, and the system', () => {
+test('trusts the authorities of Node and of the system', () => {
   expect(trustedCertificates().length).toBeGreaterThan(50);
 });

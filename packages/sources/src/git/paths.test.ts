@@ -44,7 +44,7 @@ describe('a file', () => {
     },
   );
 
-  test('that is empty, or larger than what is read at once, is whole', async () => {
+  test('that is empty, or larger than one chunk, is whole', async () => {
     expect((await read({ 'a.json': '' }, 'a.json')).files).toEqual({ 'a.json': '' });
     const large = 'x\n'.repeat(500_000);
     expect((await read({ 'a.json': large }, 'a.json')).files).toEqual({ 'a.json': large });
@@ -55,7 +55,7 @@ describe('a file', () => {
       read({ 'a.json': 'x'.repeat(101) }, 'a.json', { maxFileBytes: 100 }),
     ).rejects.toMatchObject({
       code: 'source-too-large',
-      message: 'a.json has 101 bytes. Expected at most 100',
+      message: 'a.json has 101 bytes. The limit is 100',
     });
   });
 
@@ -104,7 +104,7 @@ describe('a folder', () => {
     });
   });
 
-  test('shows names so that they cannot be taken for more', async () => {
+  test('shows names without control characters', async () => {
     const found = await read({ 's/a\nb\u001b[31m\u202e.json': '1' }, 's');
     expect(Object.keys(found.files)).toEqual(['s/a\ufffdb\ufffd[31m\ufffd.json']);
   });
@@ -124,10 +124,10 @@ describe('a folder', () => {
     });
   });
 
-  test('without a file that could be read is no registry', async () => {
+  test('without a readable file is rejected', async () => {
     await expect(read({ 's/README.md': 'no' }, 's')).rejects.toMatchObject({
       code: 'source-path-missing',
-      message: expect.stringContaining('Expected a .json, .yaml or .yml file in it'),
+      message: expect.stringContaining('Put a .json, .yaml or .yml file into it'),
     });
   });
 
@@ -186,7 +186,7 @@ describe('a link', () => {
     await expect(read(folder, 's')).rejects.toMatchObject({ code: 'source-path-refused' });
   });
 
-  test('to nothing is missing where it should be a registry, and else left out', async () => {
+  test('to nothing is an error if it has the name of a registry, and is skipped otherwise', async () => {
     const files = { 's/a.json': 'a', 's/note': { link: 'nothing' } };
     expect((await read(files, 's')).files).toEqual({ 's/a.json': 'a' });
     const broken = { ...files, 's/b.json': { link: 'nothing' } };

@@ -45,18 +45,18 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     const auth = { knownHostsFile: server.wrongKnownHostsFile };
     await expect(fetchAll(source(auth))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('Expected a host key that the known hosts have'),
+      message: expect.stringContaining('Add its host key to the known hosts'),
     });
     expect(server.commands).toEqual([]);
   });
 
-  test('a host that nobody knows is not talked to', async () => {
+  test('an unknown host is refused', async () => {
     const { server, source } = await setUp();
     const knownHostsFile = join(server.directory, 'other hosts');
     await writeFile(knownHostsFile, '# nobody\n');
     await expect(fetchAll(source({ knownHostsFile }))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('Expected a host key that the known hosts have'),
+      message: expect.stringContaining('Add its host key to the known hosts'),
     });
     expect(server.commands).toEqual([]);
   });
@@ -65,7 +65,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     const { server, source } = await setUp();
     await expect(fetchAll(source({ sshKeyFile: server.otherKeyFile }))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('Expected a key that the server accepts'),
+      message: expect.stringContaining('Use a key that the server accepts'),
     });
   });
 
@@ -106,7 +106,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     expect(found).toMatchObject({ files: ONE, revision: commit });
   });
 
-  test('an address on this machine is refused where the config does not allow it', async () => {
+  test('an address on this machine is refused unless the config allows it', async () => {
     const { server, source } = await setUp({ guard: createAddressGuard({ allow: () => [] }) });
     await expect(fetchAll(source())).rejects.toMatchObject({ code: 'source-address-refused' });
     expect(server.commands).toEqual([]);

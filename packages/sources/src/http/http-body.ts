@@ -4,24 +4,24 @@ import { SynclineError } from '@syncline/contract';
 import type { Dispatcher } from 'undici';
 import type { UpstreamUsage } from '../source.ts';
 
-/** JSON packs to a tenth or so; what unpacks to so many times its size was made to. */
+/** JSON compresses to about a tenth. A body that expands more than this was made to do harm. */
 const MAX_UNPACK_RATIO = 250;
-/** Small bodies may: they do no harm. */
+/** Smaller bodies do no harm. */
 const RATIO_COUNTS_FROM_BYTES = 16 * 1024 * 1024;
 
 export interface BodyOptions {
   readonly url: URL;
-  /** Of the body as it is sent, and as it is unpacked. */
+  /** Of the body, both compressed and decompressed. */
   readonly maxBytes: number;
   readonly upstream: UpstreamUsage;
   readonly take: (chunk: Buffer) => void;
 }
 
 /**
- * Hands a body to `take`, unpacked, a chunk at a time.
+ * Passes a body to `take`, decompressed, chunk by chunk.
  *
- * @throws SynclineError `source-too-large`; `source-not-json` where it is packed in a way that we did not
- *   ask for, or wrongly; `source-unreachable` where a packed one ends before its end
+ * @throws SynclineError `source-too-large`; `source-not-json` for an encoding other than gzip, or invalid
+ *   gzip; `source-unreachable` for truncated gzip
  */
 export async function readBody(
   response: Pick<Dispatcher.ResponseData, 'headers' | 'body'>,
@@ -31,10 +31,14 @@ export async function readBody(
   const encoding = String(response.headers['content-encoding'] ?? '').toLowerCase();
   const isPacked = encoding === 'gzip' || encoding === 'x-gzip';
   try {
-    if (!isPacked && encoding !== '' && encoding !== 'identity') throw badEncoding(url, encoding);
-    if (Number(response.headers['content-length']) > maxBytes) throw tooLarge(url, maxBytes);
+    if (!isPacked && encoding !== '' && encoding !== 'identity') {
+      const shown = JSON.stringify(encoding.slice(0, 40));
+      throw notJson(url, `a body encoded as ${shown}. It must accept gzip or no encoding`);
+    }
+    if (Number(response.headers['content-length']) > maxBytes)
+      throw tooLarge(url, `${maxBytes} bytes`);
     const { countPacked, read } = meter(options);
-    // A pipeline, so that an error of either stream ends both and is thrown here, and nowhere else.
+    // In a pipeline an error of one stream ends the others and is thrown here.
     if (isPacked) await pipeline(response.body, countPacked, createGunzip(), read);
     else await pipeline(response.body, read);
   } catch (error) {
@@ -50,8 +54,8 @@ function meter({ url, maxBytes, upstream, take }: BodyOptions) {
     async *countPacked(body: AsyncIterable<Buffer>) {
       for await (const chunk of body) {
         packedBytes += chunk.length;
-        // Also what unpacks to nothing must end.
-        if (packedBytes > maxBytes) throw tooLarge(url, maxBytes);
+        // A body that decompresses to nothing must end too.
+        if (packedBytes > maxBytes) throw tooLarge(url, `${maxBytes} bytes`);
         yield chunk;
       }
     },
@@ -59,53 +63,39 @@ function meter({ url, maxBytes, upstream, take }: BodyOptions) {
       for await (const chunk of body) {
         bytes += chunk.length;
         upstream.bytes += chunk.length;
-        if (bytes > maxBytes) throw tooLarge(url, maxBytes);
+        if (bytes > maxBytes) throw tooLarge(url, `${maxBytes} bytes`);
         const isBomb = packedBytes > 0 && bytes > packedBytes * MAX_UNPACK_RATIO;
-        if (isBomb && bytes > RATIO_COUNTS_FROM_BYTES) throw bomb(url);
+        if (isBomb && bytes > RATIO_COUNTS_FROM_BYTES) {
+          throw tooLarge(url, `${MAX_UNPACK_RATIO} times its size, decompressed`);
+        }
         take(chunk);
       }
     },
   };
 }
 
-function tooLarge(url: URL, maxBytes: number): SynclineError {
-  return new SynclineError('source-too-large', `${place(url)} sent more than ${maxBytes} bytes`, {
-    expected: 'a body within that limit',
-  });
+function tooLarge(url: URL, limit: string): SynclineError {
+  return new SynclineError('source-too-large', `${place(url)} sent a body of more than ${limit}`);
 }
 
-function bomb(url: URL): SynclineError {
-  return new SynclineError(
-    'source-too-large',
-    `${place(url)} sent a body that unpacks to more than ${MAX_UNPACK_RATIO} times its size`,
-    { expected: 'a registry' },
-  );
-}
-
-function badEncoding(url: URL, encoding: string): SynclineError {
-  const shown = JSON.stringify(encoding.slice(0, 40));
-  return new SynclineError('source-not-json', `${place(url)} sent a body encoded as ${shown}`, {
-    expected: 'gzip or no encoding, as was asked for',
-  });
+function notJson(url: URL, what: string, cause?: unknown): SynclineError {
+  return new SynclineError('source-not-json', `${place(url)} sent ${what}`, { cause });
 }
 
 function unpackError(url: URL, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'Z_BUF_ERROR') {
-    const what = `the answer of ${place(url)} ended before its end`;
+    const what = `the answer of ${place(url)} was cut off`;
     return new SynclineError('source-unreachable', what, { cause: error });
   }
   if (!code.startsWith('Z_')) return error;
-  return new SynclineError('source-not-json', `${place(url)} sent a body that is no gzip`, {
-    expected: 'gzip, as its headers say',
-    cause: error,
-  });
+  return notJson(url, 'a body that is not gzip, although its headers say so', error);
 }
 
-/** Bounds what an upstream can make us wait, however sincerely it asks. */
+/** The longest wait that an upstream can ask for. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
-/** A URL as it may be shown: without user, password, query. */
+/** Returns a URL without user, password and query, which may be shown. */
 export function place(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
@@ -118,19 +108,11 @@ export function statusError(
   return new SynclineError(
     statusCode === 429 ? 'source-rate-limited' : 'source-http-status',
     `${place(url)} answered ${statusCode}`,
-    {
-      expected: '200',
-      status: statusCode,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    },
+    { status: statusCode, ...(retryAfterMs !== undefined && { retryAfterMs }) },
   );
 }
 
-export function timeoutError(url: URL, timeoutMs: number): SynclineError {
-  return new SynclineError('source-timeout', `${place(url)} did not answer within ${timeoutMs} ms`);
-}
-
-/** What became of a connection, or of an answer on its way. */
+/** Returns the error of a failed connection, or of an answer that broke off. */
 export function connectionError(url: URL, cause: unknown): SynclineError {
   const detail = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
@@ -142,7 +124,7 @@ export function connectionError(url: URL, cause: unknown): SynclineError {
 }
 
 /**
- * Milliseconds to wait, from a `Retry-After` header: seconds, or an HTTP date.
+ * Returns the milliseconds to wait by a `Retry-After` header: seconds, or an HTTP date.
  *
  * @see RFC 9110, section 10.2.3
  */

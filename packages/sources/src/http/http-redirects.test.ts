@@ -100,7 +100,7 @@ describe('redirects', () => {
   test('from https to http is refused, and the other way is not', () => {
     const hop = (url: string) => ({ url: new URL(url), accessHeaders: {}, before: [] });
     expect(() => followRedirect(hop('https://a.example/b'), 'http://a.example/b?c=d')).toThrow(
-      'https://a.example/b redirects to http://a.example/b, which is not encrypted',
+      'https://a.example/b redirects from https to http://a.example/b, which is not encrypted',
     );
     const { url } = followRedirect(hop('http://a.example/b'), 'https://a.example/b');
     expect(url.href).toBe('https://a.example/b');
@@ -115,7 +115,7 @@ describe('redirects', () => {
     expect(redirectTarget({ statusCode: 300, headers: { location: '/a' } })).toBeUndefined();
   });
 
-  test('what lets us in goes to the configured origin only, and is not sent when it comes back', async () => {
+  test('credentials go to the configured origin only, and not after a redirect back to it', async () => {
     const other = await startLocalServer((_request, response) =>
       response.writeHead(302, { location: `${home.url}/end` }).end(),
     );

@@ -6,27 +6,27 @@ import type { ConnectionGuard } from '../network/address-guard.ts';
 import { Outgoing, type ProxyOptions } from '../network/outgoing.ts';
 import type { RequestBudgets } from '../network/request-budgets.ts';
 import { orAbort, type SourceContext, type UpstreamUsage } from '../source.ts';
-import { connectionError, place, readBody, statusError, timeoutError } from './http-body.ts';
+import { connectionError, place, readBody, statusError } from './http-body.ts';
 
 const DEFAULT_USER_AGENT = 'syncline (+https://github.com/syncline/syncline)';
-/** What the body of an answer may have that we do not want, for its connection to be kept. */
+/** An unwanted body is read to its end up to this size, to keep the connection. */
 const MAX_DUMPED_BYTES = 64 * 1024;
 
 export interface HttpRequest {
   readonly url: URL;
-  /** Of each request, also of those that redirects lead to; waiting for a budget does not count. */
+  /** Of each request, also of each redirected one. The wait for a budget does not count. */
   readonly timeoutMs: number;
-  /** Of the body, as it is sent and decompressed. */
+  /** Of the body, both compressed and decompressed. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly upstream: UpstreamUsage;
-  /** Headers and token of the config. They go to the URL's origin, and to no other. */
+  /** Headers and token of the config. Only the URL's origin gets them. */
   readonly access?: Access;
-  /** What was read for it is added here. */
+  /** The credentials that were read for `access` are added here. */
   readonly credentials?: Set<string>;
   /** Default: JSON. */
   readonly accept?: string;
-  /** Headers such as `if-none-match`, with which a 304 is an answer. */
+  /** Headers such as `if-none-match`. With them, a 304 is a valid answer. */
   readonly conditions?: Readonly<Record<string, string>>;
 }
 
@@ -37,19 +37,19 @@ export interface HttpAnswer {
 }
 
 export interface HttpClientOptions {
-  /** Asked for at each request, so that it follows the config. */
+  /** Called for each request, because the config may change. */
   readonly userAgent: () => string | undefined;
   readonly guard: ConnectionGuard;
   /** Default: none. */
   readonly proxies?: ProxyOptions;
-  /** Default: no host has one. */
+  /** Default: no host has a budget. */
   readonly budgets?: RequestBudgets;
 }
 
 type TakeChunk = (chunk: Buffer) => void;
 type Response = Dispatcher.ResponseData;
 
-/** Gets whole bodies from upstreams, within limits. One a process: it keeps connections. */
+/** Gets whole bodies from upstreams, within limits. It keeps connections: create one per process. */
 export class HttpClient {
   readonly #outgoing: Outgoing;
   readonly #userAgent: () => string;
@@ -62,7 +62,7 @@ export class HttpClient {
   }
 
   /**
-   * The body of a 200. Redirects are followed, each of them checked as if it had been configured.
+   * Returns the body of a 200. Follows redirects; each target is checked like a configured one.
    *
    * @throws SynclineError as {@link read} does
    */
@@ -73,19 +73,19 @@ export class HttpClient {
   }
 
   /**
-   * Hands the body of a 200 to `take`, chunk by chunk.
+   * Passes the body of a 200 to `take`, chunk by chunk.
    *
    * @throws SynclineError `source-http-status`, `source-rate-limited`, `source-timeout`,
-   *   `source-too-large`, `source-unreachable`, `source-not-json` (encoded as was not asked for),
-   *   `source-address-refused`, `source-redirect-refused`, `source-credential-unreadable`; the signal's
-   *   reason where it was aborted
+   *   `source-too-large`, `source-unreachable`, `source-not-json` (an encoding other than gzip),
+   *   `source-address-refused`, `source-redirect-refused`, `source-credential-unreadable`; the reason of an
+   *   aborted signal
    */
   async read(request: HttpRequest, take: TakeChunk): Promise<HttpAnswer> {
     const { access = {}, credentials } = request;
     const accessHeaders = await readAccessHeaders(access, credentials);
     let hop: Hop = { url: request.url, accessHeaders, before: [] };
     for (;;) {
-      const answer = await this.#askInBudget(request, hop, take);
+      const answer = await this.#ask(request, hop, take);
       if (!('location' in answer)) return answer;
       hop = followRedirect(hop, answer.location);
     }
@@ -95,16 +95,6 @@ export class HttpClient {
     await this.#outgoing.close();
   }
 
-  async #askInBudget(request: HttpRequest, hop: Hop, take: TakeChunk) {
-    const { signal, timeoutMs } = request;
-    const place = await this.#budgets?.take(hop.url.hostname, { signal, holdMs: timeoutMs });
-    try {
-      return await this.#ask(request, hop, take);
-    } finally {
-      place?.release();
-    }
-  }
-
   async #ask(
     request: HttpRequest,
     hop: Hop,
@@ -112,12 +102,13 @@ export class HttpClient {
   ): Promise<HttpAnswer | { readonly location: string }> {
     const { timeoutMs, maxBytes, signal, upstream } = request;
     const { url } = hop;
+    using _place = await this.#budgets?.take(url.hostname, { signal, holdMs: timeoutMs });
     const timeout = AbortSignal.timeout(timeoutMs);
     const either = AbortSignal.any([signal, timeout]);
     try {
       either.throwIfAborted();
       upstream.requests += 1;
-      // undici hears of an abort only once it is connected, which may take longer.
+      // undici ignores an abort until it is connected, which may take longer.
       const response = await orAbort(this.#send(request, hop, either), either);
       const location = redirectTarget(response);
       const isUnmodified = response.statusCode === 304 && request.conditions !== undefined;
@@ -130,7 +121,9 @@ export class HttpClient {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof SynclineError) throw error;
-      throw timeout.aborted ? timeoutError(url, timeoutMs) : connectionError(url, error);
+      if (!timeout.aborted) throw connectionError(url, error);
+      const what = `${place(url)} did not answer within ${timeoutMs} ms`;
+      throw new SynclineError('source-timeout', what);
     }
   }
 
@@ -153,22 +146,22 @@ export class HttpClient {
   }
 }
 
-/** Reads a body that nobody wants to its end, if that is near, so that the connection can be used again. */
+/** Reads an unwanted body to its end if that is near: only then can the connection be used again. */
 async function dump({ body }: Response, signal: AbortSignal): Promise<void> {
   await body.dump({ limit: MAX_DUMPED_BYTES, signal }).catch(() => {});
   signal.throwIfAborted();
 }
 
-/** How often something is asked for before the run gives up; a failing registry gets one try only. */
+/** Tries before the run gives up. A registry whose last run failed gets one try only. */
 const ATTEMPTS = 3;
 const FIRST_RETRY_DELAY_MS = 1_000;
-/** A longer `Retry-After` ends the run, and sets when the next one may begin. */
+/** A longer `Retry-After` ends the run, and delays the next one. */
 const LONGEST_WAIT_IN_RUN_MS = 30_000;
 
 /**
- * Asks again, a few times and a little later each time, where that may help.
+ * Retries a request a few times, with growing delays, after errors that may pass.
  *
- * @throws whatever the last try threw; the signal's reason where the run was aborted
+ * @throws the error of the last try; the reason of an aborted signal
  */
 export async function withRetries<Result>(
   { signal, status }: Pick<SourceContext, 'signal' | 'status'>,
@@ -186,7 +179,7 @@ export async function withRetries<Result>(
   }
 }
 
-/** How long to wait before the next try; `undefined` where that would not help. */
+/** Returns how long to wait before the next try; `undefined` if a retry is useless. */
 function retryDelayMs(error: unknown, attempt: number): number | undefined {
   if (!(error instanceof SynclineError)) return undefined;
   const isRefused = error.code === 'source-http-status' && (error.status ?? 0) < 500;
@@ -198,16 +191,16 @@ function retryDelayMs(error: unknown, attempt: number): number | undefined {
 const MAX_REDIRECTIONS = 5;
 const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** One of the requests that it takes to get to a body. */
+/** One of the requests on the way to a body. */
 export interface Hop {
   readonly url: URL;
-  /** What the config has us send. Dropped for good as soon as another origin is asked. */
+  /** The headers of the config. A redirect to another origin drops them for good. */
   readonly accessHeaders: Readonly<Record<string, string>>;
-  /** The URLs that led here. */
+  /** The URLs that redirected here. */
   readonly before: readonly string[];
 }
 
-/** Where an answer sends us; `undefined` where it is no redirect. */
+/** Returns the target of a redirect; `undefined` if the answer is none. */
 export function redirectTarget({
   statusCode,
   headers,
@@ -217,23 +210,26 @@ export function redirectTarget({
   return Array.isArray(location) ? location[0] : location;
 }
 
-/** @throws SynclineError `source-redirect-refused` where we do not go there */
+/** Returns the next request. @throws SynclineError `source-redirect-refused` */
 export function followRedirect(hop: Hop, location: string): Hop {
   const { url: from, accessHeaders } = hop;
   const to = URL.parse(location, from.href);
-  if (to === null || !/^https?:$/.test(to.protocol)) throw refused(from, 'elsewhere than to http');
+  if (to === null || !/^https?:$/.test(to.protocol))
+    throw refused(from, 'to a URL that is not http or https');
   if (from.protocol === 'https:' && to.protocol === 'http:') {
-    throw refused(from, `to ${place(to)}, which is not encrypted`);
+    throw refused(from, `from https to ${place(to)}, which is not encrypted`);
   }
   to.hash = '';
   const before = [...hop.before, from.href];
   if (before.includes(to.href)) throw refused(from, `back to ${place(to)}`);
-  if (before.length > MAX_REDIRECTIONS) throw refused(from, `on, after ${MAX_REDIRECTIONS} others`);
+  if (before.length > MAX_REDIRECTIONS)
+    throw refused(from, `once more, after ${MAX_REDIRECTIONS} redirects`);
   return { url: to, accessHeaders: to.origin === from.origin ? accessHeaders : {}, before };
 }
 
 function refused(from: URL, where: string): SynclineError {
-  return new SynclineError('source-redirect-refused', `${place(from)} redirects ${where}`, {
-    expected: `at most ${MAX_REDIRECTIONS} redirects, each on to another http or https URL`,
-  });
+  return new SynclineError(
+    'source-redirect-refused',
+    `${place(from)} redirects ${where}. Configure the URL that serves the registry itself`,
+  );
 }

@@ -72,7 +72,7 @@ describe('a revision', () => {
     expect(parseRevision(formatRevision(revision))).toEqual(revision);
   });
 
-  test('of another kind, or of an odd tag, is none', () => {
+  test('of another kind, or with an invalid tag, is rejected', () => {
     for (const text of ['', 'x', '1-2-3:abc', '{}', 'null', '{"digest":"a","etag":"*"}']) {
       expect(parseRevision(text), text).toBeUndefined();
     }

@@ -1,24 +1,24 @@
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 
-/** What an upstream gives to tell one state from another, as far as it can be relied on. */
+/** The reliable marks by which an upstream tells one state from another. */
 export interface Validators {
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
 }
 
-/** What is kept of a state: its validators, and the SHA-256 of its bytes, in hex. */
+/** The validators of a state, and the SHA-256 of its bytes, in hex. */
 export interface UrlRevision extends Validators {
   readonly digest: string;
 }
 
-/** Longer than any real one; it is kept in the status. */
+/** Longer than any real one. The status stores it. */
 const MAX_VALIDATOR_LENGTH = 500;
-/** Quoted, as the standard has it: `*`, or a list, would match whatever is there. */
+/** Quoted, as the standard says: `*` or a list would match anything. */
 const ETAG = /^(W\/)?"[\x21\x23-\x7e]*"$/;
 /**
- * A time of modification has whole seconds, and clocks differ: what was modified less than this before it
- * was sent may change once more without another time.
+ * Times of modification have whole seconds, and clocks differ. A file that was modified less than this
+ * before it was sent may change again without another time.
  */
 const SETTLED_AFTER_MS = 60_000;
 
@@ -28,7 +28,7 @@ const revisionSchema = z.strictObject({
   lastModified: z.string().optional(),
 });
 
-/** `undefined` for a text of another kind. */
+/** Returns `undefined` for a text of another kind. */
 export function parseRevision(text: string): UrlRevision | undefined {
   try {
     return revisionSchema.safeParse(JSON.parse(text)).data;
@@ -52,24 +52,24 @@ export function validatorsOf(headers: Headers): Validators {
   };
 }
 
-/** The headers that ask for a body only if there is another; `undefined` where nothing tells. */
+/** Returns the headers that ask for a changed body only; `undefined` without validators. */
 export function conditionsOf({
   etag,
   lastModified,
 }: Validators): Readonly<Record<string, string>> | undefined {
-  // Not both: some servers answer 304 if either of them fits.
+  // Not both: some servers answer 304 if either matches.
   if (etag !== undefined) return { 'if-none-match': etag };
   return lastModified === undefined ? undefined : { 'if-modified-since': lastModified };
 }
 
-/** Whether a 304 speaks of the state that was asked about, or of another that a cache took for it. */
+/** Returns whether a 304 is about the known state. A cache may have confused it with another. */
 export function confirms(known: Validators, headers: Headers): boolean {
   const etag = single(headers['etag']);
   if (etag === undefined || known.etag === undefined) return true;
   return opaquePart(etag) === opaquePart(known.etag);
 }
 
-/** What servers change of a tag when they compress is left out. */
+/** Returns a tag without the marks that servers add when they compress. */
 function opaquePart(etag: string): string {
   return etag.replace(/^W\//, '').replace(/[-;]+gzip"$/, '"');
 }
@@ -79,6 +79,6 @@ function single(header: string | string[] | undefined): string | undefined {
 }
 
 function isSettled(lastModified: string, date: string | string[] | undefined): boolean {
-  // Both by the upstream's clock. NaN, where either is no time, is not above anything.
+  // Both times are of the upstream's clock. An invalid one gives NaN, which is never greater.
   return Date.parse(single(date) ?? '') - Date.parse(lastModified) > SETTLED_AFTER_MS;
 }

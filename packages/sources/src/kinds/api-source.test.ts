@@ -87,7 +87,7 @@ describe('ApiSource', () => {
     expect(await walk(server.url)).toEqual([1, 2]);
   });
 
-  test('sends what lets it in with each page, as it is at that moment', async () => {
+  test('reads its credential again for each page', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'syncline-api-'));
     onTestFinished(() => rm(directory, { recursive: true, force: true }));
     const tokenFile = join(directory, 'token');
@@ -189,7 +189,7 @@ describe('ApiSource', () => {
     expect(server.paths).toHaveLength(1);
   });
 
-  test('what asking again cannot mend ends the walk at once', async () => {
+  test('an error that a retry cannot fix ends the walk at once', async () => {
     const server = await serve({ '': fail(403) });
     await expect(walk(server.url)).rejects.toMatchObject({ status: 403 });
     expect(server.paths).toHaveLength(1);
@@ -218,7 +218,7 @@ describe('ApiSource', () => {
     expect(performance.now() - startMs).toBeLessThan(20_000);
   });
 
-  test('there is no cheap check: only walking tells', async () => {
+  test('has no cheap check and always walks', async () => {
     const source = new ApiSource({ endpoint: 'http://127.0.0.1:1', timeoutMs: 1, http });
     expect(await source.probe()).toEqual({ state: 'changed' });
   });

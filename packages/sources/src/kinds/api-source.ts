@@ -1,14 +1,7 @@
-import { type SourceBlocks, SynclineError } from '@syncline/contract';
+import { SynclineError } from '@syncline/contract';
 import type { Access } from '../credentials/credentials.ts';
 import { type HttpClient, withRetries } from '../http/http.ts';
-import type {
-  Probe,
-  Source,
-  SourceContext,
-  SourceTools,
-  TakeBody,
-  WholeReading,
-} from '../source.ts';
+import type { Probe, Source, SourceContext, TakeBody, WholeReading } from '../source.ts';
 
 const PAGE_ROWS = 100;
 const MAX_PAGES = 50_000;
@@ -19,23 +12,15 @@ export interface ApiSourceOptions {
   readonly endpoint: string;
   /** Of each request. */
   readonly timeoutMs: number;
-  /** Default: nothing is sent that lets us in. */
+  /** Default: no credentials are sent. */
   readonly access?: Access;
   readonly http: HttpClient;
   /** Default: more than any registry has. */
   readonly maxPages?: number;
 }
 
-export function openApi(
-  { endpoint, timeout, ...access }: SourceBlocks['api'],
-  { tools: { http } }: { tools: SourceTools },
-): Source {
-  return new ApiSource({ endpoint, timeoutMs: timeout, access, http });
-}
-
 /**
- * A registry that serves the MCP Registry API, read by walking all its pages. The cursor is passed back
- * verbatim, whatever it looks like.
+ * Reads a registry that serves the MCP Registry API, page by page. It passes cursors back verbatim.
  *
  * @see the MCP Registry API, `GET /v0.1/servers`
  */
@@ -46,7 +31,7 @@ export class ApiSource implements Source {
     this.#options = options;
   }
 
-  /** The API has no mark for its whole state: isLatest and bodies change without a new `updatedAt`. */
+  /** The API has no mark of its whole state: isLatest and bodies change without a new `updatedAt`. */
   async probe(): Promise<Probe> {
     return { state: 'changed' };
   }
@@ -61,7 +46,11 @@ export class ApiSource implements Source {
       rowCount += rowsOfPage;
       context.report(`read ${rowCount} rows in ${page} pages`);
       if (nextCursor === undefined) return { kind: 'whole' };
-      if (cursors.has(nextCursor)) throw repeatedCursor(nextCursor);
+      if (cursors.has(nextCursor)) {
+        const shown = JSON.stringify(nextCursor.slice(0, 80));
+        const what = `the source gave the cursor ${shown} twice. Report this to its operator`;
+        throw new SynclineError('source-cursor-repeated', what);
+      }
       if (page >= maxPages) throw tooLarge(`more than ${maxPages} pages`);
       if (context.upstream.bytes - bytesBefore > MAX_TOTAL_BYTES) {
         throw tooLarge(`more than ${MAX_TOTAL_BYTES} bytes`);
@@ -77,29 +66,14 @@ export class ApiSource implements Source {
     url.searchParams.set('include_deleted', 'true');
     if (cursor !== undefined) url.searchParams.set('cursor', cursor);
     const { timeoutMs, access = {}, http } = this.#options;
+    const { signal, upstream, credentials } = context;
+    const limits = { timeoutMs, maxBytes: MAX_PAGE_BYTES };
     return withRetries(context, () =>
-      http.get({
-        url,
-        timeoutMs,
-        access,
-        maxBytes: MAX_PAGE_BYTES,
-        signal: context.signal,
-        upstream: context.upstream,
-        credentials: context.credentials,
-      }),
+      http.get({ url, access, ...limits, signal, upstream, credentials }),
     );
   }
 }
 
-function repeatedCursor(cursor: string): SynclineError {
-  const shown = JSON.stringify(cursor.slice(0, 80));
-  return new SynclineError('source-cursor-repeated', `the source gave the cursor ${shown} twice`, {
-    expected: 'a cursor that leads on',
-  });
-}
-
 function tooLarge(what: string): SynclineError {
-  return new SynclineError('source-too-large', `the source has ${what}`, {
-    expected: 'a registry within that limit',
-  });
+  return new SynclineError('source-too-large', `the source has ${what}`);
 }

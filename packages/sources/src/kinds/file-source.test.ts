@@ -27,7 +27,7 @@ async function writeSettled(text: string): Promise<void> {
   await utimes(path, hourAgoS, hourAgoS);
 }
 
-/** What a fetch of a new run finds. */
+/** Returns what a fetch of a new run reads. */
 async function fetch(source = sourceOf(), context = sourceContext()) {
   const bodies: string[] = [];
   const take: TakeBody = async (body) => {
@@ -52,7 +52,7 @@ describe('FileSource', () => {
     expect(upstream).toEqual({ requests: 1, bytes: 3 });
   });
 
-  test('a file that nobody touched is not read', async () => {
+  test('an unchanged file is not read', async () => {
     await writeSettled('one');
     const { revision } = await fetch();
     const context = sourceContext();
@@ -92,7 +92,7 @@ describe('FileSource', () => {
     expect(context.upstream.requests).toBe(1);
   });
 
-  test('what the check has read, the fetch does not read again', async () => {
+  test('the fetch reuses what the probe has read', async () => {
     await writeSettled('one');
     const { revision } = await fetch();
     await writeSettled('two, and more');

@@ -2,67 +2,48 @@ import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { onAbort, type SourceBlocks, SynclineError } from '@syncline/contract';
-import type {
-  Probe,
-  Source,
-  SourceContext,
-  SourceTools,
-  TakeBody,
-  WholeReading,
+import { onAbort, SynclineError } from '@syncline/contract';
+import {
+  MAX_BODY_BYTES,
+  MAX_KEPT_BYTES,
+  type Probe,
+  type Source,
+  type SourceContext,
+  type TakeBody,
+  type WholeReading,
 } from '../source.ts';
-import { UrlSource } from './url-source.ts';
 
-/** A larger file is no registry: the official one, whole, has some 150 MB. */
-const MAX_FILE_BYTES = 512 * 1024 * 1024;
-/** Checks are many at once: what is larger is only hashed by them, and read again by those that need it. */
-const MAX_KEPT_BYTES = 64 * 1024 * 1024;
-/** A call that reads so much is over soon, and others have their turn. */
+/** One call reads at most this much. It ends soon, and other files have their turn. */
 const CHUNK_BYTES = 1024 * 1024;
 /**
- * A file that was changed less than this before it was read may change again without its times telling,
- * where the file system's clock is coarse: its stamp is not trusted, only its digest.
+ * A file that was changed less than this before it was read may change again with the same times, because
+ * some file systems have a coarse clock. Then only its digest is trusted, not its stamp.
  */
 const SETTLED_AFTER_MS = 2_000;
 
-/** What tells whether a file has changed. */
-type FileStamp = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs'>;
-
-export interface FileSourceOptions {
-  readonly path: string;
-  readonly calls: FileCalls;
-}
-
 interface ReadFile {
   readonly revision: string;
-  /** `undefined` where they were not to be kept. */
+  /** `undefined` if the file is too large to be kept. */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Opens a registry in a file, on the disk or behind a URL. */
-export function openFile(
-  { path, url = '', timeout, ...access }: SourceBlocks['file'],
-  { tools: { calls, http } }: { tools: SourceTools },
-): Source {
-  if (path !== undefined) return new FileSource({ path, calls });
-  return new UrlSource({ url, timeoutMs: timeout, access, http });
-}
-
-/** A registry in a file. Its revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */
+/** Reads a registry in a file. Its revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */
 export class FileSource implements Source {
   readonly #path: string;
   readonly #calls: FileCalls;
   #read: ReadFile | undefined;
 
-  constructor({ path, calls }: FileSourceOptions) {
+  constructor({ path, calls }: { readonly path: string; readonly calls: FileCalls }) {
     this.#path = path;
     this.#calls = calls;
   }
 
   async probe(known: string, context: SourceContext): Promise<Probe> {
+    const { signal } = context;
     const [knownStamp, knownDigest] = known.split(':');
-    if (stampOf(await this.#stat(context)) === knownStamp) return { state: 'unchanged' };
-    this.#read = await this.#readFile(context, MAX_KEPT_BYTES);
+    const stats = await this.#explained(signal, () => this.#calls.stat(this.#path, signal));
+    if (stampOf(stats) === knownStamp) return { state: 'unchanged' };
+    this.#read = await this.#readFile(context, { maxKeptBytes: MAX_KEPT_BYTES });
     const { revision } = this.#read;
     return revision.endsWith(`:${knownDigest}`)
       ? { state: 'unchanged', revision }
@@ -74,46 +55,45 @@ export class FileSource implements Source {
     context: SourceContext,
   ): Promise<WholeReading & { revision: string }> {
     const read = this.#read;
-    // The bytes are given away: whoever fetches again needs others.
+    // `take` may transfer the bytes to a thread: the next fetch needs new ones.
     this.#read = undefined;
     const { bytes, revision } = await (read?.bytes === undefined
-      ? this.#readFile(context, MAX_FILE_BYTES)
+      ? this.#readFile(context, { maxKeptBytes: MAX_BODY_BYTES })
       : read);
     await take(bytes ?? new Uint8Array());
     return { kind: 'whole', revision };
   }
 
-  async #stat({ signal }: SourceContext): Promise<FileStamp> {
-    try {
-      return await this.#calls.stat(this.#path, signal);
-    } catch (error) {
-      throw signal.aborted ? error : this.#unreadable(error);
-    }
+  #readFile(
+    { signal, upstream }: SourceContext,
+    { maxKeptBytes }: { maxKeptBytes: number },
+  ): Promise<ReadFile> {
+    return this.#explained(signal, async () => {
+      const file = await this.#open(signal);
+      try {
+        // The stamp and the bytes are of the same file because they come from one handle.
+        const stats = await this.#call(signal, () => file.stat());
+        this.#calls.learn(this.#path, stats.dev);
+        if (!stats.isFile()) throw unreadable(`${this.#path} is no file`);
+        if (stats.size > MAX_BODY_BYTES) {
+          const what = `${this.#path} has ${stats.size} bytes. The limit is ${MAX_BODY_BYTES}`;
+          throw new SynclineError('source-too-large', what);
+        }
+        const isKept = stats.size <= maxKeptBytes;
+        const { size } = stats;
+        const { bytes, digest, read } = await this.#readAll(file, { size, isKept, signal });
+        upstream.requests += 1;
+        upstream.bytes += read;
+        const settled = Date.now() - stats.mtimeMs > SETTLED_AFTER_MS;
+        return { bytes, revision: `${settled ? stampOf(stats) : ''}:${digest}` };
+      } finally {
+        // Not awaited: on a hanging file system, this call hangs too.
+        file.close().catch(() => {});
+      }
+    });
   }
 
-  async #readFile({ signal, upstream }: SourceContext, maxKeptBytes: number): Promise<ReadFile> {
-    let file: FileHandle | undefined;
-    try {
-      file = await this.#open(signal);
-      // One handle for both, so that the stamp and the bytes are of the same file.
-      const stats = await this.#statOf(file, signal);
-      this.#calls.learn(this.#path, stats.dev);
-      if (!stats.isFile()) throw this.#notAFile();
-      if (stats.size > MAX_FILE_BYTES) throw this.#tooLarge(stats.size);
-      const { bytes, digest, size } = await this.#readAll(file, { stats, maxKeptBytes, signal });
-      upstream.requests += 1;
-      upstream.bytes += size;
-      const settled = Date.now() - stats.mtimeMs > SETTLED_AFTER_MS;
-      return { bytes, revision: `${settled ? stampOf(stats) : ''}:${digest}` };
-    } catch (error) {
-      throw signal.aborted ? error : this.#unreadable(error);
-    } finally {
-      // Not waited for: where the file system hangs, this does too.
-      file?.close().catch(() => {});
-    }
-  }
-
-  /** Without waiting for somebody to write, where it is a pipe: nothing would end that. */
+  /** Opens the file. Does not wait for a writer of a pipe: nothing could end that wait. */
   async #open(signal: AbortSignal): Promise<FileHandle> {
     let opening: Promise<FileHandle> | undefined;
     try {
@@ -122,26 +102,17 @@ export class FileSource implements Source {
         return opening;
       });
     } catch (error) {
-      // It may come when nobody waits for it any more.
+      // The file may still open after the wait for it has ended.
       opening?.then((file) => file.close()).catch(() => {});
       throw error;
     }
   }
 
-  #statOf(file: FileHandle, signal: AbortSignal): Promise<Stats> {
-    return this.#call(signal, () => file.stat());
-  }
-
-  /** As many bytes as the file had when it was looked at. */
+  /** Reads as many bytes as the file had when it was opened. */
   async #readAll(
     file: FileHandle,
-    {
-      stats: { size },
-      maxKeptBytes,
-      signal,
-    }: { stats: Stats; maxKeptBytes: number; signal: AbortSignal },
-  ): Promise<{ bytes: Uint8Array | undefined; digest: string; size: number }> {
-    const isKept = size <= maxKeptBytes;
+    { size, isKept, signal }: { size: number; isKept: boolean; signal: AbortSignal },
+  ) {
     const buffer = Buffer.allocUnsafeSlow(isKept ? size : CHUNK_BYTES);
     const hash = createHash('sha256');
     let read = 0;
@@ -154,57 +125,54 @@ export class FileSource implements Source {
       read += bytesRead;
     }
     const bytes = isKept ? buffer.subarray(0, read) : undefined;
-    return { bytes, digest: hash.digest('hex'), size: read };
+    return { bytes, digest: hash.digest('hex'), read };
   }
 
   #call<Result>(signal: AbortSignal, call: () => Promise<Result>): Promise<Result> {
     return this.#calls.make(this.#path, signal, call);
   }
 
-  #unreadable(cause: unknown): SynclineError {
-    if (cause instanceof SynclineError) return cause;
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR') {
-      return new SynclineError('source-file-missing', `there is no file ${this.#path}`, { cause });
+  /** Turns an error of the file system into one that names the file. */
+  async #explained<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (signal.aborted || cause instanceof SynclineError) throw cause;
+      const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+      if (code === 'ENOENT' || code === 'ENOTDIR') {
+        const what = `there is no file ${this.#path}`;
+        throw new SynclineError('source-file-missing', what, { cause });
+      }
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      throw unreadable(`cannot read ${this.#path}: ${detail}`, cause);
     }
-    const detail = cause instanceof Error ? cause.message : String(cause);
-    return new SynclineError('source-file-unreadable', `cannot read ${this.#path}: ${detail}`, {
-      cause,
-    });
-  }
-
-  #notAFile(): SynclineError {
-    return new SynclineError('source-file-unreadable', `${this.#path} is no file`, {
-      expected: 'a regular file',
-    });
-  }
-
-  #tooLarge(size: number): SynclineError {
-    return new SynclineError('source-too-large', `${this.#path} has ${size} bytes`, {
-      expected: `at most ${MAX_FILE_BYTES}`,
-    });
   }
 }
 
-function stampOf({ size, mtimeMs, ctimeMs }: FileStamp): string {
+function unreadable(what: string, cause?: unknown): SynclineError {
+  return new SynclineError('source-file-unreadable', what, { cause });
+}
+
+/** Returns what tells whether a file has changed. */
+function stampOf({ size, mtimeMs, ctimeMs }: Stats): string {
   return `${size}-${mtimeMs}-${ctimeMs}`;
 }
 
-/** A file system that answers at all answers sooner. */
+/** A working file system answers sooner. */
 const TIMEOUT_MS = 30_000;
-/** Node has four by default; the one that is left looks up host names. */
+/** Node has four threads by default. The fourth looks up host names. */
 const DEFAULT_MAX_THREADS = 3;
-/** One file system, or two, that hang leave threads for the others. */
+/** One or two hanging file systems leave threads for the others. */
 const FILE_SYSTEMS_AT_ONCE = 3;
 
 export interface FileCallsOptions {
-  /** How long a call may take, with its wait for a thread. Default: 30,000. */
+  /** How long a call may take, including its wait for a thread. Default: 30,000. */
   readonly timeoutMs?: number;
   /** How many threads of libuv's pool these calls may hold at once. Default: 3. */
   readonly maxThreads?: number;
 }
 
-/** A call, from the wait for a thread to its end. */
+/** A call that waits for a thread or has begun. */
 interface Call {
   readonly place: string;
   readonly begin: () => void;
@@ -212,9 +180,9 @@ interface Call {
 }
 
 /**
- * Calls to file systems. A call that never returns, for example because its server is gone, cannot be
- * ended and keeps its thread. So one file system gets a third of the threads at most, and is not asked
- * while a call to it is overdue. One per process.
+ * Makes calls to file systems. A call that never returns, for example because its server is gone, cannot be
+ * ended and keeps its thread. So one file system gets a third of the threads at most, and no new call while
+ * one is overdue. Create one per process.
  */
 export class FileCalls {
   readonly #timeoutMs: number;
@@ -251,7 +219,7 @@ export class FileCalls {
   }
 
   /**
-   * Makes a call that concerns `path`, as soon as its file system may have a thread.
+   * Makes a call about `path` as soon as its file system may have a thread.
    *
    * @throws SynclineError `source-timeout`; the signal's reason; what the call throws
    */
@@ -259,7 +227,7 @@ export class FileCalls {
     const place = String(this.#devices.get(path) ?? dirname(path));
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#isHanging(place)) return Promise.reject(hangs(path));
-    // Each tick of a file comes by here: one promise, one timer and one listener are all it costs.
+    // Each tick of a file passes here: it costs one promise, one timer and one listener.
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const end = () => {
       clearTimeout(timer);

@@ -18,7 +18,7 @@ async function setUp(options: Parameters<typeof testRepository>[0] = {}) {
   };
 }
 
-describe('what is followed', () => {
+describe('a target', () => {
   test('without more, the branch that the repository has checked out', async () => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
@@ -62,7 +62,7 @@ describe('what is followed', () => {
     expect(found).toMatchObject({ files: TWO, revision: second });
   });
 
-  test('a commit, which nobody is asked about once it is there', async () => {
+  test('a commit, without a request once the clone has it', async () => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
     await repository.commit(TWO);
@@ -75,7 +75,7 @@ describe('what is followed', () => {
     expect(context.upstream.requests).toBe(0);
   });
 
-  test('a history that was written anew', async () => {
+  test('a rewritten history', async () => {
     const { repository, source } = await setUp();
     const first = await repository.commit(ONE);
     await fetchAll(source({ branch: 'main' }));
@@ -103,8 +103,8 @@ describe('what is followed', () => {
   });
 });
 
-describe('what a check costs', () => {
-  test('one call, where nothing has changed', async () => {
+describe('costs', () => {
+  test('a probe without a change is one call', async () => {
     const { repository, source } = await setUp();
     const { revision } = { revision: await repository.commit(ONE) };
     const context = sourceContext();
@@ -112,7 +112,7 @@ describe('what a check costs', () => {
     expect(context.upstream).toEqual({ requests: 1, bytes: `${revision}\tHEAD\n`.length });
   });
 
-  test('a change costs what has changed, not all there is', async () => {
+  test('a change transfers only changed files', async () => {
     const { repository, source } = await setUp();
     const random = Array.from({ length: 20_000 }, (_, index) => Math.sin(index)).join();
     await repository.commit({ ...ONE, 'large.txt': random, 'other/large.json': `${random}!` });
@@ -134,7 +134,7 @@ describe('what a check costs', () => {
   });
 });
 
-describe('what goes wrong', () => {
+describe('a failure', () => {
   test.each([
     ['branch', 'nowhere', 'has no branch nowhere'],
     ['tag', 'v9', 'has no tag v9'],
@@ -164,13 +164,13 @@ describe('what goes wrong', () => {
     });
   });
 
-  test('a tag of something that is no commit', async () => {
+  test('a tag of an object that is not a commit', async () => {
     const { repository, source } = await setUp();
     await repository.commit(ONE);
     await repository.git('tag', 'odd', 'HEAD:registry.json');
     await expect(fetchAll(source({ tag: 'odd' }))).rejects.toMatchObject({
       code: 'source-ref-missing',
-      message: expect.stringContaining('is no commit'),
+      message: expect.stringContaining('is not a commit'),
     });
   });
 
@@ -218,7 +218,7 @@ describe('what goes wrong', () => {
     const source = gitSource(git, { repository: repository.directory });
     const missing = {
       code: 'source-git-failed',
-      message: 'cannot run git: ENOENT. Expected git 2.30 or later where the worker runs',
+      message: 'cannot run git: ENOENT. Install git 2.30 or later where the worker runs',
     };
     await expect(source.probe('x', sourceContext())).rejects.toMatchObject(missing);
     await expect(fetchAll(source)).rejects.toMatchObject(missing);

@@ -12,35 +12,16 @@ import {
   targetOf,
 } from '../git/git.ts';
 import { explainFailure } from '../git/process/git-errors.ts';
-import type {
-  Probe,
-  Source,
-  SourceContext,
-  SourceTools,
-  TakeBody,
-  WholeReading,
-} from '../source.ts';
+import type { Probe, Source, SourceContext, TakeBody, WholeReading } from '../source.ts';
 
 export interface GitSourceOptions {
-  /** The registry's name: registries share no clone. */
+  /** The name of the registry: registries share no clone. */
   readonly registry: string;
   readonly config: SourceBlocks['git'];
   readonly git: Git;
 }
 
-export function openGit(
-  config: SourceBlocks['git'],
-  { registry, tools: { git } }: { registry: string; tools: SourceTools },
-): Source {
-  if (git === undefined) {
-    throw new SynclineError('config-invalid', `registry ${registry} is in a Git repository`, {
-      expected: 'a process that has git',
-    });
-  }
-  return new GitSource({ registry, config, git });
-}
-
-/** A registry in a Git repository. Its revision is the commit's id. */
+/** Reads a registry in a Git repository. Its revision is the id of the commit. */
 export class GitSource implements Source {
   readonly #git: Git;
   readonly #config: GitSourceOptions['config'];
@@ -48,9 +29,9 @@ export class GitSource implements Source {
   readonly #target: Target;
   readonly #repository: Repository;
   #fetchedCommit: string | undefined;
-  #failedCheck: unknown;
+  #failedProbe: unknown;
 
-  /** @throws SynclineError `config-invalid` where the repository cannot be read as one */
+  /** @throws SynclineError `config-invalid` if the repository is invalid */
   constructor({ registry, config, git }: GitSourceOptions) {
     this.#git = git;
     this.#config = config;
@@ -64,7 +45,7 @@ export class GitSource implements Source {
       const commit = this.#target.commit ?? (await this.#askForCommit(context));
       return { state: commit === known ? 'unchanged' : 'changed' };
     } catch (error) {
-      this.#failedCheck = error;
+      this.#failedProbe = error;
       throw error;
     }
   }
@@ -73,12 +54,11 @@ export class GitSource implements Source {
     take: TakeBody,
     context: SourceContext,
   ): Promise<WholeReading & { revision: string }> {
-    // An upstream that fails already is asked once an attempt, not twice.
-    if (this.#failedCheck !== undefined && context.status.consecutiveFailures > 0) {
-      throw this.#failedCheck;
+    // A run asks a failing upstream only once.
+    if (this.#failedProbe !== undefined && context.status.consecutiveFailures > 0) {
+      throw this.#failedProbe;
     }
-    const route = await this.#findRoute();
-    const commit = await this.#explained(route, () =>
+    const commit = await this.#onRoute((route) =>
       this.#readClone({
         git: this.#git,
         path: this.#config.path,
@@ -96,25 +76,22 @@ export class GitSource implements Source {
     return { kind: 'whole', revision: this.#target.commit ?? commit };
   }
 
-  /** One `git ls-remote` of one ref. */
+  /** Runs one `git ls-remote` for one ref. */
   async #askForCommit({ signal, upstream }: SourceContext): Promise<string> {
-    const route = await this.#findRoute();
     const { wanted, shown } = this.#target;
-    upstream.requests += 1;
-    const output = await this.#explained(route, () =>
-      this.#git.ask(
-        route,
-        { args: ['ls-remote', '--quiet', 'origin', wanted, `${wanted}^{}`] },
-        { signal, timeoutMs: this.#config.timeout },
-      ),
-    );
+    const args = ['ls-remote', '--quiet', 'origin', wanted, `${wanted}^{}`];
+    const limits = { signal, timeoutMs: this.#config.timeout };
+    const output = await this.#onRoute((route) => {
+      upstream.requests += 1;
+      return this.#git.ask(route, { args }, limits);
+    });
     upstream.bytes += output.length;
     const commit = commitOf(output.toString(), this.#target);
     if (commit !== undefined) return commit;
     throw new SynclineError('source-ref-missing', `${this.#repository.shown} has no ${shown}`);
   }
 
-  /** Reads what is wanted from the clone that is kept; where that is of no use, from a new one. */
+  /** Reads the configured files from the kept clone; if that one is unusable, from a new one. */
   async #readClone(visit: Visit): Promise<string> {
     const { clones } = this.#git;
     let attempt = firstAttempt(this.#target);
@@ -124,10 +101,10 @@ export class GitSource implements Source {
         : await clones.claim(this.#cloneKey);
       try {
         const commit = await visitClone(visit, { claimed, attempt });
-        await clones.giveBack(claimed);
+        await clones.keep(claimed);
         return commit;
       } catch (error) {
-        if (isSound(error, claimed, visit)) await clones.giveBack(claimed);
+        if (isSound(error, claimed, visit)) await clones.keep(claimed);
         else await clones.discard(claimed);
         const next = nextAttempt(error, { attempt, claimed, visit });
         if (next === undefined) throw error;
@@ -136,17 +113,14 @@ export class GitSource implements Source {
     }
   }
 
-  #findRoute(): Promise<Route> {
-    return findRoute(this.#repository, this.#config.auth, this.#git.routes);
-  }
-
-  async #explained<Result>(route: Route, work: () => Promise<Result>): Promise<Result> {
+  /** Finds and checks the route to the repository, and explains the failures of git on it. */
+  async #onRoute<Result>(work: (route: Route) => Promise<Result>): Promise<Result> {
+    const route = await findRoute(this.#repository, this.#config.auth, this.#git.routes);
     try {
-      return await work();
+      return await work(route);
     } catch (error) {
       const { shown } = this.#repository;
-      const { secrets } = route;
-      throw explainFailure(error, { shown, wanted: this.#target.shown, secrets });
+      throw explainFailure(error, { shown, wanted: this.#target.shown, secrets: route.secrets });
     }
   }
 }

@@ -87,7 +87,7 @@ describe('UrlSource', () => {
     expect(sent).toEqual([asked]);
   });
 
-  test('without validators, what has not changed is known by its digest', async () => {
+  test('without validators, the digest tells that nothing has changed', async () => {
     const server = await serveFile({ body: 'one' });
     const { revision } = await fetch(source(server.url));
     expect(await source(server.url).probe(revision, sourceContext())).toEqual({
@@ -108,7 +108,7 @@ describe('UrlSource', () => {
     expect(server.statuses).toEqual([200, 200, 304]);
   });
 
-  test('what the check has read, the fetch does not read again', async () => {
+  test('the fetch reuses what the probe has read', async () => {
     const server = await serveFile({ body: 'one', etag: '"1"' });
     const { revision } = await fetch(source(server.url));
     Object.assign(server.file, { body: 'two', etag: '"2"' });
@@ -122,7 +122,7 @@ describe('UrlSource', () => {
     expect(context.upstream.requests).toBe(2);
   });
 
-  test('what is too large to be kept by a check is hashed, and read again by the fetch', async () => {
+  test('a body too large to be kept is hashed by the probe and read again by the fetch', async () => {
     const body = 'x'.repeat(70 * 1024 * 1024);
     const server = await serveFile({ body: 'one' });
     const { revision } = await fetch(source(server.url));
@@ -144,7 +144,7 @@ describe('UrlSource', () => {
     expect(server.headers[0]?.accept).toBe('application/vnd.github.raw');
   });
 
-  test('a 304 that nobody asked for is an error', async () => {
+  test('an unconditional request that gets a 304 fails', async () => {
     const server = await startLocalServer((_request, response) => response.writeHead(304).end());
     await expect(fetch(source(server.url))).rejects.toMatchObject({ status: 304 });
     const known = JSON.stringify({ digest: 'a' });

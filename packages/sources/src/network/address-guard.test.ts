@@ -102,14 +102,14 @@ describe('AddressGuard', () => {
     });
   });
 
-  test('asks the system, which knows localhost and what only looks like a name', async () => {
+  test('asks the system, which resolves localhost and odd notations of addresses', async () => {
     const { resolve } = createAddressGuard({ allow: () => [] });
     for (const host of ['localhost', 'LOCALHOST.', '2130706433', '0x7f.1', '0177.0.0.1', '127.1']) {
       await expect(resolve(host), host).rejects.toMatchObject(REFUSED);
     }
   });
 
-  test('an answer of the resolver that is no address is refused', async () => {
+  test('an invalid answer of the resolver is refused', async () => {
     const { resolve } = guard(['a', '0.0.0.0/0'], { 'a.example': ['nonsense'] });
     await expect(resolve('a.example')).rejects.toMatchObject(REFUSED);
   });

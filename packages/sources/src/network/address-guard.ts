@@ -1,5 +1,3 @@
-/** What an address is, whatever it is spelt like. */
-
 import { lookup as dnsLookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { SynclineError } from '@syncline/contract';
@@ -8,19 +6,19 @@ import ipaddr from 'ipaddr.js';
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [base: Address, bits: number];
 
-/** All that is global unicast in IPv6 so far; what lies outside has other uses, or none. */
+/** The global unicast addresses of IPv6 so far. Others are reserved or have special uses. */
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3');
-/** A gateway takes these to the IPv4 address in their last 32 bits. @see RFC 6052 */
+/** A gateway translates these to the IPv4 address in their last 32 bits. @see RFC 6052 */
 const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
-/** Public by its number, but reached from inside of Azure only: it serves what a machine is to know. */
+/** A public number, but only machines in Azure reach it: it serves their metadata. */
 const AZURE_PLATFORM = ipaddr.IPv4.parse('168.63.129.16');
 
-/** Whether anyone may be sent to an address: it is one of the open internet. */
+/** Returns whether an address is one of the open internet. */
 function isPublic(address: string): boolean {
   return rangeOf(address) === 'unicast';
 }
 
-/** Returns what to call an address that is not public, in a sentence. */
+/** Returns a noun phrase for an address that is not public. */
 function kindOfAddress(address: string): string {
   const range = rangeOf(address);
   if (range === 'loopback' || range === 'private') return `a ${range} address`;
@@ -28,13 +26,13 @@ function kindOfAddress(address: string): string {
 }
 
 /**
- * Whether an address is one of `entries`, or in a range among them. An IPv4 address is the same with and
- * without `::ffff:` before it, in the address and in the entry.
+ * Returns whether an address equals one of `entries`, or lies in a range among them. An IPv4 address is the
+ * same with and without `::ffff:` before it, in the address and in the entry.
  */
 export function isAllowed(address: string, entries: readonly string[]): boolean {
   const parsed = parseAddress(address);
   if (parsed === undefined) return false;
-  // A range may mean the gateway's addresses, or those behind it.
+  // A range may cover the gateway's addresses, or those behind it.
   const meanings = [parsed, embeddedIn(parsed)].filter((it) => it !== undefined);
   const ranges = entries.map(parseRange).filter((it) => it !== undefined);
   return meanings.some((meaning) => ranges.some((range) => isIn(meaning, range)));
@@ -50,7 +48,7 @@ function rangeOf(address: string): string {
   return isOutside && range === 'unicast' ? 'reserved' : range;
 }
 
-/** Without its zone; of one that is an IPv4 address in the spelling of IPv6, that one. */
+/** Parses an address without its zone. An IPv4 address in the notation of IPv6 becomes IPv4. */
 function parseAddress(address: string): Address | undefined {
   const [withoutZone = ''] = address.split('%', 1);
   if (ipaddr.IPv4.isValidFourPartDecimal(withoutZone)) return ipaddr.IPv4.parse(withoutZone);
@@ -58,7 +56,7 @@ function parseAddress(address: string): Address | undefined {
   return ipaddr.IPv6.isValid(plain) ? ipaddr.process(plain) : undefined;
 }
 
-/** ipaddr.js takes `::1.2.3.4`, a kind of address long given up, for `::ffff:1.2.3.4`. */
+/** ipaddr.js confuses `::1.2.3.4`, a deprecated kind of address, with `::ffff:1.2.3.4`. */
 const DOTTED_END = /(?<=:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 
 function hexEnd(parts: readonly string[]): string {
@@ -71,7 +69,7 @@ function embeddedIn(address: Address): ipaddr.IPv4 | undefined {
   return new ipaddr.IPv4(address.toByteArray().slice(-4));
 }
 
-/** `undefined` for an entry that is the name of a host. */
+/** Returns `undefined` for the name of a host. */
 function parseRange(entry: string): Range | undefined {
   const [base = '', bits] = entry.split('/');
   const parsed = parseAddress(base);
@@ -83,7 +81,7 @@ function parseRange(entry: string): Range | undefined {
   return ownBits >= 0 && ownBits <= width ? [parsed, ownBits] : undefined;
 }
 
-/** Ranges of the one kind say nothing of addresses of the other. */
+/** Returns false for a range and an address of different kinds. */
 function isIn(address: Address, [base, bits]: Range): boolean {
   return address.kind() === base.kind() && address.match(base, bits);
 }
@@ -93,22 +91,18 @@ export interface ResolvedAddress {
   readonly family: 4 | 6;
 }
 
-/** Keeps requests away from addresses that only those inside of a network should reach. */
-export interface AddressGuard {
+/** Keeps requests away from addresses that are not public, unless the config allows them. */
+export interface ConnectionGuard {
   /**
-   * The addresses of a host that a connection may be made to, in the order of the resolver. Connect to
-   * one of these and to no other: asking the resolver again may give others.
+   * Returns the permitted addresses of a host, in the order of the resolver. Connect only to one of these:
+   * a second lookup may return others.
    *
    * @param host a name, or an address; an IPv6 address with or without brackets
-   * @throws SynclineError `source-address-refused` where one of them, or the host itself, is not public and
-   *   not allowed; `source-unreachable` where the name does not resolve
+   * @throws SynclineError `source-address-refused` if one of them is neither public nor allowed;
+   *   `source-unreachable` if the name does not resolve
    */
   resolve(host: string): Promise<readonly ResolvedAddress[]>;
-}
-
-/** A guard that also judges connections that are there already. */
-export interface ConnectionGuard extends AddressGuard {
-  /** Whether a connection to this address, made for this host, may be used now. */
+  /** Returns whether a connection to this address, made for this host, may be used now. */
   permits(host: string, address: string): boolean;
 }
 
@@ -139,7 +133,7 @@ export function createAddressGuard({
   };
 }
 
-/** As names are compared: without the brackets of an IPv6 address and the dot of the root. */
+/** Returns a name for comparison: without the brackets of an IPv6 address and the dot of the root. */
 function normalName(host: string): string {
   return host
     .replace(/^\[(.*)\]$/, '$1')
@@ -147,7 +141,7 @@ function normalName(host: string): string {
     .replace(/\.$/, '');
 }
 
-/** Addresses and ranges are no names: they are compared by their value, whoever spells them how. */
+/** Returns false for addresses: they have several notations, and are compared by value. */
 function isNamed(name: string, entries: readonly string[]): boolean {
   return isIP(name) === 0 && entries.some((entry) => normalName(entry) === name);
 }

@@ -3,10 +3,10 @@ import { Agent, buildConnector } from 'undici';
 import type { ConnectionGuard } from './address-guard.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** What a header and its answer may take; all headers of an answer together. */
+/** Of all headers of an answer together. */
 const MAX_HEADER_BYTES = 32 * 1024;
 
-/** How any connection of ours is made. HTTP/1.1 alone: its limits are those that are tested. */
+/** The options of all connections. Only HTTP/1.1: the tests cover its limits. */
 export const AGENT_OPTIONS = {
   allowH2: false,
   connectTimeout: CONNECT_TIMEOUT_MS,
@@ -18,7 +18,7 @@ interface OpenConnection {
   readonly address: string;
 }
 
-/** Connects to addresses that the guard gave, and to no other. It keeps connections for further requests. */
+/** Connects only to addresses that the guard permits, and keeps connections for further requests. */
 export class GuardedAgent {
   readonly agent: Agent;
   readonly #guard: ConnectionGuard;
@@ -47,7 +47,7 @@ export class GuardedAgent {
     });
   }
 
-  /** Closes what is connected to where the config in force would not have us connect any more. */
+  /** Closes the connections of a host that the config in force no longer permits. */
   closeForbidden(host: string): void {
     const name = host.replace(/^\[(.*)\]$/, '$1');
     for (const { socket, address } of this.#open.get(name) ?? []) {
@@ -55,7 +55,7 @@ export class GuardedAgent {
     }
   }
 
-  /** A literal address is connected to without a lookup. */
+  /** Checks a literal address: it is connected to without a lookup. */
   async #check(host: string): Promise<void> {
     if (isIP(host) !== 0) await this.#guard.resolve(host);
   }
@@ -71,7 +71,7 @@ export class GuardedAgent {
   }
 }
 
-/** The resolver's answer is checked where it is used: a name may have another address a moment later. */
+/** Returns a lookup that checks the addresses in use: a second lookup might return others. */
 function guardedLookup(guard: ConnectionGuard): LookupFunction {
   return (hostname, options, callback) => {
     guard.resolve(hostname).then(

@@ -88,7 +88,7 @@ describe('a direct request', () => {
     await expect(http.get(request)).rejects.toMatchObject(REFUSED);
   });
 
-  test('connections are kept, but not where the config does not allow them any more', async () => {
+  test('connections are kept until the config no longer allows them', async () => {
     const ports = new Set<unknown>();
     const server = await startLocalServer((request, response) => {
       ports.add(request.socket.remotePort);
@@ -196,7 +196,7 @@ describe('a proxy', () => {
     },
   );
 
-  test('does not get us anywhere by a redirect either', async () => {
+  test('is not reached by a redirect either', async () => {
     const server = await startLocalServer((_request, response) =>
       response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end(),
     );
@@ -216,7 +216,7 @@ describe('a proxy', () => {
     expect(await http.get(request)).toHaveLength(5);
   });
 
-  test('is left out for what NO_PROXY names, which is then checked as usual', async () => {
+  test('is skipped for targets of NO_PROXY, which are checked as usual', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
     const proxies = { http: `http://127.0.0.1:${proxy.port}`, except: '127.0.0.1' };
     expect(await testHttpClient({ proxies }).get(testHttpRequest(server.url))).toHaveLength(5);
@@ -282,7 +282,7 @@ describe('an authority of one’s own', () => {
     return stdout;
   }
 
-  test('is trusted where NODE_EXTRA_CA_CERTS names it, and only there', async () => {
+  test('is trusted only if NODE_EXTRA_CA_CERTS names it', async () => {
     const certificate = createCertificate('a.example');
     const url = await serveTls(certificate);
     const directory = await mkdtemp(join(tmpdir(), 'syncline-ca-'));

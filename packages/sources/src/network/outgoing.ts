@@ -5,9 +5,9 @@ import { type Dispatcher, ProxyAgent } from 'undici';
 import { type ConnectionGuard, isAllowed } from './address-guard.ts';
 import { AGENT_OPTIONS, GuardedAgent } from './guarded-agent.ts';
 
-/** How long what a name stands for is remembered, where a proxy resolves it once more. */
+/** How long the check of a name behind a proxy stays valid. The proxy resolves the name by itself. */
 const TARGET_CHECK_VALID_MS = 30_000;
-/** Where only proxies get out, no name may resolve here, and each try take long. */
+/** In networks that only proxies can leave, lookups may fail slowly. */
 const TARGET_CHECK_TIMEOUT_MS = 2_000;
 const TARGETS_REMEMBERED = 1_000;
 
@@ -17,8 +17,8 @@ export interface OutgoingOptions {
 }
 
 /**
- * The ways out of this process: directly, to checked addresses only, or through the proxies that the
- * operator has set. A proxy's own address is the operator's choice, and is not checked.
+ * Sends requests directly to checked addresses, or through the operator's proxies. The address of a proxy is
+ * the operator's choice, and is not checked.
  */
 export class Outgoing {
   readonly #guard: ConnectionGuard;
@@ -33,7 +33,7 @@ export class Outgoing {
     this.#direct = new GuardedAgent(guard);
   }
 
-  /** @throws SynclineError `source-address-refused` where the target of a proxy is known to be not public */
+  /** Returns the way to a target. @throws SynclineError `source-address-refused` if a proxy's target is not public */
   async dispatcherFor(target: URL): Promise<Dispatcher> {
     const proxy = proxyFor(target, this.#proxies);
     if (proxy === undefined) {
@@ -57,7 +57,7 @@ export class Outgoing {
     return found;
   }
 
-  /** What resolves here is checked; what does not, only the proxy can know. */
+  /** Checks a host that resolves here. If it does not, only the proxy knows its addresses. */
   async #checkBehindProxy(host: string): Promise<void> {
     const nowMs = performance.now();
     const checkedAtMs = this.#checkedAtMs.get(host) ?? Number.NEGATIVE_INFINITY;
@@ -78,17 +78,17 @@ export class Outgoing {
   }
 }
 
-/** Which proxies requests go through, as the usual variables of the environment say. */
+/** The proxies of requests, as in the usual variables of the environment. */
 export interface ProxyOptions {
-  /** For targets of `http:`; a URL, which may carry a user and a password. */
+  /** The URL for targets of `http:`. It may carry a user and a password. */
   readonly http?: string | undefined;
-  /** For targets of `https:`. */
+  /** The URL for targets of `https:`. */
   readonly https?: string | undefined;
-  /** What is asked without a proxy: names, which stand for those below them too, addresses, ranges, `*`. */
+  /** Targets without a proxy: names, which include the names below them, addresses, ranges, `*`. */
   readonly except?: string | undefined;
 }
 
-/** The URL of the proxy for a target; `undefined` where it is asked directly. */
+/** Returns the URL of the proxy for a target; `undefined` for a direct request. */
 export function proxyFor(
   target: URL,
   { http, https, except = '' }: ProxyOptions,

@@ -1,4 +1,4 @@
-/** A certificate that vouches for itself, made anew for each run: none in the clone could expire. */
+/** Creates a self-signed certificate for each run: a committed one would expire. */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export interface TestCertificate {

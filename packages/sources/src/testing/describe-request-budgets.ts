@@ -43,7 +43,7 @@ export function describeRequestBudgets(
       // Each round asks the store, after whatever was asked before.
       budgets.push({ host: 'other.example', concurrency: 100 });
       for (let round = 0; round < 5; round += 1) {
-        (await take({ host: 'other.example' })).release();
+        (await take({ host: 'other.example' }))[Symbol.dispose]();
       }
       budgets.pop();
       return open;
@@ -52,10 +52,10 @@ export function describeRequestBudgets(
     test('a host without a budget costs nothing', async () => {
       budgets = [{ host: 'other.example', concurrency: 1, requestsPerSecond: 0.01 }];
       const places = await Promise.all(Array.from({ length: 100 }, () => take()));
-      for (const place of places) place.release();
+      for (const place of places) place[Symbol.dispose]();
     });
 
-    test('so many requests begin in a second, and no more, whoever asks', async () => {
+    test('the rate limits the requests of all users together', async () => {
       budgets = [{ host: HOST, requestsPerSecond: 20 }];
       const second = create({ budgets: () => budgets });
       const startMs = performance.now();
@@ -64,34 +64,34 @@ export function describeRequestBudgets(
       expect(performance.now() - startMs).toBeGreaterThan(4 * 50 - 10);
     });
 
-    test('so many requests are under way at once, and no more, whoever asks', async () => {
+    test('the concurrency limits the requests of all users together', async () => {
       budgets = [{ host: HOST, concurrency: 2 }];
       const second = create({ budgets: () => budgets });
       const first = await take();
       await take({}, second);
       const third = take({}, second);
       expect(await isOpen(third)).toBe(true);
-      first.release();
+      first[Symbol.dispose]();
       await third;
     });
 
     test('a place that is given back twice is one place', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const first = await take();
-      first.release();
+      first[Symbol.dispose]();
       const second = await take();
-      first.release();
+      first[Symbol.dispose]();
       const third = take();
       expect(await isOpen(third)).toBe(true);
-      second.release();
-      (await third).release();
+      second[Symbol.dispose]();
+      (await third)[Symbol.dispose]();
     });
 
     test('a place whose holder has died is free when its time is over', async () => {
       budgets = [{ host: HOST, concurrency: 2 }];
       await take();
       await take({ holdMs: 100 });
-      (await take()).release();
+      (await take())[Symbol.dispose]();
     });
 
     test('hosts do not share their budgets; a dot at the end is no other host', async () => {
@@ -103,7 +103,7 @@ export function describeRequestBudgets(
       await take({ host: 'b.example' });
       const dotted = take({ host: `${HOST}.` });
       expect(await isOpen(dotted)).toBe(true);
-      first.release();
+      first[Symbol.dispose]();
       await dotted;
     });
 
@@ -119,7 +119,7 @@ export function describeRequestBudgets(
       }
     });
 
-    test('whoever waits too long for a place is told so', async () => {
+    test('a wait for a place that takes too long is an error', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const impatient = create({ budgets: () => budgets, longestWaitMs: 50 });
       await take();
@@ -138,7 +138,7 @@ export function describeRequestBudgets(
         ];
         const host = what === 'for a place' ? HOST : 'b.example';
         const first = await take({ host });
-        if (what === 'for the time') first.release();
+        if (what === 'for the time') first[Symbol.dispose]();
         const abort = new AbortController();
         const waiting = take({ host, signal: abort.signal });
         waiting.catch(() => {});
@@ -146,17 +146,17 @@ export function describeRequestBudgets(
         const reason = new Error('the run is over');
         abort.abort(reason);
         await expect(waiting).rejects.toBe(reason);
-        first.release();
+        first[Symbol.dispose]();
         budgets = [{ host, concurrency: 1 }];
         await take({ host });
       },
     );
 
-    test('whoever is aborted already takes nothing', async () => {
+    test('an aborted signal takes no place', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const reason = new Error('the run is over');
       await expect(take({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-      (await take()).release();
+      (await take())[Symbol.dispose]();
     });
 
     test('the budgets are those of the config in force', async () => {
@@ -166,7 +166,7 @@ export function describeRequestBudgets(
       await take();
       budgets = [];
       await take();
-      first.release();
+      first[Symbol.dispose]();
     });
   });
 }

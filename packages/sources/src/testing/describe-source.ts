@@ -56,7 +56,7 @@ const listSchema = z.object({
   ),
 });
 
-/** Rows as a caller keeps them, which applies what a source has read. */
+/** The rows of a caller that applies the readings of a source. */
 class Rows {
   readonly #rows = new Map<string, TestRow>();
   revision: string | undefined;

@@ -1,6 +1,6 @@
 export {
   createInMemoryPlaceStore,
-  createInMemoryRequestBudgets,
+  createRequestBudgets,
 } from '../network/request-budgets.ts';
 export { DeltaUpstream, type TestRow } from './delta-source.ts';
 export { describeRequestBudgets } from './describe-request-budgets.ts';

@@ -1,7 +1,7 @@
 import { changeStatus, PENDING_STATUS } from '@syncline/contract';
 import type { SourceContext } from '../source.ts';
 
-/** What a source is told of its run; it is healthy, and has not failed before. */
+/** Returns the context of a healthy run, which has not failed before. */
 export function sourceContext(
   changes: { signal?: AbortSignal; consecutiveFailures?: number } = {},
 ): SourceContext & { readonly reports: readonly string[] } {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ConfigInput } from '@syncline/contract';
 import { createInMemorySnapshotStore } from '@syncline/snapshot/testing';
-import { createSourceFactory, HttpClient } from '@syncline/sources';
+import { createSourceFactory, Git, HttpClient } from '@syncline/sources';
 import { localGuard } from '@syncline/sources/testing';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createManager } from '../perform/manager.ts';
@@ -50,11 +50,13 @@ function createCoordinator(
   const config = createStaticConfigSource(input);
   const logger = createRecordingLogger();
   const observer = createRecordingObserver();
-  const http = new HttpClient({ userAgent: () => undefined, guard: localGuard() });
+  const guard = localGuard();
+  const http = new HttpClient({ userAgent: () => undefined, guard });
+  const git = new Git({ dataDir: tmpdir(), guard });
   onTestFinished(() => http.close());
   const all: CoordinatorOptions = {
     manager: createManager({
-      createSource: createSourceFactory({ http }),
+      createSource: createSourceFactory({ http, git }),
       ingest,
       snapshots: createInMemorySnapshotStore(state),
     }),

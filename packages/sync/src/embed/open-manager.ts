@@ -2,7 +2,7 @@ import type { Config } from '@syncline/contract';
 import {
   createAddressGuard,
   createInMemoryPlaceStore,
-  createInMemoryRequestBudgets,
+  createRequestBudgets,
   createSourceFactory,
   Git,
   HttpClient,
@@ -37,7 +37,7 @@ export function openManager({
   if (typeof create !== 'function') return { manager: create, close: async () => {} };
   const userAgent = () => config.current()?.network.userAgent;
   const guard = createAddressGuard({ allow: () => allowedHosts(config.current()) });
-  const budgets = createInMemoryRequestBudgets({
+  const budgets = createRequestBudgets({
     store: createInMemoryPlaceStore(),
     budgets: () => config.current()?.network.budgets ?? [],
   });

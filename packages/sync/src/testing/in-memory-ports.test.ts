@@ -1,6 +1,6 @@
 import {
   createInMemoryPlaceStore,
-  createInMemoryRequestBudgets,
+  createRequestBudgets,
   describeRequestBudgets,
 } from '@syncline/sources/testing';
 import { describeRunStore } from './describe-run-store.ts';
@@ -16,5 +16,5 @@ describeStatusPersistence(
 );
 describeRequestBudgets('the in-memory request budgets', async () => {
   const store = createInMemoryPlaceStore();
-  return (options) => createInMemoryRequestBudgets({ ...options, store });
+  return (options) => createRequestBudgets({ ...options, store });
 });

@@ -4,10 +4,10 @@ import type { z } from 'zod';
 export interface SourcePath {
   /** The keys that lead to it, from the block of the source inwards. */
   readonly keys: readonly string[];
-  /** The option that it belongs to, as messages name it: such as `auth.tokenFile`. */
+  /** The option that messages name, such as `auth.tokenFile`. */
   readonly option: string;
   readonly path: string;
-  /** `registry`: what is read; `secret`: a credential; `public`: what else it takes to log in. */
+  /** `registry`: the registry itself; `secret`: a credential; `public`: other files of a login. */
   readonly use: 'registry' | 'secret' | 'public';
 }
 
@@ -17,8 +17,8 @@ export interface SourceDefinition<Schema extends z.ZodType = z.ZodType> {
   /** Whether a cheap check can tell that nothing changed. Without it, only reading tells. */
   readonly hasProbe: boolean;
   /**
-   * Returns what decides which state is read, as the source's hash digests it: a revision says nothing about another identity.
-   * The order of the keys is part of the hash.
+   * Returns what decides which state is read. A revision says nothing about another identity. The order of
+   * the keys is part of the hash.
    */
   identity(block: z.output<Schema>): object;
   /** Returns where the registry is read from, for people, without credentials. */

@@ -41,12 +41,8 @@ export const fileSource = defineSource({
   schema,
   hasProbe: true,
   identity: ({ path, url, headers }) => ({ file: path, url, headers }),
-  location: ({ path, url = '' }) => path ?? withoutQuery(url),
+  // A query may carry a credential.
+  location: ({ path, url = '' }) => path ?? url.replace(/\?.*/s, ''),
   audience: ({ url }) => (url === undefined ? '' : new URL(url).origin),
   paths: (block) => [...pathAt(['path'], block.path, 'registry'), ...accessPaths(block)],
 });
-
-/** A query may carry a credential. */
-function withoutQuery(url: string): string {
-  return url.split('?', 1)[0] ?? '';
-}

@@ -3,7 +3,7 @@ import { durationSchema } from '../duration.ts';
 import { defineSource, pathAt } from './define-source.ts';
 import { credentialFile } from './http-access.ts';
 
-/** The names of refs, as git allows them. @see git-check-ref-format(1) */
+/** A name of a ref that git allows. @see git-check-ref-format(1) */
 const refName = z
   .string()
   .min(1)
@@ -58,29 +58,21 @@ const schema = z
           description: 'The known host keys, for ssh. Without it, those of the workers’ user.',
         }),
       })
-      .superRefine((auth, context) => {
-        const isHttps = auth.username !== undefined && auth.passwordFile !== undefined;
-        const isSsh = auth.sshKeyFile !== undefined;
-        const isMixed = isSsh && (auth.username !== undefined || auth.passwordFile !== undefined);
-        const isLost = isHttps && auth.knownHostsFile !== undefined;
-        if (isHttps !== isSsh && !isMixed && !isLost) return;
-        context.addIssue({
-          code: 'custom',
-          message: 'expected username and passwordFile, or sshKeyFile',
-        });
-      })
+      .refine(
+        ({ username, passwordFile, sshKeyFile, knownHostsFile }) =>
+          sshKeyFile === undefined
+            ? username !== undefined && passwordFile !== undefined && knownHostsFile === undefined
+            : username === undefined && passwordFile === undefined,
+        { error: 'expected username and passwordFile, or sshKeyFile' },
+      )
       .optional()
       .meta({ description: 'How to log in.' }),
   })
   .superRefine((git, context) => {
     const refs = (['branch', 'tag', 'commit'] as const).filter((key) => git[key] !== undefined);
-    if (refs.length > 1) {
-      context.addIssue({
-        code: 'custom',
-        path: [refs[1] ?? ''],
-        message: `expected one of branch, tag and commit, but ${refs.join(' and ')} are given`,
-      });
-    }
+    if (refs.length < 2) return;
+    const message = `expected one of branch, tag and commit, but ${refs.join(' and ')} are given`;
+    context.addIssue({ code: 'custom', path: refs.slice(1, 2), message });
   })
   .meta({ description: 'A Git repository.' });
 
@@ -103,9 +95,8 @@ export const gitSource = defineSource({
   ],
 });
 
-/** `host:path` of scp, as git has it; a single letter before the colon would be a drive. */
+/** `host:path` as scp and git read it. A single letter before the colon would be a drive. */
 const SCP_LIKE = /^(?:[\w.-]+@)?[\w][\w.-]+:(?!\/\/)[^\s-][^\s]*$/;
-
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /** Whether a repository is a path on the disk, without a scheme. */

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { durationSchema } from '../duration.ts';
 import { pathAt, type SourcePath } from './define-source.ts';
 
-/** Names of headers that carry credentials: their values must not lie in the config, which Redis keeps. */
+/** Headers that carry credentials. Their values must not lie in the config, which Redis stores. */
 const CREDENTIAL_HEADER = /^(authorization|proxy-authorization|cookie)$|token|secret|password|key/i;
-/** What the HTTP client sets by itself, and what would change the meaning of a request. */
+/** Headers that the HTTP client sets, and those that would change the meaning of a request. */
 const RESERVED_HEADER =
   /^(host|connection|content-length|transfer-encoding|accept-encoding|if-none-match|if-modified-since|user-agent|upgrade|te|trailer|keep-alive|expect)$/i;
 
@@ -29,16 +29,11 @@ export const headersSchema = z
   )
   .superRefine((headers, context) => {
     for (const [name, value] of Object.entries(headers)) {
-      if (RESERVED_HEADER.test(name)) {
-        context.addIssue({ code: 'custom', path: [name], message: 'expected another header' });
-      }
+      const refuse = (message: string) =>
+        context.addIssue({ code: 'custom', path: [name], message });
+      if (RESERVED_HEADER.test(name)) refuse('expected another header');
       if (typeof value === 'string' && CREDENTIAL_HEADER.test(name)) {
-        context.addIssue({
-          code: 'custom',
-          path: [name],
-          message:
-            'expected {file: …}, since a credential must not lie in the config, but found it here',
-        });
+        refuse('expected {file: …}: a credential must lie in a file, not in the config');
       }
     }
   })
@@ -51,7 +46,7 @@ export const tokenAuthSchema = z
   .meta({ description: 'A bearer token, sent to the configured host only.' });
 
 export const httpUrl = z
-  // Not z.httpUrl: that one refuses addresses and names without a dot, as are usual inside a cluster.
+  // z.httpUrl refuses addresses and names without a dot, which are usual inside a cluster.
   .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
   .refine((text) => isPlainUrl(text), {
     error: 'expected a URL without user, password or fragment',
@@ -61,7 +56,7 @@ export const requestTimeout = durationSchema({ leastMs: 100 })
   .prefault('30s')
   .meta({ description: 'How long one request may take, to the last byte of its answer.' });
 
-/** A URL is shown wherever its registry is: it must not carry what is secret. */
+/** Whether a URL carries no credential: it is shown wherever its registry is. */
 function isPlainUrl(text: string): boolean {
   const url = URL.parse(text);
   return url === null || url.username + url.password + url.hash === '';
@@ -76,17 +71,10 @@ interface Access {
 export function accessPaths({ auth, headers = {} }: Access): SourcePath[] {
   return [
     ...pathAt(['auth', 'tokenFile'], auth?.tokenFile, 'secret'),
-    ...Object.entries(headers).flatMap(([name, value]) =>
-      typeof value === 'string'
-        ? []
-        : [
-            {
-              keys: ['headers', name, 'file'],
-              option: `headers.${name}`,
-              path: value.file,
-              use: 'secret' as const,
-            },
-          ],
-    ),
+    ...Object.entries(headers).flatMap(([name, value]) => {
+      if (typeof value === 'string') return [];
+      const keys = ['headers', name, 'file'];
+      return [{ keys, option: `headers.${name}`, path: value.file, use: 'secret' as const }];
+    }),
   ];
 }

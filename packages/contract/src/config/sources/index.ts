@@ -10,7 +10,7 @@ export const SOURCE_KINDS = { file: fileSource, git: gitSource, api: apiSource }
 type SourceKinds = typeof SOURCE_KINDS;
 export type ConfiguredSourceKind = keyof SourceKinds;
 
-/** The block of each kind, as it is parsed. */
+/** The parsed block of each kind. */
 export type SourceBlocks = {
   [Kind in ConfiguredSourceKind]: z.output<SourceKinds[Kind]['schema']>;
 };
@@ -43,29 +43,14 @@ export function sourcePaths(sources: SourcesWritten): SourcePath[] {
   return CONFIGURED_SOURCE_KINDS.flatMap(pathsOf);
 }
 
-/** The entry of the table for the source of a registry. */
-export interface ConfiguredSource extends Pick<SourceDefinition, 'hasProbe'> {
-  readonly kind: ConfiguredSourceKind;
-  readonly identity: object;
-  readonly location: string;
-  readonly audience: string;
-}
-
-/** Returns the entry of the table for the source of a registry; `undefined` for the derived registry of a catalog. */
-export function configuredSource(sources: Sources): ConfiguredSource | undefined {
-  const describe = <Kind extends ConfiguredSourceKind>(kind: Kind): ConfiguredSource[] => {
+/** Returns the source of a registry by the table; `undefined` for the derived registry of a catalog. */
+export function configuredSource(sources: Sources) {
+  const describe = <Kind extends ConfiguredSourceKind>(kind: Kind) => {
     const block = sources[kind];
-    if (block === undefined) return [];
-    const { hasProbe, identity, location, audience } = DEFINITIONS[kind];
-    return [
-      {
-        kind,
-        hasProbe,
-        identity: identity(block),
-        location: location(block),
-        audience: audience(block),
-      },
-    ];
+    if (block === undefined) return undefined;
+    const { hasProbe, ...of } = DEFINITIONS[kind];
+    const identity = of.identity(block);
+    return { kind, hasProbe, identity, location: of.location(block), audience: of.audience(block) };
   };
-  return CONFIGURED_SOURCE_KINDS.flatMap(describe)[0];
+  return CONFIGURED_SOURCE_KINDS.map(describe).find((found) => found !== undefined);
 }

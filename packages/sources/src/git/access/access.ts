@@ -4,8 +4,8 @@ import { type RegistryConfig, SynclineError, sha256 } from '@syncline/contract';
 import { readCredentialFile, unreadableCredential } from '../../credentials/credentials.ts';
 
 /**
- * Every authority that this process trusts: Node's own, those of `NODE_EXTRA_CA_CERTS`, and those of the
- * system, which git would go by alone.
+ * Returns the authorities that this process trusts: Node's own, those of `NODE_EXTRA_CA_CERTS`, and those of
+ * the system. Git by itself would trust only the last.
  */
 export function trustedCertificates(): string[] {
   // An `import` of the module would read all its exports, Node's list of authorities among them: 30 ms.
@@ -13,21 +13,22 @@ export function trustedCertificates(): string[] {
   return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
-/** The one file of authorities that git can be given: it takes that for all there are. */
+/** A file of trusted authorities. Git accepts only one, and then trusts no other. */
 export class CertificateBundle {
   readonly #directory: string;
   readonly #certificates: () => readonly string[];
-  #bundle: { readonly path: string; readonly text: string } | undefined;
+  #text: string | undefined;
 
   constructor(directory: string, certificates: () => readonly string[] = trustedCertificates) {
     this.#directory = directory;
     this.#certificates = certificates;
   }
 
-  /** The file; written anew where it has been deleted. */
+  /** Returns the path of the file, and writes the file if it is missing. */
   async path(): Promise<string> {
-    this.#bundle ??= this.#collect();
-    const { path, text } = this.#bundle;
+    this.#text ??= `${this.#certificates().join('\n')}\n`;
+    const text = this.#text;
+    const path = join(this.#directory, `certificates-${sha256(text).slice(0, 16)}.pem`);
     const size = await stat(path).then(
       (stats) => stats.size,
       () => undefined,
@@ -39,11 +40,6 @@ export class CertificateBundle {
     await rename(fresh, path);
     return path;
   }
-
-  #collect() {
-    const text = `${this.#certificates().join('\n')}\n`;
-    return { path: join(this.#directory, `certificates-${sha256(text).slice(0, 16)}.pem`), text };
-  }
 }
 
 export type GitAuth = NonNullable<NonNullable<RegistryConfig['git']>['auth']>;
@@ -52,46 +48,36 @@ export type GitAuth = NonNullable<NonNullable<RegistryConfig['git']>['auth']>;
 const MAX_CREDENTIAL_BYTES = 32 * 1024;
 const LIMITS = {
   maxBytes: MAX_CREDENTIAL_BYTES,
-  expected: 'a password in one line, or a private key',
+  advice: 'Put a password in one line, or a private key, into it',
 };
 
-/** What a user logs in with over http. */
-export interface PasswordCredential {
-  readonly username: string;
-  readonly password: string;
-}
-
 /**
- * Reads the password of a login, now, so that a new one counts from the next call on.
+ * Reads the password of a login. It is read for each call, so a new one takes effect at once.
  *
- * @throws SynclineError `source-credential-unreadable`, which names the file and never what is in it
+ * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
  */
-export async function readPassword(
-  auth: GitAuth | undefined,
-): Promise<PasswordCredential | undefined> {
+export async function readPassword(auth: GitAuth | undefined) {
   const { username, passwordFile } = auth ?? {};
   if (username === undefined || passwordFile === undefined) return undefined;
   if (/\p{Cc}/u.test(username)) {
-    throw new SynclineError(
-      'source-credential-unreadable',
-      'the user’s name has control characters',
-    );
+    const what = 'git.auth.username has control characters. Remove them';
+    throw new SynclineError('source-credential-unreadable', what);
   }
   const password = await readCredentialFile(passwordFile, LIMITS);
   if (/\p{Cc}/u.test(password)) {
-    throw unreadableCredential(passwordFile, 'it holds more than one line', LIMITS);
+    throw unreadableCredential(passwordFile, 'it has more than one line', LIMITS);
   }
   return { username, password };
 }
 
-/** Sees to it that ssh, which says little about a key that it cannot read, will find one. */
+/** Checks that a file can be read, because ssh says little about a key that it cannot read. */
 export async function checkCredentialFile(path: string): Promise<void> {
   await readCredentialFile(path, LIMITS);
 }
 
 const SSH_PORT = 22;
 
-/** No config of the user's, no questions, no host that is not known, nothing but the one command. */
+/** No config of the user, no prompts, no unknown hosts, and no command but the one of git. */
 const OPTIONS = [
   'BatchMode=yes',
   'StrictHostKeyChecking=yes',
@@ -102,7 +88,7 @@ const OPTIONS = [
   'PermitLocalCommand=no',
   'ProxyCommand=none',
   'ConnectTimeout=30',
-  // A server that is gone is noticed, also when the worker is gone too.
+  // Ends the connection to a dead server, even if the worker has died too.
   'ServerAliveInterval=15',
   'ServerAliveCountMax=4',
 ] as const;
@@ -116,8 +102,8 @@ export interface SshTarget {
 }
 
 /**
- * The variables that make git use ssh as we want it. Git hands the command to a shell, so its text is
- * always one of these few, and what differs is in variables that the shell puts in as they are.
+ * Returns the variables that set git's ssh command. A shell runs that command, so it contains no text from
+ * outside: the shell inserts variables verbatim.
  */
 export function sshCommand({ host, port, address, auth }: SshTarget): Record<string, string> {
   const { sshKeyFile, knownHostsFile } = auth ?? {};
@@ -136,7 +122,7 @@ export function sshCommand({ host, port, address, auth }: SshTarget): Record<str
     GIT_SSH_COMMAND: parts.join(' '),
     GIT_SSH_VARIANT: 'ssh',
     SYNCLINE_SSH_ADDRESS: address,
-    // As known_hosts files have it, whatever address the host has today.
+    // The name in known_hosts files, independent of the present address.
     SYNCLINE_SSH_HOST_KEY_ALIAS: port === SSH_PORT ? host : `[${host}]:${port}`,
     ...(sshKeyFile === undefined ? {} : { SYNCLINE_SSH_KEY_FILE: sshPath(sshKeyFile) }),
     ...(knownHostsFile === undefined
@@ -145,7 +131,7 @@ export function sshCommand({ host, port, address, auth }: SshTarget): Record<str
   };
 }
 
-/** A path as ssh reads it: quoted, and without the signs that it would fill in. */
+/** Quotes a path for ssh, and escapes the signs that ssh would expand. */
 function sshPath(path: string): string {
   return `"${path.replaceAll('%', '%%').replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SynclineError } from '@syncline/contract';
-import type { AddressGuard } from '../../network/address-guard.ts';
+import type { ConnectionGuard } from '../../network/address-guard.ts';
 import {
   type CertificateBundle,
   checkCredentialFile,
@@ -11,29 +11,29 @@ import {
 } from './access.ts';
 import type { Repository } from './repository.ts';
 
-/** How git gets to a repository: by nothing else, and to nowhere else. */
+/** The only way by which git may reach a repository. */
 export interface Route {
-  /** The host that is asked, as budgets name it; none where the repository is on this machine. */
+  /** The host, as budgets name it. A repository on this machine has none. */
   readonly host?: string;
-  /** Arguments that come before the command. */
+  /** Arguments before the command. */
   readonly config: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   /** For {@link GitCommand.credential}. */
   readonly credential?: string | undefined;
-  /** What must not be shown, whatever git says. */
+  /** Texts that no message may show. */
   readonly secrets: readonly string[];
 }
 
 export interface RouteOptions {
-  readonly guard: AddressGuard;
-  /** The proxy for a target, from the environment; its own address is the operator's choice. */
+  readonly guard: ConnectionGuard;
+  /** Returns the proxy for a target. Its own address is the operator's choice. */
   readonly proxyFor: (target: URL) => string | undefined;
   readonly certificates: CertificateBundle;
-  /** Whether git can be held to the addresses that were checked. */
-  readonly pinsAddresses: () => Promise<boolean>;
+  /** Returns whether git can be limited to the checked addresses. */
+  readonly canPinAddresses: () => Promise<boolean>;
 }
 
-/** Reads the file descriptor that only git and what it starts have; it takes no argument to heart. */
+/** Prints the credential from the descriptor that only git and its child processes have. Ignores its arguments. */
 const CREDENTIAL_HELPER = '!f() { cat <&3; }; f';
 
 const LOCAL_CONFIG = fileURLToPath(new URL('./local.gitconfig', import.meta.url));
@@ -48,19 +48,10 @@ export async function findRoute(
   auth: GitAuth | undefined,
   options: RouteOptions,
 ): Promise<Route> {
-  switch (repository.transport) {
-    case 'file':
-      return {
-        config: remote(repository.location),
-        env: { GIT_ALLOW_PROTOCOL: 'file', GIT_CONFIG_GLOBAL: LOCAL_CONFIG },
-        secrets: [],
-      };
-    case 'ssh':
-      return sshRoute(repository, auth, options);
-    case 'http':
-    case 'https':
-      return httpRoute(repository, auth, options);
-  }
+  if (repository.transport === 'ssh') return sshRoute(repository, auth, options);
+  if (repository.transport !== 'file') return httpRoute(repository, auth, options);
+  const env = { GIT_ALLOW_PROTOCOL: 'file', GIT_CONFIG_GLOBAL: LOCAL_CONFIG };
+  return { config: remote(repository.location), env, secrets: [] };
 }
 
 function remote(url: string): string[] {
@@ -97,54 +88,50 @@ async function httpRoute(
   ]);
   const settings = [
     'http.followRedirects=false',
-    ...pins,
+    // An empty value drops all other helpers.
+    'credential.helper=',
+    ...(login === undefined ? [] : [`credential.helper=${CREDENTIAL_HELPER}`]),
     ...(certificates === undefined ? [] : [`http.sslCAInfo=${certificates}`]),
-    ...(login === undefined
-      ? []
-      : ['credential.helper=', `credential.helper=${CREDENTIAL_HELPER}`]),
+    ...pins,
   ];
+  const { username = '', password = '' } = login ?? {};
   return {
     host: url.hostname,
     config: [...remote(url.href), ...settings.flatMap((setting) => ['-c', setting])],
     env: {
       GIT_ALLOW_PROTOCOL: transport,
-      // Not by an argument, which everybody on the machine could read: it may carry a password.
+      // It may carry a password, and every user of the machine can read arguments.
       ...(proxy === undefined ? {} : { [`${transport}_proxy`]: proxy }),
     },
-    ...(login === undefined
-      ? { secrets: secretsOf(proxy) }
-      : {
-          credential: `username=${login.username}\npassword=${login.password}\n`,
-          secrets: [login.password, encodeURIComponent(login.password), ...secretsOf(proxy)],
-        }),
+    credential: login && `username=${username}\npassword=${password}\n`,
+    secrets: [password, encodeURIComponent(password), ...secretsOf(proxy)].filter(Boolean),
   };
 }
 
 function secretsOf(proxy: string | undefined): string[] {
   const password = URL.parse(proxy ?? '')?.password ?? '';
-  return password === '' ? [] : [password, decodeURIComponent(password)];
+  return [password, decodeURIComponent(password)];
 }
 
-/** Has git connect to the addresses that were checked, and look up none by itself. */
+/** Returns settings that make git connect to the checked addresses only, without a lookup of its own. */
 async function pinAddresses(
   url: URL,
-  { guard, pinsAddresses }: RouteOptions,
+  { guard, canPinAddresses }: RouteOptions,
 ): Promise<readonly string[]> {
   const addresses = await guard.resolve(url.hostname);
   const isAddress = url.hostname.startsWith('[') || addresses[0]?.address === url.hostname;
   if (isAddress) return [];
-  if (!(await pinsAddresses())) {
-    throw new SynclineError('source-git-failed', 'this git would look up addresses by itself', {
-      expected: 'git 2.37 or later where the worker runs',
-    });
+  if (!(await canPinAddresses())) {
+    const what = 'this git looks up addresses by itself. Install git 2.37 or later';
+    throw new SynclineError('source-git-failed', `${what} where the worker runs`);
   }
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
   const list = addresses.map(({ address, family }) => (family === 6 ? `[${address}]` : address));
   return [`http.curloptResolve=${url.hostname}:${port}:${list.join(',')}`];
 }
 
-/** What resolves here is checked; what does not, only the proxy can know. */
-async function checkBehindProxy(url: URL, guard: AddressGuard): Promise<readonly string[]> {
+/** Checks a host that resolves here. If it does not, only the proxy knows its addresses. */
+async function checkBehindProxy(url: URL, guard: ConnectionGuard): Promise<readonly string[]> {
   try {
     await guard.resolve(url.hostname);
   } catch (error) {
@@ -154,7 +141,7 @@ async function checkBehindProxy(url: URL, guard: AddressGuard): Promise<readonly
   return [];
 }
 
-/** What every call of git is given: nothing of the user's or the system's config, and no prompt. */
+/** Returns the environment of every command: no config of the user or the system, and no prompts. */
 export function baseEnv({ root, searchPath }: { root: string; searchPath: string }) {
   const home = join(root, 'home');
   return {
@@ -165,10 +152,10 @@ export function baseEnv({ root, searchPath }: { root: string; searchPath: string
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_ATTR_NOSYSTEM: '1',
-    // No protocol, until a route says which.
+    // No protocol. A route allows one.
     GIT_ALLOW_PROTOCOL: '',
     GIT_TERMINAL_PROMPT: '0',
-    // Empty: no program that asks, also not one of ssh's.
+    // Empty: no program for prompts, not even one of ssh's.
     GIT_ASKPASS: '',
     SSH_ASKPASS: '',
     SSH_ASKPASS_REQUIRE: 'never',

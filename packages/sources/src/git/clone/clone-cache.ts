@@ -5,24 +5,24 @@ import { join } from 'node:path';
 import { SynclineError, sha256 } from '@syncline/contract';
 
 const HOUR_MS = 3_600_000;
-/** A clone that nobody has used for so long belongs to a registry that is gone, or may as well be made anew. */
+/** The registry of a clone that was unused for so long is probably gone. If not, it makes a new clone. */
 const UNUSED_AFTER_MS = 7 * 24 * HOUR_MS;
-/** No run takes so long: whoever had it, on whatever machine, is gone. */
+/** No run takes so long: its process, on whatever machine, has died. */
 const ABANDONED_AFTER_MS = 24 * HOUR_MS;
 const CLEAN_EVERY_MS = HOUR_MS;
 
-/** A clone, or the place for one, that nobody else has. */
+/** A clone, or an empty directory for one, that belongs to one run. */
 export interface ClaimedClone {
   readonly directory: string;
-  /** There is nothing in it. */
+  /** Whether the directory is empty. */
   readonly isNew: boolean;
   readonly home: string;
 }
 
 /**
- * The clones that are kept between runs: a cache, which may be deleted at any time. Whoever uses one
- * takes it away under a name of its own, and puts it back when done; so nobody else can write it, and
- * what a process leaves behind that dies in the middle is never used again.
+ * Keeps clones between runs. It is a cache, which may be deleted at any time. A run renames the clone that it
+ * uses, and renames it back in the end. So no other run can write it, and the clone of a process that has
+ * died is never used again.
  */
 export class CloneCache {
   readonly #directory: string;
@@ -35,7 +35,7 @@ export class CloneCache {
     this.#directory = directory;
   }
 
-  /** Takes the clone of a key, or a new place where there is none, or somebody else has it. */
+  /** Claims the clone of a key, or an empty directory if there is none or another run has it. */
   async claim(key: string): Promise<ClaimedClone> {
     await this.#clean();
     const { home, directory } = this.#placesFor(key);
@@ -48,19 +48,21 @@ export class CloneCache {
     }
   }
 
-  /** A new place, whatever there is. @throws SynclineError `source-git-failed` where there can be none */
+  /** Claims an empty directory. @throws SynclineError `source-git-failed` if it cannot be made */
   async claimNew(key: string): Promise<ClaimedClone> {
     const { home, directory } = this.#placesFor(key);
     try {
       await mkdir(directory, { recursive: true });
     } catch (cause) {
-      throw cannotKeep(this.#directory, cause);
+      const detail = cause instanceof Error ? cause.message : String(cause);
+      const what = `cannot keep clones: ${detail}. Let the worker write to ${this.#directory}`;
+      throw new SynclineError('source-git-failed', what, { cause });
     }
     return { home, directory, isNew: true };
   }
 
-  /** Puts a clone back for the next run; where another was quicker, that one stays. */
-  async giveBack({ home, directory }: ClaimedClone): Promise<void> {
+  /** Returns a clone for the next run. If another run was faster, its clone stays. */
+  async keep({ home, directory }: ClaimedClone): Promise<void> {
     try {
       await utimes(directory, new Date(), new Date());
       await rename(directory, home);
@@ -101,17 +103,9 @@ export class CloneCache {
     if (ageMs > ABANDONED_AFTER_MS) return true;
     const [ownHost, ownPid, ownId] = this.#process.split('.');
     if (host !== ownHost || id === ownId) return false;
-    // In a container every process of ours may have had the number that we have now.
+    // In a container, an earlier process may have had the same number.
     return pid === ownPid || !isAlive(Number(pid));
   }
-}
-
-function cannotKeep(directory: string, cause: unknown): SynclineError {
-  const detail = cause instanceof Error ? cause.message : String(cause);
-  return new SynclineError('source-git-failed', `cannot keep clones: ${detail}`, {
-    expected: `${directory} to be a directory that the worker may write`,
-    cause,
-  });
 }
 
 function isAlive(pid: number): boolean {

@@ -1,19 +1,15 @@
 import { SynclineError } from '@syncline/contract';
 import { GitFailure, type GitProcess } from '../process/git-process.ts';
 import type { Clone, RepositoryLimits } from './clone.ts';
-import type { TreeReader } from './select-files.ts';
-
-/** What an entry of a tree is, as far as it matters here. */
-export type EntryKind = 'file' | 'folder' | 'link' | 'submodule';
 
 export interface TreeEntry {
   readonly name: string;
-  readonly kind: EntryKind;
+  readonly kind: 'file' | 'folder' | 'link' | 'submodule';
   readonly id: string;
 }
 
 const SPACE = 0x20;
-const KINDS: Readonly<Record<string, EntryKind>> = {
+const KINDS: Readonly<Record<string, TreeEntry['kind']>> = {
   '40000': 'folder',
   '040000': 'folder',
   '120000': 'link',
@@ -21,9 +17,9 @@ const KINDS: Readonly<Record<string, EntryKind>> = {
 };
 
 /**
- * Reads a tree as git stores it: `<mode> <name>\0<id>`, again and again.
+ * Parses a tree as git stores it: a sequence of `<mode> <name>\0<id>`.
  *
- * @param idBytes how long ids are: 20 bytes, or 32
+ * @param idBytes the length of an id: 20 or 32 bytes
  */
 function parseTree(tree: Uint8Array, idBytes: number): TreeEntry[] {
   const bytes = Buffer.from(tree.buffer, tree.byteOffset, tree.byteLength);
@@ -45,18 +41,11 @@ function parseTree(tree: Uint8Array, idBytes: number): TreeEntry[] {
 
 /** A folder of some 300,000 entries. */
 export const MAX_TREE_BYTES = 16 * 1024 * 1024;
-/** No path is longer. */
+/** The longest path. */
 const MAX_LINK_BYTES = 4_096;
 
-export interface CloneTreeOptions {
-  readonly clone: Clone;
-  readonly reader: ObjectReader;
-  readonly limits: RepositoryLimits;
-  readonly rootId: string;
-}
-
 /** The folders of one commit in a clone. */
-export class CloneTree implements TreeReader {
+export class CloneTree {
   readonly rootId: string;
   readonly limits: RepositoryLimits;
   readonly #clone: Clone;
@@ -64,11 +53,14 @@ export class CloneTree implements TreeReader {
   readonly #trees = new Map<string, readonly TreeEntry[]>();
   readonly #links = new Map<string, string>();
 
-  constructor({ clone, reader, limits, rootId }: CloneTreeOptions) {
+  constructor(
+    { rootId, limits }: { rootId: string; limits: RepositoryLimits },
+    { clone, reader }: { clone: Clone; reader: ObjectReader },
+  ) {
+    this.rootId = rootId;
+    this.limits = limits;
     this.#clone = clone;
     this.#reader = reader;
-    this.limits = limits;
-    this.rootId = rootId;
   }
 
   async readTree(id: string): Promise<readonly TreeEntry[]> {
@@ -81,6 +73,7 @@ export class CloneTree implements TreeReader {
     return entries;
   }
 
+  /** Returns the targets of links by the ids of their blobs, and fetches those that the clone does not have. */
   async readLinks(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const missing = await this.#readKnownLinks(ids);
     if (missing.length > 0) {
@@ -91,7 +84,7 @@ export class CloneTree implements TreeReader {
     return this.#links;
   }
 
-  /** @returns those that the clone does not have yet */
+  /** Returns the ids that the clone does not have yet. */
   async #readKnownLinks(ids: readonly string[]): Promise<string[]> {
     const missing: string[] = [];
     for (const id of new Set(ids)) {
@@ -108,16 +101,10 @@ export function missingObject(id: string): GitFailure {
   return new GitFailure('cat-file', { stderr: `object ${id} is missing`, exit: 'nothing' });
 }
 
-export interface GitObject {
-  readonly id: string;
-  readonly type: string;
-  readonly bytes: Uint8Array;
-}
-
 const NEWLINE = 0x0a;
 const MAX_HEADER_BYTES = 4_096;
 
-/** Reads objects of a clone, one after the other, through one `git cat-file --batch`. */
+/** Reads objects of a clone one after another, through one `git cat-file --batch`. */
 export class ObjectReader implements AsyncDisposable {
   readonly #process: GitProcess;
   readonly #chunks: AsyncIterator<Buffer>;
@@ -130,19 +117,19 @@ export class ObjectReader implements AsyncDisposable {
   }
 
   /**
+   * Reads one object; returns `undefined` if the clone does not have it.
+   *
    * @param name an object's id, or a revision without a newline
-   * @returns nothing where the clone does not have it
-   * @throws SynclineError `source-too-large`; GitFailure where the clone is damaged
+   * @throws SynclineError `source-too-large`; GitFailure if the clone is damaged
    */
-  async read(name: string, maxBytes: number): Promise<GitObject | undefined> {
+  async read(name: string, maxBytes: number) {
     this.#process.child.stdin?.write(`${name}\n`);
     const header = await this.#readLine();
     const [id, type, size] = header.split(' ');
     if (size === undefined || id === undefined || type === undefined) return undefined;
     if (Number(size) > maxBytes) {
-      throw new SynclineError('source-too-large', `a ${type} has ${size} bytes`, {
-        expected: `at most ${maxBytes}`,
-      });
+      const what = `a ${type} has ${size} bytes. The limit is ${maxBytes}`;
+      throw new SynclineError('source-too-large', what);
     }
     const bytes = await this.#readBytes(Number(size));
     await this.#readBytes(1);
@@ -165,7 +152,7 @@ export class ObjectReader implements AsyncDisposable {
     return line;
   }
 
-  /** In memory of their own, so that they can be given away. */
+  /** Returns bytes in memory of their own, which can be transferred to a thread. */
   async #readBytes(size: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(size);
     let filled = 0;
@@ -184,7 +171,7 @@ export class ObjectReader implements AsyncDisposable {
       .next()
       .catch(() => ({ value: undefined, done: true }));
     if (done !== true && value !== undefined) return value;
-    // It ended before it was told to: it says why, or was stopped.
+    // Git has ended early. `finish` throws the reason.
     await this.#process.finish();
     throw this.#unexpected();
   }

@@ -7,7 +7,7 @@ import type { Git } from '../git.ts';
 import { GitFailure } from '../process/git-process.ts';
 import { ObjectReader } from './clone-tree.ts';
 
-/** What a repository may ask of us. Tests have smaller ones. */
+/** Limits of a repository. Tests have smaller ones. */
 export interface RepositoryLimits {
   /** Of a kept clone on the disk. */
   readonly maxCloneBytes: number;
@@ -15,11 +15,11 @@ export interface RepositoryLimits {
   /** Of all files of a run together. */
   readonly maxTotalBytes: number;
   readonly maxFiles: number;
-  /** Files and folders looked at on the way. */
+  /** Of files and folders that a search reads. */
   readonly maxEntries: number;
   /** Of folders within the folder that is asked for. */
   readonly maxDepth: number;
-  /** Links followed for one path, as many as Linux follows. */
+  /** Of links on one path; Linux has the same limit. */
   readonly maxLinks: number;
 }
 
@@ -33,17 +33,17 @@ export const DEFAULT_LIMITS: RepositoryLimits = {
   maxLinks: 40,
 };
 
-/** Where what is fetched is kept in a clone. */
+/** The ref of a clone that has the fetched commit. */
 const HEAD = 'refs/syncline/head';
 export const HEAD_COMMIT = `${HEAD}^{commit}`;
 export const HEAD_TREE = `${HEAD}^{tree}`;
-/** Each fetch leaves a pack: a clone that has so many is made anew. */
+/** Each fetch adds a pack. A clone with so many is replaced by a new one. */
 const MAX_PACKS = 50;
-/** What git takes for a history without an end, also where the clone has the end of it only. */
+/** The depth that git reads as unlimited, also in a shallow clone. */
 const ALL_COMMITS = 2_147_483_647;
 const LOCAL_TIMEOUT_MS = 60_000;
 
-/** Which of the objects a fetch brings: only commits and folders, or files as well. */
+/** The objects that a fetch brings: commits and folders, or files as well. */
 export type Extent = 'without-files' | 'whole';
 
 export interface CloneOptions {
@@ -54,7 +54,7 @@ export interface CloneOptions {
   readonly timeoutMs: number;
 }
 
-/** A bare repository of ours: it never has a copy of files, and nothing of it is ever run. */
+/** A bare repository. It never has a work tree, and none of its content is ever run. */
 export class Clone {
   readonly #options: CloneOptions;
 
@@ -67,7 +67,7 @@ export class Clone {
     await this.#runLocally(['-c', 'init.defaultBranch=main', ...args]);
   }
 
-  /** Whether another fetch might be one too many. */
+  /** Returns whether the next fetch might exceed a limit. */
   async isWorn(): Promise<boolean> {
     const packs = await this.#packSizes();
     return packs.length >= MAX_PACKS || sum(packs) > this.#options.git.limits.maxCloneBytes / 2;
@@ -78,13 +78,13 @@ export class Clone {
     await this.#fetch(['--depth=1', 'origin', `+${wanted}:${HEAD}`], { extent });
   }
 
-  /** Fetches all that branches and tags have: where a server gives no commit by its id. */
+  /** Fetches the history of all branches and tags, from a server that serves no commit by its id. */
   async fetchHistory(extent: Extent): Promise<void> {
     const refs = ['+refs/heads/*:refs/syncline/heads/*', '+refs/tags/*:refs/syncline/tags/*'];
     await this.#fetch([`--depth=${ALL_COMMITS}`, 'origin', ...refs], { extent });
   }
 
-  /** @returns whether the clone has that commit */
+  /** Moves the head to a commit. Returns whether the clone has it. */
   async moveHead(commit: string): Promise<boolean> {
     try {
       await this.#runLocally(['update-ref', HEAD, commit]);
@@ -101,7 +101,7 @@ export class Clone {
     await this.#fetch(['--depth=1', '--stdin', 'origin'], { extent: 'without-files', input });
   }
 
-  /** How large files are; those that the clone does not have are missing. */
+  /** Returns the sizes of those files that the clone has. */
   async fileSizes(ids: readonly string[]): Promise<Map<string, number>> {
     const output = await this.#options.git.run(
       {
@@ -119,10 +119,10 @@ export class Clone {
     return sizes;
   }
 
-  /** A reader of what is there; it must be disposed of. */
+  /** Opens a reader of the clone. The caller disposes of it. */
   openReader(): ObjectReader {
     const { git, context } = this.#options;
-    // Without a time of its own: it waits for whoever takes what it reads.
+    // It has no timeout of its own, because it waits for `take`.
     const limits = { signal: context.signal };
     return new ObjectReader(git.start({ args: ['cat-file', '--batch'], env: this.#env() }, limits));
   }
@@ -140,21 +140,22 @@ export class Clone {
         route,
         {
           args: [
-            ...(extent === 'whole' ? [] : PROMISOR),
-            // Files that we have already are no help: they would only be told to the server.
+            ...(extent === 'whole' ? [] : PROMISOR.flatMap((setting) => ['-c', setting])),
+            // No negotiation: files that the clone has do not help to fetch others.
             ...(input === undefined ? [] : ['-c', 'fetch.negotiationAlgorithm=noop']),
             'fetch',
-            ...FETCH_OPTIONS,
+            ...FETCH_OPTIONS.split(' '),
             ...(extent === 'whole' ? [] : ['--filter=blob:none']),
             ...args,
           ],
           env: this.#env(),
-          ...(input === undefined ? {} : { input }),
+          input,
         },
         {
           ...this.#limits(),
-          watch: async () =>
-            sum(await this.#packSizes()) > maxCloneBytes ? cloneTooLarge(maxCloneBytes) : undefined,
+          watch: async () => {
+            if (sum(await this.#packSizes()) > maxCloneBytes) throw cloneTooLarge(maxCloneBytes);
+          },
         },
       );
     } finally {
@@ -178,7 +179,7 @@ export class Clone {
     return { GIT_DIR: this.#options.directory };
   }
 
-  /** Of finished packs and of those that are being received. */
+  /** Returns the sizes of finished packs and of those on their way. */
   async #packSizes(): Promise<number[]> {
     const directory = join(this.#options.directory, 'objects', 'pack');
     const names = await readdir(directory).catch(() => []);
@@ -194,32 +195,18 @@ export class Clone {
   }
 }
 
-/**
- * The server is said to keep what we leave out only while we fetch: so nothing else that git does here
- * ever goes out for what is missing.
- */
-const PROMISOR = [
-  '-c',
-  'remote.origin.promisor=true',
-  '-c',
-  'remote.origin.partialclonefilter=blob:none',
-];
+/** Only a fetch knows that the server has the missing files. So no other command of git asks for them. */
+const PROMISOR = ['remote.origin.promisor=true', 'remote.origin.partialclonefilter=blob:none'];
 
-const FETCH_OPTIONS = [
-  '--quiet',
-  '--no-tags',
-  '--no-write-fetch-head',
-  '--no-recurse-submodules',
-  '--no-auto-maintenance',
-  '--no-show-forced-updates',
-];
+const FETCH_OPTIONS =
+  '--quiet --no-tags --no-write-fetch-head --no-recurse-submodules --no-auto-maintenance --no-show-forced-updates';
 
-/** Whether a server gives only what its refs name. */
+/** Returns whether a server serves only what its refs name. */
 export function refusesIds(error: unknown): boolean {
   return error instanceof GitFailure && /unadvertised object/.test(error.stderr);
 }
 
-/** Whether a clone's ids are of another length than the server's. */
+/** Returns whether a clone's ids have another length than the server's. */
 export function hasOtherFormat(error: unknown): boolean {
   return error instanceof GitFailure && /mismatched algorithms/.test(error.stderr);
 }
@@ -229,7 +216,6 @@ function sum(sizes: readonly number[]): number {
 }
 
 function cloneTooLarge(maxBytes: number): SynclineError {
-  return new SynclineError('source-too-large', 'the repository is too large', {
-    expected: `at most ${maxBytes} bytes of what is fetched of it`,
-  });
+  const what = `the repository is too large. A clone may have at most ${maxBytes} bytes`;
+  return new SynclineError('source-too-large', what);
 }

@@ -38,7 +38,7 @@ describe('a kept clone', () => {
     expect(await readdir(await keptClone())).toContain('mark');
   });
 
-  test('that was deleted is made anew', async () => {
+  test('that was deleted is replaced', async () => {
     await repository.commit(ONE);
     await fetchAll(source());
     await rm(clones, { recursive: true });
@@ -67,7 +67,7 @@ describe('a kept clone', () => {
     await keptClone();
   });
 
-  test('that has grown by many fetches is made anew', async () => {
+  test('that has grown by many fetches is replaced', async () => {
     await repository.commit(ONE);
     await fetchAll(source());
     const clone = await keptClone();
@@ -126,7 +126,7 @@ describe('a kept clone', () => {
   });
 });
 
-describe('what is left behind', () => {
+describe('leftovers', () => {
   const HOUR_MS = 3_600_000;
   const own = hostname().replaceAll(/[^\w-]/g, '');
 

@@ -2,7 +2,7 @@ import { SynclineError } from '@syncline/contract';
 import type { BodyOrigin } from '@syncline/rows';
 import { printable } from '../process/git-errors.ts';
 import type { Clone, RepositoryLimits } from './clone.ts';
-import { missingObject, type TreeEntry } from './clone-tree.ts';
+import { type CloneTree, missingObject, type TreeEntry } from './clone-tree.ts';
 
 /** A file that is part of a registry. */
 export interface RegistryFile {
@@ -10,17 +10,8 @@ export interface RegistryFile {
   readonly origin: Required<BodyOrigin>;
 }
 
-/** What is asked of a clone while files are looked for. */
-export interface TreeReader {
-  readonly rootId: string;
-  readonly limits: RepositoryLimits;
-  readTree(id: string): Promise<readonly TreeEntry[]>;
-  /** What links hold, by the ids of their blobs. */
-  readLinks(ids: readonly string[]): Promise<ReadonlyMap<string, string>>;
-}
-
-/** A way from the root: each folder with the id of its tree. The last is where we are. */
-type Way = readonly { readonly name: string; readonly id: string }[];
+/** The folders from the root to the present one, each with the id of its tree. */
+type Way = readonly Pick<TreeEntry, 'name' | 'id'>[];
 
 type Place =
   | { readonly kind: 'folder'; readonly way: Way }
@@ -29,27 +20,21 @@ type Place =
 const REGISTRY_FILE = /\.(json|ya?ml)$/i;
 
 /**
- * Finds the files that a path names: the file, or all `.json`, `.yaml` and `.yml` files of a folder and
- * of those within it, sorted by their paths. What begins with a dot is left out. Links are followed
- * within the repository.
+ * Finds the files of a path: the file itself, or all `.json`, `.yaml` and `.yml` files below a folder, sorted
+ * by path. Skips names that begin with a dot. Follows links within the repository.
  *
  * @throws SynclineError `source-path-missing`, `source-path-refused`, `source-too-large`
  */
-export async function selectFiles(reader: TreeReader, path: string): Promise<RegistryFile[]> {
-  const search = new Search(reader);
-  const place = await search.follow([{ name: '', id: reader.rootId }], path);
+export async function selectFiles(tree: CloneTree, path: string): Promise<RegistryFile[]> {
+  const search = new Search(tree);
+  const place = await search.follow([{ name: '', id: tree.rootId }], path);
   if (place === undefined) throw missing(path);
   const shown = path.split('/').filter((segment) => !isHere(segment));
   if (place.kind === 'file') return [fileAt(shown, place.id)];
   await search.collect({ ...place, shown, above: [] });
   if (search.files.length === 0) {
-    throw new SynclineError(
-      'source-path-missing',
-      `the folder ${printable(path)} has no registry`,
-      {
-        expected: 'a .json, .yaml or .yml file in it',
-      },
-    );
+    const what = `the folder ${printable(path)} has no registry. Put a .json, .yaml or .yml file into it`;
+    throw new SynclineError('source-path-missing', what);
   }
   return search.files.sort((a, b) =>
     Buffer.compare(Buffer.from(a.origin.name), Buffer.from(b.origin.name)),
@@ -58,22 +43,22 @@ export async function selectFiles(reader: TreeReader, path: string): Promise<Reg
 
 interface FolderVisit {
   readonly way: Way;
-  /** Its path, as the config and the links on the way have it. */
+  /** Its path by the config and the names of the links on the way. */
   readonly shown: readonly string[];
-  /** The folders that it is in, by their ways. */
+  /** The paths of the folders that contain it. */
   readonly above: readonly string[];
 }
 
 class Search {
   readonly files: RegistryFile[] = [];
-  readonly #reader: TreeReader;
+  readonly #tree: CloneTree;
   #entries = 0;
 
-  constructor(reader: TreeReader) {
-    this.#reader = reader;
+  constructor(tree: CloneTree) {
+    this.#tree = tree;
   }
 
-  /** Where a path leads, from a folder; `undefined` where there is nothing. */
+  /** Returns what a path from a folder leads to; `undefined` if nothing is there. */
   async follow(from: Way, path: string): Promise<Place | undefined> {
     let way = from;
     let links = 0;
@@ -81,15 +66,17 @@ class Search {
     for (let segment = ahead.shift(); segment !== undefined; segment = ahead.shift()) {
       if (isHere(segment)) continue;
       if (segment === '..') {
-        way = parentOf(way, path);
+        if (way.length === 1) throw refused(path, 'leads out of the repository');
+        way = way.slice(0, -1);
         continue;
       }
-      const entry = await this.#find(way, segment);
+      const entries = await this.#tree.readTree(idOf(way));
+      const entry = entries.find(({ name }) => name === segment);
       switch (entry?.kind) {
         case undefined:
           return undefined;
         case 'submodule':
-          throw isSubmodule(path);
+          throw refused(path, IN_SUBMODULE);
         case 'file':
           return ahead.every(isHere) ? { kind: 'file', id: entry.id } : undefined;
         case 'folder':
@@ -104,20 +91,21 @@ class Search {
   }
 
   async #targetOf({ id }: TreeEntry, { path, links }: { path: string; links: number }) {
-    if (links > this.#reader.limits.maxLinks) throw tooManyLinks(path);
-    const target = (await this.#reader.readLinks([id])).get(id) ?? '';
-    if (target.startsWith('/')) throw leaves(path);
+    if (links > this.#tree.limits.maxLinks) throw refused(path, TOO_MANY_LINKS);
+    const target = (await this.#tree.readLinks([id])).get(id) ?? '';
+    if (target.startsWith('/')) throw refused(path, 'leads out of the repository');
     return target.split('/');
   }
 
-  /** Takes the files of a folder, and of those within it. */
+  /** Adds the files of a folder and of all folders below it. */
   async collect({ way, shown, above }: FolderVisit): Promise<void> {
-    const own = wayText(way);
-    if (above.includes(own)) throw tooManyLinks(shown.join('/'));
-    if (above.length > this.#reader.limits.maxDepth) throw tooDeep(this.#reader.limits.maxDepth);
+    const own = way.map(({ name }) => name).join('/');
+    if (above.includes(own)) throw refused(shown.join('/'), TOO_MANY_LINKS);
+    const { maxDepth } = this.#tree.limits;
+    if (above.length > maxDepth) throw tooLarge(`the folder has more than ${maxDepth} levels`);
     const entries = (await this.#list(way)).filter(({ name }) => !name.startsWith('.'));
-    // All at once: each that is not there yet would be a call to the upstream by itself.
-    await this.#reader.readLinks(entries.filter(({ kind }) => kind === 'link').map(({ id }) => id));
+    // All links at once: one call to the upstream fetches the missing ones.
+    await this.#tree.readLinks(entries.filter(({ kind }) => kind === 'link').map(({ id }) => id));
     for (const entry of entries) {
       const path = [...shown, entry.name];
       const place = await this.#placeOf(way, entry, path);
@@ -125,7 +113,9 @@ class Search {
       if (place.kind === 'folder') {
         await this.collect({ way: place.way, shown: path, above: [...above, own] });
       } else if (REGISTRY_FILE.test(entry.name)) {
-        this.#add(fileAt(path, place.id));
+        this.files.push(fileAt(path, place.id));
+        const { maxFiles } = this.#tree.limits;
+        if (this.files.length > maxFiles) throw tooLarge(`the folder has over ${maxFiles} files`);
       }
     }
   }
@@ -137,7 +127,7 @@ class Search {
       case 'folder':
         return { kind: 'folder', way: [...way, entry] };
       case 'submodule':
-        throw isSubmodule(path.join('/'));
+        throw refused(path.join('/'), IN_SUBMODULE);
       case 'link': {
         const place = await this.follow(way, entry.name);
         if (place === undefined && REGISTRY_FILE.test(entry.name)) throw missing(path.join('/'));
@@ -146,27 +136,12 @@ class Search {
     }
   }
 
-  #add(file: RegistryFile): void {
-    this.files.push(file);
-    const { maxFiles } = this.#reader.limits;
-    if (this.files.length <= maxFiles) return;
-    throw new SynclineError('source-too-large', 'the folder has too many files', {
-      expected: `at most ${maxFiles}`,
-    });
-  }
-
-  async #find(way: Way, name: string): Promise<TreeEntry | undefined> {
-    return (await this.#reader.readTree(idOf(way))).find((entry) => entry.name === name);
-  }
-
   async #list(way: Way): Promise<readonly TreeEntry[]> {
-    const entries = await this.#reader.readTree(idOf(way));
+    const entries = await this.#tree.readTree(idOf(way));
     this.#entries += entries.length;
-    const { maxEntries } = this.#reader.limits;
+    const { maxEntries } = this.#tree.limits;
     if (this.#entries <= maxEntries) return entries;
-    throw new SynclineError('source-too-large', 'the folder has too much in it', {
-      expected: `at most ${maxEntries} files and folders`,
-    });
+    throw tooLarge(`the folder has over ${maxEntries} files and folders`);
   }
 }
 
@@ -174,17 +149,8 @@ function idOf(way: Way): string {
   return way.at(-1)?.id ?? '';
 }
 
-function wayText(way: Way): string {
-  return way.map(({ name }) => name).join('/');
-}
-
 function isHere(segment: string): boolean {
   return segment === '' || segment === '.';
-}
-
-function parentOf(way: Way, path: string): Way {
-  if (way.length === 1) throw leaves(path);
-  return way.slice(0, -1);
 }
 
 function fileAt(path: readonly string[], id: string): RegistryFile {
@@ -196,33 +162,20 @@ function missing(path: string): SynclineError {
   return new SynclineError('source-path-missing', `the repository has no ${printable(path)}`);
 }
 
+const IN_SUBMODULE = 'is a submodule, or lies in one';
+const TOO_MANY_LINKS = 'leads in a circle, or through too many links';
+
 function refused(path: string, why: string): SynclineError {
-  return new SynclineError('source-path-refused', `${printable(path)} ${why}`, {
-    expected: 'files of the repository itself',
-  });
+  const what = `${printable(path)} ${why}. Set git.path to files of the repository itself`;
+  return new SynclineError('source-path-refused', what);
 }
 
-function leaves(path: string): SynclineError {
-  return refused(path, 'leads out of the repository');
-}
-
-function isSubmodule(path: string): SynclineError {
-  return refused(path, 'is, or is in, a submodule');
-}
-
-function tooManyLinks(path: string): SynclineError {
-  return refused(path, 'leads round in a circle, or through too many links');
-}
-
-function tooDeep(maxDepth: number): SynclineError {
-  return new SynclineError('source-too-large', 'the folder goes too deep', {
-    expected: `at most ${maxDepth} folders one in another`,
-  });
+function tooLarge(what: string): SynclineError {
+  return new SynclineError('source-too-large', what);
 }
 
 /**
- * Sees to it that a clone has some files, and that they are not too large: what it does not have is
- * fetched, in one call.
+ * Fetches the missing files of a clone in one call, and checks the sizes of all.
  *
  * @throws SynclineError `source-too-large`; GitFailure
  */
@@ -242,15 +195,11 @@ export async function getFiles(
     const size = sizes.get(id);
     if (size === undefined) throw missingObject(id);
     if (size > limits.maxFileBytes) {
-      throw tooLarge(`${origin.name} has ${size} bytes`, limits.maxFileBytes);
+      throw tooLarge(`${origin.name} has ${size} bytes. The limit is ${limits.maxFileBytes}`);
     }
     total += size;
   }
   if (total > limits.maxTotalBytes) {
-    throw tooLarge(`the files have ${total} bytes together`, limits.maxTotalBytes);
+    throw tooLarge(`the files have ${total} bytes together. The limit is ${limits.maxTotalBytes}`);
   }
-}
-
-function tooLarge(what: string, most: number): SynclineError {
-  return new SynclineError('source-too-large', what, { expected: `at most ${most}` });
 }

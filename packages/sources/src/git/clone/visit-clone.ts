@@ -7,25 +7,25 @@ import type { ClaimedClone } from './clone-cache.ts';
 import { CloneTree, MAX_TREE_BYTES, missingObject, type ObjectReader } from './clone-tree.ts';
 import { getFiles, selectFiles } from './select-files.ts';
 
-/** One run's use of a repository. */
+/** The use of a repository by one run. */
 export interface Visit {
   readonly git: Git;
   readonly route: Route;
   readonly target: Target;
-  /** The file or folder that is asked for. */
+  /** The configured file or folder. */
   readonly path: string;
   readonly timeoutMs: number;
-  /** The repository, as it may be shown. */
+  /** The repository without credentials. */
   readonly shown: string;
-  /** A commit that is enough, if the clone has it. */
+  /** If the clone has this commit, nothing is fetched. */
   readonly knownCommit: string | undefined;
   readonly take: TakeBody;
   readonly context: SourceContext;
-  /** Bodies that were handed on: what has begun cannot be begun again. */
+  /** The number of bodies passed on. After the first one, the visit cannot be repeated. */
   taken: number;
 }
 
-/** So much has been fetched into a clone that a new one is better. */
+/** A clone has so many packs that a new clone is better. */
 export class WornClone extends Error {
   override readonly name = 'WornClone';
 }
@@ -33,9 +33,9 @@ export class WornClone extends Error {
 const MAX_COMMIT_BYTES = 1024 * 1024;
 
 /**
- * Brings a clone up to date and hands on the files that are asked for.
+ * Updates a clone and passes the configured files to `take`.
  *
- * @returns the commit that they are of
+ * @returns the commit of the files
  * @throws SynclineError, GitFailure, {@link WornClone}
  */
 export async function visitClone(
@@ -54,10 +54,13 @@ export async function visitClone(
   const head = await readHead(reader);
   if (head === undefined) {
     if (!claimed.isNew) throw missingObject(HEAD_COMMIT);
-    throw new SynclineError('source-ref-missing', `${target.shown} of ${visit.shown} is no commit`);
+    throw new SynclineError(
+      'source-ref-missing',
+      `${target.shown} of ${visit.shown} is not a commit`,
+    );
   }
   const { limits } = git;
-  const tree = new CloneTree({ clone, reader, limits, rootId: head.rootId });
+  const tree = new CloneTree({ rootId: head.rootId, limits }, { clone, reader });
   const files = await selectFiles(tree, visit.path);
   await getFiles(files, { clone, limits });
   context.report(`reading ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
@@ -70,7 +73,7 @@ export async function visitClone(
   return head.commit;
 }
 
-/** Whether the clone has the very commit: it cannot have moved, or this run has fetched it before. */
+/** Returns whether the clone is at the known commit: a configured one, or one that this run has fetched. */
 async function hasKnownCommit(clone: Clone, { knownCommit }: Visit): Promise<boolean> {
   if (knownCommit === undefined) return false;
   await using reader = clone.openReader();
@@ -94,8 +97,7 @@ async function fetchHead(
     if (target.commit === undefined || !refusesIds(error)) throw error;
     await clone.fetchHistory(attempt.extent);
     if (await clone.moveHead(target.commit)) return;
-    throw new SynclineError('source-ref-missing', `${shown} has no ${target.shown}`, {
-      expected: 'a commit that a branch or tag leads to',
-    });
+    const what = `${shown} has no ${target.shown}. Set a commit that a branch or tag contains`;
+    throw new SynclineError('source-ref-missing', what);
   }
 }

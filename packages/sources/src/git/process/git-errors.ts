@@ -1,54 +1,57 @@
-import { SynclineError, type SynclineErrorOptions } from '@syncline/contract';
+import { SynclineError } from '@syncline/contract';
 import { GitFailure } from './git-process.ts';
-
-export interface FailureContext {
-  /** The repository, as it may be shown. */
-  readonly shown: string;
-  /** What was asked for: `branch main`. */
-  readonly wanted: string;
-  readonly secrets: readonly string[];
-}
 
 const MAX_DETAIL_LENGTH = 400;
 const NOISE = /^(hint:|and the repository exists|please make sure)/i;
-const UNEXPLAINED = { code: 'source-git-failed' } as const;
 
-type Verdict = Pick<SynclineErrorOptions, 'expected' | 'status'> & {
-  readonly code: ConstructorParameters<typeof SynclineError>[0];
-};
+interface Verdict {
+  readonly code: SynclineError['code'];
+  readonly status?: number;
+  /** What to do about it. */
+  readonly advice?: string;
+}
 
-/** What git says, in English, and what that means for us. The first that fits counts. */
+/** What git's messages mean. The first match counts. */
 const VERDICTS: readonly (readonly [pattern: RegExp, verdict: Verdict])[] = [
-  [/couldn't find remote ref|remote ref \S+ not found/i, { code: 'source-ref-missing' }],
-  [/not our ref|no such remote ref/i, { code: 'source-ref-missing' }],
+  [
+    /couldn't find remote ref|remote ref \S+ not found|not our ref|no such remote ref/i,
+    { code: 'source-ref-missing' },
+  ],
   [
     /Authentication failed|could not read (Username|Password)|terminal prompts disabled/i,
-    { code: 'source-http-status', status: 401, expected: 'a user and a password that it accepts' },
+    {
+      code: 'source-http-status',
+      status: 401,
+      advice: 'Check the user and the password of git.auth',
+    },
   ],
   [
     /url base from redirection|returned error: 3\d\d|code 3\d\d/i,
-    { code: 'source-redirect-refused', expected: 'the URL that it redirects to, in the config' },
+    {
+      code: 'source-redirect-refused',
+      advice: 'Set git.repository to the URL that it redirects to',
+    },
   ],
   [/returned error: 429/, { code: 'source-rate-limited', status: 429 }],
   [/^fatal: repository '[^']*' not found/im, { code: 'source-http-status', status: 404 }],
   [
     /Host key verification failed|no \S+ host key is known|REMOTE HOST IDENTIFICATION HAS CHANGED/i,
-    { code: 'source-git-failed', expected: 'a host key that the known hosts have' },
+    { code: 'source-git-failed', advice: 'Add its host key to the known hosts' },
   ],
   [
     /UNPROTECTED PRIVATE KEY|bad permissions|error in libcrypto|invalid format/i,
     {
       code: 'source-credential-unreadable',
-      expected: 'a private key without a passphrase, which only its owner may read',
+      advice: 'Use a private key without a passphrase that only its owner can read',
     },
   ],
   [
     /Permission denied \(|Too many authentication failures/i,
-    { code: 'source-git-failed', expected: 'a key that the server accepts' },
+    { code: 'source-git-failed', advice: 'Use a key that the server accepts' },
   ],
   [
     /(?:does not appear to be|not) a git repository|no such file or directory/i,
-    { code: 'source-unreachable', expected: 'a repository there' },
+    { code: 'source-unreachable', advice: 'Check git.repository' },
   ],
   [
     /could not resolve host|failed to connect|couldn't connect|connect to host|connection (?:was )?(?:refused|reset|closed|timed out)|empty reply|unreachable|no route to host|timed out|recv failure|ssl|tls|certificate|early eof|hung up|too slow|unexpected disconnect/i,
@@ -56,21 +59,28 @@ const VERDICTS: readonly (readonly [pattern: RegExp, verdict: Verdict])[] = [
   ],
 ];
 
-/** Makes of a failure of git's the error that says what an operator can do about it; others stay as they are. */
-export function explainFailure(error: unknown, context: FailureContext): unknown {
+/**
+ * Returns an error that says what to do about a failure of git. Other errors stay as they are.
+ *
+ * @param context `shown` is the repository without credentials, `wanted` a ref in words: `branch main`
+ */
+export function explainFailure(
+  error: unknown,
+  context: { shown: string; wanted: string; secrets: readonly string[] },
+): unknown {
   if (!(error instanceof GitFailure)) return error;
   const { shown, wanted } = context;
   const detail = detailOf(error.stderr, context.secrets);
-  const { code, ...options } = verdictOn(error.stderr) ?? UNEXPLAINED;
-  const message =
-    code === 'source-ref-missing'
-      ? `${shown} has no ${wanted}`
-      : `${error.message} for ${shown}${detail === '' ? '' : `: ${detail}`}`;
-  // Without its cause: what git has said is shown nowhere as it is.
-  return new SynclineError(code, message, options);
+  const { code, status, advice } = verdictOn(error.stderr) ?? { code: 'source-git-failed' };
+  const what = `${error.message} for ${shown}${detail === '' ? '' : `: ${detail}`}`;
+  const message = code === 'source-ref-missing' ? `${shown} has no ${wanted}` : what;
+  // Without a cause: git's own text is never shown unfiltered.
+  return new SynclineError(code, advice === undefined ? message : `${message}. ${advice}`, {
+    ...(status !== undefined && { status }),
+  });
 }
 
-/** Whether git has failed for a reason that is not known, or that has to do with a directory of ours. */
+/** Returns whether git has failed for an unknown reason, or for one that is about `directory`. */
 export function isUnexplained(error: unknown, directory: string): boolean {
   if (!(error instanceof GitFailure)) return false;
   return verdictOn(error.stderr) === undefined || error.stderr.includes(directory);
@@ -84,8 +94,8 @@ function verdictOn(stderr: string): Verdict | undefined {
 }
 
 /**
- * The lines that say something, in one, without what must not be shown. What the server says itself is
- * left out where it has been told a secret: it could say that back in any form.
+ * Returns the useful lines of git's text in one line, without secrets. A server that knows a secret could
+ * send it back in any form, so its own lines are left out then.
  */
 function detailOf(stderr: string, secrets: readonly string[]): string {
   const lines = withoutSecrets(stderr, secrets)
@@ -103,7 +113,7 @@ function withoutSecrets(text: string, secrets: readonly string[]): string {
   return known.replaceAll(/\/\/[^/\s@]+@/g, '//…@');
 }
 
-/** A text without what a terminal or a log might take for more than text. */
+/** Returns a text without characters that a terminal or a log might interpret. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
 }

@@ -19,13 +19,13 @@ beforeAll(() => {
   signal = new AbortController().signal;
 });
 
-test('gives what git says', async () => {
+test('gives the output of git', async () => {
   const { env } = await fakeGit('cat; printf %s "$1"');
   const output = await runGit({ args: ['version'], env, input: 'in ' }, { signal });
   expect(output.toString()).toBe('in version');
 });
 
-test('a failure has what git said on its standard error, and no more of it than is of use', async () => {
+test('a failure has the end of git’s standard error', async () => {
   const { env } = await fakeGit('yes | head -c 1000000 >&2; echo last >&2; exit 3');
   const error = await runGit({ args: ['fetch'], env }, { signal }).catch((thrown) => thrown);
   expect(error).toBeInstanceOf(GitFailure);
@@ -42,7 +42,7 @@ test('output without an end is cut off', async () => {
   expect(processesOf(directory)).toBe('');
 });
 
-test('a call that takes too long ends with all that it has started, also what will not hear', async () => {
+test('a timeout ends all child processes, also those that ignore SIGTERM', async () => {
   const { env, directory } = await fakeGit(
     "trap '' TERM; sh -c \"trap '' TERM; sleep 600\" & sleep 600",
   );
@@ -52,7 +52,7 @@ test('a call that takes too long ends with all that it has started, also what wi
   expect(processesOf(directory)).toBe('');
 });
 
-test('what a call leaves behind ends with it', async () => {
+test('a leftover child process ends with its command', async () => {
   const { env, directory } = await fakeGit('sleep 600 & echo done');
   const output = await runGit({ args: ['fetch'], env }, { signal });
   expect(output.toString()).toBe('done\n');

@@ -39,7 +39,7 @@ export async function testGitServer(options: GitHttpServerOptions) {
   return server;
 }
 
-/** The source of a run, from what a config says. */
+/** Returns the source of a run for a config. */
 export function gitSource(
   git: Git,
   config: { repository: string; [key: string]: unknown },
@@ -51,7 +51,7 @@ export function gitSource(
   return new GitSource({ registry: registry.name, config: registry.git, git });
 }
 
-/** What a fetch of a new run finds. */
+/** Returns what a fetch of a new run reads. */
 export async function fetchAll(source: GitSource, context = sourceContext()) {
   const files: Record<string, string> = {};
   const syntaxes: (string | undefined)[] = [];

@@ -7,7 +7,7 @@ export interface GitHttpServerOptions {
   /** The directory that repositories are in. */
   readonly root: string;
   readonly login?: { readonly username: string; readonly password: string };
-  /** Answers in place of git; `false`: git is to answer. */
+  /** Answers instead of git; after `false`, git answers. */
   readonly answer?: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -17,7 +17,7 @@ export interface GitHttpServer {
   readonly url: string;
   readonly port: number;
   readonly requests: readonly IncomingMessage[];
-  /** What was sent in bodies of answers so far. */
+  /** The bytes of all answers' bodies so far. */
   sentBytes(): number;
   close(): Promise<void>;
 }

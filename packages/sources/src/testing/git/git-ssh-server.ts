@@ -58,7 +58,7 @@ export async function startGitSshServer(): Promise<GitSshServer> {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('expected a TCP address');
   const { port } = address;
-  // A blank in its name: what is put into commands has to stand that.
+  // A blank in its name checks that commands quote it.
   const directory = await mkdtemp(join(tmpdir(), 'syncline ssh-'));
   const write = async (name: string, text: string) => {
     const path = join(directory, name);

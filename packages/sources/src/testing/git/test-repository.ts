@@ -18,7 +18,7 @@ const ENV = {
   GIT_ALLOW_PROTOCOL: 'file',
 };
 
-/** What a file of a commit is: its text, or where a link leads; `undefined` takes it away. */
+/** A file of a commit: its text, or the target of a link; `undefined` removes it. */
 export type TestFile = string | { readonly link: string } | undefined;
 
 /** A repository with a working tree, in a directory of its own. */
@@ -72,7 +72,7 @@ export class TestRepository {
     return this.git('rev-parse', 'HEAD');
   }
 
-  /** A new commit without a history, in place of all that was. */
+  /** Replaces the history by one new commit. */
   async rewrite(files: Readonly<Record<string, TestFile>>): Promise<string> {
     await this.git('checkout', '--quiet', '--orphan', 'rewritten');
     await this.commit(files);
