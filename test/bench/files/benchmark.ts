@@ -9,6 +9,8 @@ import { attachTrace } from './devtools.ts';
 const PROJECT = path.resolve(import.meta.dirname, '../../..');
 const FILES_WANTED_BELOW = 36;
 const REGISTRY = 'registry';
+/** A file counts if every tick ran it: the passes of the worker's loops fall into some of them. */
+const TICKS = 3;
 
 /** How many files of the project you meet if you follow the tick of a changed file. */
 export const files: Benchmark = {
@@ -24,20 +26,24 @@ export const files: Benchmark = {
       env: { NODE_OPTIONS: '--inspect=127.0.0.1:0' },
     });
     await syncline.run(REGISTRY);
-    const before = await syncline.status(REGISTRY);
     const address = /Debugger listening on (ws:\S+)/.exec(worker.process.output.tail())?.[1];
     if (address === undefined) throw new Error('the worker has printed no address of its debugger');
     const trace = await attachTrace(address, lifetime);
 
-    const changed = (await readFile(file, 'utf8')).replace('1.0.0', '1.1.0');
-    await writeFile(file, changed);
-    await trace.reset();
-    await syncline.run(REGISTRY);
-    const ran = await trace.files();
-    if ((await syncline.status(REGISTRY)).snapshot === before.snapshot) {
-      throw new Error('expected the change to be published');
+    let ran: readonly string[] | undefined;
+    for (let tick = 1; tick <= TICKS; tick += 1) {
+      const before = await syncline.status(REGISTRY);
+      const text = await readFile(file, 'utf8');
+      await writeFile(file, text.replace(/"version":"[^"]*"/, `"version":"2.${tick}.0"`));
+      await trace.reset();
+      await syncline.run(REGISTRY);
+      const files = await trace.files();
+      if ((await syncline.status(REGISTRY)).snapshot === before.snapshot) {
+        throw new Error('expected the change to be published');
+      }
+      ran = ran?.filter((name) => files.includes(name)) ?? files;
     }
-    const own = ran
+    const own = (ran ?? [])
       .filter((name) => name.startsWith(PROJECT) && !name.includes('node_modules'))
       .map((name) => path.relative(PROJECT, name))
       .filter((name) => !name.startsWith('test/'));
