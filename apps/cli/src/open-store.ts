@@ -49,7 +49,7 @@ export function createStore(
   const store = openStore({ redis, prefix: env.prefix, logger });
   return Object.assign(store, {
     env,
-    /** Returns the config in force. @throws SynclineError `config-unreadable` if there is none */
+    /** Returns the config in force. @throws SynclineError `config-unreadable` if Redis has no config */
     async currentConfig() {
       await store.config.refresh();
       return currentConfig(store.config);

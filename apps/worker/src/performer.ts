@@ -2,14 +2,7 @@ import { type NetworkConfig, type Preview, systemClock } from '@syncline/contrac
 import type { Env, Logger } from '@syncline/runtime';
 import { FILE_CALL_THREADS, searchPath } from '@syncline/runtime';
 import type { SnapshotStore } from '@syncline/snapshot';
-import {
-  createAddressGuard,
-  createSourceFactory,
-  Git,
-  HttpClient,
-  proxyFor,
-  type RequestBudgets,
-} from '@syncline/sources';
+import { openSources, type RequestBudgets } from '@syncline/sources';
 import type { Manager, PreviewRequest } from '@syncline/sync';
 import { createManager, IngestPool, previewRegistry } from '@syncline/sync/perform';
 
@@ -33,29 +26,24 @@ export interface Performer {
 
 export function openPerformer(options: PerformerOptions): Performer {
   const { env, logger, network, budgets, snapshots, threadHeapMb } = options;
-  const userAgent = () => network()?.userAgent;
-  const guard = createAddressGuard({ allow: () => network()?.allow ?? [] });
-  const proxies = { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy };
-  const http = new HttpClient({ userAgent, guard, proxies, budgets });
-  const git = new Git({
+  const sources = openSources({
+    network,
+    proxies: { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy },
+    budgets,
     dataDir: env.dataDir,
     searchPath: searchPath(),
-    guard,
-    budgets,
-    proxyFor: (target) => proxyFor(target, proxies),
-    userAgent,
+    fileThreads: FILE_CALL_THREADS,
   });
-  const createSource = createSourceFactory({ http, git, fileThreads: FILE_CALL_THREADS });
   const ingest = new IngestPool({
     heavyRuns: env.heavyRuns,
     ...(threadHeapMb === undefined ? {} : { threadHeapMb }),
   });
-  const dependencies = { createSource, ingest, snapshots };
+  const dependencies = { createSource: sources.createSource, ingest, snapshots };
   return {
     manager: createManager(dependencies),
     preview: (request) => previewRegistry({ ...dependencies, clock: systemClock, logger }, request),
     close: async () => {
-      await Promise.all([ingest.close(), http.close()]);
+      await Promise.all([ingest.close(), sources.close()]);
     },
   };
 }

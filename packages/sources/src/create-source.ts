@@ -1,16 +1,22 @@
 import {
   CONFIGURED_SOURCE_KINDS,
   type ConfiguredSourceKind,
+  type NetworkConfig,
   type RegistryConfig,
   type SourceBlocks,
   type Sources,
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
+import { Git } from './git/git.ts';
+import { HttpClient } from './http/http.ts';
 import { ApiSource } from './kinds/api-source.ts';
 import { FileCalls, FileSource } from './kinds/file-source.ts';
 import { GitSource } from './kinds/git-source.ts';
 import { UrlSource } from './kinds/url-source.ts';
+import { createAddressGuard } from './network/address-guard.ts';
+import { type ProxyOptions, proxyFor } from './network/outgoing.ts';
+import type { RequestBudgets } from './network/request-budgets.ts';
 import type { Source, SourceTools } from './source.ts';
 
 export type CreateSource = (registry: RegistryConfig) => Source;
@@ -35,6 +41,44 @@ const OPEN: {
   api: ({ endpoint, timeout, ...access }, { http }) =>
     new ApiSource({ endpoint, timeoutMs: timeout, access, http }),
 };
+
+export interface SourcesOptions {
+  /** `network` of the config in force. */
+  readonly network: () =>
+    | (Readonly<Pick<NetworkConfig, 'userAgent'>> & { readonly allow: readonly string[] })
+    | undefined;
+  readonly proxies: ProxyOptions;
+  /** Default: requests are not limited. */
+  readonly budgets?: RequestBudgets;
+  /** The folder for clones of Git repositories. */
+  readonly dataDir: string;
+  /** Where git is searched, in the form of PATH. */
+  readonly searchPath?: string | undefined;
+  readonly fileThreads?: number;
+}
+
+/** Opens what all sources of a process share. `close` ends its connections. */
+export function openSources({ network, proxies, dataDir, ...options }: SourcesOptions): {
+  readonly createSource: CreateSource;
+  readonly close: () => Promise<void>;
+} {
+  const guard = createAddressGuard({ allow: () => network()?.allow ?? [] });
+  const shared = { guard, userAgent: () => network()?.userAgent };
+  const { searchPath, fileThreads, ...budgets } = options;
+  const http = new HttpClient({ ...shared, ...budgets, proxies });
+  const git = new Git({
+    ...shared,
+    ...budgets,
+    dataDir,
+    searchPath,
+    proxyFor: (target) => proxyFor(target, proxies),
+  });
+  const threads = fileThreads === undefined ? {} : { fileThreads };
+  return {
+    createSource: createSourceFactory({ http, git, ...threads }),
+    close: () => http.close(),
+  };
+}
 
 /** Returns a function that creates the source of a registry. */
 export function createSourceFactory({ fileThreads, ...deps }: SourceDependencies): CreateSource {

@@ -1,4 +1,4 @@
-export { type CreateSource, createSourceFactory, withhold } from './create-source.ts';
+export { type CreateSource, createSourceFactory, openSources, withhold } from './create-source.ts';
 export { Git } from './git/git.ts';
 export { HttpClient } from './http/http.ts';
 export { createAddressGuard } from './network/address-guard.ts';

@@ -7,7 +7,7 @@ export interface ApiRequest<Param extends string = never> {
   /** The decoded parameters of the route's path. */
   readonly params: Readonly<Record<Param, string>>;
   readonly query: URLSearchParams;
-  /** The parsed JSON body; an empty object if there is none. */
+  /** The parsed JSON body; an empty object if the request has no body. */
   readonly body: unknown;
   /** Aborted when the client is gone, or the process stops. */
   readonly signal: AbortSignal;

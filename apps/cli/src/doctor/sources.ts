@@ -11,14 +11,7 @@ import {
   toSynclineError,
 } from '@syncline/contract';
 import { type Env, searchPath } from '@syncline/runtime';
-import {
-  type CreateSource,
-  createAddressGuard,
-  createSourceFactory,
-  Git,
-  HttpClient,
-  proxyFor,
-} from '@syncline/sources';
+import { type CreateSource, openSources } from '@syncline/sources';
 import { formatTook } from '../format/age.ts';
 import { describeError } from '../report-error.ts';
 import { type Finding, problem, type Result, toFinding } from './finding.ts';
@@ -36,18 +29,12 @@ export async function checkSources(
   { registries, network }: Config,
   { env, timeoutMs }: SourcesOptions,
 ): Promise<Finding[]> {
-  const guard = createAddressGuard({ allow: () => network.allow });
-  const proxies = { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy };
-  const userAgent = () => network.userAgent;
-  const http = new HttpClient({ userAgent, guard, proxies });
-  const git = new Git({
+  const { createSource: create, close } = openSources({
+    network: () => network,
+    proxies: { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy },
     dataDir: env.dataDir,
     searchPath: searchPath(),
-    guard,
-    proxyFor: (target) => proxyFor(target, proxies),
-    userAgent,
   });
-  const create = createSourceFactory({ http, git });
   const findings: Finding[] = [];
   const left = registries.entries();
   const checkNext = async () => {
@@ -59,7 +46,7 @@ export async function checkSources(
   try {
     await Promise.all(Array.from({ length: CONCURRENCY }, checkNext));
   } finally {
-    await http.close();
+    await close();
   }
   return findings;
 }

@@ -12,7 +12,7 @@ export function formatAge(ageMs: number): string {
   return `${Math.floor(ms / DAY_MS)}d`;
 }
 
-/** Formats how long ago a time was; `never` if there is none. */
+/** Formats how long ago a time was; `never` for an absent time. */
 export function formatSince(timestamp: string | undefined, nowMs: number): string {
   return timestamp === undefined ? 'never' : formatAge(nowMs - Date.parse(timestamp));
 }

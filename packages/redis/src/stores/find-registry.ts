@@ -15,7 +15,7 @@ const NAMES_IN_MESSAGE = 10;
 /**
  * Returns the config in force. Reads it first if none is known yet.
  *
- * @throws SynclineError `config-unreadable` if there is none
+ * @throws SynclineError `config-unreadable` if Redis has no config
  */
 export async function currentConfig(source: ConfigSource): Promise<Config> {
   if (source.current() === undefined) await source.refresh();

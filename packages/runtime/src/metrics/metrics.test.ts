@@ -7,7 +7,7 @@ beforeEach(() => {
   metrics = createMetrics();
 });
 
-/** Returns the value of one time series; `undefined` if there is none. */
+/** Returns the value of one time series; `undefined` if it does not exist. */
 async function sampleOf(series: string): Promise<number | undefined> {
   const { body } = await metrics.expose();
   const line = body.split('\n').find((candidate) => candidate.startsWith(`${series} `));

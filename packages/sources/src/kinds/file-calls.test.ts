@@ -5,7 +5,7 @@ import { type FileHandle, mkdtemp, open, rm, stat, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { FileCalls } from '../kinds/file-source.ts';
+import { FileCalls } from './file-source.ts';
 
 const never = new AbortController().signal;
 const HANGS = { code: 'source-timeout', message: expect.stringContaining('does not answer') };

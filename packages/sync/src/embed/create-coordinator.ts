@@ -184,7 +184,10 @@ export class EmbeddedCoordinator {
     };
   }
 
-  /** Begins with all statuses: the copy may be behind, or empty, if the last process was killed. */
+  /**
+   * Begins with all statuses, because the copy may be behind if the last process was killed. A status that cannot be read
+   * is skipped here: the next run of its registry reports it.
+   */
   async #copyStatuses(logger: Logger): Promise<StatusCopy | undefined> {
     const { status: to } = this.#options;
     if (to === undefined) return undefined;

@@ -1,13 +1,5 @@
 import type { Config } from '@syncline/contract';
-import {
-  createAddressGuard,
-  createInMemoryPlaceStore,
-  createRequestBudgets,
-  createSourceFactory,
-  Git,
-  HttpClient,
-  proxyFor,
-} from '@syncline/sources';
+import { createInMemoryPlaceStore, createRequestBudgets, openSources } from '@syncline/sources';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager, type Manager, type ManagerDependencies } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
@@ -35,24 +27,23 @@ export function openManager({
   manager: create = createManager,
 }: ManagerOptions): { readonly manager: Manager; readonly close: () => Promise<unknown> } {
   if (typeof create !== 'function') return { manager: create, close: async () => {} };
-  const userAgent = () => config.current()?.network.userAgent;
-  const guard = createAddressGuard({ allow: () => allowedHosts(config.current()) });
   const budgets = createRequestBudgets({
     store: createInMemoryPlaceStore(),
     budgets: () => config.current()?.network.budgets ?? [],
   });
-  const http = new HttpClient({ userAgent, guard, proxies, budgets });
-  const git = new Git({
-    dataDir,
-    guard,
+  const sources = openSources({
+    network: () => ({
+      userAgent: config.current()?.network.userAgent,
+      allow: allowedHosts(config.current()),
+    }),
+    proxies,
     budgets,
-    proxyFor: (target) => proxyFor(target, proxies),
-    userAgent,
+    dataDir,
   });
   const ingest = new IngestPool({ heavyRuns });
   return {
-    manager: create({ createSource: createSourceFactory({ http, git }), ingest, snapshots }),
-    close: () => Promise.all([ingest.close(), http.close()]),
+    manager: create({ createSource: sources.createSource, ingest, snapshots }),
+    close: () => Promise.all([ingest.close(), sources.close()]),
   };
 }
 

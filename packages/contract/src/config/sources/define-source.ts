@@ -36,7 +36,7 @@ export function defineSource<Schema extends z.ZodType>(
   return definition;
 }
 
-/** Returns the path in a list, or an empty list if there is none. */
+/** Returns the path in a list; an empty list for an absent path. */
 export function pathAt(
   keys: readonly string[],
   path: string | undefined,

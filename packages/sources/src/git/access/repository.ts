@@ -23,7 +23,7 @@ const SCP_LIKE = /^(?:[^@/:]+@)?([^@/:]{2,}):/;
 /**
  * Parses the repository of a config: a URL, `host:path`, or a path.
  *
- * @throws SynclineError `config-invalid` if it is none of these
+ * @throws SynclineError `config-invalid` if it has another form
  */
 export function parseRepository(text: string): Repository {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return parseUrl(text);
