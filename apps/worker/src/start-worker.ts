@@ -82,7 +82,7 @@ export async function startWorker(
     budgets: () => network()?.budgets ?? [],
   });
   let performing: Promise<Performer> | undefined;
-  /** Loads the performer when it is first needed: HTTP, Git and threads take half of a start. */
+  /** Loads the performer after the start: HTTP, Git and threads would take half of it. */
   const performer = () => {
     performing ??= import('./performer.ts').then(({ openPerformer }) => {
       const opened = openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });
@@ -141,6 +141,9 @@ export async function startWorker(
     ...canary,
     onError: (error) => logger.warn({ err: error }, 'check of the worker failed'),
   });
+
+  // Beforehand, so that the first sync does not wait for it. If it fails, the first sync reports the error.
+  setImmediate(() => performer().catch(() => {}));
 
   return {
     name: 'worker',
