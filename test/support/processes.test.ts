@@ -15,9 +15,9 @@ async function program(source: string): Promise<string> {
 }
 
 const LOGGING = `
+  process.on('SIGTERM', () => process.exit(3));
   console.log('plain text');
   console.log(JSON.stringify({ level: 'info', msg: 'started', env: Object.keys(process.env) }));
-  process.on('SIGTERM', () => process.exit(3));
   let count = 0;
   setInterval(() => console.log(JSON.stringify({ level: 'debug', msg: 'tick', count: (count += 1) })), 5);
 `;

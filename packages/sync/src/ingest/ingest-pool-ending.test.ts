@@ -7,12 +7,7 @@ const TERMINATING = 2;
 
 /** That of the next session. */
 let lock: TerminationLock;
-vi.mock('@syncline/snapshot', async (importActual) => ({
-  ...(await importActual<typeof import('@syncline/snapshot')>()),
-  createTerminationLock: () => lock,
-}));
-
-const pool = new IngestPool({ heavyRuns: 1 });
+const pool = new IngestPool({ heavyRuns: 1, createLock: () => lock });
 afterAll(() => pool.close());
 
 function open(state: number, signal = new AbortController().signal) {

@@ -31,6 +31,8 @@ export interface IngestPoolOptions {
   readonly heavyRuns: number;
   /** Heap of each thread. A run that needs more fails; other runs are not affected. */
   readonly threadHeapMb?: number;
+  /** Makes the lock between a session's thread and its termination. */
+  readonly createLock?: () => TerminationLock;
 }
 
 export interface BuildOptions {
@@ -50,10 +52,16 @@ export class IngestPool {
   /** Taken while a body is decoded or a snapshot is built, and never while a body is on its way. */
   readonly capacity: Semaphore;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
+  readonly #createLock: () => TerminationLock;
   /** The locks of all threads that work. */
   readonly #locks = new Set<TerminationLock>();
 
-  constructor({ heavyRuns, threadHeapMb = 768 }: IngestPoolOptions) {
+  constructor({
+    heavyRuns,
+    threadHeapMb = 768,
+    createLock = createTerminationLock,
+  }: IngestPoolOptions) {
+    this.#createLock = createLock;
     this.capacity = new Semaphore(heavyRuns);
     this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
@@ -72,6 +80,7 @@ export class IngestPool {
   open(options: OpenOptions): IngestSession {
     return new IngestSession(options, {
       capacity: this.capacity,
+      createLock: this.#createLock,
       run: (task) => this.#run(task, options.signal),
     });
   }
@@ -126,6 +135,7 @@ function threadError(error: unknown): SynclineError {
 
 interface SessionPool {
   readonly capacity: Semaphore;
+  readonly createLock: () => TerminationLock;
   readonly run: (task: IngestTask) => Promise<never>;
 }
 
@@ -224,7 +234,7 @@ export class IngestSession {
   #start() {
     const { signal: _signal, ...options } = this.#options;
     const { port1, port2 } = new MessageChannel();
-    const ended = this.#pool.run({ ...options, port: port2, lock: createTerminationLock() });
+    const ended = this.#pool.run({ ...options, port: port2, lock: this.#pool.createLock() });
     // The next question gets the error. Without one there is no unhandled rejection.
     ended.catch(() => {});
     return { port: port1, ended };
