@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { WAITING_MS } from './test/support/until.ts';
 
@@ -9,8 +10,13 @@ const HANGING_MS = 300_000;
 /** Of a test that starts and stops processes again and again, or lets leases run out. */
 const HANGING_E2E_MS = 900_000;
 
-/** As many as there are cores: more would compete, and on one core only one runs. */
-const ALL_CORES = '100%';
+/** Tests wait a third to half of the time, so more than two for each core would compete. */
+const MAX_WORKERS = Math.min(4, 2 * availableParallelism());
+
+const ENDS_THREADS = [
+  'packages/snapshot/src/encoding/termination-lock.test.ts',
+  'packages/sync/src/**/*.test.ts',
+];
 
 const patience = {
   setupFiles: ['test/support/patient-wait-for.ts'],
@@ -18,7 +24,9 @@ const patience = {
   testTimeout: HANGING_MS,
   hookTimeout: HANGING_MS,
 };
-const redis = { globalSetup: ['test/support/redis-global-setup.ts'] };
+const redis = {
+  globalSetup: ['test/support/build-global-setup.ts', 'test/support/redis-global-setup.ts'],
+};
 const endToEnd = {
   ...patience,
   ...redis,
@@ -37,8 +45,20 @@ export default defineConfig({
             'test/{support,bench}/**/*.test.ts',
             'test/chaos/history/**/*.test.ts',
           ],
-          exclude: ['**/*.redis.test.ts'],
-          maxWorkers: ALL_CORES,
+          exclude: ['**/*.redis.test.ts', ...ENDS_THREADS],
+          maxWorkers: MAX_WORKERS,
+          // To load the modules again for each file would take as long as the tests.
+          isolate: false,
+          sequence: { groupOrder: 0 },
+          ...patience,
+        },
+      },
+      {
+        test: {
+          // Node can crash when many threads have been ended in a process, so each file has a process of its own.
+          name: 'unit-threads',
+          include: ENDS_THREADS,
+          maxWorkers: MAX_WORKERS,
           sequence: { groupOrder: 0 },
           ...patience,
         },
@@ -50,7 +70,7 @@ export default defineConfig({
             '{packages,apps}/*/src/**/*.redis.test.ts',
             'test/{support,chaos}/**/*.redis.test.ts',
           ],
-          maxWorkers: ALL_CORES,
+          maxWorkers: MAX_WORKERS,
           sequence: { groupOrder: 1 },
           ...patience,
           ...redis,
@@ -60,7 +80,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          maxWorkers: 2,
+          maxWorkers: MAX_WORKERS,
           sequence: { groupOrder: 2 },
           ...endToEnd,
         },
@@ -71,6 +91,7 @@ export default defineConfig({
           name: 'chaos',
           include: ['test/chaos/**/*.e2e.test.ts'],
           maxWorkers: 1,
+          maxConcurrency: 3,
           sequence: { groupOrder: 3 },
           ...endToEnd,
         },

@@ -1,4 +1,4 @@
-// Sets up the clone: dependencies, Node 24, a Redis, and with --test a browser for tests.
+// Sets up the clone: dependencies, Node 24, the programs in dist/, a Redis, and with --test a browser for tests.
 // Does nothing if nothing has changed. Runs on Node 20, before anything is installed.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,6 +26,7 @@ process.chdir(ROOT);
 const forTests = process.argv.includes('--test');
 await installDependencies();
 linkNode();
+buildPrograms();
 if (forTests || !process.env.REDIS_URL) provideRedis();
 if (forTests) await provideBrowser();
 say('ready');
@@ -75,6 +76,11 @@ function linkNode() {
   mkdirSync(dirname(NODE), { recursive: true });
   symlinkSync(own, NODE);
   say(`using the Node of this machine, ${own}`);
+}
+
+function buildPrograms() {
+  const { status } = spawnSync(NODE, ['infra/build.mjs'], { stdio: 'inherit' });
+  if (status !== 0) fail('the programs could not be built; see above');
 }
 
 function nodeMajor(node) {

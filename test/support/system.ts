@@ -7,12 +7,12 @@ import { type ProcessHandle, startProcess } from './processes.ts';
 import { freshPrefix, redisUrl } from './redis.ts';
 import { until } from './until.ts';
 
-/** The programs that make up the system. */
+/** The programs that make up the system, as `infra/build.mjs` bundles them. */
 export const PROGRAMS = {
-  scheduler: 'apps/scheduler/src/main.ts',
-  worker: 'apps/worker/src/main.ts',
-  api: 'apps/api/src/main.ts',
-  cli: 'apps/cli/src/main.ts',
+  scheduler: 'dist/scheduler.js',
+  worker: 'dist/worker.js',
+  api: 'dist/api.js',
+  cli: 'dist/syncline.js',
 } as const;
 export type Program = keyof typeof PROGRAMS;
 

@@ -1,8 +1,8 @@
 import type { JobPayloadInput } from '@syncline/contract';
 import type { Worker as BullWorker, Job, JobJson } from 'bullmq';
+import { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { pairsOf } from '../lua/lua-script.ts';
-import { Worker } from './bullmq.ts';
 import type { SyncQueue } from './queue.ts';
 
 /*

@@ -15,10 +15,10 @@ import {
   toSynclineError,
 } from '@syncline/contract';
 import type { Job } from 'bullmq';
+import { UnrecoverableError, Worker } from 'bullmq';
 import { z } from 'zod';
 import type { KeyAccess } from '../lua/lua-script.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
-import { UnrecoverableError, Worker } from './bullmq.ts';
 import { closeWorker } from './bullmq-internals.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 

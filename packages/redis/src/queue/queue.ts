@@ -8,8 +8,8 @@ import {
   type Trigger,
 } from '@syncline/contract';
 import type { Queue as BullQueue, JobsOptions } from 'bullmq';
+import { Queue } from 'bullmq';
 import type { KeyAccess } from '../lua/lua-script.ts';
-import { Queue } from './bullmq.ts';
 
 /** The priority of ticks and of the wake-ups that replace them. Requests have no priority, so they run first. */
 export const TICK_PRIORITY = 10;

@@ -7,10 +7,10 @@ import {
 } from '@syncline/contract';
 import type { LeasePurpose, Ran, Tick, TickHandler, TickSource } from '@syncline/sync';
 import type { Job } from 'bullmq';
+import { UnrecoverableError, WaitingError } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
 import type { KeyAccess } from '../lua/lua-script.ts';
-import { UnrecoverableError, WaitingError } from './bullmq.ts';
 import { closeWorker, dueAtMsOf, type Pulse, TurningWorker } from './bullmq-internals.ts';
 import {
   addWakeUp,

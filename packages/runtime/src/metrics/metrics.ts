@@ -1,7 +1,7 @@
 import type { Registry as PrometheusRegistry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
-import { Counter, Gauge, Histogram, Registry } from './prom-client.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 
 /** An answered request. */

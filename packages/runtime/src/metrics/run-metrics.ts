@@ -1,6 +1,6 @@
 import type { Run, Trigger } from '@syncline/contract';
 import type { Registry } from 'prom-client';
-import { Counter, Histogram } from './prom-client.ts';
+import { Counter, Histogram } from 'prom-client';
 
 /** Metrics about runs and their scheduling. The first seven are the `RunObserver` of the domain. */
 export interface RunMetrics {

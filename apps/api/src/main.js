@@ -1,8 +1,0 @@
-// `main.ts` is a link to this file, for the sake of the compile cache.
-import '@syncline/runtime/compile-cache';
-
-const [{ runProcess }, { startApi }] = await Promise.all([
-  import('@syncline/runtime'),
-  import('./start-api.ts'),
-]);
-await runProcess('api', startApi);

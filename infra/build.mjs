@@ -1,0 +1,57 @@
+// Bundles the programs into dist/: node infra/build.mjs
+// A process then starts from ten files in place of a thousand, which halves the CPU time of its start.
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'rolldown';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const DIST = join(ROOT, 'dist');
+
+/** They look for files of theirs beside themselves, so they are loaded from where they are installed. */
+const EXTERNAL = /^(@bull-board\/.*|pino-pretty|piscina|ssh2)$/;
+const external = {
+  name: 'external',
+  resolveId: {
+    filter: { id: EXTERNAL },
+    async handler(source, importer) {
+      const found = await this.resolve(source, importer, { skipSelf: true });
+      return { id: relative(DIST, found.id), external: true };
+    },
+  },
+};
+
+/** A module of ours that reads a file beside its source still finds it there. */
+const sourceUrls = {
+  name: 'source-urls',
+  transform: {
+    filter: { id: /\.ts$/, code: 'import.meta.url' },
+    handler: (code, id) => {
+      const url = `new URL(${JSON.stringify(relative(DIST, id))}, import.meta.url).href`;
+      return { code: code.replaceAll('import.meta.url', url), map: null };
+    },
+  },
+};
+
+const { output } = await build({
+  cwd: ROOT,
+  input: {
+    api: 'apps/api/src/main.ts',
+    scheduler: 'apps/scheduler/src/main.ts',
+    syncline: 'apps/cli/src/main.ts',
+    worker: 'apps/worker/src/main.ts',
+  },
+  platform: 'node',
+  tsconfig: false,
+  plugins: [external, sourceUrls],
+  output: { dir: DIST, format: 'esm', sourcemap: true },
+  write: false,
+});
+// A file that is already right is not touched: a process that runs may still need it.
+const files = new Map(output.map((file) => [file.fileName, file.code ?? file.source]));
+mkdirSync(DIST, { recursive: true });
+for (const name of readdirSync(DIST)) {
+  if (files.get(name) === readFileSync(join(DIST, name), 'utf8')) files.delete(name);
+  else rmSync(join(DIST, name));
+}
+for (const [name, content] of files) writeFileSync(join(DIST, name), content);
