@@ -41,6 +41,8 @@ export function latestFlags(
  * @returns -1 for an empty list
  */
 export function pickLatest(versions: readonly VersionCandidate[]): number {
+  // Nearly all names have only one, or one that the upstream marks. Parsing its version would be for nothing.
+  if (versions.length === 1) return 0;
   let best: Ranked | undefined;
   let bestIndex = -1;
   for (const [index, candidate] of versions.entries()) {
