@@ -139,9 +139,21 @@ export interface ChunkContent {
 
 export function chunkContent(rows: readonly Pick<MarkedRow, 'json' | 'isLatest'>[]): ChunkContent {
   const latest = rows.map(({ isLatest }) => (isLatest ? 1 : 0)).join(',');
-  const json = rows.map((row) => row.json).join(',');
-  const bytes = Buffer.from(`"rows":[${json}],"latest":[${latest}]`, 'utf8');
+  const json = rows.flatMap((row, index) => (index === 0 ? [row.json] : [',', row.json]));
+  const texts = ['"rows":[', ...json, `],"latest":[${latest}]`];
+  const bytes = encodeTexts(texts);
   return { bytes, digest: sha256(bytes).slice(0, 32) };
+}
+
+/**
+ * Returns texts in UTF-8, one after the other. Joined, they would all take two bytes for each character as soon as one of
+ * them does.
+ */
+function encodeTexts(texts: readonly string[]): Buffer {
+  const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
+  let end = 0;
+  for (const text of texts) end += bytes.write(text, end);
+  return bytes;
 }
 
 export function encodeChunk(content: ChunkContent, times: readonly RowTimes[]): Blob {

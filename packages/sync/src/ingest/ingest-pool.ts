@@ -24,7 +24,7 @@ const THREAD_IDLE_TIMEOUT_MS = 60_000;
 /** More than a worker has runs: a run keeps its thread while it waits for its next body. */
 const MAX_THREADS = 1_024;
 /** Rows live until they are compressed. In a young generation of this size few are ever moved. */
-const YOUNG_GENERATION_MB = 32;
+const YOUNG_GENERATION_MB = 64;
 
 export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
