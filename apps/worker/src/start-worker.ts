@@ -20,7 +20,6 @@ import type { SnapshotStore } from '@syncline/snapshot';
 import type { Manager, RunStore, StatusPersistence } from '@syncline/sync';
 import { Coordinator } from '@syncline/sync/coordinator';
 import { createCanary, WEDGED_AFTER_MS } from './canary.ts';
-import type { Performer } from './performer.ts';
 import { createPreviewHandler } from './preview-handler.ts';
 
 const STOP_GRACE_MS = 10_000;
@@ -81,20 +80,17 @@ export async function startWorker(
     keys,
     budgets: () => network()?.budgets ?? [],
   });
-  let performing: Promise<Performer> | undefined;
-  /** Loads the performer after the start: HTTP, Git and threads would take half of it. */
-  const performer = () => {
-    performing ??= import('./performer.ts').then(({ openPerformer }) => {
-      const opened = openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });
-      Object.assign(manager, opened.manager);
-      return opened;
-    });
-    return performing;
-  };
-  /** The performer's own methods take the place of these once it is loaded. */
+  const started = Promise.withResolvers<void>();
+  /** Loaded after the start, of which HTTP, Git and threads would take half. */
+  const performer = started.promise.then(async () => {
+    const { openPerformer } = await import('./performer.ts');
+    return openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });
+  });
+  // If it cannot be loaded, each run fails with the error.
+  performer.catch(() => {});
   const manager: Manager = {
-    shouldSync: async (context) => (await performer()).manager.shouldSync(context),
-    performSync: async (...run) => (await performer()).manager.performSync(...run),
+    shouldSync: async (context) => (await performer).manager.shouldSync(context),
+    performSync: async (...run) => (await performer).manager.performSync(...run),
   };
 
   const tickSource = createBullTickSource({
@@ -126,7 +122,7 @@ export async function startWorker(
     handle: createPreviewHandler({
       config,
       registries: store.reader,
-      preview: async (request) => (await performer()).preview(request),
+      preview: async (request) => (await performer).preview(request),
       logger,
       metrics,
     }),
@@ -142,8 +138,7 @@ export async function startWorker(
     onError: (error) => logger.warn({ err: error }, 'check of the worker failed'),
   });
 
-  // Beforehand, so that the first sync does not wait for it. If it fails, the first sync reports the error.
-  setImmediate(() => performer().catch(() => {}));
+  setImmediate(started.resolve);
 
   return {
     name: 'worker',
@@ -161,7 +156,8 @@ export async function startWorker(
       blocking.disconnect();
       // While Redis is away, a pass never ends. Cutting it off loses nothing.
       await within(LAST_PASS_MS, swept).catch(() => undefined);
-      await (await performing)?.close();
+      const opened = await performer.catch(() => undefined);
+      await opened?.close();
     },
   };
 }
