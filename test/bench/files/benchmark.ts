@@ -22,7 +22,9 @@ export const files: Benchmark = {
     const config = await fileRegistries({ names: [REGISTRY], interval: '1h', lifetime });
     const file = config.registries[0]?.file?.path ?? '';
     const syncline = await benchSyncline(redis, config, lifetime);
+    // The bundle would be one file.
     const worker = await syncline.startWorker({
+      entry: 'apps/worker/src/main.ts',
       env: { NODE_OPTIONS: '--inspect=127.0.0.1:0' },
     });
     await syncline.run(REGISTRY);

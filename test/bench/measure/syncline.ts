@@ -16,6 +16,8 @@ export interface BenchedSyncline {
   startWorker(options?: {
     concurrency?: number;
     env?: Readonly<Record<string, string>>;
+    /** Relative to the project's root. Default: the bundled worker. */
+    entry?: string;
   }): Promise<MeasuredProcess>;
   /** Runs a registry, and returns the time from the job in the queue to its end. */
   run(registry: string): Promise<number>;
@@ -39,10 +41,10 @@ export async function benchSyncline(
     prefix,
     queue,
     run: (registry) => runTick({ queue, url, prefix }, registry),
-    startWorker: async ({ concurrency, env } = {}) => {
+    startWorker: async ({ concurrency, env, entry = PROGRAMS.worker } = {}) => {
       const worker = await startMeasured({
         name: 'syncline worker',
-        entry: PROGRAMS.worker,
+        entry,
         env: {
           REDIS_URL: url,
           SYNCLINE_PREFIX: prefix,
