@@ -21,14 +21,20 @@ const external = {
   },
 };
 
-/** A module of ours that reads a file beside its source still finds it there. */
+/** A module of ours that reads a file beside its source still finds it there. Threads are bundled as the programs are. */
 const sourceUrls = {
   name: 'source-urls',
   transform: {
     filter: { id: /\.ts$/, code: 'import.meta.url' },
     handler: (code, id) => {
       const url = `new URL(${JSON.stringify(relative(DIST, id))}, import.meta.url).href`;
-      return { code: code.replaceAll('import.meta.url', url), map: null };
+      const bundled = code
+        .replaceAll(
+          /'\.\/([\w-]+-thread)\.ts', import\.meta\.url/g,
+          "'./$1.js', import.meta['url']",
+        )
+        .replaceAll('import.meta.url', url);
+      return { code: bundled, map: null };
     },
   },
 };
@@ -37,6 +43,7 @@ const { output } = await build({
   cwd: ROOT,
   input: {
     api: 'apps/api/src/main.ts',
+    'ingest-thread': 'packages/sync/src/ingest/ingest-thread.ts',
     scheduler: 'apps/scheduler/src/main.ts',
     syncline: 'apps/cli/src/main.ts',
     worker: 'apps/worker/src/main.ts',

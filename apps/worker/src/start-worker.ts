@@ -20,6 +20,7 @@ import type { SnapshotStore } from '@syncline/snapshot';
 import type { Manager, RunStore, StatusPersistence } from '@syncline/sync';
 import { Coordinator } from '@syncline/sync/coordinator';
 import { createCanary, WEDGED_AFTER_MS } from './canary.ts';
+import { openPerformer } from './performer.ts';
 import { createPreviewHandler } from './preview-handler.ts';
 
 const STOP_GRACE_MS = 10_000;
@@ -80,18 +81,7 @@ export async function startWorker(
     keys,
     budgets: () => network()?.budgets ?? [],
   });
-  const started = Promise.withResolvers<void>();
-  /** Loaded after the start, of which HTTP, Git and threads would take half. */
-  const performer = started.promise.then(async () => {
-    const { openPerformer } = await import('./performer.ts');
-    return openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });
-  });
-  // If it cannot be loaded, each run fails with the error.
-  performer.catch(() => {});
-  const manager: Manager = {
-    shouldSync: async (context) => (await performer).manager.shouldSync(context),
-    performSync: async (...run) => (await performer).manager.performSync(...run),
-  };
+  const performer = openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });
 
   const tickSource = createBullTickSource({
     blocking,
@@ -102,7 +92,7 @@ export async function startWorker(
     logger,
   });
   const coordinator = new Coordinator({
-    manager: decorate.manager(manager),
+    manager: decorate.manager(performer.manager),
     runStore,
     status,
     config,
@@ -122,7 +112,7 @@ export async function startWorker(
     handle: createPreviewHandler({
       config,
       registries: store.reader,
-      preview: async (request) => (await performer).preview(request),
+      preview: performer.preview,
       logger,
       metrics,
     }),
@@ -137,8 +127,6 @@ export async function startWorker(
     ...canary,
     onError: (error) => logger.warn({ err: error }, 'check of the worker failed'),
   });
-
-  setImmediate(started.resolve);
 
   return {
     name: 'worker',
@@ -156,8 +144,7 @@ export async function startWorker(
       blocking.disconnect();
       // While Redis is away, a pass never ends. Cutting it off loses nothing.
       await within(LAST_PASS_MS, swept).catch(() => undefined);
-      const opened = await performer.catch(() => undefined);
-      await opened?.close();
+      await performer.close();
     },
   };
 }
