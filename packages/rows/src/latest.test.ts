@@ -13,7 +13,7 @@ function candidate(text: string): VersionCandidate {
   return {
     version,
     publishedAt: publishedDay === '?' ? undefined : `2026-01-${publishedDay}T00:00:00Z`,
-    // The cases below write nothing else.
+    // The cases below use only valid statuses.
     status: status as ServerStatus,
   };
 }

@@ -1,6 +1,6 @@
 /**
  * The model proves the protocol only if it detects a script that breaks it: each of these is a
- * script of ours with a mistake that somebody could make.
+ * script with a plausible mistake.
  */
 import { findViolation } from '@syncline/sync/testing';
 import { expect, test } from 'vitest';

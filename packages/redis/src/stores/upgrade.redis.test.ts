@@ -118,7 +118,7 @@ test('a registry with a filter is still served while its first run fetches the m
   expect(await live.servedNames()).toEqual(['a', 'b']);
   expect(await live.run()).toMatchObject({ outcome: 'unchanged', reason: 'reconcile-due' });
   expect(live.asked).toEqual({ probes: 0, fetches: 1, seen: [['a', 'b']] });
-  // What is served is the same snapshot, so that no client has to read it again.
+  // The served snapshot is the same, so no client has to read it again.
   expect(await live.snapshots.readPointer('alpha')).toBe(live.manifest);
   live.edit(only('c'));
   expect(await live.run()).toMatchObject({ outcome: 'published', reason: 'filter-changed' });

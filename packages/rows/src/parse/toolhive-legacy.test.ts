@@ -255,7 +255,7 @@ describe.skipIf(!isThere)('ToolHive’s own registry', () => {
       Object.keys(server).toSorted();
     for (const theirs of upstream.data.servers) {
       const { server } = JSON.parse(ours.get(theirs.name) ?? 'null') ?? {};
-      // A few have gone since.
+      // A few servers have been removed since.
       if (server === undefined) continue;
       expect(shape(server)).toEqual(shape(theirs));
       const [ourPackage] = server.packages;

@@ -113,7 +113,7 @@ class Merged {
     });
   }
 
-  /** `name@version` of every row: where it is from, `†` where it is a tombstone, `*` where it is the latest. */
+  /** Returns `name@version` of every row with its source, `†` for a tombstone, and `*` for the latest. */
   shown(): Record<string, string> {
     return Object.fromEntries(
       this.rows().map(({ server, _meta, isLatest }) => {
@@ -234,7 +234,7 @@ describe('a catalog of registries', () => {
     ]);
     await merged.publish('second', [{ name: 'b', version: '9.0.0', _meta: tagged('good') }]);
     await merged.merge();
-    // `b` belongs to the first registry, whatever the filter makes of it.
+    // `b` belongs to the first registry, even if the filter removes it there.
     expect(merged.shown()).toEqual({ 'a@1.0.0': 'first*' });
   });
 
@@ -315,11 +315,11 @@ describe('a merge after any history of registries', () => {
   });
 });
 
-/** Registries, a catalog of them, and what it should show, found in the plainest way. */
+/** Registries, a catalog of them, and its expected rows, computed in the simplest way. */
 class History {
   readonly #merged = new Merged(NAMES);
   readonly #states = new Map(NAMES.map((name) => [name, new Map<string, Row>()]));
-  /** `name@version` to where it is from, with a mark where it is gone. */
+  /** `name@version` to its source, with a mark if it is a tombstone. */
   #expected = new Map<string, string>();
 
   async publish(member: Name, { put, drop }: { put: Put[]; drop: string[] }): Promise<void> {
@@ -364,7 +364,7 @@ class History {
   }
 }
 
-/** Marks the latest of each name: the highest version of those that are there, else of those that are gone. */
+/** Marks the latest of each name: its highest version, or the highest tombstone if it has no versions. */
 function withLatest(expected: ReadonlyMap<string, string>): Record<string, string> {
   const rankOf = (key: string, source: string) => `${source.endsWith('†') ? 0 : 1}${key}`;
   const nameOf = (key: string) => key.split('@')[0] ?? '';

@@ -44,7 +44,7 @@ describe('backoffMs', () => {
     expect(delay({ random: 0 })).toBe(5_000);
   });
 
-  test('Retry-After is honoured, also beyond the interval', () => {
+  test('Retry-After is honoured, even beyond the interval', () => {
     expect(delay({ retryAfterMs: 60_000 })).toBe(60_000);
     expect(delay({ retryAfterMs: 5 * HOUR_MS })).toBe(5 * HOUR_MS);
     expect(delay({ retryAfterMs: 1 })).toBe(5_000);

@@ -45,7 +45,7 @@ async function createOperated(filter: FilterInput = {}) {
   });
   const edit = (next: FilterInput) =>
     sync.config.replace(configOf({ name: 'alpha', filter: next }));
-  /** Lets the upstream have other rows, and runs the registry. */
+  /** Changes the rows of the upstream, and runs the registry. */
   const change = async (rows: object[]) => {
     sync.clock.advance(MINUTE_MS);
     sync.upstream.rows = rows;
@@ -93,7 +93,7 @@ test.each<[before: FilterInput, after: FilterInput, served: string[]]>([
     expect(sync.status()).toMatchObject({ snapshot, versionCount: served.length });
     expect(registry.control.pinned).toBe(snapshot);
     expect(registry.supersededAtMs.has(snapshot)).toBe(false);
-    // The filter in force is that of what is served: the next edit is derived from the same state.
+    // The status has the filter of the served snapshot, so the next edit uses the same mirror.
     await operations.resume({ name: 'alpha', suspended: false });
     edit(LOW);
     expect(ran(await sync.sync())).toMatchObject({

@@ -171,7 +171,7 @@ describe('the mirror', () => {
   });
 
   test.each(['manifest', 'chunk', 'damaged chunk'])(
-    'with a lost %s is read from the source, and the served snapshot stays until then',
+    'with a missing or damaged part is read from the source, and the served snapshot stays: %s',
     async (what) => {
       const { sync, edit } = await createFiltered(EVEN);
       const { mirror = '' } = sync.status() ?? {};

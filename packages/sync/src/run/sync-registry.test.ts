@@ -272,7 +272,7 @@ describe('a recurring tick soon after a run', () => {
     { interval: '12h', ageMs: 29_999, state: 'superseded' },
     { interval: '12h', ageMs: 30_000, state: 'ran' },
   ])(
-    'is $state at an interval of $interval, $ageMs ms after the run began',
+    'gets the state $state at an interval of $interval, $ageMs ms after the run began',
     async ({ interval, ageMs, state }) => {
       const sync = createSyncHarness({ ingest, config: config({ syncPolicy: { interval } }) });
       expect(await tickAfter(sync, ageMs)).toBe(state);

@@ -7,7 +7,7 @@ import { acquire, type StoreHarness, testRun } from './store-harness.ts';
 const TICK = { kind: 'tick' } as const;
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 
-/** What every {@link RunStore} promises. `create` gives an empty one, and what shares its data. */
+/** Tests the contract of {@link RunStore}. `create` returns an empty store, and ports that share its data. */
 export function describeRunStore(name: string, create: () => Promise<StoreHarness>): void {
   describe(`${name} fulfils the contract of RunStore`, () => {
     let store: StoreHarness;

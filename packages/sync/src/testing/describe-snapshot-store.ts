@@ -5,7 +5,7 @@ import { acquire, type StoreHarness } from './store-harness.ts';
 
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 
-/** What every {@link SnapshotStore} promises. `create` gives an empty one, and what shares its data. */
+/** Tests the contract of {@link SnapshotStore}. `create` returns an empty store, and ports that share its data. */
 export function describeSnapshotStore(name: string, create: () => Promise<StoreHarness>): void {
   describe(`${name} fulfils the contract of SnapshotStore`, () => {
     let store: StoreHarness;

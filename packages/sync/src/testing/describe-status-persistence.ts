@@ -39,9 +39,9 @@ const FULL = {
 const FULL_TOKEN = `${FULL.term}:alice`;
 
 /**
- * What every {@link StatusPersistence} promises.
+ * Tests the contract of {@link StatusPersistence}.
  *
- * @param create an empty one, which is going to be used for the registries of these names
+ * @param create returns an empty one, for the registries with the given names
  */
 export function describeStatusPersistence(
   name: string,
