@@ -12,7 +12,7 @@ declare module 'vitest' {
   }
 }
 
-/** A client, and the Redis that it shares with a Syncline that a test plays. */
+/** Creates a client, and the Redis that it shares with a Syncline, whose part the test plays. */
 async function createShared() {
   const prefix = `test-${randomUUID().slice(0, 13)}`;
   const keys = redisKeys(prefix);
@@ -31,7 +31,7 @@ async function createShared() {
   await config({ name: 'alpha', file: { path: '/alpha.json' } });
   await redis.set(keys.config, 'one');
 
-  /** A run that ends, having answered requests up to `handledRequest`. */
+  /** Adds a run that has ended and has handled requests up to `handledRequest`. */
   async function answer(term: string, handledRequest: number, changes: Partial<Run> = {}) {
     const run: Run = {
       id: runId('alpha', term),
@@ -54,7 +54,7 @@ async function createShared() {
   return { client, redis, keys, queue, config, answer };
 }
 
-test('a request is counted, and a worker woken', async () => {
+test('a request is counted, and wakes a worker', async () => {
   const { client, redis, keys, queue } = await createShared();
   expect(await client.requestSync('alpha')).toEqual({ request: 1, state: 'queued' });
   expect(await client.requestSync('alpha', { force: true })).toEqual({
@@ -71,7 +71,7 @@ test('a request is counted, and a worker woken', async () => {
   ]);
 });
 
-test('a request while a run is under way says that it has joined', async () => {
+test('a request during a run has the state joined', async () => {
   const { client, redis, keys } = await createShared();
   await redis.hset(keys.status('alpha'), { phase: 'Syncing', leaseUntil: Date.now() + 60_000 });
   expect(await client.requestSync('alpha')).toMatchObject({ state: 'joined' });
@@ -79,14 +79,14 @@ test('a request while a run is under way says that it has joined', async () => {
   expect(await client.requestSync('alpha')).toMatchObject({ state: 'queued' });
 });
 
-test('of requests at the same moment each has its own number', async () => {
+test('each of several concurrent requests gets its own number', async () => {
   const { client } = await createShared();
   const requests = await Promise.all(Array.from({ length: 20 }, () => client.requestSync('alpha')));
   expect(new Set(requests.map(({ request }) => request)).size).toBe(20);
 });
 
 test.each(['config', 'operator', 'rollback'])(
-  'a registry suspended by %s is not asked for',
+  'a request for a registry suspended by %s is rejected and not counted',
   async (by) => {
     const { client, redis, keys, queue, config } = await createShared();
     if (by === 'config') {
@@ -103,7 +103,7 @@ test.each(['config', 'operator', 'rollback'])(
   },
 );
 
-test('a registry that the config does not name is not known', async () => {
+test('a registry that is not in the config is rejected as unknown', async () => {
   const { client, redis, keys } = await createShared();
   const unknown = { code: 'unknown-registry' };
   await expect(client.requestSync('nobody')).rejects.toMatchObject(unknown);
@@ -112,7 +112,7 @@ test('a registry that the config does not name is not known', async () => {
   await expect(client.requestSync('alpha')).rejects.toMatchObject(unknown);
 });
 
-test('a new config is seen at the next call', async () => {
+test('a new config takes effect at the next call', async () => {
   const { client, redis, keys } = await createShared();
   await client.getStatus('alpha');
   const document = JSON.stringify({ registries: [{ name: 'beta', file: { path: '/b' } }] });
@@ -122,7 +122,7 @@ test('a new config is seen at the next call', async () => {
   await expect(client.getStatus('alpha')).rejects.toMatchObject({ code: 'unknown-registry' });
 });
 
-test('a config that cannot be read is an error of the store', async () => {
+test('getStatus rejects with store-corrupt if the config cannot be read', async () => {
   const { client, redis, keys } = await createShared();
   await redis.set(keys.config, 'lost');
   await expect(client.getStatus('alpha')).rejects.toMatchObject({ code: 'store-corrupt' });
@@ -131,7 +131,7 @@ test('a config that cannot be read is an error of the store', async () => {
   await expect(client.getStatus('alpha')).rejects.toMatchObject({ code: 'store-corrupt' });
 });
 
-test('the run that answers a request is waited for', async () => {
+test('waitForRun returns the run that handles the request', async () => {
   const { client, answer } = await createShared();
   await answer('1', 0);
   const { request } = await client.requestSync('alpha');
@@ -142,7 +142,7 @@ test('the run that answers a request is waited for', async () => {
   expect(await client.waitForRun('alpha', request, { timeoutMs: 0 })).toEqual(run);
 });
 
-test('of several requests that one run answers, each has that run', async () => {
+test('waitForRun returns the same run for several requests that it handles', async () => {
   const { client, answer } = await createShared();
   for (let made = 0; made < 3; made += 1) await client.requestSync('alpha');
   const run = await answer('1', 3);
@@ -151,21 +151,21 @@ test('of several requests that one run answers, each has that run', async () => 
   }
 });
 
-test('an interrupted run answers nothing', async () => {
+test('waitForRun ignores an interrupted run', async () => {
   const { client, answer } = await createShared();
   const run = await answer('1', 1);
   await answer('2', 1, { outcome: 'interrupted' });
   expect(await client.waitForRun('alpha', 1, { timeoutMs: 120_000 })).toEqual(run);
 });
 
-test('an answer that lies many runs back is found', async () => {
+test('waitForRun finds a run that is many runs back', async () => {
   const { client, answer } = await createShared();
   const run = await answer('1', 1);
   for (let term = 2; term < 130; term += 1) await answer(String(term), 2);
   expect(await client.waitForRun('alpha', 1, { timeoutMs: 120_000 })).toEqual(run);
 });
 
-test('waiting ends when its time is up, and when it is aborted', async () => {
+test('waitForRun ends at its timeout, and when its signal is aborted', async () => {
   const { client } = await createShared();
   const { request } = await client.requestSync('alpha');
   expect(await client.waitForRun('alpha', request, { timeoutMs: 60 })).toBeUndefined();
@@ -189,13 +189,13 @@ test('a run whose process died is not shown as Syncing', async () => {
   });
 });
 
-test('a Redis that is away is said to be', async () => {
+test('requestSync rejects with store-unavailable if Redis cannot be reached', async () => {
   const client = createSynclineClient({ redis: 'redis://127.0.0.1:1' });
   onTestFinished(() => client.close());
   await expect(client.requestSync('alpha')).rejects.toMatchObject({ code: 'store-unavailable' });
 });
 
-test('a connection of the caller is used, and left open', async () => {
+test('a connection of the caller is used, and close leaves it open', async () => {
   const { redis, keys } = await createShared();
   const client = createSynclineClient({ redis, prefix: keys.config.split(':')[0] ?? '' });
   expect(await client.getStatus('alpha')).toMatchObject({ phase: 'Pending' });

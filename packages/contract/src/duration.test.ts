@@ -13,7 +13,7 @@ describe('parseDuration', () => {
     ['1d2h3m4s5ms', 93_784_005],
     ['0.5ms', 1],
     ['1m1m', 120_000],
-  ])('%s', (text, durationMs) => {
+  ])('%s is %i ms', (text, durationMs) => {
     expect(parseDuration(text)).toBe(durationMs);
   });
 
@@ -45,7 +45,7 @@ describe('formatDuration', () => {
     [5_400_000, '1h30m'],
     [86_400_000, '1d'],
     [90_061_001, '1d1h1m1s1ms'],
-  ])('%i', (durationMs, text) => {
+  ])('%i ms is %s', (durationMs, text) => {
     expect(formatDuration(durationMs)).toBe(text);
     expect(parseDuration(text)).toBe(durationMs);
   });
@@ -59,7 +59,7 @@ describe('durationSchema', () => {
     expect(schema.parse('1s')).toBe(1_000);
   });
 
-  test('says what is wrong', () => {
+  test('describes the problem of an invalid duration', () => {
     const problem = (value: unknown) => schema.safeParse(value).error?.issues[0]?.message;
     expect(problem('soon')).toBe('expected a duration such as 30s, 1h30m or 7d');
     expect(problem('999ms')).toBe('expected a duration of at least 1s');

@@ -11,7 +11,7 @@ test('calls the listener once the signal is aborted, and only once', () => {
   expect(called).toEqual(['stopped']);
 });
 
-test('calls the listener at once if the signal is aborted already', () => {
+test('calls the listener at once if the signal is already aborted', () => {
   let calls = 0;
   onAbort(AbortSignal.abort(), () => {
     calls += 1;

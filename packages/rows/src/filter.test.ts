@@ -35,7 +35,7 @@ describe('compileGlob', () => {
     ['a+b', ['a+b'], ['aab']],
     ['!a', ['!a'], ['b']],
     ['@(a|b)', [], ['a', 'b']],
-  ])('%s', (glob, matching, others) => {
+  ])('%s matches %j, but not %j', (glob, matching, others) => {
     const matches = compileGlob(glob);
     expect(matching.filter(matches)).toEqual(matching);
     expect(others.filter(matches)).toEqual([]);
@@ -51,11 +51,11 @@ describe('compileGlob', () => {
 describe('compileFilter', () => {
   const servers = [{ name: 'a/one' }, { name: 'a/two' }, { name: 'b/one' }];
 
-  test('without patterns everything passes', () => {
+  test('everything passes without patterns', () => {
     expect(passing({}, servers)).toEqual(['a/one', 'a/two', 'b/one']);
   });
 
-  test('one included pattern is enough', () => {
+  test('a name passes if it matches one included pattern', () => {
     expect(passing({ names: { include: ['a/one', 'b/*'] } }, servers)).toEqual(['a/one', 'b/one']);
   });
 
@@ -81,7 +81,7 @@ describe('compileFilter', () => {
     expect(passing({ tags: { include: ['red'], exclude: ['blue'] } }, tags)).toEqual(['red']);
   });
 
-  test('name and tag must both pass', () => {
+  test('the name and the tags must both pass', () => {
     const filter = { names: { include: ['b*'] }, tags: { include: ['red'] } };
     expect(passing(filter, tags)).toEqual(['both']);
   });

@@ -13,28 +13,44 @@ function candidate(text: string): VersionCandidate {
   return {
     version,
     publishedAt: publishedDay === '?' ? undefined : `2026-01-${publishedDay}T00:00:00Z`,
-    // The cases below write nothing else.
+    // The cases below use only valid statuses.
     status: status as ServerStatus,
   };
 }
 
 describe('pickLatest', () => {
   test.each<[why: string, versions: string[], latest: string]>([
-    ['semantic versions by precedence, not as text', ['1.9.0', '1.10.0', '1.2.0'], '1.10.0'],
-    ['not by time', ['2.0.0|01', '1.0.0|09'], '2.0.0'],
-    ['a release after its candidates', ['1.0.0-rc.1', '1.0.0', '1.0.0-rc.2'], '1.0.0'],
-    ['candidates by number', ['1.0.0-rc.2', '1.0.0-rc.10'], '1.0.0-rc.10'],
-    ['a leading v makes no difference', ['v1.2.0', '1.1.0'], 'v1.2.0'],
-    ['semantic before any other', ['0.0.1|01', '2026.11|09', 'banana|09'], '0.0.1'],
-    ['others by time', ['zebra|02', 'apple|03', 'mango|01'], 'apple|03'],
-    ['others without a time are oldest', ['zebra|?', 'apple|01'], 'apple'],
-    ['two or four parts are not semantic', ['1.2|01', '1.2.3.4|02'], '1.2.3.4|02'],
-    ['leading zeros are not semantic', ['2025.01.09|09', '0.1.0|01'], '0.1.0'],
-    ['deleted ones last', ['3.0.0|03|deleted', '1.0.0|01', 'x|02'], '1.0.0'],
-    ['also behind what is not semantic', ['3.0.0|03|deleted', 'banana'], 'banana'],
-    ['deprecated is not deleted', ['2.0.0|01|deprecated', '1.0.0'], '2.0.0|01|deprecated'],
-    ['all deleted: the highest', ['1.0.0|09|deleted', '2.0.0|01|deleted'], '2.0.0|01|deleted'],
-    ['build metadata does not count', ['1.0.0+b|02', '1.0.0+a|01'], '1.0.0+a|01'],
+    [
+      'compares semantic versions by precedence, not as text',
+      ['1.9.0', '1.10.0', '1.2.0'],
+      '1.10.0',
+    ],
+    ['compares semantic versions regardless of their time', ['2.0.0|01', '1.0.0|09'], '2.0.0'],
+    ['ranks a release above its candidates', ['1.0.0-rc.1', '1.0.0', '1.0.0-rc.2'], '1.0.0'],
+    ['compares release candidates by number', ['1.0.0-rc.2', '1.0.0-rc.10'], '1.0.0-rc.10'],
+    ['ignores a leading v', ['v1.2.0', '1.1.0'], 'v1.2.0'],
+    ['ranks semantic versions above all others', ['0.0.1|01', '2026.11|09', 'banana|09'], '0.0.1'],
+    ['compares other versions by time', ['zebra|02', 'apple|03', 'mango|01'], 'apple|03'],
+    ['ranks other versions without a time as the oldest', ['zebra|?', 'apple|01'], 'apple'],
+    ['treats two or four parts as not semantic', ['1.2|01', '1.2.3.4|02'], '1.2.3.4|02'],
+    ['treats leading zeros as not semantic', ['2025.01.09|09', '0.1.0|01'], '0.1.0'],
+    ['ranks deleted versions last', ['3.0.0|03|deleted', '1.0.0|01', 'x|02'], '1.0.0'],
+    [
+      'ranks deleted versions below versions that are not semantic',
+      ['3.0.0|03|deleted', 'banana'],
+      'banana',
+    ],
+    [
+      'does not treat deprecated versions as deleted',
+      ['2.0.0|01|deprecated', '1.0.0'],
+      '2.0.0|01|deprecated',
+    ],
+    [
+      'picks the highest version if all are deleted',
+      ['1.0.0|09|deleted', '2.0.0|01|deleted'],
+      '2.0.0|01|deleted',
+    ],
+    ['ignores build metadata', ['1.0.0+b|02', '1.0.0+a|01'], '1.0.0+a|01'],
   ])('%s', (_why, versions, latest) => {
     const withDefaults = versions.map(candidate);
     expect(withDefaults[pickLatest(withDefaults)]).toEqual(candidate(latest));

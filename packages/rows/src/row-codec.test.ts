@@ -11,7 +11,7 @@ function accepted(candidate: unknown) {
 }
 
 describe('readRow', () => {
-  test('a bare server and a wrapped one are the same row', () => {
+  test('reads a bare server and a wrapped server as the same row', () => {
     expect(accepted(server)).toEqual(accepted({ server, _meta: {} }));
     expect(accepted({ server }).json).toBe(accepted({ server, _meta: null }).json);
   });
@@ -36,25 +36,25 @@ describe('readRow', () => {
     });
   });
 
-  test('keeps everything else as it came, whatever its name', () => {
+  test('keeps all other fields unchanged, whatever their names', () => {
     const json = `{"future":{"a":[1,null]},"server":{"__proto__":{"x":1},"name":"a","version":"1","description":"x","n":1e21,"empty":{}},"_meta":{"a/b":{"constructor":1}}}`;
     expect(accepted(JSON.parse(json)).json).toBe(JSON.stringify(JSON.parse(json)));
     expect(accepted(JSON.parse(json)).json).toContain('__proto__');
   });
 
-  test('leaves out the block of a Syncline upstream', () => {
+  test('removes the _meta block of an upstream Syncline', () => {
     const _meta = { [SYNCLINE_META]: { source: 'x', checkedAt: '2026-01-01' }, other: 1 };
     expect(JSON.parse(accepted({ server, _meta }).json)).toEqual({ server, _meta: { other: 1 } });
   });
 
   test.each<[why: string, candidate: unknown, reason: RegExp, label: string]>([
-    ['no object', 7, /the row is not a server/, 'row 17'],
+    ['a value that is not an object', 7, /the row is not a server/, 'row 17'],
     ['null', null, /the row is not a server/, 'row 17'],
     ['a wrapper around nothing', { server: null }, /the row is not a server/, 'row 17'],
     ['no name', { ...server, name: undefined }, /server\.name is missing/, 'row 17'],
     ['an empty name', { ...server, name: '' }, /server\.name is empty/, '@1.0.0'],
     [
-      'a name that is not text',
+      'a name that is not a string',
       { ...server, name: 7 },
       /server\.name is missing or not text/,
       'row 17',
@@ -104,7 +104,7 @@ describe('readRow', () => {
       'io.github.acme/x@1.0.0',
     ],
     [
-      'a status that is not known',
+      'an unknown status',
       { server, _meta: { [OFFICIAL_META]: { status: 'gone' } } },
       /status: Invalid/,
       'io.github.acme/x@1.0.0',
@@ -116,12 +116,12 @@ describe('readRow', () => {
       'io.github.acme/x@1.0.0',
     ],
     [
-      'a row that is too large',
+      'a row above the size limit',
       { ...server, blob: 'x'.repeat(MAX_ROW_CHARACTERS) },
       /characters; the limit is 1048576/,
       'io.github.acme/x@1.0.0',
     ],
-  ])('%s is quarantined with its reason', (_why, candidate, reason, label) => {
+  ])('quarantines %s with the reason', (_why, candidate, reason, label) => {
     expect(readRow(candidate, 17)).toEqual({
       ok: false,
       label,

@@ -25,7 +25,7 @@ test('keeps a chunk larger than the cache while it is the newest', () => {
   expect([cache.get('a'), cache.get('large')?.length]).toEqual([undefined, 11]);
 });
 
-test('counts a chunk once that two readers set', () => {
+test('counts a chunk that several readers set only once', () => {
   const cache = new ChunkCache(10);
   for (let read = 0; read < 5; read += 1) cache.set('a', entries(4));
   cache.set('b', entries(4));

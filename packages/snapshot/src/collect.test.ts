@@ -9,7 +9,7 @@ import { storeRows } from './testing/test-snapshots.ts';
 const HOUR_MS = 3_600_000;
 let store: SnapshotHarness;
 let lease: Lease;
-/** By the in-memory store's clock, which stands still but for a millisecond a publication. */
+/** The time of the in-memory store, whose clock moves only by a millisecond per publication. */
 let startMs: number;
 beforeEach(() => {
   store = createSnapshotHarness();
@@ -39,7 +39,7 @@ function collect(options: Partial<Parameters<typeof collectGarbage>[1]> = {}): P
   return collectGarbage(store.snapshots, { lease, keep: 3, spare: [], nowMs, ...options });
 }
 
-/** Each chunk of a stored manifest is stored, and no other. */
+/** Expects that exactly the chunks of the stored manifests are stored. */
 async function expectNoLooseEnds(): Promise<void> {
   const needed = new Set<string>();
   for (const digest of await kept()) {
@@ -60,7 +60,7 @@ describe('collectGarbage', () => {
     await expectNoLooseEnds();
   });
 
-  test('spares a snapshot that a reader may still use', async () => {
+  test('keeps a snapshot that a reader may still use', async () => {
     const manifests: string[] = [];
     for (const name of ['a', 'b', 'c', 'd', 'e']) manifests.push(await publish(name));
     const options = { keep: 1, spare: [manifests.at(-1)] };
@@ -71,7 +71,7 @@ describe('collectGarbage', () => {
     await expectNoLooseEnds();
   });
 
-  test('spares held snapshots and those about to be published', async () => {
+  test('keeps held snapshots and those about to be published', async () => {
     const served = await publish('a');
     const held = (await storeNames('held')).manifestBlob.digest;
     const staged = (await storeNames('staged')).manifestBlob.digest;

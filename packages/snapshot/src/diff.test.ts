@@ -10,13 +10,13 @@ test('equal rows have no changed fields', () => {
   expect(changedFields(row({ name: 'a', tags: [1] }), row({ name: 'a', tags: [1] }))).toEqual([]);
 });
 
-test('names changed, new and removed fields at any depth', () => {
+test('lists changed, new and removed fields', () => {
   const before = row({ name: 'a', packages: [{ version: '1' }], gone: 1, same: { x: 1 } });
   const after = row({ name: 'a', packages: [{ version: '2' }], same: { x: 1 }, came: 1 });
   expect(changedFields(before, after)).toEqual(['server.packages', 'server.gone', 'server.came']);
 });
 
-test('names each member of the registry’s own block, and other blocks as a whole', () => {
+test('lists each member of the official block, and other blocks as a whole', () => {
   const before = row({}, { [OFFICIAL_META]: { status: 'active', x: 1 }, 'com.acme/a': { y: 1 } });
   const after = row({}, { [OFFICIAL_META]: { status: 'deleted', x: 1 }, 'com.acme/a': { y: 2 } });
   expect(changedFields(before, after)).toEqual([
@@ -25,13 +25,13 @@ test('names each member of the registry’s own block, and other blocks as a who
   ]);
 });
 
-test('a change of isLatest is a change', () => {
+test('lists isLatest if it changes', () => {
   expect(changedFields(row({}), row({}, {}, false))).toEqual([
     `_meta["${OFFICIAL_META}"].isLatest`,
   ]);
 });
 
-test('__proto__ is a field like others', () => {
+test('treats __proto__ like any other field', () => {
   const before = { json: '{"server":{"__proto__":{"a":1}}}', isLatest: true };
   const after = { json: '{"server":{"__proto__":{"a":2}}}', isLatest: true };
   expect(changedFields(before, after)).toEqual(['server.__proto__']);

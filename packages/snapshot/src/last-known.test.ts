@@ -11,7 +11,7 @@ function setUp() {
 
 const away = () => Promise.reject(AWAY);
 
-test('returns the last answer with its age while the store is away, then new ones', async () => {
+test('returns the last answer with its age while the store is away, and new answers after that', async () => {
   const { clock, known } = setUp();
   expect(await known.read('a', async () => 'one')).toEqual({ value: 'one', ageMs: undefined });
   clock.nowMs = 1_500;
@@ -23,7 +23,7 @@ test('returns the last answer with its age while the store is away, then new one
   expect(await known.read('a', away)).toEqual({ value: 'two', ageMs: 1 });
 });
 
-test('counts the age from the question, not from the answer', async () => {
+test('counts the age from the start of the read, not from its answer', async () => {
   const { clock, known } = setUp();
   await known.read('a', async () => {
     clock.nowMs = 400;
@@ -52,7 +52,7 @@ test('a late answer does not replace a newer one', async () => {
   expect(await known.read('a', away)).toMatchObject({ value: 'two' });
 });
 
-test('a failed earlier question gets a newer answer', async () => {
+test('a failed earlier read returns a newer answer', async () => {
   const { known } = setUp();
   await known.read('a', async () => 'one');
   const slow = Promise.withResolvers<string>();

@@ -6,7 +6,7 @@ import { storeRows } from './testing/test-snapshots.ts';
 const AWAY = new Error('away');
 type Operation = 'readPointer' | 'readManifest' | 'readChunks';
 
-/** A reader of a store that can be away, as a whole or in one of the things that it is asked. */
+/** Creates a reader of a store that can be away, completely or for single operations. */
 function setUp() {
   const { acquire, publish: serve, snapshots, clock: storeClock } = createSnapshotHarness();
   const away = new Set<Operation>();
@@ -47,7 +47,7 @@ function setUp() {
 
 const ALL = ['readPointer', 'readManifest', 'readChunks'] as const;
 
-test('keeps reading known snapshots while the store is away, with their age, then new ones', async () => {
+test('reads known snapshots with their age while the store is away, and new ones after that', async () => {
   const { publish, read, leave, back, clock } = setUp();
   await publish('alpha', 'a', 'b');
   expect(await read('alpha')).toEqual({ names: ['a', 'b'], ageMs: undefined });
@@ -61,7 +61,7 @@ test('keeps reading known snapshots while the store is away, with their age, the
   expect(await read('alpha')).toMatchObject({ names: ['c'] });
 });
 
-test('the old snapshot stays readable if the store vanishes after a new pointer', async () => {
+test('the old snapshot stays readable if the store fails after the new pointer was read', async () => {
   const { publish, read, leave } = setUp();
   await publish('alpha', 'a');
   await read('alpha');
@@ -81,7 +81,7 @@ test('throws the error of the store for a chunk that was never read', async () =
   await expect(read('never')).rejects.toBe(AWAY);
 });
 
-test('keeps each served manifest, however many are read', async () => {
+test('keeps the served manifest of every registry, however many there are', async () => {
   const { publish, read, leave } = setUp();
   const registries = Array.from({ length: 100 }, (_, index) => `registry-${index}`);
   for (const registry of registries) {

@@ -85,7 +85,7 @@ async function open(): Promise<OpenSnapshot> {
 }
 
 describe('a first snapshot', () => {
-  test('has every row, stamped with when it was read', async () => {
+  test('has every row, stamped with the time at which it was read', async () => {
     const rows = model(500);
     const built = await publish(rows.values());
     expect(built.diff).toMatchObject({ added: 500, updated: 0, removed: 0 });
@@ -267,7 +267,7 @@ describe('a served row', () => {
     return row;
   }
 
-  test('is the row of the upstream, with unknown fields and odd keys', async () => {
+  test('has all fields of the upstream row, even unknown fields and unusual keys', async () => {
     const json =
       '{"__proto__":{"a":1},"server":{"zeta":[null,1e21,"\\ud800"],"name":"a","version":"1","description":"x",' +
       '"__proto__":{"polluted":true},"constructor":"c","1":"one"},"future":{"b":[]},"_meta":{"x/y":{"z":0.1}}}';
@@ -280,7 +280,7 @@ describe('a served row', () => {
     expect(Object.hasOwn({}, 'polluted')).toBe(false);
   });
 
-  test('keeps what upstream says but updatedAt and isLatest; upstream’s updatedAt is kept apart', async () => {
+  test('keeps the official block except updatedAt and isLatest, and stores the old updatedAt separately', async () => {
     const official = {
       status: 'deprecated',
       publishedAt: '2020-01-01T00:00:00Z',
@@ -304,7 +304,7 @@ describe('a served row', () => {
     });
   });
 
-  test('has defaults for what upstream leaves out', async () => {
+  test('has defaults for fields that the upstream omits', async () => {
     const row = await roundTrip('{"name":"a","version":"1","description":"x"}');
     const now = new Date(nowMs).toISOString();
     expect(row._meta).toEqual({
@@ -313,7 +313,7 @@ describe('a served row', () => {
     });
   });
 
-  test('stays the same while it has not changed, whatever its keys', async () => {
+  test('with unusual keys does not count as updated while it is unchanged', async () => {
     const row = JSON.parse('{"__proto__":1,"server":{"name":"a","version":"1","description":"x"}}');
     const first = await storeRows(store.snapshots, { lease, nowMs, rows: [row] });
     const second = await storeRows(store.snapshots, {
@@ -347,7 +347,7 @@ describe('the reader', () => {
     expect(await all(snapshot.rows({ after: { name: 'a', version: '' } }))).toHaveLength(400);
   });
 
-  test('has all versions of each name', async () => {
+  test('returns all versions of each name', async () => {
     const rows = model(400);
     await publish(rows.values());
     const snapshot = await open();
@@ -374,7 +374,7 @@ describe('the reader', () => {
     expect(found.length).toBeLessThanOrEqual(128);
   });
 
-  test('stays on its snapshot when another one is published', async () => {
+  test('stays on its snapshot when a new one is published', async () => {
     const rows = model(500);
     const first = await publish(rows.values());
     const reader = createSnapshotReader({ store: store.snapshots });
@@ -388,7 +388,7 @@ describe('the reader', () => {
     expect((await reader.open('alpha'))?.rowCount).toBe(0);
   });
 
-  test('caches up to a number of rows', async () => {
+  test('caches rows up to a limit', async () => {
     await publish(model(1_000).values());
     const readChunks = vi.spyOn(store.snapshots, 'readChunks');
     const large = await createSnapshotReader({ store: store.snapshots }).open('alpha');
@@ -509,7 +509,7 @@ describe('skills and plugins', () => {
     return snapshot;
   };
 
-  test('are read as they came, in their order', async () => {
+  test('are read unchanged and in their order', async () => {
     await publishWith(skills);
     const snapshot = await open();
     expect(JSON.stringify(await snapshot.attachment('skills'))).toBe(`[${skills.join()}]`);
@@ -532,7 +532,7 @@ describe('skills and plugins', () => {
     expect(third.manifest.attachments?.[1]).toEqual(second.manifest.attachments?.[1]);
   });
 
-  test('are part of the snapshot: a lost blob prevents its publication', async () => {
+  test('are part of the snapshot, and a lost blob makes it incomplete', async () => {
     const { publication, manifest } = await publishWith(skills);
     const lost = manifest.attachments?.at(-1)?.digest ?? '';
     expect(publication.chunks).toContain(lost);

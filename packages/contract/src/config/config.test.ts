@@ -5,7 +5,7 @@ import { describeSource, sourceKind } from './registry.ts';
 const FILE = { name: 'local', file: { path: './registry.json' } };
 const API = { name: 'official', api: { endpoint: 'https://registry.example.com' } };
 
-/** Where each problem lies, and what it is. */
+/** Returns the path and the message of each problem. */
 function problems(config: unknown): string[] {
   const parsed = configSchema.safeParse(config);
   return (parsed.error?.issues ?? []).map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -14,7 +14,7 @@ function problems(config: unknown): string[] {
 const registry = (changes: object) => ({ registries: [{ ...FILE, ...changes }] });
 
 describe('a config', () => {
-  test('has a default for everything but name and source', () => {
+  test('has defaults for everything except the name and the source', () => {
     expect(configSchema.parse({ registries: [FILE, API] })).toEqual({
       registries: [
         {
@@ -38,12 +38,8 @@ describe('a config', () => {
   test.each<[why: string, config: unknown, problem: RegExp]>([
     ['nothing', undefined, /^: Invalid input: expected object/],
     ['no registries', { registries: [] }, /^registries: expected at least one registry/],
-    ['a key that is not known', { ...registry({}), sources: [] }, /^: Unrecognized key: "sources"/],
-    [
-      'a key that is not known, in a registry',
-      registry({ intervall: '5s' }),
-      /^registries\.0: .*intervall/,
-    ],
+    ['an unknown key', { ...registry({}), sources: [] }, /^: Unrecognized key: "sources"/],
+    ['an unknown key in a registry', registry({ intervall: '5s' }), /^registries\.0: .*intervall/],
     ['no name', registry({ name: undefined }), /^registries\.0\.name: /],
     ['a name with capitals', registry({ name: 'Local' }), /^registries\.0\.name: expected 1 to 63/],
     ['a name that ends with a dash', registry({ name: 'local-' }), /name: expected 1 to 63/],
@@ -56,7 +52,7 @@ describe('a config', () => {
     ['two sources', registry({ api: API.api }), /found file and api$/],
     ['an empty path', registry({ file: { path: '' } }), /^registries\.0\.file\.path: /],
     [
-      'an endpoint of another kind',
+      'an endpoint that is not an HTTP URL',
       { registries: [{ name: 'x', api: { endpoint: 'ftp://x' } }] },
       /endpoint: expected an http or https URL/,
     ],
@@ -76,12 +72,12 @@ describe('a config', () => {
       /expected a duration such as/,
     ],
     [
-      'a share beyond 100',
+      'a percentage above 100',
       registry({ guard: { maxShrinkPercent: 101 } }),
       /guard\.maxShrinkPercent: /,
     ],
     ['no snapshot kept', registry({ snapshots: 0 }), /^registries\.0\.snapshots: /],
-    ['half a snapshot', registry({ snapshots: 1.5 }), /^registries\.0\.snapshots: /],
+    ['a fraction of a snapshot', registry({ snapshots: 1.5 }), /^registries\.0\.snapshots: /],
     [
       'an empty pattern',
       registry({ filter: { names: { include: [''] } } }),
@@ -93,7 +89,7 @@ describe('a config', () => {
       /^registries\.2\.name: expected a unique name, but registries\[0\] is called local too/,
     ],
     [
-      'a catalog of no registry',
+      'a catalog without registries',
       { registries: [FILE], catalogs: [{ name: 'x', registries: [] }] },
       /^catalogs\.0\.registries: expected the name of at least one registry/,
     ],
@@ -103,12 +99,12 @@ describe('a config', () => {
       /^catalogs\.0\.registries\.1: expected each registry once, but local is named before/,
     ],
     [
-      'a catalog of one that is not there',
+      'a catalog that names an unknown registry',
       { registries: [FILE], catalogs: [{ name: 'x', registries: ['gone'] }] },
       /^catalogs\.0\.registries\.0: expected the name of a registry in this config \(local\), found gone/,
     ],
     [
-      'two catalogs of one name',
+      'two catalogs with the same name',
       {
         registries: [FILE],
         catalogs: [
@@ -123,11 +119,11 @@ describe('a config', () => {
       { registries: [FILE], network: { userAgent: 'a\r\nb' } },
       /^network\.userAgent: expected printable ASCII/,
     ],
-  ])('with %s is refused', (_why, config, problem) => {
+  ])('with %s is rejected', (_why, config, problem) => {
     expect(problems(config)).toContainEqual(expect.stringMatching(problem));
   });
 
-  test('has all its problems told at once', () => {
+  test('reports all its problems at once', () => {
     const config = {
       registries: [
         { name: 'A', file: { path: '' } },
@@ -148,7 +144,7 @@ describe('a config', () => {
 describe('the source of a registry', () => {
   const { registries } = configSchema.parse({ registries: [FILE, API] });
 
-  test('has a kind and a place', () => {
+  test('has a kind and a description of its place', () => {
     expect(registries.map((it) => [sourceKind(it), describeSource(it)])).toEqual([
       ['file', './registry.json'],
       ['api', 'https://registry.example.com'],
@@ -168,7 +164,7 @@ describe('a catalog', () => {
 
   test.each([
     ['default', 'catalog.default'],
-    // A catalog goes before a registry of its name.
+    // A catalog takes precedence over a registry with the same name.
     ['local', 'catalog.local'],
     ['official', 'official'],
     ['nobody', undefined],
@@ -176,7 +172,7 @@ describe('a catalog', () => {
     expect(catalogTarget(config, catalog)).toBe(target);
   });
 
-  test('is run as a registry of its own', () => {
+  test('is synced as a registry of its own', () => {
     const targets = syncTargets(config);
     expect(targets.map(({ name }) => name)).toEqual([
       'local',
@@ -209,7 +205,7 @@ describe('a remote source', () => {
     './r',
     '/srv/r.git',
     '../',
-  ])('may be the repository %s', (repository) => {
+  ])('accepts the repository %s', (repository) => {
     expect(problems(git({ repository }))).toEqual([]);
   });
 
@@ -223,19 +219,23 @@ describe('a remote source', () => {
     'ssh://-oProxyCommand=id/r',
     '-u@host:r',
     'a\nb',
-  ])('may not be the repository %j', (repository) => {
+  ])('rejects the repository %j', (repository) => {
     expect(problems(git({ repository }))).toEqual([expect.stringMatching(/git\.repository: /)]);
   });
 
   test.each<[why: string, config: unknown, problem: RegExp]>([
     ['a branch and a tag', git({ branch: 'a', tag: 'b' }), /git\.tag: expected one of branch/],
-    ['half a commit', git({ commit: 'abc123' }), /git\.commit: expected a whole commit id/],
-    ['an option as branch', git({ branch: '--upload-pack=x' }), /branch: expected a name/],
-    ['a path that leaves', git({ path: 'a/../../b' }), /path: expected a path inside/],
-    ['a path from the root', git({ path: '/etc/passwd' }), /path: expected a path inside/],
-    ['half a login', git({ auth: { username: 'x' } }), /auth: expected username and passwordFile/],
+    ['an abbreviated commit', git({ commit: 'abc123' }), /git\.commit: expected a whole commit id/],
+    ['an option as its branch', git({ branch: '--upload-pack=x' }), /branch: expected a name/],
+    ['a path out of the repository', git({ path: 'a/../../b' }), /path: expected a path inside/],
+    ['an absolute path', git({ path: '/etc/passwd' }), /path: expected a path inside/],
     [
-      'two logins',
+      'a username without a password',
+      git({ auth: { username: 'x' } }),
+      /auth: expected username and passwordFile/,
+    ],
+    [
+      'two kinds of credentials',
       git({ auth: { username: 'x', passwordFile: 'a', sshKeyFile: 'b' } }),
       /auth: expected username/,
     ],
@@ -251,12 +251,24 @@ describe('a remote source', () => {
       fromUrl({ headers: { 'X-API-Key': 'abc' } }),
       /headers\.X-API-Key: expected \{file/,
     ],
-    ['a header of ours', fromUrl({ headers: { Host: 'x' } }), /headers\.Host: expected another/],
-    ['a broken header', fromUrl({ headers: { 'X-A': 'a\r\nb' } }), /headers\.X-A: /],
-    ['no time zone', registry({ schedule: { pattern: '* * * * *', timezone: 'Mars' } }), /zone/],
-    ['no range', { ...registry({}), network: { allow: ['10.0.0.0/33'] } }, /allow\.0: expected an/],
     [
-      'two budgets of a host',
+      'a header that Syncline sets itself',
+      fromUrl({ headers: { Host: 'x' } }),
+      /headers\.Host: expected another/,
+    ],
+    ['a broken header', fromUrl({ headers: { 'X-A': 'a\r\nb' } }), /headers\.X-A: /],
+    [
+      'an unknown time zone',
+      registry({ schedule: { pattern: '* * * * *', timezone: 'Mars' } }),
+      /zone/,
+    ],
+    [
+      'an invalid address range',
+      { ...registry({}), network: { allow: ['10.0.0.0/33'] } },
+      /allow\.0: expected an/,
+    ],
+    [
+      'two budgets for one host',
       {
         ...registry({}),
         network: {
@@ -268,11 +280,11 @@ describe('a remote source', () => {
       },
       /budgets\.1\.host: expected one budget a host/,
     ],
-  ])('with %s is refused', (_why, config, problem) => {
+  ])('with %s is rejected', (_why, config, problem) => {
     expect(problems(config)).toContainEqual(expect.stringMatching(problem));
   });
 
-  test('a key that lies in a file is welcome', () => {
+  test('accepts a credential from a file and ranges of allowed addresses', () => {
     expect(
       problems(fromUrl({ headers: { 'X-API-Key': { file: './key' }, 'X-Team': 'a' } })),
     ).toEqual([]);
@@ -284,7 +296,7 @@ describe('a remote source', () => {
     ).toEqual([]);
   });
 
-  test('is shown without credentials', () => {
+  test('is described without its query, which may contain a credential', () => {
     const { registries } = configSchema.parse({
       registries: [...fromUrl({}).registries, { ...git({ tag: 'v1' }).registries[0], name: 'y' }],
     });

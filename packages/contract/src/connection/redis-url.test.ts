@@ -15,7 +15,7 @@ const PLAIN = {
 
 describe('parseRedisUrl', () => {
   test.each(['redis://127.0.0.1:6379', 'rediss://user:p%40ss@redis.example/2'])(
-    'one server: %s',
+    'reads a URL of one server: %s',
     (url) => {
       expect(parseRedisUrl(url)).toEqual({ kind: 'server', url });
     },
@@ -45,7 +45,7 @@ describe('parseRedisUrl', () => {
         ],
       },
     ],
-  ])('sentinels: %s', (url, expected) => {
+  ])('reads a URL of sentinels: %s', (url, expected) => {
     expect(parseRedisUrl(url)).toEqual({ ...PLAIN, ...expected });
   });
 
@@ -79,16 +79,19 @@ describe('parseRedisUrl', () => {
     ['redis+sentinel://a/main?hunter2', 'no parameters but'],
     ['redis+sentinel://a/main?sentinelPassword=hunter2', 'no parameters but'],
     ['redis+sentinel://a/main?sentinel_password=hunter2%', 'two hexadecimal digits'],
-  ])('says what is expected, and nothing of the URL: %s', (url, expected) => {
-    const { error } = redisUrlSchema.safeParse(url);
-    expect(error?.issues.map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^expected /),
-    ]);
-    const parse = () => parseRedisUrl(url);
-    expect(parse).toThrow(expect.objectContaining({ code: 'config-invalid' }));
-    expect(parse).toThrow(expected);
-    expect(parse).not.toThrow('hunter2');
-  });
+  ])(
+    'rejects an invalid URL with the expected form, and without its password: %s',
+    (url, expected) => {
+      const { error } = redisUrlSchema.safeParse(url);
+      expect(error?.issues.map(({ message }) => message)).toEqual([
+        expect.stringMatching(/^expected /),
+      ]);
+      const parse = () => parseRedisUrl(url);
+      expect(parse).toThrow(expect.objectContaining({ code: 'config-invalid' }));
+      expect(parse).toThrow(expected);
+      expect(parse).not.toThrow('hunter2');
+    },
+  );
 });
 
 test.each([
@@ -98,6 +101,6 @@ test.each([
     'rediss+sentinel://user:pw@a:1,[::1]/main/3?sentinel_password=pw',
     'rediss+sentinel://a:1,[::1]:26379/main',
   ],
-])('the place of %s is %s', (url, place) => {
+])('the place of %s without credentials is %s', (url, place) => {
   expect(redisPlace(url)).toBe(place);
 });

@@ -25,7 +25,7 @@ const numbers = fc.oneof(
 );
 
 describe('a payload', () => {
-  test('of any shape is taken, or refused without an exception', () => {
+  test('of any shape is accepted or rejected without an exception', () => {
     const members = {
       v: fc.oneof(fc.constant(1), fc.anything()),
       registry: fc.oneof(fc.constant('alpha'), fc.anything()),
@@ -51,14 +51,14 @@ describe('a payload', () => {
 });
 
 describe('a status hash', () => {
-  test('with any fields has a status, and names the invalid ones', () => {
+  test('with any fields is read as a status, and the invalid fields are listed', () => {
     const names = fc.oneof(fc.constantFrom(...Object.keys(statusSchema.shape)), texts);
     fc.assert(
       fc.property(fc.dictionary(names, numbers), fc.nat(), (fields, nowMs) => {
         const { value, invalid } = parseHash(statusSchema, fields);
         expect(readStatus(value, nowMs).phase).toEqual(expect.any(String));
         for (const name of invalid) expect(fields).toHaveProperty([name]);
-        // Without them nothing is left to leave out.
+        // Without the invalid fields, the hash is valid.
         const { set } = statusFields(value);
         expect(parseHash(statusSchema, set)).toEqual({ value, invalid: [] });
       }),
@@ -73,7 +73,7 @@ describe('a status hash', () => {
     );
   });
 
-  test('comes back as it was written', () => {
+  test('is read as it was written', () => {
     const time = fc
       .date({ min: new Date('2000-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
       .map((date) => date.toISOString());
@@ -107,7 +107,7 @@ describe('a status hash', () => {
   });
 });
 
-test('a control hash with any fields is read, and names the invalid ones', () => {
+test('a control hash with any fields is read, and the invalid fields are listed', () => {
   const names = fc.oneof(fc.constantFrom(...Object.keys(controlSchema.shape)), texts);
   fc.assert(
     fc.property(fc.dictionary(names, numbers), (fields) => {

@@ -20,25 +20,29 @@ describe('readStatus', () => {
     leaseUntil: NOW_MS + 1,
   });
 
-  test('shows a run while its lease lasts', () => {
+  test('shows a run as Syncing while its lease lasts', () => {
     expect(readStatus(syncing, NOW_MS)).toBe(syncing);
   });
 
   test.each([
-    ['a registry that was never synced', {}, 'Pending'],
-    ['one that was', { lastSuccessAt: SUCCESS }, 'Complete'],
-    ['one that was failing', { lastSuccessAt: SUCCESS, consecutiveFailures: 1 }, 'Failed'],
-  ])('after that shows %s as it was', (_what, changes, phase) => {
+    ['Pending if it was never synced', {}, 'Pending'],
+    ['Complete if it was synced before', { lastSuccessAt: SUCCESS }, 'Complete'],
+    [
+      'Failed if it was failing before',
+      { lastSuccessAt: SUCCESS, consecutiveFailures: 1 },
+      'Failed',
+    ],
+  ])('shows a registry whose lease has ended as %s', (_what, changes, phase) => {
     const shown = readStatus(changeStatus(syncing, changes), NOW_MS + 1);
     expect(shown).toMatchObject({ phase, message: expect.stringContaining('interrupted') });
   });
 
-  test('a run without a lease is over', () => {
+  test('shows a run without a lease as ended', () => {
     const status = changeStatus(syncing, { leaseUntil: undefined });
     expect(readStatus(status, 0)).toMatchObject({ phase: 'Pending' });
   });
 
-  test('shows any other phase as it is', () => {
+  test('shows any other phase unchanged', () => {
     const complete = changeStatus(PENDING_STATUS, { phase: 'Complete' });
     expect(readStatus(complete, NOW_MS)).toBe(complete);
   });
@@ -50,7 +54,7 @@ test.each([
   [{ lastSuccessAt: SUCCESS }, 'Complete'],
   [{ consecutiveFailures: 2 }, 'Failed'],
   [{ lastSuccessAt: SUCCESS, consecutiveFailures: 2 }, 'Failed'],
-] as const)('%j settles as %s', (status, phase) => {
+] as const)('the settled phase of %j is %s', (status, phase) => {
   expect(settledPhase(status)).toBe(phase);
 });
 
@@ -63,7 +67,7 @@ describe('a status as a Redis hash', () => {
     rowCountAfter: 0,
   } as const;
 
-  test('comes back as it was', () => {
+  test('is read as it was written', () => {
     const { set, remove } = statusFields({ held, versionCount: 3, phase: 'Failed', message: 'x' });
     expect(remove).toEqual([]);
     expect(Object.values(set).every((value) => typeof value === 'string')).toBe(true);
@@ -76,14 +80,14 @@ describe('a status as a Redis hash', () => {
     });
   });
 
-  test('names what is to be removed', () => {
+  test('lists the fields to remove', () => {
     expect(statusFields({ message: undefined, durationMs: 0 })).toEqual({
       set: { durationMs: '0' },
       remove: ['message'],
     });
   });
 
-  test('that is empty is a registry that never ran', () => {
+  test('without fields is the status of a registry that never ran', () => {
     expect(statusSchema.parse({})).toEqual(PENDING_STATUS);
   });
 });

@@ -5,7 +5,7 @@ import { redisNowMs } from '../stores/registry-reader.ts';
 import { testQueue, testRedis } from '../testing/test-redis.ts';
 import { readServerInfo } from './server-info.ts';
 
-test('a Redis says what matters to us', async () => {
+test('reads the version, the role and the memory settings of a Redis', async () => {
   const { redis } = testRedis();
   expect(await readServerInfo(redis)).toMatchObject({
     version: expect.stringMatching(/^\d+\.\d+/),
@@ -18,7 +18,7 @@ test('a Redis says what matters to us', async () => {
   });
 });
 
-test('a Redis that refuses to tell its settings is read without them', async () => {
+test('reads a Redis that refuses CONFIG without its settings', async () => {
   const { redis } = testRedis();
   redis.config = async () => {
     throw new Error('ERR unknown command CONFIG');
@@ -26,7 +26,7 @@ test('a Redis that refuses to tell its settings is read without them', async () 
   expect((await readServerInfo(redis)).appendFsync).toBeUndefined();
 });
 
-test('what waits, and who works, is seen in Redis', async () => {
+test('reads the waiting jobs, the sweeper and the scheduler of the queue', async () => {
   const context = testRedis();
   const { redis, keys } = context;
   const queue = testQueue(context);

@@ -1,6 +1,6 @@
 /**
  * The model proves the protocol only if it detects a script that breaks it: each of these is a
- * script of ours with a mistake that somebody could make.
+ * script with a plausible mistake.
  */
 import { findViolation } from '@syncline/sync/testing';
 import { expect, test } from 'vitest';
@@ -39,157 +39,157 @@ const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
     to: '',
   },
   {
-    mistake: 'does not mind a run that is under way',
+    mistake: 'ignores a current run',
     script: 'confirm-unchanged',
     from: ' or stored[2] then',
     to: ' then',
   },
   {
-    mistake: 'does not mind a request that is open',
+    mistake: 'ignores an open request',
     script: 'confirm-unchanged',
     from: 'if (tonumber(control[1]) or 0) > (tonumber(control[2]) or 0) then return 0 end',
     to: '',
   },
   {
-    mistake: 'does not mind what an operator says',
+    mistake: 'ignores a suspension and a pin',
     script: 'confirm-unchanged',
     from: "if control[3] == '1' or control[4] then return 0 end",
     to: '',
   },
   {
-    mistake: 'takes a lease that lasts',
+    mistake: 'takes a current lease',
     script: 'acquire',
     from: 'if stored[2] and leaseUntil > nowMs then',
     to: 'if false then',
   },
   {
-    mistake: 'keeps a lease that has ended',
+    mistake: 'does not free a lease that has ended',
     script: 'acquire',
     from: 'if stored[2] and leaseUntil > nowMs then',
     to: 'if stored[2] then',
   },
   {
-    mistake: 'gives the same term again',
+    mistake: 'reuses a term',
     script: 'acquire',
     from: 'math.max(whole(stored[1]) + 1, time[1] * 1000000 + time[2])',
     to: 'math.max(whole(stored[1]), 1)',
   },
   {
-    mistake: 'counts terms from 1 where all data was lost',
+    mistake: 'restarts terms at 1 after all data was lost',
     script: 'acquire',
     from: 'math.max(whole(stored[1]) + 1, time[1] * 1000000 + time[2])',
     to: 'whole(stored[1]) + 1',
   },
   {
-    mistake: 'does not count the requests that it cannot run',
+    mistake: 'does not count a request while the lease is busy',
     script: 'acquire',
     from: "  requested = redis.call('HINCRBY', KEYS[2], 'requested', 1)",
     to: "  if not stored[2] then requested = redis.call('HINCRBY', KEYS[2], 'requested', 1) end",
   },
   {
-    mistake: 'forgets to count starts',
+    mistake: 'does not count starts',
     script: 'acquire',
     from: "string.format('%.0f', whole(stored[4]) + 1)",
     to: "'1'",
   },
   {
-    mistake: 'isolates no registry',
+    mistake: 'never asks for isolation',
     script: 'acquire',
     from: "if ARGV[5] ~= '1' and",
     to: 'if false and',
   },
   {
-    mistake: 'keeps those who are isolated out as well',
+    mistake: 'refuses isolated runs too',
     script: 'acquire',
     from: "if ARGV[5] ~= '1' and",
     to: 'if',
   },
   {
-    mistake: 'forgets the request of who is to isolate',
+    mistake: 'answers "isolate" without the open request',
     script: 'acquire',
     from: "return {'isolate', requested > handled and",
     to: "return {'isolate', false and",
   },
   {
-    mistake: 'takes every wake-up for handled',
+    mistake: 'treats every wake-up as handled',
     script: 'acquire',
     from: 'if handled >= tonumber(ARGV[4])',
     to: 'if true',
   },
   {
-    mistake: 'says nothing of a request that is still open',
+    mistake: 'does not return a request that is still open',
     script: 'publish-and-finish',
     from: "  if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end\nend\nreturn {'finished', openRequest()}",
     to: "  if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end\nend\nreturn {'finished', 0}",
   },
   {
-    mistake: 'answers requests that came after it began',
+    mistake: 'handles requests that were made during the run',
     script: 'publish-and-finish',
     from: "redis.call('HSET', KEYS[2], 'handled', ARGV[3])",
     to: "redis.call('HSET', KEYS[2], 'handled', redis.call('HGET', KEYS[2], 'requested'))",
   },
   {
-    mistake: 'forgets a forced request that is open',
+    mistake: 'clears force while a request is open',
     script: 'publish-and-finish',
     from: "if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end",
     to: "redis.call('HDEL', KEYS[2], 'force')",
   },
   {
-    mistake: 'refuses who asks again',
+    mistake: 'refuses a repeated call',
     script: 'publish-and-finish',
     from: "if stored[1] == ARGV[1] and not stored[2] then return {'finished', openRequest()} end",
     to: '',
   },
   {
-    mistake: 'publishes what lacks its manifest',
+    mistake: 'publishes a snapshot without its manifest',
     script: 'publish-and-finish',
     from: "if redis.call('HEXISTS', KEYS[5], manifest) == 0 then return {'incomplete', manifest} end",
     to: '',
   },
   {
-    mistake: 'publishes what lacks a chunk',
+    mistake: 'publishes a snapshot that lacks a chunk',
     script: 'publish-and-finish',
     from: "if redis.call('HEXISTS', KEYS[6], digest) == 0 then return {'incomplete', digest} end",
     to: '',
   },
   {
-    mistake: 'does not count superseded ticks',
+    mistake: 'does not record the superseded snapshot',
     script: 'publish-and-finish',
     from: "if before and before ~= manifest then redis.call('ZADD', KEYS[7], nowMs, before) end",
     to: '',
   },
   {
-    mistake: 'flips the pointer and keeps the lease',
+    mistake: 'moves the pointer but keeps the lease',
     script: 'publish-and-finish',
     from: "redis.call('HDEL', KEYS[1], 'owner', 'leaseUntil', unpack(ARGV, setEnd + 1))",
     to: "if #ARGV > setEnd then redis.call('HDEL', KEYS[1], unpack(ARGV, setEnd + 1)) end",
   },
   {
-    mistake: 'removes what is served',
+    mistake: 'removes the served snapshot',
     script: 'collect',
     from: 'if ARGV[index] ~= served then',
     to: 'if true then',
   },
   {
-    mistake: 'lets a run go on that an operator wants to end',
+    mistake: 'does not stop a run that an operator ends',
     script: 'renew',
     from: "if control[1] == '1' or control[2] then return 2 end",
     to: '',
   },
   {
-    mistake: 'does not see a lease that has ended',
+    mistake: 'misses a lease that has ended',
     script: 'find-neglected',
     from: "local term = status[1] and status[2] or ''",
     to: "local term = ''",
   },
   {
-    mistake: 'does not see a request that is open',
+    mistake: 'misses an open request',
     script: 'find-neglected',
     from: 'local request = tonumber(control[1]) or 0',
     to: 'local request = 0',
   },
   {
-    mistake: 'takes a run that is under way for a dead one',
+    mistake: 'treats a current run as dead',
     script: 'find-neglected',
     from: 'if isOurs and (not status[1] or (tonumber(status[3]) or 0) <= nowMs) then',
     to: 'if isOurs then',
@@ -202,12 +202,12 @@ function play(mutation: Mutation, options: Parameters<typeof findViolation>[1]) 
   return findViolation(store, options);
 }
 
-test.each(MUTATIONS)('$script that $mistake loses the game', async (mutation) => {
+test.each(MUTATIONS)('the model detects that $script $mistake', async (mutation) => {
   const violation = await play(mutation, { endOnFailure: true, numRuns: 1_000 });
   expect(violation ?? 'nothing was found').toContain('this goes wrong');
 });
 
-test('reports the shortest failing game', async () => {
+test('a violation is reported with the shortest sequence of steps', async () => {
   const mutation = {
     script: 'publish-and-finish',
     from: "redis.call('HSET', KEYS[2], 'handled', ARGV[3])",
@@ -218,7 +218,7 @@ test('reports the shortest failing game', async () => {
   expect(violation.match(/^\d+\. /gm)?.length).toBeLessThanOrEqual(5);
 });
 
-test('a script that is changed in a comment does not', async () => {
+test('the model finds no violation if only a comment of a script changes', async () => {
   const mutation = { script: 'acquire', from: 'Takes the lease', to: 'Takes a lease' };
   expect(await play(mutation, { numRuns: 30 })).toBeUndefined();
 });

@@ -39,7 +39,7 @@ function untilAborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-test('a worker gets a parsed request, its answer comes back, and nothing is left', async () => {
+test('a worker gets a parsed request, the caller gets the answer, and no key is left', async () => {
   const shared = testRedis();
   const seen: PreviewJob[] = [];
   workerOf(shared, async (job) => {
@@ -74,7 +74,7 @@ test.each([
     thrown: new Error('what only the log may say'),
     told: { code: 'internal', message: 'internal error. Read the log of the worker' },
   },
-])('an error comes back as $told.code', async ({ thrown, told }) => {
+])('the caller gets an error as $told.code', async ({ thrown, told }) => {
   const shared = testRedis();
   const { logger } = workerOf(shared, async () => {
     throw thrown;
@@ -88,7 +88,7 @@ test.each([
   );
 });
 
-test('reports in time that no worker runs, and removes its job', async () => {
+test('a request without a worker fails in time, and its job is removed', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   await expect(requester.request({ registry: 'alpha' }, { timeoutMs: 50 })).rejects.toMatchObject({
@@ -98,7 +98,7 @@ test('reports in time that no worker runs, and removes its job', async () => {
   expect(await leftovers(shared)).toEqual([]);
 });
 
-test('a worker ends a preview that no caller waits for', async () => {
+test('a worker ends a preview if no caller waits for it', async () => {
   const shared = testRedis();
   const ended = Promise.withResolvers<unknown>();
   let jobs = 0;
@@ -109,7 +109,7 @@ test('a worker ends a preview that no caller waits for', async () => {
     throw signal.reason;
   });
   const requester = requesterOf(shared);
-  // Now the worker is there, and takes the second one in time.
+  // The worker is running now, and takes the second job in time.
   await requester.request({ registry: 'alpha' }, { timeoutMs: 120_000 });
   await expect(
     requester.request({ registry: 'alpha' }, { timeoutMs: 1_000 }),
@@ -119,7 +119,7 @@ test('a worker ends a preview that no caller waits for', async () => {
   expect(await ended.promise).toMatchObject({ message: 'the caller no longer waits' });
 });
 
-test('a caller may stop waiting; a job that no worker has taken is then removed', async () => {
+test('a job that no worker has taken is removed when its caller stops waiting', async () => {
   const shared = testRedis();
   const requester = requesterOf(shared);
   const stop = new AbortController();
@@ -152,7 +152,7 @@ test('a worker that stops tells the waiting caller', async () => {
   await told;
 });
 
-test('an invalid payload is rejected, is not retried, and harms no other job', async () => {
+test('an invalid payload is rejected without a retry, and the next job still works', async () => {
   const shared = testRedis();
   const { redis, keys } = shared;
   let handled = 0;

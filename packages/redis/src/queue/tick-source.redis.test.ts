@@ -17,7 +17,7 @@ import { createBullTickSource } from './tick-source.ts';
 
 type Handle = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
 
-/** A queue, what a foreign producer has of it, and as many workers as a test starts. */
+/** Creates a queue, its use by a foreign producer, and a function that starts workers. */
 async function createTicks() {
   const test = testRedis();
   const { keys } = test;
@@ -57,22 +57,22 @@ function ran(
 
 test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
   [
-    'a job of a foreign producer is a request',
+    'a job of a foreign producer becomes a request',
     { v: 1, registry: 'alpha' },
     { trigger: 'manual', purpose: { kind: 'request', force: false } },
   ],
   [
-    'also a forced one',
+    'a forced job of a foreign producer becomes a forced request',
     { v: 1, registry: 'alpha', trigger: 'webhook', force: true },
     { trigger: 'webhook', force: true, purpose: { kind: 'request', force: true } },
   ],
   [
-    'a job that names its request is a wake-up',
+    'a job with a request number becomes a wake-up',
     { v: 1, registry: 'alpha', request: 7 },
     { trigger: 'manual', purpose: { kind: 'wake-up', request: 7 } },
   ],
   [
-    'any other is a tick',
+    'a job with the trigger retry becomes a tick',
     { v: 1, registry: 'alpha', trigger: 'retry' },
     { trigger: 'retry', force: false, purpose: { kind: 'tick' } },
   ],
@@ -88,7 +88,7 @@ test.each<[what: string, payload: JobPayloadInput, tick: Partial<Tick>]>([
   );
 });
 
-test('a scheduled job knows when it was due', async () => {
+test('a scheduled job has the time at which it was due', async () => {
   const { start, queue } = await createTicks();
   const ticks: Tick[] = [];
   await start(async (tick) => {
@@ -110,7 +110,7 @@ test('a scheduled job knows when it was due', async () => {
   }
 });
 
-test('what the sweep adds again recurs, and what others add does not', async () => {
+test('a tick of an overdue registry recurs, and a tick of a foreign producer does not', async () => {
   const { start, queue, add } = await createTicks();
   const ticks = new Map<string, Tick>();
   await start(async (tick) => {
@@ -150,23 +150,23 @@ test('several ticks that no worker took become one run', async () => {
 test.each([
   ['no payload', undefined],
   ['a payload that is null', null],
-  ['a payload that is a text', '{"v":1,"registry":"alpha"}'],
-  ['a payload that is a list', [{ v: 1, registry: 'alpha' }]],
+  ['a payload that is a string', '{"v":1,"registry":"alpha"}'],
+  ['a payload that is an array', [{ v: 1, registry: 'alpha' }]],
   ['a payload that is a number', 7],
-  ['a version that is a text', { v: '1', registry: 'alpha' }],
-  ['a newer version of another shape', { v: 3, registries: ['alpha'] }],
-  ['a registry that is not text', { v: 1, registry: { name: 'alpha' } }],
-  ['a registry of NUL', { v: 1, registry: 'al\0pha' }],
-  ['a force that is not a flag', { v: 1, registry: 'alpha', force: 'yes' }],
-  ['a request that is not a number', { v: 1, registry: 'alpha', request: -1 }],
-  ['a request beyond all numbers', { v: 1, registry: 'alpha', request: 1e300 }],
+  ['a version that is a string', { v: '1', registry: 'alpha' }],
+  ['a newer version with another shape', { v: 3, registries: ['alpha'] }],
+  ['a registry that is not a string', { v: 1, registry: { name: 'alpha' } }],
+  ['NUL in the registry name', { v: 1, registry: 'al\0pha' }],
+  ['a force that is not a boolean', { v: 1, registry: 'alpha', force: 'yes' }],
+  ['a negative request number', { v: 1, registry: 'alpha', request: -1 }],
+  ['a request number that is too large', { v: 1, registry: 'alpha', request: 1e300 }],
   ['a payload of 5 MB', { v: 1, registry: 'x'.repeat(5_000_000) }],
-  ['a prototype instead of its own', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
+  ['fields in __proto__ only', JSON.parse('{"__proto__":{"v":1,"registry":"alpha"}}')],
   ['another version', { v: 2, registry: 'alpha' }],
   ['no registry', { v: 1 }],
-  ['a name that no registry can have', { v: 1, registry: '../alpha' }],
-  ['a trigger that is not known', { v: 1, registry: 'alpha', trigger: 'boredom' }],
-])('a job with %s fails for good, and nothing is run', async (_what, payload) => {
+  ['an invalid registry name', { v: 1, registry: '../alpha' }],
+  ['an unknown trigger', { v: 1, registry: 'alpha', trigger: 'boredom' }],
+])('a job with %s fails without a retry, and runs nothing', async (_what, payload) => {
   const { start, foreign, events } = await createTicks();
   const handle = vi.fn<Handle>();
   await start(handle);
@@ -179,7 +179,7 @@ test.each([
   expect((await foreign.getJob(job.id ?? ''))?.failedReason?.length).toBeLessThan(1_200);
 });
 
-test('a worker that was sent what it cannot do goes on with what it can', async () => {
+test('a worker continues with a valid job after invalid ones', async () => {
   const { start, add, events } = await createTicks();
   await start(async () => ran());
   const bad = [null, 7, { v: 2 }, { v: 1, registry: 'x'.repeat(1_000_000) }].map(add);
@@ -190,7 +190,7 @@ test('a worker that was sent what it cannot do goes on with what it can', async 
   expect(await good.waitUntilFinished(events)).toBe('published');
 });
 
-test('a job for a registry that is not known fails for good', async () => {
+test('a job for an unknown registry fails without a retry', async () => {
   const { start, foreign, events } = await createTicks();
   const handle = vi.fn<Handle>(async () => ({ state: 'unknown-registry' }));
   await start(handle);
@@ -213,7 +213,7 @@ test.each<[TickResult, string]>([
   expect(await (await add({ v: 1, registry: 'alpha' })).waitUntilFinished(events)).toBe(told);
 });
 
-test('a failed run fails its job, and a retry is queued for when it is due', async () => {
+test('a failed run fails its job, and its retry is queued with a delay', async () => {
   const { start, add, events, queue } = await createTicks();
   const run = {
     outcome: 'failed',
@@ -228,7 +228,7 @@ test('a failed run fails its job, and a retry is queued for when it is due', asy
   expect(retry?.delay).toBeLessThan(31_000);
 });
 
-test('a retry that fails is followed by the next one', async () => {
+test('a retry that fails is followed by the next retry', async () => {
   const { start, add } = await createTicks();
   let runs = 0;
   await start(async () => {
@@ -242,7 +242,7 @@ test('a retry that fails is followed by the next one', async () => {
   await vi.waitFor(() => expect(runs).toBeGreaterThan(3));
 });
 
-test('a request that is still open wakes a worker', async () => {
+test('a request that is still open after a run wakes a worker', async () => {
   const { start, add } = await createTicks();
   const purposes: Tick['purpose'][] = [];
   await start(async ({ purpose }) => {
@@ -256,9 +256,9 @@ test('a request that is still open wakes a worker', async () => {
 
 test.each<[what: string, result: TickResult]>([
   ['is interrupted', ran({ outcome: 'interrupted' })],
-  ['had not begun', { state: 'stopped' }],
+  ['has not begun', { state: 'stopped' }],
 ])(
-  'a run that %s as its process stops goes back to waiting, for another one',
+  'the job of a run that %s when its process stops goes to another process',
   async (_what, result) => {
     const { start, add, queue } = await createTicks();
     const running = Promise.withResolvers<void>();
@@ -280,7 +280,7 @@ test.each<[what: string, result: TickResult]>([
   },
 );
 
-test('a run that ends within the grace is let end', async () => {
+test('a stop lets a run finish within the grace period', async () => {
   const { start, add, events } = await createTicks();
   const running = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
@@ -297,7 +297,7 @@ test('a run that ends within the grace is let end', async () => {
   await stopped;
 });
 
-test('no job stores the stack of its error', async () => {
+test('a failed job does not store the stack of its error', async () => {
   const { start, foreign, events } = await createTicks();
   await start(async ({ registry }) => {
     if (registry === 'broken') throw new TypeError('no such thing');
@@ -318,7 +318,7 @@ test('no job stores the stack of its error', async () => {
   }
 });
 
-test('what a handler throws fails the job, and the worker goes on', async () => {
+test('an error of a handler fails its job, and the worker continues', async () => {
   const { start, add, events } = await createTicks();
   await start(async ({ registry }) => {
     if (registry === 'alpha') throw new Error('the store is away');
@@ -329,7 +329,7 @@ test('what a handler throws fails the job, and the worker goes on', async () => 
   expect(await (await add({ v: 1, registry: 'beta' })).waitUntilFinished(events)).toBe('published');
 });
 
-/** Runs as the domain does it, with nothing to do in between: `work` is the run. */
+/** Creates a handler that acquires a lease, does `work` and finishes, like the domain does. */
 function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle; runs: number[] } {
   const runs: number[] = [];
   const handle: Handle = async ({ registry, purpose }) => {
@@ -357,7 +357,7 @@ function runner(runStore: RunStore, work: () => Promise<void>): { handle: Handle
   return { handle, runs };
 }
 
-test('ten requests while a run is under way are answered by exactly one more', async () => {
+test('ten requests during a run are handled by exactly one more run', async () => {
   const { start, add, foreign, queue, redis, keys } = await createTicks();
   const running = Promise.withResolvers<void>();
   const go = Promise.withResolvers<void>();
@@ -386,7 +386,7 @@ test('ten requests while a run is under way are answered by exactly one more', a
   for (const { id } of jobs) expect(await foreign.getJobState(id ?? '')).toBe('completed');
 });
 
-test('a wake-up that is there already is not added again', async () => {
+test('a wake-up that already exists is not added again', async () => {
   const { queue } = await createTicks();
   for (let time = 0; time < 3; time += 1) {
     await addWakeUp(queue, { kind: 'request', registry: 'alpha', request: 1 });
@@ -410,7 +410,7 @@ test('requests run before ticks', async () => {
   await vi.waitFor(() => expect(order).toEqual(['beta', 'alpha']));
 });
 
-test('a tick runs even if its successor cannot be made', async () => {
+test('a tick runs even if the next tick cannot be added', async () => {
   const { redis, queue, start } = await createTicks();
   const everyHour = { registry: 'alpha', intervalMs: 3_600_000 };
   await new ScheduleReconciler({ redis, queue }).reconcile([everyHour]);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { knownSince } from './sweeper.ts';
 
-test('a new config makes new what it adds, and nothing else; what comes back is new too', () => {
+test('only a registry that the config adds, or adds again, counts as new', () => {
   let known = knownSince(new Map(), { names: ['stays', 'goes'], nowMs: 1 });
   known = knownSince(known, { names: ['stays', 'comes'], nowMs: 2 });
   expect(Object.fromEntries(known)).toEqual({ stays: 1, comes: 2 });

@@ -31,25 +31,25 @@ function createWorld() {
 test.each<[what: string, config: object, status: object, control: object, wakeUps: number]>([
   ['it was never tried', EVERY_MINUTE, {}, {}, 1],
   ['it was tried too long ago', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, {}, 1],
-  ['it is late by a moment', EVERY_MINUTE, { lastAttemptAt: ago(65) }, {}, 0],
+  ['it is late by a few seconds', EVERY_MINUTE, { lastAttemptAt: ago(65) }, {}, 0],
   ['it was tried in time', EVERY_MINUTE, { lastAttemptAt: ago(30) }, {}, 0],
   ['a long interval is not over', {}, { lastAttemptAt: LONG_AGO }, {}, 0],
   [
-    'it is failing, and to be tried later',
+    'it is failing, and its next try is in the future',
     EVERY_MINUTE,
     { lastAttemptAt: LONG_AGO, nextDueAt: ago(-60) },
     {},
     0,
   ],
   [
-    'it is failing, and should have been tried again',
+    'it is failing, and its next try is overdue',
     EVERY_MINUTE,
     { lastAttemptAt: LONG_AGO, nextDueAt: ago(100) },
     {},
     1,
   ],
   ['it is suspended', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { suspended: '1' }, 0],
-  ['it is suspended no longer', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { suspended: '0' }, 1],
+  ['it is no longer suspended', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { suspended: '0' }, 1],
   ['it is pinned', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { pinned: 'a' }, 0],
   [
     'it is suspended by the config',
@@ -72,7 +72,7 @@ test.each<[what: string, config: object, status: object, control: object, wakeUp
     {},
     0,
   ],
-])('a registry is woken, or not: %s', async (_what, config, status, control, expected) => {
+])('only an overdue registry is woken: %s', async (_what, config, status, control, expected) => {
   const { redis, keys, wakeUp, wakeUps } = createWorld();
   if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
   if (Object.keys(control).length > 0) await redis.hset(keys.control('alpha'), control);
@@ -82,7 +82,7 @@ test.each<[what: string, config: object, status: object, control: object, wakeUp
   );
 });
 
-test('a wake-up that waits is not added again; one that was taken is', async () => {
+test('a wake-up is added again only after the previous one is gone', async () => {
   const { wakeUp, wakeUps, queue } = createWorld();
   await wakeUp(registry());
   await wakeUp(registry());
@@ -93,7 +93,7 @@ test('a wake-up that waits is not added again; one that was taken is', async () 
   expect(await wakeUps()).toHaveLength(1);
 });
 
-test('one that a worker has taken, and says nothing of, keeps no other worker from the registry', async () => {
+test('a wake-up that a silent worker has taken is added again for other workers', async () => {
   const { wakeUp, wakeUps, redis, keys } = createWorld();
   await wakeUp(registry());
   const worker = new Worker(QUEUE_NAME, undefined, {
@@ -108,7 +108,7 @@ test('one that a worker has taken, and says nothing of, keeps no other worker fr
   expect(await wakeUps()).toHaveLength(1);
 });
 
-test('one that was never tried has time to begin if it is new', async () => {
+test('a new registry that was never tried is not woken yet', async () => {
   const { redis, keys, queue, wakeUps } = createWorld();
   const registries = ['new', 'tried', 'old'].map((name) => registry(EVERY_MINUTE, name));
   await redis.hset(keys.status('tried'), { lastAttemptAt: LONG_AGO });
@@ -119,23 +119,23 @@ test('one that was never tried has time to begin if it is new', async () => {
   expect(woken.toSorted()).toEqual(['old', 'tried']);
 });
 
-test('adds no wake-up during a run', async () => {
+test('a registry is not woken during a run', async () => {
   const world = createWorld();
   await acquire(world, 'alpha');
   expect(await world.wakeUp(registry())).toBe(0);
 });
 
-test('a registry whose tick waits its turn is late, and not lost', async () => {
+test('a registry whose due tick waits in the queue is not woken', async () => {
   const { redis, queue, wakeUp } = createWorld();
   await new ScheduleReconciler({ redis, queue }).reconcile([wantedSchedule(registry())]);
-  // On its way, but not due: it cannot be what the registry waits for.
+  // The tick is not due yet, so the registry does not wait for it.
   expect(await wakeUp(registry())).toBe(1);
   const [tick] = await queue.getDelayed();
   await tick?.promote();
   expect(await wakeUp(registry())).toBe(0);
 });
 
-test('very many are woken in turn', async () => {
+test('at most 200 of many overdue registries are woken at a time', async () => {
   const { wakeUp } = createWorld();
   const registries = Array.from({ length: 600 }, (_, index) =>
     registry(EVERY_MINUTE, `registry-${index}`),

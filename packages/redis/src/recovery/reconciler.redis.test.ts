@@ -14,7 +14,7 @@ function configOf(...names: readonly string[]): ConfigInput {
   return { registries: names.map((name) => ({ name, file: { path: `/${name}.json` } })) };
 }
 
-/** The Redis that schedulers share, and as many of these as a test makes. */
+/** Creates a Redis, and a function that creates schedulers that share it. */
 function createShared() {
   const { redis, prefix } = testRedis();
   const open = () => openStore({ redis, prefix, logger });
@@ -29,7 +29,7 @@ function createShared() {
     });
     return { ...reconciler, pass: () => reconciler.pass(new AbortController().signal) };
   };
-  /** What waits beside the schedules: `<trigger> <registry>`, sorted. */
+  /** Returns the waiting wake-ups as `<trigger> <registry>`, sorted. */
   const wakeUps = async () => {
     const jobs = await queue.getJobs(['waiting', 'prioritized', 'delayed']);
     return jobs
@@ -41,7 +41,7 @@ function createShared() {
   return { redis, prefix, keys, queue, repairs, createScheduler, wakeUps, schedules };
 }
 
-test('the first pass puts the config in force, schedules it, and has everything synced', async () => {
+test('the first pass puts the config in force, and schedules and wakes each registry', async () => {
   const { createScheduler, wakeUps, schedules, repairs, redis, keys } = createShared();
   const scheduler = createScheduler();
   scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
@@ -55,7 +55,7 @@ test('the first pass puts the config in force, schedules it, and has everything 
   expect(repairs).toEqual(['added 2']);
 });
 
-test('several schedulers do together what one does', async () => {
+test('several schedulers have the same effect as one', async () => {
   const { createScheduler, wakeUps, schedules } = createShared();
   const all = [createScheduler(), createScheduler(), createScheduler()];
   for (const it of all) it.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
@@ -65,7 +65,7 @@ test('several schedulers do together what one does', async () => {
   expect(await wakeUps()).toEqual(['startup alpha', 'startup beta']);
 });
 
-test('a scheduler with another file does not undo what is in force', async () => {
+test('a scheduler with an older config does not undo the config in force', async () => {
   const { createScheduler, schedules } = createShared();
   const [old, current] = [createScheduler(), createScheduler()];
   old.adopt({ input: configOf('alpha'), digest: 'old' });
@@ -79,7 +79,7 @@ test('a scheduler with another file does not undo what is in force', async () =>
   }
 });
 
-test('a Redis that was emptied has everything scheduled and synced again', async () => {
+test('everything is scheduled and synced again after Redis was emptied', async () => {
   const { createScheduler, wakeUps, schedules, queue, redis, prefix } = createShared();
   const scheduler = createScheduler();
   scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
@@ -91,7 +91,7 @@ test('a Redis that was emptied has everything scheduled and synced again', async
   expect(await wakeUps()).toEqual(['startup alpha', 'startup beta']);
 });
 
-test('a Redis that lost only the last config has it put in force again, and synced', async () => {
+test('a config that Redis lost is put in force again, and its registries are synced', async () => {
   const { createScheduler, wakeUps, schedules, redis, keys, queue } = createShared();
   const [first, second] = [createScheduler(), createScheduler()];
   for (const it of [first, second]) it.adopt({ input: configOf('alpha'), digest: 'old' });
@@ -104,7 +104,7 @@ test('a Redis that lost only the last config has it put in force again, and sync
   await queue.removeJobScheduler('beta');
   await queue.remove('startup-beta-0-new');
   expect(await wakeUps()).not.toContain('startup beta');
-  // It knows of no later edition than there is.
+  // The second scheduler has seen no later edition, so it changes nothing.
   await second.pass();
   expect(await redis.get(keys.config)).toBe('old');
   await first.pass();
@@ -114,7 +114,7 @@ test('a Redis that lost only the last config has it put in force again, and sync
   expect(await wakeUps()).toContain('startup beta');
 });
 
-test('a value at the key of the config that is not a config is replaced', async () => {
+test('an invalid value at the config key is replaced', async () => {
   const { createScheduler, redis, keys, schedules } = createShared();
   const scheduler = createScheduler();
   scheduler.adopt({ input: configOf('alpha'), digest: 'one' });
@@ -126,14 +126,14 @@ test('a value at the key of the config that is not a config is replaced', async 
   expect(await schedules()).toEqual(['alpha']);
 });
 
-test('without a config of its own, and with none in force, a pass changes nothing', async () => {
+test('a pass without any config changes nothing', async () => {
   const { createScheduler, schedules, wakeUps } = createShared();
   await createScheduler().pass();
   expect(await schedules()).toEqual([]);
   expect(await wakeUps()).toEqual([]);
 });
 
-test('a registry that the config drops has no schedule any more, and its data for a while', async () => {
+test('a registry that is removed from the config loses its schedule, but keeps its data for a while', async () => {
   const { createScheduler, schedules, redis, keys } = createShared();
   const scheduler = createScheduler();
   scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
@@ -163,30 +163,33 @@ test.each<[why: string, status: object, control: object, wakeUps: string[]]>([
   ['it was never synced', {}, {}, ['startup alpha']],
   ['it is overdue', { ...SYNCED, lastSuccessAt: HOUR_AGO }, {}, ['startup alpha']],
   ['it is not due', { ...SYNCED, lastSuccessAt: JUST_NOW }, {}, []],
-  ['it is failing, and to be tried later', { ...SYNCED, nextDueAt: LATER }, {}, []],
+  ['its next try is in the future', { ...SYNCED, nextDueAt: LATER }, {}, []],
   [
-    'its source is another one now',
+    'its source has changed',
     { ...SYNCED, sourceHash: 'other', lastSuccessAt: JUST_NOW },
     {},
     ['config alpha'],
   ],
   [
-    'its filter is another one now',
+    'its filter has changed',
     { ...SYNCED, filterHash: 'other', lastSuccessAt: JUST_NOW },
     {},
     ['config alpha'],
   ],
   ['it is suspended', {}, { suspended: '1' }, []],
   ['it is pinned', { ...SYNCED, lastSuccessAt: HOUR_AGO }, { pinned: 'a' }, []],
-])('at the start a registry is woken, or not: %s', async (_why, status, control, expected) => {
-  const { redis, keys, queue, wakeUps } = createShared();
-  if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
-  if (Object.keys(control).length > 0) await redis.hset(keys.control('alpha'), control);
-  const reader = createRegistryReader({ redis, keys });
-  const options = { queue, reader, config: configSchema.parse(configOf('alpha')), digest: 'one' };
-  expect(await addDueWakeUps(options)).toBe(expected.length);
-  expect(await wakeUps()).toEqual(expected);
-});
+])(
+  'at the start, only a registry that needs a sync is woken: %s',
+  async (_why, status, control, expected) => {
+    const { redis, keys, queue, wakeUps } = createShared();
+    if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
+    if (Object.keys(control).length > 0) await redis.hset(keys.control('alpha'), control);
+    const reader = createRegistryReader({ redis, keys });
+    const options = { queue, reader, config: configSchema.parse(configOf('alpha')), digest: 'one' };
+    expect(await addDueWakeUps(options)).toBe(expected.length);
+    expect(await wakeUps()).toEqual(expected);
+  },
+);
 
 test('many registries are not all woken at once', async () => {
   const { redis, keys, queue } = createShared();
@@ -221,17 +224,20 @@ test.each<[why: string, status: object, wakeUps: string[]]>([
     ['startup alpha'],
   ],
   [
-    'none was missed, however old it is',
+    'no firing was missed, although the last success is old',
     { ...SYNCED, lastAttemptAt: AFTER_IT_FIRED, lastSuccessAt: LAST_WEEK },
     [],
   ],
-])('with a cron pattern, at the start it is woken, or not: %s', async (_why, status, expected) => {
-  const { redis, keys, queue, wakeUps } = createShared();
-  if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
-  const reader = createRegistryReader({ redis, keys });
-  const config = configSchema.parse({
-    registries: [{ name: 'alpha', file: { path: '/alpha.json' }, schedule: EVERY_DAY }],
-  });
-  await addDueWakeUps({ queue, reader, config, digest: 'one' });
-  expect(await wakeUps()).toEqual(expected);
-});
+])(
+  'at the start, only a registry with a cron pattern that needs a sync is woken: %s',
+  async (_why, status, expected) => {
+    const { redis, keys, queue, wakeUps } = createShared();
+    if (Object.keys(status).length > 0) await redis.hset(keys.status('alpha'), status);
+    const reader = createRegistryReader({ redis, keys });
+    const config = configSchema.parse({
+      registries: [{ name: 'alpha', file: { path: '/alpha.json' }, schedule: EVERY_DAY }],
+    });
+    await addDueWakeUps({ queue, reader, config, digest: 'one' });
+    expect(await wakeUps()).toEqual(expected);
+  },
+);

@@ -25,7 +25,7 @@ function wanted(...names: readonly string[]): WantedSchedule[] {
   return names.map((registry) => ({ registry, intervalMs: HOUR_MS }));
 }
 
-/** What the work between `begin` and the call of the result has written to Redis. */
+/** Watches Redis. The returned function gives the commands since then, except `get`. */
 async function watchWrites({ redis, prefix }: TestRedis) {
   const monitor = await startMonitor(inject('redisUrl'));
   onTestFinished(() => monitor.disconnect());
@@ -34,7 +34,7 @@ async function watchWrites({ redis, prefix }: TestRedis) {
     if (args.some((arg) => arg.includes(prefix))) commands.push(command.toLowerCase());
   });
   return async () => {
-    // What the monitor shows comes in order: when it shows this, it has shown all before.
+    // The monitor shows commands in order: when it shows this one, it has shown all earlier ones.
     const end = `${prefix}:end-of-watch`;
     await redis.get(end);
     await vi.waitFor(() => expect(commands).toContain('get'));
@@ -42,7 +42,7 @@ async function watchWrites({ redis, prefix }: TestRedis) {
   };
 }
 
-test('what is wanted is added, once for all time', async () => {
+test('a wanted schedule is added once', async () => {
   const { reconciler, queue } = createReconciler();
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual({ ...NOTHING, added: 2 });
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual(NOTHING);
@@ -55,7 +55,7 @@ test('what is wanted is added, once for all time', async () => {
   });
 });
 
-test('ticks come at the phase of the registry, the same for all time', async () => {
+test('ticks come at the fixed phase of the registry', async () => {
   const { reconciler, queue, redis } = createReconciler();
   await reconciler.reconcile(wanted('alpha'));
   const [scheduler] = await queue.getJobSchedulers();
@@ -66,7 +66,7 @@ test('ticks come at the phase of the registry, the same for all time', async () 
   expect(next).toBeLessThanOrEqual(nowMs + HOUR_MS);
 });
 
-test('phases are spread over the interval, and within it', () => {
+test('phases are spread over the whole interval', () => {
   const names = Array.from({ length: 1_000 }, (_, index) => `registry-${index}`);
   const offsets = names.map((registry) => scheduleOffsetMs({ registry, intervalMs: 60_000 }));
   expect(Math.min(...offsets)).toBeGreaterThanOrEqual(1);
@@ -75,7 +75,7 @@ test('phases are spread over the interval, and within it', () => {
   expect(Math.max(...[...perSecond.values()].map((list) => list.length))).toBeLessThan(40);
 });
 
-test('writes nothing if nothing differs', async () => {
+test('a pass without differences writes nothing', async () => {
   const { reconciler, ...redis } = createReconciler();
   await reconciler.reconcile(wanted('alpha', 'beta'));
   const writes = await watchWrites(redis);
@@ -83,7 +83,7 @@ test('writes nothing if nothing differs', async () => {
   expect(new Set(await writes())).toEqual(new Set(['zrange', 'hmget', 'exists']));
 });
 
-test('another interval retimes the schedule, to the phase of the new one', async () => {
+test('a changed interval retimes the schedule to its new phase', async () => {
   const { reconciler, queue } = createReconciler();
   await reconciler.reconcile(wanted('alpha'));
   const shorter = { registry: 'alpha', intervalMs: 60_000 };
@@ -95,7 +95,7 @@ test('another interval retimes the schedule, to the phase of the new one', async
   expect(await queue.getDelayedCount()).toBe(1);
 });
 
-test('what the config names no more is removed, its waiting tick too', async () => {
+test('a schedule that is no longer wanted is removed with its waiting tick', async () => {
   const { reconciler, queue } = createReconciler();
   await reconciler.reconcile(wanted('alpha', 'beta'));
   expect(await reconciler.reconcile(wanted('beta'))).toEqual({ ...NOTHING, removed: 1 });
@@ -104,7 +104,7 @@ test('what the config names no more is removed, its waiting tick too', async () 
   expect(delayed.map(({ data }) => data.registry)).toEqual(['beta']);
 });
 
-test('a schedule that has lost its next job is healed on the second sight', async () => {
+test('a schedule that has lost its next job is healed by the second pass', async () => {
   const { reconciler, queue, redis } = createReconciler();
   await reconciler.reconcile(wanted('alpha', 'beta'));
   const delayed = await queue.getDelayed();
@@ -112,14 +112,14 @@ test('a schedule that has lost its next job is healed on the second sight', asyn
   if (lost?.id === undefined) throw new Error('expected a delayed tick of alpha');
   await redis.zrem(queue.toKey('delayed'), lost.id);
   await redis.del(queue.toKey(lost.id));
-  // A worker may just be making it: the first sight proves nothing.
+  // A worker may be adding the job right now, so the first pass changes nothing.
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual(NOTHING);
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual({ ...NOTHING, healed: 1 });
   expect(await queue.getDelayedCount()).toBe(2);
   expect(await reconciler.reconcile(wanted('alpha', 'beta'))).toEqual(NOTHING);
 });
 
-test('a late job that no list of the queue holds is healed too', async () => {
+test('a schedule whose late job is in no list of the queue is healed', async () => {
   const { reconciler, queue, redis } = createReconciler();
   await reconciler.reconcile(wanted('alpha'));
   const [lost] = await queue.getDelayed();
@@ -133,7 +133,7 @@ test('a late job that no list of the queue holds is healed too', async () => {
 test.each<[what: string, schedule: WantedSchedule]>([
   ['of an interval', { registry: 'alpha', intervalMs: 60_000 }],
   ['of a cron pattern', { registry: 'alpha', pattern: '* * * * *', timezone: 'UTC' }],
-])('a tick %s that was made by a clock ahead of time is replaced', async (_what, schedule) => {
+])('a tick %s from a scheduler with a fast clock is replaced', async (_what, schedule) => {
   const { reconciler, queue } = createReconciler();
   const nowMs = Date.now();
   vi.useFakeTimers({ now: nowMs + 4 * 60_000, toFake: ['Date'] });
@@ -151,7 +151,7 @@ test.each<[what: string, schedule: WantedSchedule]>([
   expect(await reconciler.reconcile([schedule])).toEqual(NOTHING);
 });
 
-test('a late job that waits its turn is left alone', async () => {
+test('a late job that waits in the queue is left alone', async () => {
   const { reconciler, queue } = createReconciler();
   await reconciler.reconcile(wanted('alpha'));
   const [scheduler] = await queue.getJobSchedulers();
@@ -160,7 +160,7 @@ test('a late job that waits its turn is left alone', async () => {
   expect(await reconciler.reconcile(wanted('alpha'), lateMs)).toEqual(NOTHING);
 });
 
-test('any number of processes may reconcile at once', async () => {
+test('several processes can reconcile at the same time', async () => {
   const { redis, queue } = createReconciler();
   const names = Array.from({ length: 50 }, (_, index) => `registry-${index}`);
   const reconcilers = [1, 2, 3].map(() => new ScheduleReconciler({ redis, queue }));
@@ -171,7 +171,7 @@ test('any number of processes may reconcile at once', async () => {
   expect(await first?.reconcile(wanted(...names))).toEqual(NOTHING);
 });
 
-test('a Redis that was emptied gets everything again', async () => {
+test('all schedules are added again after Redis was emptied', async () => {
   const { reconciler, queue } = createReconciler();
   await reconciler.reconcile(wanted('alpha', 'beta'));
   await queue.obliterate({ force: true });
@@ -182,7 +182,7 @@ describe('a cron pattern', () => {
   const daily = { pattern: '30 2 * * *', timezone: 'Europe/Berlin' };
   const DAILY: WantedSchedule = { registry: 'alpha', ...daily };
 
-  test('ticks when it fires in its time zone, once for all time', async () => {
+  test('is scheduled once, for its next firing in its time zone', async () => {
     const { reconciler, queue } = createReconciler();
     expect(await reconciler.reconcile([DAILY])).toEqual({ ...NOTHING, added: 1 });
     expect(await reconciler.reconcile([DAILY])).toEqual(NOTHING);
@@ -196,7 +196,7 @@ describe('a cron pattern', () => {
     });
   });
 
-  test('takes turns with an interval, and with other patterns and time zones', async () => {
+  test('can be exchanged with an interval, another pattern or another time zone', async () => {
     const { reconciler, queue } = createReconciler();
     const turns: WantedSchedule[] = [
       { registry: 'alpha', intervalMs: 60_000 },
@@ -216,7 +216,7 @@ describe('a cron pattern', () => {
     expect(scheduler?.pattern).toBeUndefined();
   });
 
-  test('that has lost its next job is healed on the second sight', async () => {
+  test('that has lost its next job is healed by the second pass', async () => {
     const { reconciler, queue, redis } = createReconciler();
     await reconciler.reconcile([DAILY]);
     const [lost] = await queue.getDelayed();
@@ -227,7 +227,7 @@ describe('a cron pattern', () => {
     expect((await queue.getDelayed()).map(({ id }) => id)).toEqual([lost?.id]);
   });
 
-  test('whose next job is in no list of the queue is healed, despite the remaining hash', async () => {
+  test('whose next job is in no list of the queue is healed, even if its hash remains', async () => {
     const { reconciler, queue, redis } = createReconciler();
     await reconciler.reconcile([DAILY]);
     const [lost] = await queue.getDelayed();
@@ -238,7 +238,7 @@ describe('a cron pattern', () => {
     expect((await queue.getDelayed()).map(({ id }) => id)).toEqual([lost?.id]);
   });
 
-  test('stands in the config instead of the interval', () => {
+  test('is used instead of the interval if the config has one', () => {
     const config = (changes: object) =>
       registryConfigSchema.parse({ name: 'alpha', file: { path: '/alpha.json' }, ...changes });
     expect(wantedSchedule(config({ schedule: daily }))).toEqual(DAILY);

@@ -13,7 +13,7 @@ function createSweep() {
     ...test,
     ...store,
     queue,
-    /** A sweep whose turn it is. */
+    /** Sweeps as the process whose turn it is. */
     async sweep(owner = 'alice') {
       await test.redis.del(test.keys.sweepTurn);
       const registries = ['alpha', 'beta'];
@@ -23,7 +23,7 @@ function createSweep() {
   };
 }
 
-test('a run whose lease has lapsed wakes a worker, once', async () => {
+test('a run whose lease has lapsed gets one wake-up', async () => {
   const world = createSweep();
   await acquire(world, 'alpha');
   expect(await world.sweep()).toBe(0);
@@ -33,7 +33,7 @@ test('a run whose lease has lapsed wakes a worker, once', async () => {
   expect(await world.wakeUps()).toEqual([{ v: 1, registry: 'alpha', trigger: 'retry' }]);
 });
 
-test('an open request without a run wakes a worker', async () => {
+test('an open request without a run gets a wake-up', async () => {
   const world = createSweep();
   await world.redis.hset(world.keys.control('beta'), 'requested', 4, 'handled', 2);
   expect(await world.sweep()).toBe(1);
@@ -42,7 +42,7 @@ test('an open request without a run wakes a worker', async () => {
   ]);
 });
 
-test('while a run is under way, its request waits', async () => {
+test('an open request gets no wake-up during a run', async () => {
   const world = createSweep();
   const purpose = { kind: 'request', force: false } as const;
   const { lease } = await acquire(world, 'alpha', { purpose });
@@ -51,7 +51,7 @@ test('while a run is under way, its request waits', async () => {
   expect(await world.sweep()).toBe(1);
 });
 
-test('where all is well there is nothing to do', async () => {
+test('a handled request gets no wake-up', async () => {
   const world = createSweep();
   const purpose = { kind: 'request', force: false } as const;
   const { lease } = await acquire(world, 'alpha', { purpose });
@@ -60,7 +60,7 @@ test('where all is well there is nothing to do', async () => {
   expect(await world.wakeUps()).toEqual([]);
 });
 
-test('one sweep of the whole fleet at a time', async () => {
+test('only one process of the fleet sweeps at a time', async () => {
   const { redis, keys, queue } = createSweep();
   const owners = ['alice', 'bob', 'carol'];
   const sweeps = await Promise.all(
@@ -70,7 +70,7 @@ test('one sweep of the whole fleet at a time', async () => {
   expect(await redis.pttl(keys.sweepTurn)).toBeGreaterThan(50_000);
 });
 
-test('a turn that somebody else has put there for ever is ended', async () => {
+test('a foreign value at the key of the sweep turn is removed', async () => {
   const { redis, keys, queue } = createSweep();
   await redis.sadd(keys.sweepTurn, 'not ours');
   const options = { redis, keys, queue, registries: [], owner: 'alice', everyMs: 60_000 };
@@ -78,7 +78,7 @@ test('a turn that somebody else has put there for ever is ended', async () => {
   expect(await sweep(options)).toBe(0);
 });
 
-test('a request whose wake-up has failed wakes a worker again', async () => {
+test('a request whose wake-up was lost gets a new one', async () => {
   const world = createSweep();
   await world.redis.hset(world.keys.control('beta'), 'requested', 1);
   await world.sweep();

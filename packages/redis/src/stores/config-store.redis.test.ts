@@ -19,7 +19,7 @@ test('returns no config before one is published', async () => {
   expect(follower.digest()).toBeUndefined();
 });
 
-test('what is published is followed', async () => {
+test('a follower returns the config that was published last', async () => {
   const { follower, publish } = createFollower();
   await publish('one', 'alpha');
   await follower.refresh();
@@ -35,7 +35,7 @@ test('what is published is followed', async () => {
   expect(follower.registry('alpha')).toBeUndefined();
 });
 
-test('a config that was replaced goes after a while, one that is in force stays', async () => {
+test('a replaced config expires after a while, and the config in force does not', async () => {
   const { publish, redis, keys } = createFollower();
   await publish('one', 'alpha');
   await publish('two', 'beta');
@@ -61,20 +61,23 @@ test('a Redis that lost its data does not make a process drop registries', async
 });
 
 test.each([
-  ['no JSON', '{'],
+  ['invalid JSON', '{'],
   ['a config that this build does not know', '{"registries":[{"name":"x","queue":{}}]}'],
-])('%s is refused once, and the last good one stays', async (_what, document) => {
-  const { follower, publish, redis, keys, logger } = createFollower();
-  await publish('one', 'alpha');
-  await follower.refresh();
-  await redis.set(keys.configDocument('bad'), document);
-  await redis.set(keys.config, 'bad');
-  await follower.refresh();
-  await follower.refresh();
-  expect(follower.digest()).toBe('one');
-  expect(follower.registry('alpha')).toBeDefined();
-  expect(logger.entries.filter(({ level }) => level === 'error')).toHaveLength(1);
-  await publish('two', 'beta');
-  await follower.refresh();
-  expect(follower.digest()).toBe('two');
-});
+])(
+  '%s is rejected with one log entry, and the last valid config stays in force',
+  async (_what, document) => {
+    const { follower, publish, redis, keys, logger } = createFollower();
+    await publish('one', 'alpha');
+    await follower.refresh();
+    await redis.set(keys.configDocument('bad'), document);
+    await redis.set(keys.config, 'bad');
+    await follower.refresh();
+    await follower.refresh();
+    expect(follower.digest()).toBe('one');
+    expect(follower.registry('alpha')).toBeDefined();
+    expect(logger.entries.filter(({ level }) => level === 'error')).toHaveLength(1);
+    await publish('two', 'beta');
+    await follower.refresh();
+    expect(follower.digest()).toBe('two');
+  },
+);

@@ -28,7 +28,7 @@ async function createRegistry() {
     const rows = names.map((name) => ({ name, version: '1', description: 'x' }));
     return { lease, ...(await storeRows(store.snapshots, { lease, rows, nowMs })) };
   }
-  /** A run that publishes these servers. */
+  /** Lets a run publish these servers. */
   async function publish(...names: string[]): Promise<string> {
     const { lease, publication } = await stage(names);
     const changes = {
@@ -43,7 +43,7 @@ async function createRegistry() {
     await store.passTime();
     return publication.manifest;
   }
-  /** A run whose result is held back. */
+  /** Lets a run end with a held snapshot. */
   async function hold(...names: string[]): Promise<string> {
     const { lease, publication } = await stage(names);
     const held = {
@@ -60,7 +60,7 @@ async function createRegistry() {
   return { ...test, ...store, queue, operations, filters, publish, hold, served };
 }
 
-test('suspend keeps runs away, with note, author and time; resume lets them come, at once', async () => {
+test('suspend stores note, author and time, and resume removes them and wakes a worker at once', async () => {
   const { operations, readControl, queue, redis, keys } = await createRegistry();
   const beforeMs = await redisNowMs(redis);
   await operations.suspend('alpha', { note: 'upstream is moving', author: 'ada' });
@@ -80,7 +80,7 @@ test('suspend keeps runs away, with note, author and time; resume lets them come
   expect(wakeUp?.data).toEqual({ v: 1, registry: 'alpha', trigger: 'config' });
 });
 
-test('who suspends again says so, and what the one before said is gone', async () => {
+test('a second suspend replaces the author and the note of the first', async () => {
   const { operations, readControl } = await createRegistry();
   await operations.suspend('alpha', { note: 'upstream is moving', author: 'ada' });
   await operations.suspend('alpha', { author: 'bob' });
@@ -88,7 +88,7 @@ test('who suspends again says so, and what the one before said is gone', async (
   expect(await readControl('alpha')).not.toHaveProperty('note');
 });
 
-test('suspend loses no request', async () => {
+test('suspend and resume keep the counts of requests', async () => {
   const { operations, readControl, redis, keys } = await createRegistry();
   await redis.hset(keys.control('alpha'), 'requested', 3, 'handled', 1);
   await operations.suspend('alpha', {});
@@ -96,7 +96,7 @@ test('suspend loses no request', async () => {
   expect(await readControl('alpha')).toMatchObject({ requested: 3, handled: 1 });
 });
 
-test('rollback serves an earlier snapshot, and pins it until resume', async () => {
+test('a rollback serves an earlier snapshot, and pins it until resume', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a', 'b');
   await registry.publish('a', 'b', 'c');
@@ -121,7 +121,7 @@ test('rollback serves an earlier snapshot, and pins it until resume', async () =
   expect((await registry.readControl('alpha')).pinned).toBeUndefined();
 });
 
-test('a snapshot may be named by the beginning of its digest', async () => {
+test('a rollback accepts the beginning of a digest', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a');
   await registry.publish('b');
@@ -132,7 +132,7 @@ test('a snapshot may be named by the beginning of its digest', async () => {
 });
 
 test.each([['0000'], ['']])(
-  'a rollback to %j, which names none or several, changes nothing',
+  'a rollback to %j, which matches no snapshot or several, changes nothing',
   async (snapshot) => {
     const registry = await createRegistry();
     await registry.publish('a');
@@ -145,7 +145,7 @@ test.each([['0000'], ['']])(
   },
 );
 
-test('a rollback has the run that is under way give up its lease', async () => {
+test('a rollback stops the current run, and waits for its lease', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a');
   await registry.publish('b');
@@ -161,7 +161,7 @@ test('a rollback has the run that is under way give up its lease', async () => {
   expect(await registry.served()).toBe(one);
 });
 
-test('a rollback to a snapshot that has lost a chunk changes nothing, and leaves no pin', async () => {
+test('a rollback to a snapshot with a lost chunk changes nothing, and leaves no pin', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a');
   const [lost = ''] = await registry.snapshots.listChunks('alpha');
@@ -187,7 +187,7 @@ test('a second rollback that fails keeps the pin of the first', async () => {
   expect(await registry.readControl('alpha')).toMatchObject({ pinned: one });
 });
 
-test('approve publishes what is held, and pins nothing', async () => {
+test('an approval publishes the held snapshot, and pins nothing', async () => {
   const registry = await createRegistry();
   await registry.publish('a', 'b');
   const held = await registry.hold('a');
@@ -200,7 +200,7 @@ test('approve publishes what is held, and pins nothing', async () => {
   expect((await registry.readControl('alpha')).pinned).toBeUndefined();
 });
 
-test('moving a pointer triggers a rebuild of the catalogs', async () => {
+test('a rollback triggers a rebuild of the catalogs', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a', 'b');
   await registry.publish('a');
@@ -218,7 +218,7 @@ test('moving a pointer triggers a rebuild of the catalogs', async () => {
   });
 });
 
-test('only what is held can be approved', async () => {
+test('an approval of a snapshot that is not held is rejected', async () => {
   const registry = await createRegistry();
   const one = await registry.publish('a', 'b');
   await expect(registry.operations.approve('alpha', { snapshot: one })).rejects.toMatchObject({

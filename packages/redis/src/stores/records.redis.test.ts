@@ -28,19 +28,19 @@ describe('the run log', () => {
     expect(third.next).toBeUndefined();
   });
 
-  test('a page that just fits is the last one', async () => {
+  test('has no next page after a page that just fits', async () => {
     const { log } = await runTimes(2);
     expect((await log.list('alpha', { limit: 2 })).next).toBeUndefined();
     expect(await log.list('beta', { limit: 2 })).toEqual({ runs: [] });
   });
 
-  test('has a run by its term', async () => {
+  test('finds a run by its term', async () => {
     const { log, terms } = await runTimes(2);
     expect(await log.get('alpha', terms[1] ?? '')).toMatchObject({ term: terms[1] });
     expect(await log.get('alpha', '1')).toBeUndefined();
   });
 
-  test('keeps some 500 runs', async () => {
+  test('keeps about 500 runs', async () => {
     const { redis, keys, log } = await runTimes(800);
     expect(await redis.xlen(keys.runs('alpha'))).toBeLessThan(650);
     expect((await log.list('alpha', { limit: 500 })).runs).toHaveLength(500);
@@ -48,7 +48,7 @@ describe('the run log', () => {
 });
 
 describe('the registry reader', () => {
-  test('has status and control of each registry asked for, also of one that never ran', async () => {
+  test('returns status and control of each given registry, even of one that never ran', async () => {
     const test = testRedis();
     const store = redisHarness(test);
     const { lease } = await acquire(store, 'alpha', { purpose: { kind: 'request', force: true } });
@@ -83,7 +83,7 @@ describe('the registry index', () => {
     return { track, keysOf };
   }
 
-  test('data outlives the entry in the config by the grace time', async () => {
+  test('removes the data of a registry only after the grace time', async () => {
     const { track, keysOf } = await tracked();
     expect(await track(['alpha', 'beta'], 1_000)).toEqual([]);
     expect(await track(['beta'], 2_000)).toEqual([]);
@@ -95,7 +95,7 @@ describe('the registry index', () => {
     expect(await track(['beta'], 3_000 + GRACE_MS)).toEqual([]);
   });
 
-  test('a registry that returns in time keeps its data, and its grace period restarts', async () => {
+  test('keeps the data of a registry that returns in time, and restarts its grace time', async () => {
     const { track, keysOf } = await tracked();
     await track(['alpha', 'beta'], 1_000);
     await track(['beta'], 2_000);
@@ -105,7 +105,7 @@ describe('the registry index', () => {
   });
 });
 
-test('an empty Redis is claimed once', async () => {
+test('only one process claims an empty Redis', async () => {
   const test = testRedis();
   const claims = await Promise.all([claimEpoch(test), claimEpoch(test), claimEpoch(test)]);
   expect(claims.filter(Boolean)).toHaveLength(1);

@@ -13,7 +13,7 @@ import { createRedisRunStore } from './run-store.ts';
 
 type RegistryKey = (keys: RedisKeys) => string;
 
-/** A registry `alpha` and a registry `beta`, each run once; a key of alpha then holds a value of another type. */
+/** Runs the registries `alpha` and `beta` once, and then stores a value of another type at a key of alpha. */
 async function spoil(key: RegistryKey) {
   const connection = testRedis();
   const { redis, keys } = connection;
@@ -30,12 +30,12 @@ async function spoil(key: RegistryKey) {
   if (published === undefined) throw new Error('both were published');
   const spoilt = key(keys);
   await redis.del(spoilt);
-  // No type of ours: each command on it fails.
+  // Syncline uses no sets, so each of its commands on this key fails.
   await redis.sadd(spoilt, 'not ours');
   return { ...connection, ...store, spoilt, publication: published, log: createRunLog(connection) };
 }
 
-/** How the error must look: it names the key, what is there, and what should be. */
+/** Returns the expected error: it names the key, its type, and the expected type. */
 function corrupt(key: string, type: string) {
   return {
     code: 'store-corrupt',
@@ -108,13 +108,16 @@ describe('a key of another type', () => {
       'hash',
       (it) => createRedisOperatorStore({ ...it, queue: testQueue(it) }).suspend('alpha', {}),
     ],
-  ])('%s says which, and another registry is as it was', async (_what, key, type, use) => {
-    const store = await spoil(key);
-    await expect(use(store)).rejects.toMatchObject(corrupt(store.spoilt, type));
-    expect(await beginRun(store, 'beta')).toMatchObject({ state: 'acquired' });
-    expect((await store.log.list('beta', { limit: 5 })).runs).toHaveLength(1);
-    expect(await store.snapshots.readPointer('beta')).toBeDefined();
-  });
+  ])(
+    'fails with the name of the key, and another registry still works: %s',
+    async (_what, key, type, use) => {
+      const store = await spoil(key);
+      await expect(use(store)).rejects.toMatchObject(corrupt(store.spoilt, type));
+      expect(await beginRun(store, 'beta')).toMatchObject({ state: 'acquired' });
+      expect((await store.log.list('beta', { limit: 5 })).runs).toHaveLength(1);
+      expect(await store.snapshots.readPointer('beta')).toBeDefined();
+    },
+  );
 
   test.each<[what: string, key: RegistryKey, type: string]>([
     ['runs', (keys) => keys.runs('alpha'), 'stream'],
@@ -122,7 +125,7 @@ describe('a key of another type', () => {
     ['manifests', (keys) => keys.snapshotManifests('alpha'), 'hash'],
     ['chunks', (keys) => keys.snapshotChunks('alpha'), 'hash'],
     ['history', (keys) => keys.snapshotHistory('alpha'), 'zset'],
-  ])('%s: a publication changes all or nothing', async (_what, key, type) => {
+  ])('fails a publication, which then changes nothing: %s', async (_what, key, type) => {
     const store = await spoil(key);
     const { redis, keys, runStore, publication } = store;
     const { lease } = await acquire(store, 'alpha');
@@ -137,7 +140,7 @@ describe('a key of another type', () => {
     expect(await runStore.finish(lease, alone)).toEqual({ state: 'finished' });
   });
 
-  test('does not hide other registries from a reader of all', async () => {
+  test('does not hide other registries from the registry reader', async () => {
     const { redis, keys, ...store } = await spoil((it) => it.status('alpha'));
     const { registries } = await createRegistryReader({ redis, keys }).readMany(['alpha', 'beta']);
     expect(registries.get('alpha')?.status).toMatchObject({
@@ -148,7 +151,7 @@ describe('a key of another type', () => {
     expect(registries.get('beta')?.status).toMatchObject({ phase: 'Complete' });
   });
 
-  test('keeps no other registry from being swept up', async () => {
+  test('does not keep the sweep from other registries', async () => {
     const store = await spoil((keys) => keys.control('alpha'));
     const { redis, keys } = store;
     await beginRun(store, 'beta');
@@ -161,7 +164,7 @@ describe('a key of another type', () => {
 
 describe('the config', () => {
   test.each<RegistryKey>([(keys) => keys.config, (keys) => keys.configDocument('two')])(
-    'a config of another type leaves the last valid one in force, and is logged once: %s',
+    'a config key of another type leaves the last valid config in force, and is logged once: %s',
     async (key) => {
       const { redis, keys } = testRedis();
       const logger = createRecordingLogger();
@@ -207,7 +210,7 @@ describe('invalid fields', () => {
     return { ...connection, ...store, lease };
   }
 
-  test('are skipped by readers, and the token stays', async () => {
+  test('are skipped by readers, and the term is still read', async () => {
     const { redis, keys, status, lease } = await spoilFields();
     const { registries } = await createRegistryReader({ redis, keys }).readMany(['alpha']);
     const expected = { phase: 'Pending', serverCount: 0, term: lease.term, revision: 'r1' };
@@ -245,7 +248,7 @@ describe('invalid fields', () => {
   });
 
   test.each(['abc', '-5', '1e300', 'inf', 'nan', '', '99999999999999999999'])(
-    'a term of %j is replaced by one of the time',
+    'a term of %j is replaced by a term from the clock',
     async (term) => {
       const connection = testRedis();
       const store = redisHarness(connection);
@@ -256,7 +259,7 @@ describe('invalid fields', () => {
     },
   );
 
-  test('an invalid run in the log does not hide others', async () => {
+  test('of runs in the log do not hide valid runs', async () => {
     const connection = testRedis();
     const { redis, keys } = connection;
     const store = redisHarness(connection);

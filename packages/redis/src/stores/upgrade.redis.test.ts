@@ -25,7 +25,7 @@ function configOf(filter: Filter | undefined): ConfigInput {
   return { registries: [{ name: 'alpha', file, ...(filter === undefined ? {} : { filter }) }] };
 }
 
-/** A Redis with one registry as the version before has left it, and a coordinator of this version on it. */
+/** Creates a Redis with one registry that the previous version left, and starts a coordinator of this version. */
 async function upgrade(filter: Filter | undefined, served: readonly string[]) {
   const redis = testRedis();
   const store = redisHarness(redis);
@@ -33,7 +33,7 @@ async function upgrade(filter: Filter | undefined, served: readonly string[]) {
   const registry = config.registry('alpha');
   if (registry === undefined) throw new Error('expected alpha in the config');
 
-  // That version stores the rows that pass, in a manifest that names neither mirror nor filter.
+  // The previous version stores the filtered rows, in a manifest that names neither mirror nor filter.
   const { lease, nowMs } = await acquire(store, 'alpha');
   const rows = ROWS.filter(({ name }) => served.includes(name));
   const { publication } = await storeRows(store.snapshots, { lease, rows, nowMs });
@@ -95,7 +95,7 @@ async function upgrade(filter: Filter | undefined, served: readonly string[]) {
   return { ...store, ...publication, asked, run, edit, servedNames };
 }
 
-test('a registry without a filter is its own mirror', async () => {
+test('the snapshot of a registry without a filter becomes its own mirror', async () => {
   const live = await upgrade(undefined, ['a', 'b', 'c', 'd']);
   expect(await live.servedNames()).toEqual(['a', 'b', 'c', 'd']);
   expect(await live.run()).toMatchObject({ outcome: 'unchanged' });
@@ -113,12 +113,12 @@ test('a registry without a filter is its own mirror', async () => {
   expect(live.asked).toMatchObject({ probes: 1, fetches: 0 });
 });
 
-test('a registry with a filter is served on while its first run reads the mirror, and needs no other', async () => {
+test('a registry with a filter is still served while its first run fetches the mirror, and needs no other fetch', async () => {
   const live = await upgrade(only('a', 'b'), ['a', 'b']);
   expect(await live.servedNames()).toEqual(['a', 'b']);
   expect(await live.run()).toMatchObject({ outcome: 'unchanged', reason: 'reconcile-due' });
   expect(live.asked).toEqual({ probes: 0, fetches: 1, seen: [['a', 'b']] });
-  // What is served is the same snapshot, so that no client has to read it again.
+  // The served snapshot is the same, so no client has to read it again.
   expect(await live.snapshots.readPointer('alpha')).toBe(live.manifest);
   live.edit(only('c'));
   expect(await live.run()).toMatchObject({ outcome: 'published', reason: 'filter-changed' });
@@ -127,7 +127,7 @@ test('a registry with a filter is served on while its first run reads the mirror
   expect(live.asked).toMatchObject({ probes: 1, fetches: 1 });
 });
 
-test('a filter that is edited before that first run reads the source once, and is served on meanwhile', async () => {
+test('a filter edited before the first run causes one fetch, and the registry is still served meanwhile', async () => {
   const live = await upgrade(only('a', 'b'), ['a', 'b']);
   live.edit(only('b', 'c'));
   expect(await live.run()).toMatchObject({ outcome: 'published', reason: 'filter-changed' });

@@ -24,7 +24,7 @@ function nested(levels: number): string {
 }
 
 describe('parseBody', () => {
-  test('a list as the MCP Registry API serves it', () => {
+  test('reads a list of the MCP Registry API', () => {
     const rows = [{ server, _meta: {} }];
     expect(parse({ servers: rows, metadata: { count: 1 } })).toEqual({
       format: 'registry-list',
@@ -45,15 +45,15 @@ describe('parseBody', () => {
     [{}, undefined],
     [null, undefined],
     [undefined, undefined],
-  ])('metadata %j continues at %s', (metadata, cursor) => {
+  ])('reads from the metadata %j the next cursor %s', (metadata, cursor) => {
     expect(parse({ servers: [], metadata }).nextCursor).toBe(cursor);
   });
 
-  test('a list without rows may be null', () => {
+  test('reads null as a list without rows', () => {
     expect(parse({ servers: null, metadata: {} })).toMatchObject({ rows: [] });
   });
 
-  test('an upstream registry, with its skills and plugins', () => {
+  test('reads an upstream registry with its skills and plugins', () => {
     const data = { servers: [server], skills: [{ name: 's' }, 7], plugins: [{}] };
     expect(parse({ $schema: 'x', version: '1.0.0', meta: {}, data })).toMatchObject({
       format: 'upstream-registry',
@@ -64,17 +64,25 @@ describe('parseBody', () => {
     expect(parse({ data: { skills: null } })).toMatchObject({ rows: [], skills: [] });
   });
 
-  test('a bare array', () => {
+  test('reads a bare array', () => {
     expect(parse([server])).toMatchObject({ format: 'server-array', rows: [json] });
     expect(parse([])).toMatchObject({ rows: [] });
   });
 
   test.each<[what: string, value: object, row: string | RegExp]>([
     ['a server.json', server, json],
-    ['one with what a registry says of it', { server, _meta: {} }, json],
-    ['one without a description', { name: 'a', version: '1' }, /^a@1: server\.description/],
-    ['one whose version is a number', { name: 'a', version: 1.5 }, /server\.version is missing/],
-  ])('%s is a body of one row', (_what, value, row) => {
+    ['a server.json with the _meta of a registry', { server, _meta: {} }, json],
+    [
+      'a server.json without a description',
+      { name: 'a', version: '1' },
+      /^a@1: server\.description/,
+    ],
+    [
+      'a server.json whose version is a number',
+      { name: 'a', version: 1.5 },
+      /server\.version is missing/,
+    ],
+  ])('reads %s as a body of one row', (_what, value, row) => {
     expect(parse(value)).toMatchObject({
       format: 'single-server',
       rows: [typeof row === 'string' ? row : expect.stringMatching(row)],
@@ -103,7 +111,7 @@ describe('parseBody', () => {
     ['[{"name": "a\0b"}]', /JSON that is broken/],
     ['[NaN]', /JSON that is broken/],
     [Uint8Array.of(0xc3, 0x28), /2 bytes that are not UTF-8/],
-  ])('%j is not JSON, and the error describes it', (body, looks) => {
+  ])('rejects %j as not JSON, and describes it', (body, looks) => {
     const parsing = () => parseBody(typeof body === 'string' ? Buffer.from(body) : body);
     expect(parsing).toThrow(
       expect.objectContaining({ code: 'source-not-json', message: expect.stringMatching(looks) }),
@@ -123,7 +131,7 @@ describe('parseBody', () => {
     [{ name: 'a', description: 'x' }, /an object with `name`, `description`/],
     [Object.fromEntries(Array.from({ length: 20 }, (_, key) => [`k${key}`, 1])), /`k7`, …/],
     [{ ['long'.repeat(100)]: 1 }, /^.{0,200}$/],
-  ])('%j is not a registry, and the error describes it', (value, looks) => {
+  ])('rejects %j as not a registry, and describes it', (value, looks) => {
     expect(() => parse(value)).toThrow(
       expect.objectContaining({
         code: 'source-not-a-registry',
@@ -132,14 +140,17 @@ describe('parseBody', () => {
     );
   });
 
-  test.each([10_000, 1_000_000])('JSON %i deep is rejected before it is parsed', (levels) => {
-    expect(() => parseBody(Buffer.from(nested(levels)))).toThrow(
-      expect.objectContaining({ code: 'source-too-deep' }),
-    );
-    expect(() => parseBody(Buffer.from('['.repeat(levels)))).toThrow(
-      expect.objectContaining({ code: 'source-too-deep' }),
-    );
-  });
+  test.each([10_000, 1_000_000])(
+    'rejects JSON that nests %i levels deep before parsing it',
+    (levels) => {
+      expect(() => parseBody(Buffer.from(nested(levels)))).toThrow(
+        expect.objectContaining({ code: 'source-too-deep' }),
+      );
+      expect(() => parseBody(Buffer.from('['.repeat(levels)))).toThrow(
+        expect.objectContaining({ code: 'source-too-deep' }),
+      );
+    },
+  );
 
   test.each([
     [`[${'1,'.repeat(2_000_000)}1]`, /2000000 entries in one list/],
@@ -154,24 +165,24 @@ describe('parseBody', () => {
         .join()}]`,
       /20000000 values in one body/,
     ],
-  ])('JSON that is all values is rejected before it is parsed', (text, says) => {
+  ])('rejects JSON with too many values before parsing it', (text, says) => {
     expect(() => parseBody(Buffer.from(text))).toThrow(
       expect.objectContaining({ code: 'source-too-large', message: expect.stringMatching(says) }),
     );
   });
 
-  test('text with many commas that is not JSON is described', () => {
+  test('describes text with many commas that is not JSON', () => {
     const expected = expect.objectContaining({ code: 'source-not-json' });
     expect(() => parseBody(Buffer.from('a,'.repeat(2_000_001)))).toThrow(expected);
   });
 
-  test('text that looks deep and is not JSON is described', () => {
+  test('describes text with many brackets that is not JSON', () => {
     expect(() => parseBody(Buffer.from(`<html>${'['.repeat(2_000)}`))).toThrow(/an HTML page/);
     const quoted = JSON.stringify([{ ...server, description: `"${'[{'.repeat(2_000)}` }]);
     expect(shown(parseBody(Buffer.from(quoted))).rows).toHaveLength(1);
   });
 
-  test('only the row that nests too deep is rejected', () => {
+  test('rejects only the rows that nest too deep', () => {
     const row = (levels: number, name: string) =>
       `{"name":"${name}","version":"1","description":"x","deep":${nested(levels)}}`;
     const body = Buffer.from(`[${row(199, 'fits')},${row(200, 'deep')},${row(900, 'deeper')}]`);
@@ -189,19 +200,19 @@ describe('parseBody', () => {
     ['1e21', true],
     ['-0', true],
     ['1e-400', true],
-  ])('a number %s in a row: kept, %s', (number, isKept) => {
+  ])('keeps a row with the number %s: %s', (number, isKept) => {
     const text = `[{"name":"a","version":"1","description":"x","n":${number}}]`;
     const [row = ''] = shown(parseBody(Buffer.from(text))).rows;
     if (isKept) expect(JSON.parse(row).server.n).toBe(Number(number) + 0);
     else expect(row).toBe('a@1: the row has a number that is too large');
   });
 
-  test('the last of duplicate keys counts', () => {
+  test('uses the last of duplicate keys', () => {
     const text = '[{"name":"a","name":"b","version":"1","description":"x"}]';
     expect(shown(parseBody(Buffer.from(text))).rows).toEqual([expect.stringContaining('"b"')]);
   });
 
-  test('JavaScript’s own keys are keys like others', () => {
+  test('treats keys such as __proto__ and constructor like other keys', () => {
     const text = `{"__proto__":{"servers":[]},"constructor":1,"servers":[{"__proto__":{"name":"p"},"name":"a","version":"1","description":"x","constructor":{"prototype":{"x":1}}}]}`;
     const [row = ''] = shown(parseBody(Buffer.from(text))).rows;
     expect(row).toContain('"__proto__":{"name":"p"}');
@@ -210,7 +221,7 @@ describe('parseBody', () => {
     expect(() => parseBody(Buffer.from('{"__proto__":{"servers":[]}}'))).toThrow(/`__proto__`/);
   });
 
-  test('errors begin with the name of the body, if it has one', () => {
+  test('begins an error with the name of the body, if it has one', () => {
     const origin = { name: 'servers/x.json' };
     expect(() => parseBody(Buffer.from('<html>'), origin)).toThrow(
       expect.objectContaining({

@@ -37,7 +37,7 @@ describe('scanJson', () => {
     ['9'.repeat(301), true],
     ['9'.repeat(300), false],
     ['-1.5', false],
-  ])('whether %s may be too large for a number: %s', (number, hasOddNumber) => {
+  ])('reports whether %s may be too large for a number: %s', (number, hasOddNumber) => {
     expect(scan(`{"a":${number}}`).hasOddNumber).toBe(hasOddNumber);
   });
 
@@ -46,7 +46,7 @@ describe('scanJson', () => {
     ['entries', `[${'1,'.repeat(100)}1]`],
     ['keys', `{${'"a":1,'.repeat(100)}"a":1}`],
     ['values', '[1],'.repeat(100)],
-  ] as const)('stops one past the limit of %s', (counted, json) => {
+  ] as const)('stops one past the limit for %s', (counted, json) => {
     expect(scan(json, { [counted]: 10 })[counted]).toBe(11);
   });
 
@@ -56,7 +56,7 @@ describe('scanJson', () => {
     }
   });
 
-  test('measures any JSON as parsing it does', () => {
+  test('measures any JSON like a walk through the parsed value', () => {
     fc.assert(
       fc.property(jsonValues, (value) => {
         const json = JSON.stringify(value);
@@ -68,7 +68,7 @@ describe('scanJson', () => {
   });
 });
 
-/** The same by a walk; an empty list or object counts as having one entry. */
+/** Measures a parsed value by a walk. An empty list or object counts as one entry. */
 function measured(value: unknown): { depth: number; entries: number; keys: number } {
   if (typeof value !== 'object' || value === null) return { depth: 0, entries: 0, keys: 0 };
   const members = Object.values(value);

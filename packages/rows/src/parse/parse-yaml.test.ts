@@ -51,15 +51,15 @@ __proto__:
   });
 
   test.each<[what: string, text: string | Uint8Array, reason: RegExp]>([
-    ['a key that comes twice', 'a: 1\na: 2', /keys must be unique at line 2/],
+    ['a duplicate key', 'a: 1\na: 2', /keys must be unique at line 2/],
     ['a tag', 'a: !ruby/object x', /Unresolved tag/],
-    ['a tag of YAML itself that JSON has not', 'a: !!binary aGk=', /Unresolved tag/],
+    ['a tag of YAML that JSON does not have', 'a: !!binary aGk=', /Unresolved tag/],
     ['two documents', 'a: 1\n---\nb: 1', /multiple documents/],
     ['a list as a key', '? [a]\n: 1', /keys must be strings/],
-    ['cut off', 'a: {b: 1', /YAML that is broken/],
-    ['anchors of anchors', explodingAnchors(), /[Ee]xcessive alias count/],
-    ['Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /not UTF-8/],
-    ['UTF-16', Buffer.from('a: 1', 'utf16le'), /text in UTF-16/],
+    ['a text that is cut off', 'a: {b: 1', /YAML that is broken/],
+    ['aliases that expand too far', explodingAnchors(), /[Ee]xcessive alias count/],
+    ['text in Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /not UTF-8/],
+    ['text in UTF-16', Buffer.from('a: 1', 'utf16le'), /text in UTF-16/],
   ])('rejects %s', (_what, text, reason) => {
     expect(() => parse(text)).toThrow(
       expect.objectContaining({
@@ -71,13 +71,13 @@ __proto__:
 
   test.each([
     ['lists in lists', '['.repeat(100_000)],
-    ['lists in lists, as lines', '- '.repeat(100_000)],
+    ['block lists in lists', '- '.repeat(100_000)],
     ['maps in maps', '{a: '.repeat(50_000)],
-  ])('rejects %s that nest too deep', (_what, text) => {
+  ])('rejects %s that nest too deeply', (_what, text) => {
     expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'source-too-deep' }));
   });
 
-  test('rejects a large file', () => {
+  test('rejects a file above the size limit', () => {
     expect(() => parse('#'.repeat(8 * 1024 * 1024 + 1))).toThrow(
       expect.objectContaining({ code: 'source-too-large' }),
     );

@@ -38,7 +38,7 @@ function readOne(changes: object) {
 }
 
 describe('ToolHive’s legacy format', () => {
-  test('a container becomes a package', () => {
+  test('converts a container to a package', () => {
     const entry = {
       ...container,
       args: ['--dir', '/data'],
@@ -95,7 +95,7 @@ describe('ToolHive’s legacy format', () => {
     ]);
   });
 
-  test('a remote server becomes a remote', () => {
+  test('converts a remote server to a remote', () => {
     const entry = {
       ...remote,
       image: undefined,
@@ -132,7 +132,7 @@ describe('ToolHive’s legacy format', () => {
     ['docker.io/mcp/x:main', '1.0.0'],
     ['docker.io/mcp/x:1.x', '1.0.0'],
     ['docker.io/mcp/x', '1.0.0'],
-  ])('the image %s has version %s', (image, version) => {
+  ])('reads from the image %s the version %s', (image, version) => {
     expect(readOne({ image }).server.version).toBe(version);
   });
 
@@ -149,7 +149,7 @@ describe('ToolHive’s legacy format', () => {
     ],
     [{ transport: 'streamable-http' }, { type: 'streamable-http', url: 'http://localhost' }],
     [{ transport: undefined }, { type: 'stdio' }],
-  ])('%j is reached by %j', (changes, transport) => {
+  ])('converts %j to the transport %j', (changes, transport) => {
     expect(readOne(changes).server.packages[0].transport).toEqual(transport);
   });
 
@@ -183,7 +183,7 @@ describe('ToolHive’s legacy format', () => {
     ]);
   });
 
-  test('reads the servers of groups; the first of two different ones is kept', () => {
+  test('reads the servers of groups, and keeps the first of two different ones', () => {
     const { rows, quarantined } = read({
       servers: { x: container },
       remote_servers: { r: remote },
@@ -206,16 +206,16 @@ describe('ToolHive’s legacy format', () => {
   });
 
   test.each<[value: object, why: string]>([
-    [{ servers: { x: container } }, 'no version, no time'],
-    [{ version: '1', servers: 'x' }, 'servers that are a text'],
-    [{ version: '1' }, 'no servers at all'],
-  ])('%j is not a legacy registry: %s', (value, _why) => {
+    [{ servers: { x: container } }, 'no version and no time'],
+    [{ version: '1', servers: 'x' }, 'servers that are a string'],
+    [{ version: '1' }, 'no servers'],
+  ])('rejects %j as a legacy registry: %s', (value, _why) => {
     expect(() => parseBody(Buffer.from(JSON.stringify(value)))).toThrow(
       expect.objectContaining({ code: 'source-not-a-registry' }),
     );
   });
 
-  test('does not take a list for it', () => {
+  test('does not read a list as the legacy format', () => {
     expect(read({ servers: [] }).format).toBe('registry-list');
   });
 });
@@ -228,7 +228,7 @@ describe.skipIf(!isThere)('ToolHive’s own registry', () => {
   const readJson = (file: string) => JSON.parse(readFileSync(path.join(dataDir, file), 'utf8'));
   const readRows = () => [...parseBody(readFileSync(legacyPath)).readRows(1)];
 
-  test('reads each server, valid by the schema that it names', () => {
+  test('has only servers that are valid by the schema that they name', () => {
     const schema = readJson('spec/2025-12-11-server.schema.json');
     const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema);
     const readings = readRows();
@@ -248,14 +248,14 @@ describe.skipIf(!isThere)('ToolHive’s own registry', () => {
     expect(deprecated).toHaveLength(1);
   });
 
-  test('converts as ToolHive does, except for the version', () => {
+  test('is converted as ToolHive does it, except for the versions', () => {
     const upstream = readJson('toolhive/upstream-registry-example-2025-11-26.json');
     const ours = new Map(readRows().flatMap((it) => (it.ok ? [[it.row.name, it.row.json]] : [])));
     const shape = ({ version: _version, ...server }: Record<string, unknown>) =>
       Object.keys(server).toSorted();
     for (const theirs of upstream.data.servers) {
       const { server } = JSON.parse(ours.get(theirs.name) ?? 'null') ?? {};
-      // A few have gone since.
+      // A few servers have been removed since.
       if (server === undefined) continue;
       expect(shape(server)).toEqual(shape(theirs));
       const [ourPackage] = server.packages;

@@ -26,14 +26,17 @@ function chunks(all: readonly string[]): string[] {
 }
 
 describe('chunkCuts', () => {
-  test.each([0, 1, 31, 32, 33, 128, 129, 3_000])('%i keys are cut into all of them', (count) => {
-    const all = keys(count);
-    const ends = chunkEnds(all);
-    expect(ends.at(-1) ?? 0).toBe(count);
-    const sizes = ends.map((end, index) => end - (ends[index - 1] ?? 0));
-    expect(Math.max(0, ...sizes)).toBeLessThanOrEqual(MOST_ROWS);
-    expect(Math.min(LEAST_ROWS, ...sizes.slice(0, -1))).toBe(LEAST_ROWS);
-  });
+  test.each([0, 1, 31, 32, 33, 128, 129, 3_000])(
+    'the chunks of %i keys contain all keys, within the size limits',
+    (count) => {
+      const all = keys(count);
+      const ends = chunkEnds(all);
+      expect(ends.at(-1) ?? 0).toBe(count);
+      const sizes = ends.map((end, index) => end - (ends[index - 1] ?? 0));
+      expect(Math.max(0, ...sizes)).toBeLessThanOrEqual(MOST_ROWS);
+      expect(Math.min(LEAST_ROWS, ...sizes.slice(0, -1))).toBe(LEAST_ROWS);
+    },
+  );
 
   test('cuts the same keys the same way', () => {
     expect(chunkEnds(keys(3_000))).toEqual(chunkEnds(keys(3_000)));
@@ -46,7 +49,7 @@ describe('chunkCuts', () => {
   });
 
   test.each([0, 7, 1_000, 1_999, 2_999])(
-    'a key that comes or goes at %i of 3,000 changes few chunks',
+    'adding or removing key %i of 3,000 changes few chunks',
     (place) => {
       const all = keys(3_000);
       const before = new Set(chunks(all));
@@ -59,7 +62,7 @@ describe('chunkCuts', () => {
     },
   );
 
-  test('cuts keys without a hash at a cut', () => {
+  test('cuts at the largest size if no key has a hash that marks a cut', () => {
     const unlucky = keys(20_000)
       .filter((key) => fnv1a(key) % 32 !== 0)
       .slice(0, 1_000);

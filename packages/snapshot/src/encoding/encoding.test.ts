@@ -21,7 +21,7 @@ async function built(count: number) {
   return build(rows, { nowMs: NOW_MS });
 }
 
-/** Bytes under their right digest, whatever is in them. */
+/** Returns any bytes under their correct digest. */
 function blobOf(content: string | Uint8Array) {
   const bytes = zstdCompressSync(content);
   return { digest: sha256(bytes), bytes };
@@ -38,7 +38,7 @@ describe('a manifest', () => {
     expect(decodeManifest(encodeManifest(EMPTY))).toEqual(EMPTY);
   });
 
-  test('is small: less than 80 bytes a chunk', async () => {
+  test('has less than 80 bytes per chunk', async () => {
     const { manifest } = await built(10_000);
     expect(encodeManifest(manifest).bytes.length).toBeLessThan(manifest.chunks.length * 80);
   });
@@ -54,7 +54,7 @@ describe('a manifest', () => {
     expect(decodeManifest(encodeManifest(manifest))).toEqual(manifest);
   });
 
-  test('of a view names its mirror and its filter; older versions named neither', () => {
+  test('of a view names its mirror and its filter, and other manifests name no mirror', () => {
     const view: Manifest = { ...EMPTY, mirror: 'a'.repeat(64), filterHash: 'b'.repeat(16) };
     expect(decodeManifest(encodeManifest(view))).toEqual(view);
     expect(decodeManifest(encodeManifest(EMPTY))).not.toHaveProperty('mirror');
@@ -120,7 +120,7 @@ describe('a chunk', () => {
 });
 
 describe('sort keys', () => {
-  test('sort as bytes of UTF-8, by name, then version', () => {
+  test('sort by the UTF-8 bytes of the name, then of the version', () => {
     const names = ['a', 'A', 'a-b', 'a/b', 'ab', 'é', 'z', '日本', '😀', '\uffee'];
     const rows = names.flatMap((name) =>
       ['1', '1.0', '10', '2'].map((version) => ({ name, version })),

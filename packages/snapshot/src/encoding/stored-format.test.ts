@@ -18,7 +18,7 @@ const CHUNK =
   'KLUv/WBXADUHAFZQMySQp+n/+92d3l4kJETa0EscrrUmu9lvD3frymBVba9tYOR3RxonACoAKgBSPw4mvO1543rnOYYbPY8wSMVz12/DnE96uBFc/nTo2eDB59JHnwKvH3xa2nZewmx7TfHcz4vjEg3A+5oqVLEQEjLGSc96m4JnRNah54X18wGFAEMZ1/ehbYIdg4Ce59s2SxY+265nqFnzJz3DXOIU5RkOYLNbFhbMSwIRUakOfR+cXYFm6JQnolIdzdoDPZGV69A3bzPmicQYT6BKDSxVWCoHAGQ1DurXaGHQLeZ3xdG2AsBBYTMK';
 const SKILLS = 'KLUv/SAJSQAAW3siYSI6MX1d';
 
-test('unchanged rows keep the digest of version 0.1.0', async () => {
+test('rows have the same content digest as in version 0.1.0', async () => {
   const attachments = [{ kind: 'skills', items: ['{"a":1}'] }] as const;
   const { manifest } = await build([DEPRECATED, BARE], { nowMs: NOW_MS, attachments });
   expect(manifest.chunks.map((chunk) => chunk.contentDigest)).toEqual([

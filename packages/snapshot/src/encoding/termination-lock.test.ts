@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { claimTermination, createTerminationLock, withoutTermination } from './chunk.ts';
 
-test('threads that compress all the time can be terminated, and the process lives', async () => {
+test('threads can be terminated while they compress, and the process survives', async () => {
   const terminateOne = async () => {
     const lock = createTerminationLock();
     const entry = new URL('../testing/compressing-thread.ts', import.meta.url);

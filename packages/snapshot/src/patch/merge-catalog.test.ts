@@ -74,7 +74,7 @@ class Merged {
     return built;
   }
 
-  /** What a merge would give, without any effect. */
+  /** Returns the result of a merge, and stores nothing. */
   async #build({ afresh }: { afresh: boolean }): Promise<BuiltSnapshot> {
     this.nowMs += 1_000;
     this.asked = [];
@@ -92,7 +92,7 @@ class Merged {
     });
   }
 
-  /** What looking at everything once more would give. */
+  /** Returns the result of a merge that reads everything again. */
   async afresh(): Promise<BuiltSnapshot> {
     const nowMs = this.nowMs;
     this.nowMs -= 1_000;
@@ -113,7 +113,7 @@ class Merged {
     });
   }
 
-  /** `name@version` of every row: where it is from, `†` where it is a tombstone, `*` where it is the latest. */
+  /** Returns `name@version` of every row with its source, `†` for a tombstone, and `*` for the latest. */
   shown(): Record<string, string> {
     return Object.fromEntries(
       this.rows().map(({ server, _meta, isLatest }) => {
@@ -137,7 +137,7 @@ const at = (...versions: readonly string[]): Row[] =>
   versions.map((key) => ({ name: key.split('@')[0] ?? '', version: key.split('@')[1] ?? '' }));
 
 describe('a catalog of registries', () => {
-  test('gives a name to the first registry that has it, with all its versions and no others', async () => {
+  test('takes all versions of a name from the first registry that has it', async () => {
     const merged = new Merged(['internal', 'official']);
     await merged.publish('internal', at('a@1.0.0', 'b@1.0.0'));
     await merged.publish('official', at('b@2.0.0', 'b@3.0.0', 'c@1.0.0', 'c@2.0.0'));
@@ -152,7 +152,7 @@ describe('a catalog of registries', () => {
     expect(diff).toMatchObject({ added: 4, updated: 0, removed: 0 });
   });
 
-  test('keeps rows as they came, with the time first seen if upstream has no publishedAt', async () => {
+  test('keeps rows unchanged, except that publishedAt defaults to the time first seen', async () => {
     const merged = new Merged(['one']);
     const meta = { [OFFICIAL_META]: { status: 'deprecated', publishedAt: '2025-01-01T00:00:00Z' } };
     await merged.publish('one', [
@@ -213,7 +213,7 @@ describe('a catalog of registries', () => {
     ]);
     await merged.publish('second', at('b@9.0.0', 'c@1.0.0'));
     const { diff } = await merged.merge();
-    // What is behind another registry's name has no part in it.
+    // A change of a name that belongs to another registry has no effect.
     expect(diff).toMatchObject({ added: 0, updated: 1, removed: 0 });
     const changed = merged.rows().filter((row) => before.get(row.key) !== row.updatedAtMs);
     expect(changed.map(({ server }) => server.name)).toEqual(['b']);
@@ -234,7 +234,7 @@ describe('a catalog of registries', () => {
     ]);
     await merged.publish('second', [{ name: 'b', version: '9.0.0', _meta: tagged('good') }]);
     await merged.merge();
-    // `b` belongs to the first registry, whatever the filter makes of it.
+    // `b` belongs to the first registry, even if the filter removes it there.
     expect(merged.shown()).toEqual({ 'a@1.0.0': 'first*' });
   });
 
@@ -277,7 +277,7 @@ const NAMES = ['one', 'two', 'three'] as const;
 type Name = (typeof NAMES)[number];
 type Put = [[name: string, version: string], description: string];
 
-describe('any history of registries', () => {
+describe('a merge after any history of registries', () => {
   const key = fc.tuple(
     fc.integer({ min: 0, max: 300 }).map((n) => `io.x/s${n % 150 < 75 ? n : n % 40}`),
     fc.integer({ min: 1, max: 4 }).map((n) => `${n}.0.0`),
@@ -292,7 +292,7 @@ describe('any history of registries', () => {
   });
   const initial = fc.array(put, { minLength: 100, maxLength: 400, size: 'max' });
 
-  test('equals a merge of everything', async () => {
+  test('equals a merge that reads everything', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.tuple(initial, initial, initial),
@@ -315,11 +315,11 @@ describe('any history of registries', () => {
   });
 });
 
-/** Registries, a catalog of them, and what it should show, found in the plainest way. */
+/** Registries, a catalog of them, and its expected rows, computed in the simplest way. */
 class History {
   readonly #merged = new Merged(NAMES);
   readonly #states = new Map(NAMES.map((name) => [name, new Map<string, Row>()]));
-  /** `name@version` to where it is from, with a mark where it is gone. */
+  /** `name@version` to its source, with a mark if it is a tombstone. */
   #expected = new Map<string, string>();
 
   async publish(member: Name, { put, drop }: { put: Put[]; drop: string[] }): Promise<void> {
@@ -364,7 +364,7 @@ class History {
   }
 }
 
-/** Marks the latest of each name: the highest version of those that are there, else of those that are gone. */
+/** Marks the latest of each name: its highest version, or the highest tombstone if it has no versions. */
 function withLatest(expected: ReadonlyMap<string, string>): Record<string, string> {
   const rankOf = (key: string, source: string) => `${source.endsWith('†') ? 0 : 1}${key}`;
   const nameOf = (key: string) => key.split('@')[0] ?? '';

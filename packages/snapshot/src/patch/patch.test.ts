@@ -82,7 +82,7 @@ function rows(count: number): Row[] {
 }
 
 describe('a view', () => {
-  test('has the rows that pass, stamped with when they were first served, and names its mirror', async () => {
+  test('has the rows that pass, stamped with the time at which they were first served, and names its mirror', async () => {
     const mirror = await mirrorOf(rows(30), { previous: undefined, nowMs: START_MS });
     const base = { previous: mirror.manifest, nowMs: START_MS + 1_000 };
     const { manifest, diff } = await viewOf(mirror.manifest, { filter: 'others', ...base });
@@ -111,7 +111,7 @@ describe('a view', () => {
     expect(stamps.filter((stamp) => stamp === START_MS + 2_000)).toHaveLength(24);
   });
 
-  test('marks the latest among the versions that pass, as upstream says or else by the rule', async () => {
+  test('marks the latest among the versions that pass, even if the upstream marks another one', async () => {
     const tagged = (version: string, isLatest: boolean, ...tags: string[]) => ({
       server: {
         name: 'io.x/a',
@@ -137,7 +137,7 @@ describe('a view', () => {
     expect(shown(view.manifest)).toMatchObject([{ isLatest: true }]);
   });
 
-  test('reads only what a change of the mirror touches', async () => {
+  test('reads only the chunks that a change of the mirror touches', async () => {
     const first = await mirrorOf(rows(3_000), { previous: undefined, nowMs: START_MS });
     const before = first.manifest;
     const base = { previous: before, nowMs: START_MS };
@@ -193,7 +193,7 @@ async function delta(
 
 type Key = Pick<Row, 'name' | 'version'>;
 
-describe('any history of changes and filters', () => {
+describe('a build after any history of changes and filters', () => {
   const row: fc.Arbitrary<Row> = fc.record({
     name: fc.integer({ min: 0, max: 200 }).map((n) => `io.x/s${n}`),
     version: fc.integer({ min: 1, max: 3 }).map((n) => `${n}.0.0`),
@@ -206,7 +206,7 @@ describe('any history of changes and filters', () => {
     filter: fc.constantFrom<keyof typeof FILTERS>('some', 'some', 'others', 'all'),
   });
 
-  test('equals a build of everything', async () => {
+  test('equals a build that reads everything', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(row, { minLength: 100, maxLength: 400, size: 'max' }),
@@ -258,7 +258,7 @@ function keyOf({ name, version }: Key): string {
   return `${name}@${version}`;
 }
 
-/** The rows that pass, as if the source had only them. */
+/** Builds a snapshot of a source that has only the rows that pass. */
 function built(all: readonly Row[], filter: keyof typeof FILTERS, base: Base) {
   const passes = compileFilter(FILTERS[filter]);
   return mirrorOf(

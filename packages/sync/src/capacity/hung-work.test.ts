@@ -4,7 +4,7 @@ import { orLeave } from './capacity.ts';
 const REASON = new Error('the time is up');
 const never = new Promise<never>(() => {});
 
-test('gives what comes of the work, also after an abort if that is soon', async () => {
+test('returns the result of the work, even after an abort if the work ends soon', async () => {
   const { signal } = new AbortController();
   expect(await orLeave(Promise.resolve(1), { signal })).toBe(1);
   await expect(orLeave(Promise.reject(new Error('no')), { signal })).rejects.toThrow('no');
@@ -14,7 +14,7 @@ test('gives what comes of the work, also after an abort if that is soon', async 
   expect(await waiting).toBe(2);
 });
 
-test('leaves work that does not end with its signal, and gives the reason', async () => {
+test('stops waiting for work that ignores its signal, and rejects with the reason', async () => {
   let left = 0;
   const onLeft = () => {
     left += 1;

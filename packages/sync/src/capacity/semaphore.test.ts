@@ -14,7 +14,7 @@ function queue(semaphore: Semaphore) {
   return { served, ask };
 }
 
-test('hands out its slots, and the next one when a slot is released', async () => {
+test('hands out its slots, and serves the next caller when a slot is released', async () => {
   const semaphore = new Semaphore(2);
   const { served, ask } = queue(semaphore);
   const first = await ask('a');

@@ -10,7 +10,7 @@ const issues = (input: ConfigInput) =>
     .flatMap((find) => find(configSchema.parse(input)))
     .map(({ path, message }) => `${path.join('.')}: ${message}`);
 
-test('globs that are not well-formed are found, of registries and of catalogs', () => {
+test('malformed globs of registries and catalogs are reported', () => {
   const config: ConfigInput = {
     registries: [
       {
@@ -29,12 +29,12 @@ test('globs that are not well-formed are found, of registries and of catalogs', 
   ]);
 });
 
-test('tags are not globs', () => {
+test('tags are not checked as globs', () => {
   const filter = { tags: { include: ['a[', '{'] } };
   expect(issues({ registries: [{ name: 'one', ...FILE, filter }] })).toEqual([]);
 });
 
-test('cron patterns that do not parse, or never fire, are found', () => {
+test('cron patterns that cannot be parsed or never fire are reported', () => {
   const patterns = ['0 6 * * 1-5', '0 25 * * *', '0 0 30 2 *'];
   const registries = patterns.map((pattern, index) => ({
     name: `r${index}`,
@@ -47,7 +47,7 @@ test('cron patterns that do not parse, or never fire, are found', () => {
   ]);
 });
 
-test('any text is a good one or a bad one, and nothing is thrown', () => {
+test('any pattern or glob is either accepted or reported, and never throws', () => {
   const field = fc.oneof(
     fc.constantFrom(
       '*',

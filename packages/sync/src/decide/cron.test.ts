@@ -24,7 +24,7 @@ describe('a cron pattern', () => {
     '0 0 L * *',
     '0 0 * * 5#3',
     '1,5 * * JAN THU',
-  ])('%s holds', (pattern) => {
+  ])('%s is valid', (pattern) => {
     expect(cronProblem(utc(pattern))).toBeUndefined();
   });
 
@@ -35,17 +35,17 @@ describe('a cron pattern', () => {
     ['* * *', /^a cron pattern of five fields/],
     ['* * * * * * *', /^a cron pattern of five fields/],
     ['@daily', /^a cron pattern of five fields/],
-    // Each process would make something else of it.
+    // Each process would pick its own value for `H`.
     ['H H * * *', /^a cron pattern of five fields/],
     ['H(0-5) * * * *', /^a cron pattern of five fields/],
     ['every day at noon sharp', /^a cron pattern, but /],
-  ])('%s is refused', (pattern, problem) => {
+  ])('%s is rejected', (pattern, problem) => {
     expect(cronProblem(utc(pattern))).toMatch(problem);
   });
 });
 
 describe('firings', () => {
-  test('are those of the time zone', () => {
+  test('follow the time zone of the schedule', () => {
     expect(firings(berlin('0 6 * * *'), '2026-07-01T00:00:00Z', 1)).toEqual([
       '2026-07-01T04:00:00.000Z',
     ]);
@@ -54,7 +54,7 @@ describe('firings', () => {
     ]);
   });
 
-  test('in the hour that a spring leaves out come after it, once', () => {
+  test('in the hour that summer time skips come once, after that hour', () => {
     expect(firings(berlin('30 2 * * *'), '2026-03-27T12:00:00Z', 3)).toEqual([
       '2026-03-28T01:30:00.000Z',
       '2026-03-29T01:30:00.000Z',
@@ -62,7 +62,7 @@ describe('firings', () => {
     ]);
   });
 
-  test('in the hour that an autumn has twice come once, and hourly ones each hour', () => {
+  test('in the hour that repeats in autumn come once, unless the pattern is hourly', () => {
     expect(firings(berlin('30 2 * * *'), '2026-10-24T12:00:00Z', 2)).toEqual([
       '2026-10-25T00:30:00.000Z',
       '2026-10-26T01:30:00.000Z',
@@ -74,7 +74,7 @@ describe('firings', () => {
     ]);
   });
 
-  test('of the past include the moment itself', () => {
+  test('at the given moment count as past, not as next', () => {
     const noon = Date.parse('2026-02-01T12:00:00Z');
     expect(iso(lastFiringMs(utc('0 12 * * *'), noon))).toBe('2026-02-01T12:00:00.000Z');
     expect(iso(lastFiringMs(utc('0 12 * * *'), noon - 1))).toBe('2026-01-31T12:00:00.000Z');

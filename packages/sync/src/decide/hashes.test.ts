@@ -35,7 +35,7 @@ test.each([
   expect(sourceHash(registryOf(source))).toBe(hash);
 });
 
-test('the hash of a catalog is the one of its members in order', () => {
+test('a catalog is hashed by its members in order', () => {
   const { catalogs } = configSchema.parse({
     registries: ['a', 'b'].map((name) => ({ name, file: { path: '/a' } })),
     catalogs: [{ name: 'all', registries: ['a', 'b'] }],

@@ -45,7 +45,7 @@ const HOURLY = { registry: registryConfig({ schedule: { pattern: '0 * * * *' } }
 const FAILING = status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:01.000Z' });
 const OTHER_FILTER = { registry: registryConfig({ filter: { names: { include: ['a*'] } } }) };
 const MIRROR = 'b'.repeat(64);
-/** What is served was filtered. */
+/** A registry whose served snapshot was filtered. */
 function filtered(changes: Parameters<typeof changeStatus>[1]): Partial<SyncNeedInput> {
   return status({ filterHash: 'of another filter', mirror: MIRROR, ...changes });
 }
@@ -58,7 +58,7 @@ const CRASHING = status({
 describe('decideSyncNeed', () => {
   test.each<[why: string, input: Partial<SyncNeedInput>, need: Partial<SyncNeed>]>([
     [
-      'the source is asked whether it has changed',
+      'a due tick probes the source for a change',
       {},
       {
         need: 'probe',
@@ -68,7 +68,7 @@ describe('decideSyncNeed', () => {
       } as Partial<SyncNeed>,
     ],
     [
-      'a request gets the reason',
+      'a manual request probes the source, and gives the request as the reason',
       { trigger: 'manual' },
       {
         need: 'probe',
@@ -77,77 +77,89 @@ describe('decideSyncNeed', () => {
       } as Partial<SyncNeed>,
     ],
     [
-      'a webhook asks as well',
+      'a webhook probes the source like a manual request',
       { trigger: 'webhook' },
       { need: 'probe', unchanged: 'manual-sync-no-data-changes' } as Partial<SyncNeed>,
     ],
     [
-      'the config suspends',
+      'a registry that the config suspends does nothing',
       { registry: registryConfig({ suspended: true }) },
       { need: 'none', reason: 'suspended' },
     ],
     [
-      'an operator suspends, for any request',
+      'a registry that an operator suspends does nothing, even for a forced request',
       { control: { ...NONE, suspended: true }, trigger: 'manual', force: true },
       { need: 'none', reason: 'suspended' },
     ],
     [
-      'a rollback has pinned what is served',
+      'a registry that a rollback has pinned does nothing',
       { control: { ...NONE, pinned: 'b'.repeat(64) }, trigger: 'manual' },
       { need: 'none', reason: 'suspended' },
     ],
-    ['it is failing, and not yet due', FAILING, { need: 'none', reason: 'backing-off' }],
-    ['a retry waits until it is due', { ...FAILING, trigger: 'retry' }, { reason: 'backing-off' }],
-    ['but not for who asks', { ...FAILING, trigger: 'manual' }, { need: 'probe' }],
-    ['nor for who forces', { ...FAILING, force: true }, { need: 'fetch' }],
     [
-      'what ends its process waits also for who asks',
+      'a failing registry backs off until it is due',
+      FAILING,
+      { need: 'none', reason: 'backing-off' },
+    ],
+    [
+      'a retry backs off until it is due',
+      { ...FAILING, trigger: 'retry' },
+      { reason: 'backing-off' },
+    ],
+    ['a manual request ignores the backoff', { ...FAILING, trigger: 'manual' }, { need: 'probe' }],
+    ['a forced run ignores the backoff', { ...FAILING, force: true }, { need: 'fetch' }],
+    [
+      'a registry that crashed its process backs off even for a manual request',
       { ...CRASHING, trigger: 'manual' },
       { need: 'none', reason: 'backing-off' },
     ],
-    ['but not for who forces', { ...CRASHING, force: true }, { need: 'fetch' }],
     [
-      'it is failing, and due',
+      'a forced run ignores the backoff after a crash',
+      { ...CRASHING, force: true },
+      { need: 'fetch' },
+    ],
+    [
+      'a failing registry that is due probes the source',
       status({ consecutiveFailures: 2, nextDueAt: '2026-02-01T12:00:00.000Z' }),
       { need: 'probe' },
     ],
     [
-      'it was never published',
+      'a registry that was never published fetches',
       { status: PENDING_STATUS },
       { need: 'fetch', reason: 'registry-not-ready' },
     ],
     [
-      'another source is configured',
+      'a changed source is fetched',
       { registry: registryConfig({ file: { path: '/other.json' } }) },
       { need: 'fetch', reason: 'config-changed' },
     ],
     [
-      'another filter is configured',
+      'a changed filter is applied to the mirror',
       OTHER_FILTER,
       { need: 'fetch', reason: 'filter-changed', mirror: SNAPSHOT },
     ],
     [
-      'the filter is removed',
+      'a removed filter uses the mirror',
       filtered({ mirrorSyncAt: '2026-02-01T11:00:00.000Z' }),
       { need: 'fetch', reason: 'filter-changed', mirror: MIRROR },
     ],
     [
-      'a worker of an older version has synced since the mirror was stored',
+      'a mirror that is older than the last sync is not used',
       filtered({ mirrorSyncAt: '2026-02-01T10:00:00.000Z' }),
       { need: 'fetch', reason: 'filter-changed' },
     ],
     [
-      'another filter does not wait while the source fails',
+      'a changed filter ignores the backoff of a failing source',
       { ...FAILING, ...OTHER_FILTER },
       { reason: 'filter-changed', mirror: SNAPSHOT } as Partial<SyncNeed>,
     ],
     [
-      'except if it may be what kills the process',
+      'a changed filter backs off after a crash',
       { ...CRASHING, ...OTHER_FILTER },
       { need: 'none', reason: 'backing-off' },
     ],
     [
-      'what another filter leaves is held already',
+      'a changed filter whose result is already held fetches the source',
       {
         ...OTHER_FILTER,
         ...status({
@@ -164,7 +176,7 @@ describe('decideSyncNeed', () => {
       { need: 'fetch', reason: 'filter-changed' },
     ],
     [
-      'another source and another filter are configured',
+      'a changed source with a changed filter is fetched',
       {
         registry: registryConfig({
           file: { path: '/other.json' },
@@ -174,47 +186,47 @@ describe('decideSyncNeed', () => {
       { need: 'fetch', reason: 'config-changed' },
     ],
     [
-      'an older version has stored only what passed the filter',
+      'a filtered snapshot without a mirror, from an older version, fetches the source',
       { ...OTHER_FILTER, ...status({ filterHash: filterHash(OTHER_FILTER.registry) }) },
       { need: 'fetch', reason: 'reconcile-due' },
     ],
     [
-      'another interval is not another source',
+      'a changed interval does not count as a changed source',
       { registry: registryConfig({ syncPolicy: { interval: '5s' } }) },
       { need: 'probe' },
     ],
     [
-      'who forces has it fetched',
+      'a forced manual request fetches without a probe',
       { trigger: 'manual', force: true },
       { need: 'fetch', reason: 'manual-sync-with-data-changes' },
     ],
     [
-      'everything is to be read again',
+      'a due full read fetches the source',
       status({ lastSyncAt: '2026-01-31T12:00:00.000Z' }),
       { need: 'fetch', reason: 'reconcile-due' },
     ],
     [
-      'everything would be overdue at the next firing of the schedule',
+      'a full read that would be overdue at the next cron firing fetches now',
       { ...status({ lastSyncAt: '2026-01-31T12:00:04.000Z' }), ...DAILY },
       { need: 'fetch', reason: 'reconcile-due' },
     ],
     [
-      'it is not yet overdue then',
+      'a full read that can wait for the next cron firing only probes',
       { ...status({ lastSyncAt: '2026-02-01T11:00:04.000Z' }), ...HOURLY },
       { need: 'probe' },
     ],
     [
-      'who asks between two firings does not have everything read',
+      'a manual request between two cron firings only probes',
       { ...status({ lastSyncAt: '2026-01-31T12:00:04.000Z' }), ...DAILY, trigger: 'manual' },
       { need: 'probe' },
     ],
     [
-      'it is not known when everything was read',
+      'an unknown time of the last full read fetches the source',
       status({ lastSyncAt: undefined }),
       { need: 'fetch', reason: 'reconcile-due' },
     ],
     [
-      'the state that was read has no mark',
+      'a status without a revision fetches the source',
       status({ revision: undefined }),
       { need: 'fetch', reason: 'source-data-changed' },
     ],
@@ -224,7 +236,7 @@ describe('decideSyncNeed', () => {
     expect('mirror' in decided).toBe('mirror' in need);
   });
 
-  test('the same input gives the same answer', () => {
+  test('the same input gives the same decision', () => {
     expect(decideSyncNeed(SYNCED)).toEqual(decideSyncNeed(structuredClone(SYNCED)));
   });
 });

@@ -77,7 +77,7 @@ function createCoordinator(
 }
 
 describe('Coordinator', () => {
-  test('at the start each registry is synced, and then at its interval', async () => {
+  test('each registry is synced at the start, and then at its interval', async () => {
     await writeRegistry('alpha', 'one');
     await writeRegistry('beta', 'one', 'two');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
@@ -95,7 +95,7 @@ describe('Coordinator', () => {
     });
   });
 
-  test('a registry that fails does not stop the others, and is tried again', async () => {
+  test('a registry that fails does not stop the others, and is retried', async () => {
     await writeRegistry('beta', 'one');
     const { coordinator, options } = createCoordinator(fileRegistries('alpha', 'beta'));
     await coordinator.start();
@@ -159,7 +159,7 @@ describe('Coordinator', () => {
       return { manager, fetching: fetching.promise };
     };
 
-    test('interrupts what runs, writes its status, and resolves when all has ended', async () => {
+    test('interrupts the current runs, writes their status, and resolves when they have ended', async () => {
       const { manager, fetching } = hanging();
       const { coordinator, options } = createCoordinator(fileRegistries('alpha'), { manager });
       await coordinator.start();
@@ -171,7 +171,7 @@ describe('Coordinator', () => {
       expect(status?.owner).toBeUndefined();
     });
 
-    test('is the same when it is asked for twice', async () => {
+    test('stops the tick source once if it is called twice', async () => {
       const stops: number[] = [];
       const tickSource: TickSource = {
         start: async () => {},

@@ -57,7 +57,7 @@ async function namesOf(coordinator: EmbeddedCoordinator, catalog: string): Promi
   return rows.map((row) => row.server.name);
 }
 
-/** As `vi.waitFor`, for as long as threads take to start on a machine that does other things too. */
+/** Like `vi.waitFor`, with enough time for threads to start on a busy machine. */
 const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 15_000 });
 
 const IDLE: Manager = {
@@ -67,11 +67,11 @@ const IDLE: Manager = {
   },
 };
 
-/** Never ends, whatever its signal says. */
+/** Never ends, and ignores its signal. */
 const DEAF: Manager = { ...IDLE, shouldSync: () => new Promise(() => {}) };
 
 describe('createCoordinator', () => {
-  test('rows wait for the first sync; the status is copied; all lies in the folder', async () => {
+  test('rows wait for the first sync, the status is copied, and all data lies in the data folder', async () => {
     await writeRegistry('alpha', 'one', 'two');
     const path = join(directory, 'data', 'status.json');
     const coordinator = coordinatorOf({ status: createFileStatusPersistence({ path }) });
@@ -87,7 +87,7 @@ describe('createCoordinator', () => {
     expect((await readdir(directory)).sort()).toEqual(['alpha.json', 'data']);
   });
 
-  test('the next one continues after this one, without any upstream', async () => {
+  test('a new coordinator serves the rows of the previous one, even without an upstream', async () => {
     await writeRegistry('alpha', 'one');
     const first = coordinatorOf();
     await first.start();
@@ -105,7 +105,7 @@ describe('createCoordinator', () => {
     );
   });
 
-  test('a status that cannot be written stops nothing, and is written when it can be', async () => {
+  test('a status that cannot be saved does not stop syncing, and is saved later', async () => {
     await writeRegistry('alpha', 'one');
     const status = createInMemoryStatusPersistence();
     const save = status.save;
@@ -127,7 +127,7 @@ describe('createCoordinator', () => {
     expect(await status.load('alpha')).toMatchObject({ versionCount: 2 });
   });
 
-  test('a second one on the same folder is refused until the first one has stopped', async () => {
+  test('a second coordinator on the same folder is rejected until the first one has stopped', async () => {
     const first = coordinatorOf({ manager: IDLE });
     const second = coordinatorOf({ manager: IDLE });
     await first.start();
@@ -173,7 +173,7 @@ describe('createCoordinator', () => {
     expect(asked).toEqual(['alpha']);
   });
 
-  test('a catalog of the config is served as one, and is rebuilt when a registry changes', async () => {
+  test('a catalog of the config is served, and is rebuilt when a member changes', async () => {
     await writeRegistry('alpha', 'one');
     await writeRegistry('beta', 'two');
     const config = {
@@ -196,7 +196,7 @@ describe('createCoordinator', () => {
     await untilSo(async () => expect(await namesOf(coordinator, 'default')).toHaveLength(3));
   });
 
-  test('rows of a catalog that cannot be served reject with the reason', async () => {
+  test('reading the rows of a catalog that cannot be served rejects with the reason', async () => {
     const coordinator = coordinatorOf({
       config: {
         registries: [
@@ -227,7 +227,7 @@ describe('createCoordinator', () => {
     ['http://localhost:1/', 'source-unreachable'],
     ['http://10.0.0.1:1/', 'source-address-refused'],
     ['http://169.254.169.254/', 'source-address-refused'],
-  ])('%s, named in the config, is %s', async (endpoint, errorCode) => {
+  ])('the endpoint %s in the config fails with %s', async (endpoint, errorCode) => {
     const coordinator = coordinatorOf({
       config: { registries: [{ name: 'alpha', api: { endpoint } }] },
     });
@@ -238,14 +238,14 @@ describe('createCoordinator', () => {
     expect((await coordinator.getStatus('alpha')).errorCode).toBe(errorCode);
   });
 
-  test('an invalid config is refused with all its problems', () => {
+  test('an invalid config is rejected with all its problems', () => {
     const config = { registries: [{ name: 'No Name', file: { path: 'x' } }, { name: 'beta' }] };
     expect(() => coordinatorOf({ config })).toThrow(/registries\[0\]\.name: .*registries\[1\]/s);
   });
 });
 
 describe('getStatus', () => {
-  test('a run whose process died is shown as interrupted, not as Syncing', async () => {
+  test('shows a run whose process died as interrupted, not as Syncing', async () => {
     const coordinator = coordinatorOf({ config: configOf('alpha', 'beta') });
     const state = { v: 1, registry: 'alpha', control: {}, runs: [], supersededAtMs: {} };
     const status = { phase: 'Syncing', term: '1', owner: 'dead', leaseUntil: 1 };
@@ -266,7 +266,7 @@ describe('getStatus', () => {
 });
 
 describe('stop', () => {
-  test('ends within its grace even if a manager hangs, and unlocks the folder', async () => {
+  test('ends within its grace period even if a manager hangs, and unlocks the folder', async () => {
     const coordinator = coordinatorOf({ manager: DEAF, stopGraceMs: 300 });
     await coordinator.start();
     await untilSo(async () => expect((await coordinator.getStatus('alpha')).phase).toBe('Syncing'));
@@ -283,7 +283,7 @@ describe('stop', () => {
     await untilSo(async () => expect((await next.getStatus('alpha')).phase).toBe('Complete'));
   });
 
-  test('comes from a signal as well, also from one that was aborted before', async () => {
+  test('is also triggered by a signal, even if the signal was aborted before the start', async () => {
     const signal = new AbortController();
     const coordinator = coordinatorOf({ manager: IDLE });
     await coordinator.start(signal.signal);

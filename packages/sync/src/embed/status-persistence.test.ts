@@ -16,10 +16,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-describeStatusPersistence('the status file', async () => createFileStatusPersistence({ path }));
-describeStatusPersistence('the status in memory', async () => createInMemoryStatusPersistence());
+describeStatusPersistence('the file status persistence', async () =>
+  createFileStatusPersistence({ path }),
+);
+describeStatusPersistence('the in-memory status persistence', async () =>
+  createInMemoryStatusPersistence(),
+);
 
-test('another process reads what was saved, from a file that is whole', async () => {
+test('another process reads all saved statuses from one complete file', async () => {
   const status = createFileStatusPersistence({ path });
   await Promise.all(
     ['alpha', 'beta', 'gamma'].map((registry) =>
@@ -35,10 +39,10 @@ test('another process reads what was saved, from a file that is whole', async ()
   expect(await readdir(join(directory, 'data'))).toEqual(['status.json']);
 });
 
-test('a save that could not be written can be tried again', async () => {
+test('a save that could not be written can be retried', async () => {
   const status = createFileStatusPersistence({ path });
   await status.save('alpha', { term: '1', owner: 'alice' }, { expected: undefined });
-  // A folder in its place: what is to be replaced cannot be.
+  // A folder in its place makes the next write fail.
   await rm(path);
   await mkdir(path);
   const finish = () => status.save('alpha', { owner: undefined }, { expected: '1:alice' });
@@ -52,7 +56,7 @@ test('a save that could not be written can be tried again', async () => {
 });
 
 test.each(['{"v":2,"registries":{}}', 'no JSON', '{"v":1,"registries":{"a":{"phase":"Odd"}}}'])(
-  'a file that holds %s is refused, and stays as it is',
+  'a file with the invalid content %s is rejected and left unchanged',
   async (text) => {
     await mkdir(join(directory, 'data'));
     await writeFile(path, text);
@@ -65,7 +69,7 @@ test.each(['{"v":2,"registries":{}}', 'no JSON', '{"v":1,"registries":{"a":{"pha
   },
 );
 
-test('a file that cannot be read is not an empty file', async () => {
+test('a file that cannot be read is an error, not an empty status', async () => {
   await mkdir(path, { recursive: true });
   await expect(createFileStatusPersistence({ path }).load('alpha')).rejects.toMatchObject({
     code: 'EISDIR',

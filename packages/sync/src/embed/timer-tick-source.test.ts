@@ -12,7 +12,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** `<trigger> <time>` of each tick of a registry with this schedule, while so much time goes by. */
+/** Returns `<trigger> <time>` of each tick of a registry with this schedule within so many hours. */
 async function ticks(pattern: string, { hours }: { hours: number }): Promise<string[]> {
   const config = createStaticConfigSource({
     registries: [
@@ -34,7 +34,7 @@ async function ticks(pattern: string, { hours }: { hours: number }): Promise<str
   return seen;
 }
 
-test('a registry with a cron pattern gets a tick when it fires, even if a change to summer time skips its hour', async () => {
+test('a cron pattern fires even on the day on which summer time skips its hour', async () => {
   expect(await ticks('30 2 * * *', { hours: 48 })).toEqual([
     'startup 2026-03-28T12:00:00.000Z',
     'schedule 2026-03-29T01:30:00.000Z',
@@ -42,14 +42,14 @@ test('a registry with a cron pattern gets a tick when it fires, even if a change
   ]);
 });
 
-test('a firing that lies further ahead than a timer can reach comes in its time', async () => {
+test('a firing further ahead than the longest timer comes on time', async () => {
   expect(await ticks('0 0 1 6 *', { hours: 24 * 100 })).toEqual([
     'startup 2026-03-28T12:00:00.000Z',
     'schedule 2026-05-31T22:00:00.000Z',
   ]);
 });
 
-/** What each tick of alpha asks for, while so much time goes by; the first ones end as given. */
+/** Returns `<trigger> <purpose>` of each tick of alpha. The first ticks end with the given results. */
 async function purposes(
   results: readonly (TickResult | Error)[],
   { minutes }: { minutes: number },
@@ -70,7 +70,7 @@ async function purposes(
   return seen;
 }
 
-test('a request that came in during a run gets its run, and the interval goes on', async () => {
+test('a request made during a run gets its own run, and the interval continues', async () => {
   const run = testRun({ registry: 'alpha', term: '1', owner: 'alice' });
   const followUps = [{ kind: 'request', registry: 'alpha', request: 1 }] as const;
   const ran: TickResult = { state: 'ran', run, followUps };
@@ -82,7 +82,7 @@ test('a request that came in during a run gets its run, and the interval goes on
   ]);
 });
 
-test('a tick that could not write what it had to is tried again within seconds', async () => {
+test('a tick that could not write its result is retried within seconds', async () => {
   expect(await purposes([new Error('the disk is full')], { minutes: 1 })).toEqual([
     'startup tick',
     'retry tick',

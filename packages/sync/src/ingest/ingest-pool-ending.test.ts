@@ -5,7 +5,7 @@ import { IngestPool } from './ingest-pool.ts';
 const BUSY = 1;
 const TERMINATING = 2;
 
-/** That of the next session. */
+/** The lock of the next session. */
 let lock: TerminationLock;
 const pool = new IngestPool({ heavyRuns: 1, createLock: () => lock });
 afterAll(() => pool.close());

@@ -30,7 +30,7 @@ function names(count: number, prefix = 's'): string[] {
 const noChunks = async () => [];
 
 describe('IngestPool', () => {
-  test('takes bodies one by one, and builds a snapshot of them', async () => {
+  test('takes bodies one by one, and builds a snapshot from them', async () => {
     const session = open();
     const metadata = { nextCursor: 'go on' };
     expect(await session.add(body(['a', 'b'], { metadata }))).toEqual({
@@ -47,7 +47,7 @@ describe('IngestPool', () => {
     });
   });
 
-  test('a body may be YAML, and have a name', async () => {
+  test('reads a YAML body, and gives its name in an error', async () => {
     const session = open();
     const yaml = Buffer.from('name: a\nversion: "1"\ndescription: x\n');
     expect(await session.add(yaml, { name: 'a.yaml', syntax: 'yaml' })).toMatchObject({
@@ -58,7 +58,7 @@ describe('IngestPool', () => {
     ).rejects.toThrow(/^b\.yaml: the source gave YAML that is broken/);
   });
 
-  test('builds upon what is served, asking for the chunks that it needs', async () => {
+  test('builds on the served snapshot, and reads only the chunks that it needs', async () => {
     const first = open();
     await first.add(body(names(300)));
     const before = await first.build({ nowMs: NOW_MS, readChunks: noChunks });
@@ -79,9 +79,9 @@ describe('IngestPool', () => {
   });
 
   test.each([
-    ['no registry', '{"error":1}', 'source-not-a-registry'],
-    ['no JSON', '<html>', 'source-not-json'],
-  ])('a body that is %s fails the session, and no other', async (_what, text, code) => {
+    ['not a registry', '{"error":1}', 'source-not-a-registry'],
+    ['not JSON', '<html>', 'source-not-json'],
+  ])('a body that is %s fails only its own session', async (_what, text, code) => {
     const other = open();
     await expect(open().add(Buffer.from(text))).rejects.toMatchObject({ code });
     await other.add(body(['a']));
@@ -90,7 +90,7 @@ describe('IngestPool', () => {
     });
   });
 
-  test('rows that come out of order too late are said to', async () => {
+  test('rows that come too late to be sorted reject with OutOfOrder', async () => {
     const session = open();
     await session.add(body(names(1_000, 'b')));
     const late = (async () => {
@@ -106,7 +106,7 @@ describe('IngestPool', () => {
     });
   });
 
-  test('a manifest that is corrupt fails the session', async () => {
+  test('a corrupt manifest fails the session', async () => {
     const session = open({ previous: { digest: 'a'.repeat(64), bytes: Buffer.from('x') } });
     await expect(session.add(body(['a']))).rejects.toMatchObject({ code: 'snapshot-corrupt' });
   });
@@ -124,11 +124,11 @@ describe('IngestPool', () => {
     await expect(build).rejects.toThrow('the store is away');
   });
 
-  test('an abort ends the work, also in the middle of a computation', async () => {
+  test('an abort stops the work, even in the middle of a computation', async () => {
     const abort = new AbortController();
     const session = open({ signal: abort.signal });
     await session.add(body(['a']));
-    // Some seconds of parsing, unless it is ended.
+    // Parsing this body takes several seconds, unless it is aborted.
     const adding = session.add(body(names(400_000)));
     abort.abort(new Error('the time is up'));
     const startMs = performance.now();
@@ -141,7 +141,7 @@ describe('IngestPool', () => {
     });
   });
 
-  test('a run that needs too much memory fails by itself, and nothing else does', async () => {
+  test('a session that needs too much memory fails, and other sessions continue', async () => {
     const small = new IngestPool({ heavyRuns: 3, threadHeapMb: 24 });
     onTestFinished(() => small.close());
     const other = open({ from: small });

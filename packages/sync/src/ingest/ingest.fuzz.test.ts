@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 const server = { name: 'a', version: '1', description: 'x' };
 
-/** Reads a body to its end. An error of ours is an answer; any other is not caught. */
+/** Reads a body to its end. Returns the code of a source error; throws any other error. */
 function readBody(body: Uint8Array, origin: BodyOrigin = {}): string[] {
   try {
     return [...parseBody(body, origin).readRows(1)].map((it) => (it.ok ? it.row.json : it.reason));
@@ -18,7 +18,7 @@ function readBody(body: Uint8Array, origin: BodyOrigin = {}): string[] {
 }
 
 describe('readRow', () => {
-  test('takes whatever JSON can say, and never throws', () => {
+  test('accepts or rejects any JSON value, and never throws', () => {
     fc.assert(
       fc.property(fc.oneof(jsonValues, nearRows), (candidate) => {
         const reading = readRow(candidate, 1);
@@ -31,7 +31,7 @@ describe('readRow', () => {
     );
   });
 
-  test('keeps what it takes as it came', () => {
+  test('keeps an accepted row unchanged', () => {
     fc.assert(
       fc.property(nearRows, (candidate) => {
         const reading = readRow(candidate, 1);
@@ -44,7 +44,7 @@ describe('readRow', () => {
         expect(JSON.stringify(kept.server)).toBe(JSON.stringify(server));
         const { [SYNCLINE_META]: _ours, ...theirs } = { ...Object(_meta) };
         expect(kept).toEqual({ ...more, server, _meta: theirs });
-        // Read once more, it is the same row.
+        // A second read gives the same row.
         expect(readRow(kept, 1)).toMatchObject({ ok: true, row: reading.row });
       }),
       { ...FUZZ, examples: [[{ ...server, _meta: { '': -0 } }]] },
@@ -70,7 +70,7 @@ describe('parseBody', () => {
     '- name: &n a\n  version: "1"\n  description: |\n    two\n    lines\n  x: *n\n',
   );
 
-  test('takes any bytes, and throws nothing but what it says', () => {
+  test('throws only documented errors for any bytes', () => {
     const bodies = fc.oneof(
       fc.uint8Array({ maxLength: 64 }),
       jsonValues.map((value) => Buffer.from(JSON.stringify(value))),
@@ -84,7 +84,7 @@ describe('parseBody', () => {
     );
   });
 
-  test('takes any YAML, and throws nothing but what it says', () => {
+  test('throws only documented errors for any YAML', () => {
     const bodies = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 64 }).map((text) => Buffer.from(text)),
       fc
@@ -131,12 +131,12 @@ describe('parseBody', () => {
     );
   });
 
-  test('the same rows come out of JSON and of JSON read as YAML', () => {
+  test('reads the same rows from JSON, whether it is parsed as JSON or as YAML', () => {
     fc.assert(
       fc.property(fc.array(nearRows, { minLength: 1, maxLength: 3 }), (rows) => {
         const body = () => Buffer.from(JSON.stringify(rows));
         const asYaml = readBody(body(), { syntax: 'yaml' });
-        // YAML knows no halves of surrogate pairs, and refuses more than JSON does.
+        // YAML has no lone surrogates, and rejects more than JSON does.
         if (asYaml[0]?.startsWith('source-') !== true) expect(asYaml).toEqual(readBody(body()));
       }),
       FUZZ,

@@ -33,7 +33,7 @@ function rows(count: number): object[] {
 }
 
 describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
-  test('sorts and counts', () => {
+  test('sorts the rows, and counts read and quarantined ones', () => {
     const collector = createCollector({ order });
     expect(collector.add([row('b'), row('d'), row('a')])).toEqual({
       format: 'registry-list',
@@ -48,7 +48,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
     expect(collector.names()).toEqual(['a@1', 'b@1', 'c@1', 'd@1']);
   });
 
-  test('rows of a body with a name are called by it', () => {
+  test('labels quarantined rows with the name of their body', () => {
     const collector = createCollector({ order });
     collector.add([row('a')]);
     collector.add([{}, row('a', { description: 'other' })], { name: 'servers/x.json' });
@@ -58,7 +58,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
     ]);
   });
 
-  test('a row that comes twice is taken once, without a word', () => {
+  test('keeps a repeated row once, and does not quarantine it', () => {
     const collector = createCollector({ order });
     collector.add([row('a'), row('b')]);
     collector.add([row('b'), row('c')]);
@@ -66,7 +66,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
     expect(collector.names()).toEqual(['a@1', 'b@1', 'c@1']);
   });
 
-  test('of two rows that contradict each other the first is kept', () => {
+  test('keeps the first of two conflicting rows, and quarantines the second', () => {
     const collector = createCollector({ order });
     collector.add([row('a'), row('a', { description: 'other' })]);
     expect(collector.finish().quarantined).toEqual({
@@ -76,7 +76,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
     expect(collector.handedOn.flat()[0]?.json).toContain('"x"');
   });
 
-  test('names the first quarantined rows, and counts all', () => {
+  test('lists the first quarantined rows, and counts all of them', () => {
     const collector = createCollector({ order });
     collector.add(Array.from({ length: 100 }, () => ({})));
     const { quarantined } = collector.finish();
@@ -84,7 +84,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
     expect(quarantined.samples).toHaveLength(20);
   });
 
-  test('has a limit of rows', () => {
+  test('rejects a source with more rows than the limit', () => {
     const collector = createCollector({ order, maxRows: 3 });
     expect(() => collector.add(rows(4))).toThrow(
       expect.objectContaining({ code: 'source-too-large' }),
@@ -93,7 +93,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
 });
 
 describe('RowCollector, arrival', () => {
-  test('hands rows on while they come, and keeps few', () => {
+  test('hands rows on while they arrive, and buffers only a few', () => {
     const collector = createCollector({ order: 'arrival' });
     const all = rows(5_000);
     for (let start = 0; start < all.length; start += 100) {
@@ -106,7 +106,7 @@ describe('RowCollector, arrival', () => {
     expect(collector.names()).toEqual(all.map((it) => `${(it as { name: string }).name}@1`));
   });
 
-  test('never parts the versions of a name', () => {
+  test('never splits the versions of a name', () => {
     const collector = createCollector({ order: 'arrival' });
     const versions = Array.from({ length: 700 }, (_, index) =>
       row('m', { version: `1.${String(index).padStart(3, '0')}` }),
@@ -121,7 +121,7 @@ describe('RowCollector, arrival', () => {
     expect(collector.handedOn.flat()).toHaveLength(711);
   });
 
-  test('rows that are out of order early are sorted', () => {
+  test('sorts rows that are out of order within the buffer', () => {
     const collector = createCollector({ order: 'arrival' });
     collector.add(rows(400).toReversed());
     collector.add(rows(1_000).slice(400));
@@ -130,7 +130,7 @@ describe('RowCollector, arrival', () => {
     expect(collector.handedOn.flat()).toHaveLength(1_000);
   });
 
-  test('rows that are out of order too late have everything read again', () => {
+  test('throws OutOfOrder for rows that come too late to be sorted', () => {
     const collector = createCollector({ order: 'arrival' });
     collector.add(rows(1_000).slice(1));
     expect(() => collector.add(rows(1))).toThrow(OutOfOrder);

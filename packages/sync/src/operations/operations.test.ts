@@ -45,7 +45,7 @@ async function createOperated(filter: FilterInput = {}) {
   });
   const edit = (next: FilterInput) =>
     sync.config.replace(configOf({ name: 'alpha', filter: next }));
-  /** Lets the upstream have other rows, and runs the registry. */
+  /** Changes the rows of the upstream, and runs the registry. */
   const change = async (rows: object[]) => {
     sync.clock.advance(MINUTE_MS);
     sync.upstream.rows = rows;
@@ -64,7 +64,7 @@ async function manifestOf({ sync }: Pick<Awaited<ReturnType<typeof createOperate
   return decodeManifest({ digest, bytes });
 }
 
-test('a rollback serves the snapshot as it is if its rows have passed the filter in force', async () => {
+test('a rollback serves the snapshot unchanged if it was built with the current filter', async () => {
   const operated = await createOperated(EVEN);
   const { sync, operations, change, first } = operated;
   const { mirror } = sync.status() ?? {};
@@ -80,7 +80,7 @@ test.each<[before: FilterInput, after: FilterInput, served: string[]]>([
   [EVEN, ODD, ['server-001', 'server-003']],
   [EVEN, {}, ['server-000', 'server-001', 'server-002', 'server-003', 'server-004']],
 ])(
-  'a rollback from the filter %j applies %j to the state of then',
+  'a rollback to a snapshot with the filter %j applies the current filter %j to its mirror',
   async (before, after, served) => {
     const operated = await createOperated(before);
     const { sync, registry, operations, edit, change, first } = operated;
@@ -93,7 +93,7 @@ test.each<[before: FilterInput, after: FilterInput, served: string[]]>([
     expect(sync.status()).toMatchObject({ snapshot, versionCount: served.length });
     expect(registry.control.pinned).toBe(snapshot);
     expect(registry.supersededAtMs.has(snapshot)).toBe(false);
-    // The filter in force is that of what is served: the next edit is derived from the same state.
+    // The status has the filter of the served snapshot, so the next edit uses the same mirror.
     await operations.resume({ name: 'alpha', suspended: false });
     edit(LOW);
     expect(ran(await sync.sync())).toMatchObject({
@@ -105,7 +105,7 @@ test.each<[before: FilterInput, after: FilterInput, served: string[]]>([
   },
 );
 
-test('a rollback does not use a mirror that was never served itself', async () => {
+test('a rollback to a mirror that was never served is rejected', async () => {
   const { sync, operations } = await createOperated(EVEN);
   const { mirror = '' } = sync.status() ?? {};
   await expect(operations.rollback('alpha', { snapshot: mirror })).rejects.toMatchObject({
@@ -124,7 +124,7 @@ test('a rollback works while a served chunk is damaged', async () => {
   expect(await sync.served()).toEqual(['server-001', 'server-003']);
 });
 
-test('an approval publishes exactly what is held, and the filter of it stays in force', async () => {
+test('an approval publishes exactly the held snapshot, and its filter stays in force', async () => {
   const operated = await createOperated(EVEN);
   const { sync, operations, edit, change } = operated;
   expect(await change(servers(2))).toMatchObject({ outcome: 'held' });
@@ -138,7 +138,7 @@ test('an approval publishes exactly what is held, and the filter of it stays in 
   expect(await sync.served()).toEqual(['server-000', 'server-001']);
 });
 
-test('an approval is refused if the filter has changed since, and nothing else changes', async () => {
+test('an approval is rejected and changes nothing if the filter has changed since', async () => {
   const { sync, operations, edit, change, first } = await createOperated();
   await change(servers(2));
   const held = sync.status()?.held?.snapshot ?? '';
@@ -151,7 +151,7 @@ test('an approval is refused if the filter has changed since, and nothing else c
   expect(sync.status()?.owner).toBeUndefined();
 });
 
-test('a state that is held by another filter is another one, and can be approved', async () => {
+test('the same rows held under another filter are another snapshot, and can be approved', async () => {
   const { sync, operations, edit, change } = await createOperated(EVEN);
   await change(servers(1));
   const held = sync.status()?.held?.snapshot;

@@ -19,33 +19,33 @@ function judge(
 }
 
 test.each<[why: string, before: number | undefined, after: number, verdict: string]>([
-  ['a first state', undefined, 5, 'pass'],
-  ['growth', 100, 500, 'pass'],
-  ['the same number', 100, 100, 'pass'],
-  ['a loss of just the limit', 100, 80, 'pass'],
-  ['a loss of more', 100, 79, 'shrink'],
-  ['a loss of everything', 100, 0, 'empty'],
-  ['a first state without rows', undefined, 0, 'empty'],
-  ['what was empty and stays so', 0, 0, 'pass'],
-  ['what was empty and is not any more', 0, 5, 'pass'],
-  ['a small registry that loses one of three', 3, 2, 'shrink'],
+  ['a first state with rows passes', undefined, 5, 'pass'],
+  ['a state with more rows passes', 100, 500, 'pass'],
+  ['a state with the same number of rows passes', 100, 100, 'pass'],
+  ['a loss of exactly the limit passes', 100, 80, 'pass'],
+  ['a loss above the limit is held as shrink', 100, 79, 'shrink'],
+  ['a loss of all rows is held as empty', 100, 0, 'empty'],
+  ['a first state without rows is held as empty', undefined, 0, 'empty'],
+  ['an empty registry that stays empty passes', 0, 0, 'pass'],
+  ['an empty registry that gets rows passes', 0, 5, 'pass'],
+  ['a registry that loses one of three rows is held as shrink', 3, 2, 'shrink'],
 ])('%s', (_why, before, after, verdict) => {
   const guard = { maxShrinkPercent: 20, allowEmpty: false };
   expect(judge(guard, { before, after })).toBe(verdict);
 });
 
-test('an empty state passes if that is allowed', () => {
+test('an empty state passes if allowEmpty is set', () => {
   const guard = { maxShrinkPercent: 20, allowEmpty: true };
   expect(judge(guard, { before: 100, after: 0 })).toBe('pass');
 });
 
-test('at 100 % any loss passes, but that of everything', () => {
+test('with maxShrinkPercent 100, any loss passes except the loss of all rows', () => {
   const guard = { maxShrinkPercent: 100, allowEmpty: false };
   expect(judge(guard, { before: 100, after: 1 })).toBe('pass');
   expect(judge(guard, { before: 100, after: 0 })).toBe('empty');
 });
 
-test('what a new filter takes away is wanted; what the source has lost is not', () => {
+test('rows that a new filter removes are no loss, but rows that the source lost are', () => {
   const guard = { maxShrinkPercent: 20, allowEmpty: false };
   const before = whole(100);
   const isFilterNew = true;
@@ -56,7 +56,7 @@ test('what a new filter takes away is wanted; what the source has lost is not', 
   expect(checkGuard({ guard, before, after: lost, isFilterNew })).toBe('shrink');
 });
 
-test('a filter that leaves nothing is taken for a mistake', () => {
+test('a filter that removes all rows is held as empty', () => {
   const guard = { maxShrinkPercent: 20, allowEmpty: false };
   const after = { rowCount: 0, sourceRowCount: 100 };
   const verdict = checkGuard({ guard, before: whole(100), after, isFilterNew: true });

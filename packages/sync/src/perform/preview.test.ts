@@ -18,7 +18,7 @@ import { type PreviewRequest, previewRegistry } from './preview.ts';
 
 const ingest = suiteIngestPool();
 
-/** Previews as a worker does, from the stores of the harness. */
+/** Makes a preview like a worker does, from the stores of the harness. */
 async function previewOf(harness: SyncHarness, request: Partial<PreviewRequest> = {}) {
   const { deps, snapshots, upstream, state, config } = harness;
   const registry = config.registry('alpha');
@@ -51,7 +51,7 @@ function storedOf({ state }: SyncHarness): string {
   return JSON.stringify({ status, pointer, keys });
 }
 
-test('says what the next sync does, and leaves everything as it is', async () => {
+test('a preview reports what the next sync would publish, and changes nothing', async () => {
   const harness = createSyncHarness({ ingest });
   harness.upstream.rows = servers(200);
   await harness.sync();
@@ -88,7 +88,7 @@ test('says what the next sync does, and leaves everything as it is', async () =>
   expect(run).toMatchObject({ outcome: 'published', diff: preview.diff });
 });
 
-test('an unchanged source would change nothing', async () => {
+test('a preview of an unchanged source reports no changes', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   expect(await previewOf(harness)).toMatchObject({
@@ -98,7 +98,7 @@ test('an unchanged source would change nothing', async () => {
   });
 });
 
-test('a registry that the config does not have is all new', async () => {
+test('a preview of a registry that is not in the config reports all rows as added', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   const registry = registryConfig({ name: 'newcomer' });
@@ -110,7 +110,7 @@ test('a registry that the config does not have is all new', async () => {
   });
 });
 
-test('another filter is compared with the served snapshot, and is not a loss for the guard', async () => {
+test('a changed filter is compared with the served snapshot, and is no loss for the guard', async () => {
   const harness = createSyncHarness({ ingest });
   harness.upstream.rows = servers(10);
   await harness.sync();
@@ -124,7 +124,7 @@ test('another filter is compared with the served snapshot, and is not a loss for
   });
 });
 
-test('changes of filtered rows are listed, and nothing about the others', async () => {
+test('only changes of rows that pass the filter are listed', async () => {
   const registry = registryConfig({ filter: { names: { exclude: ['server-003'] } } });
   const harness = createSyncHarness({
     ingest,
@@ -148,7 +148,7 @@ test('changes of filtered rows are listed, and nothing about the others', async 
 test.each([
   { left: 7, verdict: 'shrink' as const, lostPercent: 30 },
   { left: 0, verdict: 'empty' as const, lostPercent: 100 },
-])('what a guard would hold is said with its numbers: $verdict', async (expected) => {
+])('a preview that the guard would hold gives its numbers: $verdict', async (expected) => {
   const harness = createSyncHarness({ ingest });
   harness.upstream.rows = servers(10);
   await harness.sync();
@@ -166,7 +166,7 @@ test.each([
   });
 });
 
-test('names as many rows as are asked for, and counts all', async () => {
+test('a preview lists at most sampleLimit rows, and counts all of them', async () => {
   const harness = createSyncHarness({ ingest });
   harness.upstream.rows = servers(100);
   await harness.sync();
@@ -183,7 +183,7 @@ test('names as many rows as are asked for, and counts all', async () => {
   expect(many.quarantined.samples).toHaveLength(90);
 });
 
-test('long names of rows and fields are cut, so that an upstream cannot blow it up', async () => {
+test('long row and field names are truncated, so that an upstream cannot inflate a preview', async () => {
   const harness = createSyncHarness({ ingest });
   const name = `n${'x'.repeat(900)}`;
   harness.upstream.rows = [server(name)];
@@ -196,7 +196,7 @@ test('long names of rows and fields are cut, so that an upstream cannot blow it 
   expect(change?.fields[0]).toHaveLength(100);
 });
 
-test('that upstream marks a version deleted is named as such', async () => {
+test('a version that the upstream marks as deleted is listed with its status field', async () => {
   const harness = createSyncHarness({ ingest });
   const row = (status: string) => ({
     server: server('a'),
@@ -213,7 +213,7 @@ test('that upstream marks a version deleted is named as such', async () => {
 test.each([
   { control: { suspended: true }, paused: 'suspended' },
   { control: { pinned: 'abc' }, paused: 'pinned' },
-])('says what keeps it from being synced: $paused', async ({ control, paused }) => {
+])('a preview says why the registry is paused: $paused', async ({ control, paused }) => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   const { status, control: stored } = harness.state.of('alpha');
@@ -224,7 +224,7 @@ test.each([
   });
 });
 
-test('what the source throws comes out, and others are not kept waiting', async () => {
+test('an error of the source rejects the preview, and frees the capacity', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   harness.upstream.beforeFetch = () => {
@@ -235,7 +235,7 @@ test('what the source throws comes out, and others are not kept waiting', async 
   }
 });
 
-test('ends with its signal, and by its own timeout', async () => {
+test('a preview ends when its signal is aborted, and at its own timeout', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   harness.upstream.beforeFetch = untilAborted;
@@ -248,7 +248,7 @@ test('ends with its signal, and by its own timeout', async () => {
   await expect(previewOf(harness, { registry })).rejects.toMatchObject({ code: 'run-timeout' });
 });
 
-test('a source that hangs for ever is left behind, and others are not kept waiting', async () => {
+test('a preview stops waiting for a source that hangs, and frees the capacity', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   harness.upstream.beforeFetch = () => new Promise(() => {});
@@ -262,7 +262,7 @@ test('a source that hangs for ever is left behind, and others are not kept waiti
   expect(await previewOf(harness)).toMatchObject({ state: 'unchanged' });
 });
 
-test('waits until others have decoded and built', async () => {
+test('a preview waits for capacity to decode and build', async () => {
   const harness = createSyncHarness({ ingest });
   await harness.sync();
   const stay = new AbortController().signal;

@@ -10,20 +10,20 @@ const config = createStaticConfigSource({
 });
 const quiet = { config, openRequest: undefined };
 
-test('a run that publishes is followed by runs of the catalogs of its registry', () => {
+test('a run that publishes is followed by a run of each catalog of its registry', () => {
   const run = testRun(LEASE, { outcome: 'published' });
   expect(followUpsOf(run, quiet)).toEqual([{ kind: 'dependent', registry: 'catalog.default' }]);
   expect(followUpsOf({ ...run, outcome: 'unchanged' }, quiet)).toEqual([]);
 });
 
-test('a request that came in during the run gets its own run', () => {
+test('a request made during the run gets its own run', () => {
   const run = testRun(LEASE, { outcome: 'unchanged' });
   expect(followUpsOf(run, { config, openRequest: 3 })).toEqual([
     { kind: 'request', registry: 'alpha', request: 3 },
   ]);
 });
 
-test('a run that fails is tried again, not before that is due', () => {
+test('a failed run is retried, but not before the retry is due', () => {
   const run = testRun(LEASE, {
     outcome: 'failed',
     finishedAt: '2026-02-01T12:00:00.000Z',

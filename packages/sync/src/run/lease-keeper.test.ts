@@ -15,7 +15,7 @@ function lease(registry: string): Lease {
   return { registry, term: '1', owner: 'alice' };
 }
 
-/** A keeper whose timers are fake, so that they and the clock go together, or do not. */
+/** A keeper with fake timers, which a test moves with the clock or without it. */
 function createKeeper(renew: RunStore['renew']) {
   vi.useFakeTimers();
   onTestFinished(() => void vi.useRealTimers());
@@ -49,7 +49,7 @@ function createKeeper(renew: RunStore['renew']) {
       const abort = vi.fn<(reason: Interruption) => void>();
       return { release: keeper.hold(lease(registry), { askedAt, abort }), abort };
     },
-    /** Time passes, in steps that no timer of the keeper is shorter than. */
+    /** Lets time pass, in steps no longer than any timer of the keeper. */
     async pass(ms: number, { clockToo = true } = {}) {
       for (let passed = 0; passed < ms; passed += 500) {
         if (clockToo) clock.advance(500);
@@ -60,7 +60,7 @@ function createKeeper(renew: RunStore['renew']) {
 }
 
 describe('LeaseKeeper', () => {
-  test('renews all leases in one call, again and again', async () => {
+  test('renews all leases in one call, periodically', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => HELD));
     const [alpha, beta] = [keeper.hold('alpha'), keeper.hold('beta')];
     await keeper.pass(60_000);
@@ -72,7 +72,7 @@ describe('LeaseKeeper', () => {
     expect(beta.abort).not.toHaveBeenCalled();
   });
 
-  test('a released lease is no longer renewed, and without a lease there is no timer', async () => {
+  test('a released lease is no longer renewed, and no timer runs without a lease', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => HELD));
     const [alpha, beta] = [keeper.hold('alpha'), keeper.hold('beta')];
     alpha.release();
@@ -82,7 +82,7 @@ describe('LeaseKeeper', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('a renewal that is refused ends that run, and no other', async () => {
+  test('a refused renewal ends only the run of that lease', async () => {
     const keeper = createKeeper(async (leases) =>
       leases.map(({ registry }) => (registry === 'alpha' ? { held: false } : HELD)),
     );
@@ -95,14 +95,14 @@ describe('LeaseKeeper', () => {
     expect(keeper.observer.counts.failedRenewals).toBe(1);
   });
 
-  test('an operator who wants the run ended has it ended', async () => {
+  test('an operator can end the run', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => ({ held: true, stop: true })));
     const { abort } = keeper.hold('alpha');
     await keeper.pass(4_000);
     expect(abort).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ kind: 'operator' }));
   });
 
-  test('a registry that the config drops has its run ended', async () => {
+  test('the run of a registry that is removed from the config is ended', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => HELD));
     const { abort } = keeper.hold('alpha');
     keeper.config.replace(configOf({ name: 'beta' }));
@@ -110,7 +110,7 @@ describe('LeaseKeeper', () => {
     expect(abort).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ kind: 'operator' }));
   });
 
-  test('a lease that is heard of too late is given up at once', async () => {
+  test('a lease whose acquisition is answered too late is given up at once', async () => {
     const keeper = createKeeper(async (leases) => leases.map(() => HELD));
     const askedAt = momentOf(keeper.clock);
     keeper.clock.advance(TTL_MS - MARGIN_MS);
@@ -118,7 +118,7 @@ describe('LeaseKeeper', () => {
     expect(abort).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ kind: 'lease-lost' }));
   });
 
-  test('renewals that fail for a while are made good by one that succeeds', async () => {
+  test('a run continues if a renewal succeeds in time after others failed', async () => {
     let failing = true;
     const keeper = createKeeper(async (leases) => {
       if (failing) throw new Error('the store is away');
@@ -144,7 +144,7 @@ describe('LeaseKeeper', () => {
     expect(abort).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ kind: 'lease-lost' }));
   });
 
-  test('the time of a renewal counts from when it was asked for', async () => {
+  test('a renewed lease lasts from the moment at which the renewal was requested', async () => {
     let answer: ((renewals: Renewal[]) => void) | undefined;
     const keeper = createKeeper((leases) => {
       if (answer !== undefined) return new Promise(() => {});
@@ -162,7 +162,7 @@ describe('LeaseKeeper', () => {
     expect(abort).toHaveBeenCalledOnce();
   });
 
-  test('a machine that slept, as the wall clock tells, gives its leases up', async () => {
+  test('leases are given up if the wall clock shows that the machine slept', async () => {
     const keeper = createKeeper(() => new Promise(() => {}));
     const { abort } = keeper.hold('alpha');
     keeper.clock.jump(60_000);
@@ -170,7 +170,7 @@ describe('LeaseKeeper', () => {
     expect(abort).toHaveBeenCalledOnce();
   });
 
-  test('a wall clock that went back does not keep a lease', async () => {
+  test('a wall clock that goes back does not extend a lease', async () => {
     const keeper = createKeeper(() => new Promise(() => {}));
     const { abort } = keeper.hold('alpha');
     keeper.clock.jump(-60_000);

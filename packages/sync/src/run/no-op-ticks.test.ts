@@ -23,7 +23,7 @@ async function synced() {
 }
 
 describe('a tick that finds nothing to do', () => {
-  test('takes no lease, and says in the status that all is as it was', async () => {
+  test('takes no lease, and confirms in the status that nothing has changed', async () => {
     const sync = await synced();
     const before = sync.status();
     expect(await sync.sync()).toEqual(NO_OP);
@@ -39,26 +39,26 @@ describe('a tick that finds nothing to do', () => {
     expect(sync.upstream.counts).toEqual({ probes: 1, fetches: 1 });
   });
 
-  test('is a no-op as often as it comes', async () => {
+  test('is a no-op each time', async () => {
     const sync = await synced();
     for (let tick = 0; tick < 5; tick += 1) expect(await sync.sync()).toEqual(NO_OP);
   });
 });
 
-describe('a tick goes the whole way', () => {
+describe('a tick takes a lease and runs', () => {
   test('if the source has changed', async () => {
     const sync = await synced();
     sync.upstream.rows = servers(4);
     sync.upstream.revision = 'r2';
     const { probes } = sync.upstream.counts;
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
-    // The run goes on with what was asked.
+    // The run uses the result of the cheap check.
     expect(sync.upstream.counts.probes).toBe(probes + 1);
     sync.clock.advance(1_000);
     expect(await sync.sync()).toEqual(NO_OP);
   });
 
-  test('if this process did not run it last', async () => {
+  test('if another process ran the registry last', async () => {
     const sync = await synced();
     const other = { registry: 'alpha', owner: 'bob', ttlMs: 60_000 };
     const acquired = await sync.deps.runStore.acquire({ ...other, purpose: { kind: 'tick' } });
@@ -69,27 +69,27 @@ describe('a tick goes the whole way', () => {
     expect(await sync.sync()).toEqual(NO_OP);
   });
 
-  test('where someone asks', async () => {
+  test('if it is a request, or a request is open', async () => {
     const sync = await synced();
     expect(ran(await sync.sync(request()))).toMatchObject({ outcome: 'unchanged' });
     sync.state.of('alpha').control.requested += 1;
     expect(ran(await sync.sync())).toMatchObject({ handledRequest: 2 });
   });
 
-  test('if it is suspended or pinned', async () => {
+  test('if the registry is suspended', async () => {
     const sync = await synced();
     sync.state.of('alpha').control.suspended = true;
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'skipped' });
   });
 
-  test('if its config has changed', async () => {
+  test('if the config of the registry has changed', async () => {
     const sync = await synced();
     sync.config.replace(configOf({ name: 'alpha', filter: { names: { include: ['*-001'] } } }));
     await sync.config.refresh();
     expect(ran(await sync.sync())).toMatchObject({ reason: 'filter-changed' });
   });
 
-  test('after a failure, so that it is tried again as is due', async () => {
+  test('after a failure, so that the backoff applies', async () => {
     const sync = await synced();
     sync.upstream.revision = 'r2';
     sync.upstream.beforeFetch = () => {
@@ -99,20 +99,20 @@ describe('a tick goes the whole way', () => {
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'skipped', reason: 'backing-off' });
   });
 
-  test('where all data was lost', async () => {
+  test('if all data was lost', async () => {
     const sync = await synced();
     sync.state.registries.clear();
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
   });
 
-  test('once a minute, to hear the store’s clock', async () => {
+  test('once a minute, to read the clock of the store', async () => {
     const sync = await synced();
     sync.clock.advance(60_000);
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
     expect(await sync.sync()).toEqual(NO_OP);
   });
 
-  test('when everything is to be read again', async () => {
+  test('if a full read is due', async () => {
     const sync = await synced();
     sync.clock.advance(24 * 3_600_000 - 2_000);
     await sync.sync();
@@ -121,7 +121,7 @@ describe('a tick goes the whole way', () => {
   });
 });
 
-test('a stop while the source is asked has the tick taken up by another process', async () => {
+test('a stop during the cheap check interrupts the tick', async () => {
   const sync = await synced();
   const asked = Promise.withResolvers<void>();
   sync.upstream.beforeProbe = (context) => {
@@ -136,7 +136,7 @@ test('a stop while the source is asked has the tick taken up by another process'
   expect(sync.status()).toMatchObject({ phase: 'Complete', consecutiveFailures: 0 });
 });
 
-test('a source that never answers is given up when the time of a run is over', async () => {
+test('a cheap check that is never answered fails at the timeout of a run', async () => {
   const sync = createSyncHarness({
     ingest,
     quiet: true,

@@ -28,7 +28,7 @@ async function synced() {
       sync.upstream.revision = 'bad';
       return ran(await sync.sync(request()));
     },
-    /** What was there before it is served on, and the next run is as if nothing had been. */
+    /** Expects that the snapshot from before is still served, and that the next run succeeds. */
     async expectUnharmed() {
       expect(await sync.served()).toEqual(NAMES);
       delete sync.upstream.bodies;
@@ -51,14 +51,24 @@ describe('a body that is not a registry fails its run', () => {
     ['cut off', whole.slice(0, -20), 'source-not-json', /broken or cut off/],
     ['Latin-1', Buffer.from('[{"name":"caf\u00e9"}]', 'latin1'), 'source-not-json', /Latin-1/],
     ['UTF-16', Buffer.from(`\ufeff${whole}`, 'utf16le'), 'source-not-json', /UTF-16/],
-    ['gzip without its header', gzipSync(whole), 'source-not-json', /gzip data/],
-    ['NUL', '\0\0\0\0', 'source-not-json', /not JSON/],
-    ['a NUL in a text', '[{"name":"a\0"}]', 'source-not-json', /broken/],
-    ['an error in JSON', '{"error":"gone"}', 'source-not-a-registry', /an object with `error`/],
+    ['gzip without a Content-Encoding', gzipSync(whole), 'source-not-json', /gzip data/],
+    ['NUL bytes', '\0\0\0\0', 'source-not-json', /not JSON/],
+    ['NUL in a string', '[{"name":"a\0"}]', 'source-not-json', /broken/],
+    [
+      'an error object in JSON',
+      '{"error":"gone"}',
+      'source-not-a-registry',
+      /an object with `error`/,
+    ],
     ['null', 'null', 'source-not-a-registry', /`null`/],
-    ['10,000 deep', '['.repeat(10_000), 'source-too-deep', /nests too deep/],
-    ['1,000,000 deep', `${'[{"a":'.repeat(500_000)}`, 'source-too-deep', /nests too deep/],
-    ['__proto__ alone', '{"__proto__":{"servers":[]}}', 'source-not-a-registry', /__proto__/],
+    ['nested 10,000 deep', '['.repeat(10_000), 'source-too-deep', /nests too deep/],
+    ['nested 1,000,000 deep', `${'[{"a":'.repeat(500_000)}`, 'source-too-deep', /nests too deep/],
+    [
+      'an object with __proto__ alone',
+      '{"__proto__":{"servers":[]}}',
+      'source-not-a-registry',
+      /__proto__/,
+    ],
   ])('%s', async (_what, body, code, message) => {
     const sync = await synced();
     expect(await sync.give({ body })).toMatchObject({
@@ -69,7 +79,7 @@ describe('a body that is not a registry fails its run', () => {
     await sync.expectUnharmed();
   });
 
-  test('one of several: by its name, and nothing of the others is published', async () => {
+  test('one of several, which is named, and none is published', async () => {
     const sync = await synced();
     const run = await sync.give(
       { body: JSON.stringify([server('one')]), origin: { name: 'servers/one.json' } },
@@ -82,7 +92,7 @@ describe('a body that is not a registry fails its run', () => {
     await sync.expectUnharmed();
   });
 
-  test('YAML whose anchors explode', async () => {
+  test('YAML whose aliases expand too far', async () => {
     const sync = await synced();
     const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]'];
     for (let at = 1; at < 8; at += 1) {
@@ -101,19 +111,19 @@ describe('a body that is not a registry fails its run', () => {
   });
 });
 
-test('an empty list is held back', async () => {
+test('an empty list is held', async () => {
   const sync = await synced();
   expect(await sync.give({ body: '{"servers":[]}' })).toMatchObject({ outcome: 'held' });
   expect(sync.status()?.held).toMatchObject({ reason: 'empty', rowCountBefore: 3 });
   await sync.expectUnharmed();
 });
 
-describe('an invalid row is skipped alone', () => {
+describe('only the invalid row is skipped', () => {
   const deep = `{"name":"deep","version":"1","description":"x","d":${'['.repeat(300)}${']'.repeat(300)}}`;
   test.each<[what: string, row: string, label: RegExp, reason: RegExp]>([
     ['without a name', '{"version":"1","description":"x"}', /^row 4$/, /server\.name is missing/],
     [
-      'twice',
+      'in conflict with an earlier row',
       JSON.stringify(server('server-000', { description: 'other' })),
       /^server-000@/,
       /kept/,
@@ -127,19 +137,19 @@ describe('an invalid row is skipped alone', () => {
       /number/,
     ],
     [
-      'of a name that is no Unicode',
+      'with a name that is not valid Unicode',
       JSON.stringify(server('a\ud800')),
       /^a\ufffd@/,
       /broken Unicode/,
     ],
     [
-      'of a version that is no Unicode',
+      'with a version that is not valid Unicode',
       JSON.stringify(server('a', { version: '\udc00' })),
       /^a@/,
       /broken/,
     ],
-    ['of a name with NUL', JSON.stringify(server('a\0b')), /^a\0b@/, /control characters/],
-    ['that is a text', '"server"', /^row 4$/, /is not a server/],
+    ['with NUL in its name', JSON.stringify(server('a\0b')), /^a\0b@/, /control characters/],
+    ['that is a string', '"server"', /^row 4$/, /is not a server/],
   ])('%s', async (_what, row, label, reason) => {
     const sync = await synced();
     const rows = [...servers(3).map((it) => JSON.stringify(it)), row];
@@ -154,7 +164,7 @@ describe('an invalid row is skipped alone', () => {
   });
 });
 
-test('what is odd and harmless is kept as it came', async () => {
+test('a row with unusual but harmless content is kept unchanged', async () => {
   const sync = createSyncHarness({ ingest });
   const text = `\ufeff[{"name":"odd","version":"1","description":"\\ud800 \\u0000","__proto__":{"name":"no","x":1},"constructor":{"prototype":{"y":1}},"n":-0,"large":12345678901,"_meta":{"__proto__":{"z":1},"toString":7}}]`;
   sync.upstream.bodies = [{ body: text }];
@@ -165,12 +175,12 @@ test('what is odd and harmless is kept as it came', async () => {
   expect(row?._meta[SYNCLINE_META]).toEqual({ source: 'alpha' });
   expect(Object.keys(Object.prototype)).toEqual([]);
   expect(({} as Record<string, unknown>)['x']).toBeUndefined();
-  // The second time it is the same row.
+  // The second run reads the same row.
   sync.upstream.revision = 'r2';
   expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
 });
 
-test('a folder of files in JSON and YAML is one registry', async () => {
+test('a folder of JSON and YAML files is read as one registry', async () => {
   const sync = createSyncHarness({ ingest });
   const yaml = (text: string, name: string): FakeBody => ({
     body: text,
@@ -188,7 +198,7 @@ test('a folder of files in JSON and YAML is one registry', async () => {
   expect(await sync.served()).toEqual(['a', 'b']);
 });
 
-test('a body that takes for ever is ended with its run, and others go on', async () => {
+test('a body that takes too long to parse fails its run, and other runs continue', async () => {
   const sync = createSyncHarness({
     ingest,
     config: configOf({ name: 'alpha', syncPolicy: { timeout: '1s' } }, { name: 'beta' }),
@@ -199,7 +209,7 @@ test('a body that takes for ever is ended with its run, and others go on', async
     force: false,
     purpose: { kind: 'tick' },
   });
-  // Keys that are looked up in each other: some seconds, were it not ended.
+  // Each key is compared with all others: this takes several seconds, unless it is aborted.
   const keys = Array.from({ length: 60_000 }, (_, index) => `k${index}: 1`).join('\n');
   sync.upstream.bodies = [{ body: keys, origin: { name: 'slow.yaml', syntax: 'yaml' } }];
   sync.upstream.revision = 'slow';
@@ -218,7 +228,7 @@ test('a body that takes for ever is ended with its run, and others go on', async
   expect(ran(await sync.sync(request({ force: true })))).toMatchObject({ outcome: 'unchanged' });
 });
 
-test('a registry that needs too much memory fails by itself, and others go on', async () => {
+test('a registry that needs too much memory fails its run, and other runs continue', async () => {
   const small = new IngestPool({ heavyRuns: 2, threadHeapMb: 24 });
   onTestFinished(() => small.close());
   const config = configOf({ name: 'alpha' }, { name: 'beta' });

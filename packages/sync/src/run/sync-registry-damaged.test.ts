@@ -12,7 +12,7 @@ import {
 
 const ingest = suiteIngestPool();
 
-describe('a snapshot that is damaged', () => {
+describe('a damaged snapshot', () => {
   const damage = async (what: 'chunk' | 'manifest' | 'version' | 'pointer') => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.rows = servers(300);
@@ -33,7 +33,7 @@ describe('a snapshot that is damaged', () => {
   };
 
   test.each(['chunk', 'manifest', 'version', 'pointer'] as const)(
-    'in its %s is repaired by a forced sync of an unchanged source',
+    'with an invalid %s is repaired by a forced sync of an unchanged source',
     async (what) => {
       const sync = await damage(what);
       expect(ran(await sync.sync(request({ force: true })))).toMatchObject({
@@ -47,7 +47,7 @@ describe('a snapshot that is damaged', () => {
   );
 
   test.each(['chunk', 'manifest', 'version', 'pointer'] as const)(
-    'in its %s is made whole when the source has changed',
+    'with an invalid %s is rebuilt when the source has changed',
     async (what) => {
       const sync = await damage(what);
       sync.upstream.rows = servers(301);

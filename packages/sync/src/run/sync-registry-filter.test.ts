@@ -28,7 +28,7 @@ function configWith(filter?: FilterInput) {
   return configOf({ name: 'alpha', ...(filter === undefined ? {} : { filter }) });
 }
 
-/** A registry of five servers, synced once by a filter. */
+/** A registry of five servers, synced once with a filter. */
 async function createFiltered(filter?: FilterInput) {
   const sync = createSyncHarness({ ingest, config: configWith(filter) });
   sync.upstream.rows = servers(5);
@@ -59,14 +59,14 @@ async function manifestOf(sync: SyncHarness, digest = sync.status()?.snapshot) {
   return decodeManifest({ digest: digest ?? '', bytes });
 }
 
-describe('a filter that is edited', () => {
+describe('an edited filter', () => {
   test.each<
     [what: string, from: FilterInput | undefined, to: FilterInput | undefined, served: number[]]
   >([
     ['added', undefined, EVEN, [0, 2, 4]],
     ['replaced', EVEN, ODD, [1, 3]],
     ['removed', EVEN, undefined, [0, 1, 2, 3, 4]],
-  ])('and %s is in force without a request to the upstream', async (_what, from, to, served) => {
+  ])('that was %s needs no request to the upstream', async (_what, from, to, served) => {
     const { sync, edit, expectNoRequest } = await createFiltered(from);
     const before = await stamps(sync);
     const status = sync.status();
@@ -77,7 +77,7 @@ describe('a filter that is edited', () => {
     const names = served.map((index) => `server-00${index}`);
     const after = await stamps(sync);
     expect(Object.keys(after)).toEqual(names);
-    // Who follows the changes must hear of a row that was not there before.
+    // Clients that follow the changes must see a row that was not served before.
     for (const name of names) expect(after[name]).toBe(before[name] ?? sync.clock.now());
     expect(sync.status()).toMatchObject({
       phase: 'Complete',
@@ -90,7 +90,7 @@ describe('a filter that is edited', () => {
     expect(sync.upstream.counts.fetches).toBe(1);
   });
 
-  test('is in force also while the upstream fails, which is seen on', async () => {
+  test('takes effect while the upstream fails, and the status still shows the failure', async () => {
     const { sync, edit } = await createFiltered(EVEN);
     sync.upstream.revision = 'r2';
     sync.upstream.beforeFetch = () => Promise.reject(new Error('away'));
@@ -115,14 +115,14 @@ describe('a filter that is edited', () => {
     expect(sync.status()).toMatchObject({ phase: 'Complete', revision: 'r2' });
   });
 
-  test('reads the source if a request forces it', async () => {
+  test('is applied to a new fetch of the source if a request forces it', async () => {
     const { sync, edit } = await createFiltered(EVEN);
     await edit(ODD, request({ force: true }));
     expect(sync.upstream.counts.fetches).toBe(2);
     expect(await sync.served()).toEqual(['server-001', 'server-003']);
   });
 
-  test('that leaves nothing is held, and the source is asked from then on', async () => {
+  test('that removes all rows is held, and later runs fetch the source', async () => {
     const { sync, edit, expectNoRequest } = await createFiltered(EVEN);
     const nothing = { names: { include: ['nothing'] } };
     expect(await edit(nothing)).toMatchObject({ outcome: 'held' });
@@ -133,7 +133,7 @@ describe('a filter that is edited', () => {
     expect(await sync.served()).toEqual(['nothing']);
   });
 
-  test('and edited back serves what was served, and keeps what the snapshots need', async () => {
+  test('that is edited back and forth needs no upstream, and keeps the mirror', async () => {
     const { sync, edit, expectNoRequest } = await createFiltered(EVEN);
     for (const filter of [ODD, EVEN, undefined, ODD]) await edit(filter);
     expectNoRequest();
@@ -145,14 +145,14 @@ describe('a filter that is edited', () => {
 });
 
 describe('the mirror', () => {
-  test('is the served snapshot as long as there is no filter', async () => {
+  test('is the served snapshot if there is no filter', async () => {
     const { sync } = await createFiltered();
     expect(sync.status()).not.toHaveProperty('mirror');
     expect(sync.state.of('alpha').manifests.size).toBe(1);
     expect(await manifestOf(sync)).not.toHaveProperty('filterHash');
   });
 
-  test('goes on without what is served, if only rows that are filtered change', async () => {
+  test('changes while the served snapshot stays, if only filtered-out rows change', async () => {
     const { sync, edit } = await createFiltered(EVEN);
     const { snapshot, mirror } = sync.status() ?? {};
     sync.clock.advance(MINUTE_MS);
@@ -171,7 +171,7 @@ describe('the mirror', () => {
   });
 
   test.each(['manifest', 'chunk', 'damaged chunk'])(
-    'that has lost a %s is read from the source, and what is served stays until then',
+    'with a missing or damaged part is read from the source, and the served snapshot stays: %s',
     async (what) => {
       const { sync, edit } = await createFiltered(EVEN);
       const { mirror = '' } = sync.status() ?? {};
@@ -199,8 +199,8 @@ describe('the mirror', () => {
   });
 });
 
-describe('what the version before has left', () => {
-  /** A registry whose snapshot has only what passed the filter, and whose status knows no mirror. */
+describe('a snapshot of the previous version', () => {
+  /** A registry whose snapshot has only the filtered rows, and whose status has no mirror. */
   async function createUpgraded(filter: FilterInput | undefined, rows: readonly object[]) {
     const sync = createSyncHarness({ ingest, config: configWith(filter) });
     sync.upstream.rows = servers(5);
@@ -231,7 +231,7 @@ describe('what the version before has left', () => {
     return { sync, old: publication.manifest };
   }
 
-  test('without a filter is its own mirror', async () => {
+  test('is its own mirror if there is no filter', async () => {
     const { sync, old } = await createUpgraded(undefined, servers(5));
     const { fetches } = sync.upstream.counts;
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
@@ -242,7 +242,7 @@ describe('what the version before has left', () => {
     expect(sync.status()?.mirror).toBe(old);
   });
 
-  test('with a filter is served on, and gets its mirror with the first run', async () => {
+  test('with a filter is still served, and the first run adds its mirror', async () => {
     const passing = servers(5).filter((_, index) => index % 2 === 0);
     const { sync, old } = await createUpgraded(EVEN, passing);
     const { fetches } = sync.upstream.counts;
@@ -286,7 +286,7 @@ describe('a source that gives deltas', () => {
   test.each<[FilterInput | undefined, string[], string[]]>([
     [undefined, ['a', 'b', 'c'], ['a', 'c', 'd']],
     [{ names: { exclude: ['c'] } }, ['a', 'b'], ['a', 'd']],
-  ])('by the filter %j has it applied to the mirror', async (filter, first, second) => {
+  ])('with the filter %j has each delta applied to the mirror', async (filter, first, second) => {
     const { sync, upstream, given, run } = createDelta(filter);
     upstream.publish([row('a'), row('b'), row('c')]);
     await run();
@@ -301,7 +301,7 @@ describe('a source that gives deltas', () => {
     expect(given).toHaveLength(2);
   });
 
-  test('is read whole if the mirror is damaged, or a full read is due', async () => {
+  test('is read completely if the mirror is damaged or a full read is due', async () => {
     const { sync, upstream, given, run } = createDelta();
     upstream.publish([row('a'), row('b')]);
     await run();

@@ -15,7 +15,7 @@ import {
 const ingest = suiteIngestPool();
 const BOB = { registry: 'alpha', owner: 'bob', ttlMs: 60_000, purpose: { kind: 'tick' } } as const;
 
-/** A run that has begun to fetch, and goes on until it is aborted. */
+/** Starts a run that fetches until it is aborted. */
 async function startRun(sync: SyncHarness, tick = TICK) {
   const fetching = Promise.withResolvers<void>();
   sync.upstream.beforeFetch = (context) => {
@@ -29,7 +29,7 @@ async function startRun(sync: SyncHarness, tick = TICK) {
 }
 
 describe('interrupted', () => {
-  test('a stop ends the run; it is not a failure, and its request stays open', async () => {
+  test('a stopped run does not count as failed, and its request stays open', async () => {
     const sync = createSyncHarness({ ingest });
     const { result, stop } = await startRun(sync, request());
     stop();
@@ -46,7 +46,7 @@ describe('interrupted', () => {
     expect(sync.status()?.owner).toBeUndefined();
   });
 
-  test('a lease that is heard of when it is over begins nothing', async () => {
+  test('a lease that is over before its acquisition is answered starts no work', async () => {
     const sync = createSyncHarness({ ingest });
     const { runStore } = sync.deps;
     const { acquire } = runStore;
@@ -59,7 +59,7 @@ describe('interrupted', () => {
     expect(sync.upstream.counts).toEqual({ probes: 0, fetches: 0 });
   });
 
-  test('a stop before the start ends the run as well', async () => {
+  test('a stop before the start also interrupts the run', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.beforeFetch = (context) => context.signal.throwIfAborted();
     expect(ran(await sync.sync(TICK, AbortSignal.abort()))).toMatchObject({
@@ -67,7 +67,7 @@ describe('interrupted', () => {
     });
   });
 
-  test('an operator who suspends the registry ends the run within a renewal', async () => {
+  test('an operator who suspends the registry ends the run at the next renewal', async () => {
     const sync = createSyncHarness({ ingest });
     const { result } = await startRun(sync);
     sync.state.of('alpha').control.suspended = true;
@@ -75,7 +75,7 @@ describe('interrupted', () => {
     expect(sync.status()?.message).toMatch(/suspended/);
   });
 
-  test('a registry that is removed from the config has its run ended', async () => {
+  test('the run of a registry that is removed from the config is ended', async () => {
     const sync = createSyncHarness({ ingest });
     const { result } = await startRun(sync);
     sync.config.replace(configOf({ name: 'beta' }));
@@ -83,7 +83,7 @@ describe('interrupted', () => {
     expect(await sync.sync()).toEqual({ state: 'unknown-registry' });
   });
 
-  test('a registry that has been removed is left as it was, and its lease is not asked for', async () => {
+  test('a tick of a removed registry takes no lease and changes nothing', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     const before = sync.status();
@@ -96,7 +96,7 @@ describe('interrupted', () => {
 });
 
 describe('a lost lease', () => {
-  /** As if this process had slept: another one has taken the lease, and done the work. */
+  /** Lets another process take the lease, as if this process had slept. */
   const takeOver = async (sync: SyncHarness) => {
     const { status } = sync.state.of('alpha');
     if (status !== undefined) status.leaseUntil = 1;
@@ -105,7 +105,7 @@ describe('a lost lease', () => {
     return acquisition.lease;
   };
 
-  test('ends the run at the next renewal, and nothing of it is written', async () => {
+  test('ends the run at the next renewal, and the run writes nothing', async () => {
     const sync = createSyncHarness({ ingest });
     const { result } = await startRun(sync);
     const lease = await takeOver(sync);
@@ -115,7 +115,7 @@ describe('a lost lease', () => {
     expect(sync.state.of('alpha').runs).toEqual([]);
   });
 
-  test('publishes nothing, even if the run has not noticed', async () => {
+  test('prevents the publication, even if the run has not noticed the loss', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     const before = sync.status()?.snapshot;
@@ -128,7 +128,7 @@ describe('a lost lease', () => {
     expect(await sync.served()).toHaveLength(3);
   });
 
-  test('publishes nothing if the lease is lost at the very end', async () => {
+  test('prevents the publication, even at the very end of the run', async () => {
     const sync = createSyncHarness({ ingest });
     const { runStore } = sync.deps;
     vi.spyOn(runStore, 'publishAndFinish').mockImplementationOnce(async (...args) => {
@@ -142,7 +142,7 @@ describe('a lost lease', () => {
 });
 
 describe('busy', () => {
-  test('a tick that meets a run is skipped and counted', async () => {
+  test('a tick during a run of its registry is skipped and counted', async () => {
     const sync = createSyncHarness({ ingest });
     const { result, stop } = await startRun(sync);
     expect(await sync.sync()).toEqual({ state: 'busy' });
@@ -151,7 +151,7 @@ describe('busy', () => {
     await result;
   });
 
-  test('a request that meets a run is answered by one that starts after it', async () => {
+  test('a request during a run is handled by a later run', async () => {
     const sync = createSyncHarness({ ingest });
     const fetching = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
@@ -179,13 +179,13 @@ describe('busy', () => {
     expect(await sync.sync(wakeUp)).toEqual({ state: 'handled' });
   });
 
-  test('a tick answers a request that is open', async () => {
+  test('a tick handles an open request', async () => {
     const sync = createSyncHarness({ ingest });
     sync.state.of('alpha').control.requested = 2;
     expect(ran(await sync.sync())).toMatchObject({ trigger: 'manual', handledRequest: 2 });
   });
 
-  test('a registry that the config does not name is not touched', async () => {
+  test('a request for a registry that is not in the config changes nothing', async () => {
     const sync = createSyncHarness({ ingest });
     expect(await sync.sync({ ...request(), registry: 'nobody' })).toEqual({
       state: 'unknown-registry',
@@ -194,7 +194,7 @@ describe('busy', () => {
   });
 });
 
-describe('a run that waits until others have decoded and built', () => {
+describe('a run that waits for capacity', () => {
   const single = new IngestPool({ heavyRuns: 1 });
   afterAll(() => single.close());
 
@@ -213,7 +213,7 @@ describe('a run that waits until others have decoded and built', () => {
     };
   }
 
-  test('holds its lease, so that other ticks of its registry do not wait beside it', async () => {
+  test('keeps its lease, so that other ticks of its registry are busy instead of waiting', async () => {
     const { sync, release } = await startWaiting();
     expect(sync.status()).toMatchObject({ phase: 'Syncing', owner: 'alice' });
     expect(await sync.sync()).toEqual({ state: 'busy' });
@@ -226,7 +226,7 @@ describe('a run that waits until others have decoded and built', () => {
     expect(ran(await sync.sync())).toMatchObject({ trigger: 'manual', handledRequest: 1 });
   });
 
-  test('is interrupted by a stop, and leaves the capacity to others', async () => {
+  test('is interrupted by a stop, and takes no capacity', async () => {
     const stop = new AbortController();
     const { release } = await startWaiting(TICK, stop.signal);
     stop.abort();
@@ -237,7 +237,7 @@ describe('a run that waits until others have decoded and built', () => {
     });
   });
 
-  test('keeps no body that is on its way waiting: others decode meanwhile', async () => {
+  test('takes no capacity while its source has not answered', async () => {
     const silent = createSyncHarness({ ingest: single });
     const answer = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<void>();
@@ -254,7 +254,7 @@ describe('a run that waits until others have decoded and built', () => {
 });
 
 describe('a store that fails', () => {
-  test('a status write that fails is tried again, and the sync goes on', async () => {
+  test('a failed status write is retried, and the sync continues', async () => {
     const sync = createSyncHarness({ ingest });
     vi.spyOn(sync.deps.status, 'save').mockRejectedValue(new Error('the store is away'));
     vi.spyOn(sync.deps.runStore, 'publishAndFinish')
@@ -266,7 +266,7 @@ describe('a store that fails', () => {
     expect(warnings.map(({ message }) => message)).toContain('could not save the status');
   });
 
-  test('an ending whose answer was lost is written once', async () => {
+  test('a finish whose response was lost is written once', async () => {
     const sync = createSyncHarness({ ingest });
     const { runStore } = sync.deps;
     vi.spyOn(runStore, 'publishAndFinish').mockImplementationOnce(async (...args) => {
@@ -277,7 +277,7 @@ describe('a store that fails', () => {
     expect(sync.state.of('alpha').runs).toHaveLength(1);
   });
 
-  test('one that stays away longer than the lease is the caller’s to know', async () => {
+  test('an outage longer than the lease rejects the sync', async () => {
     const sync = createSyncHarness({ ingest });
     vi.spyOn(sync.deps.runStore, 'publishAndFinish').mockImplementation(async () => {
       sync.clock.advance(12_000);
@@ -286,7 +286,7 @@ describe('a store that fails', () => {
     await expect(sync.sync()).rejects.toThrow('the store is away');
   });
 
-  test('a snapshot that loses a chunk before it is published fails the run, and frees the lease', async () => {
+  test('a chunk that is lost before the publication fails the run, and the lease is released', async () => {
     const sync = createSyncHarness({ ingest });
     const { runStore } = sync.deps;
     vi.spyOn(runStore, 'publishAndFinish').mockImplementationOnce(async (...args) => {
@@ -304,7 +304,7 @@ describe('a store that fails', () => {
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
   });
 
-  test('an acquire that fails is the caller’s to know', async () => {
+  test('a failed acquire rejects the sync', async () => {
     const sync = createSyncHarness({ ingest });
     vi.spyOn(sync.deps.runStore, 'acquire').mockRejectedValue(new Error('the store is away'));
     await expect(sync.sync()).rejects.toThrow('the store is away');

@@ -1,4 +1,4 @@
-/** Registries that end their process, or that never end themselves: what they cost others, and for how long. */
+/** Registries that crash their process or hang: what they cost other registries, and for how long. */
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import {
@@ -15,7 +15,7 @@ const ingest = suiteIngestPool();
 const HOUR_MS = 3_600_000;
 const BETA = { ...TICK, registry: 'beta' };
 
-/** Runs that took the lease, and whose process was killed. */
+/** Acquires the lease so many times, each time by a process that is then killed. */
 async function die(sync: SyncHarness, times: number, registry = 'alpha') {
   for (let death = 0; death < times; death += 1) {
     const purpose = { kind: 'tick' } as const;
@@ -30,15 +30,15 @@ async function die(sync: SyncHarness, times: number, registry = 'alpha') {
   }
 }
 
-describe('a registry that ends its process', () => {
-  test('two deaths are bad luck', async () => {
+describe('a registry that crashes its process', () => {
+  test('runs normally after two crashes', async () => {
     const sync = createSyncHarness({ ingest });
     await die(sync, 2);
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
     expect(sync.status()?.startsWithoutFinish).toBe(0);
   });
 
-  test('after three, the registry is not tried but waits, longer after each further death', async () => {
+  test('backs off after three crashes, and longer after each further crash', async () => {
     const sync = createSyncHarness({ ingest });
     await die(sync, 3);
     expect(ran(await sync.sync())).toMatchObject({
@@ -55,7 +55,7 @@ describe('a registry that ends its process', () => {
     expect(sync.status()).toMatchObject({ consecutiveFailures: 2 });
   });
 
-  test('with any interval, it is tried at most twice an hour', async () => {
+  test('is soon tried at most twice an hour, whatever its interval', async () => {
     const syncPolicy = { interval: '5s' };
     const sync = createSyncHarness({ ingest, config: configOf({ name: 'alpha', syncPolicy }) });
     await die(sync, 3);
@@ -71,7 +71,7 @@ describe('a registry that ends its process', () => {
     expect(waitsMs.at(-1)).toBe(HOUR_MS);
   });
 
-  test('one that had failed otherwise before waits an interval at most, the first time', async () => {
+  test('waits at most one interval after its first three crashes, even after other failures', async () => {
     const syncPolicy = { interval: '5s' };
     const sync = createSyncHarness({ ingest, config: configOf({ name: 'alpha', syncPolicy }) });
     sync.upstream.beforeFetch = () => Promise.reject(new Error('away'));
@@ -81,7 +81,7 @@ describe('a registry that ends its process', () => {
     expect(Date.parse(error?.nextTryAt ?? '') - Date.parse(finishedAt)).toBe(5_000);
   });
 
-  test('a request waits as ticks do, unless it is forced', async () => {
+  test('backs off for requests too, unless they are forced', async () => {
     const sync = createSyncHarness({ ingest });
     await die(sync, 3);
     await sync.sync();
@@ -93,7 +93,7 @@ describe('a registry that ends its process', () => {
     expect(ran(await sync.sync(request({ force: true })))).toMatchObject({ outcome: 'published' });
   });
 
-  test('a try that survives ends it', async () => {
+  test('recovers with the first run that finishes', async () => {
     const sync = createSyncHarness({ ingest });
     await die(sync, 3);
     await sync.sync();
@@ -103,8 +103,8 @@ describe('a registry that ends its process', () => {
   });
 });
 
-describe('registries that have died together', () => {
-  /** Alpha is under way, until `end`. */
+describe('registries that crashed together', () => {
+  /** Alpha runs until `end` is called. */
   const startTwo = async (deaths: { alpha: number; beta: number }, options = {}) => {
     const config = configOf({ name: 'alpha' }, { name: 'beta' });
     const sync = createSyncHarness({ ingest, config, ...options });
@@ -122,7 +122,7 @@ describe('registries that have died together', () => {
     return { sync, alpha, end: go.resolve };
   };
 
-  test('are not under way together: the other one waits, without a lease or a trace', async () => {
+  test('run one at a time: the second one waits without a lease, and its status stays unchanged', async () => {
     const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
     const before = sync.status('beta');
     const beta = sync.sync(BETA);
@@ -135,7 +135,7 @@ describe('registries that have died together', () => {
     expect(sync.state.of('beta').runs).toHaveLength(1);
   });
 
-  test('a turn is passed on after a while', async () => {
+  test('wait no longer than the time of a turn', async () => {
     const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 }, { turnMs: 50 });
     expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
     end();
@@ -146,14 +146,14 @@ describe('registries that have died together', () => {
     { alpha: 2, beta: 0 },
     { alpha: 0, beta: 2 },
     { alpha: 1, beta: 1 },
-  ])('one that has not died twice does not wait, and no other waits for it: %j', async (deaths) => {
+  ])('run at the same time if one of them has not crashed twice: %j', async (deaths) => {
     const { sync, alpha, end } = await startTwo(deaths);
     expect(ran(await sync.sync(BETA))).toMatchObject({ outcome: 'published' });
     end();
     expect(ran(await alpha)).toMatchObject({ outcome: 'published' });
   });
 
-  test('one that waits is enough of its registry, and a stop ends its waiting', async () => {
+  test('wait with one run per registry: further ticks are busy, and a stop ends the wait', async () => {
     const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
     const stop = new AbortController();
     const waiting = sync.sync(BETA, stop.signal);
@@ -168,7 +168,7 @@ describe('registries that have died together', () => {
     await alpha;
   });
 
-  test('a request that waits is handled by its run', async () => {
+  test('handle a waiting request with its own run', async () => {
     const { sync, alpha, end } = await startTwo({ alpha: 2, beta: 2 });
     const beta = sync.sync({ ...request(), registry: 'beta' });
     await vi.waitFor(() => expect(sync.deps.capacity.isolation.isWaiting('beta')).toBe(true));
@@ -194,7 +194,7 @@ describe('a run that hangs and ignores its signal', () => {
     return { sync, hang: () => end.promise, end: end.resolve };
   };
 
-  test('fails at its time, frees its lease and its slot, and what it does later is refused', async () => {
+  test('fails at its timeout, releases its lease and its slot, and cannot write later', async () => {
     const { sync, hang, end } = hanging();
     sync.upstream.beforeFetch = hang;
     expect(ran(await sync.sync())).toMatchObject(TIMED_OUT);
@@ -207,7 +207,7 @@ describe('a run that hangs and ignores its signal', () => {
     expect(sync.state.of('alpha')).toMatchObject({ runs: [TIMED_OUT] });
   });
 
-  test('is not begun again while it hangs, and is when it has ended', async () => {
+  test('is not started again while it hangs, but is after it has ended', async () => {
     const { sync, hang, end } = hanging();
     sync.upstream.beforeFetch = hang;
     await sync.sync();
@@ -221,13 +221,16 @@ describe('a run that hangs and ignores its signal', () => {
     expect(ran(await sync.sync(request()))).toMatchObject({ outcome: 'published' });
   });
 
-  test.each([{ quiet: false }, { quiet: true }])('in its cheap check: %j', async (options) => {
-    const { sync, hang } = hanging(options);
-    await sync.sync();
-    sync.upstream.beforeProbe = hang;
-    expect(ran(await sync.sync())).toMatchObject(TIMED_OUT);
-    expect(sync.upstream.counts.probes).toBe(1);
-  });
+  test.each([{ quiet: false }, { quiet: true }])(
+    'fails at its timeout if it hangs in the cheap check: %j',
+    async (options) => {
+      const { sync, hang } = hanging(options);
+      await sync.sync();
+      sync.upstream.beforeProbe = hang;
+      expect(ran(await sync.sync())).toMatchObject(TIMED_OUT);
+      expect(sync.upstream.counts.probes).toBe(1);
+    },
+  );
 
   test('is interrupted by a stop', async () => {
     const { sync, hang } = hanging();

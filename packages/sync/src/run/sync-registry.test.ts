@@ -21,7 +21,7 @@ const NOW = new Date(START_MS).toISOString();
 const MINUTE_MS = 60_000;
 
 describe('published', () => {
-  test('a first run publishes what the source has, and says so', async () => {
+  test('a first run publishes the rows of the source, and records the run', async () => {
     const sync = createSyncHarness({ ingest });
     const run = ran(await sync.sync());
     expect(await sync.served()).toEqual(['server-000', 'server-001', 'server-002']);
@@ -82,7 +82,7 @@ describe('published', () => {
     expect(await sync.served()).toEqual(['server-000', 'server-001', 'z']);
   });
 
-  test('a bad row is quarantined, and the others go on', async () => {
+  test('an invalid row is quarantined, and the others are published', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.rows = [server('good'), { name: 'bad', version: '1' }];
     expect(ran(await sync.sync())).toMatchObject({
@@ -96,7 +96,7 @@ describe('published', () => {
     expect(sync.status()?.quarantinedCount).toBe(1);
   });
 
-  test('skills and plugins are carried, and a change of them alone is published', async () => {
+  test('skills and plugins are published, even if nothing else changes', async () => {
     const sync = createSyncHarness({ ingest });
     const give = (revision: string, data: object) => {
       sync.upstream.revision = revision;
@@ -130,7 +130,7 @@ describe('published', () => {
     expect(await carried('skills')).toEqual([{ name: 'one', n: 2 }, { name: 'last' }]);
   });
 
-  test('a changed filter is applied to data that has not changed', async () => {
+  test('a changed filter is applied to unchanged data', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     const filter = { names: { include: ['*-001'] } };
@@ -143,7 +143,7 @@ describe('published', () => {
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'unchanged' });
   });
 
-  test('a lost manifest does not fail the run: everything is rebuilt', async () => {
+  test('a run that misses the served manifest rebuilds everything', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     sync.state.of('alpha').manifests.clear();
@@ -152,7 +152,7 @@ describe('published', () => {
     expect(await sync.served()).toHaveLength(3);
   });
 
-  test('a lost chunk does not fail the run: everything is rebuilt', async () => {
+  test('a run that misses a served chunk rebuilds everything', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.rows = servers(500);
     await sync.sync();
@@ -167,7 +167,7 @@ describe('published', () => {
 });
 
 describe('unchanged', () => {
-  test('a source that has not changed is not fetched, and a quiet tick leaves no record', async () => {
+  test('an unchanged source is not fetched, and its tick leaves no run record', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     sync.clock.advance(MINUTE_MS);
@@ -204,7 +204,7 @@ describe('unchanged', () => {
     expect(sync.state.of('alpha').manifests.size).toBe(1);
   });
 
-  test('a forced request fetches what seems not to have changed', async () => {
+  test('a forced request fetches a source that seems unchanged', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     await sync.sync(request({ force: true }));
@@ -216,7 +216,7 @@ describe('unchanged', () => {
     });
   });
 
-  test('everything is read again when that is due, though nothing seems to have changed', async () => {
+  test('a due full read fetches a source that seems unchanged', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     sync.clock.advance(24 * 60 * MINUTE_MS);
@@ -224,7 +224,7 @@ describe('unchanged', () => {
     expect(sync.upstream.counts.fetches).toBe(2);
   });
 
-  test('a cheap check that fails is made good by fetching', async () => {
+  test('a run whose cheap check fails fetches the source', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     sync.upstream.beforeProbe = () => {
@@ -236,7 +236,7 @@ describe('unchanged', () => {
 });
 
 describe('skipped', () => {
-  test('a suspended registry is left alone, and keeps what it serves', async () => {
+  test('a suspended registry is not synced, and keeps its served snapshot', async () => {
     const sync = createSyncHarness({ ingest });
     await sync.sync();
     sync.state.of('alpha').control.suspended = true;
@@ -251,13 +251,13 @@ describe('skipped', () => {
   });
 });
 
-describe('a tick that recurs, and comes soon after a run', () => {
+describe('a recurring tick soon after a run', () => {
   const SECOND_MS = 1_000;
   const RECURRING: Tick = { ...TICK, recurs: true };
   const config = (changes: object = { syncPolicy: { interval: '10s' } }) =>
     configOf({ name: 'alpha', ...changes });
 
-  /** What becomes of a tick so long after a run that took two seconds. */
+  /** Returns the state of a tick that comes this long after the start of a run of two seconds. */
   async function tickAfter(sync: SyncHarness, ageMs: number, tick = RECURRING) {
     sync.upstream.beforeFetch = () => sync.clock.advance(2 * SECOND_MS);
     await sync.sync(tick);
@@ -271,12 +271,15 @@ describe('a tick that recurs, and comes soon after a run', () => {
     { interval: '10s', ageMs: 5_000, state: 'ran' },
     { interval: '12h', ageMs: 29_999, state: 'superseded' },
     { interval: '12h', ageMs: 30_000, state: 'ran' },
-  ])('is answered by it: $interval, $ageMs ms, $state', async ({ interval, ageMs, state }) => {
-    const sync = createSyncHarness({ ingest, config: config({ syncPolicy: { interval } }) });
-    expect(await tickAfter(sync, ageMs)).toBe(state);
-  });
+  ])(
+    'gets the state $state at an interval of $interval, $ageMs ms after the run began',
+    async ({ interval, ageMs, state }) => {
+      const sync = createSyncHarness({ ingest, config: config({ syncPolicy: { interval } }) });
+      expect(await tickAfter(sync, ageMs)).toBe(state);
+    },
+  );
 
-  test('leaves the registry as it was', async () => {
+  test('leaves the status unchanged if it is superseded', async () => {
     const sync = createSyncHarness({ ingest, config: config() });
     await sync.sync(RECURRING);
     const before = sync.status();
@@ -291,13 +294,17 @@ describe('a tick that recurs, and comes soon after a run', () => {
     ['a tick of another producer', TICK],
     ['a request', request()],
     ['a retry', { ...RECURRING, trigger: 'retry' }],
-    ['of a pattern', RECURRING, { schedule: { pattern: '* * * * *', timezone: 'UTC' } }],
+    [
+      'a tick of a cron pattern',
+      RECURRING,
+      { schedule: { pattern: '* * * * *', timezone: 'UTC' } },
+    ],
   ])('still runs: %s', async (_what, tick, changes) => {
     const sync = createSyncHarness({ ingest, config: config(changes) });
     expect(await tickAfter(sync, 3 * SECOND_MS, tick)).toBe('ran');
   });
 
-  test('is run after a failure, if its time has come, and after one that was stopped', async () => {
+  test('is not superseded by an interrupted or failed run', async () => {
     const sync = createSyncHarness({ ingest, config: config() });
     await sync.sync(RECURRING);
     sync.clock.advance(10 * SECOND_MS);
@@ -315,7 +322,7 @@ describe('a tick that recurs, and comes soon after a run', () => {
     expect(ran(await sync.sync(RECURRING))).toMatchObject({ outcome: 'skipped' });
   });
 
-  test('runs if the clock of the store has gone back since', async () => {
+  test('runs if the clock of the store has gone back since the run', async () => {
     const sync = createSyncHarness({ ingest, config: config() });
     await sync.sync(RECURRING);
     sync.clock.advance(-MINUTE_MS);
@@ -341,7 +348,7 @@ describe('held', () => {
     return sync;
   };
 
-  test('a state that has lost too much is held back, and what is served stays', async () => {
+  test('a state that lost too many rows is held, and the served snapshot stays', async () => {
     const sync = await shrunk();
     const served = sync.status()?.snapshot;
     const run = ran(await sync.sync());
@@ -362,7 +369,7 @@ describe('held', () => {
     expect(sync.status()?.revision).toBeUndefined();
   });
 
-  test('the same state stays held under the same digest, since when it was first seen', async () => {
+  test('the same state stays held under its first digest and time', async () => {
     const sync = await shrunk();
     await sync.sync();
     const held = sync.status()?.held;
@@ -374,7 +381,7 @@ describe('held', () => {
     expect(sync.state.of('alpha').manifests.has(held?.snapshot ?? '')).toBe(true);
   });
 
-  test('another state that is held takes its place', async () => {
+  test('a newer held state replaces the older one', async () => {
     const sync = await shrunk();
     await sync.sync();
     const before = sync.status()?.held;
@@ -385,7 +392,7 @@ describe('held', () => {
     expect(sync.status()?.held?.snapshot).not.toBe(before?.snapshot);
   });
 
-  test('a later state that passes is published', async () => {
+  test('a later state that passes the guard is published', async () => {
     const sync = await shrunk();
     await sync.sync();
     sync.upstream.rows = servers(90);
@@ -395,7 +402,7 @@ describe('held', () => {
     expect(await sync.served()).toHaveLength(90);
   });
 
-  test('if the source takes the change back, nothing is held any more', async () => {
+  test('nothing stays held after the source reverts the change', async () => {
     const sync = await shrunk();
     await sync.sync();
     sync.upstream.rows = servers(100);
@@ -403,7 +410,7 @@ describe('held', () => {
     expect(sync.status()?.held).toBeUndefined();
   });
 
-  test('a first state without any row is held back', async () => {
+  test('a first state without rows is held', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.rows = [];
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'held' });
@@ -411,7 +418,7 @@ describe('held', () => {
     expect(await sync.served()).toBeUndefined();
   });
 
-  test('a guard that is loosened in the config lets the state pass', async () => {
+  test('a guard that is loosened in the config lets the held state pass', async () => {
     const sync = await shrunk();
     await sync.sync();
     sync.config.replace(configOf({ name: 'alpha', guard: { maxShrinkPercent: 95 } }));
@@ -455,7 +462,7 @@ describe('failed', () => {
     expect(sync.state.of('alpha').runs[0]).toEqual(run);
   });
 
-  test('until the next try is due, ticks leave it alone, and requests do not', async () => {
+  test('ticks are skipped until the next try is due, but requests run', async () => {
     const sync = await failing();
     await sync.sync();
     sync.clock.advance(4_999);
@@ -467,7 +474,7 @@ describe('failed', () => {
     expect(ran(await sync.sync())).toMatchObject({ outcome: 'failed' });
   });
 
-  test('a success ends the failing', async () => {
+  test('a success clears the failure', async () => {
     const sync = await failing();
     await sync.sync();
     sync.clock.advance(5_000);
@@ -480,7 +487,7 @@ describe('failed', () => {
     expect(status?.message).toBeUndefined();
   });
 
-  test('a registry that was never synced is Failed, and serves nothing', async () => {
+  test('a registry whose first sync fails is Failed, and serves nothing', async () => {
     const sync = createSyncHarness({ ingest });
     sync.upstream.beforeFetch = () => {
       throw new SynclineError('source-timeout', 'no answer');
@@ -510,7 +517,7 @@ describe('failed', () => {
     });
   });
 
-  test('a run that takes too long is ended for real, and counts as failed', async () => {
+  test('a run that exceeds its timeout is aborted, and counts as failed', async () => {
     const sync = createSyncHarness({
       ingest,
       config: configOf({ name: 'alpha', syncPolicy: { timeout: '1s' } }),
@@ -528,7 +535,7 @@ describe('failed', () => {
     expect(sync.status()?.owner).toBeUndefined();
   });
 
-  test('a request that fails is answered', async () => {
+  test('a request whose run fails counts as handled', async () => {
     const sync = await failing();
     const result = await sync.sync(request());
     expect(result).toMatchObject({ followUps: [{ kind: 'retry' }] });

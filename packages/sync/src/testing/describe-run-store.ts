@@ -7,9 +7,9 @@ import { acquire, type StoreHarness, testRun } from './store-harness.ts';
 const TICK = { kind: 'tick' } as const;
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 
-/** What every {@link RunStore} promises. `create` gives an empty one, and what shares its data. */
+/** Tests the contract of {@link RunStore}. `create` returns an empty store, and ports that share its data. */
 export function describeRunStore(name: string, create: () => Promise<StoreHarness>): void {
-  describe(`${name} keeps the promises of RunStore`, () => {
+  describe(`${name} fulfils the contract of RunStore`, () => {
     let store: StoreHarness;
     beforeEach(async () => {
       store = await create();
@@ -34,7 +34,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         });
       });
 
-      test('a lease that lasts keeps everyone out, its owner too', async () => {
+      test('a current lease keeps everyone out, even its owner', async () => {
         const { nowMs } = await acquire(store, 'alpha', { ttlMs: 5_000 });
         for (const owner of ['alice', 'bob']) {
           const second = { registry: 'alpha', owner, ttlMs: 5_000, purpose: TICK };
@@ -46,7 +46,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         }
       });
 
-      test('of many that try at once, one gets the lease', async () => {
+      test('only one of many concurrent callers gets the lease', async () => {
         const owners = Array.from({ length: 20 }, (_, index) => `owner-${index}`);
         const acquisitions = await Promise.all(
           owners.map((owner) =>
@@ -57,7 +57,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(acquisitions.filter(({ state }) => state === 'busy')).toHaveLength(19);
       });
 
-      test('leases of different registries do not touch each other', async () => {
+      test('leases of different registries are independent', async () => {
         await acquire(store, 'alpha');
         const { lease } = await acquire(store, 'beta', { owner: 'bob' });
         expect(lease).toMatchObject({ registry: 'beta', owner: 'bob' });
@@ -81,7 +81,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(terms).toEqual([...new Set(terms)].sort((one, other) => one - other));
       });
 
-      test('a term grows also when the clock has gone back', async () => {
+      test('a term grows even if the clock has gone back', async () => {
         const { lease } = await acquire(store, 'alpha');
         const ahead = '9000000000000000';
         await store.status.save('alpha', { term: ahead }, { expected: fencingToken(lease) });
@@ -89,7 +89,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect((await acquire(store, 'alpha')).lease.term).toBe('9000000000000001');
       });
 
-      test('a term grows also when all data was lost', async () => {
+      test('a term grows even if all data was lost', async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.loseData();
         await store.passTime();
@@ -103,7 +103,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       const soon = { kind: 'tick', supersededWithinMs: 10_000 } as const;
       const ask = (purpose: LeasePurpose) =>
         store.runStore.acquire({ registry: 'alpha', owner: 'bob', ttlMs: 60_000, purpose });
-      /** A run that began so long ago, and what it left. */
+      /** Finishes a run that began this long ago. */
       const finished = async (agoMs: number, { succeeded = true } = {}) => {
         const { lease, nowMs } = await acquire(store, 'alpha');
         const at = new Date(nowMs - agoMs).toISOString();
@@ -112,7 +112,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         await store.runStore.finish(lease, { changes });
       };
 
-      test('a tick soon after a run that succeeded gets no lease, and leaves no trace', async () => {
+      test('a tick soon after a successful run gets no lease, and changes nothing', async () => {
         await finished(1_000);
         const before = await store.status.load('alpha');
         expect(await ask(soon)).toEqual({ state: 'superseded' });
@@ -122,14 +122,14 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       test.each([
         ['the run began longer ago', 10_500, true],
         ['the run failed', 1_000, false],
-        ['the run lies ahead of the clock', -5_000, true],
+        ['the run is ahead of the clock', -5_000, true],
       ])('a tick gets the lease if %s', async (_when, agoMs, succeeded) => {
         await finished(agoMs, { succeeded });
         expect(await ask(soon)).toMatchObject({ state: 'acquired' });
       });
 
       test.each([{ kind: 'tick' }, { kind: 'request', force: false }] as const)(
-        'only a tick that says so is superseded: %j',
+        'a purpose without supersededWithinMs is never superseded: %j',
         async (purpose) => {
           await finished(1_000);
           expect(await ask(purpose)).toMatchObject({ state: 'acquired' });
@@ -167,14 +167,14 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         [2, 'isolate'],
         [3, 'acquired'],
       ])(
-        'after %i deaths in a row a run that is not isolated is answered %s',
+        'after %i crashes in a row, a run that is not isolated gets the answer %s',
         async (deaths, state) => {
           await die(deaths);
           expect(await ask()).toMatchObject({ state });
         },
       );
 
-      test('a refusal to isolate changes nothing, but a request stays counted', async () => {
+      test('the answer "isolate" changes nothing, but a request is counted', async () => {
         await die(2);
         const before = await store.status.load('alpha');
         expect(await ask({ purpose: { kind: 'request', force: true } })).toEqual({
@@ -196,7 +196,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
           purpose: { kind: 'request', force: options.force },
         });
 
-      test('a request is counted with the lease that it gets', async () => {
+      test('a request that gets the lease is counted', async () => {
         const acquisition = await request({ force: true });
         expect(acquisition).toMatchObject({
           state: 'acquired',
@@ -204,7 +204,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         });
       });
 
-      test('a request is counted even if the lease is busy, and is open at the end', async () => {
+      test('a request is counted even if the lease is busy, and is open when the run ends', async () => {
         const { lease } = await acquire(store, 'alpha');
         expect(await request({ force: false })).toMatchObject({ state: 'busy' });
         expect(await store.readControl('alpha')).toMatchObject({ requested: 1, handled: 0 });
@@ -214,7 +214,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         });
       });
 
-      test('a tick and a wake-up count nothing', async () => {
+      test('a tick or a wake-up is not counted as a request', async () => {
         await acquire(store, 'alpha');
         const wakeUp = { kind: 'wake-up', request: 3 } as const;
         const options = { registry: 'alpha', owner: 'bob', ttlMs: 60_000 };
@@ -223,7 +223,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await store.readControl('alpha')).toMatchObject({ requested: 0 });
       });
 
-      test('a run answers the requests that were made before it, and no later ones', async () => {
+      test('a run handles the requests made before it, and no later ones', async () => {
         const first = await request({ force: false });
         if (first.state !== 'acquired') throw new Error('expected the lease');
         await request({ force: false });
@@ -249,7 +249,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await wakeUp(2)).toMatchObject({ state: 'acquired' });
       });
 
-      test('what was answered is never less than before', async () => {
+      test('the number of the last handled request never decreases', async () => {
         for (let made = 0; made < 3; made += 1) await request({ force: false });
         await store.expireLease('alpha');
         const late = await acquire(store, 'alpha');
@@ -259,7 +259,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await store.readControl('alpha')).toMatchObject({ handled: 3 });
       });
 
-      test('force is forgotten when no request is open any more, and not before', async () => {
+      test('force is cleared only when no request is open any more', async () => {
         const first = await request({ force: true });
         if (first.state !== 'acquired') throw new Error('expected the lease');
         await request({ force: false });
@@ -270,7 +270,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await store.readControl('alpha')).toMatchObject({ force: false });
       });
 
-      test('force outlives a run that answers nothing', async () => {
+      test('force stays set after a run that handles no request', async () => {
         const first = await request({ force: true });
         if (first.state !== 'acquired') throw new Error('expected the lease');
         expect(await store.runStore.finish(first.lease, { ...UNDONE, handledRequest: 0 })).toEqual({
@@ -284,7 +284,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
     describe('renew', () => {
       const renew = (...leases: Lease[]) => store.runStore.renew(leases, { ttlMs: 90_000 });
 
-      test('a held lease is extended', async () => {
+      test('a current lease is extended', async () => {
         const { lease, nowMs } = await acquire(store, 'alpha', { ttlMs: 5_000 });
         expect(await renew(lease)).toEqual([{ held: true, stop: false }]);
         const { leaseUntil = 0 } = (await store.status.load('alpha')) ?? {};
@@ -305,7 +305,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         ).toMatchObject({ state: 'busy' });
       });
 
-      test('a lease that another run took, one that was freed, and one that is lost, are refused', async () => {
+      test('a lease that another run took, a released lease and an unknown lease are refused', async () => {
         const { lease: taken } = await acquire(store, 'alpha');
         await store.expireLease('alpha');
         await acquire(store, 'alpha', { owner: 'bob' });
@@ -319,7 +319,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         ]);
       });
 
-      test('a term of the same owner that is over is refused', async () => {
+      test('an earlier term of the same owner is refused', async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.expireLease('alpha');
         await acquire(store, 'alpha');
@@ -334,7 +334,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       });
 
       test.each([{ suspended: true } as const, { pinned: 'a'.repeat(64) }])(
-        'an operator who sets %o has the run stopped',
+        'a renewal tells the run to stop if an operator has set %o',
         async (change) => {
           const { lease } = await acquire(store, 'alpha');
           await store.changeControl('alpha', change);
@@ -344,7 +344,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
     });
 
     describe('finish', () => {
-      test('status is changed, the run is logged, the lease is free', async () => {
+      test('changes the status, logs the run and releases the lease', async () => {
         const { lease } = await acquire(store, 'alpha');
         const changes = { phase: 'Complete', message: 'done', startsWithoutFinish: 0 } as const;
         const run = testRun(lease);
@@ -357,13 +357,13 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         await acquire(store, 'alpha', { owner: 'bob' });
       });
 
-      test('a run without a record leaves none', async () => {
+      test('logs no run if none is given', async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.runStore.finish(lease, UNDONE);
         expect(await store.listRuns('alpha')).toEqual([]);
       });
 
-      test('runs are logged newest first', async () => {
+      test('logs runs newest first', async () => {
         const first = await acquire(store, 'alpha');
         await store.runStore.finish(first.lease, { ...UNDONE, run: testRun(first.lease) });
         const second = await acquire(store, 'alpha');
@@ -374,7 +374,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         ]);
       });
 
-      test('undefined removes a field of the status', async () => {
+      test('removes a field of the status that is set to undefined', async () => {
         const first = await acquire(store, 'alpha');
         await store.runStore.finish(first.lease, { changes: { message: 'bad', durationMs: 3 } });
         const second = await acquire(store, 'alpha');
@@ -384,7 +384,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(status?.durationMs).toBe(3);
       });
 
-      test('whose lease another run took is refused, and changes nothing', async () => {
+      test('is refused and changes nothing if another run took the lease', async () => {
         const { lease: stale } = await acquire(store, 'alpha');
         await store.expireLease('alpha');
         const { lease } = await acquire(store, 'alpha', { owner: 'bob' });
@@ -399,14 +399,14 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         ]);
       });
 
-      test('whose status is absent is refused, and makes none', async () => {
+      test('is refused and creates no status if there is none', async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.loseData();
         expect(await store.runStore.finish(lease, UNDONE)).toEqual({ state: 'refused' });
         expect(await store.status.load('alpha')).toBeUndefined();
       });
 
-      test('asked for again, it answers as the first time and writes nothing more', async () => {
+      test('returns the same result if it is repeated, and writes nothing more', async () => {
         const { lease } = await acquire(store, 'alpha', {
           purpose: { kind: 'request', force: false },
         });
@@ -420,7 +420,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
     });
 
     describe('publishAndFinish', () => {
-      test('pointer, status, run and lease change together', async () => {
+      test('changes pointer, status, run log and lease together', async () => {
         const { lease } = await acquire(store, 'alpha');
         const publication = await storeSnapshot(store.snapshots, { lease, name: 'one' });
         const changes = { snapshot: publication.manifest, phase: 'Complete' } as const;
@@ -436,7 +436,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       });
 
       test.each(['a chunk', 'the manifest', 'the mirror'] as const)(
-        'where %s is missing, nothing changes, and the lease is still ours',
+        'changes nothing and keeps the lease if %s is missing',
         async (missing) => {
           const first = await acquire(store, 'alpha');
           const served = await storeSnapshot(store.snapshots, { lease: first.lease, name: 'one' });
@@ -464,7 +464,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         },
       );
 
-      test('whose lease another run took is refused, and the pointer stays', async () => {
+      test('is refused and keeps the pointer if another run took the lease', async () => {
         const { lease: stale } = await acquire(store, 'alpha');
         const publication = await storeSnapshot(store.snapshots, { lease: stale, name: 'one' });
         await store.expireLease('alpha');
@@ -475,7 +475,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         expect(await store.snapshots.readPointer('alpha')).toBeUndefined();
       });
 
-      test('a rollback pins what it publishes in the same step', async () => {
+      test('pins the published snapshot in the same step for a rollback', async () => {
         const { lease } = await acquire(store, 'alpha');
         const publication = await storeSnapshot(store.snapshots, { lease, name: 'one' });
         await store.runStore.publishAndFinish(lease, UNDONE, { ...publication, pin: true });
@@ -533,7 +533,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         },
       );
 
-      test('is refused where all data was lost', async () => {
+      test('is refused if all data was lost', async () => {
         const term = await runOnce();
         await store.loseData();
         expect(await confirm(term)).toBe(false);

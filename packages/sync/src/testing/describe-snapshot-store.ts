@@ -5,9 +5,9 @@ import { acquire, type StoreHarness } from './store-harness.ts';
 
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 
-/** What every {@link SnapshotStore} promises. `create` gives an empty one, and what shares its data. */
+/** Tests the contract of {@link SnapshotStore}. `create` returns an empty store, and ports that share its data. */
 export function describeSnapshotStore(name: string, create: () => Promise<StoreHarness>): void {
-  describe(`${name} keeps the promises of SnapshotStore`, () => {
+  describe(`${name} fulfils the contract of SnapshotStore`, () => {
     let store: StoreHarness;
     beforeEach(async () => {
       store = await create();
@@ -86,7 +86,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       expect(await store.snapshots.writeChunks(lease, [testBlob('one')])).toBe(false);
     });
 
-    test('the history has what is served first, then what it superseded, newest first', async () => {
+    test('the history lists the served snapshot, then the superseded ones, newest first', async () => {
       const [one, two, three] = [
         await publish('one'),
         await publish('two'),
@@ -101,7 +101,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       expect(newer).toBeGreaterThan(older ?? Number.NaN);
     });
 
-    test('a snapshot that is served again is not superseded any more', async () => {
+    test('a snapshot that is served again is no longer superseded', async () => {
       const one = await publish('one');
       const two = await publish('two');
       await publish('one');
@@ -119,7 +119,7 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       ]);
     });
 
-    test('collect removes what it gets, but keeps what others need', async () => {
+    test('collect removes the given manifests and chunks, and no others', async () => {
       const one = await publish('one', ['shared', 'only-one']);
       const two = await publish('two', ['shared', 'only-two']);
       const { lease } = await acquire(store, 'alpha');

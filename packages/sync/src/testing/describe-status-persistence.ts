@@ -39,15 +39,15 @@ const FULL = {
 const FULL_TOKEN = `${FULL.term}:alice`;
 
 /**
- * What every {@link StatusPersistence} promises.
+ * Tests the contract of {@link StatusPersistence}.
  *
- * @param create an empty one, which is going to be used for the registries of these names
+ * @param create returns an empty one, for the registries with the given names
  */
 export function describeStatusPersistence(
   name: string,
   create: (options: { registries: readonly string[] }) => Promise<StatusPersistence>,
 ): void {
-  describe(`${name} keeps the promises of StatusPersistence`, () => {
+  describe(`${name} fulfils the contract of StatusPersistence`, () => {
     let status: StatusPersistence;
     beforeEach(async () => {
       status = await create({ registries: ['alpha', 'beta', 'gamma'] });
@@ -58,13 +58,13 @@ export function describeStatusPersistence(
       expect(await status.list()).toEqual(new Map());
     });
 
-    test('what is saved is loaded, field by field', async () => {
+    test('a saved status is loaded with every field', async () => {
       expect(await status.save('alpha', FULL, { expected: undefined })).toBe(true);
       expect(await status.load('alpha')).toEqual(FULL);
       expect(await status.load('beta')).toBeUndefined();
     });
 
-    test('fields that are not named stay, and undefined removes one', async () => {
+    test('a save keeps the fields that it does not name, and undefined removes a field', async () => {
       await status.save('alpha', FULL, { expected: undefined });
       const changes = { message: undefined, held: undefined, nextDueAt: undefined, durationMs: 9 };
       expect(await status.save('alpha', changes, { expected: FULL_TOKEN })).toBe(true);
@@ -76,19 +76,19 @@ export function describeStatusPersistence(
       ['another term', '1770000000000002:alice'],
       ['another owner', '1770000000000001:bob'],
       ['no owner', '1770000000000001:'],
-      ['none at all', undefined],
+      ['no token at all', undefined],
     ])('a save that expects %s is refused and changes nothing', async (_why, expected) => {
       await status.save('alpha', FULL, { expected: undefined });
       expect(await status.save('alpha', { message: 'mine' }, { expected })).toBe(false);
       expect(await status.load('alpha')).toEqual(FULL);
     });
 
-    test('a save that expects a token is refused where there is no status', async () => {
+    test('a save that expects a token is refused if there is no status', async () => {
       expect(await status.save('alpha', FULL, { expected: FULL_TOKEN })).toBe(false);
       expect(await status.load('alpha')).toBeUndefined();
     });
 
-    test('an ended run leaves its term without an owner as the token', async () => {
+    test('the token of an ended run is its term without an owner', async () => {
       await status.save('alpha', FULL, { expected: undefined });
       await status.save('alpha', { owner: undefined }, { expected: FULL_TOKEN });
       const expected = `${FULL.term}:`;
@@ -96,7 +96,7 @@ export function describeStatusPersistence(
       expect(await status.save('alpha', { owner: 'bob' }, { expected })).toBe(true);
     });
 
-    test('of several that expect the same token and change it, one saves', async () => {
+    test('only one of several concurrent saves that expect the same token succeeds', async () => {
       await status.save('alpha', FULL, { expected: undefined });
       const owners = ['bob', 'carol', 'dave'];
       const saved = await Promise.all(
@@ -106,7 +106,7 @@ export function describeStatusPersistence(
       expect((await status.load('alpha'))?.owner).toBe(owners[saved.indexOf(true)]);
     });
 
-    test('the list has every registry that has a status', async () => {
+    test('the list contains every registry that has a status', async () => {
       await Promise.all([
         status.save('alpha', FULL, { expected: undefined }),
         status.save('gamma', { ...FULL, phase: 'Complete' }, { expected: undefined }),

@@ -31,7 +31,7 @@ function open(path = join(directory, 'data')) {
   return { folder, ...openFileStores({ folder, clock }) };
 }
 
-/** As a process finds it that starts after this one was killed. */
+/** Opens the stores like a process that starts after this one was killed. */
 function reopen() {
   for (const folder of folders.splice(0)) folder.unlock();
   return open();
@@ -69,13 +69,13 @@ function createHarness(): StoreHarness {
   };
 }
 
-describeRunStore('the run store of files', async () => createHarness());
-describeSnapshotStore('the snapshot store of files', async () => createHarness());
-describeStatusPersistence('the status in files', async () => createHarness().status);
+describeRunStore('the file run store', async () => createHarness());
+describeSnapshotStore('the file snapshot store', async () => createHarness());
+describeStatusPersistence('the status of the file stores', async () => createHarness().status);
 
 const UNDONE = { changes: { startsWithoutFinish: 0 } };
 
-test('what was published is there for the next process, with its run and its time', async () => {
+test('the next process finds the published snapshot, its run and its time', async () => {
   const stores = open();
   const { lease } = await acquire(stores, 'alpha');
   const publication = await storeSnapshot(stores.snapshots, { lease, name: 'one' });
@@ -89,21 +89,21 @@ test('what was published is there for the next process, with its run and its tim
   expect(await next.snapshots.readPointer('alpha')).toBe(publication.manifest);
 });
 
-test('a run whose process was killed blocks no other run, and is counted', async () => {
+test('a run whose process was killed does not block the next run, and is counted', async () => {
   const { lease } = await acquire(open(), 'alpha', { ttlMs: 3_600_000 });
   const next = await acquire(reopen(), 'alpha');
   expect(next.status.startsWithoutFinish).toBe(2);
   expect(Number(next.lease.term)).toBeGreaterThan(Number(lease.term));
 });
 
-test('a process that does not have the folder reads, takes no lease for ended, and writes nothing', async () => {
+test('a process without the folder lock reads leases as current, and writes nothing', async () => {
   await acquire(open(), 'alpha', { ttlMs: 3_600_000 });
   const other = openFileStores({ folder: new DataFolder(join(directory, 'data')), clock });
   expect(await other.status.load('alpha')).toMatchObject({ leaseUntil: clock.now() + 3_600_000 });
   await expect(acquire(other, 'beta')).rejects.toMatchObject({ code: 'store-unavailable' });
 });
 
-test('a file that a killed process was writing is removed, and is not a chunk', async () => {
+test('a file that a killed process left half written is removed, and is not listed as a chunk', async () => {
   const { folder } = open();
   await mkdir(join(folder.path, 'tmp'), { recursive: true });
   await writeFile(join(folder.path, 'tmp', 'half'), 'half a chu');
@@ -112,12 +112,12 @@ test('a file that a killed process was writing is removed, and is not a chunk', 
   expect(await next.snapshots.listChunks('alpha')).toEqual([]);
 });
 
-test('a change that could not be written has not been made', async () => {
+test('a change that could not be written is not applied, and can be retried', async () => {
   const stores = open();
   const { lease } = await acquire(stores, 'alpha');
   const file = join(stores.folder.ofRegistry('alpha'), 'state.json');
   await rm(file);
-  // A folder in its place: what is to be replaced cannot be.
+  // A folder in its place makes the next write fail.
   await mkdir(join(file, 'in-the-way'), { recursive: true });
   await expect(stores.runStore.finish(lease, UNDONE)).rejects.toThrow();
   expect(await stores.status.load('alpha')).toMatchObject({ owner: 'alice' });
@@ -126,7 +126,7 @@ test('a change that could not be written has not been made', async () => {
 });
 
 test.each(['{"v":2}', 'no JSON', '{"v":1,"registry":"alpha","status":{"phase":"Odd"}}'])(
-  'a file that holds %s is refused, and stays as it is',
+  'a state file with the invalid content %s is rejected and left unchanged',
   async (text) => {
     const stores = open();
     await acquire(stores, 'alpha');
@@ -140,7 +140,7 @@ test.each(['{"v":2}', 'no JSON', '{"v":1,"registry":"alpha","status":{"phase":"O
 );
 
 test.each(['../outside', '..', '.', '', '/etc/passwd', 'a/b', 'NUL\0', 'Alpha', 'x'.repeat(400)])(
-  'the name %j, which might lead elsewhere, is refused',
+  'the registry name %j, which might lead out of the folder, is rejected',
   async (name) => {
     const stores = open();
     await expect(acquire(stores, name)).rejects.toMatchObject({ code: 'unknown-registry' });
@@ -149,7 +149,7 @@ test.each(['../outside', '..', '.', '', '/etc/passwd', 'a/b', 'NUL\0', 'Alpha', 
   },
 );
 
-test('a second one on the same folder is refused, until the first one ends', async () => {
+test('a second lock of the same folder is rejected until the first one is released', async () => {
   const { folder } = open();
   const second = new DataFolder(folder.path);
   expect(() => second.lock()).toThrow(/in use by another coordinator/);

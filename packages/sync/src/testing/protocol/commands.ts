@@ -20,7 +20,7 @@ import type { ProtocolStore } from './protocol-store.ts';
 const LEASE_TTL_MS = 600_000;
 const LATER = '2030-01-01T00:00:00.000Z';
 
-/** What a command did, what it was answered, and what it had to be answered. */
+/** What a command did, its answer, and the expected answer. */
 export interface Played {
   readonly what: string;
   readonly answer: unknown;
@@ -215,14 +215,14 @@ async function incomplete(
   const finished = await world.store.runStore.publishAndFinish(lease, written, publication);
   const lacks = finished.state === 'incomplete' ? nameOf(finished.missing) : undefined;
   return {
-    what: `${label} publishes what lacks ${missing.join(', ')}`,
+    what: `${label} publishes without ${missing.join(', ')}`,
     answer: { state: finished.state, isMissing: lacks !== undefined && missing.includes(lacks) },
     expected: { state: 'incomplete', isMissing: true },
     changes: false,
   };
 }
 
-/** Tells the store that all is as it was; who has ended otherwise than well does not. */
+/** Confirms to the store that nothing has changed. Only a run that ended well does so. */
 export function confirmUnchanged(back: number): Step {
   const quiet = underLease(
     back,
@@ -232,7 +232,12 @@ export function confirmUnchanged(back: number): Step {
       const expected = stored.hasEnded(lease) && isFree;
       const changes = { lastSuccessAt: LATER, lastAttemptAt: LATER };
       const answer = await store.runStore.confirmUnchanged(registry, { term: lease.term, changes });
-      return { what: `${label} finds all unchanged`, answer, expected, changes: expected };
+      return {
+        what: `${label} confirms that nothing has changed`,
+        answer,
+        expected,
+        changes: expected,
+      };
     },
   );
   return {
@@ -245,13 +250,13 @@ export function confirmUnchanged(back: number): Step {
 }
 
 /**
- * Somebody else under the same term: a Redis that takes over with a clock that is behind may give it again.
- * All but the end of a run that has ended is refused.
+ * Writes as another owner under the same term: after a failover, a Redis with a slow clock may issue it again.
+ * Each write is refused, except the repeated finish of a run that has ended.
  */
 export function impersonate(back: number): Step {
   return underLease(
     back,
-    'somebody else',
+    'another owner',
     async ({ lease, label, acquired }, stored, { store }) => {
       const other = { ...lease, owner: 'mallory' };
       const { written } = endRun(acquired, 'failed');
@@ -259,7 +264,7 @@ export function impersonate(back: number): Step {
       const isWritten = await store.snapshots.writeChunks(other, [chunkOf('c-1')]);
       const end = await store.runStore.finish(other, written);
       return {
-        what: `somebody else under the term of ${label}`,
+        what: `another owner under the term of ${label}`,
         answer: [renewal, isWritten, end],
         expected: [
           { held: false },
@@ -283,7 +288,7 @@ export function report(back: number): Step {
   });
 }
 
-/** Removes all that is not served; asks for what is served to be removed, too, as one does who looked before. */
+/** Removes all snapshots except the served one. It also asks to remove that one, like a holder with old data. */
 export function collect(back: number): Step {
   return underLease(back, 'collect', async ({ lease, label }, stored, { store }) => {
     const isHeld = stored.isHeldUnder(lease);
@@ -299,7 +304,7 @@ export function collect(back: number): Step {
   });
 }
 
-/** Its time is over: the holder is dead, asleep, or cut off. It may be heard of again. */
+/** Ends the lease: its holder is dead, asleep or cut off. The holder may still write later. */
 export const lapse: Step = step(
   'the lease ends',
   async ({ registry: stored }, { store, registry }) => {
@@ -310,7 +315,7 @@ export const lapse: Step = step(
   ({ registry }) => registry.isRunning,
 );
 
-/** Who held the newest lease is dead, and is not heard of again. */
+/** Kills the newest holder, which never writes again. */
 export const crash: Step = step(
   'the newest holder dies',
   async ({ leases }) => {

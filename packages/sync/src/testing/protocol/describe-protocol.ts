@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { findViolation } from './play.ts';
 import type { ProtocolStore } from './protocol-store.ts';
 
-/** Whatever holders, requesters and operators do, in whatever order, a store does as `SPEC.md` says. */
+/** Tests that a store follows `SPEC.md`, whatever holders, requesters and operators do in any order. */
 export function describeProtocol(name: string, create: () => ProtocolStore): void {
   test(`${name} follows the protocol in any order of actions`, async () => {
     expect(await findViolation(create())).toBeUndefined();
