@@ -173,7 +173,7 @@ function placesIn(data: unknown): { container: Container; name: string }[] {
   ]);
 }
 
-test('any text is a config or a mistake with a place', () => {
+test('any text is a valid config or an error with a position', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 200 }),
     fc
@@ -190,7 +190,7 @@ test('any text is a config or a mistake with a place', () => {
   fc.assert(fc.property(text, holds), { seed: SEED, numRuns: 500 });
 });
 
-test('any data is a config or a mistake with a place', () => {
+test('any data is a valid config or an error with a position', () => {
   const value = fc.jsonValue({ maxDepth: 4 });
   const keyed = fc.dictionary(fc.oneof(fc.constantFrom(...KEYS), fc.string()), value);
   fc.assert(
@@ -200,9 +200,9 @@ test('any data is a config or a mistake with a place', () => {
 });
 
 test.each([
-  ['ours', VALID[0]],
-  ["ToolHive's", TOOLHIVE],
-])('a config of %s with mistakes in it is a config or a mistake with a place', (_whose, valid) => {
+  ['of Syncline', VALID[0]],
+  ['of ToolHive', TOOLHIVE],
+])('a mutated config (%s) is valid or an error with a position', (_whose, valid) => {
   holds(JSON.stringify(valid));
   let accepted = 0;
   fc.assert(
@@ -222,7 +222,7 @@ test.each([
   expect(accepted).toBeGreaterThan(20);
 });
 
-test('text that was cut or spoiled is a config or a mistake with a place', () => {
+test('damaged text is a valid config or an error with a position', () => {
   const text = stringify(VALID[0]);
   const spoiled = fc
     .tuple(fc.nat(text.length), fc.nat(40), fc.string({ maxLength: 5 }))
@@ -230,7 +230,7 @@ test('text that was cut or spoiled is a config or a mistake with a place', () =>
   fc.assert(fc.property(spoiled, holds), { seed: SEED, numRuns: 500 });
 });
 
-test('a stored config is parsed to the same by each reader', () => {
+test('a stored config parses to the config that was stored', () => {
   const { input, config } = parseConfig('/etc/syncline.yaml', JSON.stringify(VALID[0]));
   expect(configSchema.parse(JSON.parse(JSON.stringify(input)))).toEqual(config);
 });

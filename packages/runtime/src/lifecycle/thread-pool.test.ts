@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 
-test('threads are left when as many file calls hang as may be made', () => {
+test('threads stay free when the maximum number of file calls hang', () => {
   const directory = mkdtempSync(join(tmpdir(), 'syncline-pool-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const pipe = join(directory, 'pipe');
