@@ -71,7 +71,7 @@ describeSource('file', {
 describe.each([
   ['with validators', true],
   ['without validators', false],
-])('%s', (_, hasTag) => {
+])('a server %s', (_, hasTag) => {
   describeSource('url', {
     hasProbe: true,
     requestsOfChange: 1,
