@@ -17,7 +17,7 @@ function setUp() {
   return { clock, redis, remembered: rememberRegistries(reader, { clock }) };
 }
 
-test('time goes on by the last that Redis said of it', async () => {
+test('the remembered time advances from the last time that Redis reported', async () => {
   const { clock, redis, remembered } = setUp();
   expect(await remembered.readMany(['a', 'b'])).toMatchObject({ nowMs: 1_000_000 });
   redis.isAway = true;
@@ -32,7 +32,7 @@ test('time goes on by the last that Redis said of it', async () => {
   });
 });
 
-test('what was never read is not known', async () => {
+test('a registry that was never read is unknown while Redis is away', async () => {
   const { redis, remembered } = setUp();
   await remembered.readMany(['a']);
   redis.isAway = true;
