@@ -47,7 +47,8 @@ function supervise(startWorker: () => Promise<ProcessHandle>) {
   supervising.catch(() => {});
   return {
     /** Waits for the death with this number, from 1, and returns its time. */
-    death: (number: number) => until(() => deathsAtMs[number - 1], { what: `death ${number}` }),
+    death: (number: number) =>
+      until(() => deathsAtMs[number - 1], { what: `death ${number} of the worker` }),
     async [Symbol.asyncDispose]() {
       isOver = true;
       if (worker?.running) await worker.kill();
@@ -62,11 +63,11 @@ function untilWellAfter(client: ApiClient, name: string, sinceMs: number) {
     client,
     name,
     ({ status }) => Date.parse(status.lastSuccessAt ?? '') > sinceMs,
-    { what: `${name} to be well again` },
+    { what: `${name} to be synced again` },
   );
 }
 
-test('it kills its process: after three deaths it is Failed, and the others are not, even if they died with it each time', async () => {
+test('a registry that kills its process is Failed after three deaths, and registries that died with it are not', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const long = await startUpstream({ rows: ROWS });
   const of = (name: string, url: string) => ({
@@ -110,7 +111,7 @@ test('it kills its process: after three deaths it is Failed, and the others are 
   }
 });
 
-test('it hangs or fills memory: it is Failed with its reason, and leaves capacity and threads to the others', async () => {
+test('a registry that hangs or fills memory is Failed with its reason, and leaves capacity and threads to the others', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const steadyFile = await writeRegistryFile(ROWS);
   const server = await startScriptedServer();

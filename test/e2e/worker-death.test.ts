@@ -49,7 +49,7 @@ async function holdSync({ upstream, system }: { upstream: Upstream; system: Syst
   return { gate, holder, other, term: status.term };
 }
 
-test('a worker is killed in the middle of a sync: another one does it, and readers see no part of it', async () => {
+test('another worker runs a sync whose worker was killed, and readers see no partial state', async () => {
   const { upstream, system } = await startHeld();
   const { client } = system;
   const reading = readAgainAndAgain(client);
@@ -66,13 +66,13 @@ test('a worker is killed in the middle of a sync: another one does it, and reade
   expect(control.handled).toBe(control.requested);
 
   await until(() => reading.states.has('new') && reading.walks > 20, {
-    what: 'a walk through the new state, and twenty others',
+    what: 'a walk of the new state, and more than twenty walks',
   });
   await reading.stop();
   expect([...reading.states].sort()).toEqual(['new', 'old']);
 });
 
-test('a worker is frozen in the middle of a sync: when it continues, it publishes nothing', async () => {
+test('a worker that was frozen during a sync publishes nothing when it continues', async () => {
   const { upstream, system } = await startHeld({ env: OPS_ENV });
   const { client } = system;
   upstream.replace(stateOf('late'));
@@ -93,7 +93,9 @@ test('a worker is frozen in the middle of a sync: when it continues, it publishe
   // BullMQ's lock of its job ends later than its lease.
   const redis = connect(system.redisUrl);
   const locks = `${redisKeys(system.prefix).queuePrefix}:*:lock`;
-  await until(async () => (await redis.keys(locks)).length === 0, { what: 'the end of its lock' });
+  await until(async () => (await redis.keys(locks)).length === 0, {
+    what: 'the BullMQ lock to expire',
+  });
   holder.resume();
   const ended = await holder.waitForLog(
     ({ registry, outcome }) => registry === 'held' && outcome === 'interrupted',

@@ -21,7 +21,7 @@ const MOST_STEPS = 16;
 /** The name of a command comes first, after its length. A read is no step. */
 const WRITES = /^\$\d+\r\n(eval|evalsha|hincrby)\r\n/i;
 
-test('Redis dies after any step between a request and its run, and nothing is stuck', async () => {
+test('nothing stays stuck if Redis dies after any step between a request and the end of its run', async () => {
   const redis = await startRedisServer();
   const cut = await startRedisCut(redis);
   const names = Array.from({ length: MOST_STEPS }, (_, index) => `cut-${index + 1}-`);
@@ -61,7 +61,7 @@ test('Redis dies after any step between a request and its run, and nothing is st
     // A request that is not acknowledged need not be handled. A counted one is.
     await client.post(`/v1/registries/${registry}/sync`);
     const allDone = until(async () => (await isAnswered(registry)) && death.callOff(), {
-      what: `Redis to be killed after step ${index + 1}, or all to be done`,
+      what: `Redis to be killed after step ${index + 1}, or the request to be handled`,
     });
     const isDone = await Promise.race([allDone, death.happened.then(() => false)]);
     allDone.catch(() => {});
@@ -78,7 +78,7 @@ test('Redis dies after any step between a request and its run, and nothing is st
       client,
       registry,
       (it) => it.control.handled === it.control.requested && it.status.phase === 'Complete',
-      { what: `${registry} to be answered and settled` },
+      { what: `all requests of ${registry} to be handled` },
     );
     expect(after.status.consecutiveFailures).toBe(0);
     if (after.control.requested > 0) expect(after.status.versionCount).toBe(ROWS.length - 1);

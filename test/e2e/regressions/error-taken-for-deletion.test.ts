@@ -37,8 +37,8 @@ const FAULTS: readonly Fault[] = [
     behaviour: status(500, '{"servers":[],"metadata":{"count":0}}'),
     code: 'source-http-status',
   },
-  { name: 'a page for people', behaviour: { kind: 'html' }, code: 'source-not-json' },
-  { name: 'half an answer', behaviour: { kind: 'truncated-json' }, code: 'source-not-json' },
+  { name: 'an HTML page', behaviour: { kind: 'html' }, code: 'source-not-json' },
+  { name: 'truncated JSON', behaviour: { kind: 'truncated-json' }, code: 'source-not-json' },
   {
     name: 'a broken connection',
     behaviour: { kind: 'broken-connection' },
@@ -46,7 +46,7 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-test('whatever error an upstream gives, at its first page or in the middle, removes nothing', async () => {
+test('an upstream error of any kind, on the first page or a later one, removes no rows', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = {
     registries: [

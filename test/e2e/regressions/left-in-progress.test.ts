@@ -61,7 +61,7 @@ async function holdRun(system: System, name: string, upstream: Upstream) {
   return { gate, worker, term: status.term, isLater };
 }
 
-test('one process dies in a run, and one sleeps through its lease: everything else continues, and neither blocks for long', async () => {
+test('a worker that dies in a run and one that sleeps through its lease block no other registry, and their own only briefly', async () => {
   const { of, system } = await startAll();
   const { client, workers } = system;
   of('asleep').replace(ROWS.slice(0, -1));
@@ -95,7 +95,7 @@ test('one process dies in a run, and one sleeps through its lease: everything el
   asleep.worker.resume();
   await asleep.worker.waitForLog(
     ({ outcome, term }) => outcome === 'interrupted' && term === asleep.term,
-    { what: 'that its run has come to nothing' },
+    { what: 'that its run was interrupted' },
   );
   expect(await stored(system, 'asleep')).toEqual(before);
 

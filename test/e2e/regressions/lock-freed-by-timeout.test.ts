@@ -15,7 +15,7 @@ import { startUpstream } from '../../support/upstream.ts';
 const ROWS = generateRows({ count: 150, seed: 5_165 });
 const ALWAYS = { times: Number.POSITIVE_INFINITY };
 
-test('a run whose time is up has left its upstream before the next one sends a request', async () => {
+test('a run that times out closes its upstream requests before the next run sends one', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const system = await startSystem({
     config: {

@@ -15,7 +15,7 @@ import { startUpstream } from '../../support/upstream.ts';
 
 const ROWS = generateRows({ count: 80, seed: 1_003 });
 
-test('the only worker is told to stop in two runs: it ends one, interrupts the other, and leaves no lease', async () => {
+test('a worker that stops during two runs finishes one, interrupts the hanging one, and leaves no lease', async () => {
   const [ending, hanging] = [
     await startUpstream({ rows: ROWS }),
     await startUpstream({ rows: ROWS }),
@@ -46,7 +46,7 @@ test('the only worker is told to stop in two runs: it ends one, interrupts the o
   // It takes no new jobs from here on; its runs may continue.
   const keys = redisKeys(prefix);
   await until(() => worker.output.logs.some(({ msg }) => msg === 'stopping'), {
-    what: 'that it is stopping',
+    what: 'the worker to begin to stop',
   });
   gates[0]?.release();
   expect(await stopped).toEqual({ code: 0, signal: null });

@@ -36,7 +36,7 @@ async function startUpstreams(intervals: Readonly<Record<string, string>>) {
 
 const everySecond = Object.fromEntries(OTHERS.map((name) => [name, '1s']));
 
-test('sources that never change delay no other, and get no more requests than they should', async () => {
+test('sources that never change do not delay others, and get no extra requests', async () => {
   const { of, config } = await startUpstreams({
     'a-unchanged-and-due': '1s',
     'a-unchanged-and-not-due': '12h',
