@@ -34,7 +34,7 @@ async function play(changes: Partial<Plan>, limits = {}) {
 test('every invariant holds while processes are killed and frozen, and Redis and the network fail', async () => {
   const { history, broken } = await play(
     {
-      // So there is always a run to disturb.
+      // There is always a run to disturb.
       slowEvery: 1,
       faults: [
         { atMs: 500, fault: 'pause-worker' },

@@ -112,7 +112,7 @@ test('a key of a wrong Redis type fails its own registry with a reason, and no o
     const spoilt = keys[key](name);
     await redis.del(spoilt);
     await redis.sadd(spoilt, 'not ours');
-    // If even the request cannot be counted, the answer says so. Otherwise a run finds it.
+    // If the damage prevents counting the request, the response says so. Otherwise a run finds it.
     await client.post(`/v1/registries/${name}/sync`, { force: true });
     const failed = await untilRegistry(client, name, (it) => it.status.errorCode !== undefined);
     expect(failed.status).toMatchObject({

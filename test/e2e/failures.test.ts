@@ -43,7 +43,7 @@ test('an unreachable registry is Failed, with the reason and the time of the nex
     outcome: 'failed',
     error: { code: 'source-unreachable', nextTryAt: status.nextDueAt },
   });
-  // Not an empty list: a mirror of ours would take it for a registry that has lost everything.
+  // Not an empty list: another Syncline would read it as a registry that has lost everything.
   const listed = await client.get('/registry/official/v0.1/servers');
   expect(listed).toMatchObject({ status: 503, body: { code: 'catalog-not-ready' } });
   expect(listed.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -130,7 +130,7 @@ test('an upstream that sends Retry-After gets no request until then', async () =
   const { client } = await startSystem({ config, workers: 1 });
   const run = await untilRun(client, 'limited', ({ outcome }) => outcome === 'failed');
   expect(run).toMatchObject({ error: { code: 'source-rate-limited' } });
-  // Counted from its answer, which is after the request and before the end of the run.
+  // Counted from the response, which comes after the request and before the end of the run.
   const nextTryAtMs = Date.parse(run.error?.nextTryAt ?? '');
   expect(nextTryAtMs - (upstream.requests[0]?.arrivedAtMs ?? 0)).toBeGreaterThan(retryAfterMs - 1);
   expect(nextTryAtMs - Date.parse(run.finishedAt)).toBeLessThan(retryAfterMs + 5_000);

@@ -74,7 +74,7 @@ test('a catalog serves each name from the first registry that has it, and follow
     return trigger === 'change' && outcome === 'published' && (diff?.updated ?? 0) > 0;
   });
   const versions = rowsOf([moved]).length;
-  // The same versions, with the other registry's body.
+  // The same versions, now with the body of the other registry.
   expect(run.diff).toMatchObject({ added: 0, updated: versions, removed: 0 });
   const after = await client.get(
     `/registry/default/v0.1/servers?limit=100&updated_since=${encodeURIComponent(since)}`,

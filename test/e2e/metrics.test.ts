@@ -78,7 +78,7 @@ test('the metrics of the api and the workers count what happened', async () => {
   );
 });
 
-/** Also if nothing of the kind has happened. */
+/** Metrics that exist even if their event has not happened. */
 const WORKER_NAMES = [
   'syncline_build_info',
   'syncline_fenced_writes_refused_total',

@@ -124,7 +124,7 @@ test('two workers together stay within the request budget of a host', async () =
     network: { allow: ['127.0.0.1'], budgets: [{ host, concurrency: 1 }] },
   };
   const gate = upstream.hold({ times: Number.POSITIVE_INFINITY });
-  // So all of them run at once, whichever worker has them.
+  // All of them run at once, on either worker.
   const env = { SYNCLINE_HEAVY_RUNS: '4' };
   const { client } = await startSystem({ config, env, workers: 2 });
   await gate.arrived;

@@ -89,7 +89,7 @@ test('a registry that kills its process is Failed after three deaths, and regist
   await using supervisor = supervise(startWorker);
   for (let death = 1; death <= DEATHS; death += 1) {
     const gate = hold();
-    // From here on at most one of the two runs: the other one waits.
+    // From here on, at most one of the two runs at a time.
     if (death === DEATHS) gate.arrived.then(gate.release, () => {});
     const diedAtMs = await supervisor.death(death);
     gate.release();
@@ -150,7 +150,7 @@ test('a registry that hangs or fills memory is Failed with its reason, and leave
       { name: 'steady-api', api: { endpoint: upstream.url } },
       { name: 'steady-file', file: { path: steadyFile.path } },
     ],
-    // As many at once as would hang if they were not ended.
+    // As many runs at once as there are registries that would hang if they were not ended.
     { SYNCLINE_CONCURRENCY: '5', SYNCLINE_HEAVY_RUNS: '1' },
   );
   const worker = await startWorker();
@@ -172,7 +172,7 @@ test('a registry that hangs or fills memory is Failed with its reason, and leave
   }
   expect(worker.running).toBe(true);
 
-  // A thread that never returns would also keep it from ending.
+  // A thread that never returns would also keep the process from ending.
   await worker.stop();
   expect(worker.output.logs.at(-1)).toMatchObject({ msg: 'stopped' });
 });

@@ -37,7 +37,7 @@ async function dataOf({ redisUrl, prefix }: System): Promise<Map<string, string>
   const redis = connect(redisUrl);
   const stored = new Map<string, string>();
   for (const key of (await keysOf(redis, `${prefix}:`)).toSorted()) {
-    // The turn to sweep passes on by itself.
+    // The sweep moves between workers at any time.
     if (!key.startsWith(`${prefix}:`) || key === `${prefix}:sweep`) continue;
     // The order of a hash's fields, and so its dump, changes by itself.
     const isHash = (await redis.type(key)) === 'hash';

@@ -91,7 +91,7 @@ test('an HTTP request fails fast while Redis does not answer', async () => {
   const { system, redis } = await startOnOwnRedis();
   const { client } = system;
   redis.pause();
-  // All of them are answered while Redis is away, until the test lets it continue.
+  // All of them are answered while Redis is frozen.
   const answers = await Promise.all([
     client.get('/v1/registries'),
     client.get('/registry/one/v0.1/servers'),

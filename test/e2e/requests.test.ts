@@ -161,7 +161,7 @@ describe('a requested sync', () => {
   });
 });
 
-/** A producer that knows nothing of Syncline but the fixed names. */
+/** A producer that knows only the fixed names of Syncline. */
 function openBareQueue({ redisUrl, prefix }: System): Queue {
   const { hostname: host, port } = new URL(redisUrl);
   const queue = new Queue('registry-sync', {

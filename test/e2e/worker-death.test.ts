@@ -78,7 +78,7 @@ test('a worker that was frozen during a sync publishes nothing when it continues
   upstream.replace(stateOf('late'));
   const { gate, holder, other, term } = await holdSync({ upstream, system });
   holder.pause();
-  // The rest of its answer is in its socket from now on: it will have a complete state that is old by then.
+  // The rest of the response is in its socket, so it will have a complete but old state to publish.
   gate.release();
   upstream.replace(stateOf('new'));
 
@@ -112,7 +112,7 @@ test('a worker that was frozen during a sync publishes nothing when it continues
   expect(await client.runs('held')).toEqual(runs);
   expect(await stateServed(client)).toBe('new');
 
-  // It still works: alone, it does the next run.
+  // The worker still works: it runs the next sync alone.
   await other.stop();
   upstream.replace(stateOf('newest'));
   const last = await client.sync('held');
@@ -131,9 +131,9 @@ async function stateServed(client: ApiClient): Promise<string> {
 }
 
 interface Reading {
-  /** How many walks were of one snapshot from their beginning to their end. */
+  /** How many walks read a single snapshot from beginning to end. */
   readonly walks: number;
-  /** What those walks have found. */
+  /** The states that those walks have read. */
   readonly states: ReadonlySet<string>;
   /** @throws what the reading has found wrong */
   stop(): Promise<void>;

@@ -21,7 +21,7 @@ test('a prompt connection abandons a command to a Redis that hangs, and does not
   await expect(redis.incr('count')).rejects.toThrow(/isn't writeable/);
   server.resume();
   await until(() => redis.status === 'ready', { what: 'a new connection' });
-  // What lay in the old socket may be done; once.
+  // Redis may execute the command that was in the old socket, at most once.
   expect(Number(await redis.get('count'))).toBeLessThanOrEqual(1);
 });
 

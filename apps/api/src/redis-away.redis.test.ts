@@ -116,7 +116,7 @@ test('rows that were read before are served with their age while Redis is away, 
   expect(away.headers.get('age')).toMatch(/^\d+$/);
   expect(Date.parse(asOf(away) ?? '')).toBeGreaterThanOrEqual(begunAtMs);
   expect(Date.parse(asOf(away) ?? '')).toBeLessThanOrEqual(Date.now());
-  // A walk that began before ends as it began.
+  // A walk that began before the outage ends with the same snapshot.
   const rest = await walk(ask, 'local', first.body.metadata.nextCursor);
   expect(rest).toEqual(ROWS.slice(100).map(({ name }) => name));
   const one = await ask(
@@ -209,7 +209,7 @@ test.each(['killed', 'hung'] as const)(
 
     // Twice: with a connection that has not noticed, and with one that has.
     for (let time = 1; time <= 2; time += 1) {
-      // Redis is away until the test brings it back: what waited for it would wait for ever.
+      // Redis is away until the test brings it back, so a request that waits for it would never end.
       for (const { status, body, headers } of await askAll(ask)) {
         expect([status, body.code]).toEqual([503, 'store-unavailable']);
         expect(headers.get('retry-after')).toBe('2');

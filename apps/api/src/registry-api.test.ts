@@ -202,7 +202,7 @@ test('a preflight request is answered, for unknown paths too', async () => {
 test('a body that the client already has is not sent again', async () => {
   const first = await get(SERVERS);
   const etag = first.headers.get('etag') ?? '';
-  // `fetch` would ask for a full answer: it has a cache of its own in mind.
+  // `fetch` would request a full response, because it adds cache headers of its own.
   const again = await rawRequest(api.port, { path: SERVERS, headers: { 'if-none-match': etag } });
   expect(again.status).toBe(304);
   expect(again.headers).toMatchObject(CORS_HEADERS);

@@ -3,7 +3,7 @@ import type { RegistryReader } from '@syncline/redis';
 import { expect, test } from 'vitest';
 import { rememberRegistries } from './registries.ts';
 
-/** What Redis is given to say, and what a client makes of a Redis that is gone. */
+/** A fake Redis, and a reader that remembers its answers. */
 function setUp() {
   const clock = { nowMs: 0, monotonic: () => clock.nowMs };
   const redis = { nowMs: 1_000_000, isAway: false };

@@ -35,7 +35,7 @@ test('when the primary is killed, patient commands wait for the next one, and pr
   await blocking.ping();
   await servers.untilInSync();
 
-  // Requests that wait, and new ones, while there is no primary.
+  // A command that already waits, and new commands, while there is no primary.
   const waited = blocking.blpop('list', 0);
   waited.catch(() => {});
   const first = await servers.killPrimary();
@@ -119,7 +119,7 @@ test('a connection that is closed while it reconnects to a sentinel causes no un
   const servers = await startReplicatedRedis();
   const [sentinel] = servers.sentinels;
   if (sentinel === undefined) throw new Error('there is one');
-  // Between us and the sentinel: it passes all on, but at the second time not the request to listen.
+  // A proxy between us and the sentinel: it drops the second subscription, and forwards everything else.
   const requests: Socket[] = [];
   const between = createServer((near) => {
     const far = connectSocket(sentinel.port, '127.0.0.1');
@@ -150,7 +150,7 @@ test('a connection that is closed while it reconnects to a sentinel causes no un
   const again = await until(() => requests[1], { what: 'another subscription at the sentinel' });
   redis.disconnect();
   await once(again, 'close');
-  // Our end closes after the other one: whatever else is answered by then, it has.
+  // Our end closes after the other one. A few round trips give it time to do so.
   for (let turn = 0; turn < 5; turn += 1) await direct.ping();
   expect(rejections).toEqual([]);
 });

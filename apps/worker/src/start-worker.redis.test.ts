@@ -173,7 +173,7 @@ test('a preview shows no contents of a file that is not a registry', async () =>
     expect(await messageOf('curious')).toBe(
       `cannot read the source: ${code}: ${file} holds no registry`,
     );
-    // Its status says as much.
+    // For a registry of the config, the error shows more, as its status does.
     expect(await messageOf('known')).toContain('planted-secret');
   }
 });
@@ -234,7 +234,7 @@ test('a worker stays live during a Redis outage that is longer than its liveness
   expect(new Set(alive)).toEqual(new Set([true]));
 });
 
-/** Stands between a worker and Redis. Told to, it takes what the connection for jobs sends, and says nothing. */
+/** A proxy between a worker and Redis. On command, it swallows what the connection for jobs sends. */
 async function startProxy(redisUrl: string) {
   const { hostname: host, port } = new URL(redisUrl);
   const sockets = new Set<Socket>();
@@ -248,7 +248,7 @@ async function startProxy(redisUrl: string) {
     }
     let carriesJobs = false;
     socket.on('data', (data) => {
-      // What fetches jobs names these keys; the canary has a connection that does not.
+      // The connection that fetches jobs names these keys. The one of the canary does not.
       carriesJobs ||= isSwallowing && /registry-sync:(active|marker)/.test(data.toString());
       if (!carriesJobs) upstream.write(data);
     });

@@ -3,7 +3,7 @@ import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
 import { createLogger } from './logger.ts';
 
-/** A place for lines to go, and the lines. */
+/** A destination for log lines, and the lines. */
 function collect() {
   const lines: string[] = [];
   return { lines, destination: { write: (line: string) => void lines.push(line) } };

@@ -1,7 +1,7 @@
 /**
- * Bit: obot, pull request 3540.
- * There: all catalogs were deleted by accident.
- * Here: an invalid config changes nothing. A config that drops everything deletes no data for ten minutes, and
+ * Seen in: obot, pull request 3540.
+ * Failure: all catalogs were deleted by accident.
+ * Syncline: an invalid config changes nothing. A config that drops everything deletes no data for ten minutes, and
  * restoring it brings everything back.
  */
 import { rm } from 'node:fs/promises';
@@ -61,7 +61,7 @@ test('neither an invalid config nor a lost one deletes a catalog', async () => {
     }
   }
 
-  // A valid config that drops all but one: as far as anyone can tell, on purpose. The data waits.
+  // A valid config that drops all but one may be intended. The data is kept for a while.
   const direct = connect(redisUrl);
   const keys = redisKeys(prefix);
   await config.replace(configOf(NAMES.slice(0, 1)));

@@ -1,7 +1,7 @@
 /**
- * Bit: Inngest, pull request 3569.
- * There: after an outage of the queue, every missed run was scheduled at once, a burst as long as the outage.
- * Here: however many ticks a registry has missed, it runs once, and then continues at its usual times.
+ * Seen in: Inngest, pull request 3569.
+ * Failure: after an outage of the queue, every missed run was scheduled at once, a burst as long as the outage.
+ * Syncline: however many ticks a registry has missed, it runs once, and then continues at its usual times.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 /**
- * Bit: Vendure, issue 5165.
- * There: a task's lock was freed at its timeout while the task itself continued, so the next task ran beside it.
- * Here: a run that is out of time ends before its lease is released. `left-in-progress.test.ts` has the runs that
+ * Seen in: Vendure, issue 5165.
+ * Failure: a task's lock was freed at its timeout while the task itself continued, so the next task ran beside it.
+ * Syncline: a run that is out of time ends before its lease is released. `left-in-progress.test.ts` has the runs that
  * cannot be ended.
  */
 import { expect, test } from 'vitest';

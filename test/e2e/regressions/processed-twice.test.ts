@@ -1,7 +1,7 @@
 /**
- * Bit: Sourcebot, issue 523.
- * There: the same repository was indexed twice at once, because a job for it was added while one was running.
- * Here: however many requests there are, one worker at a time walks a registry.
+ * Seen in: Sourcebot, issue 523.
+ * Failure: the same repository was indexed twice at once, because a job for it was added while one was running.
+ * Syncline: however many requests there are, one worker at a time walks a registry.
  */
 import { type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { Queue } from 'bullmq';

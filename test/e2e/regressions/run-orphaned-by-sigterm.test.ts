@@ -1,7 +1,7 @@
 /**
- * Bit: ToolHive Registry Server, in its code (`Stop` cancels the context that the last status is written with).
- * There: a SIGTERM in the middle of a sync left the row in progress, and nothing touched it for an hour.
- * Here: a worker that stops ends its runs or interrupts them, and records it with a signal that still works.
+ * Seen in: ToolHive Registry Server, in its code (`Stop` cancels the context that the last status is written with).
+ * Failure: a SIGTERM in the middle of a sync left the row in progress, and nothing touched it for an hour.
+ * Syncline: a worker that stops ends its runs or interrupts them, and records it with a signal that still works.
  */
 import { redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -65,7 +65,7 @@ test('a worker that stops during two runs finishes one, interrupts the hanging o
   }
   expect(await hanging.arrival(2).then(({ ended }) => ended)).toBe('aborted');
 
-  // The next worker does it at once: no run has handled the request.
+  // The next worker runs it at once, because no run has handled the request.
   gates[1]?.release();
   const before = (await client.registry('hanging')).control;
   expect(before.handled).toBeLessThan(before.requested);

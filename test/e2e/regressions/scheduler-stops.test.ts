@@ -1,8 +1,8 @@
 /**
- * Bit: BullMQ, issue 3272.
- * There: each tick is added by the one before it. If one was lost, the scheduler stayed listed and never fired again.
- * Here: every pass of a scheduler compares the wanted schedules with the existing ones, and gives a dead schedule its
- * next job.
+ * Seen in: BullMQ, issue 3272.
+ * Failure: each tick is added by the one before it. If one was lost, the scheduler stayed listed and never fired again.
+ * Syncline: every pass of a scheduler compares the wanted schedules with the existing ones, and gives a dead schedule
+ * its next job.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';

@@ -1,7 +1,7 @@
 /**
- * Bit: Harbor, issue 18836.
- * There: Redis had forgotten 217 of 250 schedules. Nothing reported it or fired until the job service was restarted.
- * Here: if Redis comes back with less data, the running processes repair it at once.
+ * Seen in: Harbor, issue 18836.
+ * Failure: Redis had forgotten 217 of 250 schedules. Nothing reported it or fired until the job service was restarted.
+ * Syncline: if Redis comes back with less data, the running processes repair it at once.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig } from './load-config.ts';
 import { ConfigError } from './problem.ts';
 
-/** Finds fault with each name that begins with `bad`. */
+/** Rejects each name that begins with `bad`. */
 const noBadNames = ({ registries }: { registries: readonly { name: string }[] }) =>
   registries.flatMap(({ name }, index) =>
     name.startsWith('bad')
@@ -21,7 +21,7 @@ function mistakesIn(text: string): string[] {
 }
 
 describe('an additional check', () => {
-  test('reports the position and the value', () => {
+  test('reports the position and the value that it found', () => {
     const text = `registries:
   - { name: good, file: { path: x } }
   - { name: bad, file: { path: x } }

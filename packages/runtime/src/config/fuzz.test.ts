@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { type LoadedConfig, parseConfig } from './load-config.ts';
 import { ConfigError } from './problem.ts';
 
-/** Kept, so that each run tries the same; another one finds other cases. */
+/** Fixed, so that each run tries the same cases. */
 const SEED = 20_261_124;
 const VALID: readonly ConfigInput[] = [
   {
@@ -48,7 +48,7 @@ const TOOLHIVE = {
   auth: { mode: 'anonymous' },
 };
 
-/** A config, or an error with a place for each problem, and nothing else. */
+/** Expects a config, or an error with a position for each problem. */
 function parseAny(text: string): LoadedConfig | undefined {
   try {
     return parseConfig('/etc/syncline.yaml', text);
@@ -67,7 +67,7 @@ function parseAny(text: string): LoadedConfig | undefined {
   }
 }
 
-/** Printed and parsed again, it is the same. */
+/** Expects the same config after printing and parsing it again. */
 function expectCanonical({ input, digest, config }: LoadedConfig): void {
   for (const printed of [JSON.stringify(input), stringify(turned(input))]) {
     const again = parseConfig('/elsewhere/other.yaml', printed);
@@ -92,7 +92,7 @@ function holds(text: string): void {
   if (loaded !== undefined) expectCanonical(loaded);
 }
 
-/** One place in plain data, changed. */
+/** One change in plain data. */
 interface Mutation {
   readonly at: number;
   readonly kind: 'replace' | 'delete' | 'rename' | 'insert';
@@ -200,8 +200,8 @@ test('any data is a valid config or an error with a position', () => {
 });
 
 test.each([
-  ['of Syncline', VALID[0]],
-  ['of ToolHive', TOOLHIVE],
+  ['Syncline', VALID[0]],
+  ['ToolHive', TOOLHIVE],
 ])('a mutated config (%s) is valid or an error with a position', (_whose, valid) => {
   holds(JSON.stringify(valid));
   let accepted = 0;
@@ -218,7 +218,7 @@ test.each([
     }),
     { seed: SEED, numRuns: 200 },
   );
-  // Else this would prove half of it only.
+  // Without accepted configs, this would test errors only.
   expect(accepted).toBeGreaterThan(20);
 });
 

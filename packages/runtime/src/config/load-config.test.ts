@@ -24,7 +24,7 @@ async function write(name: string, text: string): Promise<string> {
   return path;
 }
 
-/** The error's lines; each must begin with the file's name. */
+/** Returns the lines of the error. Each must begin with the name of the file. */
 function mistakesIn(text: string, file = 'syncline.yaml'): string[] {
   try {
     parseConfig(join(directory, file), text);

@@ -115,7 +115,7 @@ test('the watcher ignores contents that change before the next poll', async () =
     await put(configOf(`moving-${generation}`));
   };
   await replace();
-  // Replaced many times between any two looks, also on a machine that has much else to do.
+  // The file is replaced many times between two polls, even on a busy machine.
   watch({ pollIntervalMs: 400 });
   const until = performance.now() + 1_500;
   while (performance.now() < until) await replace();
@@ -129,7 +129,7 @@ test('the watcher ignores the first part of a file whose writer pauses', async (
   const pollIntervalMs = 100;
   watch({ pollIntervalMs });
   await untilTold(['one,two']);
-  // What is written first is a config too, in which the second registry is missing.
+  // The first part is a valid config without the second registry.
   await writeFile(path, configOf('one'));
   await delay(2.5 * pollIntervalMs);
   await appendFile(path, changed.slice(configOf('one').length));

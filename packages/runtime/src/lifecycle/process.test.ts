@@ -19,7 +19,7 @@ afterEach(() => {
 
 interface Running {
   readonly child: Child;
-  /** Resolves once the child has logged a message that begins so. */
+  /** Resolves when the child has logged a message with this prefix. */
   logged(message: string): Promise<Record<string, unknown>>;
   readonly ended: Promise<{ code: number | null; stderr: string; messages: string[] }>;
 }
@@ -135,7 +135,7 @@ test.each([
     const directory = mkdtempSync(join(tmpdir(), 'syncline-hanging-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const pipe = join(directory, 'pipe');
-    // Opened for reading, it holds a thread until somebody writes.
+    // Opening a pipe for reading blocks a thread until somebody writes.
     execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
     const { child, logged, ended } = run(`
       const pipe = ${JSON.stringify(pipe)};

@@ -52,7 +52,7 @@ async function passwordFile(text: string): Promise<string> {
   return path;
 }
 
-/** What an attempt ends with. */
+/** Returns the error of an attempt. */
 async function errorOf(attempt: Promise<unknown>): Promise<SynclineError> {
   const error = await attempt.then(
     () => undefined,
@@ -72,7 +72,7 @@ describe('a repository over HTTP', () => {
     const context = sourceContext();
     expect(await source().probe(commit, context)).toEqual({ state: 'unchanged' });
     expect(context.upstream.requests).toBe(1);
-    // What the server can do, and the one ref.
+    // The capabilities of the server, and the configured ref.
     expect(server.requests.slice(before).map(({ url }) => url)).toEqual([
       `/${repository.name}/info/refs?service=git-upload-pack`,
       `/${repository.name}/git-upload-pack`,

@@ -37,7 +37,7 @@ describe('git over HTTPS', () => {
     const certificates = () => [...trustedCertificates(), certificate.cert];
     const { source, directory } = await setUp({ certificates });
     expect((await fetchAll(source())).files).toEqual(ONE);
-    // The list is one of the files that may be deleted at any time.
+    // The list of certificates may be deleted at any time.
     const lists = (await readdir(directory)).filter((name) => name.endsWith('.pem'));
     expect(lists).toHaveLength(1);
     await rm(join(directory, lists[0] ?? ''));

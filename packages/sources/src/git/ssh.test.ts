@@ -99,7 +99,7 @@ describe.skipIf(!hasSsh)('git over SSH', () => {
       }),
     });
     const commit = await repository.commit(ONE);
-    // No resolver knows this name, and its key is kept under it, not under the address.
+    // No resolver knows this name. The host key is stored under the name, not the address.
     const knownHostsFile = join(server.directory, 'named hosts');
     await writeFile(knownHostsFile, `[git.invalid]:${server.port} ${server.hostKey}\n`);
     const found = await fetchAll(source({ knownHostsFile }, 'git.invalid'));

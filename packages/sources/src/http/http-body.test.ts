@@ -14,7 +14,7 @@ async function ask(respond: Respond, options: Partial<HttpRequest> = {}): Promis
   return Buffer.from(body).toString();
 }
 
-/** A server that writes what it is told to, be it HTTP or not. */
+/** A server that writes any bytes, valid HTTP or not. */
 async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

@@ -223,7 +223,7 @@ describe('a request budget', () => {
     const first = limited.get(testHttpRequest(`${server.url}/held`));
     const response = await held.promise;
     const others = [1, 2].map(() => limited.get(testHttpRequest(`${server.url}/moved`)));
-    // Without the budget its answer would be there long before.
+    // Without the budget, the other requests would have arrived before this one.
     await http.get(testHttpRequest(`${server.url}/unlimited`));
     expect(arrived).toEqual(['/held', '/unlimited']);
     response.end();

@@ -20,7 +20,7 @@ beforeEach(() => {
 
 type Page = { rows: number; next?: string } | ((response: ServerResponse) => void);
 
-/** A registry whose pages are `pages`, by the cursor that they are asked for with. */
+/** A registry that serves each of `pages` for its cursor. */
 async function serve(
   pages: Record<string, Page | Page[]>,
   { spelling = 'nextCursor' } = {},
@@ -54,7 +54,7 @@ const fail =
   (status: number, headers: Record<string, string> = {}) =>
   (response: ServerResponse) =>
     void response.writeHead(status, headers).end();
-/** So that a retry need not be waited for. */
+/** Lets a retry start at once. */
 const AT_ONCE = { 'retry-after': '0' };
 
 describe('ApiSource', () => {

@@ -33,12 +33,12 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-/** As of a file system that is gone: whoever opens it for reading waits until somebody writes. */
+/** Creates a pipe that behaves like a hanging file system: opening it for reading blocks until somebody writes. */
 function makePipe(path: string): void {
   execFileSync('sh', ['-c', 'mkdir -p "$(dirname "$0")" && mkfifo "$0"', path]);
 }
 
-/** Ends the waiting of those who open the pipe for reading, now and later in the test. */
+/** Unblocks all readers of the pipe, also those that open it later in the test. */
 async function endWaiting(pipe: string): Promise<void> {
   const writer = await open(pipe, constants.O_RDWR | constants.O_NONBLOCK);
   onTestFinished(() => writer.close());

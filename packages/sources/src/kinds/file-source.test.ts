@@ -31,7 +31,7 @@ async function writeSettled(text: string): Promise<void> {
 async function fetch(source = sourceOf(), context = sourceContext()) {
   const bodies: string[] = [];
   const take: TakeBody = async (body) => {
-    // As the ingest does: the bytes go to a thread, and are gone here.
+    // The ingest transfers the bytes to a thread, which detaches them here.
     const { buffer } = body;
     if (!(buffer instanceof ArrayBuffer)) throw new Error('expected memory of its own');
     const own = body.byteLength === buffer.byteLength;
@@ -118,7 +118,7 @@ describe('FileSource', () => {
   });
 
   test('can be fetched more than once in a run', async () => {
-    // Large enough for memory of its own.
+    // Large enough to have its own buffer instead of a shared one.
     const text = 'x'.repeat(200_000);
     await writeSettled('one');
     const { revision } = await fetch();

@@ -4,7 +4,7 @@ import { createAddressGuard, type ResolvedAddress } from './address-guard.ts';
 
 const REFUSED = { code: 'source-address-refused' };
 
-/** A guard before names that resolve to these; what is no name is left to the system. */
+/** A guard whose resolver knows only these names. */
 function guard(allow: readonly string[] = [], names: Record<string, readonly string[]> = {}) {
   const lookup = async (host: string): Promise<ResolvedAddress[]> => {
     const found = names[host];
@@ -174,7 +174,7 @@ describe('a network.allow entry', () => {
   });
 });
 
-/** Not public, as the registries of special addresses have it; base and bits of each. */
+/** Ranges that are not public, by the IANA registries of special addresses: base and prefix length. */
 const SPECIAL_IPV4 = [
   [0x00000000, 8],
   [0x0a000000, 8],
@@ -228,7 +228,7 @@ describe('no spelling permits an address that is not public', () => {
     await fc.assert(
       fc.asyncProperty(spelling, fc.constantFrom('', '.'), async (host, end) => {
         const error = await system.resolve(host + end).catch((thrown: unknown) => thrown);
-        // The resolver of the system takes most of them for addresses, and the rest for no name.
+        // The system resolver reads most of them as addresses, and cannot resolve the others.
         expect(error).toMatchObject({
           code: expect.stringMatching(/^source-(address-refused|unreachable)$/),
         });

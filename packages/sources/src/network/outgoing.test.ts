@@ -172,7 +172,7 @@ describe('an HTTP proxy', () => {
     const error = await http
       .get(testHttpRequest(`https://a.example:${url.port}/`))
       .catch((thrown: unknown) => thrown);
-    // Nobody has been told to trust it: that it came to this shows that the tunnel leads there.
+    // The certificate is not trusted: this error shows that the tunnel reached the server.
     expect(error).toMatchObject({
       code: 'source-unreachable',
       message: expect.stringContaining('self-signed certificate'),
@@ -291,7 +291,7 @@ describe('a private certificate authority', () => {
     await writeFile(file, certificate.cert);
     expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, url)).toBe('hello\n');
     expect(await askInProcess({}, url)).toMatch(/^source-unreachable .*self-signed certificate/);
-    // Through a tunnel as well, for the name that is asked for.
+    // Through a tunnel too, for the requested name.
     const proxy = await startLocalProxy();
     const named = url.replace('127.0.0.1', 'a.example');
     const through = `http://user:pw@127.0.0.1:${proxy.port}`;

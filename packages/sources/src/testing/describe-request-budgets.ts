@@ -12,7 +12,7 @@ const FOREVER_MS = 3_600_000;
 /**
  * What every {@link RequestBudgets} promises.
  *
- * @param createStore an empty store, and what makes budgets that share it
+ * @param createStore creates an empty store, and returns a factory of budgets that share it
  */
 export function describeRequestBudgets(
   name: string,
@@ -33,14 +33,14 @@ export function describeRequestBudgets(
       from = requests,
     ) => from.take(host, { signal, holdMs });
 
-    /** Whether something has happened after all that could happen at once. */
+    /** Returns whether the promise is still pending after everything that can happen at once. */
     const isOpen = async (promise: Promise<unknown>) => {
       let open = true;
       const settle = () => {
         open = false;
       };
       promise.then(settle, settle);
-      // Each round asks the store, after whatever was asked before.
+      // Each round calls the store, after all earlier calls.
       budgets.push({ host: 'other.example', concurrency: 100 });
       for (let round = 0; round < 5; round += 1) {
         (await take({ host: 'other.example' }))[Symbol.dispose]();

@@ -40,7 +40,7 @@ const AFTER: readonly TestRow[] = [
   { name: 'a/stays', version: '1.0.0' },
 ];
 
-/** As of a source that was there before, or of an upstream with a short memory. */
+/** A revision of a previous source, or one that the upstream has forgotten. */
 const KNOWN_ELSEWHERE = JSON.stringify({ digest: 'of another source' });
 
 const listSchema = z.object({
@@ -90,7 +90,7 @@ async function setUp(create: SourceTraits['create']) {
   return { fixture, rows, first, known: rows.revision ?? '' };
 }
 
-/** Holds a kind of source to what every source promises its caller. */
+/** Tests that a kind of source satisfies the contract of every source. */
 export function describeSource(kind: string, traits: SourceTraits): void {
   describe(`a source of the kind ${kind}`, () => {
     describeReading(traits);

@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 const source = () => gitSource(git, { repository: repository.directory });
 
-/** The one clone that is kept. */
+/** Returns the path of the only kept clone. */
 async function keptClone(): Promise<string> {
   const names = await readdir(clones);
   expect(names).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)]);

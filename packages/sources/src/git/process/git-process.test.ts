@@ -5,7 +5,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { processesOf } from '../../testing/git/processes.ts';
 import { GitFailure, runGit } from './git-process.ts';
 
-/** A program in the place of git, which does what a test needs; and its directory. */
+/** Creates a script that runs instead of git, in its own directory. */
 async function fakeGit(script: string) {
   const directory = await mkdtemp(join(tmpdir(), 'syncline-fake-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
