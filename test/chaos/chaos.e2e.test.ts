@@ -31,10 +31,10 @@ async function play(changes: Partial<Plan>, limits = {}) {
   return { history, broken };
 }
 
-test('processes are killed and frozen, Redis and the network fail, and every promise is kept', async () => {
+test('every invariant holds while processes are killed and frozen, and Redis and the network fail', async () => {
   const { history, broken } = await play(
     {
-      // So there is always a run to disturb.
+      // There is always a run to disturb.
       slowEvery: 1,
       faults: [
         { atMs: 500, fault: 'pause-worker' },
@@ -59,7 +59,7 @@ test('processes are killed and frozen, Redis and the network fail, and every pro
 
 // Side by side, since they wait most of the time. Other plans only add to what the checker finds.
 test.concurrent.for(SABOTAGES)(
-  'the checker finds processes that run without the %s',
+  'the checker finds the violations of processes that run without the %s',
   async (sabotage, { expect }) => {
     const { rule, plan } = SABOTAGED[sabotage];
     const { broken } = await play({ workers: 2, schedulers: 1, apis: 1, ...plan, sabotage });

@@ -134,7 +134,7 @@ export class Fleet {
     });
     // Redis may be away when it starts; it still belongs to the fleet.
     await until(() => process.output.logs.length > 0 || !process.running, {
-      what: `the first words of ${name}`,
+      what: `the first log line of ${name}`,
     });
     return process;
   }

@@ -167,7 +167,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   };
   await until(
     async (see) => (await isSettled(see)) && (await areLeasesHeld(see)) && areScheduled(see),
-    { what: 'an answer to all that was asked for', timeoutMs: plan.settleMs },
+    { what: 'all requests to be handled and all schedules to exist', timeoutMs: plan.settleMs },
   ).catch((error: unknown) => log(String(error)));
   recorder.record({ kind: 'schedules-seen', registries: await findScheduled(redis, keys) });
   await readers.stop();

@@ -43,7 +43,7 @@ export class Victims {
     const atWork = role === 'worker' ? await this.#untilAtWork() : undefined;
     // One is left alone, so that somebody does the others' work.
     const free = await until(() => this.#free(role).length > 1 && this.#free(role), {
-      what: `another ${role} to which nothing is being done`,
+      what: `another ${role} without a fault`,
       timeoutMs: WAIT_FOR_OTHER_MS,
     });
     const member = free.find((it) => it === atWork) ?? this.pick(free);
@@ -62,7 +62,7 @@ export class Victims {
   /** Returns a target that exists once. */
   async only(name: 'redis' | 'upstream' | 'config', act: () => Promise<void>): Promise<void> {
     await until(() => !this.#busy.has(name), {
-      what: `${name}, to which something is being done`,
+      what: `the current fault of ${name} to end`,
       timeoutMs: WAIT_FOR_OTHER_MS,
     });
     await this.#hold([name], act);

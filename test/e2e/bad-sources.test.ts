@@ -45,7 +45,7 @@ async function startAll() {
   return { system, cases, upstream };
 }
 
-test('sources that go bad in every way affect no other registry', async () => {
+test('a source that becomes bad in any way affects no other registry', async () => {
   const { system, cases, upstream } = await startAll();
   const { client } = system;
   const residentMbBefore = await residentMb(system);
@@ -66,7 +66,7 @@ test('sources that go bad in every way affect no other registry', async () => {
   runs.catch(() => {});
   upstream.answer('steady', body(goodAnd(JSON.stringify(server('new')))));
   await until(async () => (await servedBy(system, 'steady')).includes('com.example/new'), {
-    what: 'a change of another registry to be published meanwhile',
+    what: 'a change of another registry to be published',
   });
   expect((await client.registry('hanging')).status.phase).toBe('Syncing');
 
@@ -110,7 +110,7 @@ async function expectAlive(system: System, residentMbBefore: number): Promise<vo
       see({ residentMbBefore, nowMb });
       return nowMb < residentMbBefore + MEMORY_MARGIN_MB;
     },
-    { what: 'the memory of the worker to be as before' },
+    { what: 'the memory of the worker to return to its level before' },
   );
 }
 

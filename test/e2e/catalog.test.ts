@@ -20,8 +20,8 @@ import { startUpstream } from '../support/upstream.ts';
 
 const TOOLHIVE_FILE = 'toolhive/upstream-registry-example-2025-11-26.json';
 
-describe('Syncline serves what the upstream has', () => {
-  test('for real data: a file of ToolHive, and the official registry', async (ctx) => {
+describe('Syncline serves exactly the rows of the upstream', () => {
+  test('for real data: a ToolHive file and the official registry', async (ctx) => {
     const toolhive = loadToolhiveExample();
     const official = loadOfficialBase();
     if (toolhive === undefined || official === undefined) return ctx.skip(NO_REAL_DATA);

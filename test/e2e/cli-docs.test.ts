@@ -164,7 +164,7 @@ function learnDigests(shown: string, printed: string, known: Map<string, string>
   }
 }
 
-test.each(PAGES)('the commands of %s print what it shows', async (name, count) => {
+test.each(PAGES)('the commands in %s print the output that it shows', async (name, count) => {
   const examples = examplesOf(await readFile(path.join(projectRoot, name), 'utf8'));
   expect(examples).toHaveLength(count);
   const { directory, events, run } = await start();

@@ -40,7 +40,7 @@ export async function sync(registry: string): Promise<Run['outcome'] | undefined
 void createSynclineClient({ redis: 'redis://localhost' }).requestSync();
 `;
 
-test('you can install and use the client without the rest of the project', async (ctx) => {
+test('the client package installs and works without the rest of the project', async (ctx) => {
   const directory = await temporaryDirectory();
   const tarballs = await packAll(directory);
   await writeFile(path.join(directory, 'package.json'), '{"name":"consumer","type":"module"}');

@@ -18,7 +18,7 @@ function withSchedule(path: string, changes: object = { schedule: OFTEN }): Conf
   return { registries: [{ name: 'source', file: { path }, ...changes }] };
 }
 
-test('a registry with a cron pattern is synced when it fires, and with an interval once the config says so', async () => {
+test('a registry is synced by its cron pattern, and by an interval once the config has one', async () => {
   const source = await writeRegistryFile(ROWS);
   const { client, config } = await startSystem({ config: withSchedule(source.path) });
   await untilComplete(client, 'source');
@@ -36,7 +36,7 @@ test('a registry with a cron pattern is synced when it fires, and with an interv
   expect(next).toMatchObject({ trigger: 'schedule', outcome: 'published' });
 });
 
-test('an invalid config changes nothing, and the next valid one takes effect', async () => {
+test('an invalid config is rejected, and the next valid one takes effect', async () => {
   const source = await writeRegistryFile(ROWS);
   const good = withSchedule(source.path);
   const system = await startSystem({ config: good });

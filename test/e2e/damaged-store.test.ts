@@ -58,7 +58,7 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   },
 };
 
-test('odd texts and keys come out over HTTP as they came in', async () => {
+test('unusual text and keys are served over HTTP unchanged', async () => {
   const system = await start(['fine']);
   const odd = { description: 'half \ud800, NUL \0', ['__proto__']: { x: 1 }, constructor: 7 };
   const server = { name: 'a.b/odd', version: '1', ...odd };
@@ -102,7 +102,7 @@ const REGISTRY_KEYS = [
   'snapshotHistory',
 ] as const;
 
-test('a key of another type fails its own registry with a reason, and no other', async () => {
+test('a key of a wrong Redis type fails its own registry with a reason, and no other', async () => {
   const nameOf = (key: (typeof REGISTRY_KEYS)[number]) => key.toLowerCase();
   const system = await start([...REGISTRY_KEYS.map(nameOf), 'fine']);
   const { client, redis, keys } = system;
@@ -112,7 +112,7 @@ test('a key of another type fails its own registry with a reason, and no other',
     const spoilt = keys[key](name);
     await redis.del(spoilt);
     await redis.sadd(spoilt, 'not ours');
-    // If even the request cannot be counted, the answer says so. Otherwise a run finds it.
+    // If the damage prevents counting the request, the response says so. Otherwise a run finds it.
     await client.post(`/v1/registries/${name}/sync`, { force: true });
     const failed = await untilRegistry(client, name, (it) => it.status.errorCode !== undefined);
     expect(failed.status).toMatchObject({

@@ -42,7 +42,7 @@ async function runExample(command: string, file: string, env: Record<string, str
   return { printed, answered: control.handled - before, handled: control.handled };
 }
 
-test('the client requests, waits and reads the status', async () => {
+test('the client example requests a sync, waits, and reads the status', async () => {
   const { printed, answered, handled } = await runExample(nodeBinary(), 'with-client.mjs');
   expect(printed).toBe(
     `request ${handled}: queued\nrun: unchanged\nstatus: Complete, 13 servers\n`,
@@ -50,7 +50,7 @@ test('the client requests, waits and reads the status', async () => {
   expect(answered).toBe(1);
 });
 
-test('a job of plain BullMQ is a request', async () => {
+test('the BullMQ example requests a sync', async () => {
   const { printed, answered } = await runExample(nodeBinary(), 'with-bullmq.mjs');
   expect(printed).toBe('job: unchanged\n');
   expect(answered).toBe(1);
@@ -58,18 +58,21 @@ test('a job of plain BullMQ is a request', async () => {
 
 const curl = spawnSync('curl', ['--version']);
 
-test.skipIf(curl.error !== undefined)('curl requests and waits, with the token', async () => {
-  const { printed, answered, handled } = await runExample('sh', 'with-curl.sh', {
-    SYNCLINE_ADMIN_TOKEN: TOKEN,
-  });
-  const run = runSchema.parse(JSON.parse(printed));
-  expect(run).toMatchObject({ registry: 'examples', outcome: 'unchanged', trigger: 'manual' });
-  expect(run.handledRequest).toBe(handled);
-  expect(answered).toBe(1);
-  await expect(runExample('sh', 'with-curl.sh')).rejects.toThrow('401');
-});
+test.skipIf(curl.error !== undefined)(
+  'the curl example requests a sync with the token, and waits',
+  async () => {
+    const { printed, answered, handled } = await runExample('sh', 'with-curl.sh', {
+      SYNCLINE_ADMIN_TOKEN: TOKEN,
+    });
+    const run = runSchema.parse(JSON.parse(printed));
+    expect(run).toMatchObject({ registry: 'examples', outcome: 'unchanged', trigger: 'manual' });
+    expect(run.handledRequest).toBe(handled);
+    expect(answered).toBe(1);
+    await expect(runExample('sh', 'with-curl.sh')).rejects.toThrow('401');
+  },
+);
 
-test('a request over HTTP is answered as the documentation says', async () => {
+test('a sync request over HTTP gets the documented response', async () => {
   started ??= start();
   const { apiUrl } = await started;
   const client = createApiClient({ url: apiUrl, token: TOKEN });

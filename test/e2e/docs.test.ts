@@ -50,7 +50,7 @@ function matches(text: string, pattern: RegExp): string[] {
   return [...text.matchAll(pattern)].map(([, found = '']) => found);
 }
 
-/** The anchor that a heading has on the page. */
+/** Returns the anchor of a heading. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -62,8 +62,8 @@ function withoutFences(text: string): string {
   return text.replaceAll(/^```.*?^```/gms, '');
 }
 
-describe.each([...pages.keys()])('%s', (name) => {
-  test('has links that lead somewhere', async () => {
+describe.each([...pages.keys()])('the page %s', (name) => {
+  test('has only links with an existing target', async () => {
     const text = withoutFences(page(name)).replaceAll(/`[^`]*`/g, 'code');
     for (const link of matches(text, /\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(link)) continue;
@@ -101,7 +101,7 @@ describe.each([...pages.keys()])('%s', (name) => {
     }
   });
 
-  test('shows examples as they are', async () => {
+  test('shows examples unchanged', async () => {
     const shown = page(name).matchAll(/^<!-- example: (\S+) -->\n```\w+\n(.*?)^```/gms);
     for (const [, file = '', text] of shown) expect(text, file).toBe(await read(file));
   });
@@ -110,7 +110,7 @@ describe.each([...pages.keys()])('%s', (name) => {
 /** Variables that only an example reads. */
 const OTHER_VARIABLES = new Set(['SYNCLINE_URL', 'SYNCLINE_ADMIN_TOKEN']);
 
-test('every program under examples is shown somewhere', async () => {
+test('every program under examples is shown in a page', async () => {
   const all = [...pages.values()].join('\n');
   const programs: string[] = [];
   for await (const file of glob('examples/*/*.{mjs,sh}', { cwd: projectRoot })) programs.push(file);
@@ -118,7 +118,7 @@ test('every program under examples is shown somewhere', async () => {
   for (const file of programs) expect(all).toContain(`<!-- example: ${file} -->`);
 });
 
-test('all commands and options are described', async () => {
+test('every command and option is documented', async () => {
   const groups = /^(?:Running|Looking|Controlling|Checking):$/m;
   const { 1: listed = '' } =
     (await help).split(/^Environment:$/m, 1)[0]?.split(/^Options:$/m) ?? [];
@@ -135,19 +135,19 @@ test('all commands and options are described', async () => {
   }
 });
 
-test('every error code is explained and has advice', () => {
+test('every error code is documented with advice', () => {
   const [explained = '', advised = ''] = page('docs/errors.md').split('## What to do');
   const all = errorCodeSchema.options.toSorted();
   expect(firstColumn(explained).toSorted()).toEqual(all);
   expect(firstColumn(advised).toSorted()).toEqual(all);
 });
 
-test('every field of a status is explained', () => {
+test('every status field is documented', () => {
   const explained = firstColumn(section('docs/status.md', '## Fields'));
   expect(explained.toSorted()).toEqual(Object.keys(statusSchema.shape).toSorted());
 });
 
-test('every metric is explained', async () => {
+test('every metric is documented', async () => {
   const { body } = await createMetrics().expose();
   const ours = matches(body, /^# TYPE (syncline_\w+)/gm);
   const explained = firstColumn(section('docs/monitoring.md', '## Metrics'));
@@ -155,7 +155,7 @@ test('every metric is explained', async () => {
   expect(names.toSorted()).toEqual(ours.toSorted());
 });
 
-test('every route is described, and no other', async () => {
+test('exactly the routes that exist are documented', async () => {
   const document = await read('apps/api/openapi.yaml');
   const paths = matches(document, /^ {2}(\/\S+):$/gm);
   const described = codes(withoutFences(page('docs/http-api.md') + page('docs/http-api-v1.md')))

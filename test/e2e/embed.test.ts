@@ -39,7 +39,7 @@ async function readAll(url: string): Promise<string[]> {
 }
 
 test.each(['reads its upstream', 'stores what it has read'])(
-  'killed while its first sync %s, it is whole after the next start',
+  'an embedded coordinator that is killed while its first sync %s is complete after the next start',
   async (moment) => {
     const directory = await temporaryDirectory();
     const upstream = await startUpstream({ rows: ROWS });
@@ -70,7 +70,7 @@ async function firstFileIn(folder: string): Promise<void> {
   while ((await readdir(folder).catch(() => [])).length === 0) signal.throwIfAborted();
 }
 
-test('an Express app serves the copy, alone on its folder, and stops within its grace', async () => {
+test('an Express app serves the mirror, locks its folder, and stops within its grace period', async () => {
   const directory = await temporaryDirectory();
   const upstream = await startUpstream({ rows: ROWS });
   const port = await freePort();
@@ -108,7 +108,7 @@ test('an Express app serves the copy, alone on its folder, and stops within its 
   expect(await readdir(directory)).toEqual(['data']);
 });
 
-test('it stops within its grace while its upstream does not answer', async () => {
+test('an Express app stops within its grace period while its upstream does not answer', async () => {
   const directory = await temporaryDirectory();
   const upstream = await startUpstream({ rows: ROWS });
   const gate = upstream.hold({ times: Infinity });
@@ -120,7 +120,7 @@ test('it stops within its grace while its upstream does not answer', async () =>
   expect(performance.now() - startedAt).toBeLessThan(STOP_GRACE_MS + 1_000);
 });
 
-test('the page shows the example that these tests run', async () => {
+test('the embedding page shows the example that these tests run', async () => {
   const read = (file: string) => readFile(path.join(projectRoot, file), 'utf8');
   const [page, rows, serve] = await Promise.all(
     ['docs/embedding.md', 'examples/embed/rows.ts', 'examples/embed/serve.ts'].map(read),

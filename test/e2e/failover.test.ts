@@ -15,7 +15,7 @@ const ROWS = generateRows({ count: 60, seed: 71 });
 const READ_EVERY_MS = 20;
 const OFTEN = { interval: '5s' };
 
-test('when the primary is killed, the api keeps serving, and then everything continues at the new primary', async () => {
+test('when the Redis primary is killed, the api keeps serving, and all processes continue at the new primary', async () => {
   const redis = await startReplicatedRedis({ sentinels: 3 });
   const upstream = await startUpstream({ rows: ROWS });
   const { path } = await writeRegistryFile(ROWS);
@@ -43,7 +43,7 @@ test('when the primary is killed, the api keeps serving, and then everything con
       client,
       name,
       ({ status }) => Date.parse(status.lastSuccessAt ?? '') > failedOverAtMs,
-      { what: `${name} to be looked at again` },
+      { what: `${name} to be checked again` },
     );
   }
   await waitUntilReady(client);

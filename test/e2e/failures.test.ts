@@ -8,7 +8,7 @@ import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 130, seed: 71 });
 
-test('a registry that cannot be reached is shown as failed, with the reason and the next try', async () => {
+test('an unreachable registry is Failed, with the reason and the time of the next try', async () => {
   const port = await freePort();
   const config = {
     registries: [
@@ -43,7 +43,7 @@ test('a registry that cannot be reached is shown as failed, with the reason and 
     outcome: 'failed',
     error: { code: 'source-unreachable', nextTryAt: status.nextDueAt },
   });
-  // Not an empty list: a mirror of ours would take it for a registry that has lost everything.
+  // Not an empty list: another Syncline would read it as a registry that has lost everything.
   const listed = await client.get('/registry/official/v0.1/servers');
   expect(listed).toMatchObject({ status: 503, body: { code: 'catalog-not-ready' } });
   expect(listed.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -60,7 +60,7 @@ test('a registry that cannot be reached is shown as failed, with the reason and 
   );
 });
 
-test('an invalid row is named with its reason, and the others are served', async () => {
+test('an invalid row is reported with its reason, and the others are served', async () => {
   const bad: UpstreamRow[] = [
     { server: { name: 'com.example/nameless', version: '', description: 'No version' } },
     { server: { name: 'com.example/undescribed', version: '1.0.0' } },
@@ -88,7 +88,7 @@ test('an invalid row is named with its reason, and the others are served', async
   expect(await client.allServers('mixed')).toHaveLength(ROWS.length);
 });
 
-test('an HTML page instead of a registry fails the sync, and the last good snapshot stays served', async () => {
+test('an HTML page instead of a registry fails the sync, and the last good snapshot is still served', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = {
     registries: [
@@ -115,7 +115,7 @@ test('an HTML page instead of a registry fails the sync, and the last good snaps
   expect(await client.allServers('walled')).toEqual(served);
 });
 
-test('an upstream that says when to come back gets no request until then', async () => {
+test('an upstream that sends Retry-After gets no request until then', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const retryAfterMs = 60_000;
   upstream.behave(
@@ -144,7 +144,7 @@ test('an upstream that says when to come back gets no request until then', async
       terms.add(it.status.term ?? '');
       return terms.size > 3 && it.status.phase !== 'Syncing';
     },
-    { what: 'three more ticks, and nothing under way' },
+    { what: 'three more ticks to be finished' },
   );
   expect(status).toMatchObject({
     phase: 'Failed',
@@ -155,7 +155,7 @@ test('an upstream that says when to come back gets no request until then', async
   expect(upstream.requests).toHaveLength(1);
 });
 
-test('the run itself waits if the upstream asks for a short wait', async () => {
+test('a run waits for a short Retry-After', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   upstream.behave({ kind: 'status', status: 429, headers: { 'retry-after': '2' } });
   const config = { registries: [{ name: 'limited', api: { endpoint: upstream.url } }] };

@@ -33,7 +33,7 @@ async function exampleFor(url: string) {
   return { network: { allow: ['127.0.0.1/32'] }, ...input };
 }
 
-test('the example of a repository and its changes are synced, and its password appears nowhere', async () => {
+test('the git example and its changes are synced, and its password appears nowhere', async () => {
   const repository = await TestRepository.create();
   testLifetime.defer(() => repository[Symbol.asyncDispose]());
   const server = await startGitHttpServer({ root: repository.root, login: LOGIN });

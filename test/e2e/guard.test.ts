@@ -5,7 +5,7 @@ import { loadOfficialBase, loadTruncatedScrape, NO_REAL_DATA } from '../support/
 import { PROGRAMS, type System, startSystem } from '../support/system.ts';
 import { untilComplete } from '../support/until-registry.ts';
 
-test('a real truncated scrape is held, with its numbers, until the source is whole again or it is approved', async (ctx) => {
+test('a real truncated scrape is held, with its row counts, until the source recovers or an operator approves it', async (ctx) => {
   const [whole, truncated] = [loadOfficialBase(), loadTruncatedScrape()];
   if (whole === undefined || truncated === undefined) return ctx.skip(NO_REAL_DATA);
   const file = await writeRegistryFile(whole);

@@ -56,7 +56,7 @@ function sourcesOf(rows: readonly OfficialRow[]): Record<string, string[]> {
   );
 }
 
-test('a name is served from the first registry that has it, and a change of either is served at once', async () => {
+test('a catalog serves each name from the first registry that has it, and follows changes at once', async () => {
   const { client, internal, shared } = await start();
   const before = await client.allServers('default');
   expect(before).toHaveLength(ROWS.length);
@@ -74,7 +74,7 @@ test('a name is served from the first registry that has it, and a change of eith
     return trigger === 'change' && outcome === 'published' && (diff?.updated ?? 0) > 0;
   });
   const versions = rowsOf([moved]).length;
-  // The same versions, with the other registry's body.
+  // The same versions, now with the body of the other registry.
   expect(run.diff).toMatchObject({ added: 0, updated: versions, removed: 0 });
   const after = await client.get(
     `/registry/default/v0.1/servers?limit=100&updated_since=${encodeURIComponent(since)}`,
@@ -84,7 +84,7 @@ test('a name is served from the first registry that has it, and a change of eith
   expect(changed).toHaveLength(versions);
 });
 
-test('clients that follow the changes see removed rows as deleted', async () => {
+test('clients that read changes see removed rows as deleted', async () => {
   const { client, internal, shared } = await start();
   const [extra] = generateRows({ count: 1, seed: 99 });
   if (extra === undefined) throw new Error('expected a row');
@@ -104,7 +104,7 @@ test('clients that follow the changes see removed rows as deleted', async () => 
   });
 });
 
-test('a catalog waits for its registries, and then serves', async () => {
+test('a catalog is not ready until all its registries have been synced', async () => {
   const official = await writeRegistryFile(ROWS);
   const system = await startSystem({
     config: {
@@ -137,7 +137,7 @@ test('a catalog waits for its registries, and then serves', async () => {
   expect(await client.allServers('default')).toHaveLength(ROWS.length);
 });
 
-test('real registries that contradict each other: each conflict is listed, and the first registry is served', async (ctx) => {
+test('all conflicts of two real registries are listed, and the first registry is served', async (ctx) => {
   const conflicting = loadConflictingServers();
   const base = loadOfficialBase();
   const changes = loadOfficialChanges();

@@ -9,7 +9,7 @@ import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 250, seed: 81 });
 
-test('the api and the workers count what has happened', async () => {
+test('the metrics of the api and the workers count what happened', async () => {
   const upstream = await startUpstream({
     rows: [...ROWS, { server: { name: 'x/y', version: '' } }],
   });
@@ -30,7 +30,7 @@ test('the api and the workers count what has happened', async () => {
     client,
     'ticking',
     ({ status }) => status.reason === 'up-to-date-with-policy',
-    { what: 'a tick that finds nothing new' },
+    { what: 'a tick without changes' },
   );
   const gate = upstream.hold();
   testLifetime.defer(() => gate.release());
@@ -78,7 +78,7 @@ test('the api and the workers count what has happened', async () => {
   );
 });
 
-/** Also if nothing of the kind has happened. */
+/** Metrics that exist even if their event has not happened. */
 const WORKER_NAMES = [
   'syncline_build_info',
   'syncline_fenced_writes_refused_total',

@@ -14,7 +14,7 @@ import { startUpstream } from '../support/upstream.ts';
 const ROWS = generateRows({ count: 130, seed: 83 });
 const SECRET = 'planted-secret-5e09b2';
 
-test('an upstream inside the network gets no request until the config allows it', async () => {
+test('an upstream at a private address gets no request until the config allows it', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const registries = [{ name: 'inside', api: { endpoint: upstream.url } }];
   const network = { allow: [] };
@@ -57,7 +57,7 @@ async function serveFile(token: string) {
   return Object.assign(file, { url: `http://127.0.0.1:${address.port}/registry.json` });
 }
 
-test('a file behind a URL is requested with its token, and read again only when it has changed', async () => {
+test('a file at a URL is requested with its token, and downloaded again only if it changed', async () => {
   const file = await serveFile(SECRET);
   file.text = JSON.stringify({ servers: ROWS.slice(0, 100), metadata: {} });
   const timesSent = () => file.statuses.filter((status) => status === 200).length;
@@ -113,7 +113,7 @@ test('a file behind a URL is requested with its token, and read again only when 
   for (const part of everything) expect(part).not.toContain(SECRET);
 });
 
-test('two workers together stay within the budget of a host', async () => {
+test('two workers together stay within the request budget of a host', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const host = '127.0.0.1';
   const config = {
@@ -124,7 +124,7 @@ test('two workers together stay within the budget of a host', async () => {
     network: { allow: ['127.0.0.1'], budgets: [{ host, concurrency: 1 }] },
   };
   const gate = upstream.hold({ times: Number.POSITIVE_INFINITY });
-  // So all of them run at once, whichever worker has them.
+  // All of them run at once, on either worker.
   const env = { SYNCLINE_HEAVY_RUNS: '4' };
   const { client } = await startSystem({ config, env, workers: 2 });
   await gate.arrived;

@@ -47,7 +47,8 @@ function supervise(startWorker: () => Promise<ProcessHandle>) {
   supervising.catch(() => {});
   return {
     /** Waits for the death with this number, from 1, and returns its time. */
-    death: (number: number) => until(() => deathsAtMs[number - 1], { what: `death ${number}` }),
+    death: (number: number) =>
+      until(() => deathsAtMs[number - 1], { what: `death ${number} of the worker` }),
     async [Symbol.asyncDispose]() {
       isOver = true;
       if (worker?.running) await worker.kill();
@@ -62,11 +63,11 @@ function untilWellAfter(client: ApiClient, name: string, sinceMs: number) {
     client,
     name,
     ({ status }) => Date.parse(status.lastSuccessAt ?? '') > sinceMs,
-    { what: `${name} to be well again` },
+    { what: `${name} to be synced again` },
   );
 }
 
-test('it kills its process: after three deaths it is Failed, and the others are not, even if they died with it each time', async () => {
+test('a registry that kills its process is Failed after three deaths, and registries that died with it are not', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const long = await startUpstream({ rows: ROWS });
   const of = (name: string, url: string) => ({
@@ -88,7 +89,7 @@ test('it kills its process: after three deaths it is Failed, and the others are 
   await using supervisor = supervise(startWorker);
   for (let death = 1; death <= DEATHS; death += 1) {
     const gate = hold();
-    // From here on at most one of the two runs: the other one waits.
+    // From here on, at most one of the two runs at a time.
     if (death === DEATHS) gate.arrived.then(gate.release, () => {});
     const diedAtMs = await supervisor.death(death);
     gate.release();
@@ -110,7 +111,7 @@ test('it kills its process: after three deaths it is Failed, and the others are 
   }
 });
 
-test('it hangs or fills memory: it is Failed with its reason, and leaves capacity and threads to the others', async () => {
+test('a registry that hangs or fills memory is Failed with its reason, and leaves capacity and threads to the others', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const steadyFile = await writeRegistryFile(ROWS);
   const server = await startScriptedServer();
@@ -149,7 +150,7 @@ test('it hangs or fills memory: it is Failed with its reason, and leaves capacit
       { name: 'steady-api', api: { endpoint: upstream.url } },
       { name: 'steady-file', file: { path: steadyFile.path } },
     ],
-    // As many at once as would hang if they were not ended.
+    // As many runs at once as there are registries that would hang if they were not ended.
     { SYNCLINE_CONCURRENCY: '5', SYNCLINE_HEAVY_RUNS: '1' },
   );
   const worker = await startWorker();
@@ -171,7 +172,7 @@ test('it hangs or fills memory: it is Failed with its reason, and leaves capacit
   }
   expect(worker.running).toBe(true);
 
-  // A thread that never returns would also keep it from ending.
+  // A thread that never returns would also keep the process from ending.
   await worker.stop();
   expect(worker.output.logs.at(-1)).toMatchObject({ msg: 'stopped' });
 });

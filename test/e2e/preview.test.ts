@@ -37,7 +37,7 @@ async function dataOf({ redisUrl, prefix }: System): Promise<Map<string, string>
   const redis = connect(redisUrl);
   const stored = new Map<string, string>();
   for (const key of (await keysOf(redis, `${prefix}:`)).toSorted()) {
-    // The turn to sweep passes on by itself.
+    // The sweep moves between workers at any time.
     if (!key.startsWith(`${prefix}:`) || key === `${prefix}:sweep`) continue;
     // The order of a hash's fields, and so its dump, changes by itself.
     const isHash = (await redis.type(key)) === 'hash';
@@ -60,7 +60,7 @@ async function diff({ redisUrl, prefix }: System, args: readonly string[]) {
   return { code, lines: started.output.lines };
 }
 
-test('a change of the source is shown as the next sync publishes it, and nothing is published', async () => {
+test('a preview shows what the next sync publishes, and publishes nothing', async () => {
   const [changed, removed, renamed] = [SINGLE[10], SINGLE[20], SINGLE[30]];
   if (!changed || !removed || !renamed) throw new Error('expected names of one version');
   const source = await writeRegistryFile(ROWS);
@@ -116,7 +116,7 @@ test('a change of the source is shown as the next sync publishes it, and nothing
   });
 });
 
-test('you can preview a registry that is not in the config, and settings that are not in force', async () => {
+test('a preview works for a registry that is not in the config, and for settings that are not in force', async () => {
   const source = await writeRegistryFile(ROWS);
   const config = fileRegistry(source.path);
   const system = await startSystem({ config, workers: 1 });
@@ -162,7 +162,7 @@ test('you can preview a registry that is not in the config, and settings that ar
   expect((await system.client.get('/v1/registries/newcomer')).status).toBe(404);
 });
 
-test('a real truncated scrape is shown as held, and then is held', async (ctx) => {
+test('a preview shows that a real truncated scrape would be held, and the next sync holds it', async (ctx) => {
   const [whole, truncated] = [loadOfficialBase(), loadTruncatedScrape()];
   if (whole === undefined || truncated === undefined) return ctx.skip(NO_REAL_DATA);
   const source = await writeRegistryFile(whole);
@@ -194,7 +194,7 @@ function formatted({ diff: { added, updated, removed } }: Preview): string {
     .join(' ');
 }
 
-test('a worker that stops ends its preview, and says so', async () => {
+test('a worker that stops ends its preview with an error', async () => {
   const source = await writeRegistryFile(ROWS);
   const config = { ...fileRegistry(source.path), network: { allow: ['127.0.0.1/32'] } };
   const system = await startSystem({ config, workers: 1 });

@@ -30,7 +30,7 @@ async function startOnOwnRedis(): Promise<{ system: System; redis: RedisServerHa
   return { system, redis };
 }
 
-test('a Redis that comes back empty is filled again, without a restart', async () => {
+test('all registries are synced again without a restart if Redis comes back empty', async () => {
   const { system, redis } = await startOnOwnRedis();
   const { client } = system;
   await redis.kill();
@@ -38,7 +38,7 @@ test('a Redis that comes back empty is filled again, without a restart', async (
 
   for (const name of NAMES) {
     await until(async () => (await client.get(`/v1/registries/${name}`)).status === 200, {
-      what: `${name} to be known again`,
+      what: `the config with ${name} to be in Redis again`,
     });
     const { status } = await untilComplete(client, name);
     expect(status.versionCount).toBe(ROWS.length);
@@ -59,7 +59,7 @@ test('a Redis that comes back empty is filled again, without a restart', async (
   }
 });
 
-test('while Redis is away the api says so, and then it continues', async () => {
+test('the api reports that Redis is away, and continues when it is back', async () => {
   const { system, redis } = await startOnOwnRedis();
   const { client } = system;
   const before = await client.registry('one');
@@ -87,11 +87,11 @@ test('while Redis is away the api says so, and then it continues', async () => {
   expect(await client.sync('one')).toMatchObject({ outcome: 'unchanged', trigger: 'manual' });
 });
 
-test('a Redis that does not answer delays no HTTP request until it does', async () => {
+test('an HTTP request fails fast while Redis does not answer', async () => {
   const { system, redis } = await startOnOwnRedis();
   const { client } = system;
   redis.pause();
-  // All of them are answered while Redis is away, until the test lets it continue.
+  // All of them are answered while Redis is frozen.
   const answers = await Promise.all([
     client.get('/v1/registries'),
     client.get('/registry/one/v0.1/servers'),

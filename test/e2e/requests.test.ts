@@ -52,7 +52,7 @@ describe('a requested sync', () => {
     expect((await client.get(`/v1/runs/${waited.id}`)).body).toEqual(waited);
   });
 
-  test('by the command line leads to a run, and the command waits for it', async () => {
+  test('by the CLI leads to a run, and the command waits for it', async () => {
     const { system } = await begin();
     const before = await runIds(system);
     const cli = await startProcess({
@@ -98,7 +98,7 @@ describe('a requested sync', () => {
     }
   });
 
-  test('by a job of a wrong shape, or for no registry, fails and says why', async () => {
+  test('by an invalid job, or for an unknown registry, fails with a reason', async () => {
     const { system } = await begin();
     const queue = openBareQueue(system);
     const before = await runIds(system);
@@ -112,7 +112,7 @@ describe('a requested sync', () => {
     expect(await runIds(system)).toEqual(before);
   });
 
-  test('ten times at once while it runs leads to exactly one more run', async () => {
+  test('ten times at once during a run leads to exactly one more run', async () => {
     const { system, upstream } = await begin();
     const { client } = system;
     const library = createSynclineClient({ redis: system.redisUrl, prefix: system.prefix });
@@ -161,7 +161,7 @@ describe('a requested sync', () => {
   });
 });
 
-/** A producer that knows nothing of Syncline but the fixed names. */
+/** A producer that knows only the fixed names of Syncline. */
 function openBareQueue({ redisUrl, prefix }: System): Queue {
   const { hostname: host, port } = new URL(redisUrl);
   const queue = new Queue('registry-sync', {

@@ -324,7 +324,7 @@ async function runCommands(system: System, commands: readonly string[][]): Promi
   return texts.join('\n');
 }
 
-test('a secret that is planted in any credential is found nowhere', async () => {
+test('a secret in a credential leaks nowhere', async () => {
   const { system, operator, upstream, files } = await startPlanted();
   const { client } = system;
   for (const name of ['api', 'url', 'git', 'catalog.default']) await untilComplete(client, name);

@@ -7,7 +7,7 @@ import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 250, seed: 61 });
 
-test('a worker that is told to stop during a sync interrupts it, and another one does it', async () => {
+test('a worker that is told to stop during a sync interrupts it, and another worker runs it', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = {
     registries: [
@@ -37,7 +37,7 @@ test('a worker that is told to stop during a sync interrupts it, and another one
   expect(after.control.handled).toBe(after.control.requested);
 });
 
-test('every process ends with 0 if there is nothing to wait for', async () => {
+test('every process exits with status 0 when it is idle', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = { registries: [{ name: 'idle', api: { endpoint: upstream.url } }] };
   const system = await startSystem({ config, workers: 1 });

@@ -18,7 +18,7 @@ const SINGLE = [...Map.groupBy(ROWS, ({ server }) => server.name).values()].flat
   versions.length === 1 ? versions : [],
 );
 
-test('the next tick publishes a change of the source, and nothing else', async () => {
+test('the next tick publishes exactly the change of the source', async () => {
   const [changed, removed, renamed] = [SINGLE[10], SINGLE[20], SINGLE[30]];
   if (!changed || !removed || !renamed) throw new Error('expected names of one version');
   const source = await writeRegistryFile(ROWS);
@@ -60,7 +60,7 @@ test('the next tick publishes a change of the source, and nothing else', async (
   expect(written.length).toBeLessThanOrEqual(4);
 });
 
-test('an unchanged source writes no rows and no runs, however often it is ticked', async () => {
+test('ticks of an unchanged source write no rows and no runs', async () => {
   const source = await writeRegistryFile(ROWS);
   const system = await startSystem({ config: fileRegistry(source.path) });
   await untilComplete(system.client, 'source');
@@ -135,7 +135,7 @@ test('a change of the config file takes effect without a restart', async () => {
   });
   expect((await client.get('/registry/second/v0.1/servers')).status).toBe(404);
   await until(async () => (await schedulersOf(system)).join() === 'source', {
-    what: 'its schedule to be gone',
+    what: 'the schedule of the second registry to be gone',
   });
 });
 

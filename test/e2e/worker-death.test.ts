@@ -49,7 +49,7 @@ async function holdSync({ upstream, system }: { upstream: Upstream; system: Syst
   return { gate, holder, other, term: status.term };
 }
 
-test('a worker is killed in the middle of a sync: another one does it, and readers see no part of it', async () => {
+test('another worker runs a sync whose worker was killed, and readers see no partial state', async () => {
   const { upstream, system } = await startHeld();
   const { client } = system;
   const reading = readAgainAndAgain(client);
@@ -66,19 +66,19 @@ test('a worker is killed in the middle of a sync: another one does it, and reade
   expect(control.handled).toBe(control.requested);
 
   await until(() => reading.states.has('new') && reading.walks > 20, {
-    what: 'a walk through the new state, and twenty others',
+    what: 'a walk of the new state, and more than twenty walks',
   });
   await reading.stop();
   expect([...reading.states].sort()).toEqual(['new', 'old']);
 });
 
-test('a worker is frozen in the middle of a sync: when it continues, it publishes nothing', async () => {
+test('a worker that was frozen during a sync publishes nothing when it continues', async () => {
   const { upstream, system } = await startHeld({ env: OPS_ENV });
   const { client } = system;
   upstream.replace(stateOf('late'));
   const { gate, holder, other, term } = await holdSync({ upstream, system });
   holder.pause();
-  // The rest of its answer is in its socket from now on: it will have a complete state that is old by then.
+  // The rest of the response is in its socket, so it will have a complete but old state to publish.
   gate.release();
   upstream.replace(stateOf('new'));
 
@@ -93,7 +93,9 @@ test('a worker is frozen in the middle of a sync: when it continues, it publishe
   // BullMQ's lock of its job ends later than its lease.
   const redis = connect(system.redisUrl);
   const locks = `${redisKeys(system.prefix).queuePrefix}:*:lock`;
-  await until(async () => (await redis.keys(locks)).length === 0, { what: 'the end of its lock' });
+  await until(async () => (await redis.keys(locks)).length === 0, {
+    what: 'the BullMQ lock to expire',
+  });
   holder.resume();
   const ended = await holder.waitForLog(
     ({ registry, outcome }) => registry === 'held' && outcome === 'interrupted',
@@ -110,7 +112,7 @@ test('a worker is frozen in the middle of a sync: when it continues, it publishe
   expect(await client.runs('held')).toEqual(runs);
   expect(await stateServed(client)).toBe('new');
 
-  // It still works: alone, it does the next run.
+  // The worker still works: it runs the next sync alone.
   await other.stop();
   upstream.replace(stateOf('newest'));
   const last = await client.sync('held');
@@ -129,9 +131,9 @@ async function stateServed(client: ApiClient): Promise<string> {
 }
 
 interface Reading {
-  /** How many walks were of one snapshot from their beginning to their end. */
+  /** How many walks read a single snapshot from beginning to end. */
   readonly walks: number;
-  /** What those walks have found. */
+  /** The states that those walks have read. */
   readonly states: ReadonlySet<string>;
   /** @throws what the reading has found wrong */
   stop(): Promise<void>;

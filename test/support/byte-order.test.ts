@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { compareBytes } from './byte-order.ts';
 
-test('orders as Buffer.compare does', () => {
+test('compareBytes orders text as Buffer.compare does', () => {
   const texts = [
     '',
     'a',

@@ -22,7 +22,7 @@ const LOGGING = `
   setInterval(() => console.log(JSON.stringify({ level: 'debug', msg: 'tick', count: (count += 1) })), 5);
 `;
 
-test('captures the log of a process that has an environment from scratch', async () => {
+test('a process starts with a clean environment, and its log is captured', async () => {
   const entry = await program(LOGGING);
   const running = await startProcess({ name: 'logger', entry, env: { GIVEN: '1' } });
   const line = await running.waitForLog(({ msg }) => msg === 'started');
@@ -38,7 +38,7 @@ test('captures the log of a process that has an environment from scratch', async
   expect(running.running).toBe(false);
 });
 
-test('says how a process ended, and what it printed, if a line does not come', async () => {
+test('a wait for a log line fails with the exit status and the output if the process ends', async () => {
   const entry = await program(`console.error('no config'); process.exitCode = 2;`);
   const running = await startProcess({ name: 'broken', entry });
   await expect(running.waitForLog(() => true, { what: 'anything' })).rejects.toThrow(
@@ -46,7 +46,7 @@ test('says how a process ended, and what it printed, if a line does not come', a
   );
 });
 
-test('freezes and thaws', async () => {
+test('a process can be frozen and resumed', async () => {
   const running = await startProcess({ name: 'ticker', entry: await program(LOGGING) });
   await running.waitForLog(({ msg }) => msg === 'tick');
   running.pause();
@@ -57,7 +57,7 @@ test('freezes and thaws', async () => {
   expect(await running.kill()).toEqual({ code: null, signal: 'SIGKILL' });
 });
 
-test('kills remaining processes at the end, and fails if something is left behind', async () => {
+test('processes are killed at the end of a test, which fails if a child process is left behind', async () => {
   const ends: (() => Promise<void> | void)[] = [];
   const lifetime: Lifetime = { defer: (end) => void ends.push(end) };
   const entry = await program(`

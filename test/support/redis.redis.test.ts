@@ -3,7 +3,7 @@ import { connect, keysOf, testRedis } from './redis.ts';
 import { startRedisServer } from './redis-server.ts';
 import { until } from './until.ts';
 
-test('deletes the keys of a test, and no others', async () => {
+test('only the keys of a test are deleted at its end', async () => {
   await using ends = new AsyncDisposableStack();
   const { client, prefix, url } = testRedis({ lifetime: ends });
   const other = testRedis();
@@ -17,7 +17,7 @@ test('deletes the keys of a test, and no others', async () => {
   expect(await keysOf(later, other.prefix)).toHaveLength(1);
 });
 
-test("a test's own server comes back with its data, or empty", async () => {
+test('a test can restart its own Redis server with its data or empty', async () => {
   const server = await startRedisServer();
   const client = connect(server.url);
   await client.set('kept', '1');

@@ -3,7 +3,7 @@ import { connect } from './redis.ts';
 import { startReplicatedRedis } from './replicated-redis.ts';
 import { until } from './until.ts';
 
-test('the replica takes over from a primary that is killed, which comes back as the replica', async () => {
+test('the replica takes over from a killed primary, which comes back as the replica', async () => {
   const redis = await startReplicatedRedis();
   const first = await redis.primary();
   await connect(first.url).set('kept', '1');
@@ -21,7 +21,7 @@ test('the replica takes over from a primary that is killed, which comes back as 
   expect(await redis.untilFailedOver(second)).toBe(first);
 });
 
-test('data written while the replica is held back is lost with the primary', async () => {
+test('data written while replication is blocked is lost with the primary', async () => {
   const redis = await startReplicatedRedis({
     sentinels: 3,
     password: 'one',
@@ -42,10 +42,12 @@ test('data written while the replica is held back is lost with the primary', asy
   await first.start();
   await redis.untilInSync();
   const back = connect(first.url.replace('//', '//:one@'));
-  await until(async () => (await back.keys('*')).join() === 'kept', { what: 'the same on both' });
+  await until(async () => (await back.keys('*')).join() === 'kept', {
+    what: 'the same keys on both servers',
+  });
 });
 
-test('a primary that hangs counts as gone', async () => {
+test('the replica takes over from a primary that hangs', async () => {
   const redis = await startReplicatedRedis();
   const first = await redis.primary();
   first.pause();

@@ -83,7 +83,7 @@ export async function startReplicatedRedis(
         see(state);
         return state.master_link_status === 'up' && (state.slave_repl_offset ?? 0) >= wanted;
       },
-      { what: `${replica.port} to have what ${primary.port} has` },
+      { what: `the replica ${replica.port} to have all data of ${primary.port}` },
     );
   };
   // A sentinel asks for replicas at its start, and then only every ten seconds.
@@ -110,7 +110,7 @@ export async function startReplicatedRedis(
             replicas.join() === 'slave' && others.length === sentinelCount - 1,
         );
       },
-      { what: 'the sentinels to see each other, and a replica that could take over' },
+      { what: 'the sentinels to see each other and a usable replica' },
     );
   const untilInSync = async () => {
     await untilReplicated();
@@ -158,7 +158,7 @@ export async function startReplicatedRedis(
           see({ primary: primary.port, role });
           return role === 'master' && primary;
         },
-        { what: `another node than ${old.port} to be the primary` },
+        { what: `a primary other than ${old.port}` },
       ),
   };
 }

@@ -14,7 +14,7 @@ import { syntheticRows } from './rows/synthetic.ts';
 describe('generated rows', () => {
   const rows = generateRows({ count: 2_500, seed: 7 });
 
-  test('are as many as requested, each with its own key, in the official order', () => {
+  test('have the requested count, unique keys, and the official order', () => {
     expect(new Set(rows.map(rowKey)).size).toBe(2_500);
     const sorted = rows.toSorted(
       (left, right) =>
@@ -24,20 +24,20 @@ describe('generated rows', () => {
     expect(rows.map(rowKey)).toEqual(sorted.map(rowKey));
   });
 
-  test('have one latest version a name', () => {
+  test('have one latest version per name', () => {
     for (const [name, versions] of Map.groupBy(rows, ({ server }) => server.name)) {
       const latest = versions.filter((row) => row._meta[OFFICIAL_META].isLatest);
       expect(latest, name).toHaveLength(1);
     }
   });
 
-  test('are the same for the same seed, and others for another', () => {
+  test('are the same for the same seed, and differ for another seed', () => {
     expect(generateRows({ count: 50, seed: 7 })).toEqual(generateRows({ count: 50, seed: 7 }));
     const others = new Set(generateRows({ count: 50, seed: 8 }).map(rowKey));
     expect(generateRows({ count: 50, seed: 7 }).some((row) => others.has(rowKey(row)))).toBe(false);
   });
 
-  test('have several namespaces even if they are few', () => {
+  test('have several namespaces even in a small set', () => {
     for (let seed = 1; seed <= 5; seed += 1) {
       const [few, some] = [generateRows({ count: 40, seed }), generateRows({ count: 300, seed })];
       expect(topDomains(few).size, `seed ${seed}`).toBeGreaterThanOrEqual(3);
@@ -48,7 +48,7 @@ describe('generated rows', () => {
 
 const SYNTHETIC = syntheticRows();
 
-test('synthetic rows have their own keys and one latest version a name', () => {
+test('synthetic rows have unique keys and one latest version per name', () => {
   expect(new Set(SYNTHETIC.map(rowKey)).size).toBe(SYNTHETIC.length);
   const latest = SYNTHETIC.filter((row) => row._meta[OFFICIAL_META].isLatest);
   expect(latest).toHaveLength(new Set(SYNTHETIC.map(({ server }) => server.name)).size);
@@ -60,13 +60,13 @@ describe.skipIf(base === undefined)(`real data (else: ${NO_REAL_DATA})`, () => {
   const changes = loadOfficialChanges() ?? [];
   const real = [...(base ?? []), ...changes.flatMap(({ upserts }) => upserts)];
 
-  test('is complete', () => {
+  test('has all rows of the official registry and of ToolHive', () => {
     expect(base).toHaveLength(1_019);
     expect(changes.at(-1)?.total).toBeGreaterThan(1_019);
     expect(loadToolhiveExample()?.data.servers).toHaveLength(12);
   });
 
-  test('has no member in one row of a hundred that no synthetic row has', () => {
+  test('has no field in more than 1 % of its rows that synthetic rows lack', () => {
     const counts = new Map<string, number>();
     for (const place of real.flatMap(({ server }) => [...placesIn(server)])) {
       counts.set(place, (counts.get(place) ?? 0) + 1);
@@ -83,7 +83,7 @@ describe.skipIf(base === undefined)(`real data (else: ${NO_REAL_DATA})`, () => {
     ['characters of a row', (row) => JSON.stringify(row).length],
     ['characters of a description', ({ server }) => server.description.length],
     ['characters of a name', ({ server }) => server.name.length],
-  ])('%s: synthetic rows are spread as the real ones are', (_what, measure) => {
+  ])('has the same distribution as synthetic rows: %s', (_what, measure) => {
     const [ofReal, ofSynthetic] = [real, SYNTHETIC].map((rows) => rows.map(measure).sort(byNumber));
     for (const share of [0.05, 0.25, 0.5, 0.75, 0.9, 0.99]) {
       const ratio = quantile(ofSynthetic ?? [], share) / quantile(ofReal ?? [], share);
@@ -93,19 +93,19 @@ describe.skipIf(base === undefined)(`real data (else: ${NO_REAL_DATA})`, () => {
   });
 
   test.each<[what: string, isSo: (row: OfficialRow) => boolean]>([
-    ['are of GitHub’s namespace', ({ server }) => server.name.startsWith('io.github.')],
+    ['are in GitHub’s namespace', ({ server }) => server.name.startsWith('io.github.')],
     ['have packages', ({ server }) => 'packages' in server],
     ['have remotes', ({ server }) => 'remotes' in server],
     ['are the latest of their name', (row) => row._meta[OFFICIAL_META].isLatest],
-    ['are described in more than ASCII', ({ server }) => /[^ -~]/.test(server.description)],
-  ])('about as many synthetic rows as real ones %s', (_what, isSo) => {
+    ['have a non-ASCII description', ({ server }) => /[^ -~]/.test(server.description)],
+  ])('has about the same share as synthetic rows of rows that %s', (_what, isSo) => {
     const [ofReal, ofSynthetic] = [real, SYNTHETIC].map(
       (rows) => rows.filter(isSo).length / rows.length,
     );
     expect(Math.abs((ofReal ?? 0) - (ofSynthetic ?? 0))).toBeLessThan(0.15);
   });
 
-  test('has about as many versions of a name as synthetic rows have', () => {
+  test('has about as many versions per name as synthetic rows', () => {
     const [ofReal, ofSynthetic] = [base ?? [], SYNTHETIC].map((rows) => {
       const names = Map.groupBy(rows, ({ server }) => server.name);
       return [...names.values()].map(({ length }) => length).sort(byNumber);

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { until } from './until.ts';
 
-test('returns the first value that is there', async () => {
+test('until returns the first value that is not undefined, null or false', async () => {
   const values = [undefined, false, null, 0];
   expect(await until(() => values.shift(), { what: 'a value' })).toBe(0);
 });
 
-test('says what was awaited and what was last seen', async () => {
+test('the error of until says what was awaited and what was last seen', async () => {
   const probe = async (see: (seen: unknown) => void) => {
     see({ phase: 'Syncing' });
     return false;
@@ -16,7 +16,7 @@ test('says what was awaited and what was last seen', async () => {
   );
 });
 
-test('counts a throw as "not yet", and shows the last one', async () => {
+test('until counts a throw as "not yet", and its error shows the last one', async () => {
   let calls = 0;
   const probe = () => {
     calls += 1;
@@ -32,7 +32,7 @@ test('counts a throw as "not yet", and shows the last one', async () => {
   );
 });
 
-test('does not wait for a probe that hangs', async () => {
+test('until does not wait for a probe that hangs', async () => {
   const hangs = () => new Promise<undefined>(() => {});
   await expect(until(hangs, { what: 'an answer', timeoutMs: 60 })).rejects.toThrow(
     'last saw nothing: the probe has not returned',

@@ -3,7 +3,7 @@ import { generateRows } from './rows/generate.ts';
 import { rowKey } from './rows/row.ts';
 import { startUpstreamProcess } from './upstream-process.ts';
 
-test('serves generated rows from its own process, and changes them when told', async () => {
+test('an upstream process serves generated rows, and changes them on command', async () => {
   const upstream = await startUpstreamProcess({ count: 40, seed: 5 });
   expect(upstream.rows).toBe(40);
   expect(upstream.pid).not.toBe(process.pid);

@@ -59,8 +59,8 @@ function row(key: string, options: RowOptions = {}): UpstreamRow {
   };
 }
 
-describe('the list', () => {
-  test('walks all rows in byte order, with an empty last page if the rows fill the pages', async () => {
+describe('the server list of the test upstream', () => {
+  test('has all rows in byte order, with an empty last page if the rows fill the pages', async () => {
     const rows = generateRows({ count: 300, seed: 3 });
     const upstream = await startUpstream({ rows: rows.toReversed() });
     const { keys, counts } = await walk(upstream.url, 'limit=100');
@@ -70,7 +70,7 @@ describe('the list', () => {
     expect((await walk(upstream.url, 'limit=99')).counts).toEqual([99, 99, 99, 3]);
   });
 
-  test('serves rows as they came, also as /v0', async () => {
+  test('has rows unchanged, also at /v0', async () => {
     const [first] = generateRows({ count: 1 });
     const upstream = await startUpstream({ rows: first === undefined ? [] : [first] });
     const response = await fetch(`${upstream.url}/v0/servers`);
@@ -87,7 +87,7 @@ describe('the list', () => {
     ['updated_since=yesterday', 400],
     ['updated_since=2026-01-01T00:00:00Z&include_deleted=false', 400],
     ['cursor=%00', 400],
-  ])('refuses %s with %d', async (parameters, status) => {
+  ])('rejects %s with %d', async (parameters, status) => {
     const upstream = await startUpstream();
     const response = await fetch(`${upstream.url}/v0.1/servers?${parameters}`);
     expect(response.status).toBe(status);
@@ -95,7 +95,7 @@ describe('the list', () => {
     expect(await response.json()).toMatchObject({ status, title: expect.any(String) });
   });
 
-  test('a cursor is a position, not a row: it outlives the row, and may be a name only', async () => {
+  test('has cursors that remain valid when their row is removed, and can be only a name', async () => {
     const upstream = await startUpstream({
       rows: ['a/a@1', 'b/b@1', 'b/b@2', 'c/c@1'].map((key) => row(key)),
     });
@@ -106,7 +106,7 @@ describe('the list', () => {
     expect((await walk(upstream.url, 'cursor=b/b')).keys).toEqual(['c/c@1']);
   });
 
-  test('filters by search, version, instant and deletion', async () => {
+  test('filters by search, version, time and deletion', async () => {
     const upstream = await startUpstream({
       rows: [
         row('a/a@1.0.0', { isLatest: false, updatedAt: '2026-02-01T00:00:00.5Z' }),
@@ -129,7 +129,7 @@ describe('the list', () => {
   });
 });
 
-describe('versions of a name', () => {
+describe('the versions of a server', () => {
   const rows = [
     row('io.x/a@1.0.0', { isLatest: false, publishedAt: '2026-01-01T00:00:00Z' }),
     row('io.x/a@1.0.0+b', { isLatest: false, publishedAt: '2026-01-03T00:00:00Z' }),
@@ -150,14 +150,14 @@ describe('versions of a name', () => {
     ['latest?include_deleted=true', '2.0.0'],
     ['2.0.0', 404],
     ['3.0.0', 404],
-  ])('%s gives %s', async (version, expected) => {
+  ])('are found by %s: %s', async (version, expected) => {
     const { url } = await startUpstream({ rows });
     const response = await fetch(`${url}/v0.1/servers/io.x%2Fa/versions/${version}`);
     if (typeof expected === 'number') expect(response.status).toBe(expected);
     else expect(await response.json()).toMatchObject({ server: { version: expected } });
   });
 
-  test('unknown names, unknown paths and trailing slashes', async () => {
+  test('are not found by an unknown name or path, and a trailing slash redirects', async () => {
     const { url } = await startUpstream({ rows });
     expect((await fetch(`${url}/v0.1/servers/io.x%2Fz/versions`)).status).toBe(404);
     expect((await fetch(`${url}/v0.1/servers/io.x/a/versions`)).status).toBe(404);
@@ -168,10 +168,10 @@ describe('versions of a name', () => {
   });
 });
 
-describe('behaviours', () => {
+describe('scripted behaviours of the test upstream', () => {
   const rows = ['a/a@1', 'b/b@1', 'c/c@1'].map((key) => row(key));
 
-  test('a status is given for as many requests as requested', async () => {
+  test('can answer a given number of requests with a status', async () => {
     const upstream = await startUpstream({ rows });
     const script = upstream.behave(
       { kind: 'status', status: 429, headers: { 'retry-after': '7' } },
@@ -187,7 +187,7 @@ describe('behaviours', () => {
     expect(script.applied.map(({ number }) => number)).toEqual([2, 3]);
   });
 
-  test('bodies can be cut, broken, HTML, or endless', async () => {
+  test('can send truncated, broken, HTML or endless bodies', async () => {
     const upstream = await startUpstream({ rows });
     const url = `${upstream.url}/v0.1/servers`;
     upstream.behave({ kind: 'truncated-json' });
@@ -205,7 +205,7 @@ describe('behaviours', () => {
     expect(await upstream.requests.at(-1)?.ended).toBe('aborted');
   });
 
-  test('cursors can be repeated, or spelt the old way', async () => {
+  test('can repeat a cursor, or send it under the older spelling', async () => {
     const upstream = await startUpstream({ rows });
     upstream.behave({ kind: 'repeated-cursor' }, { times: Number.POSITIVE_INFINITY });
     const url = `${upstream.url}/v0.1/servers?limit=1`;
@@ -217,7 +217,7 @@ describe('behaviours', () => {
     expect(await (await fetch(url)).json()).toMatchObject({ metadata: { next_cursor: 'a/a:1' } });
   });
 
-  test('a request is held until released, and sees the data of that moment', async () => {
+  test('can hold a request until it is released, and then answer with the current data', async () => {
     const upstream = await startUpstream({ rows });
     const gate = upstream.hold();
     const response = fetch(`${upstream.url}/v0.1/servers`);
@@ -229,7 +229,7 @@ describe('behaviours', () => {
     expect(pageSchema.parse(await (await response).json()).servers.map(rowKey)).toEqual(['z/z@1']);
   });
 
-  test('a held request that the client aborts is seen as aborted', async () => {
+  test('can see that the client aborted a held request', async () => {
     const upstream = await startUpstream({ rows });
     const gate = upstream.hold();
     const abort = new AbortController();
@@ -240,7 +240,7 @@ describe('behaviours', () => {
     expect(await request.ended).toBe('aborted');
   });
 
-  test('closing does not wait for held requests, and the port can be used again', async () => {
+  test('can close without waiting for held requests, and free the port', async () => {
     const upstream = await startUpstream({ rows });
     const gate = upstream.hold();
     const response = fetch(upstream.url).catch((error: unknown) => error);

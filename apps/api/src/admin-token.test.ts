@@ -13,18 +13,21 @@ describe('the admin token', () => {
     return path;
   }
 
-  test('is the one word of the file', async () => {
+  test('is read from a file with a single word', async () => {
     expect(await readAdminToken(await file('sesame\n'))).toBe('sesame');
   });
 
-  test.each(['', ' \n', 'two words', 'two\nlines'])('is not %j', async (content) => {
-    await expect(readAdminToken(await file(content))).rejects.toMatchObject({
-      code: 'config-invalid',
-      message: expect.not.stringContaining('words'),
-    });
-  });
+  test.each(['', ' \n', 'two words', 'two\nlines'])(
+    'is rejected if the file contains %j',
+    async (content) => {
+      await expect(readAdminToken(await file(content))).rejects.toMatchObject({
+        code: 'config-invalid',
+        message: expect.not.stringContaining('words'),
+      });
+    },
+  );
 
-  test('cannot come from a file that is not there', async () => {
+  test('is rejected if the file does not exist', async () => {
     await expect(readAdminToken('/nonexistent/token')).rejects.toMatchObject({
       code: 'config-invalid',
     });

@@ -15,8 +15,8 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
-describe('the process', () => {
-  test('answers for its health, readiness, version and metrics', async () => {
+describe('the api process', () => {
+  test('serves its health, version and metrics', async () => {
     const health = await fetch(`${api.url}/health`);
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok' }]);
     const version = await fetch(`${api.url}/version`);
@@ -26,7 +26,7 @@ describe('the process', () => {
     expect(await metrics.text()).toBe('up 1\n');
   });
 
-  test('says what is not ready', async () => {
+  test('reports what is not ready', async () => {
     expect((await fetch(`${api.url}/readiness`)).status).toBe(200);
     world.readiness = { ready: false, problems: ['redis: away'] };
     const response = await fetch(`${api.url}/readiness`);
@@ -35,9 +35,9 @@ describe('the process', () => {
   });
 });
 
-describe('every answer', () => {
+describe('every response', () => {
   test.each(['/health', '/v1/registries', '/registry/official/v0.1/servers', '/nowhere'])(
-    '%s has headers that keep browsers in check, and does not say what it runs on',
+    'from %s has security headers, and does not name the server software',
     async (path) => {
       const { headers } = await fetch(`${api.url}${path}`);
       expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -47,7 +47,7 @@ describe('every answer', () => {
     },
   );
 
-  test('only the registry is open to pages of other origins', async () => {
+  test('outside the registry paths has no CORS header', async () => {
     for (const path of ['/v1/registries', '/health', '/queues']) {
       expect((await fetch(`${api.url}${path}`)).headers.has('access-control-allow-origin')).toBe(
         false,
@@ -55,7 +55,7 @@ describe('every answer', () => {
     }
   });
 
-  test('is counted under its route, never under its path', async () => {
+  test('is counted under its route, not under its path', async () => {
     await fetch(`${api.url}/registry/official/v0.1/servers/a%2Fb/versions`);
     await fetch(`${api.url}/nowhere/at/all`);
     await fetch(`${api.url}/v1/sync`, { method: 'POST' });
@@ -70,14 +70,14 @@ describe('every answer', () => {
   });
 });
 
-describe('requests that make no sense', () => {
+describe('an invalid request is rejected', () => {
   test.each([
     ['GET', '/'],
     ['GET', '/V1/registries'],
     ['DELETE', '/v1/registries/official'],
     ['POST', '/registry/official/v0.1/publish'],
     ['GET', '/queues'],
-  ])('%s %s is not a route', async (method, path) => {
+  ])('if the route is unknown: %s %s', async (method, path) => {
     const response = await fetch(`${api.url}${path}`, { method });
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({
@@ -93,7 +93,7 @@ describe('requests that make no sense', () => {
 
   test.each<{ what: string; body: string; headers: Record<string, string>; status: number }>([
     { what: 'not JSON', body: '{"force":', headers: JSON_TYPE, status: 400 },
-    { what: 'no object', body: '"force"', headers: JSON_TYPE, status: 400 },
+    { what: 'not an object', body: '"force"', headers: JSON_TYPE, status: 400 },
     {
       what: 'a form',
       body: 'force=1',
@@ -101,7 +101,7 @@ describe('requests that make no sense', () => {
       status: 415,
     },
     { what: 'plain text', body: '{}', headers: { 'content-type': 'text/plain' }, status: 415 },
-    { what: 'of no type', body: '{}', headers: {}, status: 415 },
+    { what: 'without a content type', body: '{}', headers: {}, status: 415 },
     {
       what: 'compressed',
       body: '{}',
@@ -109,7 +109,7 @@ describe('requests that make no sense', () => {
       status: 415,
     },
     {
-      what: 'of another alphabet',
+      what: 'in another character set',
       body: '{}',
       headers: { 'content-type': 'application/json; charset=latin1' },
       status: 415,
@@ -120,7 +120,7 @@ describe('requests that make no sense', () => {
       headers: JSON_TYPE,
       status: 413,
     },
-  ])('a body that is $what', async ({ body, headers, status }) => {
+  ])('if its body is $what', async ({ body, headers, status }) => {
     const answer = await rawRequest(api.port, { method: 'POST', path: '/v1/sync', body, headers });
     expect(answer.status).toBe(status);
     const codes: Record<number, string> = {
@@ -133,8 +133,8 @@ describe('requests that make no sense', () => {
   });
 });
 
-describe('errors', () => {
-  test('inside of us stays there: the log has it, the answer has not', async () => {
+describe('an error response', () => {
+  test('for an internal error hides the details, which are logged', async () => {
     world.outage = new TypeError('secret detail at /internal/path');
     const response = await fetch(`${api.url}/v1/registries`);
     expect(response.status).toBe(500);
@@ -146,7 +146,7 @@ describe('errors', () => {
   });
 
   test.each(['/v1/registries', '/registry/official/v0.1/servers', '/v1/runs/official:1'])(
-    'with a Redis that is away, %s answers 503',
+    'from %s is 503 while Redis is unreachable',
     async (path) => {
       world.outage = await errorOfAbsentRedis();
       const response = await fetch(`${api.url}${path}`);
@@ -159,7 +159,7 @@ describe('errors', () => {
     },
   );
 
-  test('so it does with one that does not answer', async () => {
+  test('is 503 while Redis does not answer', async () => {
     world.outage = await errorOfSilentRedis();
     const response = await fetch(`${api.url}/v1/registries`);
     expect(response.status).toBe(503);

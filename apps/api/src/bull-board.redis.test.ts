@@ -47,7 +47,7 @@ async function isReadOnly(url: string, headers: Record<string, string> = {}): Pr
   return queues.every(({ readOnlyMode }) => readOnlyMode);
 }
 
-test('shows its page and what the page loads, from here alone', async () => {
+test('Bull Board serves its page and assets, with a policy that permits no other origin', async () => {
   const { url } = await serveBoard();
   for (const path of ['/queues', '/queues/', `/queues/queue/${QUEUE_NAME}`]) {
     const page = await fetch(`${url}${path}`);
@@ -61,14 +61,14 @@ test('shows its page and what the page loads, from here alone', async () => {
   }
 });
 
-test('acts for those who have control', async () => {
+test('Bull Board permits actions to a caller with control', async () => {
   const { url, queue } = await serveBoard();
   expect(await isReadOnly(url)).toBe(false);
   expect((await fetch(`${url}${PAUSE}`, { method: 'PUT' })).status).toBe(200);
   expect(await queue.isPaused()).toBe(true);
 });
 
-test('a page of another origin cannot act', async () => {
+test('a page of another origin cannot use Bull Board actions', async () => {
   const { port, queue } = await serveBoard();
   const { status, text } = await rawRequest(port, {
     method: 'PUT',
@@ -80,7 +80,7 @@ test('a page of another origin cannot act', async () => {
   expect(await queue.isPaused()).toBe(false);
 });
 
-test('all others look on', async () => {
+test('Bull Board is read-only without control', async () => {
   const { url, queue } = await serveBoard(READ_ONLY);
   expect(await isReadOnly(url)).toBe(true);
   for (const [method, path] of [
@@ -97,7 +97,7 @@ test('all others look on', async () => {
   expect(await queue.getJobSchedulersCount()).toBe(1);
 });
 
-test('with a token, it decides', async () => {
+test('with a token configured, Bull Board is read-only without the token', async () => {
   const { url } = await serveBoard({
     controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'sesame' }),
   });
@@ -112,20 +112,23 @@ test.each([
   'Bearer sesamee',
   'Basic sesame',
   'Bearer sesame, Bearer x',
-])('with %j instead of the token, no action is possible', async (authorization) => {
-  const { url, queue } = await serveBoard({
-    controlPolicy: createControlPolicy({ host: '127.0.0.1', token: 'sesame' }),
-  });
-  const headers = { authorization };
-  expect(await isReadOnly(url, headers)).toBe(true);
-  const answer = await fetch(`${url}${PAUSE}`, { method: 'PUT', headers });
-  expect(answer.status).toBe(401);
-  expect(Object.fromEntries(answer.headers)).toMatchObject(SECURITY_HEADERS);
-  expect(await queue.isPaused()).toBe(false);
-});
+])(
+  'with the header %j instead of the token, Bull Board permits no action',
+  async (authorization) => {
+    const { url, queue } = await serveBoard({
+      controlPolicy: createControlPolicy({ host: '127.0.0.1', token: 'sesame' }),
+    });
+    const headers = { authorization };
+    expect(await isReadOnly(url, headers)).toBe(true);
+    const answer = await fetch(`${url}${PAUSE}`, { method: 'PUT', headers });
+    expect(answer.status).toBe(401);
+    expect(Object.fromEntries(answer.headers)).toMatchObject(SECURITY_HEADERS);
+    expect(await queue.isPaused()).toBe(false);
+  },
+);
 
 test.each([undefined, 'development', 'production'])(
-  'says no more of an error than we do, with NODE_ENV %s',
+  'Bull Board shows no details of an error, with NODE_ENV %s',
   async (environment) => {
     vi.stubEnv('NODE_ENV', environment);
     onTestFinished(() => void vi.unstubAllEnvs());
@@ -152,7 +155,7 @@ test.each([undefined, 'development', 'production'])(
   },
 );
 
-test('does not load thousands of schedulers at once', async () => {
+test('Bull Board does not load thousands of schedulers at once', async () => {
   const few = await serveBoard();
   const shown = await fetch(`${few.url}${SCHEDULERS}`);
   expect(await shown.json()).toMatchObject({ schedulers: [{ id: 'official' }] });

@@ -50,7 +50,7 @@ beforeEach(async () => {
   };
 });
 
-test('each row is as fresh as the registry that it came from', async () => {
+test('each row has the freshness of the registry that it came from', async () => {
   world.setStatus('internal', { lastSuccessAt: '2026-02-01T11:00:00.000Z' });
   world.state('catalog.default').rows = [
     row('a@1', 'internal'),
@@ -66,7 +66,7 @@ test('each row is as fresh as the registry that it came from', async () => {
   ]);
 });
 
-test('a catalog that waits for a registry says so', async () => {
+test('a catalog without a snapshot says which registry it waits for', async () => {
   world.setStatus('catalog.default', { message: 'waiting for the first sync of official' });
   expect(await get('/registry/default/v0.1/servers')).toMatchObject({
     status: 503,
@@ -103,7 +103,7 @@ test('a catalog shows how it was built, and is stale if one of its registries is
   ]);
 });
 
-describe('conflicts', () => {
+describe('conflicts of a catalog', () => {
   beforeEach(() => {
     world.state('internal').rows = [
       row('a@1', 'internal', { title: 'A', packages: [] }),
@@ -124,7 +124,7 @@ describe('conflicts', () => {
       (it) => `${it.name}@${it.version}`,
     );
 
-  test('are versions with more than one body, whatever the order of members', async () => {
+  test('are versions whose registries differ, regardless of the order of object keys', async () => {
     const { body } = await get('/v1/catalogs/default/conflicts');
     expect(body).toEqual({
       conflicts: [
@@ -143,7 +143,7 @@ describe('conflicts', () => {
     });
   });
 
-  test('come in pages', async () => {
+  test('are paginated', async () => {
     const first = await get('/v1/catalogs/default/conflicts?limit=1');
     expect(keys(first)).toEqual(['a@1']);
     const second = await get(
@@ -153,11 +153,11 @@ describe('conflicts', () => {
     expect(second.body).not.toHaveProperty('nextCursor');
   });
 
-  test('are those of the rows that the filter keeps', async () => {
+  test('exclude rows that the filter removes', async () => {
     expect(keys(await get('/v1/catalogs/narrow/conflicts'))).toEqual([]);
   });
 
-  test('there are none in a registry by itself, nor before it was synced', async () => {
+  test('are empty for a single registry, and before a registry was synced', async () => {
     expect(keys(await get('/v1/catalogs/official/conflicts'))).toEqual([]);
     world.state('official').rows = undefined;
     expect(keys(await get('/v1/catalogs/default/conflicts'))).toEqual([]);
@@ -169,7 +169,7 @@ describe('conflicts', () => {
     'cursor=eyJuIjoiYSIsInYiOiIxIn0%3D',
     'limit=0',
     'limit=101',
-  ])('%s is refused', async (query) => {
+  ])('with %s are rejected', async (query) => {
     expect(await get(`/v1/catalogs/default/conflicts?${query}`)).toMatchObject({
       status: 400,
       body: { code: 'bad-request' },

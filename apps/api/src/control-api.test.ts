@@ -53,7 +53,7 @@ describe('registries', () => {
     });
   });
 
-  test('are stale when no check has succeeded for as long as the config says', async () => {
+  test('are stale after staleAfter without a successful check', async () => {
     const [official, frozen] = CONFIG.registries;
     world = new MemoryWorld({
       registries: [
@@ -78,7 +78,7 @@ describe('registries', () => {
     });
   });
 
-  test('are shown one by one', async () => {
+  test('are shown individually', async () => {
     expect(await call('GET', '/v1/registries/official')).toMatchObject({
       status: 200,
       body: {
@@ -98,7 +98,7 @@ describe('registries', () => {
     });
   });
 
-  test('looks for a new config before it reports an unknown name', async () => {
+  test('are looked up in a newer config before a name is reported as unknown', async () => {
     world.nextConfig = new MemoryWorld({
       registries: [{ name: 'brand-new', file: { path: '/x.json' } }],
     }).config;
@@ -106,7 +106,7 @@ describe('registries', () => {
     expect((await call('GET', '/v1/registries/official')).status).toBe(404);
   });
 
-  test('before there is any config, 503', async () => {
+  test('are unavailable before the first config', async () => {
     world = new MemoryWorld();
     await serve();
     for (const path of ['/v1/registries', '/v1/registries/official', '/registry/x/v0.1/servers']) {
@@ -117,7 +117,7 @@ describe('registries', () => {
     }
   });
 
-  test('catalogs are those of the config, then each registry by itself', async () => {
+  test('become catalogs of their own, listed after those of the config', async () => {
     expect((await call('GET', '/v1/catalogs')).body).toMatchObject({
       catalogs: [
         { name: 'default', registries: ['official'], path: '/registry/default' },
@@ -128,10 +128,10 @@ describe('registries', () => {
   });
 });
 
-describe('asking for a sync', () => {
+describe('a sync request', () => {
   const SYNC = '/v1/registries/official/sync';
 
-  test('is counted, and answered with its number', async () => {
+  test('is counted, and returns its number', async () => {
     const first = await call('POST', SYNC);
     expect(first).toMatchObject({ status: 202, body: { request: 1, state: 'queued' } });
     const location = first.headers.get('location') ?? '';
@@ -152,28 +152,28 @@ describe('asking for a sync', () => {
     });
   });
 
-  test('with wait it answers with the run, whatever became of it', async () => {
+  test('with wait returns the run, whatever its outcome', async () => {
     const asked = call('POST', SYNC, { wait: 30 });
     await someoneWaits();
     const run = world.finishRun('official', { outcome: 'failed' });
     expect(await asked).toMatchObject({ status: 200, body: run });
   });
 
-  test('202 if the time runs out first', async () => {
+  test('with wait returns 202 if the time is up first', async () => {
     expect(await call('POST', SYNC, { wait: 0.01 })).toMatchObject({
       status: 202,
       body: { request: 1, state: 'queued' },
     });
   });
 
-  test('when we stop, those who wait are answered at once', async () => {
+  test('with wait returns at once when the api stops', async () => {
     const asked = call('POST', SYNC, { wait: 600 });
     await someoneWaits();
     world.stop.abort();
     expect((await asked).status).toBe(202);
   });
 
-  test('a registry suspended by an operator or the config is not synced', async () => {
+  test('for a registry suspended by an operator or the config is rejected', async () => {
     expect(await call('POST', '/v1/registries/frozen/sync')).toMatchObject({
       status: 409,
       body: { code: 'registry-suspended', title: 'Conflict' },
@@ -190,14 +190,14 @@ describe('asking for a sync', () => {
     ['force', { force: 'yes' }],
     ['forse', { forse: true }],
     ['object', []],
-  ])('a body that is wrong is refused, naming %s', async (field, body) => {
+  ])('with an invalid body is rejected, and the error names %s', async (field, body) => {
     const { status, body: error } = await call('POST', SYNC, body);
     expect(status).toBe(400);
     expect(error).toMatchObject({ code: 'bad-request', detail: expect.stringContaining(field) });
     expect(world.state('official').control.requested).toBe(0);
   });
 
-  test('of all: each that is not stopped', async () => {
+  test('for all registries skips those that are paused', async () => {
     world.nextConfig = new MemoryWorld({
       registries: [...CONFIG.registries, { name: 'pinned', file: { path: '/x.json' } }],
     }).config;
@@ -212,12 +212,15 @@ describe('asking for a sync', () => {
     });
   });
 
-  test.each(['0', '1', '99', '-1', 'x', '1e3'])('there is no request %s', async (number) => {
-    expect(await call('GET', `/v1/registries/official/requests/${number}`)).toMatchObject({
-      status: 404,
-      body: { code: 'unknown-request' },
-    });
-  });
+  test.each(['0', '1', '99', '-1', 'x', '1e3'])(
+    'does not exist with the number %s',
+    async (number) => {
+      expect(await call('GET', `/v1/registries/official/requests/${number}`)).toMatchObject({
+        status: 404,
+        body: { code: 'unknown-request' },
+      });
+    },
+  );
 });
 
 describe('runs', () => {
@@ -235,7 +238,7 @@ describe('runs', () => {
     expect(terms).toEqual(['5,4', '3,2', '1']);
   });
 
-  test('a run is found by its id, colon and all', async () => {
+  test('are found by id, with the colon encoded or not', async () => {
     world.state('official').runs.push(testRun('official', '1764000000000000'));
     for (const id of ['official:1764000000000000', 'official%3A1764000000000000']) {
       expect(await call('GET', `/v1/runs/${id}`)).toMatchObject({
@@ -251,7 +254,7 @@ describe('runs', () => {
     }
   });
 
-  test('a wrong cursor or limit is named', async () => {
+  test('are not listed with an invalid cursor or limit, and the error names it', async () => {
     for (const field of ['cursor', 'limit']) {
       expect(await call('GET', `/v1/registries/official/runs?${field}=x`)).toMatchObject({
         status: 400,
@@ -261,8 +264,8 @@ describe('runs', () => {
   });
 });
 
-describe('what an operator can do', () => {
-  test('suspend, with note and author, and resume', async () => {
+describe('an operator', () => {
+  test('can suspend a registry with a note and an author, and resume it', async () => {
     const said = { note: 'moving', author: 'ada' };
     const suspended = await call('POST', '/v1/registries/official/suspend', said);
     expect(suspended).toMatchObject({
@@ -286,7 +289,7 @@ describe('what an operator can do', () => {
   });
 
   test.each([{ note: 'x'.repeat(501) }, { author: 'x'.repeat(101) }, { autor: 'ada' }])(
-    'a suspension that is wrong is refused: %j',
+    'cannot suspend a registry with an invalid body: %j',
     async (body) => {
       expect(await call('POST', '/v1/registries/official/suspend', body)).toMatchObject({
         status: 400,
@@ -295,7 +298,7 @@ describe('what an operator can do', () => {
     },
   );
 
-  test('resume takes back what operators did, and says when the config suspends too', async () => {
+  test('who resumes a registry learns that the config suspends it too', async () => {
     await call('POST', '/v1/registries/frozen/suspend', { note: 'twice' });
     expect(await call('POST', '/v1/registries/frozen/resume')).toMatchObject({
       status: 409,
@@ -304,22 +307,28 @@ describe('what an operator can do', () => {
     expect(world.state('frozen').control).toMatchObject({ suspended: false });
   });
 
-  test.each(['rollback', 'approve'])('%s serves the snapshot that is named', async (operation) => {
-    world.snapshotsKept.add('abc');
-    const path = `/v1/registries/official/${operation}`;
-    expect(await call('POST', path, { snapshot: 'abc' })).toMatchObject({
-      status: 200,
-      body: { snapshot: 'abc' },
-    });
-    expect(await call('POST', path, { snapshot: 'nope' })).toMatchObject({
-      status: 404,
-      body: { code: 'unknown-snapshot' },
-    });
-    expect(await call('POST', path)).toMatchObject({ status: 400, body: { code: 'bad-request' } });
-  });
+  test.each(['rollback', 'approve'])(
+    'can name the snapshot to serve with %s',
+    async (operation) => {
+      world.snapshotsKept.add('abc');
+      const path = `/v1/registries/official/${operation}`;
+      expect(await call('POST', path, { snapshot: 'abc' })).toMatchObject({
+        status: 200,
+        body: { snapshot: 'abc' },
+      });
+      expect(await call('POST', path, { snapshot: 'nope' })).toMatchObject({
+        status: 404,
+        body: { code: 'unknown-snapshot' },
+      });
+      expect(await call('POST', path)).toMatchObject({
+        status: 400,
+        body: { code: 'bad-request' },
+      });
+    },
+  );
 });
 
-describe('who may', () => {
+describe('control is permitted', () => {
   const ALL_POSTS = [
     '/v1/sync',
     ...['sync', 'suspend', 'resume', 'rollback', 'approve'].map(
@@ -327,7 +336,7 @@ describe('who may', () => {
     ),
   ];
 
-  test('with a token: its holder', async () => {
+  test('with a token configured, only with that token', async () => {
     await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'sesame' }) });
     for (const path of ALL_POSTS) {
       const { status, headers, body } = await call('POST', path);
@@ -340,7 +349,7 @@ describe('who may', () => {
     expect((await call('GET', '/v1/registries')).status).toBe(200);
   });
 
-  test('without a token and reachable from elsewhere: no caller', async () => {
+  test('without a token, to no caller if the api is reachable from other machines', async () => {
     await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0' }) });
     for (const path of ALL_POSTS) {
       expect(await call('POST', path)).toMatchObject({
@@ -351,7 +360,7 @@ describe('who may', () => {
     expect((await call('GET', '/v1/registries')).status).toBe(200);
   });
 
-  test('without a token on loopback, programs of this machine and not the web', async () => {
+  test('without a token on loopback, to local programs but not to web pages', async () => {
     for (const headers of [
       { host: `127.0.0.1:${api.port}`, origin: 'https://evil.example' },
       { host: 'evil.example' },

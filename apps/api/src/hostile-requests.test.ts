@@ -32,76 +32,84 @@ function expectError({ status, headers, text }: RawAnswer, expected: [number, st
   expect(text).not.toMatch(/node_modules|\.[jt]s:\d|\bat .*:\d/);
 }
 
-describe.each([undefined, 'development', 'production'])('with NODE_ENV %s', (environment) => {
-  beforeEach(() => {
-    vi.stubEnv('NODE_ENV', environment);
-    onTestFinished(() => void vi.unstubAllEnvs());
-  });
+describe.each([undefined, 'development', 'production'])(
+  'a hostile request gets an error without details, with NODE_ENV %s',
+  (environment) => {
+    beforeEach(() => {
+      vi.stubEnv('NODE_ENV', environment);
+      onTestFinished(() => void vi.unstubAllEnvs());
+    });
 
-  test.each([
-    ['/v1/registries/nobody', 404, 'unknown-registry'],
-    ['/v1/registries/__proto__', 404, 'unknown-registry'],
-    ['/v1/registries/constructor/runs', 404, 'unknown-registry'],
-    ['/v1/registries/official%2F..%2Fother', 404, 'unknown-registry'],
-    ['/v1/registries/official%252Fother', 404, 'unknown-registry'],
-    ['/v1/registries/a%2500', 404, 'unknown-registry'],
-    ['/v1/registries/a%00', 400, 'bad-request'],
-    ['/v1/registries/%ff', 400, 'bad-request'],
-    ['/v1/registries/%2e%2e/official', 404, 'unknown-route'],
-    ['/v1/registries/../../etc/passwd', 404, 'unknown-route'],
-    ['//v1/registries', 404, 'unknown-route'],
-    ['*', 404, 'unknown-route'],
-    [`/${'a'.repeat(10_000)}`, 404, 'unknown-route'],
-    ['/v1/catalogs/__proto__', 404, 'unknown-catalog'],
-    ['/registry/toString/v0.1/servers', 404, 'unknown-catalog'],
-    ['/registry/off%2Ficial/v0.1/servers', 404, 'unknown-catalog'],
-    ['/registry/official%2fv0.1%2fservers', 404, 'unknown-route'],
-    [`${SERVERS}/..%2F..%2Fetc%2Fpasswd/versions`, 404, 'server-not-found'],
-    [`${SERVERS}/a%252Fb/versions/latest`, 404, 'server-not-found'],
-    ...['0', '-1', '101', '1e9', '1000000000', 'abc', '1.5', '%20', '0x10'].flatMap(
-      (limit): [string, number, string][] => [
-        [`${SERVERS}?limit=${limit}`, 400, 'bad-request'],
-        [`/v1/registries/official/runs?limit=${limit}`, 400, 'bad-request'],
-        [`/v1/catalogs/official/conflicts?limit=${limit}`, 400, 'bad-request'],
-      ],
-    ),
-    ...['x', '..', '%7B%7D', 'a'.repeat(9_000), 'W10', 'bnVsbA'].flatMap(
-      (cursor): [string, number, string][] => [
-        [`${SERVERS}?cursor=${cursor}`, 400, 'bad-request'],
-        [`/v1/registries/official/runs?cursor=${cursor}`, 400, 'bad-request'],
-        [`/v1/catalogs/official/conflicts?cursor=${cursor}`, 400, 'bad-request'],
-      ],
-    ),
-    [`${SERVERS}?search=${'a'.repeat(9_000)}`, 400, 'bad-request'],
-    ['/v1/runs/official:1', 404, 'unknown-run'],
-    ['/v1/runs/__proto__:1', 404, 'unknown-run'],
-    ['/v1/runs/%3A', 404, 'unknown-run'],
-    ['/v1/registries/official/requests/1e3', 404, 'unknown-request'],
-  ])('GET %s', async (path, status, code) => {
-    expectError(await rawRequest(api.port, { path }), [status, code]);
-  });
+    test.each([
+      ['/v1/registries/nobody', 404, 'unknown-registry'],
+      ['/v1/registries/__proto__', 404, 'unknown-registry'],
+      ['/v1/registries/constructor/runs', 404, 'unknown-registry'],
+      ['/v1/registries/official%2F..%2Fother', 404, 'unknown-registry'],
+      ['/v1/registries/official%252Fother', 404, 'unknown-registry'],
+      ['/v1/registries/a%2500', 404, 'unknown-registry'],
+      ['/v1/registries/a%00', 400, 'bad-request'],
+      ['/v1/registries/%ff', 400, 'bad-request'],
+      ['/v1/registries/%2e%2e/official', 404, 'unknown-route'],
+      ['/v1/registries/../../etc/passwd', 404, 'unknown-route'],
+      ['//v1/registries', 404, 'unknown-route'],
+      ['*', 404, 'unknown-route'],
+      [`/${'a'.repeat(10_000)}`, 404, 'unknown-route'],
+      ['/v1/catalogs/__proto__', 404, 'unknown-catalog'],
+      ['/registry/toString/v0.1/servers', 404, 'unknown-catalog'],
+      ['/registry/off%2Ficial/v0.1/servers', 404, 'unknown-catalog'],
+      ['/registry/official%2fv0.1%2fservers', 404, 'unknown-route'],
+      [`${SERVERS}/..%2F..%2Fetc%2Fpasswd/versions`, 404, 'server-not-found'],
+      [`${SERVERS}/a%252Fb/versions/latest`, 404, 'server-not-found'],
+      ...['0', '-1', '101', '1e9', '1000000000', 'abc', '1.5', '%20', '0x10'].flatMap(
+        (limit): [string, number, string][] => [
+          [`${SERVERS}?limit=${limit}`, 400, 'bad-request'],
+          [`/v1/registries/official/runs?limit=${limit}`, 400, 'bad-request'],
+          [`/v1/catalogs/official/conflicts?limit=${limit}`, 400, 'bad-request'],
+        ],
+      ),
+      ...['x', '..', '%7B%7D', 'a'.repeat(9_000), 'W10', 'bnVsbA'].flatMap(
+        (cursor): [string, number, string][] => [
+          [`${SERVERS}?cursor=${cursor}`, 400, 'bad-request'],
+          [`/v1/registries/official/runs?cursor=${cursor}`, 400, 'bad-request'],
+          [`/v1/catalogs/official/conflicts?cursor=${cursor}`, 400, 'bad-request'],
+        ],
+      ),
+      [`${SERVERS}?search=${'a'.repeat(9_000)}`, 400, 'bad-request'],
+      ['/v1/runs/official:1', 404, 'unknown-run'],
+      ['/v1/runs/__proto__:1', 404, 'unknown-run'],
+      ['/v1/runs/%3A', 404, 'unknown-run'],
+      ['/v1/registries/official/requests/1e3', 404, 'unknown-request'],
+    ])('GET %s', async (path, status, code) => {
+      expectError(await rawRequest(api.port, { path }), [status, code]);
+    });
 
-  test.each([
-    ['not JSON', '{', 400],
-    ['a list', '[]', 400],
-    ['null', 'null', 400],
-    ['a number', '1', 400],
-    ['deep', `{"x":${'['.repeat(4_000)}${']'.repeat(4_000)}}`, 400],
-    ['deep and broken', `{"x":${'['.repeat(8_000)}`, 400],
-    ['of keys that JavaScript has', '{"__proto__":{"force":true}}', 400],
-    ['of unknown keys', '{"x":1}', 400],
-    ['of a wrong type', '{"force":"yes"}', 400],
-    ['too large', `{"x":"${'x'.repeat(20_000)}"}`, 413],
-  ])('a body that is %s', async (_what, body, status) => {
-    const headers = { ...TOKEN, ...JSON_TYPE };
-    const answer = await rawRequest(api.port, { method: 'POST', path: '/v1/sync', headers, body });
-    expectError(answer, [status, status === 413 ? 'body-too-large' : 'bad-request']);
-    expect(world.state('official').control.requested).toBe(0);
-  });
-});
+    test.each([
+      ['not JSON', '{', 400],
+      ['a list', '[]', 400],
+      ['null', 'null', 400],
+      ['a number', '1', 400],
+      ['nested deeply', `{"x":${'['.repeat(4_000)}${']'.repeat(4_000)}}`, 400],
+      ['nested deeply and truncated', `{"x":${'['.repeat(8_000)}`, 400],
+      ['an object with a JavaScript property name', '{"__proto__":{"force":true}}', 400],
+      ['an object with unknown keys', '{"x":1}', 400],
+      ['an object with a wrong type', '{"force":"yes"}', 400],
+      ['too large', `{"x":"${'x'.repeat(20_000)}"}`, 413],
+    ])('POST with a body that is %s', async (_what, body, status) => {
+      const headers = { ...TOKEN, ...JSON_TYPE };
+      const answer = await rawRequest(api.port, {
+        method: 'POST',
+        path: '/v1/sync',
+        headers,
+        body,
+      });
+      expectError(answer, [status, status === 413 ? 'body-too-large' : 'bad-request']);
+      expect(world.state('official').control.requested).toBe(0);
+    });
+  },
+);
 
 test.each(['HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'PROPFIND'])(
-  '%s changes nothing, and has an answer',
+  '%s changes nothing, and gets a response',
   async (method) => {
     for (const path of ['/v1/registries', '/v1/sync', '/v1/registries/official/suspend', SERVERS]) {
       const { status, headers } = await rawRequest(api.port, { method, path, headers: TOKEN });
@@ -125,7 +133,7 @@ test.each([
   ['Bearer sesame, Bearer other', 401],
   ['Basic sesame', 401],
   ['Bearer   sesame  ', 202],
-])('the token as %j: %i', async (authorization, status) => {
+])('the Authorization header %j gets status %i', async (authorization, status) => {
   const headers = authorization === undefined ? {} : { authorization };
   const path = '/v1/sync?access_token=sesame&token=sesame';
   const answer = await rawRequest(api.port, { method: 'POST', path, headers });
@@ -133,7 +141,7 @@ test.each([
   if (status === 401) expectError(answer, [401, 'unauthorized']);
 });
 
-test('a body that is said to be too large is not waited for', async () => {
+test('a body with a declared length over the limit is rejected at once', async () => {
   const headers = { ...TOKEN, ...JSON_TYPE, 'content-length': '99999999999' };
   const answer = await rawRequest(api.port, {
     method: 'POST',

@@ -21,7 +21,7 @@ function operationsOf(path: string): string[] {
   return Object.keys(item).filter((key) => ['get', 'post', 'put', 'patch', 'delete'].includes(key));
 }
 
-test('every route is described, and every description is of a route', () => {
+test('the OpenAPI document describes exactly the routes that exist', () => {
   const described = Object.keys(document.paths).flatMap((path) =>
     operationsOf(path).map((method) => `${method.toUpperCase()} ${path}`),
   );
@@ -32,7 +32,7 @@ test('every route is described, and every description is of a route', () => {
   expect(described.toSorted()).toEqual(served.toSorted());
 });
 
-test('describes what clients of a registry need', () => {
+test('the OpenAPI document has the version and the description that registry clients read', () => {
   expect(document.info.version).toBe('1.0.0');
   expect(document.info.description).toContain('https://github.com/modelcontextprotocol/registry');
 });

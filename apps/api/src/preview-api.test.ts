@@ -42,7 +42,7 @@ async function preview(name: string, body: object = {}) {
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-test('a registry of the config is previewed by a worker', async () => {
+test('a worker previews a registry of the config', async () => {
   expect(await preview('official')).toEqual({ status: 200, body: testPreview('official') });
   expect(await preview('official', { wait: 5, samples: 3 })).toMatchObject({ status: 200 });
   expect(world.previewsAsked).toEqual([
@@ -51,7 +51,7 @@ test('a registry of the config is previewed by a worker', async () => {
   ]);
 });
 
-test('one that is not in the config, or with other settings, is sent along as it was written', async () => {
+test('a config in the body of the request is sent to the worker as it was written', async () => {
   const config = { file: { path: '/new.json' }, syncPolicy: { interval: '5m' } };
   expect(await preview('new', { config })).toMatchObject({ status: 200 });
   expect(await preview('new', { config: { ...config, name: 'new' } })).toMatchObject({
@@ -64,7 +64,7 @@ test('one that is not in the config, or with other settings, is sent along as it
   ]);
 });
 
-test('an unknown registry without a config is 404', async () => {
+test('a preview of an unknown registry without a config is 404', async () => {
   expect(await preview('nobody')).toMatchObject({
     status: 404,
     body: { code: 'unknown-registry' },
@@ -92,7 +92,7 @@ test.each([
     { config: { api: { endpoint: ENDPOINT, headers: { Authorization: 'Bearer planted' } } } },
     'config.api.headers.Authorization: expected {file: …}',
   ],
-])('%j is 400, and says where', async (body, problem) => {
+])('the body %j is 400, and the error says where', async (body, problem) => {
   const answer = await preview('official', body);
   expect(answer).toMatchObject({ status: 400, body: { code: 'bad-request' } });
   expect(answer.body['detail']).toContain(problem);
@@ -100,7 +100,7 @@ test.each([
   expect(world.previewsAsked).toEqual([]);
 });
 
-test('a name that no registry can have is 400', async () => {
+test('an invalid registry name is 400', async () => {
   const { status, body } = await preview('catalog.x', { config: { file: { path: '/a' } } });
   expect({ status, detail: body['detail'] }).toMatchObject({
     status: 400,
@@ -108,7 +108,7 @@ test('a name that no registry can have is 400', async () => {
   });
 });
 
-test('credentials go only where the config in force sends them', async () => {
+test('credentials are accepted only for the target that has them in the config in force', async () => {
   const [official] = CONFIG.registries;
   const { api: source } = official ?? {};
   const filter = { names: { include: ['a*'] } };
@@ -136,7 +136,7 @@ test('credentials go only where the config in force sends them', async () => {
   expect(world.previewsAsked).toHaveLength(1);
 });
 
-test('a source that cannot be read is 502, and no worker too', async () => {
+test('a preview that fails in the worker is 502', async () => {
   world.answerPreview = async () => {
     throw new SynclineError('preview-failed', 'cannot read the source: source-timeout: slow');
   };
@@ -146,7 +146,7 @@ test('a source that cannot be read is 502, and no worker too', async () => {
   });
 });
 
-test('a waiting caller gets an answer when the api stops', async () => {
+test('a waiting caller gets a response when the api stops', async () => {
   world.answerPreview = (signal) =>
     new Promise((_resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
@@ -157,7 +157,7 @@ test('a waiting caller gets an answer when the api stops', async () => {
   expect(await asked).toMatchObject({ status: 502, body: { code: 'preview-failed' } });
 });
 
-test('needs control', async () => {
+test('a preview needs control', async () => {
   await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0' }) });
   expect(await preview('official')).toMatchObject({ status: 403 });
   await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'x'.repeat(32) }) });

@@ -10,7 +10,7 @@ function connectPromptly(url: string) {
   return redis;
 }
 
-test('what a prompt connection was asked of a Redis that hangs is given up on, and not asked again', async () => {
+test('a prompt connection abandons a command to a Redis that hangs, and does not send it again', async () => {
   const server = await startRedisServer();
   const redis = connectPromptly(server.url);
   await redis.ping();
@@ -21,11 +21,11 @@ test('what a prompt connection was asked of a Redis that hangs is given up on, a
   await expect(redis.incr('count')).rejects.toThrow(/isn't writeable/);
   server.resume();
   await until(() => redis.status === 'ready', { what: 'a new connection' });
-  // What lay in the old socket may be done; once.
+  // Redis may execute the command that was in the old socket, at most once.
   expect(Number(await redis.get('count'))).toBeLessThanOrEqual(1);
 });
 
-test('a Redis that accepts connections and never answers keeps no caller waiting', async () => {
+test('a prompt connection fails a command to a Redis that accepts connections and never answers', async () => {
   const sockets = new Set<Socket>();
   const silent = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1');
   await once(silent, 'listening');

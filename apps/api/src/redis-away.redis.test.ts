@@ -93,11 +93,11 @@ async function untilFresh(ask: Ask): Promise<Answer> {
       const page = await ask(PAGE);
       return page.status === 200 && asOf(page) === null && page;
     },
-    { what: 'an answer of Redis' },
+    { what: 'a response with fresh data' },
   );
 }
 
-test('what was read goes on being read while Redis is away, says its age, and is fresh after that', async () => {
+test('rows that were read before are served with their age while Redis is away, and fresh afterwards', async () => {
   const begunAtMs = Date.now() - 1_000;
   const { server, redis, ask } = await setUp();
   const first = await ask(PAGE);
@@ -110,13 +110,13 @@ test('what was read goes on being read while Redis is away, says its age, and is
       const page = await ask(PAGE);
       return asOf(page) !== null && page;
     },
-    { what: 'Redis to be missed' },
+    { what: 'the api to notice that Redis is away' },
   );
   expect(away.status).toBe(200);
   expect(away.headers.get('age')).toMatch(/^\d+$/);
   expect(Date.parse(asOf(away) ?? '')).toBeGreaterThanOrEqual(begunAtMs);
   expect(Date.parse(asOf(away) ?? '')).toBeLessThanOrEqual(Date.now());
-  // A walk that began before ends as it began.
+  // A walk that began before the outage ends with the same snapshot.
   const rest = await walk(ask, 'local', first.body.metadata.nextCursor);
   expect(rest).toEqual(ROWS.slice(100).map(({ name }) => name));
   const one = await ask(
@@ -144,7 +144,7 @@ test('what was read goes on being read while Redis is away, says its age, and is
   expect(await walk(ask, 'local')).toEqual(ROWS.slice(1).map(({ name }) => name));
 });
 
-test('a page whose chunks were never read is store-unavailable, not half a page', async () => {
+test('a page whose chunks were never read is an error, not half a page, while Redis is away', async () => {
   const { server, ask } = await setUp();
   const first = await ask('/registry/local/v0.1/servers?limit=1');
   expect(first.status).toBe(200);
@@ -168,13 +168,13 @@ test('a page whose chunks were never read is store-unavailable, not half a page'
   expect(read).toBeLessThan(ROWS.length);
 });
 
-test('a newer snapshot that was seen is not taken back while Redis is away', async () => {
+test('the newest snapshot that was read is the one served while Redis is away', async () => {
   const { server, redis, ask } = await setUp();
   await walk(ask, 'local');
   await publish(redis, 'local', ROWS.slice(0, 5));
   expect(await walk(ask, 'local')).toHaveLength(5);
   await server.kill();
-  await until(async () => asOf(await ask(PAGE)), { what: 'Redis to be missed' });
+  await until(async () => asOf(await ask(PAGE)), { what: 'the api to notice that Redis is away' });
   expect(await walk(ask, 'local')).toHaveLength(5);
 });
 
@@ -200,7 +200,7 @@ async function askAll(ask: Ask) {
 }
 
 test.each(['killed', 'hung'] as const)(
-  'while Redis is %s, writes and reads of the state fail fast, copies are read on, and all goes on after',
+  'while Redis is %s, requests for the state fail fast and copies are served, and all recovers afterwards',
   async (how) => {
     const { server, ask } = await setUp();
     await walk(ask, 'local');
@@ -209,7 +209,7 @@ test.each(['killed', 'hung'] as const)(
 
     // Twice: with a connection that has not noticed, and with one that has.
     for (let time = 1; time <= 2; time += 1) {
-      // Redis is away until the test brings it back: what waited for it would wait for ever.
+      // Redis is away until the test brings it back, so a request that waits for it would never end.
       for (const { status, body, headers } of await askAll(ask)) {
         expect([status, body.code]).toEqual([503, 'store-unavailable']);
         expect(headers.get('retry-after')).toBe('2');
@@ -220,7 +220,7 @@ test.each(['killed', 'hung'] as const)(
         const { status, body } = await ask('/readiness');
         return status === 503 && JSON.stringify(body);
       },
-      { what: 'the process to say so' },
+      { what: 'the process to report that Redis is away' },
     );
     expect(ready).toMatch(/Redis is \w+/);
     expect((await ask('/health')).status).toBe(200);

@@ -68,11 +68,11 @@ const CORS_HEADERS = {
   'access-control-allow-headers': 'Authorization, Content-Type',
 };
 
-describe.each(['v0.1', 'v0'])('%s', (version) => {
+describe.each(['v0.1', 'v0'])('the MCP Registry API %s', (version) => {
   const servers = `/registry/default/${version}/servers`;
   const name = 'io.github.a%2Fb';
 
-  test('lists servers, page by page', async () => {
+  test('lists servers page by page', async () => {
     const first = await get(`${servers}?limit=3&source=cli`);
     expect(first.status).toBe(200);
     expect(first.body.metadata).toEqual({ count: 3, nextCursor: expect.any(String) });
@@ -81,7 +81,7 @@ describe.each(['v0.1', 'v0'])('%s', (version) => {
     expect(second.body.servers[0]?.server).toEqual(ROWS[4]?.server);
   });
 
-  test('a row comes out as it is, with its freshness', async () => {
+  test('returns a row as stored, with its freshness', async () => {
     const { body } = await get(`${servers}/${name}/versions/1.0.0`);
     const [stored] = ROWS;
     expect(body).toEqual({
@@ -116,7 +116,7 @@ describe.each(['v0.1', 'v0'])('%s', (version) => {
     expect(body.metadata).toEqual({ count: 3 });
   });
 
-  test('deleted servers only when asked for', async () => {
+  test('returns deleted servers only on request', async () => {
     const gone = `${servers}/io.github.a%2Fgone/versions/latest`;
     expect((await get(gone)).status).toBe(404);
     expect((await get(`${gone}?include_deleted=true`)).status).toBe(200);
@@ -124,13 +124,21 @@ describe.each(['v0.1', 'v0'])('%s', (version) => {
   });
 
   test.each([
-    ['the server', `${servers}/nobody%2Fhere/versions/latest`, 'server-not-found'],
-    ['the server’s versions', `${servers}/nobody%2Fhere/versions`, 'server-not-found'],
-    ['the version', `${servers}/${name}/versions/9.9.9`, 'server-not-found'],
-    ['a name in pieces', `${servers}/io.github.a/b/versions/latest`, 'unknown-route'],
-    ['the catalog', `/registry/nobody/${version}/servers`, 'unknown-catalog'],
-    ['what others had long ago', `${servers}/${name}`, 'unknown-route'],
-  ])('404 if there is no %s', async (_what, url, code) => {
+    ['server of that name', `${servers}/nobody%2Fhere/versions/latest`, 'server-not-found'],
+    [
+      'server of that name to list versions of',
+      `${servers}/nobody%2Fhere/versions`,
+      'server-not-found',
+    ],
+    ['such version', `${servers}/${name}/versions/9.9.9`, 'server-not-found'],
+    [
+      'route for a name with an unencoded slash',
+      `${servers}/io.github.a/b/versions/latest`,
+      'unknown-route',
+    ],
+    ['such catalog', `/registry/nobody/${version}/servers`, 'unknown-catalog'],
+    ['route for a server without a version', `${servers}/${name}`, 'unknown-route'],
+  ])('answers 404 if there is no %s', async (_what, url, code) => {
     const { status, body, headers } = await get(url);
     expect(status).toBe(404);
     expect(body).toEqual({
@@ -150,7 +158,7 @@ test('a registry is a catalog of its own name', async () => {
   expect((await get('/registry/official/v0.1/servers')).body.metadata.count).toBe(4);
 });
 
-test('a catalog that was never synced is not taken for an empty one', async () => {
+test('a catalog that was never synced is not ready, not empty', async () => {
   const { status, body, headers } = await get('/registry/empty/v0.1/servers');
   expect(status).toBe(503);
   expect(body).toMatchObject({ code: 'catalog-not-ready' });
@@ -163,7 +171,7 @@ test.each([
   ['cursor', 'cursor=nonsense'],
   ['updated_since', 'updated_since=yesterday'],
   ['include_deleted', 'updated_since=2026-01-01T00:00:00Z&include_deleted=false'],
-])('400 names %s', async (field, query) => {
+])('a 400 names %s: %s', async (field, query) => {
   const { status, body, headers } = await get(`${SERVERS}?${query}`);
   expect(status).toBe(400);
   expect(body).toMatchObject({ code: 'bad-request', detail: expect.stringContaining(field) });
@@ -171,7 +179,7 @@ test.each([
 });
 
 test.each([`${SERVERS}?search=a%00b`, `${SERVERS}/a%00b/versions`, `${SERVERS}/%ZZ/versions`])(
-  '400 for %s',
+  '%s is answered with 400',
   async (url) => {
     const { status, text, headers } = await rawRequest(api.port, { path: url });
     expect(status).toBe(400);
@@ -180,7 +188,7 @@ test.each([`${SERVERS}?search=a%00b`, `${SERVERS}/a%00b/versions`, `${SERVERS}/%
   },
 );
 
-test('answers preflight requests, for unknown paths too', async () => {
+test('a preflight request is answered, for unknown paths too', async () => {
   for (const url of [SERVERS, `${SERVERS}/a%2Fb/versions/latest`, '/registry/nobody/x']) {
     const response = await fetch(`${api.url}${url}`, { method: 'OPTIONS' });
     expect(response.status).toBe(204);
@@ -191,16 +199,16 @@ test('answers preflight requests, for unknown paths too', async () => {
   }
 });
 
-test('what a client has already is not sent again', async () => {
+test('a body that the client already has is not sent again', async () => {
   const first = await get(SERVERS);
   const etag = first.headers.get('etag') ?? '';
-  // `fetch` would ask for a full answer: it has a cache of its own in mind.
+  // `fetch` would request a full response, because it adds cache headers of its own.
   const again = await rawRequest(api.port, { path: SERVERS, headers: { 'if-none-match': etag } });
   expect(again.status).toBe(304);
   expect(again.headers).toMatchObject(CORS_HEADERS);
 });
 
-test('tells clients its kind of registry at the path that they read', async () => {
+test('openapi.yaml describes the kind of registry at the path that clients read', async () => {
   const response = await fetch(`${api.url}/registry/default/openapi.yaml`);
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toBe('application/yaml; charset=utf-8');
@@ -208,7 +216,7 @@ test('tells clients its kind of registry at the path that they read', async () =
 });
 
 test.skipIf(!existsSync(specPath))(
-  'answers are as the MCP Registry API describes them',
+  'responses match the OpenAPI description of the MCP Registry API',
   async () => {
     const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false });
     ajv.addSchema({ ...parse(readFileSync(specPath, 'utf8')), $id: 'openapi' });

@@ -3,7 +3,7 @@ import type { RegistryReader } from '@syncline/redis';
 import { expect, test } from 'vitest';
 import { rememberRegistries } from './registries.ts';
 
-/** What Redis is given to say, and what a client makes of a Redis that is gone. */
+/** A fake Redis, and a reader that remembers its answers. */
 function setUp() {
   const clock = { nowMs: 0, monotonic: () => clock.nowMs };
   const redis = { nowMs: 1_000_000, isAway: false };
@@ -17,7 +17,7 @@ function setUp() {
   return { clock, redis, remembered: rememberRegistries(reader, { clock }) };
 }
 
-test('time goes on by the last that Redis said of it', async () => {
+test('the remembered time advances from the last time that Redis reported', async () => {
   const { clock, redis, remembered } = setUp();
   expect(await remembered.readMany(['a', 'b'])).toMatchObject({ nowMs: 1_000_000 });
   redis.isAway = true;
@@ -32,7 +32,7 @@ test('time goes on by the last that Redis said of it', async () => {
   });
 });
 
-test('what was never read is not known', async () => {
+test('a registry that was never read is unknown while Redis is away', async () => {
   const { redis, remembered } = setUp();
   await remembered.readMany(['a']);
   redis.isAway = true;

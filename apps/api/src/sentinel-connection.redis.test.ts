@@ -35,12 +35,12 @@ test('when the primary is killed, patient commands wait for the next one, and pr
   await blocking.ping();
   await servers.untilInSync();
 
-  // Requests that wait, and new ones, while there is no primary.
+  // A command that already waits, and new commands, while there is no primary.
   const waited = blocking.blpop('list', 0);
   waited.catch(() => {});
   const first = await servers.killPrimary();
   const counted = patient.incr('count');
-  await until(() => prompt.status !== 'ready', { what: 'the connection to be gone' });
+  await until(() => prompt.status !== 'ready', { what: 'the connection to be lost' });
   await expect(prompt.incr('count')).rejects.toThrow(/isn't writeable/);
 
   const second = await servers.untilFailedOver(first);
@@ -51,7 +51,7 @@ test('when the primary is killed, patient commands wait for the next one, and pr
   expect(await waited).toEqual(['list', 'element']);
 });
 
-test('leaves a primary that hangs or steps back for the new one', async () => {
+test('connections move to the new primary when the old one hangs or steps back', async () => {
   const servers = await startReplicatedRedis({ password: 'p@ss/1', sentinelPassword: 'p@ss+2' });
   const { redis: patient } = connectIn('patient', servers.url);
   const { redis: prompt } = connectIn('prompt', servers.url);
@@ -76,7 +76,7 @@ test('leaves a primary that hangs or steps back for the new one', async () => {
   await patient.set('written', '1');
 });
 
-test('one sentinel that answers is enough, and a connection that is closed leaves none behind', async () => {
+test('one sentinel that answers is enough, and a closed connection leaves no subscription behind', async () => {
   const servers = await startReplicatedRedis();
   const [sentinel] = servers.sentinels;
   if (sentinel === undefined) throw new Error('there is one');
@@ -91,7 +91,7 @@ test('one sentinel that answers is enough, and a connection that is closed leave
     String(await direct.client('LIST'))
       .split('\n')
       .filter((line) => line.includes('cmd=subscribe')).length;
-  await until(async () => (await listening()) === 1, { what: 'the sentinel to be listened to' });
+  await until(async () => (await listening()) === 1, { what: 'a subscription at the sentinel' });
   redis.disconnect();
   for (const status of ['connecting', 'connect', 'ready'] as const) {
     const { redis: another } = connectIn('patient', url);
@@ -99,10 +99,10 @@ test('one sentinel that answers is enough, and a connection that is closed leave
       await new Promise<void>((resolve) => another.once(status, resolve));
     another.disconnect();
   }
-  await until(async () => (await listening()) === 0, { what: 'nobody to listen' });
+  await until(async () => (await listening()) === 0, { what: 'no subscription at the sentinel' });
 });
 
-test('sentinels that are away, or know no master of that name, are said to be', async () => {
+test('unreachable sentinels, and an unknown master name, are reported', async () => {
   const away = connectIn('prompt', `redis+sentinel://127.0.0.1:${await freePort()}/main`);
   await expect(away.redis.ping()).rejects.toThrow('Command timed out');
   expect(away.errors).toContainEqual(expect.stringContaining('All sentinels are unreachable'));
@@ -119,7 +119,7 @@ test('a connection that is closed while it reconnects to a sentinel causes no un
   const servers = await startReplicatedRedis();
   const [sentinel] = servers.sentinels;
   if (sentinel === undefined) throw new Error('there is one');
-  // Between us and the sentinel: it passes all on, but at the second time not the request to listen.
+  // A proxy between us and the sentinel: it drops the second subscription, and forwards everything else.
   const requests: Socket[] = [];
   const between = createServer((near) => {
     const far = connectSocket(sentinel.port, '127.0.0.1');
@@ -139,7 +139,7 @@ test('a connection that is closed while it reconnects to a sentinel causes no un
   await redis.ping();
   const direct = connect(sentinel.url);
   await until(async () => String(await direct.client('LIST')).includes('cmd=subscribe'), {
-    what: 'the sentinel to be listened to',
+    what: 'a subscription at the sentinel',
   });
 
   const rejections: unknown[] = [];
@@ -147,10 +147,10 @@ test('a connection that is closed while it reconnects to a sentinel causes no un
   process.prependListener('unhandledRejection', onRejection);
   onTestFinished(() => void process.off('unhandledRejection', onRejection));
   requests[0]?.destroy();
-  const again = await until(() => requests[1], { what: 'it to be listened to again' });
+  const again = await until(() => requests[1], { what: 'another subscription at the sentinel' });
   redis.disconnect();
   await once(again, 'close');
-  // Our end closes after the other one: whatever else is answered by then, it has.
+  // Our end closes after the other one. A few round trips give it time to do so.
   for (let turn = 0; turn < 5; turn += 1) await direct.ping();
   expect(rejections).toEqual([]);
 });

@@ -28,7 +28,7 @@ async function start(env: { redisUrl: string } & Partial<ProcessContext['env']>)
   return { api, url, get, metrics: context.metrics };
 }
 
-test('serves what Redis has, from the moment that it has it', async () => {
+test('the api becomes ready with the first config, and serves what is in Redis', async () => {
   const { url, prefix, client } = testRedis();
   const keys = redisKeys(prefix);
   const { get, metrics } = await start({ redisUrl: url, prefix });
@@ -54,7 +54,7 @@ test('serves what Redis has, from the moment that it has it', async () => {
   expect(body).toMatch(/syncline_registry_age_seconds\{registry="local"\} ([5-9]|\d\d)/);
 });
 
-test('a request is counted, a hint is queued, and Bull Board shows it', async () => {
+test('a sync request is counted, its wake-up job is queued, and Bull Board shows the queue', async () => {
   const { url: redisUrl, prefix, client } = testRedis();
   const keys = redisKeys(prefix);
   await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
@@ -85,7 +85,7 @@ test('a request is counted, a hint is queued, and Bull Board shows it', async ()
   });
 });
 
-test('without Redis it starts, says so, and goes on when Redis is there', async () => {
+test('the api starts without Redis, reports that, and recovers when Redis is there', async () => {
   const redis = await startRedisServer();
   await redis.stop();
   const { api, get } = await start({ redisUrl: redis.url });
@@ -97,16 +97,16 @@ test('without Redis it starts, says so, and goes on when Redis is there', async 
   });
   await redis.start();
   await until(async () => (await get('/v1/registries')).body['code'] === 'config-unreadable', {
-    what: 'Redis to be used again',
+    what: 'the api to use Redis again',
   });
   await redis.kill();
   await until(async () => (await get('/v1/registries')).body['code'] === 'store-unavailable', {
-    what: 'Redis to be missed',
+    what: 'the api to notice that Redis is away',
   });
   await api.stop();
 });
 
-test('stops also while someone waits for a run', async () => {
+test('the api stops even while a caller waits for a run', async () => {
   const { url: redisUrl, prefix, client } = testRedis();
   const keys = redisKeys(prefix);
   await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
@@ -121,7 +121,7 @@ test('stops also while someone waits for a run', async () => {
   expect(await asked).toMatchObject({ status: 202 });
 });
 
-test('a missing token file is an error, not a start without a token', async () => {
+test('the api does not start if its token file is missing', async () => {
   const directory = await temporaryDirectory();
   const { url: redisUrl, prefix } = testRedis();
   await rm(directory, { recursive: true });
@@ -130,7 +130,7 @@ test('a missing token file is an error, not a start without a token', async () =
   ).rejects.toMatchObject({ code: 'config-invalid' });
 });
 
-test('a preview that no worker takes is an answer in time', async () => {
+test('a preview that no worker takes fails after the wait', async () => {
   const { url: redisUrl, prefix, client } = testRedis();
   const keys = redisKeys(prefix);
   await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });

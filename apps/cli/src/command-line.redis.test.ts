@@ -50,7 +50,7 @@ test('a problem that only a check finds is shown with its place', async () => {
   ]);
 });
 
-test('a config of ToolHive is valid, with warnings', async () => {
+test('a ToolHive config is valid, with warnings', async () => {
   const file = path.join('examples', 'toolhive.yaml');
   const { code, text } = await syncline(['validate', file], { directory: projectRoot });
   expect(code).toBe(0);

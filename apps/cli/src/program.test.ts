@@ -64,7 +64,7 @@ test.each(commands(createProgram()).map((command) => [command.name(), command] a
   },
 );
 
-test('an example with an unknown option would be found', async () => {
+test('the check of examples finds an unknown option', async () => {
   expect(await parse(['status', '--wacht'])).toMatchObject({
     message: expect.stringContaining('Did you mean --watch?'),
   });
@@ -88,7 +88,7 @@ test.each([
   [['runs'], 'missing required argument'],
   [['runs', 'one', '--limit', '0'], 'expected a whole number'],
   [['sync', 'one', '--timeout', '1 fortnight'], 'expected a duration'],
-])('%j is bad usage: %s', async (args, message) => {
+])('%j is a usage error: %s', async (args, message) => {
   expect(await parse(args)).toMatchObject({
     exitCode: 1,
     message: expect.stringContaining(message),

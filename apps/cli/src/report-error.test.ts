@@ -43,14 +43,14 @@ test('an error that quotes an upstream cannot control the terminal', () => {
   expect(describeError(new Error('found \u001b]0;title\u0007'))).toBe('found  ]0;title ');
 });
 
-test('an error says what the table of errors advises', () => {
+test('an error has the advice of the error table', () => {
   const error = new SynclineError('source-ref-missing', 'team: there is no branch main');
   expect(withAdvice(error)).toBe(
     'team: there is no branch main. Check whether the branch, tag or commit was renamed or removed.',
   );
 });
 
-test('advice is not given twice', () => {
+test('advice is not repeated', () => {
   const told = 'team is pinned to 683b. Run `syncline resume team` first';
   expect(withAdvice(new SynclineError('registry-suspended', told))).toBe(told);
   const expected = new SynclineError('unknown-registry', 'no such registry', { expected: 'team' });

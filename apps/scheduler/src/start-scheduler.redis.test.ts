@@ -23,7 +23,7 @@ async function start(
 
 const registry = (name: string) => ({ name, file: { path: `/${name}.json` } });
 
-test('the config file is followed', async () => {
+test('the scheduler follows changes of the config file', async () => {
   const { client, url: redisUrl, prefix } = testRedis();
   const schedules = async () =>
     (
@@ -39,17 +39,17 @@ test('the config file is followed', async () => {
   expect(await schedules()).toEqual(['alpha', 'beta']);
 });
 
-test('it leaves word that it lives, which is forgotten by itself', async () => {
+test('the scheduler writes a sign of life, which expires', async () => {
   const { client, url: redisUrl, prefix } = testRedis();
   const config = await writeConfig({ registries: [registry('alpha')] });
   await start({ redisUrl, prefix, configPath: config.path });
   const key = redisKeys(prefix).scheduler;
-  const owner = await until(() => client.get(key), { what: 'word of the scheduler' });
+  const owner = await until(() => client.get(key), { what: 'a sign of life of the scheduler' });
   expect(owner).toContain(String(process.pid));
   expect(await client.pttl(key)).toBeGreaterThan(0);
 });
 
-test('what of a config does not apply is logged, at the start and at each change', async () => {
+test('settings that do not apply are logged at the start and at each change of the config', async () => {
   const { url: redisUrl, prefix } = testRedis();
   const logged: string[] = [];
   const destination = { write: (line: string) => void logged.push(line) };
@@ -64,7 +64,7 @@ test('what of a config does not apply is logged, at the start and at each change
   });
 });
 
-test('a config that does not parse at the start is refused before anything is changed', async () => {
+test('a config that is invalid at the start is rejected before anything is written', async () => {
   const { client, url: redisUrl, prefix } = testRedis();
   const { path: configPath, replaceText } = await writeConfig({ registries: [registry('alpha')] });
   await replaceText('registries: []');
@@ -72,13 +72,15 @@ test('a config that does not parse at the start is refused before anything is ch
   expect(await client.exists(redisKeys(prefix).config)).toBe(0);
 });
 
-test('a Redis that comes back empty gets its schedules at once', async () => {
+test('the scheduler writes its schedules at once to a Redis that comes back empty', async () => {
   const server = await startRedisServer();
   const { path: configPath } = await writeConfig({ registries: [registry('alpha')] });
   const scheduler = await start({ redisUrl: server.url, prefix: 'syncline', configPath });
   await until(async () => (await scheduler.readiness()).ready, { what: 'readiness' });
   await server.kill();
-  await until(async () => !(await scheduler.readiness()).ready, { what: 'Redis to be missed' });
+  await until(async () => !(await scheduler.readiness()).ready, {
+    what: 'the scheduler to notice that Redis is away',
+  });
   await server.start({ empty: true });
   const client = connect(server.url);
   await until(
@@ -88,7 +90,7 @@ test('a Redis that comes back empty gets its schedules at once', async () => {
   );
 });
 
-test('a scheduler stops also while Redis is away', async () => {
+test('a scheduler stops even while Redis is away', async () => {
   const server = await startRedisServer();
   const { path: configPath } = await writeConfig({ registries: [registry('alpha')] });
   const scheduler = await start({ redisUrl: server.url, prefix: 'syncline', configPath });

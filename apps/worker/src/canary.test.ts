@@ -20,7 +20,7 @@ function setUp() {
 const WEDGED = [expect.stringContaining('has taken no jobs for 60 s')];
 const WEDGED_LONGER = [expect.stringContaining('has taken no jobs for 61 s')];
 
-test('a loop that does not turn for a minute is wedged until it turns', async () => {
+test('a worker whose loop stands still for more than a minute is wedged until the loop turns', async () => {
   const { pulse, logged, canary, pass } = setUp();
   await pass(60);
   expect(canary.problems()).toEqual([]);
@@ -32,7 +32,7 @@ test('a loop that does not turn for a minute is wedged until it turns', async ()
   expect(canary.problems()).toEqual([]);
 });
 
-test('a loop that turns now and then is healthy', async () => {
+test('a worker whose loop turns now and then is healthy', async () => {
   const { pulse, canary, pass } = setUp();
   for (let turn = 0; turn < 20; turn += 1) {
     await pass(11);
@@ -41,7 +41,7 @@ test('a loop that turns now and then is healthy', async () => {
   expect(canary.problems()).toEqual([]);
 });
 
-test('a worker full of long runs is healthy, and has a minute after them', async () => {
+test('a worker full of long runs is healthy, and gets a minute after they end', async () => {
   const { pulse, canary, pass } = setUp();
   pulse.isFull = true;
   await pass(1_000);
@@ -53,7 +53,7 @@ test('a worker full of long runs is healthy, and has a minute after them', async
   expect(canary.problems()).toEqual(WEDGED);
 });
 
-test('a worker is not blamed for an outage of Redis, and has a minute after it', async () => {
+test('a worker is healthy during a Redis outage, and gets a minute after it', async () => {
   const { redis, canary, pass } = setUp();
   await pass(55);
   redis.ping = () => Promise.reject(new Error('away'));
@@ -69,7 +69,7 @@ test('a worker is not blamed for an outage of Redis, and has a minute after it',
   expect(canary.problems()).toEqual(WEDGED);
 });
 
-test('a Redis that hangs is asked one question only', async () => {
+test('a Redis that hangs gets one ping only', async () => {
   const { redis, canary, pass } = setUp();
   let asked = 0;
   const answer = Promise.withResolvers<void>();

@@ -40,7 +40,7 @@ async function publishRegistry(
   return write;
 }
 
-test('what is asked for is run, and answered', async () => {
+test('a worker runs a requested sync, and the requester gets the run', async () => {
   const shared = testRedis();
   const write = await publishRegistry(shared, 'alpha');
   await write('a', 'b');
@@ -63,7 +63,7 @@ test('what is asked for is run, and answered', async () => {
   expect(await client.getStatus('alpha')).toMatchObject({ phase: 'Complete', versionCount: 3 });
 });
 
-test('a worker that comes before any config is not ready, and takes up what waits', async () => {
+test('a worker that starts before the first config is not ready, and later runs open requests', async () => {
   const shared = testRedis();
   const worker = await start({ redisUrl: shared.url, prefix: shared.prefix });
   expect(await worker.readiness()).toEqual({
@@ -94,7 +94,7 @@ test('a request runs even if its job was removed', async () => {
   expect(run).toMatchObject({ outcome: 'published', handledRequest: 1 });
 });
 
-test('a run whose process died is run again as soon as its lease has ended', async () => {
+test('a registry whose worker died is run again as soon as the lease ends', async () => {
   const shared = testRedis();
   const write = await publishRegistry(shared, 'alpha');
   await write('a');
@@ -118,7 +118,7 @@ test('a run whose process died is run again as soon as its lease has ended', asy
   expect(await shared.client.hget(keys.status('alpha'), 'startsWithoutFinish')).toBe('0');
 });
 
-test('a worker stops also while Redis is away', async () => {
+test('a worker stops even while Redis is away', async () => {
   const server = await startRedisServer();
   const worker = await start({ redisUrl: server.url, prefix: 'syncline' });
   await until(async () => (await worker.readiness()).problems.every((it) => !/Redis/.test(it)), {
@@ -128,7 +128,7 @@ test('a worker stops also while Redis is away', async () => {
   await worker.stop();
 });
 
-test('a preview is answered, and publishes nothing', async () => {
+test('a worker answers a preview, and publishes nothing', async () => {
   const shared = testRedis();
   const write = await publishRegistry(shared, 'alpha');
   await write('a', 'b');
@@ -151,7 +151,7 @@ test('a preview is answered, and publishes nothing', async () => {
   });
 });
 
-test('a preview reveals nothing of a file that is not a registry', async () => {
+test('a preview shows no contents of a file that is not a registry', async () => {
   const shared = testRedis();
   const file = path.join(await temporaryDirectory(), 'token');
   await start({ redisUrl: shared.url, prefix: shared.prefix });
@@ -173,7 +173,7 @@ test('a preview reveals nothing of a file that is not a registry', async () => {
     expect(await messageOf('curious')).toBe(
       `cannot read the source: ${code}: ${file} holds no registry`,
     );
-    // Its status says as much.
+    // For a registry of the config, the error shows more, as its status does.
     expect(await messageOf('known')).toContain('planted-secret');
   }
 });
@@ -181,7 +181,7 @@ test('a preview reveals nothing of a file that is not a registry', async () => {
 /** Longer than a healthy loop takes for a turn, and no longer than a test can wait. */
 const WEDGED_AFTER_MS = 12_000;
 
-test('a worker whose connection is open and dead is no longer alive, although its process answers', async () => {
+test('a worker whose open connection is dead is not live, although its process responds', async () => {
   const shared = testRedis();
   const proxy = await startProxy(shared.url);
   const worker = await start(
@@ -194,14 +194,14 @@ test('a worker whose connection is open and dead is no longer alive, although it
 
   proxy.swallowJobs();
   const [problem] = await until(() => worker.liveness().length > 0 && worker.liveness(), {
-    what: 'the canary to fall silent',
+    what: 'the worker to be reported as wedged',
   });
   expect(problem).toContain('has taken no jobs');
   // Redis answers: all that readiness asks for is there.
   expect(await worker.readiness()).toEqual({ ready: true, problems: [] });
 });
 
-test('a worker whose Redis was away for longer than its loop may stand still is alive all along', async () => {
+test('a worker stays live during a Redis outage that is longer than its liveness limit', async () => {
   const server = await startRedisServer();
   const worker = await start(
     { redisUrl: server.url, prefix: 'syncline' },
@@ -234,7 +234,7 @@ test('a worker whose Redis was away for longer than its loop may stand still is 
   expect(new Set(alive)).toEqual(new Set([true]));
 });
 
-/** Stands between a worker and Redis. Told to, it takes what the connection for jobs sends, and says nothing. */
+/** A proxy between a worker and Redis. On command, it swallows what the connection for jobs sends. */
 async function startProxy(redisUrl: string) {
   const { hostname: host, port } = new URL(redisUrl);
   const sockets = new Set<Socket>();
@@ -248,7 +248,7 @@ async function startProxy(redisUrl: string) {
     }
     let carriesJobs = false;
     socket.on('data', (data) => {
-      // What fetches jobs names these keys; the canary has a connection that does not.
+      // The connection that fetches jobs names these keys. The one of the canary does not.
       carriesJobs ||= isSwallowing && /registry-sync:(active|marker)/.test(data.toString());
       if (!carriesJobs) upstream.write(data);
     });

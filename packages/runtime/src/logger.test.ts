@@ -3,7 +3,7 @@ import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
 import { createLogger } from './logger.ts';
 
-/** A place for lines to go, and the lines. */
+/** A destination for log lines, and the lines. */
 function collect() {
   const lines: string[] = [];
   return { lines, destination: { write: (line: string) => void lines.push(line) } };
@@ -15,7 +15,7 @@ function linesOf(log: (logger: ReturnType<typeof createLogger>) => void) {
   return lines.map((line): Record<string, unknown> => JSON.parse(line));
 }
 
-test('writes JSON lines with a level in words and an RFC 3339 time', () => {
+test('the logger writes JSON lines with a level in words and an RFC 3339 time', () => {
   const [line] = linesOf((logger) => logger.info({ registry: 'official' }, 'synced'));
   expect(line).toMatchObject({
     level: 'info',
@@ -26,11 +26,11 @@ test('writes JSON lines with a level in words and an RFC 3339 time', () => {
   expect(line?.['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
-test('leaves out what is below its level', () => {
+test('the logger skips messages below its level', () => {
   expect(linesOf((logger) => logger.debug('detail'))).toEqual([]);
 });
 
-test('takes secrets out, wherever they usually are', () => {
+test('the logger redacts secrets in the usual fields', () => {
   const secrets = {
     authorization: 'hunter2',
     headers: { Authorization: 'hunter2', cookie: 'hunter2', 'set-cookie': ['hunter2'] },
@@ -52,13 +52,13 @@ test('takes secrets out, wherever they usually are', () => {
   });
 });
 
-test('does not change what it was given', () => {
+test('the logger does not change the logged object', () => {
   const fields = { headers: { authorization: 'hunter2' } };
   linesOf((logger) => logger.info(fields, 'x'));
   expect(fields.headers.authorization).toBe('hunter2');
 });
 
-test('keeps message, stack and code of errors', () => {
+test('the logger keeps the message, stack and code of an error', () => {
   const error = Object.assign(new Error('disk full'), { code: 'ENOSPC' });
   const [line] = linesOf((logger) => logger.error({ err: error }, 'failed'));
   expect(line).toMatchObject({ err: { message: 'disk full', code: 'ENOSPC' } });
@@ -68,13 +68,13 @@ test('keeps message, stack and code of errors', () => {
 test.each([
   Object.assign(new AggregateError([new Error('no route')], 'no route'), { code: 'ECONNREFUSED' }),
   new SynclineError('config-invalid', 'a.yaml:1:1: expected a registry'),
-])('logs an expected condition without a stack: %s', (error) => {
+])('the logger writes no stack for an expected condition: %s', (error) => {
   const [line] = linesOf((logger) => logger.warn({ err: error }, 'failed'));
   expect(line).toMatchObject({ err: { message: error.message, code: error.code } });
   expect(JSON.stringify(line)).not.toContain('logger.test.ts');
 });
 
-test('writes lines for people if asked to', () => {
+test('the logger writes human-readable lines on request', () => {
   const destination = new PassThrough();
   createLogger({ name: 'worker', level: 'info', pretty: true, destination }).info('synced');
   expect(String(destination.read())).toMatch(

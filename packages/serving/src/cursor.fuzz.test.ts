@@ -7,7 +7,7 @@ import { type CursorContent, decodeCursor, encodeCursor } from './cursor.ts';
 const texts = fc.string({ unit: 'binary', maxLength: 30 });
 
 describe('a cursor', () => {
-  test('of any text is a bad request, or one of ours', () => {
+  test('from any text is rejected as a bad request, or round-trips', () => {
     const cursors = fc.oneof(
       texts,
       fc.base64String(),
@@ -35,7 +35,7 @@ describe('a cursor', () => {
     );
   });
 
-  test('is decoded as it was encoded', () => {
+  test('decodes to the encoded content', () => {
     const contents: fc.Arbitrary<CursorContent> = fc.record({
       after: fc.record({ name: texts.filter((name) => name !== ''), version: texts }),
       filters: fc.record({

@@ -58,7 +58,7 @@ describe('listServers', () => {
     }
   });
 
-  test('a walk continues at its place when rows change in between', async () => {
+  test('a walk continues at its position when rows change in between', async () => {
     const before = ['a/a@1.0.0', 'a/c@1.0.0', 'a/e@1.0.0'] as const;
     const first = await list(
       before.map((key) => testRow(key)),
@@ -74,11 +74,11 @@ describe('listServers', () => {
     ).toEqual(['a/d@1.0.0', 'a/e@1.0.0']);
   });
 
-  test('an empty list has its metadata', async () => {
+  test('returns metadata for an empty list', async () => {
     expect(await list([])).toEqual({ servers: [], metadata: { count: 0 } });
   });
 
-  test('returns rows as they are stored, with their freshness in our own block', async () => {
+  test('returns rows as stored, with their freshness in the Syncline metadata block', async () => {
     const row = testRow('a.b/c@1.0.0', { server: { repository: {}, unknown: [1, null] } });
     const stored = structuredClone(row);
     const [served] = (await list([row])).servers;
@@ -92,7 +92,7 @@ describe('listServers', () => {
     });
   });
 
-  test('searches names and descriptions, in any case, literally', async () => {
+  test('searches names and descriptions for literal text, ignoring case', async () => {
     const rows = [
       testRow('a.b/Weather@1.0.0'),
       testRow('a.b/other@1.0.0', { server: { description: 'Tells the WEATHER' } }),
@@ -104,7 +104,7 @@ describe('listServers', () => {
     expect(await keys(rows, 'search=.%2B')).toEqual([]);
   });
 
-  test('filters by version: the one marked as latest, or the exact text', async () => {
+  test('filters by version: the latest one, or an exact version', async () => {
     const rows = [
       testRow('a/a@1.0.0', { official: { isLatest: false } }),
       testRow('a/a@2.0.0'),
@@ -115,7 +115,7 @@ describe('listServers', () => {
     expect(await keys(rows, 'version=1.0')).toEqual([]);
   });
 
-  test('updated_since is strict, to the microsecond, and includes deleted rows', async () => {
+  test('updated_since excludes its own instant, to the microsecond, and includes deleted rows', async () => {
     const updatedAt = (at: string, status: 'active' | 'deleted' = 'active') => ({
       official: { updatedAt: at, status },
     });
@@ -137,7 +137,7 @@ describe('listServers', () => {
     expect(await keys(rows, 'include_deleted=true')).toEqual(['a/a@1.0.0', 'a/b@1.0.0']);
   });
 
-  test('a search through many rows lets other work run in between', async () => {
+  test('a search through many rows yields to other work', async () => {
     const rows = Array.from({ length: 12_000 }, (_, index) => testRow(`a.b/s${index}@1.0.0`));
     const turns: number[] = [];
     let done = false;
@@ -151,7 +151,7 @@ describe('listServers', () => {
     expect(turns.length).toBeGreaterThan(1);
   });
 
-  test('the filters in a cursor win over those of the request', async () => {
+  test('filters in a cursor override those of the request', async () => {
     const rows = ['a/x1@1.0.0', 'a/x2@1.0.0', 'a/y@1.0.0'] as const;
     const all = rows.map((key) => testRow(key));
     const { metadata } = await list(all, 'search=x&limit=1');
@@ -162,7 +162,7 @@ describe('listServers', () => {
 });
 
 describe('parseListQuery', () => {
-  test('defaults, empty parameters, unknown ones', () => {
+  test('applies defaults, and ignores empty and unknown parameters', () => {
     const expected = { limit: 30, filters: { includeDeleted: false } };
     expect(parseListQuery(new URLSearchParams())).toEqual(expected);
     expect(parseListQuery(new URLSearchParams('search=&limit=&cursor=&source=cli'))).toEqual(
@@ -197,7 +197,7 @@ describe('parseListQuery', () => {
     );
   });
 
-  test('a flag accepts true, false, 1 and 0', () => {
+  test('accepts true, false, 1 and 0 as a flag', () => {
     for (const [text, includeDeleted] of Object.entries({ true: true, 1: true, FALSE: false })) {
       expect(parseVersionQuery(new URLSearchParams({ include_deleted: text }))).toEqual({
         includeDeleted,
@@ -217,13 +217,13 @@ describe('cursors', () => {
     },
   };
 
-  test('need no encoding in a URL, and are decoded whole', () => {
+  test('need no encoding in a URL, and decode to all their content', () => {
     const cursor = encodeCursor(content);
     expect(cursor).toMatch(/^[A-Za-z0-9_-]+$/);
     expect(decodeCursor(cursor)).toEqual(content);
   });
 
-  test('are rejected if they are cut or padded', () => {
+  test('are rejected if they are truncated or padded', () => {
     const cursor = encodeCursor(content);
     for (const broken of [cursor.slice(0, -3), `${cursor}=`, `${cursor} `, '']) {
       expect(() => decodeCursor(broken), broken).toThrowError(/cursor/);
@@ -231,7 +231,7 @@ describe('cursors', () => {
   });
 });
 
-describe('one server', () => {
+describe('a single server', () => {
   const rows = [
     testRow('a/a@1.0.0', { official: { isLatest: false, publishedAt: '2026-01-03T00:00:00Z' } }),
     testRow('a/a@1.9.0', { official: { isLatest: false, publishedAt: '2026-01-01T00:00:00.5Z' } }),
@@ -259,12 +259,12 @@ describe('one server', () => {
     expect(page.metadata.count).toBe(4);
   });
 
-  test('latest is the marked version, or the highest if none is marked', async () => {
+  test('resolves latest to the marked version, or the highest if none is marked', async () => {
     expect(await version('a/a', 'latest')).toBe('1.10.0');
     expect(await version('a/flagless', 'latest')).toBe('1.10.0');
   });
 
-  test('a server with only deleted versions is not found, unless requested', async () => {
+  test('is not found if all its versions are deleted, unless deleted ones are requested', async () => {
     const request = { name: 'a/gone', ...visible };
     await expect(version('a/gone', 'latest')).rejects.toMatchObject({ code: 'server-not-found' });
     await expect(listVersions(snapshot, request, FRESH)).rejects.toMatchObject({
@@ -273,7 +273,7 @@ describe('one server', () => {
     expect(await version('a/gone', 'latest', { includeDeleted: true })).toBe('1.0.0');
   });
 
-  test('does not find unknown names or another case of a name', async () => {
+  test('is not found by an unknown name, or a name in another case', async () => {
     for (const name of ['a/nobody', 'A/a', 'a/a ']) {
       await expect(version(name, 'latest')).rejects.toMatchObject({ code: 'server-not-found' });
     }

@@ -3,13 +3,13 @@ import { orAbort } from './source.ts';
 
 const never = new Promise<never>(() => {});
 
-test('gives the result or the error of the work', async () => {
+test('orAbort returns the result or the error of the work', async () => {
   const { signal } = new AbortController();
   expect(await orAbort(Promise.resolve(1), signal)).toBe(1);
   await expect(orAbort(Promise.reject(new Error('no')), signal)).rejects.toThrow('no');
 });
 
-test('does not wait for the work after an abort, and gives its reason', async () => {
+test('orAbort does not wait for the work after an abort, and throws the reason', async () => {
   const reason = new Error('the time is up');
   await expect(orAbort(never, AbortSignal.abort(reason))).rejects.toBe(reason);
   const abort = new AbortController();

@@ -9,11 +9,11 @@ const series = (values: readonly number[], more: Partial<Series> = {}): Series =
   ...more,
 });
 
-test('a quantity that warms up in the first slices and then stays is flat', () => {
+test('a quantity that grows in the first slices only is flat', () => {
   expect(judge(series([100, 150, 200, 201, 199, 200, 202, 205, 203, 204]))).toBe('flat');
 });
 
-test('a quantity that takes some slices more to warm up is flat', () => {
+test('a quantity that takes a few more slices to settle is flat', () => {
   expect(judge(series([182, 195, 219, 158, 213, 241, 246, 248, 248, 248]))).toBe('flat');
 });
 
@@ -21,15 +21,15 @@ test('a quantity that grows by more than the tolerance is growing', () => {
   expect(judge(series([100, 110, 120, 130, 140, 150, 160, 170, 180, 190]))).toBe('growing');
 });
 
-test('a quantity that grows by a large share of very little is flat', () => {
+test('a tiny quantity is flat even if it grows by a large share', () => {
   expect(judge(series([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))).toBe('flat');
 });
 
-test('a single slice that stands out means nothing', () => {
+test('a single outlier is ignored', () => {
   expect(judge(series([100, 100, 100, 100, 100, 100, 100, 100, 900, 100]))).toBe('flat');
 });
 
-test('a process that was killed after the first slices is not judged; one that was killed in them is', () => {
+test('a process killed after the first slices is not judged, and one killed during them is', () => {
   const values = [900, 100, 100, 100, 100, 100, 100, 900, 900, 900];
   const killedLate = [1, 1, 1, 1, 1, 1, 1, 2, 2, 2];
   const killedEarly = [1, 2, 2, 2, 2, 2, 2, 2, 2, 2];

@@ -127,7 +127,7 @@ async function warmUp({ fleet, registries, store, queue, log }: SoakContext): Pr
       if (waiting === 0) await addTicks(queue, registries.changing, WARM_UP_BATCH);
       return false;
     },
-    { what: 'full logs of runs', timeoutMs: DRAINED_WITHIN_MS },
+    { what: 'the run logs to be full', timeoutMs: DRAINED_WITHIN_MS },
   );
   await untilDrained(queue);
   log('logs of runs are full');
@@ -169,7 +169,7 @@ function untilDrained(queue: Queue): Promise<unknown> {
       see(counts);
       return counts.waiting === 0;
     },
-    { what: 'a queue without ticks', timeoutMs: DRAINED_WITHIN_MS },
+    { what: 'a queue without waiting ticks', timeoutMs: DRAINED_WITHIN_MS },
   );
 }
 
@@ -180,7 +180,7 @@ async function settledKeys({ fleet, store, queue }: SoakContext): Promise<readon
       see(counts);
       return counts.waiting + counts.active === 0;
     },
-    { what: 'nothing under way', timeoutMs: SETTLED_WITHIN_MS },
+    { what: 'no jobs to be waiting or active', timeoutMs: SETTLED_WITHIN_MS },
   );
   const observed = await observeRedis(store, fleet.prefix);
   return observed.filter(({ what }) => what.startsWith('keys: '));

@@ -148,9 +148,9 @@ interface Case {
 const ALPHA_IS_DROPPED = [config(0, 'alpha', 'beta'), ...run(10, '100'), config(1_000, 'beta')];
 
 const RIGHT: readonly Case[] = [
-  { what: 'nothing at all', events: [] },
+  { what: 'an empty history', events: [] },
   {
-    what: 'a whole life',
+    what: 'a registry with several runs, one of which fails',
     events: [
       config(0, 'alpha'),
       seen(5, 'Pending'),
@@ -168,7 +168,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease that is taken when its time is over, and whose former holder is refused',
+    what: 'a lease that is taken after it expired, while the former holder’s writes are refused',
     events: [
       storeAcquired(0, '100'),
       acquired(1, '100'),
@@ -180,7 +180,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease that is taken while its former holder gets an answer',
+    what: 'a lease that is taken just before the former holder receives its answer',
     events: [
       acquired(1_000, '200', { process: 'worker-2', calledAtMs: 900 }),
       acquired(1_001, '100', { calledAtMs: 950 }),
@@ -188,7 +188,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease that Redis has given, and forgotten when it was killed: it knows the previous one',
+    what: 'a lease that Redis granted and lost when it was killed, so that the previous one is valid again',
     events: [
       acquired(1_000, '100'),
       acquired(14_000, '200', { process: 'worker-2' }),
@@ -197,7 +197,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a lease from a server that another one has replaced, and whose writes are lost',
+    what: 'a lease of a Redis server that was replaced with its last writes lost',
     events: [
       acquired(1_000, '100'),
       fault(13_000, { fault: 'hang-redis', target: 'redis', losesData: true }),
@@ -207,7 +207,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a request at the moment when another server replaced Redis',
+    what: 'a request at the moment of a Redis failover',
     events: [
       requested(50, 7),
       fault(53, { fault: 'switch', target: 'redis', losesData: true }),
@@ -215,7 +215,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a run of a registry that was dropped while Redis was away',
+    what: 'a run of a registry that was dropped during a Redis outage',
     events: [
       config(0, 'alpha', 'beta'),
       config(20_000, 'beta'),
@@ -226,7 +226,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'an end of a run that is written twice, the first time with success',
+    what: 'an end of a run that is written twice, and accepted the first time',
     events: [
       acquired(1, '100'),
       tried(100, '100', { outcome: 'published', publishes: D1 }),
@@ -237,7 +237,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a Redis that was killed: earlier leases are unknown',
+    what: 'a lease after a Redis kill that made earlier leases unknown',
     events: [
       storeAcquired(0, '100'),
       unknown(500),
@@ -256,7 +256,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a request that was lost with the data of Redis, and followed by a run',
+    what: 'a request that was lost with the data of Redis, but was followed by a run',
     events: [
       requested(50, 7),
       fault(60, { fault: 'empty-redis', target: 'redis', losesData: true }),
@@ -266,7 +266,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a number that Redis gives again after it has lost its data',
+    what: 'a request number that Redis gives again after a data loss',
     events: [
       requested(50, 1),
       ...run(100, '100', { handledRequest: 1, requested: 1 }),
@@ -277,7 +277,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a request without enough time to handle it',
+    what: 'a request too late in the history to be handled',
     events: [requested(50, 1), ended(1_000)],
   },
   {
@@ -294,11 +294,11 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a dropped registry, and one run that had started before',
+    what: 'a dropped registry with one run that was already starting',
     events: [...ALPHA_IS_DROPPED, acquired(2_000, '200'), called(2_001, '200')],
   },
   {
-    what: 'a lease of a registry that was dropped long ago, by a worker that learns that at the same moment',
+    what: 'a lease of a dropped registry, taken by a worker that learns of the drop at that moment',
     events: [
       ...ALPHA_IS_DROPPED,
       acquired(12_000, '200'),
@@ -307,7 +307,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a registry that was synced, and is Pending after Redis has lost its data',
+    what: 'a synced registry that is Pending after Redis has lost its data',
     events: [
       seen(10, 'Complete'),
       fault(20, { fault: 'empty-redis', target: 'redis', losesData: true }),
@@ -315,7 +315,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a run whose process is killed, and another one soon after',
+    what: 'a run whose process is killed, and that another run follows soon',
     events: [
       acquired(1, '100'),
       fault(500, { fault: 'kill' }),
@@ -324,7 +324,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'a kill while Redis was away too, and one of an idle worker',
+    what: 'a kill during a Redis outage, and a kill of an idle worker',
     events: [
       acquired(1, '100'),
       fault(500, { fault: 'kill' }),
@@ -337,7 +337,7 @@ const RIGHT: readonly Case[] = [
     ],
   },
   {
-    what: 'processes that end',
+    what: 'a process that is killed, and one that stops when told to',
     events: [
       at(0, { kind: 'process-started', name: 'worker-1', pid: 1 }, 'harness'),
       at(1, { kind: 'process-ended', name: 'worker-1', how: 'killed' }, 'harness'),
@@ -379,7 +379,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I1',
-    what: 'a term that goes back, even after all data was lost',
+    what: 'a term that decreases, even after all data was lost',
     events: [
       acquired(1, '500'),
       fault(10, { fault: 'empty-redis', target: 'redis', losesData: true }),
@@ -389,7 +389,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I2',
-    what: 'a write of a zombie, as Redis saw it',
+    what: 'a write under an old term that Redis executed',
     events: [
       storeAcquired(0, '100'),
       storeAcquired(TTL_MS, '200', { owner: 'worker-2' }),
@@ -399,7 +399,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I2',
-    what: 'a write under the right term by another owner',
+    what: 'a write under the current term by another owner',
     events: [storeAcquired(0, '100'), storeWrote(10, '100', 'worker-2')],
     says: /store-wrote by 100 of worker-2, while 100 of worker-1/,
   },
@@ -422,7 +422,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I2',
-    what: 'an end of a zombie run that is accepted',
+    what: 'an end of a run under an old term that is accepted',
     events: [
       acquired(1, '100'),
       acquired(13_000, '200', { process: 'worker-2' }),
@@ -433,7 +433,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I2',
-    what: 'chunks of a zombie that are accepted',
+    what: 'chunks under an old term that are accepted',
     events: [
       acquired(1, '100'),
       acquired(13_000, '200', { process: 'worker-2' }),
@@ -458,7 +458,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I3',
-    what: 'a page of two states',
+    what: 'a page with rows of two states',
     events: [
       ...run(0, '100', { outcome: 'published', publishes: D1 }),
       read(400, { problem: 'two states on a page' }),
@@ -484,7 +484,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I3',
-    what: 'a snapshot before anyone tried to publish it',
+    what: 'a snapshot that is served before its publication',
     events: [
       read(400, { digest: D1 }),
       ...run(500, '100', { outcome: 'published', publishes: D1 }),
@@ -527,7 +527,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a request that only a run handles whose end was refused',
+    what: 'a request that is handled only by a run whose end was refused',
     events: [
       requested(100, 1),
       acquired(200, '100', { requested: 1 }),
@@ -539,13 +539,13 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a request that a run handles which started before it',
+    what: 'a request that is handled by a run that started before it',
     events: [...run(0, '100', { handledRequest: 1, requested: 1 }), requested(50, 1)],
     says: /request 1 was answered by a run that had begun before it/,
   },
   {
     rule: 'I5',
-    what: 'a number that is given again, and that only an earlier run handles',
+    what: 'a request whose reused number is handled only by an earlier run',
     events: [
       ...run(100, '100', { handledRequest: 1, requested: 1 }),
       fault(5_000, { fault: 'empty-redis', target: 'redis', losesData: true }),
@@ -562,7 +562,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a request that was lost with the data of Redis, and that no run followed',
+    what: 'a request that was lost with the data of Redis, and that no run follows',
     events: [
       requested(50, 7),
       fault(60, { fault: 'empty-redis', target: 'redis', losesData: true }),
@@ -572,7 +572,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I5',
-    what: 'a request that was on the disk long before Redis was killed, and that no run followed',
+    what: 'a request that was on disk long before Redis was killed, and that no run follows',
     events: [
       requested(50, 7),
       fault(6_000, { fault: 'kill-redis', target: 'redis', losesData: true }),
@@ -611,7 +611,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'I7',
-    what: 'a registry that is gone although the config names it',
+    what: 'a registry that does not exist although the config names it',
     events: [
       config(0, 'alpha'),
       ...run(10, '100'),
@@ -622,19 +622,19 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'transitions',
-    what: 'a failed run that leaves Complete',
+    what: 'a failed run after which the phase is Complete',
     events: run(0, '100', { outcome: 'failed', phase: 'Complete' }),
     says: /Complete after a run that was failed/,
   },
   {
     rule: 'transitions',
-    what: 'a run that leaves Syncing',
+    what: 'a finished run after which the phase is Syncing',
     events: [storeAcquired(0, '100'), storeEnded(100, '100', { phase: 'Syncing' })],
     says: /Syncing after its run/,
   },
   {
     rule: 'transitions',
-    what: 'a registry that was synced, and is Pending again',
+    what: 'a synced registry that is Pending again',
     events: [seen(10, 'Complete'), seen(20, 'Syncing'), seen(30, 'Pending')],
     says: /Pending after Complete/,
   },
@@ -666,7 +666,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'upstream-after-loss',
-    what: 'an upstream request long after the lease was lost, by a process that was cut off and kept running',
+    what: 'an upstream request long after the lease was lost, by a process that was disconnected from Redis',
     events: [
       acquired(1, '100'),
       fault(100, { fault: 'cut redis', stops: false, untilMs: 40_000 }),
@@ -692,7 +692,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'scheduled',
-    what: 'a registry that has lost its schedule for good',
+    what: 'a registry that permanently lost its schedule',
     events: [config(0, 'alpha', 'beta'), schedules(900, 'alpha')],
     says: /beta: has no schedule/,
   },
@@ -704,7 +704,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'nothing-left',
-    what: 'a process that has left a child',
+    what: 'a process that left a child process behind',
     events: [at(0, { kind: 'left-behind', what: 'process', name: 'git (4711)' }, 'harness')],
     says: /process git \(4711\) was left behind/,
   },
@@ -720,7 +720,7 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
   {
     rule: 'nothing-left',
-    what: 'a process that has died by itself',
+    what: 'a process that died by itself',
     events: [
       at(0, { kind: 'process-started', name: 'worker-1', pid: 1 }, 'harness'),
       at(1, { kind: 'process-ended', name: 'worker-1', how: 'by itself' }, 'harness'),
@@ -738,13 +738,13 @@ const WRONG: readonly (Case & { readonly rule: string; readonly says: RegExp })[
   },
 ];
 
-describe('accepts', () => {
+describe('the checker accepts', () => {
   test.each(RIGHT)('$what', ({ events }) => {
     expect(checkHistory(new History(events))).toEqual([]);
   });
 });
 
-describe('finds', () => {
+describe('the checker reports', () => {
   test.each(WRONG)('$rule: $what', ({ rule, events, says }) => {
     const broken = checkHistory(new History(events));
     expect(broken.map((it) => [it.rule, it.message])).toEqual([

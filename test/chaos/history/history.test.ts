@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { readHistory } from './history.ts';
 import { machineMs, openHistory } from './recorder.ts';
 
-test("records of processes are read in the order of the machine's clock", async () => {
+test('the records of all processes are read in the order of the machine’s clock', async () => {
   const directory = await temporaryDirectory();
   const one = openHistory(path.join(directory, 'one.ndjson'));
   const other = openHistory(path.join(directory, 'other.ndjson'));
@@ -24,7 +24,7 @@ test("records of processes are read in the order of the machine's clock", async 
   expect(events[0]?.atMs).toBeGreaterThanOrEqual(before);
 });
 
-test('a line that a killed process did not finish is ignored; everything else counts', async () => {
+test('a last line without an end is ignored, and any other invalid line is an error', async () => {
   const directory = await temporaryDirectory();
   const file = path.join(directory, 'one.ndjson');
   const recorder = openHistory(file);

@@ -20,7 +20,7 @@ async function watch() {
   return { events, runStore, snapshots };
 }
 
-test('the witness sees what scripts do, in order, and for whom', async () => {
+test('the witness sees the writes of scripts in order, each with its lease', async () => {
   const { events, runStore, snapshots } = await watch();
   const options = { registry: 'alpha', owner: 'w-1', ttlMs: 60_000 };
   const taken = await runStore.acquire({ ...options, purpose: { kind: 'tick' } });
@@ -37,7 +37,9 @@ test('the witness sees what scripts do, in order, and for whom', async () => {
   await runStore.finish(lease, { changes });
   await runStore.confirmUnchanged('alpha', { term: lease.term, changes: { durationMs: 1 } });
 
-  await until(() => events.some(({ kind }) => kind === 'store-ended'), { what: 'the end' });
+  await until(() => events.some(({ kind }) => kind === 'store-ended'), {
+    what: 'the end of the run',
+  });
   const by = { ...lease, redisMs: expect.any(Number) };
   expect(events).toEqual([
     { kind: 'store-unknown', why: 'begun' },

@@ -1,7 +1,7 @@
 /**
- * Bit: Trigger.dev, issue 834.
- * There: Redis died between two Lua calls that belonged together, and their subject was stuck for ever.
- * Here: Redis is killed after each single step of a request and its run. Each time, the request is handled in the
+ * Seen in: Trigger.dev, issue 834.
+ * Failure: Redis died between two Lua calls that belonged together, and their subject was stuck for ever.
+ * Syncline: Redis is killed after each single step of a request and its run. Each time, the request is handled in the
  * end.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
@@ -18,10 +18,10 @@ import { startRedisCut } from './redis-cut.ts';
 const ROWS = generateRows({ count: 30, seed: 834 });
 /** More steps than a request and its run have. The test itself notices the end. */
 const MOST_STEPS = 16;
-/** The name of a command comes first, after its length. A read is no step. */
+/** Matches commands that write. The name of a command comes first, after its length. */
 const WRITES = /^\$\d+\r\n(eval|evalsha|hincrby)\r\n/i;
 
-test('Redis dies after any step between a request and its run, and nothing is stuck', async () => {
+test('nothing stays stuck if Redis dies after any step between a request and the end of its run', async () => {
   const redis = await startRedisServer();
   const cut = await startRedisCut(redis);
   const names = Array.from({ length: MOST_STEPS }, (_, index) => `cut-${index + 1}-`);
@@ -39,10 +39,10 @@ test('Redis dies after any step between a request and its run, and nothing is st
     workers: 1,
     awaitReady: false,
   });
-  // Not through the cut: the upkeep of the schedules is no step.
+  // Not through the proxy, because repairs of schedules do not count as steps.
   await system.start('scheduler', { env: { REDIS_URL: redis.url } });
   const { client } = system;
-  // Neither is a read.
+  // Nor do reads of the test.
   const direct = connect(redis.url);
   const { control, queuePrefix } = redisKeys(system.prefix);
   const isAnswered = async (registry: string) =>
@@ -54,14 +54,14 @@ test('Redis dies after any step between a request and its run, and nothing is st
   for (const [index, name] of names.entries()) {
     const registry = `${name}after`;
     await files[index]?.replace(ROWS.slice(1));
-    // A command about all registries at once is no step of this one.
+    // A command about all registries at once does not count as a step of this one.
     const isStep = (command: string) =>
       WRITES.test(command) && names.every((it) => command.includes(it) === (it === name));
     const death = cut.killAfter(index + 1, isStep);
     // A request that is not acknowledged need not be handled. A counted one is.
     await client.post(`/v1/registries/${registry}/sync`);
     const allDone = until(async () => (await isAnswered(registry)) && death.callOff(), {
-      what: `Redis to be killed after step ${index + 1}, or all to be done`,
+      what: `Redis to be killed after step ${index + 1}, or the request to be handled`,
     });
     const isDone = await Promise.race([allDone, death.happened.then(() => false)]);
     allDone.catch(() => {});
@@ -78,7 +78,7 @@ test('Redis dies after any step between a request and its run, and nothing is st
       client,
       registry,
       (it) => it.control.handled === it.control.requested && it.status.phase === 'Complete',
-      { what: `${registry} to be answered and settled` },
+      { what: `all requests of ${registry} to be handled` },
     );
     expect(after.status.consecutiveFailures).toBe(0);
     if (after.control.requested > 0) expect(after.status.versionCount).toBe(ROWS.length - 1);

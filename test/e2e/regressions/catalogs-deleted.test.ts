@@ -1,7 +1,7 @@
 /**
- * Bit: obot, pull request 3540.
- * There: all catalogs were deleted by accident.
- * Here: an invalid config changes nothing. A config that drops everything deletes no data for ten minutes, and
+ * Seen in: obot, pull request 3540.
+ * Failure: all catalogs were deleted by accident.
+ * Syncline: an invalid config changes nothing. A config that drops everything deletes no data for ten minutes, and
  * restoring it brings everything back.
  */
 import { rm } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { startUpstream } from '../../support/upstream.ts';
 const ROWS = generateRows({ count: 40, seed: 3_540 });
 const NAMES = ['one', 'two', 'three'];
 
-test('neither a mistake in the config nor its loss deletes a catalog', async () => {
+test('neither an invalid config nor a lost one deletes a catalog', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const configOf = (names: readonly string[]) => ({
     registries: names.map((name) => ({
@@ -40,7 +40,7 @@ test('neither a mistake in the config nor its loss deletes a catalog', async () 
   };
   for (const name of NAMES) await untilComplete(client, name);
   await until(async () => (await client.allServers('all')).length === ROWS.length, {
-    what: 'the catalog of all',
+    what: 'the catalog to serve all rows',
   });
   const before = await snapshots();
 
@@ -54,27 +54,27 @@ test('neither a mistake in the config nor its loss deletes a catalog', async () 
     await cause();
     await scheduler.waitForLog(
       (line) => line.level === 'error' && scheduler.output.logs.indexOf(line) >= lines,
-      { what: 'that the config is refused' },
+      { what: 'the rejected config' },
     );
     for (const name of [...NAMES, 'all']) {
       expect(await client.allServers(name), `${cause}`).toHaveLength(ROWS.length);
     }
   }
 
-  // A valid config that drops all but one: as far as anyone can tell, on purpose. The data waits.
+  // A valid config that drops all but one may be intended. The data is kept for a while.
   const direct = connect(redisUrl);
   const keys = redisKeys(prefix);
   await config.replace(configOf(NAMES.slice(0, 1)));
   await until(async () => Number(await direct.zscore(keys.registries, 'three')) > 0, {
-    what: 'the scheduler to have noted what is dropped',
+    what: 'the scheduler to record the dropped registries',
   });
   await until(async () => (await client.get('/registry/three/v0.1/servers')).status === 404, {
-    what: 'the api to follow',
+    what: 'the api to use the new config',
   });
   const asked = upstream.requests.length;
   await config.replace({ ...configOf(NAMES), catalogs });
   await until(async () => (await client.get('/registry/all/v0.1/servers')).status === 200, {
-    what: 'all to be served again',
+    what: 'the catalog to be served again',
   });
   expect(await snapshots()).toEqual(before);
   for (const name of [...NAMES, 'all']) {

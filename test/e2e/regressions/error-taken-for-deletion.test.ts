@@ -1,8 +1,8 @@
 /**
- * Bit: Sourcebot, issue 1039, and cnpmcore, issue 739.
- * There: a 500 of GitLab removed repositories, and a temporary 404 removed packages: "not found" was read as
+ * Seen in: Sourcebot, issue 1039, and cnpmcore, issue 739.
+ * Failure: a 500 of GitLab removed repositories, and a temporary 404 removed packages: "not found" was read as
  * "deleted".
- * Here: only an upstream that answers well, to its last page, can remove rows, and not too many at once.
+ * Syncline: only an upstream that answers well, to its last page, can remove rows, and not too many at once.
  */
 import { expect, test } from 'vitest';
 import type { ApiClient } from '../../support/api-client.ts';
@@ -37,8 +37,8 @@ const FAULTS: readonly Fault[] = [
     behaviour: status(500, '{"servers":[],"metadata":{"count":0}}'),
     code: 'source-http-status',
   },
-  { name: 'a page for people', behaviour: { kind: 'html' }, code: 'source-not-json' },
-  { name: 'half an answer', behaviour: { kind: 'truncated-json' }, code: 'source-not-json' },
+  { name: 'an HTML page', behaviour: { kind: 'html' }, code: 'source-not-json' },
+  { name: 'truncated JSON', behaviour: { kind: 'truncated-json' }, code: 'source-not-json' },
   {
     name: 'a broken connection',
     behaviour: { kind: 'broken-connection' },
@@ -46,7 +46,7 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-test('whatever error an upstream gives, at its first page or in the middle, removes nothing', async () => {
+test('an upstream error of any kind, on the first page or a later one, removes no rows', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const config = {
     registries: [
@@ -91,7 +91,7 @@ test('whatever error an upstream gives, at its first page or in the middle, remo
   expect(await client.allServers('source')).toHaveLength(ROWS.length - 10);
 });
 
-/** In the list, and each of them by its name: a mirror of ours asks for both. */
+/** Expects all rows in the list and by name, because another Syncline reads both. */
 async function expectAllServed(client: ApiClient): Promise<void> {
   const served = await client.allServers('source');
   expect(served.map(rowKey).sort()).toEqual(ROWS.map(rowKey).sort());

@@ -1,7 +1,7 @@
 /**
- * Bit: Inngest, pull request 3569.
- * There: after an outage of the queue, every missed run was scheduled at once, a burst as long as the outage.
- * Here: however many ticks a registry has missed, it runs once, and then continues at its usual times.
+ * Seen in: Inngest, pull request 3569.
+ * Failure: after an outage of the queue, every missed run was scheduled at once, a burst as long as the outage.
+ * Syncline: however many ticks a registry has missed, it runs once, and then continues at its usual times.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ const REGISTRIES = 20;
 const INTERVAL_MS = 1_000;
 const MISSED_TICKS = 5;
 
-test('a hundred missed ticks of twenty registries become twenty runs', async () => {
+test('the five missed ticks of each of twenty registries become one run', async () => {
   const rows = generateRows({ count: 5, seed: 3_569 });
   const upstreams = await Promise.all(
     Array.from({ length: REGISTRIES }, () => startUpstream({ rows })),
@@ -42,13 +42,13 @@ test('a hundred missed ticks of twenty registries become twenty runs', async () 
       see(overdueMs);
       return overdueMs > MISSED_TICKS * INTERVAL_MS;
     },
-    { what: `${MISSED_TICKS} ticks of each to be missed` },
+    { what: `${MISSED_TICKS} missed ticks of each registry` },
   );
 
   const startedAtMs = Date.now();
   await system.start('worker', { name: 'worker-after-the-outage' });
   await until(() => upstreams.every(({ requests }) => requests.length >= 3), {
-    what: 'each to have been run three times',
+    what: 'three runs of each registry',
   });
   const counts = upstreams.map(({ requests }) => requests.length);
   const firstAtMs = Math.min(...upstreams.map(({ requests }) => requests[0]?.arrivedAtMs ?? 0));

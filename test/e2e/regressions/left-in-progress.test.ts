@@ -1,8 +1,8 @@
 /**
- * Bit: ToolHive Registry Server, in its code (a row `IN_PROGRESS`), and Vendure, issue 5165.
- * There: a run that its process had left blocked all others for up to an hour; a lock that timed out was taken while
+ * Seen in: ToolHive Registry Server, in its code (a row `IN_PROGRESS`), and Vendure, issue 5165.
+ * Failure: a run that its process had left blocked all others for up to an hour; a lock that timed out was taken while
  * its task continued.
- * Here: a lease belongs to one registry and lasts seconds. A process that continues after it has its writes refused.
+ * Syncline: a lease belongs to one registry and lasts seconds. After that, the writes of its holder are refused.
  */
 import { redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -61,7 +61,7 @@ async function holdRun(system: System, name: string, upstream: Upstream) {
   return { gate, worker, term: status.term, isLater };
 }
 
-test('one process dies in a run, and one sleeps through its lease: everything else continues, and neither blocks for long', async () => {
+test('a dead worker and a frozen one block no other registry, and their own registries only briefly', async () => {
   const { of, system } = await startAll();
   const { client, workers } = system;
   of('asleep').replace(ROWS.slice(0, -1));
@@ -70,7 +70,7 @@ test('one process dies in a run, and one sleeps through its lease: everything el
   expect(killed.worker).not.toBe(asleep.worker);
   await killed.worker.kill();
   asleep.worker.pause();
-  // The end of its walk is in its socket: it will have a complete but old state to publish.
+  // The last response is in its socket, so it will have a complete but old state to publish.
   asleep.gate.release();
   of('asleep').replace(ROWS.slice(0, -2));
 
@@ -78,7 +78,7 @@ test('one process dies in a run, and one sleeps through its lease: everything el
   for (const name of OTHERS) {
     await untilRun(client, name, ({ rowCount }) => rowCount === ROWS.length - 1);
   }
-  // Both rows still say what they said when the others had been synced.
+  // The others were synced before either of the two registries was run again.
   expect((await client.registry('killed')).status.term).toBe(killed.term);
   expect((await client.registry('asleep')).status.term).toBe(asleep.term);
 
@@ -95,11 +95,11 @@ test('one process dies in a run, and one sleeps through its lease: everything el
   asleep.worker.resume();
   await asleep.worker.waitForLog(
     ({ outcome, term }) => outcome === 'interrupted' && term === asleep.term,
-    { what: 'that its run has come to nothing' },
+    { what: 'that its run was interrupted' },
   );
   expect(await stored(system, 'asleep')).toEqual(before);
 
-  // It still works: alone, it does the next run.
+  // The worker still works: it runs the next sync alone.
   for (const worker of workers) {
     if (worker.running && worker !== asleep.worker) await worker.stop();
   }

@@ -1,7 +1,7 @@
 /**
- * Bit: Vendure, issue 5165.
- * There: a task's lock was freed at its timeout while the task itself continued, so the next task ran beside it.
- * Here: a run that is out of time ends before its lease is released. `left-in-progress.test.ts` has the runs that
+ * Seen in: Vendure, issue 5165.
+ * Failure: a task's lock was freed at its timeout while the task itself continued, so the next task ran beside it.
+ * Syncline: a run that is out of time ends before its lease is released. `left-in-progress.test.ts` has the runs that
  * cannot be ended.
  */
 import { expect, test } from 'vitest';
@@ -15,7 +15,7 @@ import { startUpstream } from '../../support/upstream.ts';
 const ROWS = generateRows({ count: 150, seed: 5_165 });
 const ALWAYS = { times: Number.POSITIVE_INFINITY };
 
-test('a run whose time is up has left its upstream before the next one sends a request', async () => {
+test('a run that times out closes its upstream requests before the next run sends one', async () => {
   const upstream = await startUpstream({ rows: ROWS });
   const system = await startSystem({
     config: {

@@ -1,7 +1,7 @@
 /**
- * Bit: Sourcebot, issue 523.
- * There: the same repository was indexed twice at once, because a job for it was added while one was running.
- * Here: however many requests there are, one worker at a time walks a registry.
+ * Seen in: Sourcebot, issue 523.
+ * Failure: the same repository was indexed twice at once, because a job for it was added while one was running.
+ * Syncline: however many requests there are, one worker at a time walks a registry.
  */
 import { type JobPayloadInput, QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { Queue } from 'bullmq';
@@ -15,7 +15,7 @@ import { untilComplete, untilRegistry } from '../../support/until-registry.ts';
 import { startUpstream } from '../../support/upstream.ts';
 import { workerThatRuns } from './who-holds.ts';
 
-test('while one worker walks a registry, ticks, requests and foreign jobs start no second walk', async () => {
+test('ticks, requests and bare BullMQ jobs start no second walk of a registry while a worker walks it', async () => {
   const upstream = await startUpstream({ rows: generateRows({ count: 50, seed: 523 }) });
   const system = await startSystem({
     config: {
@@ -52,7 +52,7 @@ test('while one worker walks a registry, ticks, requests and foreign jobs start 
       see({ skipped, busy, waiting: gate.waiting });
       return skipped >= 3 && busy === 0;
     },
-    { what: 'three ticks, and all that was asked for, to have met the walk' },
+    { what: 'three ticks and all requests to find the registry busy' },
   );
   expect(gate.waiting).toBe(1);
   expect(await workerThatRuns(system, 'wanted')).toBe(holder);

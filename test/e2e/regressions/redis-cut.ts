@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { testLifetime } from '../../support/lifetime.ts';
 import type { RedisServerHandle } from '../../support/redis-server.ts';
 
-/** A proxy between a program and its Redis, which kills that Redis after a step of the test's choice. */
+/** A proxy between a program and its Redis, which kills Redis after a chosen step. */
 export interface RedisCut {
   readonly url: string;
   /**

@@ -1,7 +1,7 @@
 /**
- * Bit: ToolHive Registry Server, in its code (`Stop` cancels the context that the last status is written with).
- * There: a SIGTERM in the middle of a sync left the row in progress, and nothing touched it for an hour.
- * Here: a worker that stops ends its runs or interrupts them, and records it with a signal that still works.
+ * Seen in: ToolHive Registry Server, in its code (`Stop` cancels the context that the last status is written with).
+ * Failure: a SIGTERM in the middle of a sync left the row in progress, and nothing touched it for an hour.
+ * Syncline: a worker that stops ends its runs or interrupts them, and records it with a signal that still works.
  */
 import { redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -15,7 +15,7 @@ import { startUpstream } from '../../support/upstream.ts';
 
 const ROWS = generateRows({ count: 80, seed: 1_003 });
 
-test('the only worker is told to stop in two runs: it ends one, interrupts the other, and leaves no lease', async () => {
+test('a worker that stops during two runs finishes one, interrupts the hanging one, and leaves no lease', async () => {
   const [ending, hanging] = [
     await startUpstream({ rows: ROWS }),
     await startUpstream({ rows: ROWS }),
@@ -46,7 +46,7 @@ test('the only worker is told to stop in two runs: it ends one, interrupts the o
   // It takes no new jobs from here on; its runs may continue.
   const keys = redisKeys(prefix);
   await until(() => worker.output.logs.some(({ msg }) => msg === 'stopping'), {
-    what: 'that it is stopping',
+    what: 'the worker to begin to stop',
   });
   gates[0]?.release();
   expect(await stopped).toEqual({ code: 0, signal: null });
@@ -65,7 +65,7 @@ test('the only worker is told to stop in two runs: it ends one, interrupts the o
   }
   expect(await hanging.arrival(2).then(({ ended }) => ended)).toBe('aborted');
 
-  // The next worker does it at once: no run has handled the request.
+  // The next worker runs it at once, because no run has handled the request.
   gates[1]?.release();
   const before = (await client.registry('hanging')).control;
   expect(before.handled).toBeLessThan(before.requested);

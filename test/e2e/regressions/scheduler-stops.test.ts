@@ -1,8 +1,8 @@
 /**
- * Bit: BullMQ, issue 3272.
- * There: each tick is added by the one before it. If one was lost, the scheduler stayed listed and never fired again.
- * Here: every pass of a scheduler compares the wanted schedules with the existing ones, and gives a dead schedule its
- * next job.
+ * Seen in: BullMQ, issue 3272.
+ * Failure: each tick is added by the one before it. If one was lost, the scheduler stayed listed and never fired again.
+ * Syncline: every pass of a scheduler compares the wanted schedules with the existing ones, and gives a dead schedule
+ * its next job.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { untilComplete, untilRun } from '../../support/until-registry.ts';
 
 const ROWS = generateRows({ count: 20, seed: 3_272 });
 
-test('schedules that have lost their next job, or that are gone, fire again', async () => {
+test('schedules that were deleted, or that lost their next job, fire again', async () => {
   const redis = await startRedisServer();
   const broken = await Promise.all(
     ['without-its-next-job', 'without-its-entry', 'without-anything'].map(async (name) => ({
@@ -54,7 +54,7 @@ test('schedules that have lost their next job, or that are gone, fire again', as
   };
   for (const { name } of broken) {
     await until(() => breakSchedule(name), {
-      what: `${name} to be broken before its job is taken`,
+      what: `the schedule of ${name} to be broken before its job is taken`,
     });
   }
   const deadSince = await nextOf('without-its-next-job');
@@ -63,7 +63,7 @@ test('schedules that have lost their next job, or that are gone, fire again', as
   const passes = () => scheduler.output.logs.filter(({ msg }) => msg === 'schedules repaired');
   const before = passes().length;
   await untilReconnected(direct);
-  await until(() => passes().length > before, { what: 'the first pass' });
+  await until(() => passes().length > before, { what: 'the first repair pass' });
   expect(await nextOf('without-its-next-job')).toBe(deadSince);
   await untilReconnected(direct);
 
@@ -83,5 +83,5 @@ async function untilReconnected(direct: ReturnType<typeof connect>): Promise<voi
       .split('\n').length;
   const before = await count();
   await direct.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-  await until(async () => (await count()) >= before, { what: 'all to be connected again' });
+  await until(async () => (await count()) >= before, { what: 'all connections to be restored' });
 }

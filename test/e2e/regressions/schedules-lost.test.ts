@@ -1,7 +1,7 @@
 /**
- * Bit: Harbor, issue 18836.
- * There: Redis had forgotten 217 of 250 schedules. Nothing reported it or fired until the job service was restarted.
- * Here: if Redis comes back with less data, the running processes repair it at once.
+ * Seen in: Harbor, issue 18836.
+ * Failure: Redis had forgotten 217 of 250 schedules. Nothing reported it or fired until the job service was restarted.
+ * Syncline: if Redis comes back with less data, the running processes repair it at once.
  */
 import { QUEUE_NAME, redisKeys } from '@syncline/contract';
 import { expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { untilComplete } from '../../support/until-registry.ts';
 const ALL = Array.from({ length: 250 }, (_, index) => `registry-${index}`);
 const KEPT = ALL.slice(0, 33);
 
-test('217 of 250 schedules are lost with the end of the append-only file: all fire again, without a restart', async () => {
+test('217 of 250 schedules that are lost with the end of the append-only file fire again without a restart', async () => {
   const redis = await startRedisServer();
   const { path } = await writeRegistryFile(generateRows({ count: 2, seed: 18_836 }));
   const configOf = (names: readonly string[]) => ({
@@ -69,6 +69,6 @@ async function untilSchedules(
       see(`${jobs.length} schedules, of which ${fire} will fire`);
       return fire === names.length && jobs.length === names.length;
     },
-    { what: `${names.length} schedules` },
+    { what: `${names.length} schedules with a next job` },
   );
 }

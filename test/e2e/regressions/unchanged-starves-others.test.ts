@@ -1,7 +1,7 @@
 /**
- * Bit: ToolHive Registry Server, in its code (`GetNextSyncJob`, `ORDER BY ended_at LIMIT 1`).
- * There: an unchanged source stayed the oldest and came first each time. Those after it were never synced.
- * Here: each registry has its own schedule, and waits for its next tick once it has been checked.
+ * Seen in: ToolHive Registry Server, in its code (`GetNextSyncJob`, `ORDER BY ended_at LIMIT 1`).
+ * Failure: an unchanged source stayed the oldest and came first each time. Those after it were never synced.
+ * Syncline: each registry has its own schedule, and waits for its next tick once it has been checked.
  */
 import { expect, test } from 'vitest';
 import { generateRows } from '../../support/rows/generate.ts';
@@ -36,7 +36,7 @@ async function startUpstreams(intervals: Readonly<Record<string, string>>) {
 
 const everySecond = Object.fromEntries(OTHERS.map((name) => [name, '1s']));
 
-test('sources that never change delay no other, and get no more requests than they should', async () => {
+test('sources that never change do not delay others, and get no extra requests', async () => {
   const { of, config } = await startUpstreams({
     'a-unchanged-and-due': '1s',
     'a-unchanged-and-not-due': '12h',

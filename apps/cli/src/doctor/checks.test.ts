@@ -39,35 +39,35 @@ function notOk(findings: readonly Finding[]): string[] {
     .map(({ check, level }) => `${check}: ${level}`);
 }
 
-describe('redis', () => {
+describe('a Redis that', () => {
   test.each<[string, Partial<RedisFacts>, string[]]>([
-    ['is well', {}, []],
+    ['is healthy', {}, []],
     ['is old', { version: '6.0.16' }, ['redis version: problem']],
-    ['is just new enough', { version: '6.2.0' }, []],
-    ['names no version', { version: 'unknown' }, ['redis version: problem']],
+    ['has the minimum version', { version: '6.2.0' }, []],
+    ['reports no version', { version: 'unknown' }, ['redis version: problem']],
     ['is a replica', { role: 'slave' }, ['redis role: problem']],
     ['is loading', { isLoading: true }, ['redis role: problem']],
     ['is a cluster', { isCluster: true }, ['redis role: problem']],
-    ['keeps nothing', { isAppendOnly: false }, ['redis persistence: warning']],
-    ['lets the system flush', { appendFsync: 'no' }, ['redis persistence: warning']],
-    ['does not tell', { appendFsync: undefined, hz: undefined }, []],
+    ['has no persistence', { isAppendOnly: false }, ['redis persistence: warning']],
+    ['leaves flushing to the system', { appendFsync: 'no' }, ['redis persistence: warning']],
+    ['hides its settings', { appendFsync: undefined, hz: undefined }, []],
     ['has a full disk', { isAppendOnlyFileGood: false }, ['redis persistence: problem']],
-    ['evicts', { maxMemoryPolicy: 'allkeys-lru' }, ['redis eviction: problem']],
-    ['has room', { maxMemoryBytes: 12_500_000 }, []],
-    ['has little room', { maxMemoryBytes: 12_000_000 }, ['redis memory: warning']],
-    ['has no room', { maxMemoryBytes: 10_000_001 }, ['redis memory: problem']],
-    ['looks seldom', { hz: 10 }, ['redis hz: warning']],
+    ['evicts keys', { maxMemoryPolicy: 'allkeys-lru' }, ['redis eviction: problem']],
+    ['has enough memory', { maxMemoryBytes: 12_500_000 }, []],
+    ['has little memory left', { maxMemoryBytes: 12_000_000 }, ['redis memory: warning']],
+    ['has almost no memory left', { maxMemoryBytes: 10_000_001 }, ['redis memory: problem']],
+    ['has a low hz', { hz: 10 }, ['redis hz: warning']],
     ['answers slowly', { roundTripMs: 50.1 }, ['redis: warning']],
     ['answers too slowly', { roundTripMs: 251 }, ['redis: problem']],
-    ['has nearly the same time', { aheadMs: 999 }, []],
-    ['has another time', { aheadMs: -1_001 }, ['clock: warning']],
-    ['has quite another time', { aheadMs: 10_001 }, ['clock: problem']],
+    ['has almost the same time', { aheadMs: 999 }, []],
+    ['has a different time', { aheadMs: -1_001 }, ['clock: warning']],
+    ['has a very different time', { aheadMs: 10_001 }, ['clock: problem']],
   ])('%s', (_, facts, expected) => {
     expect(notOk(runChecks(REDIS_CHECKS, { ...GOOD_SERVER, ...facts }))).toEqual(expected);
   });
 });
 
-test('the config in force is compared with the file here', () => {
+test('the config in force is compared with the local file', () => {
   const digest = 'a'.repeat(64);
   const check = (...args: Parameters<typeof checkInForce>) =>
     notOk([toFinding('config in force', checkInForce(...args))]);
@@ -85,7 +85,7 @@ test('a config file is checked if there is one', async () => {
   expect(await check('README.md')).toEqual(['config file: problem']);
 });
 
-describe('processes', () => {
+describe('processes that', () => {
   const queue: QueueHealth = {
     workers: 1,
     sweeper: undefined,
@@ -109,10 +109,10 @@ describe('processes', () => {
     );
 
   test.each<[string, Partial<QueueHealth>, string[]]>([
-    ['are well', {}, []],
+    ['are healthy', {}, []],
     ['have no worker', { workers: 0 }, ['workers: problem']],
-    ['have a worker that only its sweep shows', { workers: undefined, sweeper: 'w' }, []],
-    ['show no worker', { workers: undefined }, ['workers: problem']],
+    ['have a worker that is known only by its sweep', { workers: undefined, sweeper: 'w' }, []],
+    ['do not show a worker', { workers: undefined }, ['workers: problem']],
     ['have no scheduler', { scheduler: undefined }, ['scheduler: warning']],
     ['lack a schedule', { schedules: new Map([['a', NOW_MS]]) }, ['schedules: problem']],
     [
@@ -125,7 +125,7 @@ describe('processes', () => {
     expect(examine(changes)).toEqual(expected);
   });
 
-  test('count registries that fail', () => {
+  test('have failing registries', () => {
     expect(examine({}, ['a'])).toEqual(['registries: warning']);
   });
 });
@@ -133,7 +133,7 @@ describe('processes', () => {
 test.each([
   ['no git', 'problem', checkGit(undefined)],
   ['an old git', 'warning', checkGit('git version 2.30.2')],
-  ['a new git', 'ok', checkGit('git version 2.39.5')],
+  ['a recent git', 'ok', checkGit('git version 2.39.5')],
   ['no ssh', 'problem', checkSsh(undefined)],
   ['an ssh', 'ok', checkSsh('OpenSSH_9.2p1')],
 ])('%s is %s', (_, level, result) => {

@@ -31,7 +31,7 @@ async function doctor(env: Readonly<Record<string, string>>, ...args: string[]) 
   return { code, stderr, findings, counts, levels };
 }
 
-test('a working system has no problem, and bad settings of its Redis are found', async () => {
+test('a working system has no problem, and bad Redis settings are found', async () => {
   const redis = await startRedisServer();
   const config = await writeConfig({ registries: [{ name: 'local', file: { path: './r.json' } }] });
   await writeFile(path.join(config.directory, 'r.json'), '{"servers":[]}');
@@ -104,7 +104,7 @@ test('a replica is a problem', async () => {
   expect({ role: levels['redis role'], code }).toEqual({ role: 'problem', code: 1 });
 });
 
-test('without Redis the rest is checked, and no password is shown', async () => {
+test('without Redis everything else is checked, and no password is shown', async () => {
   const config = await writeConfig({
     registries: [
       {

@@ -42,7 +42,7 @@ async function ask(registries: readonly object[]) {
   );
 }
 
-test('each source is asked once, for as little as shows that it answers', async () => {
+test('each source gets one small request that shows whether it answers', async () => {
   const asked: string[] = [];
   const endpoint = await serve((request, response) => {
     asked.push(request.url ?? '');
@@ -52,7 +52,7 @@ test('each source is asked once, for as little as shows that it answers', async 
   expect(asked).toEqual([expect.stringMatching(/^\/v0\.1\/servers\?/)]);
 });
 
-test('a source that does not answer has the error code that a run would have', async () => {
+test('a source that does not answer has the same error code as a failed run', async () => {
   const directory = await folder();
   await writeFile(path.join(directory, 'there.json'), '[]');
   const refusing = await serve((_, response) => response.writeHead(403).end());
@@ -123,7 +123,7 @@ test('programs are checked only if a registry needs them', async () => {
   expect(findings).toMatchObject([{ check: 'data directory', level: 'ok' }]);
 });
 
-test('a data directory may be missing, but not under a file', async () => {
+test('a data directory can be missing, but its path cannot lead through a file', async () => {
   const directory = await folder();
   expect(await checkDataDir(path.join(directory, 'new', 'data'))).toMatch(/ can be written to$/);
   const file = path.join(directory, 'file');

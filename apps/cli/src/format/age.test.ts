@@ -17,7 +17,7 @@ test.each([
 const NOW = '2026-08-01T12:00:00.000Z';
 const NOW_MS = Date.parse(NOW);
 
-test('a missing time is never', () => {
+test('a missing time is shown as never', () => {
   expect(formatSince(undefined, NOW_MS)).toBe('never');
   expect(formatSince('2026-08-01T11:59:00Z', NOW_MS)).toBe('60s');
 });
@@ -28,7 +28,7 @@ test.each([
   ['2026-08-01T12:00:00.900Z', 'now'],
   ['2026-08-01T12:00:05Z', 'in 5s'],
   ['2026-08-01T13:00:00Z', 'in 60m'],
-])('a time ahead: %s is "%s"', (timestamp, text) => {
+])('a future time: %s is "%s"', (timestamp, text) => {
   expect(formatUntil(timestamp, NOW_MS)).toBe(text);
 });
 
@@ -38,6 +38,6 @@ test.each([
   [1_250, '1.3s'],
   [252_000, '4m12s'],
   [119_700, '2m00s'],
-])('%d ms took %s', (durationMs, text) => {
+])('a duration of %d ms is %s', (durationMs, text) => {
   expect(formatTook(durationMs)).toBe(text);
 });

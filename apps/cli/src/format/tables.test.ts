@@ -21,7 +21,7 @@ const FAILED = {
     'cannot reach https://registry.modelcontextprotocol.io/v0.1/servers: getaddrinfo ENOTFOUND registry.modelcontextprotocol.io',
 };
 
-test('a table of registries, within 100 columns, with nothing cut off', () => {
+test('a table of registries fits 100 columns, with nothing cut off', () => {
   const views = [
     viewOf({ name: 'examples', status: COMPLETE }),
     viewOf({ name: 'official', status: FAILED }),
@@ -79,7 +79,7 @@ test('a table of registries shows interventions of operators and the guard', () 
   ]);
 });
 
-test('details skip facts without a value', () => {
+test('details omit facts without a value', () => {
   expect(uncolored(formatRegistryDetails(viewOf(), { nowMs: NOW_MS }))).toBe(
     [
       'registry      local',
@@ -104,7 +104,7 @@ test('details skip facts without a value', () => {
   expect(failed).toContain('\nerror         source-unreachable\nfailures      2\n');
 });
 
-test('a table of runs', () => {
+test('a table of runs fits 100 columns', () => {
   const failed = runOf({
     outcome: 'failed',
     trigger: 'retry',

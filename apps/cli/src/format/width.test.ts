@@ -3,7 +3,7 @@ import { formatTable } from './table.ts';
 import { plain } from './text.ts';
 import { cut, widthOf } from './width.ts';
 
-test('wide characters take two columns, and colours none', () => {
+test('wide characters take two columns, and colour codes none', () => {
   expect(widthOf('ab官方👍🏽')).toBe(8);
   expect(widthOf('\u001b[31mred\u001b[39m')).toBe(3);
 });

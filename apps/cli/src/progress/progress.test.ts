@@ -19,7 +19,7 @@ test('a live line is overwritten, fits the terminal, and is removed at the end',
   ]);
 });
 
-test('without a terminal there is a line for each news, and one every few seconds', () => {
+test('without a terminal, each change prints a line, and progress prints one every few seconds', () => {
   const stream = recorder();
   const lines = createProgressLines(stream);
   const show = (elapsedMs: number, stage: string, text: string) =>

@@ -24,17 +24,17 @@ const failed = (fields = {}) =>
   });
 
 test.each([
-  ['the first look', undefined, pending, true],
+  ['the first status', undefined, pending, true],
   [
-    'nothing',
+    'no change',
     complete(),
     complete({ lastSuccessAt: at(0), reason: 'up-to-date-with-policy' }),
     false,
   ],
   ['the first sync', pending, syncing(), true],
   ['a later sync', complete(), syncing(), false],
-  ['a retry', failed(), syncing(), false],
-  ['the end of a sync', syncing(), complete(), true],
+  ['a retry after a failure', failed(), syncing(), false],
+  ['the end of the first sync', syncing(), complete(), true],
   ['a new snapshot', complete(), complete({ snapshot: 'two' }), true],
   ['a failure', complete(), failed(), true],
   ['the same failure', failed(), failed({ message: 'again', consecutiveFailures: 2 }), false],
@@ -46,12 +46,12 @@ test.each([
     { ...complete(), control: viewOf({ control: { suspended: '1' } }).control },
     true,
   ],
-])('%s is news or not', (_, before, now, expected) => {
+])('a status is news only if it differs enough: %s', (_, before, now, expected) => {
   const told = before && { view: before, atMs: NOW_MS };
   expect(isNews(told, now, NOW_MS)).toBe(expected);
 });
 
-test('the progress of a first sync is news every few seconds', () => {
+test('the progress of a first sync is reported every few seconds', () => {
   const told = { view: syncing({ message: 'read 100 rows' }), atMs: NOW_MS };
   const further = syncing({ message: 'read 200 rows' });
   expect(isNews(told, further, NOW_MS + 4_999)).toBe(false);

@@ -28,7 +28,7 @@ function frame(views: Watched['views'], options: Partial<FrameOptions & Watched>
   return lines.map((line) => uncolored(line).replace(/^\d\d:\d\d:\d\d/, 'HH:MM:SS'));
 }
 
-test('each registry has a line below a head that counts them, and changed ones are marked', () => {
+test('each registry has a line below a summary line, and changed ones are marked', () => {
   const views = [complete('one'), failed('two')];
   const lines = frame(views, { columns: 90, changed: new Set(['one']) });
   expect(lines).toEqual([
@@ -73,7 +73,7 @@ test('while Redis is away, the last state is shown with its time', () => {
   expect(line).toMatch(/^as of \d\d:\d\d:\d\d: Connection is closed\.$/);
 });
 
-test('one registry is shown with everything, as far as it fits', () => {
+test('a single registry is shown with all its details, as far as they fit', () => {
   const lines = frame([complete('one')], { isDetailed: true, rows: 6 });
   expect(lines.slice(2)).toEqual([
     'registry      one',

@@ -26,7 +26,7 @@ const inRegistry = (options: string) => `registries:
     ${options}
 `;
 
-describe('an invalid value is reported with its place', () => {
+describe('an invalid value is reported with its position', () => {
   test.each([
     [
       'a wrong type',
@@ -40,7 +40,7 @@ describe('an invalid value is reported with its place', () => {
       '4:29 registries[0].syncPolicy.interval: expected a duration of at least 1s, found "0s"',
     ],
     [
-      'a bare 0',
+      'a 0 without a unit',
       'syncPolicy: { interval: 0 }',
       '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found the number 0',
     ],
@@ -50,17 +50,17 @@ describe('an invalid value is reported with its place', () => {
       '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "-5m"',
     ],
     [
-      'a fortnight',
+      'an unknown unit',
       'syncPolicy: { interval: 1 fortnight }',
       '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "1 fortnight"',
     ],
     [
-      'endless',
+      'an infinite interval',
       'syncPolicy: { interval: .inf }',
       '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found the number Infinity',
     ],
     [
-      'a time zone of nowhere',
+      'an unknown time zone',
       'schedule: { pattern: 0 6 * * *, timezone: Mars }',
       '4:47 registries[0].schedule.timezone: expected the name of a time zone such as Europe/Berlin, found "Mars"',
     ],
@@ -77,7 +77,7 @@ test.each([
   ['X: "a\\nb"', 'X: expected printable ASCII, found some text'],
   ['X Y: a', 'X Y: expected the name of a header, found some text'],
   ['Host: a', 'Host: expected another header, found some text'],
-])('an invalid header is reported with its place: %s', (header, expected) => {
+])('an invalid header is reported with its position: %s', (header, expected) => {
   const text = `registries:
   - name: one
     api:
@@ -89,7 +89,7 @@ test.each([
   );
 });
 
-test('a secret in the wrong place is not told', () => {
+test('an error about a secret in a wrong field does not contain the secret', () => {
   const secret = 'hunter2';
   for (const source of [
     `api: { endpoint: "ftp://${secret}:${secret}@a.example/?x=${secret}" }`,
@@ -114,40 +114,40 @@ test('a secret in the wrong place is not told', () => {
   }
 });
 
-describe('bytes that are not text', () => {
+describe('the encoding of a config file', () => {
   test.each<[what: string, bytes: Uint8Array, place: string]>([
-    ['a byte of Latin-1', Buffer.from('registries:\n  - name: caf\xe9\n', 'latin1'), '2:14'],
-    ['a character cut off', Buffer.from('registries: é').subarray(0, -1), '1:13'],
+    ['a byte in Latin-1', Buffer.from('registries:\n  - name: caf\xe9\n', 'latin1'), '2:14'],
+    ['a truncated character', Buffer.from('registries: é').subarray(0, -1), '1:13'],
     ['UTF-16', Buffer.from('\uFEFFregistries: []', 'utf16le'), '1:1'],
-    ['a NUL', Buffer.from('registries: \0'), '1:13'],
-    ['nothing but zeros', Buffer.alloc(100), '1:1'],
-  ])('%s', async (_what, bytes, place) => {
+    ['a NUL character', Buffer.from('registries: \0'), '1:13'],
+    ['only zero bytes', Buffer.alloc(100), '1:1'],
+  ])('is rejected if it has %s', async (_what, bytes, place) => {
     await writeFile(path, bytes);
     expect(await messageFor(path)).toBe(
       `syncline.yaml:${place}: expected text in UTF-8, found other bytes`,
     );
   });
 
-  test('a byte order mark is valid', async () => {
+  test('can begin with a byte order mark', async () => {
     await writeFile(path, `\uFEFF${inRegistry('snapshots: 1')}`);
     const { config } = await loadConfig(path);
     expect(config.registries).toHaveLength(1);
   });
 
-  test('a replacement character in the file is valid', async () => {
+  test('can contain a replacement character', async () => {
     await writeFile(path, inRegistry('filter: { tags: { include: ["\uFFFD"] } }'));
     expect((await loadConfig(path)).config.registries[0]?.filter.tags.include).toEqual(['\uFFFD']);
   });
 });
 
-describe('what is too much', () => {
-  test('50 MB are not read', async () => {
+describe('a config beyond the limits', () => {
+  test('of 50 MB is rejected', async () => {
     await writeFile(path, '');
     await truncate(path, 50_000_000);
     expect(await messageFor(path)).toMatch(/expected at most 5000000 bytes, found 50000000 bytes$/);
   });
 
-  test('a device without an end is not read to it', async () => {
+  test('from an endless device is rejected', async () => {
     expect(await messageFor('/dev/zero')).toMatch(/expected at most 5000000 bytes, found more$/);
   });
 
@@ -157,7 +157,7 @@ describe('what is too much', () => {
       'maps of maps',
       (below: string) => `{${[...'abcdefghij'].map((key) => `${key}: *${below}`).join(', ')}}`,
     ],
-  ])('anchors that explode: %s', (_what, level) => {
+  ])('with aliases that expand exponentially is rejected: %s', (_what, level) => {
     const levels = Array.from({ length: 20 }, (_, index) => {
       const value = index === 0 ? '[x, x]' : level(`l${index - 1}`);
       return `l${index}: &l${index} ${value}`;
@@ -167,7 +167,7 @@ describe('what is too much', () => {
     );
   });
 
-  test('an anchor that contains itself is reported', () => {
+  test('with an anchor that contains itself is rejected', () => {
     for (const text of [
       'registries: &all [*all]',
       'registries: &all { <<: *all }',
@@ -178,7 +178,7 @@ describe('what is too much', () => {
   });
 });
 
-test('a file without permission is said to be so', async () => {
+test('a file without read permission is reported', async () => {
   await writeFile(path, inRegistry('snapshots: 1'));
   await chmod(path, 0o000);
   await chmod(directory, 0o755);
@@ -197,7 +197,7 @@ test('a file without permission is said to be so', async () => {
   );
 });
 
-test('a file that is being written is read once it is whole', async () => {
+test('a file that is being written is read only when it is complete', async () => {
   const whole = `${inRegistry('snapshots: 1')}  - { name: two, file: { path: y } }\n`;
   const half = inRegistry('snapshots: 1');
   const writer = await open(path, 'w');

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { parseConfig, registryProblems } from './load-config.ts';
 
-test('an entry that a config may have has no problems', () => {
+test('a valid entry has no problems', () => {
   expect(registryProblems({ name: 'local', file: { path: '/registry.json' } })).toEqual([]);
 });
 
-test('problems are told as of a config file, their places counted from the entry', () => {
+test('problems read as in a config file, with paths relative to the entry', () => {
   const entry = {
     name: 'local',
     file: { path: '/registry.json' },
@@ -22,14 +22,14 @@ test('problems are told as of a config file, their places counted from the entry
   for (const problem of problems) expect(loaded).toThrow(problem);
 });
 
-test('what is wrong as a whole has no place', () => {
+test('a problem of the whole entry has no path', () => {
   expect(registryProblems({ name: 'local' })).toEqual([
     expect.stringMatching(/^expected exactly one source/),
   ]);
   expect(registryProblems('nonsense')).toEqual(['expected a map, found "nonsense"']);
 });
 
-test('an entry that is nested too deep is a problem, and no crash', () => {
+test('an entry that is nested too deep is one problem, not a crash', () => {
   let entry: unknown = 1;
   for (let depth = 0; depth < 3_000; depth += 1) entry = [entry];
   expect(registryProblems({ name: entry })).toHaveLength(1);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseConfig } from './load-config.ts';
 import { ConfigError } from './problem.ts';
 
-/** Finds fault with each name that begins with `bad`. */
+/** Rejects each name that begins with `bad`. */
 const noBadNames = ({ registries }: { registries: readonly { name: string }[] }) =>
   registries.flatMap(({ name }, index) =>
     name.startsWith('bad')
@@ -20,8 +20,8 @@ function mistakesIn(text: string): string[] {
   }
 }
 
-describe('a further check', () => {
-  test('is reported with its place and the found value', () => {
+describe('an additional check', () => {
+  test('reports the position and the value that it found', () => {
     const text = `registries:
   - { name: good, file: { path: x } }
   - { name: bad, file: { path: x } }
@@ -31,7 +31,7 @@ describe('a further check', () => {
     ]);
   });
 
-  test('is reported together with issues of the schema and the parser', () => {
+  test('reports together with the schema and the parser', () => {
     const text = `registries:
   - { name: bad, file: { path: x }, snapshots: 0, surprise: 1 }
   - { name: bad-2, file: { path: x }, file: { path: y } }
@@ -46,7 +46,7 @@ describe('a further check', () => {
   });
 });
 
-test('a schedule beside an interval is a mistake, whatever else is wrong', () => {
+test('a registry with both a schedule and an interval is invalid, whatever else is wrong', () => {
   const text = `registries:
   - name: one
     file: { path: x }
@@ -61,7 +61,7 @@ test('a schedule beside an interval is a mistake, whatever else is wrong', () =>
   ]);
 });
 
-test('paths are taken from the directory of the file, and nothing else is', () => {
+test('only file paths are resolved against the directory of the config file', () => {
   const { input } = parseConfig(
     '/etc/syncline/syncline.yaml',
     `registries:

@@ -16,14 +16,14 @@ const configFiles = (await readdir(examples)).filter((name) =>
   /(?<!-registry)\.(?:yaml|json)$/.test(name),
 );
 
-test('what the documentation takes from the code is up to date', async () => {
+test('generated documentation is up to date', async () => {
   const check = promisify(execFile)(process.execPath, ['infra/generate-docs.ts', '--check'], {
     cwd: root,
   });
   await expect(check).resolves.toMatchObject({ stderr: '' });
 });
 
-test.each(configFiles)('examples/%s holds', async (name) => {
+test.each(configFiles)('examples/%s is a valid config', async (name) => {
   const { config } = await loadConfig(join(examples, name));
   expect(config.registries.length).toBeGreaterThan(0);
   for (const { file } of config.registries) {
@@ -32,7 +32,7 @@ test.each(configFiles)('examples/%s holds', async (name) => {
   }
 });
 
-test('there are examples', () => {
+test('the expected examples exist', () => {
   expect(configFiles).toEqual(
     expect.arrayContaining([
       'filtered.json',
@@ -44,13 +44,13 @@ test('there are examples', () => {
   );
 });
 
-test('the example in the documentation holds', async () => {
+test('the example in the documentation is a valid config', async () => {
   const page = await readFile(join(root, 'docs/configuration.md'), 'utf8');
   const [, example = ''] = /```yaml\n(registries:.*?)```/s.exec(page) ?? [];
   expect(parseConfig('syncline.yaml', example).config.catalogs).toHaveLength(1);
 });
 
-test('the mistakes in the documentation read as they do there', async () => {
+test('error messages in the documentation match the real ones', async () => {
   const page = await readFile(join(root, 'docs/configuration.md'), 'utf8');
   const [, shown = ''] = /```text\n(syncline\.yaml:.*?)\n```/s.exec(page) ?? [];
   const text = `registries:
@@ -75,7 +75,7 @@ catalogs:
   expect(() => parseConfig('syncline.yaml', text)).toThrow(shown);
 });
 
-test('the move from ToolHive is as it is shown', async () => {
+test('the example in the ToolHive migration guide matches the real conversion', async () => {
   const page = await readFile(join(root, 'docs/moving-from-toolhive.md'), 'utf8');
   const file = join(examples, 'toolhive.yaml');
   const theirs = await loadConfig(file);
@@ -107,7 +107,7 @@ test('the quickstart registry has a dozen servers of the documented shape', asyn
   expect(new Set(data.servers.map(({ name }) => name)).size).toBeGreaterThanOrEqual(12);
 });
 
-test('the JSON Schema describes what people write', () => {
+test('the JSON Schema describes the config before defaults apply', () => {
   const schema = configJsonSchema();
   expect(schema.required).toEqual(['registries']);
   expect(schema.additionalProperties).toBe(false);

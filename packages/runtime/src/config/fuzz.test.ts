@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { type LoadedConfig, parseConfig } from './load-config.ts';
 import { ConfigError } from './problem.ts';
 
-/** Kept, so that each run tries the same; another one finds other cases. */
+/** Fixed, so that each run tries the same cases. */
 const SEED = 20_261_124;
 const VALID: readonly ConfigInput[] = [
   {
@@ -48,7 +48,7 @@ const TOOLHIVE = {
   auth: { mode: 'anonymous' },
 };
 
-/** A config, or an error with a place for each problem, and nothing else. */
+/** Expects a config, or an error with a position for each problem. */
 function parseAny(text: string): LoadedConfig | undefined {
   try {
     return parseConfig('/etc/syncline.yaml', text);
@@ -67,7 +67,7 @@ function parseAny(text: string): LoadedConfig | undefined {
   }
 }
 
-/** Printed and parsed again, it is the same. */
+/** Expects the same config after printing and parsing it again. */
 function expectCanonical({ input, digest, config }: LoadedConfig): void {
   for (const printed of [JSON.stringify(input), stringify(turned(input))]) {
     const again = parseConfig('/elsewhere/other.yaml', printed);
@@ -92,7 +92,7 @@ function holds(text: string): void {
   if (loaded !== undefined) expectCanonical(loaded);
 }
 
-/** One place in plain data, changed. */
+/** One change in plain data. */
 interface Mutation {
   readonly at: number;
   readonly kind: 'replace' | 'delete' | 'rename' | 'insert';
@@ -173,7 +173,7 @@ function placesIn(data: unknown): { container: Container; name: string }[] {
   ]);
 }
 
-test('any text is a config or a mistake with a place', () => {
+test('any text is a valid config or an error with a position', () => {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 200 }),
     fc
@@ -190,7 +190,7 @@ test('any text is a config or a mistake with a place', () => {
   fc.assert(fc.property(text, holds), { seed: SEED, numRuns: 500 });
 });
 
-test('any data is a config or a mistake with a place', () => {
+test('any data is a valid config or an error with a position', () => {
   const value = fc.jsonValue({ maxDepth: 4 });
   const keyed = fc.dictionary(fc.oneof(fc.constantFrom(...KEYS), fc.string()), value);
   fc.assert(
@@ -200,9 +200,9 @@ test('any data is a config or a mistake with a place', () => {
 });
 
 test.each([
-  ['ours', VALID[0]],
-  ["ToolHive's", TOOLHIVE],
-])('a config of %s with mistakes in it is a config or a mistake with a place', (_whose, valid) => {
+  ['Syncline', VALID[0]],
+  ['ToolHive', TOOLHIVE],
+])('a mutated config (%s) is valid or an error with a position', (_whose, valid) => {
   holds(JSON.stringify(valid));
   let accepted = 0;
   fc.assert(
@@ -218,11 +218,11 @@ test.each([
     }),
     { seed: SEED, numRuns: 200 },
   );
-  // Else this would prove half of it only.
+  // Without accepted configs, this would test errors only.
   expect(accepted).toBeGreaterThan(20);
 });
 
-test('text that was cut or spoiled is a config or a mistake with a place', () => {
+test('damaged text is a valid config or an error with a position', () => {
   const text = stringify(VALID[0]);
   const spoiled = fc
     .tuple(fc.nat(text.length), fc.nat(40), fc.string({ maxLength: 5 }))
@@ -230,7 +230,7 @@ test('text that was cut or spoiled is a config or a mistake with a place', () =>
   fc.assert(fc.property(spoiled, holds), { seed: SEED, numRuns: 500 });
 });
 
-test('a stored config is parsed to the same by each reader', () => {
+test('a stored config parses to the config that was stored', () => {
   const { input, config } = parseConfig('/etc/syncline.yaml', JSON.stringify(VALID[0]));
   expect(configSchema.parse(JSON.parse(JSON.stringify(input)))).toEqual(config);
 });

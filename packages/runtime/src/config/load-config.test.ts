@@ -24,7 +24,7 @@ async function write(name: string, text: string): Promise<string> {
   return path;
 }
 
-/** The error's lines; each must begin with the file's name. */
+/** Returns the lines of the error. Each must begin with the name of the file. */
 function mistakesIn(text: string, file = 'syncline.yaml'): string[] {
   try {
     parseConfig(join(directory, file), text);
@@ -40,8 +40,8 @@ function mistakesIn(text: string, file = 'syncline.yaml'): string[] {
   return [];
 }
 
-describe('a config that holds', () => {
-  test('is given parsed, as it was written, and under its digest', async () => {
+describe('a valid config', () => {
+  test('is returned parsed and as written, with its digest', async () => {
     const path = await write('syncline.yaml', VALID);
     const loaded = await loadConfig(path);
     expect(loaded.path).toBe(path);
@@ -56,7 +56,7 @@ describe('a config that holds', () => {
     expect(loaded.digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  test('has the digest of its contents, not of its spelling', async () => {
+  test('has a digest that depends on its contents, not on its formatting', async () => {
     const yaml = parseConfig(join(directory, 'a.yaml'), VALID);
     const json = parseConfig(
       join(directory, 'a.json'),
@@ -67,7 +67,7 @@ describe('a config that holds', () => {
     expect(other.digest).not.toBe(yaml.digest);
   });
 
-  test('keeps absolute paths, and resolves relative ones from the folder of the link', async () => {
+  test('keeps absolute paths, and resolves relative ones against the folder of a symbolic link', async () => {
     await mkdir(join(directory, 'data'));
     await write('data/syncline.yaml', `${VALID}  - { name: far, file: { path: /srv/far.json } }\n`);
     await symlink(join(directory, 'data/syncline.yaml'), join(directory, 'link.yaml'));
@@ -78,7 +78,7 @@ describe('a config that holds', () => {
     ]);
   });
 
-  test('may use anchors, aliases and merge keys', () => {
+  test('can use anchors, aliases and merge keys', () => {
     const { config } = parseConfig(
       'syncline.yaml',
       `
@@ -96,8 +96,8 @@ registries:
   });
 });
 
-describe('a mistake', () => {
-  test('is shown with all others, each in its place, in the order of the file', () => {
+describe('a config error', () => {
+  test('is reported with all others, each with its position, in file order', () => {
     expect(
       mistakesIn(`registries:
   - name: Official
@@ -131,7 +131,7 @@ catalogs:
     ]);
   });
 
-  test('between several values is shown even if one of them has a wrong type', () => {
+  test('that involves several values is reported even if another value has a wrong type', () => {
     expect(
       mistakesIn(`registries:
   - { name: one, file: { path: one.json }, snapshots: many }
@@ -146,19 +146,19 @@ catalogs:
     ]);
   });
 
-  test('of a misspelt key is not followed by what it seems to leave out', () => {
+  test('for a misspelt key is not followed by one for the missing key', () => {
     expect(mistakesIn('registries:\n  - { name: one, fil: { path: one.json } }\n')).toEqual([
       '2:18 registries[0].fil: unknown key; did you mean file?',
     ]);
   });
 
-  test('names the right block for a key in a wrong one', () => {
+  test('for a key in the wrong block names the right block', () => {
     expect(mistakesIn('registries:\n  - { name: one, file: { path: x }, interval: 5m }\n')).toEqual(
       ['2:37 registries[0].interval: unknown key; did you mean syncPolicy.interval?'],
     );
   });
 
-  test('behind an alias is shown at its place in the target of the alias', () => {
+  test('behind an alias is reported at the position of the anchor', () => {
     expect(
       mistakesIn(`registries:
   - { name: one, file: &file { pth: x } }
@@ -170,7 +170,7 @@ catalogs:
     ]);
   });
 
-  test('is reported without possible credentials', () => {
+  test('does not contain possible credentials', () => {
     const told = mistakesIn(`registries:
   - { name: one, file: { url: "https://u:hunter2@h.example/?key=hunter2", auth: hunter2 } }
   - { name: two, api: { endpoint: "https://h.example/?key=hunter2", headers: { X-Key: hunter2 } } }
@@ -186,7 +186,7 @@ catalogs:
     );
   });
 
-  test('tells programs what it tells people', () => {
+  test('has the details as fields too', () => {
     try {
       parseConfig('/etc/syncline.yaml', `${VALID}    snapshot: 1\n`);
       expect.unreachable();
@@ -207,28 +207,28 @@ catalogs:
   });
 });
 
-describe('text that is not a config', () => {
+describe('text that is not a config is rejected if it', () => {
   test.each([
-    ['an unclosed list', 'registries: [', /^1:14: Flow sequence/],
-    ['a tab as indentation', 'registries:\n\t- name: x', /^2:1: Tabs are not allowed/],
-    ['an unknown tag', 'registries: !!python/none x', /^1:13: Unresolved tag/],
-    ['an unknown alias', 'registries: *nowhere', /Unresolved alias.*nowhere/],
-    ['two documents', `${VALID}---\n${VALID}`, /^5:1: expected one document, found a second/],
-    ['nothing', '', /^1:1: expected a map, found an empty value/],
-    ['a list', '- name: x', /^1:1: expected a map, found a list of 1 item/],
-    ['deep nesting', '['.repeat(50_000), /^1:\d+: expected fewer blocks within blocks/],
+    ['has an unclosed list', 'registries: [', /^1:14: Flow sequence/],
+    ['is indented with a tab', 'registries:\n\t- name: x', /^2:1: Tabs are not allowed/],
+    ['has an unknown tag', 'registries: !!python/none x', /^1:13: Unresolved tag/],
+    ['has an unknown alias', 'registries: *nowhere', /Unresolved alias.*nowhere/],
+    ['has two documents', `${VALID}---\n${VALID}`, /^5:1: expected one document, found a second/],
+    ['is empty', '', /^1:1: expected a map, found an empty value/],
+    ['is a list', '- name: x', /^1:1: expected a map, found a list of 1 item/],
+    ['is nested too deep', '['.repeat(50_000), /^1:\d+: expected fewer blocks within blocks/],
   ])('%s', (_what, text, expected) => {
     expect(mistakesIn(text)[0]).toMatch(expected);
   });
 
-  test('with a key given twice names it, and is checked for more', () => {
+  test('has a duplicate key, and further errors are reported too', () => {
     expect(mistakesIn(`${VALID}    name: again\n    snapshots: 0\n`)).toEqual([
       '5:5: duplicate key name',
       '6:16 registries[0].snapshots: expected a number of at least 1, found the number 0',
     ]);
   });
 
-  test('with aliases that would fill the memory is refused at once', () => {
+  test('has aliases that expand beyond the memory', () => {
     const levels = Array.from({ length: 12 }, (_, level) =>
       level === 0
         ? 'l0: &l0 [x]'
@@ -240,7 +240,7 @@ describe('text that is not a config', () => {
   });
 });
 
-describe('a file that cannot be read', () => {
+describe('a file is rejected', () => {
   const messageFor = (path: string) =>
     loadConfig(path).then(
       () => 'it was read',
@@ -250,18 +250,18 @@ describe('a file that cannot be read', () => {
       },
     );
 
-  test('because it is missing', async () => {
+  test('if it is missing', async () => {
     const path = join(directory, 'nowhere.yaml');
     expect(await messageFor(path)).toBe(
       `cannot use the config file ${path}: expected a file that can be read, found nothing there`,
     );
   });
 
-  test('because it is a directory', async () => {
+  test('if it is a directory', async () => {
     expect(await messageFor(directory)).toMatch(/expected a file, found a directory$/);
   });
 
-  test('because it is too large', async () => {
+  test('if it is too large', async () => {
     const path = await write('large.yaml', '#'.repeat(CONFIG_MAX_BYTES + 1));
     expect(await messageFor(path)).toMatch(/expected at most 5000000 bytes, found 5000001 bytes$/);
   });

@@ -32,8 +32,8 @@ registries:
   - { name: one, sources: [url] }
 `;
 
-describe('a config of ToolHive', () => {
-  test('is ours in other words: sources are registries, registries are catalogs', () => {
+describe('a ToolHive config', () => {
+  test('becomes ours: sources are registries, and registries are catalogs', () => {
     const ours = `
 registries:
   - name: git
@@ -57,12 +57,12 @@ catalogs:
     expect(parse(WHOLE).warnings).toEqual([]);
   });
 
-  test('may do without registries', () => {
+  test('needs no registries', () => {
     const { config } = parse('sources: [{ name: a, file: { path: a } }]');
     expect(config.catalogs).toEqual([]);
   });
 
-  test('may also have keys of Syncline: the network, and options of a registry', () => {
+  test('can also have Syncline keys: the network, and options of a registry', () => {
     const { config } = parse(`
 sources: [{ name: a, file: { path: a }, staleAfter: 1h, guard: { allowEmpty: true } }]
 registries: [{ name: all, sources: [a], filter: { tags: { include: [x] } } }]
@@ -74,8 +74,8 @@ network: { allow: [10.0.0.0/8] }
   });
 });
 
-describe('what does not apply', () => {
-  test('is named once each, with its places', () => {
+describe('the conversion of a ToolHive config', () => {
+  test('warns once about each setting that does not apply, with its positions', () => {
     const text = `database: { host: x, port: 1 }
 sources:
   - { name: a, file: { path: a }, format: upstream, claims: { team: x } }
@@ -96,7 +96,7 @@ audit: { enabled: true }
     ]);
   });
 
-  test('skips sources that cannot be read, and registries without other sources', () => {
+  test('skips sources that Syncline cannot read, and registries that have only such sources', () => {
     const text = `sources:
   - { name: managed, managed: {} }
   - { name: cluster, kubernetes: { namespaces: [a] }, claims: { a: b } }
@@ -118,8 +118,8 @@ registries:
   });
 });
 
-describe('a mistake in it', () => {
-  test('is reported in its own words, with its own places', () => {
+describe('an error in a ToolHive config', () => {
+  test('is reported in ToolHive terms, with ToolHive positions', () => {
     expect(
       mistakesIn(`sources:
   - { name: managed, managed: {} }
@@ -166,29 +166,29 @@ surprise: 1
       'config.yaml:1:10 sources: expected at least one source that can be read, found a list of 0 items',
     ],
     [
-      'only such as cannot be read',
+      'only sources that Syncline cannot read',
       'sources: [{ name: a, managed: {} }]',
       /sources: expected at least one source that can be read/,
     ],
-    ['sources that are none', 'sources: 5', /sources: expected a list, found the number 5/],
+    ['sources that are not a list', 'sources: 5', /sources: expected a list, found the number 5/],
     ['an invalid source', 'sources: [a]', /sources\[0\]: expected a map, found "a"/],
     [
-      'registries that are none',
+      'registries that are not a list',
       'sources: [{ name: a, file: { path: a } }]\nregistries: {}',
       /2:13 registries: expected a list/,
     ],
     [
-      'a registry of nothing',
+      'a registry without sources',
       'sources: [{ name: a, file: { path: a } }]\nregistries: [{ name: b, sources: [] }]',
       /2:34 registries\[0\]\.sources: expected the name of at least one source, found/,
     ],
     [
-      'a registry of ours among them',
+      'a Syncline registry among ToolHive registries',
       'sources: [{ name: a, file: { path: a } }]\nregistries: [{ name: b, file: { path: b } }]',
       /2:14 registries\[0\]\.sources: expected a list, found nothing/,
     ],
     ['an empty value', 'sources:\n', /sources: expected a list, found an empty value/],
-  ])('%s', (_what, text, expected) => {
+  ])('is reported: %s', (_what, text, expected) => {
     expect(mistakesIn(text)[0]).toEqual(
       typeof expected === 'string' ? expected : expect.stringMatching(expected),
     );

@@ -57,7 +57,7 @@ function watch(options: Partial<WatchConfigOptions> = {}): void {
 const untilTold = (expected: string[]) =>
   vi.waitFor(() => expect(told).toEqual(expected), { interval: 5 });
 
-test('tells the first config, and each that differs, once', async () => {
+test('the watcher reports the first config, and each changed one, once', async () => {
   await put(configOf('one'));
   watch();
   await untilTold(['one']);
@@ -66,7 +66,7 @@ test('tells the first config, and each that differs, once', async () => {
   await untilTold(['one', 'two']);
 });
 
-test('does not tell a config that the caller has already', async () => {
+test('the watcher does not report the config that the caller already has', async () => {
   await put(configOf('one'));
   const { digest } = await loadConfig(path);
   watch({ knownDigest: digest });
@@ -74,7 +74,7 @@ test('does not tell a config that the caller has already', async () => {
   await untilTold(['two']);
 });
 
-test('tells a mistake once, and recovers with the same config as before', async () => {
+test('the watcher reports an error once, and then the previous config when it is restored', async () => {
   await put(configOf('one'));
   watch();
   await untilTold(['one']);
@@ -84,7 +84,7 @@ test('tells a mistake once, and recovers with the same config as before', async 
   await untilTold(['one', 'config-invalid', 'one']);
 });
 
-test('tells that the file is gone, and that it is back', async () => {
+test('the watcher reports that the file is gone, and its config when it is back', async () => {
   await put(configOf('one'));
   watch();
   await untilTold(['one']);
@@ -94,7 +94,7 @@ test('tells that the file is gone, and that it is back', async () => {
   await untilTold(['one', 'config-unreadable', 'two']);
 });
 
-test('follows a link that is swapped, as in a ConfigMap of Kubernetes', async () => {
+test('the watcher follows a swapped link, as in a Kubernetes ConfigMap', async () => {
   for (const name of ['one', 'two']) {
     await mkdir(join(directory, name));
     await writeFile(join(directory, name, 'syncline.yaml'), configOf(name));
@@ -108,35 +108,35 @@ test('follows a link that is swapped, as in a ConfigMap of Kubernetes', async ()
   await untilTold(['one', 'two']);
 });
 
-test('does not believe contents that do not last', async () => {
+test('the watcher ignores contents that change before the next poll', async () => {
   let generation = 0;
   const replace = async () => {
     generation++;
     await put(configOf(`moving-${generation}`));
   };
   await replace();
-  // Replaced many times between any two looks, also on a machine that has much else to do.
+  // The file is replaced many times between two polls, even on a busy machine.
   watch({ pollIntervalMs: 400 });
   const until = performance.now() + 1_500;
   while (performance.now() < until) await replace();
   await untilTold([`moving-${generation}`]);
 });
 
-test('does not believe the beginning of a file whose writer pauses', async () => {
+test('the watcher ignores the first part of a file whose writer pauses', async () => {
   const two = `${configOf('one')}  - { name: two, file: { path: y.json } }\n`;
   const changed = two.replace('y.json', 'z.json');
   await put(two);
   const pollIntervalMs = 100;
   watch({ pollIntervalMs });
   await untilTold(['one,two']);
-  // What is written first is a config too, in which the second registry is missing.
+  // The first part is a valid config without the second registry.
   await writeFile(path, configOf('one'));
   await delay(2.5 * pollIntervalMs);
   await appendFile(path, changed.slice(configOf('one').length));
   await untilTold(['one,two', 'one,two']);
 });
 
-test('believes what is shorter, once it lasts', async () => {
+test('the watcher accepts a shorter config that stays unchanged', async () => {
   await put(`${configOf('one')}  - { name: two, file: { path: y.json } }\n`);
   watch();
   await untilTold(['one,two']);
@@ -146,29 +146,32 @@ test('believes what is shorter, once it lasts', async () => {
 
 test.each<[what: string, code: string, spoil: () => Promise<unknown>]>([
   ['a directory', 'config-unreadable', () => rm(path).then(() => mkdir(path))],
-  ['50 MB', 'config-unreadable', () => truncate(path, 50_000_000)],
-  ['no UTF-8', 'config-invalid', () => writeFile(path, Buffer.from([0xff, 0xfe]))],
+  ['a file of 50 MB', 'config-unreadable', () => truncate(path, 50_000_000)],
+  ['a file of invalid UTF-8', 'config-invalid', () => writeFile(path, Buffer.from([0xff, 0xfe]))],
   ['a link to itself', 'config-unreadable', () => rm(path).then(() => symlink(path, path))],
-  ['nothing', 'config-invalid', () => truncate(path, 0)],
-])('tells once that the file is now %s, and goes on', async (_what, code, spoil) => {
-  await put(configOf('one'));
-  watch();
-  await untilTold(['one']);
-  await spoil();
-  await untilTold(['one', code]);
-  await rm(path, { recursive: true });
-  await put(configOf('two'));
-  await vi.waitFor(() => expect(told.at(-1)).toBe('two'), { interval: 5 });
-});
+  ['an empty file', 'config-invalid', () => truncate(path, 0)],
+])(
+  'the watcher reports once that the file has become %s, and continues',
+  async (_what, code, spoil) => {
+    await put(configOf('one'));
+    watch();
+    await untilTold(['one']);
+    await spoil();
+    await untilTold(['one', code]);
+    await rm(path, { recursive: true });
+    await put(configOf('two'));
+    await vi.waitFor(() => expect(told.at(-1)).toBe('two'), { interval: 5 });
+  },
+);
 
-test('holds each config to the further checks', async () => {
+test('the watcher applies the additional checks to each config', async () => {
   await put(configOf('one'));
   const checks = [() => [{ path: ['registries'], message: 'expected something else' }]];
   watch({ checks });
   await untilTold(['config-invalid']);
 });
 
-test('tells a config again that could not be put to use', async () => {
+test('the watcher reports a config again if the caller could not apply it', async () => {
   await put(configOf('one'));
   let attempts = 0;
   watch({
@@ -182,7 +185,7 @@ test('tells a config again that could not be put to use', async () => {
   expect(attempts).toBe(3);
 });
 
-test('ends with its signal', async () => {
+test('the watcher ends when its signal aborts', async () => {
   await put(configOf('one'));
   watch({ pollIntervalMs: 60_000 });
   watching.abort();

@@ -13,7 +13,7 @@ function messageOf(source: Record<string, string>): string {
   return 'nothing was thrown';
 }
 
-test('has a default for everything that needs one', () => {
+test('the environment has a default for every variable that needs one', () => {
   expect(readEnv({})).toEqual({
     prefix: 'syncline',
     configPath: './syncline.yaml',
@@ -26,12 +26,12 @@ test('has a default for everything that needs one', () => {
   });
 });
 
-test('takes empty variables for unset ones', () => {
+test('an empty variable counts as unset', () => {
   const empty = Object.fromEntries(envVariables().map(({ name }) => [name, '']));
   expect(readEnv(empty)).toEqual(readEnv({}));
 });
 
-test('the command line comes before the environment, and that before a programâ€™s own defaults', () => {
+test('the command line overrides the environment, which overrides the defaults of a program', () => {
   const options = {
     defaults: { LOG_LEVEL: 'warn', PORT: '1', SYNCLINE_PREFIX: 'own' },
     overrides: { PORT: '3', SYNCLINE_CONFIG: undefined },
@@ -41,7 +41,7 @@ test('the command line comes before the environment, and that before a programâ€
   ).toMatchObject({ logLevel: 'warn', port: 3, prefix: 'acme', configPath: 'a' });
 });
 
-test('reads every variable of its table', () => {
+test('every variable in the table is read', () => {
   const env = readEnv({
     REDIS_URL: 'rediss://user:pw@redis.example:6380/2',
     SYNCLINE_PREFIX: 'acme',
@@ -89,16 +89,16 @@ test.each([
   ['REDIS_URL', 'redis+sentinel://user:hunter2@a,b'],
   ['HTTPS_PROXY', 'proxy.example:3128'],
   ['HTTP_PROXY', 'socks5://user:hunter2@proxy.example'],
-])('names the variable that is wrong: %s=%s', (name, value) => {
+])('an error names the invalid variable: %s=%s', (name, value) => {
   expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name}: expected `));
 });
 
-test('Redis may be named by its sentinels', () => {
+test('REDIS_URL can name sentinels', () => {
   const url = 'redis+sentinel://:pw@a:26379,b:26379/main?sentinel_password=pw';
   expect(readEnv({ REDIS_URL: url }).redisUrl).toBe(url);
 });
 
-test('proxies are known in lower case too, and that comes first, unless it is empty', () => {
+test('a lower-case proxy variable overrides the upper-case one, unless it is empty', () => {
   const source = {
     HTTPS_PROXY: 'http://upper.example',
     https_proxy: 'http://lower.example',
@@ -113,7 +113,7 @@ test('proxies are known in lower case too, and that comes first, unless it is em
   });
 });
 
-test('names all that are wrong at once, and never a value, which may be a secret', () => {
+test('one error names all invalid variables, and no value, because a value can be a secret', () => {
   const message = messageOf({
     REDIS_URL: 'http://user:hunter2@redis',
     PORT: 'x',
@@ -127,7 +127,7 @@ test('names all that are wrong at once, and never a value, which may be a secret
   expect(message).not.toContain('hunter2');
 });
 
-test('lists each variable with a description, and its default if it has one', () => {
+test('each variable is listed with a description, and its default if it has one', () => {
   const variables = envVariables();
   expect(variables.every(({ description }) => description.length > 10)).toBe(true);
   expect(variables.find(({ name }) => name === 'PORT')?.default).toBe('8080');

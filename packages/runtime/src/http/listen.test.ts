@@ -5,8 +5,8 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { listen } from './listen.ts';
 
-describe('closing', () => {
-  test('lets a request under way end, and takes no more', async () => {
+describe('closing a server', () => {
+  test('lets a running request end, and accepts no new one', async () => {
     const { promise: taken, resolve: take } = Promise.withResolvers<ServerResponse>();
     const server = await listen((_request, response) => take(response), {
       host: '127.0.0.1',
@@ -25,7 +25,7 @@ describe('closing', () => {
     expect(performance.now() - endedAtMs).toBeLessThan(5_000);
   });
 
-  test('cuts off what does not end in time', async () => {
+  test('aborts requests that do not end in time', async () => {
     const { promise: taken, resolve: take } = Promise.withResolvers<void>();
     const server = await listen(() => take(), { host: '127.0.0.1', port: 0 });
     const asked = fetch(`http://127.0.0.1:${server.port}`);
@@ -33,7 +33,7 @@ describe('closing', () => {
     await Promise.all([server.close({ graceMs: 1 }), expect(asked).rejects.toThrow()]);
   });
 
-  test('does not wait for connections that are only kept alive', async () => {
+  test('does not wait for idle keep-alive connections', async () => {
     const server = await listen((_request, response) => response.end('ok'), {
       host: '127.0.0.1',
       port: 0,
@@ -48,7 +48,7 @@ describe('closing', () => {
   });
 });
 
-test('what is no HTTP has an answer like other errors', async () => {
+test('input that is not HTTP is answered with an error body', async () => {
   const server = await listen((_request, response) => response.end(), {
     host: '127.0.0.1',
     port: 0,
@@ -59,7 +59,7 @@ test('what is no HTTP has an answer like other errors', async () => {
   expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 .*"code":"bad-request"}$/s);
 });
 
-test('a port that is taken is an error', async () => {
+test('a port in use is an error', async () => {
   const server = await listen(() => {}, { host: '127.0.0.1', port: 0 });
   onTestFinished(() => server.close({ graceMs: 0 }));
   await expect(listen(() => {}, { host: '127.0.0.1', port: server.port })).rejects.toMatchObject({

@@ -17,15 +17,19 @@ const POST = 'POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r
 const LONG = 'a'.repeat(20_000);
 
 test.each([
-  ['no HTTP', 'garbage\r\n\r\n', 400],
+  ['input that is not HTTP', 'garbage\r\n\r\n', 400],
   ['an unknown method', 'FOO / HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
   ['a NUL in the path', 'GET /a\0b HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
-  ['two lengths', `GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`, 400],
+  [
+    'a request with two lengths',
+    `GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n`,
+    400,
+  ],
   ['a long URL', `GET /${LONG} HTTP/1.1\r\nHost: localhost\r\n\r\n`, 431],
   ['a long header', `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${LONG}\r\n\r\n`, 431],
   ['a broken body', `${POST}zz\r\n`, 400],
-  ['a good request before', `${GOOD}garbage\r\n\r\n`, 400],
-])('%s is answered as other errors are', async (_what, sent, status) => {
+  ['an invalid request after a valid one', `${GOOD}garbage\r\n\r\n`, 400],
+])('%s is answered with an error body', async (_what, sent, status) => {
   const { port, open } = await serve((request, response) => {
     request.resume().once('end', () => response.end('fine'));
   });
@@ -41,7 +45,7 @@ test.each([
   expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
 });
 
-test('an answer under way is not mixed with another one', async () => {
+test('an error does not add a second response to an unfinished one', async () => {
   const { open } = await serve((_request, response) => {
     response.writeHead(200, { 'content-length': 10 });
     response.write('half');
@@ -54,7 +58,7 @@ test('an answer under way is not mixed with another one', async () => {
   expect(`${first}${rest}`).toMatch(/half$/);
 });
 
-test('a client that is gone is not an error', async () => {
+test('a client that disconnects is not an error', async () => {
   const { port, open } = await serve();
   const socket = open();
   socket.write('GET / HT', () => socket.resetAndDestroy());

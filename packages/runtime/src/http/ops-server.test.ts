@@ -28,14 +28,14 @@ afterEach(() => ops.close({ graceMs: 0 }));
 const get = (path: string, init?: RequestInit) =>
   fetch(`http://127.0.0.1:${ops.port}${path}`, init);
 
-test('/health answers as long as the process does', async () => {
+test('/health is ok while the process responds', async () => {
   readiness = async () => readinessOf(['Redis is away']);
   const response = await get('/health');
   expect(response.status).toBe(200);
   expect(await response.json()).toEqual({ status: 'ok' });
 });
 
-test('/health reports what only a restart fixes', async () => {
+test('/health reports problems that only a restart fixes', async () => {
   liveness = ['worker: takes no jobs'];
   const response = await get('/health');
   expect(response.status).toBe(503);
@@ -57,33 +57,33 @@ test('/readiness is not ready if the check fails', async () => {
   expect(await response.json()).toEqual({ ready: false, problems: ['no answer'] });
 });
 
-test('/readiness answers also where finding out takes forever', async () => {
+test('/readiness answers even if the check never ends', async () => {
   readiness = () => new Promise(() => {});
   const response = await get('/readiness');
   expect(response.status).toBe(503);
   expect(await response.json()).toEqual({ ready: false, problems: ['no answer in 2000 ms'] });
 });
 
-test('/metrics has the metrics', async () => {
+test('/metrics returns the metrics', async () => {
   const response = await get('/metrics?name=x');
   expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
   expect(await response.text()).toContain('syncline_build_info');
 });
 
-test('HEAD has the head alone', async () => {
+test('HEAD returns no body', async () => {
   const response = await get('/health', { method: 'HEAD' });
   expect(response.status).toBe(200);
   expect(await response.text()).toBe('');
 });
 
 test.each(['/health', '/readiness', '/metrics', '/nothing'])(
-  '%s has headers that keep browsers in check',
+  '%s has security headers for browsers',
   async (path) => {
     expect(Object.fromEntries((await get(path)).headers)).toMatchObject(SECURITY_HEADERS);
   },
 );
 
-test('what goes wrong inside of us stays there', async () => {
+test('an internal error is logged, but not shown to the client', async () => {
   const error = new Error('secret detail');
   metrics = () => Promise.reject(error);
   const response = await get('/metrics');
@@ -97,13 +97,13 @@ test('what goes wrong inside of us stays there', async () => {
 test.each([
   ['GET', '/nothing'],
   ['POST', '/health'],
-])('%s %s is not there', async (method, path) => {
+])('%s %s is an unknown route', async (method, path) => {
   const response = await get(path, { method });
   expect(response.status).toBe(404);
   expect(await response.json()).toMatchObject({ status: 404, code: 'unknown-route' });
 });
 
-test('a port that is taken is an error', async () => {
+test('a port in use is an error', async () => {
   const second = startOpsServer({
     host: '127.0.0.1',
     port: ops.port,
@@ -115,7 +115,7 @@ test('a port that is taken is an error', async () => {
   await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
-test('closes also while someone keeps a connection', async () => {
+test('the server closes even if a client keeps its connection', async () => {
   await get('/health');
   await ops.close({ graceMs: 0 });
   await expect(get('/health')).rejects.toThrow();

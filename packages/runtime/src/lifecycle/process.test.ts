@@ -19,7 +19,7 @@ afterEach(() => {
 
 interface Running {
   readonly child: Child;
-  /** Resolves once the child has logged a message that begins so. */
+  /** Resolves when the child has logged a message with this prefix. */
   logged(message: string): Promise<Record<string, unknown>>;
   readonly ended: Promise<{ code: number | null; stderr: string; messages: string[] }>;
 }
@@ -69,20 +69,23 @@ function run(body: string, env: Record<string, string> = {}, options = ''): Runn
   };
 }
 
-test.each(['SIGTERM', 'SIGINT'] as const)('%s stops it in order, with 0', async (signal) => {
-  const { child, logged, ended } = run(`
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s stops a process cleanly, with exit status 0',
+  async (signal) => {
+    const { child, logged, ended } = run(`
     return { ...service, stop: async () => { await delay(20); context.logger.info('cleaned up'); } };
   `);
-  await logged('started');
-  child.kill(signal);
-  expect(await ended).toEqual({
-    code: 0,
-    stderr: '',
-    messages: ['started', 'stopping', 'cleaned up', 'stopped'],
-  });
-});
+    await logged('started');
+    child.kill(signal);
+    expect(await ended).toEqual({
+      code: 0,
+      stderr: '',
+      messages: ['started', 'stopping', 'cleaned up', 'stopped'],
+    });
+  },
+);
 
-test('a Ctrl-C that comes twice counts once', async () => {
+test('a second signal during the stop is ignored', async () => {
   const { child, logged, ended } = run(`
     return { ...service, stop: async () => { await delay(150); } };
   `);
@@ -94,7 +97,7 @@ test('a Ctrl-C that comes twice counts once', async () => {
   expect(await ended).toMatchObject({ code: 0, messages: ['started', 'stopping', 'stopped'] });
 });
 
-test('a stop that hangs is ended at the deadline, with 1', async () => {
+test('a process whose stop hangs exits at the deadline, with status 1', async () => {
   const { child, logged, ended } = run(`
     return { ...service, stop: () => new Promise(() => {}) };
   `);
@@ -122,17 +125,17 @@ const CALLED_IN_A_THREAD = `
 `;
 
 test.each([
-  ['of its own, and it stops', CALLED_HERE, 'return service;'],
-  ['of its own, and it hangs', CALLED_HERE, HANGS_ON_STOP],
-  ['of a thread, and it stops', CALLED_IN_A_THREAD, 'return service;'],
-  ['of a thread, and it hangs', CALLED_IN_A_THREAD, HANGS_ON_STOP],
+  ['on the main thread, clean stop', CALLED_HERE, 'return service;'],
+  ['on the main thread, hanging stop', CALLED_HERE, HANGS_ON_STOP],
+  ['on a worker thread, clean stop', CALLED_IN_A_THREAD, 'return service;'],
+  ['on a worker thread, hanging stop', CALLED_IN_A_THREAD, HANGS_ON_STOP],
 ])(
-  'a call to a file system that never returns keeps it from ending in no case: %s',
+  'a file system call that never returns does not keep a process from ending: %s',
   async (_what, call, body) => {
     const directory = mkdtempSync(join(tmpdir(), 'syncline-hanging-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const pipe = join(directory, 'pipe');
-    // Opened for reading, it holds a thread until somebody writes.
+    // Opening a pipe for reading blocks a thread until somebody writes.
     execFileSync('sh', ['-c', 'mkfifo "$0"', pipe]);
     const { child, logged, ended } = run(`
       const pipe = ${JSON.stringify(pipe)};
@@ -147,7 +150,7 @@ test.each([
   },
 );
 
-test('a signal while it starts stops it too', async () => {
+test('a signal during the start stops a process', async () => {
   const { child, logged, ended } = run(`
     context.logger.info('starting');
     await delay(150);
@@ -172,7 +175,7 @@ test('a service that starts after the signal has its full time to stop', async (
   expect(await ended).toMatchObject({ code: 0 });
 });
 
-test('a start that hangs is ended when told to stop', async () => {
+test('a signal ends a process whose start hangs', async () => {
   const { child, logged, ended } = run(`
     context.logger.info('starting');
     await new Promise(() => {});
@@ -183,7 +186,7 @@ test('a start that hangs is ended when told to stop', async () => {
   expect(await ended).toMatchObject({ code: 1 });
 });
 
-test('a wrong environment ends it with 2 and a plain message', async () => {
+test('an invalid environment ends a process with status 2 and a plain message', async () => {
   const { ended } = run('return service;', { PORT: 'many' });
   expect(await ended).toEqual({
     code: 2,
@@ -192,12 +195,12 @@ test('a wrong environment ends it with 2 and a plain message', async () => {
   });
 });
 
-test('a wrong config ends it with 2 and a plain message', async () => {
+test('an invalid config ends a process with status 2 and a plain message', async () => {
   const { ended } = run(`throw new SynclineError('config-invalid', 'syncline.yaml:1:1: no');`);
   expect(await ended).toEqual({ code: 2, stderr: 'syncline.yaml:1:1: no\n', messages: [] });
 });
 
-test('a start that fails ends it with 1, and the log says why', async () => {
+test('a failed start ends a process with status 1, and the log says why', async () => {
   const { logged, ended } = run(`throw new Error('no Redis');`);
   expect(await logged('failed')).toMatchObject({ level: 'fatal', err: { message: 'no Redis' } });
   expect(await ended).toMatchObject({ code: 1 });
@@ -216,13 +219,13 @@ test('a failed start is reported by the program, which may override the environm
 test.each([
   ['uncaught exception', `setImmediate(() => { throw new Error('oops'); });`],
   ['unhandled rejection', `void Promise.reject(new Error('oops'));`],
-])('an %s ends it with 1, and the log says so', async (event, body) => {
+])('an %s ends a process with status 1, and the log says so', async (event, body) => {
   const { logged, ended } = run(`${body} return service;`);
   expect(await logged(event)).toMatchObject({ level: 'fatal', err: { message: 'oops' } });
   expect(await ended).toMatchObject({ code: 1 });
 });
 
-test('has an ops server from before the start until after the stop', async () => {
+test('the ops server listens from before the start until after the stop', async () => {
   const { child, logged, ended } = run(
     `
     const told = new Promise((resolve) => process.once('SIGUSR2', resolve));

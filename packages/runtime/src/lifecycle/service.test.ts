@@ -17,12 +17,12 @@ function service(
   };
 }
 
-test('is ready when all parts are', async () => {
+test('a composed service is ready when all its parts are', async () => {
   const all = composeServices('up', [service('api'), service('worker')]);
   expect(await all.readiness()).toEqual({ ready: true, problems: [] });
 });
 
-test('says which parts are not ready, and why', async () => {
+test('a composed service says which parts are not ready, and why', async () => {
   const broken: Service = {
     ...service('api'),
     readiness: () => Promise.reject(new Error('no answer')),
@@ -38,13 +38,13 @@ test('says which parts are not ready, and why', async () => {
   });
 });
 
-test('stops one part after the other, the last started first', async () => {
+test('a composed service stops its parts one by one, the last started first', async () => {
   const log: string[] = [];
   await composeServices('up', [service('redis', { log }), service('worker', { log })]).stop();
   expect(log).toEqual(['worker stopping', 'worker stopped', 'redis stopping', 'redis stopped']);
 });
 
-test('stops in the order it is given, and leaves none out', async () => {
+test('a composed service stops the parts in stopOrder first, and then all others', async () => {
   const log: string[] = [];
   const api = service('api', { log });
   const parts = [service('redis', { log }), api, service('worker', { log })];
@@ -56,7 +56,7 @@ test('stops in the order it is given, and leaves none out', async () => {
   ]);
 });
 
-test('stops each part once, even if stopped several times', async () => {
+test('a composed service stops each part once, even if it is stopped several times', async () => {
   const log: string[] = [];
   const all = composeServices('up', [service('api', { log })]);
   await Promise.all([all.stop(), all.stop()]);
@@ -64,7 +64,7 @@ test('stops each part once, even if stopped several times', async () => {
   expect(log).toEqual(['api stopping', 'api stopped']);
 });
 
-test('stops the others if one fails to stop, and throws the failure', async () => {
+test('a composed service stops the other parts if one fails to stop, and throws the error', async () => {
   const log: string[] = [];
   const stuck: Service = { ...service('worker'), stop: () => Promise.reject(new Error('stuck')) };
   const all = composeServices('up', [service('redis', { log }), stuck]);
@@ -72,7 +72,7 @@ test('stops the others if one fails to stop, and throws the failure', async () =
   expect(log).toEqual(['redis stopping', 'redis stopped']);
 });
 
-test('is live as long as all parts are, also if most report nothing', () => {
+test('a composed service is live while all its parts are, even if some have no liveness check', () => {
   const worker: Service = { ...service('worker'), liveness: () => ['takes no jobs'] };
   expect(composeServices('up', [service('api')]).liveness?.()).toEqual([]);
   const all = composeServices('up', [service('api'), worker]);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 
-test('threads are left when as many file calls hang as may be made', () => {
+test('threads stay free when the maximum number of file calls hang', () => {
   const directory = mkdtempSync(join(tmpdir(), 'syncline-pool-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   const pipe = join(directory, 'pipe');
@@ -13,7 +13,7 @@ test('threads are left when as many file calls hang as may be made', () => {
   const script = `
     import { open, stat } from 'node:fs/promises';
     import { FILE_CALL_THREADS } from './lifecycle/thread-pool.ts';
-    // Opened for reading, it holds a thread until somebody writes.
+    // Opening a pipe for reading blocks a thread until somebody writes.
     for (let call = 0; call < FILE_CALL_THREADS; call += 1) void open(${JSON.stringify(pipe)}, 'r');
     await stat('.');
     process.stdout.write('answered', () => process.kill(process.pid, 'SIGKILL'));

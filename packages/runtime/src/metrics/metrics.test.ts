@@ -31,7 +31,7 @@ const run: Run = {
   quarantined: { count: 4, samples: [] },
 };
 
-test('counts a run by outcome, reason and trigger, and what it cost and changed', async () => {
+test('a run is counted by outcome, reason and trigger, with its cost and its changes', async () => {
   metrics.runFinished(run);
   const labels = 'outcome="published",reason="source-data-changed",trigger="schedule"';
   expect(await sampleOf(`syncline_runs_total{${labels}}`)).toBe(1);
@@ -44,7 +44,7 @@ test('counts a run by outcome, reason and trigger, and what it cost and changed'
   expect(await sampleOf('syncline_rows_quarantined_total')).toBe(4);
 });
 
-test('counts no changed rows for a run that published nothing', async () => {
+test('a run that published nothing counts no changed rows', async () => {
   const { reason: _reason, ...withoutReason } = run;
   metrics.runFinished({ ...withoutReason, outcome: 'held' });
   expect(await sampleOf('syncline_rows_changed_total{change="removed"}')).toBeUndefined();
@@ -52,7 +52,7 @@ test('counts no changed rows for a run that published nothing', async () => {
   expect(await sampleOf(`syncline_runs_total{${labels}}`)).toBe(1);
 });
 
-test('measures phases, lateness and requests in seconds', async () => {
+test('phases, lateness and requests are measured in seconds', async () => {
   metrics.phaseFinished('fetch', 1_500);
   metrics.tickLate(250);
   metrics.tickLate(-40);
@@ -64,7 +64,7 @@ test('measures phases, lateness and requests in seconds', async () => {
   expect(await sampleOf(`syncline_http_request_duration_seconds_sum{${labels}}`)).toBe(0.02);
 });
 
-test('counts what went wrong and was put right', async () => {
+test('overlaps, refused writes, failed renewals and repairs are counted', async () => {
   metrics.overlapSkipped('schedule');
   metrics.fencedWriteRefused();
   metrics.renewalFailed();
@@ -75,7 +75,7 @@ test('counts what went wrong and was put right', async () => {
   expect(await sampleOf('syncline_reconcile_repairs_total{kind="missing"}')).toBe(3);
 });
 
-test('asks for the ages at each scrape, and forgets registries that are gone', async () => {
+test('ages are read at each scrape, and removed registries disappear', async () => {
   let ages = new Map([
     ['official', 12],
     ['local', 3],
@@ -89,14 +89,14 @@ test('asks for the ages at each scrape, and forgets registries that are gone', a
   expect(await sampleOf('syncline_registry_age_seconds{registry="local"}')).toBeUndefined();
 });
 
-test('is scraped even if the ages cannot be read', async () => {
+test('a scrape succeeds even if the ages cannot be read', async () => {
   metrics.onScrape(() => Promise.reject(new Error('Redis is away')));
   metrics.onScrape(async () => new Map([['local', 4]]));
   expect(await sampleOf('syncline_registry_age_seconds{registry="local"}')).toBe(4);
   expect(await sampleOf('syncline_scrape_errors_total')).toBeGreaterThan(0);
 });
 
-test('has the metrics of the process, in the format of Prometheus', async () => {
+test('process metrics are included, in the Prometheus format', async () => {
   const { contentType, body } = await metrics.expose();
   expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
   expect(body).toContain('process_cpu_seconds_total');
@@ -104,7 +104,7 @@ test('has the metrics of the process, in the format of Prometheus', async () => 
   expect(body).toMatch(/syncline_build_info\{version="\d+\.\d+\.\d+"\} 1/);
 });
 
-test('keeps the metrics of two sets apart', async () => {
+test('two sets of metrics are independent', async () => {
   createMetrics().renewalFailed();
   expect(await sampleOf('syncline_lease_renewals_failed_total')).toBe(0);
 });

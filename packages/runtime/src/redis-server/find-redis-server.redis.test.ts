@@ -33,13 +33,13 @@ describe('the Redis server to run', () => {
     });
   });
 
-  test('may be Valkey', async () => {
+  test('can be Valkey', async () => {
     const file = await putServer('valkey-server', '8.1.0');
 
     expect((await findRedisServer({ path: directory })).path).toBe(file);
   });
 
-  test('is not one that is too old', async () => {
+  test('is not a server that is too old', async () => {
     const old = await putServer('redis-server', '6.0.16');
     const recent = await putServer('valkey-server', '7.2.0');
 
@@ -49,7 +49,7 @@ describe('the Redis server to run', () => {
     expect(path).not.toBe(old);
   });
 
-  test('is an earlier download if the PATH has none', async (context) => {
+  test('is a previously downloaded one if the PATH has none', async (context) => {
     const fetched = await findFetchedRedis(join(PROJECT_CACHE_DIR, 'redis'));
     if (fetched === undefined) return context.skip('nothing was downloaded here');
 

@@ -16,7 +16,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describe('readAccessHeaders', () => {
-  test('sends a bearer token, texts, and values from files', async () => {
+  test('returns a bearer token, plain values, and values from files', async () => {
     await writeFile(path, `  ${SECRET}\r\n`);
     const headers = { 'X-Tenant': 'acme', 'X-Api-Key': { file: path } };
     expect(await readAccessHeaders({ auth: { tokenFile: path }, headers })).toEqual({
@@ -27,7 +27,7 @@ describe('readAccessHeaders', () => {
     expect(await readAccessHeaders({})).toEqual({});
   });
 
-  test('reads files each time, also through links', async () => {
+  test('reads files again on each call, also through links', async () => {
     await writeFile(join(directory, 'one'), 'one');
     await writeFile(join(directory, 'two'), 'two');
     await symlink('one', path);
@@ -43,20 +43,23 @@ describe('readAccessHeaders', () => {
     ['is empty', () => writeFile(path, ' \n'), 'it is empty'],
     ['has two lines', () => writeFile(path, `${SECRET}\n${SECRET}`), 'it has other characters'],
     ['has a control character', () => writeFile(path, `${SECRET}\0`), 'it has other characters'],
-    ['has other letters', () => writeFile(path, `${SECRET}ü`), 'it has other characters'],
+    ['has non-ASCII letters', () => writeFile(path, `${SECRET}ü`), 'it has other characters'],
     ['is binary', () => writeFile(path, Buffer.from([0xff, 0xfe, 65])), 'it has other characters'],
     ['is large', () => writeFile(path, SECRET.repeat(1_000)), 'it is too large'],
     ['is a directory', () => mkdir(path), 'it is no file'],
     ['is a pipe', async () => execFileSync('sh', ['-c', 'mkfifo "$0"', path]), 'it is no file'],
-  ])('a file that %s is named, and nothing of what is in it', async (_what, make, why) => {
-    await make();
-    const error = await readAccessHeaders({ auth: { tokenFile: path } }).catch(
-      (thrown: unknown) => thrown,
-    );
-    expect(error).toMatchObject({
-      code: 'source-credential-unreadable',
-      message: expect.stringContaining(`cannot read the credential in ${path}: ${why}`),
-    });
-    expect(String(error)).not.toContain(SECRET);
-  });
+  ])(
+    'an error names a file that %s, and shows nothing of its contents',
+    async (_what, make, why) => {
+      await make();
+      const error = await readAccessHeaders({ auth: { tokenFile: path } }).catch(
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toMatchObject({
+        code: 'source-credential-unreadable',
+        message: expect.stringContaining(`cannot read the credential in ${path}: ${why}`),
+      });
+      expect(String(error)).not.toContain(SECRET);
+    },
+  );
 });

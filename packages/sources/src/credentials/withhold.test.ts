@@ -26,7 +26,7 @@ async function thrownBy(error: unknown): Promise<unknown[]> {
   ];
 }
 
-test('withholds a credential in an error, and keeps its code and policy', async () => {
+test('a credential in an error message is withheld, and code and retry policy are kept', async () => {
   const options = { retryAfterMs: 5_000, status: 429 };
   for (const found of await thrownBy(
     new SynclineError('source-rate-limited', 'got hunter2, hunter2', options),
@@ -39,7 +39,7 @@ test('withholds a credential in an error, and keeps its code and policy', async 
   }
 });
 
-test('one that hides in a cause goes with it', async () => {
+test('a cause that contains a credential is removed from the error', async () => {
   const cause = new Error('x', { cause: new Error('Bearer hunter2') });
   for (const found of await thrownBy(new SynclineError('source-not-json', 'no JSON', { cause }))) {
     expect(found).toMatchObject({ code: 'source-not-json', message: 'no JSON' });
@@ -47,7 +47,7 @@ test('one that hides in a cause goes with it', async () => {
   }
 });
 
-test('other errors are as they were', async () => {
+test('errors without credentials are unchanged', async () => {
   const error = new TypeError('not one of ours');
   expect(await thrownBy(error)).toEqual([error, error]);
   expect(withhold('abc', new Set())).toBe('abc');

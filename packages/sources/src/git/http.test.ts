@@ -52,7 +52,7 @@ async function passwordFile(text: string): Promise<string> {
   return path;
 }
 
-/** What an attempt ends with. */
+/** Returns the error of an attempt. */
 async function errorOf(attempt: Promise<unknown>): Promise<SynclineError> {
   const error = await attempt.then(
     () => undefined,
@@ -62,8 +62,8 @@ async function errorOf(attempt: Promise<unknown>): Promise<SynclineError> {
   throw new Error('expected an error of ours', { cause: error });
 }
 
-describe('over http', () => {
-  test('a probe is one call, and a fetch brings only the configured files', async () => {
+describe('a repository over HTTP', () => {
+  test('needs one call for a probe, and a fetch transfers only the configured files', async () => {
     const { repository, server, source } = await setUp();
     const commit = await repository.commit({ ...ONE, 'other.json': 'x'.repeat(1_000) });
     const found = await fetchAll(source());
@@ -72,28 +72,28 @@ describe('over http', () => {
     const context = sourceContext();
     expect(await source().probe(commit, context)).toEqual({ state: 'unchanged' });
     expect(context.upstream.requests).toBe(1);
-    // What the server can do, and the one ref.
+    // The capabilities of the server, and the configured ref.
     expect(server.requests.slice(before).map(({ url }) => url)).toEqual([
       `/${repository.name}/info/refs?service=git-upload-pack`,
       `/${repository.name}/git-upload-pack`,
     ]);
   });
 
-  test('a commit by its id', async () => {
+  test('can be read at a commit id', async () => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
     await repository.commit({ 'registry.json': 'newer' });
     expect(await fetchAll(source({ commit }))).toMatchObject({ files: ONE, revision: commit });
   });
 
-  test('a commit that no ref leads to any more', async () => {
+  test('can be read at a commit that no ref reaches any more', async () => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
     await repository.rewrite({ 'registry.json': 'newer' });
     expect(await fetchAll(source({ commit }))).toMatchObject({ files: ONE, revision: commit });
   });
 
-  test('sends the configured user agent', async () => {
+  test('receives the configured user agent', async () => {
     const { repository, server, source } = await setUp({
       git: { userAgent: () => 'acme (ops@acme.example)' },
     });
@@ -103,13 +103,13 @@ describe('over http', () => {
   });
 });
 
-describe('an older server, that', () => {
+describe('an older server that', () => {
   const OLDER: NonNullable<GitHttpServerOptions['answer']> = (request) => {
     request.headers['git-protocol'] = '';
     return false;
   };
 
-  test('gives neither commits nor files by their ids, is asked for all there is', async () => {
+  test('cannot serve commits or files by id is fetched as a whole', async () => {
     const config = ['uploadpack.allowFilter=true'];
     const { repository, source } = await setUp({ config, server: { answer: OLDER } });
     const commit = await repository.commit(ONE);
@@ -124,7 +124,7 @@ describe('an older server, that', () => {
     expect((await missing).code).toBe('source-ref-missing');
   });
 
-  test('cannot leave files out, sends them', async () => {
+  test('cannot filter files is read with all its files', async () => {
     const config = ['uploadpack.allowFilter=false'];
     const { repository, source } = await setUp({ config, server: { answer: OLDER } });
     const commit = await repository.commit(ONE);
@@ -143,8 +143,8 @@ describe('an older server, that', () => {
   });
 });
 
-describe('a login', () => {
-  test('takes a password from a file, and reads it each time', async () => {
+describe('an HTTP login', () => {
+  test('reads its password from a file, again on each attempt', async () => {
     const { repository, source } = await setUp({ server: { login: LOGIN } });
     const commit = await repository.commit(ONE);
     const file = await passwordFile('of yesterday');
@@ -159,7 +159,7 @@ describe('a login', () => {
     expect(await source({ auth }).probe(commit, sourceContext())).toEqual({ state: 'unchanged' });
   });
 
-  test('that is missing fails without a request', async () => {
+  test('that the server needs and the config lacks is an error with advice', async () => {
     const { repository, source } = await setUp({ server: { login: LOGIN } });
     await repository.commit(ONE);
     expect(await errorOf(source().probe('x', sourceContext()))).toMatchObject({
@@ -172,7 +172,7 @@ describe('a login', () => {
   test.each([
     ['is empty', ' \n', 'it is empty'],
     ['has two lines', 'one\ntwo', 'more than one line'],
-  ])('whose file %s is not tried', async (_, text, message) => {
+  ])('whose password file %s fails without a request', async (_, text, message) => {
     const { server, source } = await setUp({ server: { login: LOGIN } });
     const auth = { username: 'mirror', passwordFile: await passwordFile(text) };
     expect(await errorOf(fetchAll(source({ auth })))).toMatchObject({
@@ -182,7 +182,7 @@ describe('a login', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  test('whose file is missing is not tried', async () => {
+  test('whose password file is missing is reported', async () => {
     const { source } = await setUp();
     const auth = { username: 'mirror', passwordFile: '/nowhere/password' };
     expect(await errorOf(fetchAll(source({ auth })))).toMatchObject({
@@ -191,7 +191,7 @@ describe('a login', () => {
     });
   });
 
-  test('is seen by git and the server only', async () => {
+  test('is visible to git and the server only', async () => {
     const seen: string[] = [];
     let look = () => '';
     const { repository, dataDir, source } = await setUp({
@@ -213,7 +213,7 @@ describe('a login', () => {
     for (const text of [...seen, ...kept]) expect(text).not.toContain(SECRET);
   });
 
-  test('is not told, whatever the server says back', async () => {
+  test('is not shown even if the server sends it back', async () => {
     const { source } = await setUp({
       server: {
         answer: (request, response) => {
@@ -236,16 +236,16 @@ describe('a login', () => {
   });
 });
 
-describe('an answer that', () => {
+describe('an HTTP response that', () => {
   const answers: [what: string, answer: (response: ServerResponse) => void, error: object][] = [
     ['is 404', (to) => to.writeHead(404).end(), { code: 'source-http-status', status: 404 }],
     ['is 403', (to) => to.writeHead(403).end(), { code: 'source-http-status', status: 403 }],
     ['is 500', (to) => to.writeHead(500).end(), { code: 'source-http-status', status: 500 }],
     ['is 429', (to) => to.writeHead(429).end(), { code: 'source-rate-limited', status: 429 }],
-    ['is a page', (to) => to.end('<html></html>'), {}],
+    ['is an HTML page', (to) => to.end('<html></html>'), {}],
     ['breaks off', (to) => to.destroy(), { code: 'source-unreachable' }],
   ];
-  test.each(answers)('%s', async (_, answer, expected) => {
+  test.each(answers)('%s fails the probe and the fetch', async (_, answer, expected) => {
     const { source } = await setUp({
       server: {
         answer: (_request, response) => {
@@ -259,7 +259,7 @@ describe('an answer that', () => {
     expect(await errorOf(fetchAll(source()))).toMatchObject(expected);
   });
 
-  test('says why is quoted, but not as it is', async () => {
+  test('gives a reason is quoted without control characters', async () => {
     const { source } = await setUp({
       server: {
         answer: (_request, response) => {
@@ -274,29 +274,23 @@ describe('an answer that', () => {
     expect(message).not.toMatch(/\p{Cc}/u);
   });
 
-  test.each([301, 302, 307, 308])(
-    'redirects with %i is refused, and not followed',
-    async (status) => {
-      const target = await startLocalServer((_, response) => response.end());
-      const { source } = await setUp({
-        server: {
-          answer: (request, response) => {
-            response.writeHead(status, { location: `${target.url}${request.url}` }).end();
-            return true;
-          },
+  test.each([301, 302, 307, 308])('redirects with %i is rejected, not followed', async (status) => {
+    const target = await startLocalServer((_, response) => response.end());
+    const { source } = await setUp({
+      server: {
+        answer: (request, response) => {
+          response.writeHead(status, { location: `${target.url}${request.url}` }).end();
+          return true;
         },
-      });
-      for (const attempt of [
-        () => source().probe('x', sourceContext()),
-        () => fetchAll(source()),
-      ]) {
-        expect(await errorOf(attempt())).toMatchObject({ code: 'source-redirect-refused' });
-      }
-      expect(target.paths).toEqual([]);
-    },
-  );
+      },
+    });
+    for (const attempt of [() => source().probe('x', sourceContext()), () => fetchAll(source())]) {
+      expect(await errorOf(attempt())).toMatchObject({ code: 'source-redirect-refused' });
+    }
+    expect(target.paths).toEqual([]);
+  });
 
-  test('never comes is not waited for beyond the time that a call has', async () => {
+  test('never comes ends at the timeout of the call', async () => {
     const { dataDir, source } = await setUp({ server: { answer: () => true } });
     for (const attempt of [
       () => source({ timeout: '300ms' }).probe('x', sourceContext()),
@@ -310,7 +304,7 @@ describe('an answer that', () => {
     expect(processesOf(dataDir)).toBe('');
   });
 
-  test('never comes is not waited for when the run is aborted', async () => {
+  test('never comes ends when the run is aborted', async () => {
     const abort = new AbortController();
     const reason = new Error('the lease is lost');
     const running: string[] = [];
@@ -332,8 +326,8 @@ describe('an answer that', () => {
   });
 });
 
-describe('the address', () => {
-  test('on this machine is refused unless the config allows it', async () => {
+describe('the address of a git server', () => {
+  test('on this machine is blocked unless the config allows it', async () => {
     const { server, source } = await setUp({
       git: { guard: createAddressGuard({ allow: () => [] }) },
     });
@@ -343,7 +337,7 @@ describe('the address', () => {
     expect(server.requests).toHaveLength(0);
   });
 
-  test('that was checked is the one that is asked, whatever others a resolver would give', async () => {
+  test('that was checked is the one that git connects to', async () => {
     const repository = await testRepository();
     const commit = await repository.commit(ONE);
     const server = await testGitServer({ root: repository.root });
@@ -366,7 +360,7 @@ describe('the address', () => {
     expect(server.requests[0]?.headers.host).toBe(`git.invalid:${server.port}`);
   });
 
-  test('of a proxy is the operator’s choice, and the proxy is asked', async () => {
+  test('is not checked if it is a configured proxy, and the request goes to the proxy', async () => {
     const asked: string[] = [];
     const proxy = await startLocalServer((request, response) => {
       asked.push(`${request.method} ${request.url} ${request.headers['proxy-authorization']}`);
@@ -399,7 +393,7 @@ async function textsBelow(directory: string): Promise<string[]> {
   );
 }
 
-test('each call that goes out takes its place in the budget of the host, and gives it back', async () => {
+test('each git call takes a place in the budget of its host, and returns it', async () => {
   const places: string[] = [];
   const budgets: NonNullable<GitOptions['budgets']> = {
     take: async (host, { holdMs }) => {
@@ -421,7 +415,7 @@ test('each call that goes out takes its place in the budget of the host, and giv
   expect(places.at(-1)).toBe('released');
 });
 
-test('a budget that is used up ends the attempt, and says when the next may be', async () => {
+test('an exhausted budget ends the attempt, with the time of the next one', async () => {
   const usedUp = new SynclineError('source-rate-limited', 'no place', { retryAfterMs: 40_000 });
   const budgets = { take: () => Promise.reject(usedUp) };
   const { repository, server, source } = await setUp({ git: { budgets } });

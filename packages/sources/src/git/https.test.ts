@@ -24,8 +24,8 @@ async function setUp(options: Partial<GitOptions>) {
   return { source, directory: join(dataDir, 'git') };
 }
 
-describe('over https', () => {
-  test('a server with an untrusted certificate is refused', async () => {
+describe('git over HTTPS', () => {
+  test('rejects a server with an untrusted certificate', async () => {
     const { source } = await setUp({});
     await expect(fetchAll(source())).rejects.toMatchObject({
       code: 'source-unreachable',
@@ -33,11 +33,11 @@ describe('over https', () => {
     });
   });
 
-  test('an authority that this process trusts is trusted by git', async () => {
+  test('trusts the certificate authorities that this process trusts', async () => {
     const certificates = () => [...trustedCertificates(), certificate.cert];
     const { source, directory } = await setUp({ certificates });
     expect((await fetchAll(source())).files).toEqual(ONE);
-    // The list is one of the files that may be deleted at any time.
+    // The list of certificates may be deleted at any time.
     const lists = (await readdir(directory)).filter((name) => name.endsWith('.pem'));
     expect(lists).toHaveLength(1);
     await rm(join(directory, lists[0] ?? ''));
@@ -45,6 +45,6 @@ describe('over https', () => {
   });
 });
 
-test('trusts the authorities of Node and of the system', () => {
+test('the certificate authorities of Node and of the system are trusted', () => {
   expect(trustedCertificates().length).toBeGreaterThan(50);
 });

@@ -15,7 +15,7 @@ async function read(
   return fetchAll(gitSource(git, { repository: repository.directory, path }));
 }
 
-describe('a file', () => {
+describe('a file path', () => {
   test.each([
     ['registry.json', 'json'],
     ['a/b/registry.yaml', 'yaml'],
@@ -29,13 +29,13 @@ describe('a file', () => {
     expect(found).toMatchObject({ files: { [path]: 'text' }, syntaxes: [syntax] });
   });
 
-  test('is named as plainly as it can be', async () => {
+  test('is normalised', async () => {
     const found = await read({ './a//b.json': 'text' }, './a//b.json');
     expect(found.files).toEqual({ 'a/b.json': 'text' });
   });
 
   test.each(['nothing.json', 'a/nothing.json', 'a/b.json/c.json'])(
-    '%s that is not there',
+    '%s that does not exist is rejected',
     async (path) => {
       await expect(read({ 'a/b.json': 'text' }, path)).rejects.toMatchObject({
         code: 'source-path-missing',
@@ -44,13 +44,13 @@ describe('a file', () => {
     },
   );
 
-  test('that is empty, or larger than one chunk, is whole', async () => {
+  test('to an empty or a large file returns all of it', async () => {
     expect((await read({ 'a.json': '' }, 'a.json')).files).toEqual({ 'a.json': '' });
     const large = 'x\n'.repeat(500_000);
     expect((await read({ 'a.json': large }, 'a.json')).files).toEqual({ 'a.json': large });
   });
 
-  test('that is too large is not read', async () => {
+  test('to a file that is too large is rejected', async () => {
     await expect(
       read({ 'a.json': 'x'.repeat(101) }, 'a.json', { maxFileBytes: 100 }),
     ).rejects.toMatchObject({
@@ -59,7 +59,7 @@ describe('a file', () => {
     });
   });
 
-  test('that becomes a folder, and a file again', async () => {
+  test('that becomes a folder, and then a file again, is read each time', async () => {
     const repository = await testRepository();
     const { git } = await testGit();
     const source = () =>
@@ -73,8 +73,8 @@ describe('a file', () => {
   });
 });
 
-describe('a folder', () => {
-  test('gives its files and those of folders in it, by the order of their paths', async () => {
+describe('a folder path', () => {
+  test('returns the files of the folder and its subfolders, ordered by path', async () => {
     const found = await read(
       {
         's/b.json': '1',
@@ -97,19 +97,19 @@ describe('a folder', () => {
     expect(found.syntaxes).toEqual(['json', 'yaml', 'yaml', 'json']);
   });
 
-  test('may be the whole repository', async () => {
+  test('can be the whole repository', async () => {
     expect((await read({ 'a.json': '1', 'b/c.json': '2' }, '.')).files).toEqual({
       'a.json': '1',
       'b/c.json': '2',
     });
   });
 
-  test('shows names without control characters', async () => {
+  test('returns names without control characters', async () => {
     const found = await read({ 's/a\nb\u001b[31m\u202e.json': '1' }, 's');
     expect(Object.keys(found.files)).toEqual(['s/a\ufffdb\ufffd[31m\ufffd.json']);
   });
 
-  test('of a thousand files is fetched by two calls', async () => {
+  test('to a thousand files is fetched with two calls', async () => {
     const names = Array.from({ length: 1_000 }, (_, index) => `s/${index}.json`);
     const files = Object.fromEntries(names.map((name) => [name, `{"name":"${name}"}`]));
     const found = await read(files, 's');
@@ -117,14 +117,14 @@ describe('a folder', () => {
     expect(found.upstream.requests).toBe(2);
   });
 
-  test('the same file twice is handed on twice', async () => {
+  test('returns two identical files', async () => {
     expect((await read({ 's/a.json': '1', 's/b.json': '1' }, 's')).files).toEqual({
       's/a.json': '1',
       's/b.json': '1',
     });
   });
 
-  test('without a readable file is rejected', async () => {
+  test('to a folder without a readable file is rejected', async () => {
     await expect(read({ 's/README.md': 'no' }, 's')).rejects.toMatchObject({
       code: 'source-path-missing',
       message: expect.stringContaining('Put a .json, .yaml or .yml file into it'),
@@ -136,14 +136,14 @@ describe('a folder', () => {
     ['entries', { maxEntries: 2 }],
     ['bytes', { maxTotalBytes: 3 }],
     ['depth', { maxDepth: 1 }],
-  ])('with too much of %s is refused', async (_, limits) => {
+  ])('that exceeds the limit on %s is rejected', async (_, limits) => {
     const files = { 's/a.json': '12', 's/b.json': '34', 's/c/d/e.txt': '' };
     await expect(read(files, 's', limits)).rejects.toMatchObject({ code: 'source-too-large' });
     expect(Object.keys((await read(files, 's')).files)).toHaveLength(2);
   });
 });
 
-describe('a link', () => {
+describe('a symbolic link', () => {
   const FILES = { 'real/a.json': 'a', 'real/b.json': 'b' };
 
   test.each<[what: string, links: Readonly<Record<string, TestFile>>, path: string]>([
@@ -155,7 +155,7 @@ describe('a link', () => {
     expect((await read({ ...FILES, ...links }, path)).files).toEqual({ [path]: 'a' });
   });
 
-  test('in a folder is followed, to files and folders', async () => {
+  test('in a folder is followed to files and folders', async () => {
     const found = await read(
       { ...FILES, 's/x.json': { link: '../real/a.json' }, 's/y': { link: '../real' } },
       's',
@@ -169,7 +169,7 @@ describe('a link', () => {
     ['to an absolute path', '/etc/passwd'],
     ['above the root', '../../outside.json'],
     ['above the root and back', '../../registry.git/real/a.json'],
-  ])('%s is refused', async (_, link) => {
+  ])('%s is rejected', async (_, link) => {
     const refused = {
       code: 'source-path-refused',
       message: expect.stringMatching(/^s\/x\.json leads out|^x\.json leads out/),
@@ -179,14 +179,14 @@ describe('a link', () => {
     await expect(read(files, 's')).rejects.toMatchObject(refused);
   });
 
-  test('in a circle is refused', async () => {
+  test('that forms a cycle is rejected', async () => {
     const circle = { 'x.json': { link: 'y.json' }, 'y.json': { link: 'x.json' } };
     await expect(read(circle, 'x.json')).rejects.toMatchObject({ code: 'source-path-refused' });
     const folder = { 's/a.json': 'a', 's/again': { link: '.' } };
     await expect(read(folder, 's')).rejects.toMatchObject({ code: 'source-path-refused' });
   });
 
-  test('to nothing is an error if it has the name of a registry, and is skipped otherwise', async () => {
+  test('without a target is an error if it is named like a registry file, else it is skipped', async () => {
     const files = { 's/a.json': 'a', 's/note': { link: 'nothing' } };
     expect((await read(files, 's')).files).toEqual({ 's/a.json': 'a' });
     const broken = { ...files, 's/b.json': { link: 'nothing' } };
@@ -207,7 +207,7 @@ describe('a submodule', () => {
     return (path: string) => fetchAll(gitSource(git, { repository: repository.directory, path }));
   }
 
-  test.each(['s', 's/module', 's/module/registry.json'])('at %s is refused', async (path) => {
+  test.each(['s', 's/module', 's/module/registry.json'])('at %s is rejected', async (path) => {
     const readPath = await withSubmodule();
     await expect(readPath(path)).rejects.toMatchObject({
       code: 'source-path-refused',
@@ -215,13 +215,13 @@ describe('a submodule', () => {
     });
   });
 
-  test('elsewhere does not matter', async () => {
+  test('outside the path is ignored', async () => {
     const readPath = await withSubmodule();
     expect((await readPath('s/a.json')).files).toEqual({ 's/a.json': 'a' });
   });
 });
 
-test('progress is told', async () => {
+test('a fetch reports its progress', async () => {
   const repository = await testRepository();
   await repository.commit({ 's/a.json': 'a', 's/b.json': 'b' });
   const { git } = await testGit();

@@ -30,8 +30,8 @@ async function setUp(options: Partial<GitOptions> = {}) {
   };
 }
 
-describe.skipIf(!hasSsh)('over ssh', () => {
-  test('a repository is read with a key, from a host that is known', async () => {
+describe.skipIf(!hasSsh)('git over SSH', () => {
+  test('reads a repository with a key, from a known host', async () => {
     const { repository, server, source } = await setUp();
     const commit = await repository.commit(ONE);
     expect(await fetchAll(source())).toMatchObject({ files: ONE, revision: commit });
@@ -40,7 +40,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     expect(server.commands).toEqual([command, command, command]);
   });
 
-  test('a host with another key is not talked to', async () => {
+  test('rejects a host with an unexpected key', async () => {
     const { server, source } = await setUp();
     const auth = { knownHostsFile: server.wrongKnownHostsFile };
     await expect(fetchAll(source(auth))).rejects.toMatchObject({
@@ -50,7 +50,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     expect(server.commands).toEqual([]);
   });
 
-  test('an unknown host is refused', async () => {
+  test('rejects an unknown host', async () => {
     const { server, source } = await setUp();
     const knownHostsFile = join(server.directory, 'other hosts');
     await writeFile(knownHostsFile, '# nobody\n');
@@ -61,7 +61,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     expect(server.commands).toEqual([]);
   });
 
-  test('a key that is not let in is said to be', async () => {
+  test('reports a key that the server rejects', async () => {
     const { server, source } = await setUp();
     await expect(fetchAll(source({ sshKeyFile: server.otherKeyFile }))).rejects.toMatchObject({
       code: 'source-git-failed',
@@ -71,8 +71,8 @@ describe.skipIf(!hasSsh)('over ssh', () => {
 
   test.each<[what: string, text: string, mode: number]>([
     ['is empty', '', 0o600],
-    ['is no key', 'hunter2\n', 0o600],
-  ])('a key file that %s', async (_, text, mode) => {
+    ['is not a key', 'hunter2\n', 0o600],
+  ])('rejects a key file that %s', async (_, text, mode) => {
     const { server, source } = await setUp();
     const sshKeyFile = join(server.directory, 'no key');
     await writeFile(sshKeyFile, text, { mode });
@@ -82,7 +82,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     });
   });
 
-  test('a key file that is missing', async () => {
+  test('rejects a key file that is missing', async () => {
     const { server, source } = await setUp();
     const sshKeyFile = join(server.directory, 'nowhere');
     await expect(source({ sshKeyFile }).probe('x', sourceContext())).rejects.toMatchObject({
@@ -91,7 +91,7 @@ describe.skipIf(!hasSsh)('over ssh', () => {
     });
   });
 
-  test('the address that was checked is the one that is asked', async () => {
+  test('connects to the address that was checked', async () => {
     const { repository, server, source } = await setUp({
       guard: createAddressGuard({
         allow: () => ['git.invalid'],
@@ -99,14 +99,14 @@ describe.skipIf(!hasSsh)('over ssh', () => {
       }),
     });
     const commit = await repository.commit(ONE);
-    // No resolver knows this name, and its key is kept under it, not under the address.
+    // No resolver knows this name. The host key is stored under the name, not the address.
     const knownHostsFile = join(server.directory, 'named hosts');
     await writeFile(knownHostsFile, `[git.invalid]:${server.port} ${server.hostKey}\n`);
     const found = await fetchAll(source({ knownHostsFile }, 'git.invalid'));
     expect(found).toMatchObject({ files: ONE, revision: commit });
   });
 
-  test('an address on this machine is refused unless the config allows it', async () => {
+  test('blocks an address on this machine unless the config allows it', async () => {
     const { server, source } = await setUp({ guard: createAddressGuard({ allow: () => [] }) });
     await expect(fetchAll(source())).rejects.toMatchObject({ code: 'source-address-refused' });
     expect(server.commands).toEqual([]);

@@ -14,7 +14,7 @@ async function ask(respond: Respond, options: Partial<HttpRequest> = {}): Promis
   return Buffer.from(body).toString();
 }
 
-/** A server that writes what it is told to, be it HTTP or not. */
+/** A server that writes any bytes, valid HTTP or not. */
 async function serveRaw(answer: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -37,7 +37,7 @@ const encoded =
   (response) =>
     void response.setHeader('content-encoding', encoding).end(body);
 
-describe('bodies', () => {
+describe('HTTP response bodies', () => {
   test.each([
     ['gzip', gzipSync('hello')],
     ['GZIP', gzipSync('hello')],
@@ -54,18 +54,18 @@ describe('bodies', () => {
     ['gzip, gzip', gzipSync(gzipSync('hello'))],
     ['gzip, br', brotliCompressSync(gzipSync('hello'))],
     ['sdch', Buffer.from('hello')],
-  ])('encoded as %s, which we did not ask for, are refused', async (encoding, body) => {
+  ])('encoded as %s, which was not requested, are rejected', async (encoding, body) => {
     await expect(ask(encoded(encoding, body))).rejects.toMatchObject({
       code: 'source-not-json',
       message: expect.stringContaining(`encoded as "${encoding}"`),
     });
   });
 
-  test('twice packed under one name, they stay packed once', async () => {
+  test('compressed twice but declared once are decompressed once', async () => {
     expect(await ask(encoded('gzip', gzipSync(gzipSync('hello'))))).not.toBe('hello');
   });
 
-  test('gzip that is cut off broke on its way', async () => {
+  test('with truncated gzip count as a broken connection', async () => {
     const cut = gzipSync('hello'.repeat(1_000)).subarray(0, 30);
     await expect(ask(encoded('gzip', cut))).rejects.toMatchObject({
       code: 'source-unreachable',
@@ -73,14 +73,14 @@ describe('bodies', () => {
     });
   });
 
-  test('invalid gzip is rejected', async () => {
+  test('with invalid gzip are rejected', async () => {
     await expect(ask(encoded('gzip', Buffer.from('<html>')))).rejects.toMatchObject({
       code: 'source-not-json',
       message: expect.stringContaining('is not gzip'),
     });
   });
 
-  test('that unpack to far more than their size are refused, also within the limit', async () => {
+  test('that expand to far more than their size are rejected, even within the limit', async () => {
     const bomb = gzipSync(Buffer.alloc(40_000_000));
     const upstream = { requests: 0, bytes: 0 };
     await expect(
@@ -92,12 +92,12 @@ describe('bodies', () => {
     expect(upstream.bytes).toBeLessThan(20_000_000);
   });
 
-  test('that unpack well are read, however large', async () => {
+  test('that compress well, but not suspiciously well, are read', async () => {
     const text = JSON.stringify(Array.from({ length: 400_000 }, (_, index) => `${index}/server`));
     expect(await ask(encoded('gzip', gzipSync(text)), { maxBytes: 10_000_000 })).toBe(text);
   });
 
-  test('that unpack to nothing, without end, are cut off', async () => {
+  test('of endless empty gzip members are cut off', async () => {
     const nothing = gzipSync('');
     const respond: Respond = (response) => {
       response.setHeader('content-encoding', 'gzip');
@@ -112,7 +112,7 @@ describe('bodies', () => {
     });
   });
 
-  test('that are announced as too large are not read at all', async () => {
+  test('with a declared length over the limit are not read', async () => {
     const upstream = { requests: 0, bytes: 0 };
     const respond: Respond = (response) => {
       response.writeHead(200, { 'content-length': 2_000 });
@@ -124,7 +124,7 @@ describe('bodies', () => {
     expect(upstream.bytes).toBe(0);
   });
 
-  test('shorter than announced broke on their way', async () => {
+  test('shorter than their declared length count as a broken connection', async () => {
     const respond: Respond = (response) => {
       response.writeHead(200, { 'content-length': 1_000 });
       response.write('half', () => response.destroy());
@@ -132,7 +132,7 @@ describe('bodies', () => {
     await expect(ask(respond)).rejects.toMatchObject({ code: 'source-unreachable' });
   });
 
-  test('longer than announced end at the announced length, and do not answer the next request', async () => {
+  test('longer than their declared length end there, and the rest does not answer the next request', async () => {
     let answered = 0;
     const url = await serveRaw((socket) => {
       answered += 1;
@@ -151,9 +151,9 @@ describe('bodies', () => {
   });
 
   test.each([
-    ['one header', `x: ${'x'.repeat(100_000)}\r\n`],
-    ['many headers', 'x: y\r\n'.repeat(20_000)],
-  ])('with %s beyond any measure are refused', async (_what, headers) => {
+    ['a huge header', `x: ${'x'.repeat(100_000)}\r\n`],
+    ['a huge number of headers', 'x: y\r\n'.repeat(20_000)],
+  ])('after %s are rejected', async (_what, headers) => {
     const url = await serveRaw((socket) => socket.write(`HTTP/1.1 200 OK\r\n${headers}\r\nhello`));
     await expect(testHttpClient().get(testHttpRequest(url))).rejects.toMatchObject({
       code: 'source-too-large',
@@ -161,14 +161,14 @@ describe('bodies', () => {
     });
   });
 
-  test('an answer that is not HTTP is rejected', async () => {
+  test('that are not HTTP are rejected', async () => {
     const url = await serveRaw((socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n'));
     await expect(testHttpClient().get(testHttpRequest(url))).rejects.toMatchObject({
       code: 'source-unreachable',
     });
   });
 
-  test('a connection that is reset in the middle of a body broke on its way', async () => {
+  test('on a connection that is reset midway count as a broken connection', async () => {
     const url = await serveRaw((socket) => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf', () =>
         socket.resetAndDestroy(),
@@ -179,7 +179,7 @@ describe('bodies', () => {
     });
   });
 
-  test('that drip are ended by the time, packed or not', async () => {
+  test('that arrive byte by byte end at the timeout', async () => {
     const drip: Respond = (response) => {
       response.setHeader('content-encoding', 'gzip');
       const packed = gzipSync('x'.repeat(10_000), { level: 0 });
@@ -193,7 +193,7 @@ describe('bodies', () => {
     await expect(ask(drip, { timeoutMs: 200 })).rejects.toMatchObject({ code: 'source-timeout' });
   });
 
-  test('headers that drip are ended by the time too', async () => {
+  test('with headers that arrive line by line end at the timeout', async () => {
     const url = await serveRaw((socket) => {
       socket.write('HTTP/1.1 200 OK\r\n');
       const timer = setInterval(() => socket.write('x: y\r\n'), 5);

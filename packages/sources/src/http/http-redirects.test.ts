@@ -30,8 +30,8 @@ async function tokenFile(): Promise<string> {
   return join(directory, 'token');
 }
 
-describe('redirects', () => {
-  test.each([301, 302, 303, 307, 308])('a %i is followed', async (status) => {
+describe('an HTTP redirect', () => {
+  test.each([301, 302, 303, 307, 308])('with status %i is followed', async (status) => {
     const server = await serveRedirects({ '/a': '/b?c=d' }, status);
     const upstream = { requests: 0, bytes: 0 };
     expect(await ask(`${server.url}/a`, { upstream })).toBe('hello');
@@ -39,7 +39,7 @@ describe('redirects', () => {
     expect(upstream).toEqual({ requests: 2, bytes: 5 });
   });
 
-  test('five are followed, and not one more', async () => {
+  test('is followed five times at most', async () => {
     const server = await serveRedirects({
       '/0': '/1',
       '/1': '/2',
@@ -57,8 +57,8 @@ describe('redirects', () => {
 
   test.each([
     ['to itself', { '/a': '/a#again' }],
-    ['in a circle', { '/a': '/b', '/b': '/c', '/c': '/a' }],
-  ])('one that leads %s is refused at once', async (_where, table) => {
+    ['in a cycle', { '/a': '/b', '/b': '/c', '/c': '/a' }],
+  ])('%s is rejected at once', async (_where, table) => {
     const server = await serveRedirects(table);
     await expect(ask(`${server.url}/a`)).rejects.toMatchObject({
       code: 'source-redirect-refused',
@@ -68,7 +68,7 @@ describe('redirects', () => {
   });
 
   test.each(['ftp://a.example/', 'file:///etc/passwd', 'javascript:1', 'http://', 'data:,x'])(
-    'one to %s is refused',
+    'to %s is rejected',
     async (location) => {
       const server = await serveRedirects({ '/a': location });
       await expect(ask(`${server.url}/a`)).rejects.toMatchObject({
@@ -85,7 +85,7 @@ describe('redirects', () => {
     'http://[::ffff:10.0.0.1]/',
     'http://167772161/',
     '//0xa.0.0.1/',
-  ])('one to %s is checked like any target', async (location) => {
+  ])('to %s is blocked like a direct request', async (location) => {
     const server = await serveRedirects({ '/a': location });
     const http = testHttpClient({
       guard: createAddressGuard({
@@ -97,7 +97,7 @@ describe('redirects', () => {
     });
   });
 
-  test('from https to http is refused, and the other way is not', () => {
+  test('from https to http is rejected, and from http to https is followed', () => {
     const hop = (url: string) => ({ url: new URL(url), accessHeaders: {}, before: [] });
     expect(() => followRedirect(hop('https://a.example/b'), 'http://a.example/b?c=d')).toThrow(
       'https://a.example/b redirects from https to http://a.example/b, which is not encrypted',
@@ -106,7 +106,7 @@ describe('redirects', () => {
     expect(url.href).toBe('https://a.example/b');
   });
 
-  test('one without a place to go to is a status like any other', async () => {
+  test('without a target is an unexpected status', async () => {
     const server = await startLocalServer((_request, response) => response.writeHead(302).end());
     await expect(ask(server.url)).rejects.toMatchObject({
       code: 'source-http-status',
@@ -115,7 +115,7 @@ describe('redirects', () => {
     expect(redirectTarget({ statusCode: 300, headers: { location: '/a' } })).toBeUndefined();
   });
 
-  test('credentials go to the configured origin only, and not after a redirect back to it', async () => {
+  test('sends credentials to the configured origin only, and not after a redirect back to it', async () => {
     const other = await startLocalServer((_request, response) =>
       response.writeHead(302, { location: `${home.url}/end` }).end(),
     );
@@ -136,7 +136,7 @@ describe('redirects', () => {
     }
   });
 
-  test('another port is another origin', () => {
+  test('to another port is to another origin', () => {
     const accessHeaders = { authorization: 'x' };
     const hop = { url: new URL('http://a.example/'), accessHeaders, before: [] };
     expect(followRedirect(hop, 'http://a.example:80/b').accessHeaders).toEqual(accessHeaders);
@@ -145,7 +145,7 @@ describe('redirects', () => {
     }
   });
 
-  test('a body that comes with one is not waited for without end', async () => {
+  test('is followed without reading an endless body first', async () => {
     const server = await startLocalServer((request, response) => {
       if (request.url === '/end') response.end('hello');
       else {

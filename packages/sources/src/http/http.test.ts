@@ -41,7 +41,7 @@ function serve(answer: Answer): Promise<LocalServer> {
 }
 
 describe('HttpClient', () => {
-  test('gives the body, sends its user agent, and counts requests and bytes', async () => {
+  test('returns the body, sends its user agent, and counts requests and bytes', async () => {
     const server = await serve((_request, response) => response.end('hello'));
     const upstream = { requests: 0, bytes: 0 };
     expect(await text(`${server.url}/a?b=c%2Fd`, { upstream })).toBe('hello');
@@ -69,7 +69,7 @@ describe('HttpClient', () => {
     expect(await text(server.url)).toBe('hello');
   });
 
-  test('follows redirects, but not for ever', async () => {
+  test('follows redirects, but not endlessly', async () => {
     const server = await serve((request, response) => {
       if (request.url === '/end') response.end('hello');
       else if (request.url === '/loop') response.writeHead(302, { location: '/loop' }).end();
@@ -80,7 +80,7 @@ describe('HttpClient', () => {
     expect(server.paths.length).toBeLessThan(10);
   });
 
-  test.each([500, 404, 401, 204, 304])('a %i is an error that names it', async (status) => {
+  test.each([500, 404, 401, 204, 304])('reports a status of %i', async (status) => {
     const server = await serve((_request, response) => response.writeHead(status).end());
     await expect(get(`${server.url}/path?token=secret`)).rejects.toMatchObject({
       code: 'source-http-status',
@@ -92,7 +92,7 @@ describe('HttpClient', () => {
   test.each([
     ['seconds', () => '7', 7_000, 7_000],
     ['a date', () => new Date(Date.now() + 60_000).toUTCString(), 30_000, 60_000],
-  ])('a 429 says when to come again, in %s', async (_form, header, leastMs, mostMs) => {
+  ])('reads when to retry after a 429, from %s', async (_form, header, leastMs, mostMs) => {
     const server = await serve((_request, response) =>
       response.writeHead(429, { 'retry-after': header() }).end('slow down'),
     );
@@ -103,7 +103,7 @@ describe('HttpClient', () => {
     expect(retryAfterMs).toBeLessThanOrEqual(mostMs);
   });
 
-  test('a 503 may say so too, and a 429 need not', async () => {
+  test('reads when to retry after a 503 too, and accepts a 429 without it', async () => {
     const server = await serve((request, response) =>
       request.url === '/503'
         ? response.writeHead(503, { 'retry-after': '3' }).end()
@@ -113,7 +113,7 @@ describe('HttpClient', () => {
     await expect(get(server.url)).rejects.toMatchObject({ retryAfterMs: undefined });
   });
 
-  test('an answer that does not come is a timeout', async () => {
+  test('times out if no response comes', async () => {
     const server = await serve(() => {});
     await expect(get(server.url, { timeoutMs: 50 })).rejects.toMatchObject({
       code: 'source-timeout',
@@ -121,7 +121,7 @@ describe('HttpClient', () => {
     });
   });
 
-  test('the time is that of the whole answer, to its last byte', async () => {
+  test('applies the timeout to the whole response, to its last byte', async () => {
     const server = await serve((_request, response) => {
       const timer = setInterval(() => response.write('.'), 10);
       response.on('close', () => clearInterval(timer));
@@ -131,7 +131,7 @@ describe('HttpClient', () => {
     });
   });
 
-  test('a body without end is cut off', async () => {
+  test('cuts off an endless body', async () => {
     const closed = Promise.withResolvers<void>();
     const server = await serve((_request, response) => {
       response.on('close', () => closed.resolve());
@@ -149,7 +149,7 @@ describe('HttpClient', () => {
     expect(upstream.bytes).toBeLessThan(1_000_000);
   });
 
-  test('a small body that unpacks to a large one is cut off', async () => {
+  test('cuts off a small body that expands to a large one', async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
     const server = await serve((_request, response) =>
       response.setHeader('content-encoding', 'gzip').end(bomb),
@@ -157,12 +157,12 @@ describe('HttpClient', () => {
     await expect(get(server.url)).rejects.toMatchObject({ code: 'source-too-large' });
   });
 
-  test('a body of just the limit is fine', async () => {
+  test('accepts a body of exactly the maximum size', async () => {
     const server = await serve((_request, response) => response.end('x'.repeat(1_000)));
     expect(await get(server.url)).toHaveLength(1_000);
   });
 
-  test('a connection that is refused, or breaks, is unreachable; no credential is shown', async () => {
+  test('reports a connection that is refused or breaks, without credentials', async () => {
     const gone = await serve(() => {});
     await gone.close();
     const withPassword = gone.url.replace('//', '//user:secret@');
@@ -181,7 +181,7 @@ describe('HttpClient', () => {
     await expect(get(breaking.url)).rejects.toMatchObject({ code: 'source-unreachable' });
   });
 
-  test('a broken gzip body is rejected', async () => {
+  test('rejects a broken gzip body', async () => {
     const server = await serve((_request, response) =>
       response.setHeader('content-encoding', 'gzip').end(gzipSync('hello').subarray(0, 15)),
     );
@@ -189,7 +189,7 @@ describe('HttpClient', () => {
   });
 
   test.each(['before', 'while it waits', 'in the middle of the body'])(
-    'an abort %s ends the request with its own reason',
+    'ends a request that is aborted %s with the reason of the abort',
     async (when) => {
       const abort = new AbortController();
       const reason = new Error('the time is up');
@@ -203,10 +203,10 @@ describe('HttpClient', () => {
   );
 });
 
-describe('a budget', () => {
+describe('a request budget', () => {
   const LIMITED = [{ host: '127.0.0.1', concurrency: 1 }];
 
-  test('is kept to, also by those that redirects lead to', async () => {
+  test('limits requests, also those that follow a redirect', async () => {
     const arrived: string[] = [];
     const held = Promise.withResolvers<ServerResponse>();
     const server = await serve((request, response) => {
@@ -223,7 +223,7 @@ describe('a budget', () => {
     const first = limited.get(testHttpRequest(`${server.url}/held`));
     const response = await held.promise;
     const others = [1, 2].map(() => limited.get(testHttpRequest(`${server.url}/moved`)));
-    // Without the budget its answer would be there long before.
+    // Without the budget, the other requests would have arrived before this one.
     await http.get(testHttpRequest(`${server.url}/unlimited`));
     expect(arrived).toEqual(['/held', '/unlimited']);
     response.end();
@@ -231,7 +231,7 @@ describe('a budget', () => {
     expect(arrived).toHaveLength(6);
   });
 
-  test('may be waited for longer than an answer', async () => {
+  test('can be waited for longer than the request timeout', async () => {
     const timeoutMs = 3_000;
     const budgets: RequestBudgets = {
       take: async () => {
@@ -244,7 +244,7 @@ describe('a budget', () => {
     expect(body).toHaveLength(5);
   });
 
-  test('has its place back whatever comes of a request', async () => {
+  test('gets its place back however a request ends', async () => {
     const taken = new Map<string, boolean>();
     const budgets: RequestBudgets = {
       take: async () => {
@@ -276,7 +276,7 @@ describe('parseRetryAfter', () => {
     ['99999999999', 24 * 3_600_000],
     ['soon', undefined],
     ['', undefined],
-  ])('%j', (header, waitMs) => {
+  ])('reads %j', (header, waitMs) => {
     expect(parseRetryAfter(header, NOW_MS)).toBe(waitMs);
   });
 });

@@ -13,7 +13,7 @@ const MODIFIED = 'Sun, 01 Feb 2026 12:00:00 GMT';
 
 describe('validatorsOf', () => {
   test.each(['"abc"', 'W/"abc"', '""', '"a:b,c;d=\'{}<>|^~"', '"abc-gzip"'])(
-    'takes the tag %s',
+    'keeps the entity tag %s',
     (etag) => {
       expect(validatorsOf({ etag })).toEqual({ etag });
       expect(conditionsOf({ etag })).toEqual({ 'if-none-match': etag });
@@ -21,13 +21,13 @@ describe('validatorsOf', () => {
   );
 
   test.each(['*', 'abc', '"a", "b"', '"a"b"', '"a b"', 'w/"abc"', '"ä"', '"a\t"', '', 'W/"abc'])(
-    'does not rely on %s, which is no tag',
+    'ignores the invalid entity tag %s',
     (etag) => {
       expect(validatorsOf({ etag })).toEqual({});
     },
   );
 
-  test('does not keep a tag that is too long, or that there are several of', () => {
+  test('ignores an entity tag that is too long, and several of them', () => {
     expect(validatorsOf({ etag: `"${'a'.repeat(600)}"` })).toEqual({});
     expect(validatorsOf({ etag: ['"a"', '"b"'] })).toEqual({});
   });
@@ -39,13 +39,13 @@ describe('validatorsOf', () => {
     ['Sun, 01 Feb 2026 11:00:00 GMT', false],
     ['soon', false],
     [undefined, false],
-  ])('a time of modification is trusted if it has settled; sent at %s', (date, isTrusted) => {
+  ])('keeps a modification time only if it is old enough: sent at %s', (date, isTrusted) => {
     const headers = { 'last-modified': MODIFIED, ...(date !== undefined && { date }) };
     expect(validatorsOf(headers)).toEqual(isTrusted ? { lastModified: MODIFIED } : {});
   });
 });
 
-test('a tag is asked about before a time, and never both', () => {
+test('a conditional request has the entity tag or else the time, never both', () => {
   expect(conditionsOf({ etag: '"a"', lastModified: MODIFIED })).toEqual({ 'if-none-match': '"a"' });
   expect(conditionsOf({ lastModified: MODIFIED })).toEqual({ 'if-modified-since': MODIFIED });
   expect(conditionsOf({})).toBeUndefined();
@@ -58,7 +58,7 @@ test.each<[known: string, answered: string, isConfirmed: boolean]>([
   ['"a"', 'W/"a;gzip"', true],
   ['"a"', '"b"', false],
   ['"a-gzip"', '"b-gzip"', false],
-])('asked about %s, a 304 with %s confirms it: %s', (etag, answered, isConfirmed) => {
+])('after a request for %s, a 304 with %s confirms it: %s', (etag, answered, isConfirmed) => {
   expect(confirms({ etag }, { etag: answered })).toBe(isConfirmed);
   expect(confirms({ etag }, {})).toBe(true);
 });
@@ -68,11 +68,11 @@ describe('a revision', () => {
     { digest: DIGEST },
     { digest: DIGEST, etag: 'W/"a:b"' },
     { digest: DIGEST, etag: '"a"', lastModified: MODIFIED },
-  ])('is read as it was written: %j', (revision) => {
+  ])('is read as it was formatted: %j', (revision) => {
     expect(parseRevision(formatRevision(revision))).toEqual(revision);
   });
 
-  test('of another kind, or with an invalid tag, is rejected', () => {
+  test('of another kind of source, or with an invalid tag, is rejected', () => {
     for (const text of ['', 'x', '1-2-3:abc', '{}', 'null', '{"digest":"a","etag":"*"}']) {
       expect(parseRevision(text), text).toBeUndefined();
     }

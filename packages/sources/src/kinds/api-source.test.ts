@@ -20,7 +20,7 @@ beforeEach(() => {
 
 type Page = { rows: number; next?: string } | ((response: ServerResponse) => void);
 
-/** A registry whose pages are `pages`, by the cursor that they are asked for with. */
+/** A registry that serves each of `pages` for its cursor. */
 async function serve(
   pages: Record<string, Page | Page[]>,
   { spelling = 'nextCursor' } = {},
@@ -54,11 +54,11 @@ const fail =
   (status: number, headers: Record<string, string> = {}) =>
   (response: ServerResponse) =>
     void response.writeHead(status, headers).end();
-/** So that a retry need not be waited for. */
+/** Lets a retry start at once. */
 const AT_ONCE = { 'retry-after': '0' };
 
 describe('ApiSource', () => {
-  test('walks all pages, deleted servers too', async () => {
+  test('walks all pages, including deleted servers', async () => {
     const server = await serve({
       '': { rows: 100, next: 'two' },
       two: { rows: 100, next: 'three' },
@@ -75,13 +75,13 @@ describe('ApiSource', () => {
     expect(context.reports.at(-1)).toBe('read 207 rows in 3 pages');
   });
 
-  test('an endpoint may have a path, and a slash at its end', async () => {
+  test('accepts an endpoint with a path and a trailing slash', async () => {
     const server = await serve({ '': { rows: 1 } });
     await walk(`${server.url}/registry/default//`);
     expect(server.paths[0]).toMatch(/^\/registry\/default\/v0\.1\/servers\?/);
   });
 
-  test('knows the older spelling of the cursor', async () => {
+  test('accepts the older spelling of the cursor', async () => {
     const pages = { '': { rows: 1, next: 'two' }, two: { rows: 2 } };
     const server = await serve(pages, { spelling: 'next_cursor' });
     expect(await walk(server.url)).toEqual([1, 2]);
@@ -113,7 +113,7 @@ describe('ApiSource', () => {
     expect(server.headers.every((headers) => headers['x-tenant'] === 'acme')).toBe(true);
   });
 
-  test('a walk without end is given up', async () => {
+  test('gives up an endless walk', async () => {
     let page = 0;
     const server = await startLocalServer((_request, response) => {
       page += 1;
@@ -132,18 +132,18 @@ describe('ApiSource', () => {
     expect(page).toBe(10);
   });
 
-  test('passes the cursor back as it is, whatever it looks like', async () => {
+  test('sends the cursor back unchanged, whatever it contains', async () => {
     const cursor = 'io.github.acme/x:1.0.0+build &=%2F#?é😀';
     const server = await serve({ '': { rows: 1, next: cursor }, [cursor]: { rows: 2 } });
     expect(await walk(server.url)).toEqual([1, 2]);
   });
 
-  test('a page without rows may have a next one', async () => {
+  test('continues after a page without rows', async () => {
     const server = await serve({ '': { rows: 0, next: 'two' }, two: { rows: 2 } });
     expect(await walk(server.url)).toEqual([0, 2]);
   });
 
-  test('a cursor that comes again ends the walk', async () => {
+  test('ends the walk at a repeated cursor', async () => {
     const server = await serve({
       '': { rows: 1, next: 'a' },
       a: { rows: 1, next: 'b' },
@@ -160,7 +160,7 @@ describe('ApiSource', () => {
     ['500', fail(500, AT_ONCE)],
     ['503', fail(503, AT_ONCE)],
     ['429', fail(429, AT_ONCE)],
-  ])('a healthy registry has a page that gave %s asked for again', async (_status, failure) => {
+  ])('retries a page that answered %s, for a healthy registry', async (_status, failure) => {
     const server = await serve({
       '': { rows: 1, next: 'two' },
       two: [failure, failure, { rows: 2 }],
@@ -169,33 +169,33 @@ describe('ApiSource', () => {
     expect(server.paths).toHaveLength(4);
   });
 
-  test('but not more than three times', async () => {
+  test('requests a failing page three times at most', async () => {
     const server = await serve({ '': fail(500, AT_ONCE) });
     await expect(walk(server.url)).rejects.toMatchObject({ code: 'source-http-status' });
     expect(server.paths).toHaveLength(3);
   });
 
-  test('without a Retry-After, the tries are a second apart', async () => {
+  test('waits a second between attempts without a Retry-After', async () => {
     const server = await serve({ '': [fail(500), { rows: 1 }] });
     const startMs = performance.now();
     expect(await walk(server.url)).toEqual([1]);
     expect(performance.now() - startMs).toBeGreaterThan(990);
   });
 
-  test('a failing registry has its first failed request end the attempt', async () => {
+  test('ends at the first failed request if the registry already fails', async () => {
     const server = await serve({ '': [fail(500, AT_ONCE), { rows: 1 }] });
     const context = sourceContext({ consecutiveFailures: 1 });
     await expect(walk(server.url, context)).rejects.toMatchObject({ status: 500 });
     expect(server.paths).toHaveLength(1);
   });
 
-  test('an error that a retry cannot fix ends the walk at once', async () => {
+  test('ends at once after an error that a retry cannot fix', async () => {
     const server = await serve({ '': fail(403) });
     await expect(walk(server.url)).rejects.toMatchObject({ status: 403 });
     expect(server.paths).toHaveLength(1);
   });
 
-  test('a Retry-After that is too long for one run ends it, and sets when the next may begin', async () => {
+  test('ends at a Retry-After that is too long for a run, with the time of the next attempt', async () => {
     const server = await serve({ '': fail(429, { 'retry-after': '31' }) });
     await expect(walk(server.url)).rejects.toMatchObject({
       code: 'source-rate-limited',
@@ -204,7 +204,7 @@ describe('ApiSource', () => {
     expect(server.paths).toHaveLength(1);
   });
 
-  test('an abort ends the waiting between two tries', async () => {
+  test('stops waiting between two attempts when aborted', async () => {
     const abort = new AbortController();
     const server = await serve({
       '': (response) => {

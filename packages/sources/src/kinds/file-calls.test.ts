@@ -33,19 +33,19 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-/** As of a file system that is gone: whoever opens it for reading waits until somebody writes. */
+/** Creates a pipe that behaves like a hanging file system: opening it for reading blocks until somebody writes. */
 function makePipe(path: string): void {
   execFileSync('sh', ['-c', 'mkdir -p "$(dirname "$0")" && mkfifo "$0"', path]);
 }
 
-/** Ends the waiting of those who open the pipe for reading, now and later in the test. */
+/** Unblocks all readers of the pipe, also those that open it later in the test. */
 async function endWaiting(pipe: string): Promise<void> {
   const writer = await open(pipe, constants.O_RDWR | constants.O_NONBLOCK);
   onTestFinished(() => writer.close());
 }
 
 describe('FileCalls', () => {
-  test('a file system gets a third of the threads, and its results and errors pass through', async () => {
+  test('gives a file system a third of the threads, and passes on results and errors', async () => {
     const calls = new FileCalls();
     const first = scriptedCall(1);
     const second = scriptedCall(2);
@@ -63,7 +63,7 @@ describe('FileCalls', () => {
     ).rejects.toThrow('gone');
   });
 
-  test('a call that hangs times out, and later ones fail at once until it returns', async () => {
+  test('times out a hanging call, and fails later ones at once until it returns', async () => {
     const calls = new FileCalls({ timeoutMs: 20 });
     const hanging = scriptedCall('late');
     await expect(calls.make('/a/one', never, hanging.call)).rejects.toMatchObject(HANGS);
@@ -75,7 +75,7 @@ describe('FileCalls', () => {
     expect(await calls.make('/a/two', never, async () => 2)).toBe(2);
   });
 
-  test('an abort ends the waiting, and the call keeps its turn', async () => {
+  test('stops waiting when aborted, while the hanging call keeps its thread', async () => {
     const calls = new FileCalls({ timeoutMs: 50 });
     const abort = new AbortController();
     const hanging = scriptedCall('late');
@@ -90,7 +90,7 @@ describe('FileCalls', () => {
     await expect(calls.make('/a/two', abort.signal, async () => 3)).rejects.toThrow('time is up');
   });
 
-  test('folders of one file system are one place, once that is known', async () => {
+  test('shares the limit between folders once they are known to be on one file system', async () => {
     const calls = new FileCalls({ timeoutMs: 20 });
     for (const path of ['/a/one', '/b/two']) calls.learn(path, 7);
     const hanging = scriptedCall('late');
@@ -99,7 +99,7 @@ describe('FileCalls', () => {
     expect(await calls.make('/c/three', never, async () => 2)).toBe(2);
   });
 
-  test('as many calls to one file system go on at once as it may have threads', async () => {
+  test('makes as many simultaneous calls to a file system as it has threads', async () => {
     const calls = new FileCalls({ maxThreads: 6 });
     const made = [1, 2, 3].map(scriptedCall);
     const answers = made.map(({ call }) => calls.make('/a/one', never, call));
@@ -109,7 +109,7 @@ describe('FileCalls', () => {
     expect(await Promise.all(answers)).toEqual([1, 2, 3]);
   });
 
-  test('a call that waited for a thread in vain leaves its own file system free', async () => {
+  test('does not mark a file system as hanging if its call never got a thread', async () => {
     const calls = new FileCalls({ timeoutMs: 20 });
     const hanging = ['/a/one', '/b/one', '/c/one'].map((path) => ({
       path,
@@ -125,7 +125,7 @@ describe('FileCalls', () => {
     expect(await calls.make('/d/one', never, async () => 2)).toBe(2);
   });
 
-  test('however many places hang, threads are left for the rest of the process', async () => {
+  test('leaves threads for the rest of the process, however many file systems hang', async () => {
     const directory = await temporaryDirectory();
     const pipes = Array.from({ length: 8 }, (_, index) => join(directory, String(index), 'pipe'));
     for (const pipe of pipes) makePipe(pipe);
@@ -148,8 +148,8 @@ describe('FileCalls', () => {
   });
 });
 
-describe('stat', () => {
-  test('gives size and times, and learns the file system of the path', async () => {
+describe('FileCalls.stat', () => {
+  test('returns size and times, and learns the file system of the path', async () => {
     const directory = await temporaryDirectory();
     const [here, gone] = [join(directory, 'here'), join(directory, 'gone')];
     await writeFile(here, 'abc');

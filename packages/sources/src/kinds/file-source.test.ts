@@ -31,7 +31,7 @@ async function writeSettled(text: string): Promise<void> {
 async function fetch(source = sourceOf(), context = sourceContext()) {
   const bodies: string[] = [];
   const take: TakeBody = async (body) => {
-    // As the ingest does: the bytes go to a thread, and are gone here.
+    // The ingest transfers the bytes to a thread, which detaches them here.
     const { buffer } = body;
     if (!(buffer instanceof ArrayBuffer)) throw new Error('expected memory of its own');
     const own = body.byteLength === buffer.byteLength;
@@ -44,7 +44,7 @@ async function fetch(source = sourceOf(), context = sourceContext()) {
 }
 
 describe('FileSource', () => {
-  test('gives the whole file, and its revision', async () => {
+  test('returns the whole file, and its revision', async () => {
     await writeSettled('one');
     const { bodies, revision, upstream } = await fetch();
     expect(bodies).toEqual(['one']);
@@ -52,7 +52,7 @@ describe('FileSource', () => {
     expect(upstream).toEqual({ requests: 1, bytes: 3 });
   });
 
-  test('an unchanged file is not read', async () => {
+  test('does not read an unchanged file', async () => {
     await writeSettled('one');
     const { revision } = await fetch();
     const context = sourceContext();
@@ -60,7 +60,7 @@ describe('FileSource', () => {
     expect(context.upstream).toEqual({ requests: 0, bytes: 0 });
   });
 
-  test('a file that was touched is read, and known by its content', async () => {
+  test('reads a touched file, and recognises its content', async () => {
     await writeSettled('one');
     const { revision } = await fetch();
     await utimes(path, 1, 1);
@@ -73,7 +73,7 @@ describe('FileSource', () => {
     expect(context.upstream.requests).toBe(1);
   });
 
-  test('other content is a change, also of the same length', async () => {
+  test('sees a change of the content, even if the length is the same', async () => {
     await writeSettled('one');
     const { revision } = await fetch();
     await writeSettled('two');
@@ -82,7 +82,7 @@ describe('FileSource', () => {
     });
   });
 
-  test('a file that has just been written is not trusted by its times', async () => {
+  test('does not rely on the times of a file that was just written', async () => {
     await writeFile(path, 'one');
     const { revision } = await fetch();
     expect(revision).toMatch(/^:[0-9a-f]{64}$/);
@@ -92,7 +92,7 @@ describe('FileSource', () => {
     expect(context.upstream.requests).toBe(1);
   });
 
-  test('the fetch reuses what the probe has read', async () => {
+  test('fetches without reading again what the probe has read', async () => {
     await writeSettled('one');
     const { revision } = await fetch();
     await writeSettled('two, and more');
@@ -105,7 +105,7 @@ describe('FileSource', () => {
     });
   });
 
-  test('a large file is hashed by the check, and read by the fetch', async () => {
+  test('hashes a large file in the probe, and reads it again in the fetch', async () => {
     await writeSettled('one');
     const { revision } = await fetch();
     await truncate(path, 65 * 1024 * 1024);
@@ -118,7 +118,7 @@ describe('FileSource', () => {
   });
 
   test('can be fetched more than once in a run', async () => {
-    // Large enough for memory of its own.
+    // Large enough to have its own buffer instead of a shared one.
     const text = 'x'.repeat(200_000);
     await writeSettled('one');
     const { revision } = await fetch();
@@ -129,7 +129,7 @@ describe('FileSource', () => {
     expect((await fetch(source)).bodies).toEqual([text]);
   });
 
-  test('a link is followed, also to another file', async () => {
+  test('follows a link, also when it changes to another file', async () => {
     await writeFile(join(directory, 'one.json'), 'one');
     await writeFile(join(directory, 'two.json'), 'two');
     await symlink('one.json', path);
@@ -143,7 +143,7 @@ describe('FileSource', () => {
     expect((await fetch()).bodies).toEqual(['two']);
   });
 
-  test('a file that is missing is said to be', async () => {
+  test('reports a missing file', async () => {
     const missing = { code: 'source-file-missing', message: expect.stringContaining(path) };
     await expect(fetch()).rejects.toMatchObject(missing);
     await expect(sourceOf().probe('1:2', sourceContext())).rejects.toMatchObject(missing);
@@ -156,8 +156,8 @@ describe('FileSource', () => {
     ['directory', () => mkdir(path)],
     // A pipe that nobody writes into.
     ['pipe', () => execFileSync('sh', ['-c', 'mkfifo "$0"', path])],
-    ['device without an end', () => symlink('/dev/zero', path)],
-  ])('a %s is no file', async (_what, make) => {
+    ['endless device', () => symlink('/dev/zero', path)],
+  ])('rejects a %s', async (_what, make) => {
     await make();
     await expect(fetch()).rejects.toMatchObject({
       code: 'source-file-unreadable',
@@ -165,7 +165,7 @@ describe('FileSource', () => {
     });
   });
 
-  test('an abort ends the reading, with its own reason', async () => {
+  test('stops reading when aborted, with the reason of the abort', async () => {
     await writeSettled('one');
     const context = sourceContext({ signal: AbortSignal.abort(new Error('the time is up')) });
     await expect(fetch(sourceOf(), context)).rejects.toThrow();

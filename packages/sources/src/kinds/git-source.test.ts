@@ -18,8 +18,8 @@ async function setUp(options: Parameters<typeof testRepository>[0] = {}) {
   };
 }
 
-describe('a target', () => {
-  test('without more, the branch that the repository has checked out', async () => {
+describe('a git source reads', () => {
+  test('the default branch if none is configured', async () => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
     expect(await fetchAll(source())).toMatchObject({ files: ONE, revision: commit });
@@ -36,9 +36,9 @@ describe('a target', () => {
   });
 
   test.each([
-    ['a light tag', ['tag', 'v1']],
-    ['a tag with a message', ['tag', '--annotate', '--message=one', 'v1']],
-  ])('%s, by its commit', async (_, args) => {
+    ['a lightweight tag', ['tag', 'v1']],
+    ['an annotated tag', ['tag', '--annotate', '--message=one', 'v1']],
+  ])('%s, with its commit as the revision', async (_, args) => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
     await repository.git(...args);
@@ -49,7 +49,7 @@ describe('a target', () => {
     expect(probe).toEqual({ state: 'unchanged' });
   });
 
-  test('a tag that moves', async () => {
+  test('a tag that moved', async () => {
     const { repository, source } = await setUp();
     const first = await repository.commit(ONE);
     await repository.git('tag', '--annotate', '--message=one', 'latest');
@@ -62,7 +62,7 @@ describe('a target', () => {
     expect(found).toMatchObject({ files: TWO, revision: second });
   });
 
-  test('a commit, without a request once the clone has it', async () => {
+  test('a commit, without requests once the clone has it', async () => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
     await repository.commit(TWO);
@@ -87,7 +87,7 @@ describe('a target', () => {
     expect(found).toMatchObject({ files: TWO, revision: second });
   });
 
-  test('a repository whose ids are SHA-256', async () => {
+  test('a repository with SHA-256 object ids', async () => {
     const { repository, source } = await setUp({ objectFormat: 'sha256' });
     const commit = await repository.commit(ONE);
     expect(commit).toHaveLength(64);
@@ -103,8 +103,8 @@ describe('a target', () => {
   });
 });
 
-describe('costs', () => {
-  test('a probe without a change is one call', async () => {
+describe('the cost of a git source', () => {
+  test('is one call for a probe without a change', async () => {
     const { repository, source } = await setUp();
     const { revision } = { revision: await repository.commit(ONE) };
     const context = sourceContext();
@@ -112,7 +112,7 @@ describe('costs', () => {
     expect(context.upstream).toEqual({ requests: 1, bytes: `${revision}\tHEAD\n`.length });
   });
 
-  test('a change transfers only changed files', async () => {
+  test('is the transfer of the changed files only', async () => {
     const { repository, source } = await setUp();
     const random = Array.from({ length: 20_000 }, (_, index) => Math.sin(index)).join();
     await repository.commit({ ...ONE, 'large.txt': random, 'other/large.json': `${random}!` });
@@ -126,7 +126,7 @@ describe('costs', () => {
     expect(second.upstream.bytes).toBeLessThan(1_000);
   });
 
-  test('a server that does not leave out files sends them once', async () => {
+  test('includes all files once if the server cannot filter', async () => {
     const { repository, source } = await setUp({ config: ['uploadpack.allowFilter=false'] });
     await repository.commit(ONE);
     const { files } = await fetchAll(source());
@@ -134,11 +134,11 @@ describe('costs', () => {
   });
 });
 
-describe('a failure', () => {
+describe('a git source reports', () => {
   test.each([
     ['branch', 'nowhere', 'has no branch nowhere'],
     ['tag', 'v9', 'has no tag v9'],
-  ])('a %s that is not there', async (kind, name, message) => {
+  ])('a %s that does not exist', async (kind, name, message) => {
     const { repository, source } = await setUp();
     const commit = await repository.commit(ONE);
     const missing = { code: 'source-ref-missing', message: expect.stringContaining(message) };
@@ -147,7 +147,7 @@ describe('a failure', () => {
     await expect(source(config).probe(commit, sourceContext())).rejects.toMatchObject(missing);
   });
 
-  test('a name that is the end of another one’s is not taken for it', async () => {
+  test('a branch that does not exist, even if another one ends with its name', async () => {
     const { repository, source } = await setUp();
     await repository.commit(ONE);
     await repository.git('branch', 'old/refs/heads/new');
@@ -156,7 +156,7 @@ describe('a failure', () => {
     await expect(probing).rejects.toMatchObject(missing);
   });
 
-  test('a commit that is not there', async () => {
+  test('a commit that does not exist', async () => {
     const { repository, source } = await setUp();
     await repository.commit(ONE);
     await expect(fetchAll(source({ commit: 'a'.repeat(40) }))).rejects.toMatchObject({
@@ -181,7 +181,7 @@ describe('a failure', () => {
     await expect(probing).rejects.toMatchObject({ code: 'source-ref-missing' });
   });
 
-  test('a repository that is gone, and comes back as another one', async () => {
+  test('a repository that is gone, and reads the one that replaces it', async () => {
     const { repository, source } = await setUp();
     await repository.commit(ONE);
     const { revision } = await fetchAll(source());
@@ -197,7 +197,7 @@ describe('a failure', () => {
     expect(await fetchAll(source())).toMatchObject({ files: TWO, revision: commit });
   });
 
-  test('an upstream that fails already is asked once an attempt', async () => {
+  test('an upstream that already fails after one request per attempt', async () => {
     const { repository, source } = await setUp();
     await repository.remove();
     for (const [consecutiveFailures, requests] of [
@@ -212,7 +212,7 @@ describe('a failure', () => {
     }
   });
 
-  test('no git at all', async () => {
+  test('a missing git program', async () => {
     const repository = await testRepository();
     const { git } = await testGit({ searchPath: '/nowhere' });
     const source = gitSource(git, { repository: repository.directory });
@@ -224,7 +224,7 @@ describe('a failure', () => {
     await expect(fetchAll(source)).rejects.toMatchObject(missing);
   });
 
-  test('a run that is aborted before it begins goes nowhere', async () => {
+  test('an abort before the first request', async () => {
     const { repository, source } = await setUp();
     await repository.commit(ONE);
     const reason = new Error('the process stops');
@@ -234,7 +234,7 @@ describe('a failure', () => {
   });
 });
 
-test('a config of the user’s, or of the repository that we run in, is not read', async () => {
+test('a git source ignores the git config of the user and of the current directory', async () => {
   const { repository, source } = await setUp();
   await repository.commit(ONE);
   const other = await testRepository();
@@ -248,7 +248,7 @@ test('a config of the user’s, or of the repository that we run in, is not read
   }
 });
 
-test('can be fetched more than once in a run, without asking again', async () => {
+test('a git source can be fetched more than once in a run, without further requests', async () => {
   const { repository, source } = await setUp();
   await repository.commit(ONE);
   const one = source();

@@ -28,14 +28,14 @@ function httpOptions(url: string) {
   return { url, endpoint: url, timeoutMs: 5_000, http };
 }
 
-/** Refuses at an address that has the token of the request in it; so its error would have it, too. */
+/** Redirects to a path with the token of the request, and refuses that path. An error with the path would leak it. */
 function refuseBearer({ url, headers }: IncomingMessage, response: ServerResponse): void {
   const [, token] = headers.authorization?.split(' ') ?? [];
   if (url?.includes(CREDENTIAL)) response.writeHead(403).end();
   else response.writeHead(302, { location: `/${token}` }).end();
 }
 
-/** Refuses with the password of the request in what git shows of an answer. */
+/** Refuses, with the password of the request in the part of the response that git prints. */
 function refuseLogin({ headers }: IncomingMessage, response: ServerResponse): void {
   const [, login] = headers.authorization?.split(' ') ?? [];
   if (login === undefined) {
@@ -71,7 +71,7 @@ describeSource('file', {
 describe.each([
   ['with validators', true],
   ['without validators', false],
-])('%s', (_, hasTag) => {
+])('a server %s', (_, hasTag) => {
   describeSource('url', {
     hasProbe: true,
     requestsOfChange: 1,

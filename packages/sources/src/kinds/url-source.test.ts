@@ -57,7 +57,7 @@ async function fetch(from: UrlSource, context: SourceContext = sourceContext()) 
 }
 
 describe('UrlSource', () => {
-  test('gives the body, and a revision of validators and digest', async () => {
+  test('returns the body, and a revision of validators and digest', async () => {
     const server = await serveFile({ body: 'one', etag: '"1"', lastModified: HOUR_AGO });
     const { bodies, revision, upstream } = await fetch(source(`${server.url}/registry.json?a=b`));
     expect(bodies).toEqual(['one']);
@@ -72,22 +72,25 @@ describe('UrlSource', () => {
   });
 
   test.each<[validator: string, served: Served, asked: string]>([
-    ['a tag', { body: 'one', etag: '"1"' }, 'if-none-match'],
-    ['a weak tag', { body: 'one', etag: 'W/"1"' }, 'if-none-match'],
-    ['a time', { body: 'one', lastModified: HOUR_AGO }, 'if-modified-since'],
+    ['an entity tag', { body: 'one', etag: '"1"' }, 'if-none-match'],
+    ['a weak entity tag', { body: 'one', etag: 'W/"1"' }, 'if-none-match'],
+    ['a modification time', { body: 'one', lastModified: HOUR_AGO }, 'if-modified-since'],
     ['both', { body: 'one', etag: '"1"', lastModified: HOUR_AGO }, 'if-none-match'],
-  ])('with %s, what has not changed is not sent again', async (_validator, served, asked) => {
-    const server = await serveFile(served);
-    const { revision } = await fetch(source(server.url));
-    const context = sourceContext();
-    expect(await source(server.url).probe(revision, context)).toEqual({ state: 'unchanged' });
-    expect(server.statuses).toEqual([200, 304]);
-    expect(context.upstream).toEqual({ requests: 1, bytes: 0 });
-    const sent = Object.keys(server.headers[1] ?? {}).filter((name) => name.startsWith('if-'));
-    expect(sent).toEqual([asked]);
-  });
+  ])(
+    'does not download an unchanged body again if the server sends %s',
+    async (_validator, served, asked) => {
+      const server = await serveFile(served);
+      const { revision } = await fetch(source(server.url));
+      const context = sourceContext();
+      expect(await source(server.url).probe(revision, context)).toEqual({ state: 'unchanged' });
+      expect(server.statuses).toEqual([200, 304]);
+      expect(context.upstream).toEqual({ requests: 1, bytes: 0 });
+      const sent = Object.keys(server.headers[1] ?? {}).filter((name) => name.startsWith('if-'));
+      expect(sent).toEqual([asked]);
+    },
+  );
 
-  test('without validators, the digest tells that nothing has changed', async () => {
+  test('compares digests if the server sends no validators', async () => {
     const server = await serveFile({ body: 'one' });
     const { revision } = await fetch(source(server.url));
     expect(await source(server.url).probe(revision, sourceContext())).toEqual({
@@ -97,7 +100,7 @@ describe('UrlSource', () => {
     expect(await source(server.url).probe(revision, sourceContext())).toEqual({ state: 'changed' });
   });
 
-  test('a validator that changes for nothing is kept, and the state is unchanged', async () => {
+  test('stores a new validator of an unchanged body, and reports no change', async () => {
     const server = await serveFile({ body: 'one', etag: '"1"' });
     const { revision } = await fetch(source(server.url));
     server.file.etag = '"2"';
@@ -108,7 +111,7 @@ describe('UrlSource', () => {
     expect(server.statuses).toEqual([200, 200, 304]);
   });
 
-  test('the fetch reuses what the probe has read', async () => {
+  test('fetches without another request what the probe has read', async () => {
     const server = await serveFile({ body: 'one', etag: '"1"' });
     const { revision } = await fetch(source(server.url));
     Object.assign(server.file, { body: 'two', etag: '"2"' });
@@ -122,7 +125,7 @@ describe('UrlSource', () => {
     expect(context.upstream.requests).toBe(2);
   });
 
-  test('a body too large to be kept is hashed by the probe and read again by the fetch', async () => {
+  test('hashes a very large body in the probe, and downloads it again in the fetch', async () => {
     const body = 'x'.repeat(70 * 1024 * 1024);
     const server = await serveFile({ body: 'one' });
     const { revision } = await fetch(source(server.url));
@@ -137,14 +140,14 @@ describe('UrlSource', () => {
     expect(again).toEqual({ state: 'unchanged' });
   });
 
-  test('headers of the config come before our own, however they are spelt', async () => {
+  test('lets configured headers override its own, in any case', async () => {
     const server = await serveFile({ body: 'one' });
     const access = { headers: { aCCept: 'application/vnd.github.raw' } };
     await fetch(new UrlSource({ url: server.url, timeoutMs: 60_000, http, access }));
     expect(server.headers[0]?.accept).toBe('application/vnd.github.raw');
   });
 
-  test('an unconditional request that gets a 304 fails', async () => {
+  test('fails if an unconditional request is answered with 304', async () => {
     const server = await startLocalServer((_request, response) => response.writeHead(304).end());
     await expect(fetch(source(server.url))).rejects.toMatchObject({ status: 304 });
     const known = JSON.stringify({ digest: 'a' });
@@ -154,7 +157,7 @@ describe('UrlSource', () => {
     });
   });
 
-  test('a 304 that speaks of another state is not believed', async () => {
+  test('ignores a 304 for another entity tag', async () => {
     const server = await startLocalServer((request, response) => {
       if (request.headers['if-none-match'] === undefined) response.end('two');
       else response.writeHead(304, { etag: '"2"' }).end();
@@ -164,14 +167,14 @@ describe('UrlSource', () => {
     expect(server.paths).toHaveLength(2);
   });
 
-  test.each([204, 206])('a %i is no body', async (status) => {
+  test.each([204, 206])('rejects a %i', async (status) => {
     const server = await startLocalServer((_request, response) =>
       response.writeHead(status).end(status === 206 ? 'half' : undefined),
     );
     await expect(fetch(source(server.url))).rejects.toMatchObject({ status });
   });
 
-  test('a revision of another kind of source says nothing', async () => {
+  test('ignores a revision of another kind of source', async () => {
     const server = await serveFile({ body: 'one' });
     expect(await source(server.url).probe('1-2-3:abc', sourceContext())).toEqual({
       state: 'changed',
@@ -185,12 +188,12 @@ describe('UrlSource', () => {
     ['/registry.json', 'json'],
     ['/yaml', 'json'],
     ['/registry.json?format=.yaml', 'json'],
-  ])('%s is %s', async (path, syntax) => {
+  ])('reads %s as %s', async (path, syntax) => {
     const server = await serveFile({ body: 'one' });
     expect((await fetch(source(server.url + path))).origins).toEqual([{ syntax }]);
   });
 
-  test('a healthy registry is asked again after a failure, a failing one is not', async () => {
+  test('retries a request for a healthy registry, and not for a failing one', async () => {
     const server = await startLocalServer((_request, response) =>
       response.writeHead(500, { 'retry-after': '0' }).end(),
     );

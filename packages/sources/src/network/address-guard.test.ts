@@ -4,7 +4,7 @@ import { createAddressGuard, type ResolvedAddress } from './address-guard.ts';
 
 const REFUSED = { code: 'source-address-refused' };
 
-/** A guard before names that resolve to these; what is no name is left to the system. */
+/** A guard whose resolver knows only these names. */
 function guard(allow: readonly string[] = [], names: Record<string, readonly string[]> = {}) {
   const lookup = async (host: string): Promise<ResolvedAddress[]> => {
     const found = names[host];
@@ -16,7 +16,7 @@ function guard(allow: readonly string[] = [], names: Record<string, readonly str
 
 describe('AddressGuard', () => {
   test.each(['8.8.8.8', '1.1.1.1', '2606:4700:4700::1111', '[2a00:1450::1]', '64:ff9b::8.8.8.8'])(
-    'lets %s pass',
+    'permits %s',
     async (host) => {
       const address = host.replace(/[[\]]/g, '');
       expect(await guard().resolve(host)).toEqual([
@@ -27,14 +27,14 @@ describe('AddressGuard', () => {
 
   test.each([
     ['loopback', '127.0.0.1'],
-    ['all of it', '127.255.255.254'],
+    ['loopback, last address', '127.255.255.254'],
     ['private', '10.0.0.1'],
     ['private', '172.16.0.1'],
     ['private', '172.31.255.255'],
     ['private', '192.168.1.1'],
     ['this network', '0.0.0.0'],
     ['this network', '0.1.2.3'],
-    ['carrier’s', '100.64.0.1'],
+    ['carrier-grade NAT', '100.64.0.1'],
     ['link-local', '169.254.0.1'],
     ['the metadata of most clouds', '169.254.169.254'],
     ['the metadata of Alibaba', '100.100.100.200'],
@@ -73,12 +73,12 @@ describe('AddressGuard', () => {
     ['Teredo', '2001:0:1234::1'],
     ['documentation', '2001:db8::1'],
     ['discard', '100::1'],
-    ['given to nobody', '4000::1'],
-  ])('refuses what is %s: %s', async (_kind, host) => {
+    ['unassigned', '4000::1'],
+  ])('blocks an address of the kind “%s”: %s', async (_kind, host) => {
     await expect(guard().resolve(host)).rejects.toMatchObject(REFUSED);
   });
 
-  test('refuses a name if any of its addresses is not public', async () => {
+  test('blocks a name if any of its addresses is not public', async () => {
     const { resolve } = guard([], { 'a.example': ['8.8.8.8', '10.0.0.1'] });
     await expect(resolve('a.example')).rejects.toMatchObject({
       ...REFUSED,
@@ -87,7 +87,7 @@ describe('AddressGuard', () => {
     });
   });
 
-  test('gives the addresses of a name in the order of the resolver', async () => {
+  test('returns the addresses of a name in the order of the resolver', async () => {
     const { resolve } = guard([], { 'a.example': ['2606:4700::1', '8.8.8.8'] });
     expect(await resolve('A.Example.')).toEqual([
       { address: '2606:4700::1', family: 6 },
@@ -95,27 +95,27 @@ describe('AddressGuard', () => {
     ]);
   });
 
-  test.each(['gone.example', 'empty.example'])('%s does not resolve', async (host) => {
+  test.each(['gone.example', 'empty.example'])('reports that %s does not resolve', async (host) => {
     await expect(guard([], { 'empty.example': [] }).resolve(host)).rejects.toMatchObject({
       code: 'source-unreachable',
       message: expect.stringContaining(`cannot resolve ${host}`),
     });
   });
 
-  test('asks the system, which resolves localhost and odd notations of addresses', async () => {
+  test('blocks localhost and unusual notations, which the system resolves', async () => {
     const { resolve } = createAddressGuard({ allow: () => [] });
     for (const host of ['localhost', 'LOCALHOST.', '2130706433', '0x7f.1', '0177.0.0.1', '127.1']) {
       await expect(resolve(host), host).rejects.toMatchObject(REFUSED);
     }
   });
 
-  test('an invalid answer of the resolver is refused', async () => {
+  test('blocks an invalid answer of the resolver', async () => {
     const { resolve } = guard(['a', '0.0.0.0/0'], { 'a.example': ['nonsense'] });
     await expect(resolve('a.example')).rejects.toMatchObject(REFUSED);
   });
 });
 
-describe('network.allow', () => {
+describe('a network.allow entry', () => {
   const NAMES = { 'git.corp.example': ['10.1.2.3'], 'other.example': ['10.1.2.4'] };
 
   test.each<[entry: string, host: string]>([
@@ -134,7 +134,7 @@ describe('network.allow', () => {
     ['10.0.0.0/8', '64:ff9b::10.0.0.1'],
     ['64:ff9b::/96', '64:ff9b::10.0.0.1'],
     ['fe80::/10', 'fe80::1%eth0'],
-  ])('%s lets %s pass', async (entry, host) => {
+  ])('%s permits %s', async (entry, host) => {
     expect(await guard([entry], NAMES).resolve(host)).toHaveLength(1);
   });
 
@@ -152,17 +152,17 @@ describe('network.allow', () => {
     ['::1', '127.0.0.1'],
     ['10.0.0.0/nonsense', '10.0.0.1'],
     ['10.0.0.0/33', '10.0.0.0'],
-  ])('%s does not let %s pass', async (entry, host) => {
+  ])('%s does not permit %s', async (entry, host) => {
     const names = { ...NAMES, 'git.corp.example.evil.example': ['10.0.0.1'] };
     await expect(guard([entry], names).resolve(host)).rejects.toMatchObject(REFUSED);
   });
 
-  test('an entry with a name of digits and dots stands for the address, not for a name', async () => {
+  test('with digits and dots is an address, not a name', async () => {
     const { resolve } = guard(['10.0.0.1'], { '10.0.0.1.': ['127.0.0.1'] });
     expect(await resolve('10.0.0.1.')).toEqual([{ address: '10.0.0.1', family: 4 }]);
   });
 
-  test('follows the config', async () => {
+  test('applies as soon as the config changes', async () => {
     let allow: readonly string[] = [];
     const { resolve, permits } = createAddressGuard({ allow: () => allow });
     await expect(resolve('127.0.0.1')).rejects.toMatchObject(REFUSED);
@@ -174,7 +174,7 @@ describe('network.allow', () => {
   });
 });
 
-/** Not public, as the registries of special addresses have it; base and bits of each. */
+/** Ranges that are not public, by the IANA registries of special addresses: base and prefix length. */
 const SPECIAL_IPV4 = [
   [0x00000000, 8],
   [0x0a000000, 8],
@@ -221,14 +221,14 @@ function hexPair(address: number): string {
   return `${(address >>> 16).toString(16)}:${(address & 0xffff).toString(16)}`;
 }
 
-describe('no spelling of an address that is not public passes', () => {
+describe('no spelling permits an address that is not public', () => {
   const system = createAddressGuard({ allow: () => [] });
 
-  test('of IPv4, given as it is', async () => {
+  test('as an IPv4 host', async () => {
     await fc.assert(
       fc.asyncProperty(spelling, fc.constantFrom('', '.'), async (host, end) => {
         const error = await system.resolve(host + end).catch((thrown: unknown) => thrown);
-        // The resolver of the system takes most of them for addresses, and the rest for no name.
+        // The system resolver reads most of them as addresses, and cannot resolve the others.
         expect(error).toMatchObject({
           code: expect.stringMatching(/^source-(address-refused|unreachable)$/),
         });
@@ -237,7 +237,7 @@ describe('no spelling of an address that is not public passes', () => {
     );
   });
 
-  test('of IPv4, in a URL', async () => {
+  test('as an IPv4 host in a URL', async () => {
     await fc.assert(
       fc.asyncProperty(spelling, fc.constantFrom('', '.'), async (host, end) => {
         const { hostname } = new URL(`http://${host}${end}/`);
@@ -247,7 +247,7 @@ describe('no spelling of an address that is not public passes', () => {
     );
   });
 
-  test('of IPv4 within IPv6', async () => {
+  test('as IPv4 within IPv6', async () => {
     const prefixes = ['::ffff:', '0:0:0:0:0:FFFF:', '::', '64:ff9b::', '::ffff:0:', '2002:'];
     await fc.assert(
       fc.asyncProperty(specialIpv4, fc.constantFrom(...prefixes), async (address, prefix) => {
@@ -260,7 +260,7 @@ describe('no spelling of an address that is not public passes', () => {
     );
   });
 
-  test('of IPv6: only 2000::/3 is public at all', async () => {
+  test('as IPv6 outside 2000::/3', async () => {
     const groups = fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 });
     await fc.assert(
       fc.asyncProperty(groups, async (parts) => {

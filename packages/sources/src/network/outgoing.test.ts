@@ -45,7 +45,7 @@ describe('a direct request', () => {
     '[::]',
     '0.0.0.0',
     '[::ffff:127.0.0.1]',
-  ])('to %s is refused, and nothing is connected', async (host) => {
+  ])('to %s is blocked without a connection', async (host) => {
     const server = await serveHello();
     const http = testHttpClient({ guard: createAddressGuard({ allow: () => [] }) });
     const request = testHttpRequest(`http://${host}:${portOf(server.url)}/`);
@@ -53,7 +53,7 @@ describe('a direct request', () => {
     expect(server.paths).toEqual([]);
   });
 
-  test('connects to the address that was checked, whatever the name stands for a moment later', async () => {
+  test('connects to the address that was checked, even if the name resolves to another one later', async () => {
     const server = await serveHello();
     let lookups = 0;
     const guard = createAddressGuard({
@@ -70,7 +70,7 @@ describe('a direct request', () => {
     expect(server.headers[0]?.host).toBe(`rebinding.example:${portOf(server.url)}`);
   });
 
-  test('a name that stands for another address later is refused at the next connection', async () => {
+  test('to a name that now resolves to a blocked address is blocked at the next connection', async () => {
     let lookups = 0;
     const guard = createAddressGuard({
       allow: () => ['127.0.0.1'],
@@ -88,7 +88,7 @@ describe('a direct request', () => {
     await expect(http.get(request)).rejects.toMatchObject(REFUSED);
   });
 
-  test('connections are kept until the config no longer allows them', async () => {
+  test('reuses a connection until the config no longer allows its address', async () => {
     const ports = new Set<unknown>();
     const server = await startLocalServer((request, response) => {
       ports.add(request.socket.remotePort);
@@ -116,7 +116,7 @@ describe('a direct request', () => {
     }
   });
 
-  test('a resolver that does not answer is a timeout', async () => {
+  test('times out if the resolver does not answer', async () => {
     const guard = createAddressGuard({
       allow: () => [],
       lookup: () => new Promise(() => {}),
@@ -127,7 +127,7 @@ describe('a direct request', () => {
     });
   });
 
-  test('a name that resolves to several addresses is tried at each', async () => {
+  test('tries each address of a name', async () => {
     const server = await serveHello();
     const guard = createAddressGuard({
       allow: () => ['127.0.0.0/8'],
@@ -138,7 +138,7 @@ describe('a direct request', () => {
   });
 });
 
-describe('a proxy', () => {
+describe('an HTTP proxy', () => {
   const guard = createAddressGuard({
     allow: () => [],
     lookup: async (host) => {
@@ -148,7 +148,7 @@ describe('a proxy', () => {
     },
   });
 
-  test('is asked for http, with its password; its own address is the operator’s choice', async () => {
+  test('gets http requests with its password, and its own address is not checked', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
     const http = testHttpClient({
       guard,
@@ -162,7 +162,7 @@ describe('a proxy', () => {
     expect(server.headers[0]).not.toHaveProperty('proxy-authorization');
   });
 
-  test('is asked for a tunnel for https', async () => {
+  test('opens a tunnel for https', async () => {
     const url = new URL(await serveTls(createCertificate('a.example')));
     const proxy = await startLocalProxy();
     const http = testHttpClient({
@@ -172,7 +172,7 @@ describe('a proxy', () => {
     const error = await http
       .get(testHttpRequest(`https://a.example:${url.port}/`))
       .catch((thrown: unknown) => thrown);
-    // Nobody has been told to trust it: that it came to this shows that the tunnel leads there.
+    // The certificate is not trusted: this error shows that the tunnel reached the server.
     expect(error).toMatchObject({
       code: 'source-unreachable',
       message: expect.stringContaining('self-signed certificate'),
@@ -182,7 +182,7 @@ describe('a proxy', () => {
   });
 
   test.each(['127.0.0.1', '[::1]', '169.254.169.254', '2130706433', 'inside.example'])(
-    'does not get us to %s',
+    'does not give access to %s',
     async (host) => {
       const proxy = await startLocalProxy();
       const uri = `http://127.0.0.1:${proxy.port}`;
@@ -196,7 +196,7 @@ describe('a proxy', () => {
     },
   );
 
-  test('is not reached by a redirect either', async () => {
+  test('does not get a redirect to a blocked address', async () => {
     const server = await startLocalServer((_request, response) =>
       response.writeHead(302, { location: 'http://169.254.169.254/latest' }).end(),
     );
@@ -207,7 +207,7 @@ describe('a proxy', () => {
     expect(proxy.asked).toHaveLength(1);
   });
 
-  test('is not kept waiting by a resolver that does not answer here', async () => {
+  test('is used even if the local resolver does not answer', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
     const http = testHttpClient({ guard, proxies: { http: `http://127.0.0.1:${proxy.port}` } });
     const request = testHttpRequest(`http://hanging.example:${portOf(server.url)}/`, {
@@ -216,7 +216,7 @@ describe('a proxy', () => {
     expect(await http.get(request)).toHaveLength(5);
   });
 
-  test('is skipped for targets of NO_PROXY, which are checked as usual', async () => {
+  test('is skipped for NO_PROXY targets, whose addresses are checked', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
     const proxies = { http: `http://127.0.0.1:${proxy.port}`, except: '127.0.0.1' };
     expect(await testHttpClient({ proxies }).get(testHttpRequest(server.url))).toHaveLength(5);
@@ -226,7 +226,7 @@ describe('a proxy', () => {
   });
 
   test.each([403, 407, 502])(
-    'that answers %i, or is away, never shows its password',
+    'that answers %i or is unreachable causes an error without its password',
     async (status) => {
       const proxy = await startLocalProxy({ refuseWith: status });
       for (const port of [proxy.port, 1]) {
@@ -255,7 +255,7 @@ function shown(error: unknown): string {
   return [...own, JSON.stringify(error), shown(error.cause)].join('\n');
 }
 
-describe('an authority of one’s own', () => {
+describe('a private certificate authority', () => {
   const ASK = `
     import { HttpClient } from './packages/sources/src/http/http.ts';
     import { createAddressGuard } from './packages/sources/src/network/address-guard.ts';
@@ -291,7 +291,7 @@ describe('an authority of one’s own', () => {
     await writeFile(file, certificate.cert);
     expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, url)).toBe('hello\n');
     expect(await askInProcess({}, url)).toMatch(/^source-unreachable .*self-signed certificate/);
-    // Through a tunnel as well, for the name that is asked for.
+    // Through a tunnel too, for the requested name.
     const proxy = await startLocalProxy();
     const named = url.replace('127.0.0.1', 'a.example');
     const through = `http://user:pw@127.0.0.1:${proxy.port}`;

@@ -4,7 +4,7 @@ import { proxyFor } from './outgoing.ts';
 const HTTP = 'http://proxy.example:3128';
 const HTTPS = 'https://proxy.example:3129';
 
-test('each kind of target has its own proxy', () => {
+test('http and https targets have separate proxies', () => {
   const proxies = { http: HTTP, https: HTTPS };
   expect(proxyFor(new URL('http://a.example/'), proxies)).toBe(HTTP);
   expect(proxyFor(new URL('https://a.example/'), proxies)).toBe(HTTPS);
@@ -40,7 +40,7 @@ test.each<[except: string, target: string, isProxied: boolean]>([
   ['fd00::/8', 'http://[fd12::1]/', false],
   ['.', 'http://a.example/', true],
   [',,', 'http://a.example/', true],
-])('NO_PROXY=%s: %s', (except, target, isProxied) => {
+])('with NO_PROXY=%s, %s uses the proxy: %s', (except, target, isProxied) => {
   const proxy = proxyFor(new URL(target), { http: HTTP, https: HTTP, except });
   expect(proxy).toBe(isProxied ? HTTP : undefined);
 });

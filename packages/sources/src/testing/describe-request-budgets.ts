@@ -12,13 +12,13 @@ const FOREVER_MS = 3_600_000;
 /**
  * What every {@link RequestBudgets} promises.
  *
- * @param createStore an empty store, and what makes budgets that share it
+ * @param createStore creates an empty store, and returns a factory of budgets that share it
  */
 export function describeRequestBudgets(
   name: string,
   createStore: () => Promise<(options: BudgetsOptions) => RequestBudgets>,
 ): void {
-  describe(`${name} keep the promises of RequestBudgets`, () => {
+  describe(`${name} satisfy the RequestBudgets contract`, () => {
     let create: (options: BudgetsOptions) => RequestBudgets;
     let budgets: RequestBudget[];
     let requests: RequestBudgets;
@@ -33,14 +33,14 @@ export function describeRequestBudgets(
       from = requests,
     ) => from.take(host, { signal, holdMs });
 
-    /** Whether something has happened after all that could happen at once. */
+    /** Returns whether the promise is still pending after everything that can happen at once. */
     const isOpen = async (promise: Promise<unknown>) => {
       let open = true;
       const settle = () => {
         open = false;
       };
       promise.then(settle, settle);
-      // Each round asks the store, after whatever was asked before.
+      // Each round calls the store, after all earlier calls.
       budgets.push({ host: 'other.example', concurrency: 100 });
       for (let round = 0; round < 5; round += 1) {
         (await take({ host: 'other.example' }))[Symbol.dispose]();
@@ -49,13 +49,13 @@ export function describeRequestBudgets(
       return open;
     };
 
-    test('a host without a budget costs nothing', async () => {
+    test('a host without a budget is not limited', async () => {
       budgets = [{ host: 'other.example', concurrency: 1, requestsPerSecond: 0.01 }];
       const places = await Promise.all(Array.from({ length: 100 }, () => take()));
       for (const place of places) place[Symbol.dispose]();
     });
 
-    test('the rate limits the requests of all users together', async () => {
+    test('the rate is shared by all clients of the store', async () => {
       budgets = [{ host: HOST, requestsPerSecond: 20 }];
       const second = create({ budgets: () => budgets });
       const startMs = performance.now();
@@ -64,7 +64,7 @@ export function describeRequestBudgets(
       expect(performance.now() - startMs).toBeGreaterThan(4 * 50 - 10);
     });
 
-    test('the concurrency limits the requests of all users together', async () => {
+    test('the concurrency is shared by all clients of the store', async () => {
       budgets = [{ host: HOST, concurrency: 2 }];
       const second = create({ budgets: () => budgets });
       const first = await take();
@@ -75,7 +75,7 @@ export function describeRequestBudgets(
       await third;
     });
 
-    test('a place that is given back twice is one place', async () => {
+    test('a place that is returned twice counts once', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const first = await take();
       first[Symbol.dispose]();
@@ -87,14 +87,14 @@ export function describeRequestBudgets(
       (await third)[Symbol.dispose]();
     });
 
-    test('a place whose holder has died is free when its time is over', async () => {
+    test('a place that is never returned is free after its hold time', async () => {
       budgets = [{ host: HOST, concurrency: 2 }];
       await take();
       await take({ holdMs: 100 });
       (await take())[Symbol.dispose]();
     });
 
-    test('hosts do not share their budgets; a dot at the end is no other host', async () => {
+    test('each host has its own budget, and a trailing dot is the same host', async () => {
       budgets = [
         { host: HOST, concurrency: 1 },
         { host: 'b.example', concurrency: 1 },
@@ -107,7 +107,7 @@ export function describeRequestBudgets(
       await dotted;
     });
 
-    test('what would take longer than anyone waits ends at once, and says when to come again', async () => {
+    test('a request that would wait too long fails at once, with the time to retry', async () => {
       budgets = [{ host: HOST, requestsPerSecond: 0.01, concurrency: 2 }];
       await take();
       for (let count = 0; count < 3; count += 1) {
@@ -119,7 +119,7 @@ export function describeRequestBudgets(
       }
     });
 
-    test('a wait for a place that takes too long is an error', async () => {
+    test('a wait for a place fails after the longest wait', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const impatient = create({ budgets: () => budgets, longestWaitMs: 50 });
       await take();
@@ -130,7 +130,7 @@ export function describeRequestBudgets(
     });
 
     test.each(['for a place', 'for the time'])(
-      'an abort ends the waiting %s with its reason, and costs no place',
+      'an abort ends a wait %s with its reason, and takes no place',
       async (what) => {
         budgets = [
           { host: HOST, concurrency: 1 },
@@ -152,14 +152,14 @@ export function describeRequestBudgets(
       },
     );
 
-    test('an aborted signal takes no place', async () => {
+    test('a request that is already aborted takes no place', async () => {
       budgets = [{ host: HOST, concurrency: 1 }];
       const reason = new Error('the run is over');
       await expect(take({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
       (await take())[Symbol.dispose]();
     });
 
-    test('the budgets are those of the config in force', async () => {
+    test('budgets follow the config', async () => {
       budgets = [{ host: HOST, concurrency: 1, requestsPerSecond: 0.01 }];
       const first = await take();
       budgets = [{ host: HOST, concurrency: 2, requestsPerSecond: 1_000 }];

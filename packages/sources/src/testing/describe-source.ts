@@ -40,7 +40,7 @@ const AFTER: readonly TestRow[] = [
   { name: 'a/stays', version: '1.0.0' },
 ];
 
-/** As of a source that was there before, or of an upstream with a short memory. */
+/** A revision of a previous source, or one that the upstream has forgotten. */
 const KNOWN_ELSEWHERE = JSON.stringify({ digest: 'of another source' });
 
 const listSchema = z.object({
@@ -90,7 +90,7 @@ async function setUp(create: SourceTraits['create']) {
   return { fixture, rows, first, known: rows.revision ?? '' };
 }
 
-/** Holds a kind of source to what every source promises its caller. */
+/** Tests that a kind of source satisfies the contract of every source. */
 export function describeSource(kind: string, traits: SourceTraits): void {
   describe(`a source of the kind ${kind}`, () => {
     describeReading(traits);
@@ -99,13 +99,13 @@ export function describeSource(kind: string, traits: SourceTraits): void {
 }
 
 function describeReading({ create, hasProbe, requestsOfChange }: SourceTraits): void {
-  test('gives the whole state to who has none', async () => {
+  test('returns the whole state without a known revision', async () => {
     const { rows, first } = await setUp(create);
     expect(first.kind).toBe('whole');
     expect(rows.sorted).toEqual(BEFORE);
   });
 
-  test('tells with at most one small request that nothing changed, or that only reading tells', async () => {
+  test('finds no change with at most one small request, or has no cheap check', async () => {
     const { fixture, known } = await setUp(create);
     const context = sourceContext();
     const { state } = await fixture.open().probe(known, context);
@@ -113,7 +113,7 @@ function describeReading({ create, hasProbe, requestsOfChange }: SourceTraits): 
     expect(context.upstream.requests).toBeLessThanOrEqual(hasProbe ? 1 : 0);
   });
 
-  test('sees a change, and does not read again what the check has read', async () => {
+  test('sees a change, and the fetch does not read again what the probe has read', async () => {
     const { fixture, rows, known } = await setUp(create);
     await fixture.publish(AFTER);
     const context = sourceContext();
@@ -126,7 +126,7 @@ function describeReading({ create, hasProbe, requestsOfChange }: SourceTraits): 
     expect(state).toBe(hasProbe ? 'unchanged' : 'changed');
   });
 
-  test('leads to the present state from the one that the caller has', async () => {
+  test('updates the caller’s state to the current one', async () => {
     const { fixture, rows, known } = await setUp(create);
     await fixture.publish(AFTER);
     const reading = await rows.read(fixture.open(), sourceContext(), known);
@@ -134,14 +134,14 @@ function describeReading({ create, hasProbe, requestsOfChange }: SourceTraits): 
     expect(rows.sorted).toEqual(AFTER);
   });
 
-  test('gives a whole state if the caller knows a revision that the source does not', async () => {
+  test('returns the whole state if it does not know the caller’s revision', async () => {
     const { fixture, rows } = await setUp(create);
     const reading = await rows.read(fixture.open(), sourceContext(), KNOWN_ELSEWHERE);
     expect(reading.kind).toBe('whole');
     expect(rows.sorted).toEqual(BEFORE);
   });
 
-  test('gives a whole state a second time in one run', async () => {
+  test('returns the whole state a second time in one run', async () => {
     const { fixture, rows } = await setUp(create);
     const source = fixture.open();
     await rows.read(source);
@@ -151,7 +151,7 @@ function describeReading({ create, hasProbe, requestsOfChange }: SourceTraits): 
 }
 
 function describeEnding({ create, hasProbe, openRefused }: SourceTraits): void {
-  test('ends with an abort, and hands nothing over', async () => {
+  test('ends when aborted, and passes on no rows', async () => {
     const { fixture, known } = await setUp(create);
     await fixture.publish(AFTER);
     const context = sourceContext({ signal: AbortSignal.abort(new Error('the time is up')) });
@@ -163,7 +163,7 @@ function describeEnding({ create, hasProbe, openRefused }: SourceTraits): void {
   });
 
   if (openRefused === undefined) return;
-  test('carries no credential in an error', async () => {
+  test('shows no credential in an error', async () => {
     const source = withholdingCredentials(await openRefused());
     const context = () => sourceContext({ consecutiveFailures: 1 });
     const take: TakeBody = () => Promise.reject(new Error('expected no body'));

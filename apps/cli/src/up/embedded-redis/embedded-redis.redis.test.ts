@@ -98,7 +98,7 @@ describe('an embedded Redis', () => {
     }
   });
 
-  test('keeps its data over a stop and a start', async () => {
+  test('keeps its data across restarts', async () => {
     const first = await start();
     await command(first.url, 'SET kept yes');
     await first.stop();
@@ -138,7 +138,7 @@ describe('an embedded Redis', () => {
     expect(await readRedisUrl(dataDir)).toBe(redis.url);
   });
 
-  test('ends with its parent, even when that is killed, and leaves the directory to the next', async () => {
+  test('ends with its parent, even if the parent is killed, and frees the directory', async () => {
     const child = await startInChild();
     const url = (await readRedisUrl(dataDir)) ?? '';
     const pid = await redisPid();
@@ -155,7 +155,7 @@ describe('an embedded Redis', () => {
     expect(await command(next.url, 'PING')).toContain('PONG');
   });
 
-  test('ends with its parent even if it is frozen', async () => {
+  test('ends with its parent even if it was frozen', async () => {
     const child = await startInChild();
     process.kill(await redisPid(), 'SIGSTOP');
 
@@ -176,7 +176,7 @@ describe('an embedded Redis', () => {
     expect(await command(url, 'BLPOP nothing 0.3')).toContain('*-1');
   });
 
-  test('comes back on the same port, with its data, when Redis itself is killed', async () => {
+  test('restarts on the same port, with its data, if Redis itself is killed', async () => {
     const { url } = await start();
     await command(url, 'SET kept yes');
     const killed = await redisPid();

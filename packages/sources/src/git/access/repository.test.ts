@@ -6,7 +6,7 @@ test.each([
   ['http://GIT.example.com.:8080/mcp', 'http', 'git.example.com'],
   ['https://[2001:db8::1]/mcp', 'https', '[2001:db8::1]'],
   ['https://0x7f.1/mcp', 'https', '127.0.0.1'],
-])('%s is asked over %s at %s', (text, transport, hostname) => {
+])('%s is reached over %s at %s', (text, transport, hostname) => {
   const repository = parseRepository(text);
   expect(repository).toMatchObject({ transport, url: expect.objectContaining({ hostname }) });
 });
@@ -17,7 +17,7 @@ test.each([
   ['ssh://git@[::1]:2222/mcp.git', '::1', 2222],
   ['git@git.example.com:team/mcp.git', 'git.example.com', 22],
   ['git.example.com:mcp.git', 'git.example.com', 22],
-])('%s is asked over ssh at %s, port %i', (location, host, port) => {
+])('%s is reached over ssh at %s, port %i', (location, host, port) => {
   expect(parseRepository(location)).toMatchObject({ transport: 'ssh', location, host, port });
 });
 
@@ -25,7 +25,7 @@ test.each([
   ['/srv/mcp.git', '/srv/mcp.git'],
   ['file:///srv/mcp.git', 'file:///srv/mcp.git'],
   ['mcp', `${process.cwd()}/mcp`],
-])('%s is on this machine', (text, location) => {
+])('%s is a local repository', (text, location) => {
   expect(parseRepository(text)).toMatchObject({ transport: 'file', location });
 });
 

@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 const source = () => gitSource(git, { repository: repository.directory });
 
-/** The one clone that is kept. */
+/** Returns the path of the only kept clone. */
 async function keptClone(): Promise<string> {
   const names = await readdir(clones);
   expect(names).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)]);
@@ -29,7 +29,7 @@ async function keptClone(): Promise<string> {
 }
 
 describe('a kept clone', () => {
-  test('is used again', async () => {
+  test('is reused by the next run', async () => {
     await repository.commit(ONE);
     await fetchAll(source());
     await writeFile(join(await keptClone(), 'mark'), '');
@@ -51,13 +51,13 @@ describe('a kept clone', () => {
     ['has lost its head', (clone) => rm(join(clone, 'HEAD'))],
     ['has a broken config', (clone) => writeFile(join(clone, 'config'), '[core\n')],
     ['has a broken ref', (clone) => writeFile(join(clone, 'refs/syncline/head'), 'nonsense\n')],
-    ['has cut-off packs', (clone) => onPacks(clone, (path) => truncate(path, 40))],
-    ['has longer packs', (clone) => onPacks(clone, (path) => appendFile(path, 'more'))],
+    ['has truncated packs', (clone) => onPacks(clone, (path) => truncate(path, 40))],
+    ['has packs with extra bytes', (clone) => onPacks(clone, (path) => appendFile(path, 'more'))],
     ['has lost its packs', (clone) => onPacks(clone, (path) => rm(path))],
     ['was left locked', (clone) => writeFile(join(clone, 'shallow.lock'), '')],
     ['has a locked ref', (clone) => writeFile(join(clone, 'refs/syncline/head.lock'), '')],
     ['is a file', (clone) => rm(clone, { recursive: true }).then(() => writeFile(clone, ''))],
-  ])('that %s is made anew', async (_, damage) => {
+  ])('that %s is cloned again', async (_, damage) => {
     await repository.commit(ONE);
     await fetchAll(source());
     await damage(await keptClone());
@@ -79,7 +79,7 @@ describe('a kept clone', () => {
     expect(await readdir(await keptClone())).not.toContain('mark');
   });
 
-  test('outlives a failure of the upstream', async () => {
+  test('survives a failure of the upstream', async () => {
     await repository.commit(ONE);
     await fetchAll(source());
     await writeFile(join(await keptClone(), 'mark'), '');
@@ -89,7 +89,7 @@ describe('a kept clone', () => {
     expect(await readdir(await keptClone())).toContain('mark');
   });
 
-  test('is not shared by runs at the same time', async () => {
+  test('is not shared by simultaneous runs', async () => {
     await repository.commit(ONE);
     await fetchAll(source());
     const found = await Promise.all([1, 2, 3].map(() => fetchAll(source())));
@@ -97,7 +97,7 @@ describe('a kept clone', () => {
     await keptClone();
   });
 
-  test('of a run that is aborted is given up', async () => {
+  test('of an aborted run is deleted', async () => {
     await repository.commit(ONE);
     await fetchAll(source());
     const abort = new AbortController();
@@ -112,7 +112,7 @@ describe('a kept clone', () => {
     expect((await fetchAll(source())).files).toEqual(ONE);
   });
 
-  test('holds no more than it may', async () => {
+  test('that exceeds the size limit is rejected', async () => {
     const small = await testGit({ limits: { maxCloneBytes: 10_000 } });
     const noise = Array.from({ length: 10_000 }, (_, index) => Math.sin(index)).join();
     await repository.commit({ 'registry.json': noise });
@@ -126,18 +126,23 @@ describe('a kept clone', () => {
   });
 });
 
-describe('leftovers', () => {
+describe('clean-up of clones', () => {
   const HOUR_MS = 3_600_000;
   const own = hostname().replaceAll(/[^\w-]/g, '');
 
   test.each<[what: string, name: string, ageHours: number, isKept: boolean]>([
-    ['a clone that is in use', 'a'.repeat(32), 6 * 24, true],
-    ['a clone that nobody has used for a week', 'a'.repeat(32), 7 * 24 + 1, false],
-    ['by a process here that is dead', `a.${own}.4194304.x.1`, 0, false],
-    ['by one before us, of our own number', `a.${own}.${process.pid}.x.1`, 0, false],
-    ['by a process here that lives', `a.${own}.${process.ppid}.x.1`, 0, true],
-    ['by a process elsewhere', 'a.elsewhere.4194304.x.1', 23, true],
-    ['by a process elsewhere, long ago', 'a.elsewhere.4194304.x.1', 25, false],
+    ['keeps a clone that was used within a week', 'a'.repeat(32), 6 * 24, true],
+    ['deletes a clone that was not used for a week', 'a'.repeat(32), 7 * 24 + 1, false],
+    ['deletes a clone of a dead process on this host', `a.${own}.4194304.x.1`, 0, false],
+    [
+      'deletes a clone of an earlier process with our process id',
+      `a.${own}.${process.pid}.x.1`,
+      0,
+      false,
+    ],
+    ['keeps a clone of a live process on this host', `a.${own}.${process.ppid}.x.1`, 0, true],
+    ['keeps a recent clone of a process on another host', 'a.elsewhere.4194304.x.1', 23, true],
+    ['deletes an old clone of a process on another host', 'a.elsewhere.4194304.x.1', 25, false],
   ])('%s', async (_, name, ageHours, isKept) => {
     const cache = new CloneCache(clones);
     const { directory } = await new CloneCache(clones).claim('other');

@@ -5,7 +5,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { processesOf } from '../../testing/git/processes.ts';
 import { GitFailure, runGit } from './git-process.ts';
 
-/** A program in the place of git, which does what a test needs; and its directory. */
+/** Creates a script that runs instead of git, in its own directory. */
 async function fakeGit(script: string) {
   const directory = await mkdtemp(join(tmpdir(), 'syncline-fake-'));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
@@ -19,13 +19,13 @@ beforeAll(() => {
   signal = new AbortController().signal;
 });
 
-test('gives the output of git', async () => {
+test('a call returns the output of git', async () => {
   const { env } = await fakeGit('cat; printf %s "$1"');
   const output = await runGit({ args: ['version'], env, input: 'in ' }, { signal });
   expect(output.toString()).toBe('in version');
 });
 
-test('a failure has the end of git’s standard error', async () => {
+test('an error has the end of git’s standard error', async () => {
   const { env } = await fakeGit('yes | head -c 1000000 >&2; echo last >&2; exit 3');
   const error = await runGit({ args: ['fetch'], env }, { signal }).catch((thrown) => thrown);
   expect(error).toBeInstanceOf(GitFailure);
@@ -34,7 +34,7 @@ test('a failure has the end of git’s standard error', async () => {
   expect(error.stderr.length).toBeLessThanOrEqual(16_384);
 });
 
-test('output without an end is cut off', async () => {
+test('endless output is cut off', async () => {
   const { env, directory } = await fakeGit('yes');
   await expect(
     runGit({ args: ['ls-remote'], env }, { signal, maxOutputBytes: 1_000 }),
@@ -59,20 +59,20 @@ test('a leftover child process ends with its command', async () => {
   expect(processesOf(directory)).toBe('');
 });
 
-test('a call that takes too much memory is ended', async () => {
+test('a call that uses too much memory is ended', async () => {
   const { env } = await fakeGit('sleep 600');
   await expect(
     runGit({ args: ['fetch'], env }, { signal, maxMemoryBytes: 1_000 }),
   ).rejects.toMatchObject({ code: 'source-too-large' });
 });
 
-test('a credential is at descriptor 3, and not on standard input', async () => {
+test('a credential is passed at descriptor 3, not on standard input', async () => {
   const { env } = await fakeGit('cat; cat <&3');
   const output = await runGit({ args: ['fetch'], env, credential: 'hunter2' }, { signal });
   expect(output.toString()).toBe('hunter2');
 });
 
-test('nothing of our environment is passed on', async () => {
+test('git inherits no environment variables', async () => {
   const { env } = await fakeGit('env');
   const output = (await runGit({ args: [], env }, { signal })).toString();
   const names = output.split('\n').map((line) => line.split('=')[0]);
