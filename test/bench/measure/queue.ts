@@ -78,7 +78,7 @@ export async function untilIdle(queue: Queue): Promise<void> {
       see(counts);
       return Object.values(counts).every((count) => count === 0);
     },
-    { what: 'an idle queue', timeoutMs: 60_000 },
+    { what: 'an idle queue', timeoutMs: 600_000 },
   );
 }
 
