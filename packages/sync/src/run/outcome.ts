@@ -21,8 +21,8 @@ import { Interruption } from './lease-keeper.ts';
 export type RunResult =
   /** Nothing to do: `skipped` by a rule, or `unchanged` at the source. */
   | (SyncDecision & { readonly sync: false })
-  /** The registry was read; whether that is published, held or unchanged is in `stored`. */
-  | { readonly outcome: 'read'; readonly reason: Reason; readonly stored: StoreResult }
+  /** `stored` says whether a snapshot was stored, is held, or is served already. */
+  | { readonly outcome: 'performed'; readonly reason: Reason; readonly stored: StoreResult }
   /** A step threw. `reason`: why the run had begun to sync, if it got so far. */
   | {
       readonly outcome: 'failed';
@@ -50,7 +50,7 @@ interface Verdict {
 }
 
 /** Returns the result of a run in which a step threw. The reason of an aborted signal counts more than the error. */
-export function failedBy(context: RunContext, error: unknown, reason?: Reason): RunResult {
+export function resultOfError(context: RunContext, error: unknown, reason?: Reason): RunResult {
   const cause = context.signal.aborted ? context.signal.reason : error;
   if (cause instanceof Interruption) return { outcome: 'interrupted', message: cause.message };
   return { outcome: 'failed', reason, error: toSynclineError(cause) };
@@ -111,7 +111,7 @@ function verdictOf(context: RunContext, result: RunResult, random: number): Verd
       const changes = { ...succeeded(context), reason, ...(revision && { revision }) };
       return { outcome: 'unchanged', changes, details: { reason } };
     }
-    case 'read':
+    case 'performed':
       return performed(context, result);
     case 'failed':
       return failed(context, result, random);
@@ -124,7 +124,7 @@ function verdictOf(context: RunContext, result: RunResult, random: number): Verd
 
 function performed(
   context: RunContext,
-  { reason, stored }: Extract<RunResult, { outcome: 'read' }>,
+  { reason, stored }: Extract<RunResult, { outcome: 'performed' }>,
 ): Verdict {
   const { status, registry } = context;
   const { manifest, diff, revision, quarantined, mirror } = stored;

@@ -1,27 +1,51 @@
 /**
- * The story of a run: admit → decide → perform → finish. Everything else in this package is part of one of these steps.
- * States, transitions and invariants: `SPEC.md`.
+ * The story of a run: admit → decide → perform → finish.
  *
- * A tick ends in one of two ways:
- * - It is refused by {@link admit}, with a reason. Nothing ran, and nothing is recorded.
- * - It becomes a run. The outcome is `skipped` or `unchanged` if {@link decide} finds nothing to do; `published`,
- *   `held` or `unchanged` if {@link perform} has read the registry; `failed` if a step throws; `interrupted` if the
- *   process stops, the lease is lost, or an operator ends the run.
+ * A *registry* is an entry of the config, and its *source* is the upstream that it names. A *tick* is an occasion to sync
+ * one registry: its schedule fires, somebody has requested a sync, or a retry is due. The *lease* of a registry is a lock in
+ * the store that ends by itself unless it is renewed. A *run* is a tick that got the lease, so a registry has one run
+ * at a time.
+ *
+ * - `admit` takes the lease, or refuses the tick. A refused tick changes nothing and leaves no record.
+ * - `decide` finds out whether there is anything to do, and why.
+ * - `perform` reads the source, and stores all its rows as a *snapshot*.
+ * - `finish` writes the outcome into the status and the run log, serves the new snapshot if there is one, and releases the
+ *   lease: all in one step, which the store refuses if the lease is lost.
+ *
+ * A tick is refused if the config does not name the registry (`unknown-registry`), if a cheap check before the lease found
+ * nothing new (`no-op`), if another run has the lease (`busy`), if an earlier run has done its work (`handled`,
+ * `superseded`), or if the process is told to stop (`stopped`).
+ *
+ * A run ends with one of these outcomes:
+ *
+ * - `skipped`, by `decide`: the registry is suspended or pinned, or waits after a failure.
+ * - `unchanged`, by `decide`: the source says that it has not changed. Or by `perform`: what it has is served already.
+ * - `published`, by `perform`: a new snapshot is stored, and `finish` serves it.
+ * - `held`, by `perform`: the new snapshot has lost so many rows that an operator must approve it first.
+ * - `failed`: `decide` or `perform` threw an error, or the run took longer than the registry allows. The next try is
+ *   later each time.
+ * - `interrupted`: the process was told to stop, the registry was suspended, pinned or removed from the config, or the
+ *   lease was lost. This is no failure of the registry.
+ *
+ * There is no outcome if the process dies, or if the store stays away until the lease has ended. Then a sweep finds the
+ * ended lease and starts another run. What is served stays as it was in each case but `published`.
+ *
+ * States, transitions and invariants: `packages/sync/SPEC.md`.
  */
 import { SynclineError } from '@syncline/contract';
 import type { SyncDecision } from '../perform/manager.ts';
 import type { Tick, TickResult } from '../ports/tick-source.ts';
 import { type AdmittedRun, admit } from './admit.ts';
 import { finish } from './finish.ts';
-import { failedBy, isPoison, poisonError, type RunResult } from './outcome.ts';
+import { isPoison, poisonError, type RunResult, resultOfError } from './outcome.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
 /**
- * Runs one registry, unless the tick is refused. Returns the result, with what must follow. Whatever happens, `finish`
- * writes the outcome and releases the lease. Throws only if the store is away; never for what a registry or its
- * upstream does.
+ * Syncs the registry of a tick, unless the tick is refused. Returns the refusal, or the record of the run with its
+ * follow-ups: syncs of the catalogs that contain the registry, the answer to a request that came meanwhile, a retry.
  *
- * @param stop interrupts the run
+ * @param stop is aborted when the process stops, and then ends the run
+ * @throws only if the store is away before the run begins, or until its lease has ended
  */
 export async function syncRegistry(
   deps: SyncDependencies,
@@ -35,32 +59,36 @@ export async function syncRegistry(
     const decision = await decide(deps, run);
     return decision.sync ? perform(deps, run, decision) : decision;
   };
-  // An error becomes a failed or interrupted result.
-  const result = await steps().catch((error: unknown) => failedBy(run.context, error));
+  const result = await steps().catch((error: unknown) => resultOfError(run.context, error));
   return finish(deps, run, result);
 }
 
-/** Decides whether there is anything to do, and why: the rules first, then the source's cheap check. */
+/**
+ * Decides whether there is anything to do, and why. `manager.shouldSync` applies the rules, and then asks the source
+ * whether it has changed. A decision not to sync is the result of the run: `skipped` or `unchanged`.
+ */
 async function decide(
   { manager, capacity }: SyncDependencies,
   { context, checked }: AdmittedRun,
 ): Promise<SyncDecision> {
+  // `signal` is aborted when the run must end: stop, timeout, operator, lost lease.
   const { registry, signal } = context;
-  // The lease may have ended before its answer arrived.
+  // The store may have granted the lease so late that it has ended.
   signal.throwIfAborted();
+  // Each of the last runs ended with the death of its process.
   if (isPoison(context)) throw poisonError();
-  // A second run would hang too, and take more of the process.
+  // Work that did not end when its signal was aborted still runs in this process. More of it would take all its threads.
   if (capacity.hungWork.has(registry.name)) {
     throw new SynclineError('run-timeout', 'an earlier run still hangs in the same process');
   }
-  // The tick has asked the source already, and nothing has happened since.
+  // `admit` has asked the source already, before it took the lease, and no run has come between.
   if (checked !== undefined) return checked;
   return context.timePhase('decide', () =>
     capacity.hungWork.watch(registry.name, manager.shouldSync(context), signal),
   );
 }
 
-/** Reads the source, builds the snapshot, and stores it unless it is already served. */
+/** Reads the source, and stores a snapshot unless it is served already. `stored` says which: new, held or unchanged. */
 function perform(
   { manager, capacity }: SyncDependencies,
   { context }: AdmittedRun,
@@ -70,9 +98,10 @@ function perform(
   context.report(`syncing: ${decision.reason}`);
   const work = async (): Promise<RunResult> => {
     const stored = await manager.performSync(context, decision);
-    return { outcome: 'read', reason: decision.reason, stored };
+    return { outcome: 'performed', reason: decision.reason, stored };
   };
+  // Waits for the work, but not much longer than until the signal is aborted.
   return capacity.hungWork
     .watch(registry.name, work(), signal)
-    .catch((error: unknown) => failedBy(context, error, decision.reason));
+    .catch((error: unknown) => resultOfError(context, error, decision.reason));
 }

@@ -54,7 +54,7 @@ function resultOf({
     case 'published': {
       if (publication === undefined) throw new Error('nothing to publish');
       return {
-        outcome: 'read',
+        outcome: 'performed',
         reason: 'source-data-changed',
         stored: {
           state: 'stored',
