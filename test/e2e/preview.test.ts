@@ -215,6 +215,6 @@ test('a worker that stops ends its preview with an error', async () => {
   expect(await worker?.stop()).toMatchObject({ code: 0 });
   expect(await answered).toMatchObject({
     status: 502,
-    body: { code: 'preview-failed', detail: expect.stringContaining('the worker stops') },
+    body: { code: 'preview-failed', detail: expect.stringContaining('the worker is stopping') },
   });
 });

@@ -113,7 +113,8 @@ export function createSynclineClient({
     async getRequest(registry, request) {
       const { requested, handled } = await readControl(registry);
       if (request > requested) {
-        throw new SynclineError('unknown-request', `${registry} has had no request ${request}`);
+        const message = `${registry} has no request ${request}. Its last one is ${requested}`;
+        throw new SynclineError('unknown-request', message);
       }
       if (request > handled) return { state: 'open' };
       const run = await guard(findRun({ redis, keys }, { registry, request }));

@@ -63,7 +63,7 @@ export async function getRequest(
 ): Promise<Answer> {
   const registry = await findRegistry(dependencies.config, params.name);
   if (!/^[1-9]\d{0,14}$/.test(params.request)) {
-    const message = `${registry.name} has had no request ${params.request}`;
+    const message = `${registry.name} has no request ${params.request}. Requests are numbered from 1`;
     throw new SynclineError('unknown-request', message);
   }
   const request = Number(params.request);

@@ -28,7 +28,7 @@ function fromParser(error: unknown): SynclineError | undefined {
     });
   }
   if (error instanceof URIError) {
-    return new SynclineError('bad-request', 'the path is not validly encoded', options);
+    return new SynclineError('bad-request', 'the path has invalid percent-encoding', options);
   }
   if (status === 400) return new SynclineError('bad-request', 'the request is not valid', options);
   return undefined;

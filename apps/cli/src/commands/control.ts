@@ -21,7 +21,7 @@ export function addSuspend(program: Command): void {
     .command('suspend')
     .description('keep serving a registry, and stop syncing it')
     .argument('<registry>')
-    .option('--note <text>', 'the reason, shown in its status')
+    .option('--note <text>', 'why; the status of the registry shows it')
     .option('--author <name>', 'who suspends it (default: the current user)')
     .option('--json', 'print the registry, as GET /v1/registries/{name} does')
     .action((registry: string, { json, author = userName(), ...options }: SuspendOptions) =>

@@ -1,7 +1,7 @@
 import type { RegistryView } from '@syncline/contract';
 import { joined, plain, shortDigest } from './text.ts';
 
-/** Formats what a registry's phase does not say: interventions of operators and the guard, and reasons. */
+/** Formats what the phase of a registry does not show: what an operator or the guard did, and why. */
 export function remarksOn(view: RegistryView): string {
   const { status, stale } = view;
   const says = status.phase === 'Complete' ? undefined : status.message;

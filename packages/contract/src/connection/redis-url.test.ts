@@ -76,8 +76,8 @@ describe('parseRedisUrl', () => {
     ['redis+sentinel://u:hunter2@a/two words', 'the name of the master'],
     ['redis+sentinel://u:hunter2@a/main/', 'the number of a database'],
     ['redis+sentinel://u:hunter2@a/main/x', 'the number of a database'],
-    ['redis+sentinel://a/main?hunter2', 'no parameters but'],
-    ['redis+sentinel://a/main?sentinelPassword=hunter2', 'no parameters but'],
+    ['redis+sentinel://a/main?hunter2', 'only the parameters'],
+    ['redis+sentinel://a/main?sentinelPassword=hunter2', 'only the parameters'],
     ['redis+sentinel://a/main?sentinel_password=hunter2%', 'two hexadecimal digits'],
   ])(
     'rejects an invalid URL with the expected form, and without its password: %s',

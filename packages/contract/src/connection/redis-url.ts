@@ -36,7 +36,7 @@ const formError =
 
 const parametersSchema = z.strictObject(
   { sentinel_username: decodedSchema.optional(), sentinel_password: decodedSchema.optional() },
-  { error: 'expected no parameters but sentinel_username and sentinel_password' },
+  { error: 'expected only the parameters sentinel_username and sentinel_password' },
 );
 
 const sentinelSchema = z

@@ -145,7 +145,7 @@ test('a worker that stops tells the waiting caller', async () => {
   const asked = requesterOf(shared).request({ registry: 'alpha' }, { timeoutMs: 60_000 });
   const told = expect(asked).rejects.toMatchObject({
     code: 'preview-failed',
-    message: expect.stringContaining('the worker stops'),
+    message: expect.stringContaining('the worker is stopping'),
   });
   await begun.promise;
   await worker.stop();

@@ -151,7 +151,7 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
   return {
     stop() {
       stopping.abort(
-        new SynclineError('preview-failed', 'the worker stops. Try again with another worker'),
+        new SynclineError('preview-failed', 'the worker is stopping. Request the preview again'),
       );
       const whenIdle = async () => {};
       return closeWorker(worker, { connection: redis, limitMs: STOP_LIMIT_MS, whenIdle });

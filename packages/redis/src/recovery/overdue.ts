@@ -10,7 +10,10 @@ import { redisNowMs } from '../stores/registry-reader.ts';
 const OVERDUE_AFTER_MS = 20_000;
 /** Takes Redis less than a millisecond. Batches of 250 made the ticks that fell due meanwhile up to 90 ms late. */
 const BATCH_SIZE = 50;
-/** Its tick waits in the queue, and a wake-up would not be faster. `active` is not among them: its worker may be dead. */
+/**
+ * States of a job whose tick still waits in the queue, so a wake-up would not run sooner. `active` is not one of them: the
+ * worker of an active job may be dead.
+ */
 const IN_LINE = new Set(['waiting', 'prioritized']);
 
 const findOverdueScript = luaScript('find-overdue');

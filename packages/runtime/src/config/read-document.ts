@@ -74,7 +74,7 @@ function decode(file: string, bytes: Buffer): string {
 }
 
 /**
- * Parses YAML, and JSON with it.
+ * Parses YAML or JSON, which is a subset of YAML.
  *
  * @throws ConfigError `config-invalid` with every syntax error
  */

@@ -200,7 +200,7 @@ export interface Hop {
   readonly before: readonly string[];
 }
 
-/** Returns the target of a redirect; `undefined` if the answer is none. */
+/** Returns the target of a redirect; `undefined` if the answer is not a redirect. */
 export function redirectTarget({
   statusCode,
   headers,

@@ -112,7 +112,7 @@ export function filterHashOf({
   return noted;
 }
 
-/** Returns the digest of the manifest with all rows of the source; `undefined` if there is none. */
+/** Returns the digest of the mirror; `undefined` if the registry has no valid mirror. */
 export function mirrorOf({
   filterHash: current,
   snapshot,

@@ -21,7 +21,7 @@ export interface IngestTask {
 export interface ViewTask extends FilterTask {
   /** The manifest that is served now. */
   readonly served: Blob | undefined;
-  /** Whether `served` is the view of `previous` by this filter. If not, all rows are filtered. */
+  /** Whether `served` was derived from `previous` with this filter. If not, the thread filters every row again. */
   readonly isCurrent: boolean;
 }
 

@@ -19,7 +19,7 @@ export interface InMemoryState {
   readonly registries: Map<string, InMemoryRegistry>;
   /** The same, as a run store changes it. */
   readonly records: Records;
-  /** Of that name; made where there is none yet. */
+  /** Returns the state of the registry with that name, and creates it if it is missing. */
   of(registry: string): InMemoryRegistry;
   /** Whether a write under the lease is to be accepted: its token is the one that is stored. */
   isHeld(lease: Lease): boolean;

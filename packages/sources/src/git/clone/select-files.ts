@@ -175,7 +175,7 @@ function tooLarge(what: string): SynclineError {
 }
 
 /**
- * Fetches the missing files of a clone in one call, and checks the sizes of all.
+ * Fetches the missing files of a clone in one call, and checks the size of every selected file.
  *
  * @throws SynclineError `source-too-large`; GitFailure
  */
