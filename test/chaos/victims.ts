@@ -88,7 +88,7 @@ export class Victims {
     return this.#options.fleet.of(role).filter(({ name }) => !this.#busy.has(name));
   }
 
-  /** Returns the first worker that is in the middle of a long run; `undefined` if there is none for long. */
+  /** Returns the first worker that is in the middle of a long run; `undefined` if no worker has one for long. */
   async #untilAtWork(): Promise<Member | undefined> {
     const untilMs = machineMs() + WAIT_FOR_WORK_MS;
     while (machineMs() < untilMs) {

@@ -9,8 +9,8 @@ export interface ConfigSource {
   /** All registries, then all catalogs. The same objects as long as the config is the same. */
   targets(): readonly RegistryConfig[];
   /**
-   * Reads the config again, unless that was done within `maxAgeMs` (default 0). Keeps the last config if there is none
-   * to read.
+   * Reads the config again, unless that was done within `maxAgeMs` (default 0). Keeps the last config if the store has
+   * no config.
    */
   refresh(options?: { maxAgeMs?: number }): Promise<void>;
 }

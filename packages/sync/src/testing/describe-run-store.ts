@@ -399,7 +399,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         ]);
       });
 
-      test('is refused and creates no status if there is none', async () => {
+      test('is refused and creates no status if the store has lost it', async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.loseData();
         expect(await store.runStore.finish(lease, UNDONE)).toEqual({ state: 'refused' });

@@ -35,7 +35,7 @@ export class CloneCache {
     this.#directory = directory;
   }
 
-  /** Claims the clone of a key, or an empty directory if there is none or another run has it. */
+  /** Claims the clone of a key, or an empty directory if the clone is missing or another run has it. */
   async claim(key: string): Promise<ClaimedClone> {
     await this.#clean();
     const { home, directory } = this.#placesFor(key);
