@@ -34,10 +34,7 @@ export function openPerformer(options: PerformerOptions): Performer {
     searchPath: searchPath(),
     fileThreads: FILE_CALL_THREADS,
   });
-  const ingest = new IngestPool({
-    heavyRuns: env.heavyRuns,
-    ...(threadHeapMb === undefined ? {} : { threadHeapMb }),
-  });
+  const ingest = new IngestPool({ heavyRuns: env.heavyRuns, threadHeapMb });
   const dependencies = { createSource: sources.createSource, ingest, snapshots };
   return {
     manager: createManager(dependencies),

@@ -23,7 +23,7 @@ export type CreateSource = (registry: RegistryConfig) => Source;
 
 export interface SourceDependencies extends Omit<SourceTools, 'calls'> {
   /** How many threads of libuv's pool may read files at once. Default: 3 of Node's four. */
-  readonly fileThreads?: number;
+  readonly fileThreads?: number | undefined;
 }
 
 /** Opens each kind of source. `SOURCE_KINDS` of the contract has the schemas of their config. */
@@ -54,35 +54,33 @@ export interface SourcesOptions {
   readonly dataDir: string;
   /** Where git is searched, in the form of PATH. */
   readonly searchPath?: string | undefined;
-  readonly fileThreads?: number;
+  readonly fileThreads?: number | undefined;
 }
 
 /** Opens what all sources of a process share. `close` ends its connections. */
-export function openSources({ network, proxies, dataDir, ...options }: SourcesOptions): {
+export function openSources(options: SourcesOptions): {
   readonly createSource: CreateSource;
   readonly close: () => Promise<void>;
 } {
+  const { network, proxies, budgets, dataDir, searchPath, fileThreads } = options;
   const guard = createAddressGuard({ allow: () => network()?.allow ?? [] });
-  const shared = { guard, userAgent: () => network()?.userAgent };
-  const { searchPath, fileThreads, ...budgets } = options;
-  const http = new HttpClient({ ...shared, ...budgets, proxies });
+  const shared = { guard, budgets, userAgent: () => network()?.userAgent };
+  const http = new HttpClient({ ...shared, proxies });
   const git = new Git({
     ...shared,
-    ...budgets,
     dataDir,
     searchPath,
     proxyFor: (target) => proxyFor(target, proxies),
   });
-  const threads = fileThreads === undefined ? {} : { fileThreads };
   return {
-    createSource: createSourceFactory({ http, git, ...threads }),
+    createSource: createSourceFactory({ http, git, fileThreads }),
     close: () => http.close(),
   };
 }
 
 /** Returns a function that creates the source of a registry. */
 export function createSourceFactory({ fileThreads, ...deps }: SourceDependencies): CreateSource {
-  const calls = new FileCalls(fileThreads === undefined ? {} : { maxThreads: fileThreads });
+  const calls = new FileCalls({ maxThreads: fileThreads });
   return (registry) => withholdingCredentials(openSource(registry, { ...deps, calls }));
 }
 

@@ -36,7 +36,7 @@ export interface GitOptions {
   readonly certificates?: () => readonly string[];
   readonly limits?: Partial<RepositoryLimits>;
   /** Default: no host has a budget. */
-  readonly budgets?: RequestBudgets;
+  readonly budgets?: RequestBudgets | undefined;
 }
 
 const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -43,7 +43,7 @@ export interface HttpClientOptions {
   /** Default: none. */
   readonly proxies?: ProxyOptions;
   /** Default: no host has a budget. */
-  readonly budgets?: RequestBudgets;
+  readonly budgets?: RequestBudgets | undefined;
 }
 
 type TakeChunk = (chunk: Buffer) => void;

@@ -169,7 +169,7 @@ export interface FileCallsOptions {
   /** How long a call may take, including its wait for a thread. Default: 30,000. */
   readonly timeoutMs?: number;
   /** How many threads of libuv's pool these calls may hold at once. Default: 3. */
-  readonly maxThreads?: number;
+  readonly maxThreads?: number | undefined;
 }
 
 /** A call that waits for a thread or has begun. */

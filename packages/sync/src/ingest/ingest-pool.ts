@@ -30,7 +30,7 @@ export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
   readonly heavyRuns: number;
   /** Heap of each thread. A run that needs more fails; other runs are not affected. */
-  readonly threadHeapMb?: number;
+  readonly threadHeapMb?: number | undefined;
   /** Makes the lock between a session's thread and its termination. */
   readonly createLock?: () => TerminationLock;
 }
