@@ -5,13 +5,16 @@ import type { ClientProcessOptions } from './processes/client.ts';
 
 export interface StartClientOptions {
   readonly options: ClientProcessOptions;
-  /** The file of its history. */
+  /** The folder for the history file of the client. */
   readonly directory: string;
   readonly recorder: HistoryRecorder;
   readonly lifetime: Lifetime;
 }
 
-/** Starts a program that uses the system without being a part of it; resolves when it has started. */
+/**
+ * Starts a client process, which uses the system and is not part of it. Resolves when the process has
+ * started.
+ */
 export async function startClientProcess({
   options,
   directory,

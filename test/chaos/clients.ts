@@ -4,11 +4,11 @@ import { type HistoryRecorder, machineMs } from './history/recorder.ts';
 
 export interface ClientOptions {
   readonly recorder: HistoryRecorder;
-  /** The apis to send requests to; some of them may be away. */
+  /** The apis to send requests to. Some of them may be unavailable. */
   readonly apis: readonly string[];
   readonly registries: readonly string[];
   readonly random: () => number;
-  /** How many rows each snapshot has. */
+  /** The number of rows in each snapshot. */
   readonly rowCount: number;
 }
 
@@ -26,7 +26,7 @@ const pageSchema = z.looseObject({
   metadata: z.looseObject({ nextCursor: z.string().optional() }),
 });
 
-/** Programs that use the system during faults. Failures are not recorded: the request is repeated. */
+/** Clients that use the system during faults. They do not record failed requests, because they repeat them. */
 export class Clients {
   readonly #options: ClientOptions;
   readonly #unasked: string[];
@@ -36,13 +36,13 @@ export class Clients {
     this.#unasked = [...options.registries];
   }
 
-  /** Requests a sync of a registry that it has not requested yet, while there is one. */
+  /** Requests a sync of the next registry that this client has not requested yet, if there is one. */
   async requestNext(): Promise<void> {
     const registry = this.#unasked.shift();
     if (registry !== undefined) await this.request(registry);
   }
 
-  /** Requests a sync, and records it only if it was acknowledged. */
+  /** Requests a sync, and records the request only if the api acknowledged it. */
   async request(registry = this.#pick(this.#options.registries)): Promise<void> {
     const calledAtMs = machineMs();
     const answer = await this.#ask(`/v1/registries/${registry}/sync`, {
@@ -60,7 +60,7 @@ export class Clients {
     });
   }
 
-  /** Reads a status. */
+  /** Reads the status of a registry. */
   async poll(): Promise<void> {
     const registry = this.#pick(this.#options.registries);
     const calledAtMs = machineMs();
@@ -89,7 +89,7 @@ export class Clients {
     });
   }
 
-  /** Returns a registry that is not served, or that has an open request; `undefined` if all is well. */
+  /** Returns a registry that is not served or has an open request, or `undefined` if there is none. */
   async findUnsettled(): Promise<string | undefined> {
     for (const registry of this.#options.registries) {
       const found = await this.#registry(registry);
@@ -106,7 +106,10 @@ export class Clients {
     return answer?.status === 200 ? registrySchema.parse(answer.body) : undefined;
   }
 
-  /** `undefined` if an api did not return all rows, or served from memory: each api remembers another snapshot. */
+  /**
+   * Reads all pages. Returns `undefined` if an api did not return all rows, or served from memory: each api may
+   * remember a different snapshot.
+   */
   async #walk(registry: string) {
     const states = new Set<string>();
     let count = 0;
@@ -146,7 +149,7 @@ export class Clients {
         isRemembered: response.headers.has('x-syncline-as-of'),
       };
     } catch {
-      // It was killed, or Redis is away.
+      // The api was killed, or Redis is unavailable.
       return undefined;
     }
   }

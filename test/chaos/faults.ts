@@ -9,23 +9,23 @@ import type { FaultName } from './plan.ts';
 import { fillDisk, fillMemory, type Store } from './store.ts';
 import type { Victims } from './victims.ts';
 
-/** Longer than a lease, and than a sweep after it. */
+/** Longer than a lease and the next sweep together. */
 const PAUSE_MS = 18_000;
-/** Longer than a lease may go without a renewal. */
+/** Longer than a lease lasts without a renewal. */
 const BLOCK_MS = 13_000;
 const REDIS_AWAY_MS = 800;
 const REDIS_HANGS_MS = 3_000;
 const REDIS_FULL_MS = 3_000;
-/** Longer than a lease too: its holder must give up without an answer. */
+/** Longer than a lease, too: the holder must give up without an answer from Redis. */
 const NETWORK_CUT_MS = 14_000;
 const NETWORK_SLOW_MS = 10_000;
 const NETWORK_DELAY_MS = 400;
 const CLOCK_OFF_MS = 20_000;
 const CLOCKS_OFF_BY_MS = [-240_000, -90_000, 90_000, 240_000];
-/** Longer than a started run may continue. */
+/** Longer than a run may continue after its registry was removed. */
 const DROPPED_MS = 14_000;
 
-/** Everything that faults act on. */
+/** The parts of the system on which faults act. */
 export interface Ground {
   readonly fleet: Fleet;
   readonly store: Store;
@@ -34,16 +34,19 @@ export interface Ground {
   readonly victims: Victims;
   readonly recorder: HistoryRecorder;
   readonly registries: readonly string[];
-  /** Replaces the config in force by one with these registries. */
+  /** Puts a config with these registries in force. */
   readonly applyConfig: (registries: readonly string[]) => Promise<void>;
-  /** Call this when another server takes writes, or the server was away. */
+  /**
+   * Restarts the watch of Redis. Call this after another server became the primary, or after the server was
+   * away.
+   */
   readonly watch: (why: string) => Promise<void>;
   readonly connect: () => Promise<Redis>;
 }
 
 type Fault = (ground: Ground) => Promise<void>;
 
-/** Each fault does what its name says, and undoes it later. */
+/** The faults by name. Each one causes its fault and undoes it later. */
 export const FAULT_ACTIONS: Readonly<Record<FaultName, Fault>> = {
   'kill-worker': (ground) => ground.victims.one('worker', (it) => replace(ground, it, 'killed')),
   'kill-scheduler': (ground) =>
@@ -65,7 +68,8 @@ export const FAULT_ACTIONS: Readonly<Record<FaultName, Fault>> = {
       if (failOver === undefined) throw new Error('there is no other Redis');
       await failOver();
     }),
-  // If another server replaces it, it takes writes until it hears of that, and loses them.
+  // If another server replaces the frozen primary, the old primary accepts writes until it learns of that.
+  // These writes are lost.
   'hang-redis': (ground) =>
     toRedis(
       ground,
@@ -107,7 +111,7 @@ async function pause(ground: Ground, { name, process }: Member): Promise<void> {
   process.resume();
 }
 
-/** Any process can be slow or have a wrong clock; most of them are workers. */
+/** Picks a role. Any process can be slow or have a wrong clock, but most targets are workers. */
 function anyRole({ victims }: Ground): Role {
   return victims.pick(['worker', 'worker', 'scheduler', 'api']);
 }
@@ -119,7 +123,7 @@ async function block(ground: Ground, member: Member): Promise<void> {
   await sleep(BLOCK_MS);
 }
 
-/** Its clock jumps, and jumps back later. */
+/** Makes the clock of a process jump, and jump back later. */
 async function skewClock(ground: Ground, member: Member): Promise<void> {
   const { fleet, victims } = ground;
   const untilMs = machineMs() + CLOCK_OFF_MS;
@@ -129,7 +133,7 @@ async function skewClock(ground: Ground, member: Member): Promise<void> {
   fleet.order(member, { kind: 'clock', offMs: 0 });
 }
 
-/** Between one process and its servers; only workers need the upstream. */
+/** Disturbs the network between one process and its servers. Only workers connect to the upstream. */
 async function disturb(
   ground: Ground,
   from: 'redis' | 'upstream',
@@ -179,7 +183,10 @@ function fill(how: typeof fillDisk | typeof fillMemory) {
   };
 }
 
-/** A restart in the wrong moment does this, or an operator who tidies up: a fifth of all schedules are gone. */
+/**
+ * Deletes a fifth of all schedules. A restart at the wrong moment can have this effect, or an operator who
+ * deletes keys.
+ */
 async function loseSchedules(ground: Ground): Promise<void> {
   const { victims, registries, connect, keys } = ground;
   await victims.only('redis', async () => {

@@ -15,15 +15,17 @@ import { ORDER_SIGNAL, type Order } from './processes/orders.ts';
 
 export type Role = 'scheduler' | 'worker' | 'api';
 
-/** A place in the fleet: a killed process is replaced by another one of the same name. */
+/**
+ * A member of the fleet. If its process is killed, another process with the same name replaces it.
+ */
 export interface Member {
   readonly role: Role;
   readonly name: string;
-  /** Of an api. */
+  /** The URL, for an api. */
   readonly url?: string;
-  /** The process that runs, or ran last. */
+  /** The process that is running, or that ran last. */
   readonly process: ProcessHandle;
-  /** Its connections to all others. */
+  /** The network between this process and all servers. */
   readonly network: Network;
 }
 
@@ -33,9 +35,9 @@ export interface FleetOptions {
   readonly directory: string;
   readonly recorder: HistoryRecorder;
   readonly lifetime: Lifetime;
-  /** The servers that processes connect to. */
+  /** The ports of the servers to which processes connect. */
   readonly ports: readonly number[];
-  /** The mechanism that they run without. */
+  /** The mechanism that is removed from the processes. */
   readonly sabotage: Sabotage | undefined;
 }
 
@@ -44,7 +46,7 @@ const ENTRIES: Readonly<Record<Role, string>> = {
   worker: 'test/chaos/processes/worker.ts',
   api: 'test/chaos/processes/api.ts',
 };
-/** How long a supervisor may take to notice that a process has ended. */
+/** The time in which a supervisor notices that a process has ended. */
 const REPLACED_AFTER_MS = 1_000;
 
 /** The processes of the system under test. */
@@ -60,7 +62,7 @@ export class Fleet {
     return this.#members.filter((member) => member.role === role);
   }
 
-  /** Starts a process in its own place, and waits until it has started. */
+  /** Starts a process as a new member, and waits until it has started. */
   async add(role: Role, name: string): Promise<void> {
     const port = role === 'api' ? await freePort() : undefined;
     const url = port === undefined ? {} : { url: `http://127.0.0.1:${port}` };
@@ -70,7 +72,7 @@ export class Fleet {
     this.#members.push({ role, name, network, ...url, process });
   }
 
-  /** Ends a process, at once or in order, and starts another one in its place. */
+  /** Kills or stops a process, and starts another process in its place. */
   async replace(name: string, how: 'killed' | 'stopped'): Promise<void> {
     const member = this.#find(name);
     await this.#end(member, how);
@@ -78,13 +80,13 @@ export class Fleet {
     member.process = await this.#start(member);
   }
 
-  /** Gives a process an order, which it obeys as soon as its event loop turns. */
+  /** Sends an order to a process. The process obeys as soon as its event loop runs. */
   order({ name, process }: Member, order: Order): void {
     writeFileSync(this.#ordersOf(name), JSON.stringify(order));
     process.signal(ORDER_SIGNAL);
   }
 
-  /** Ends all processes in order: apis first, workers last. */
+  /** Stops all processes: apis first, workers last. */
   async stop(): Promise<void> {
     const order: readonly Role[] = ['api', 'scheduler', 'worker'];
     for (const role of order) {
@@ -132,7 +134,7 @@ export class Fleet {
       written += lines.length;
       appendFileSync(log, lines.map((line) => `${line}\n`).join(''));
     });
-    // Redis may be away when it starts; it still belongs to the fleet.
+    // The process may start while Redis is unavailable. It still belongs to the fleet.
     await until(() => process.output.logs.length > 0 || !process.running, {
       what: `the first log line of ${name}`,
     });

@@ -11,7 +11,7 @@ export interface InjectorOptions extends Omit<Ground, 'watch'> {
   readonly log: (line: string) => void;
 }
 
-/** Carries out a plan on a system, and watches its Redis. */
+/** Injects the faults of a plan into a system, and watches its Redis. */
 export class Injector {
   readonly #ground: Ground;
   readonly #log: (line: string) => void;
@@ -26,9 +26,9 @@ export class Injector {
     this.#witness = openHistory(path.join(directory, 'redis.ndjson'));
   }
 
-  /** Watches Redis from now on; `why` says why nothing was known before. */
+  /** Starts to watch Redis. `why` explains why the earlier state is unknown. */
   watch(why: string): Promise<void> {
-    // One after the other: one of two at once would never be closed.
+    // Starts one watch after the other. If two started at once, one of them would never be closed.
     this.#beginning = this.#beginning.then(() => this.#watch(why));
     return this.#beginning;
   }
@@ -48,7 +48,10 @@ export class Injector {
     });
   }
 
-  /** Also without a fault: on a busy machine, a primary may seem to be gone. */
+  /**
+   * Watches for failovers. A failover can also happen without a fault: on a busy machine, a primary
+   * may seem to be gone.
+   */
   watchSwitches(): void {
     const { store, recorder } = this.#ground;
     store.onSwitch(() => {
@@ -65,7 +68,10 @@ export class Injector {
     this.#watching = undefined;
   }
 
-  /** Resolves when all faults have been undone, and the plan's time is over. */
+  /**
+   * Injects the faults of a plan. Resolves when all faults have been undone and the time of the
+   * plan is over.
+   */
   async inject({ faults, durationMs }: Plan): Promise<void> {
     const startedAtMs = machineMs();
     const untilAtMs = (atMs: number) => sleep(Math.max(0, startedAtMs + atMs - machineMs()));

@@ -1,4 +1,7 @@
-/** Injects faults into the real system, and decides whether it kept its promises: `npm run chaos -- --seed 1`. */
+/**
+ * Injects faults into the real system, and checks that the system keeps its promises: `npm run chaos -- --seed
+ * 1`.
+ */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,19 +17,22 @@ const MOST_VIOLATIONS_SHOWN = 10;
 
 const { values } = parseArgs({
   options: {
-    /** The first one. */
+    /** The first seed. */
     seed: { type: 'string', default: '1' },
-    /** How many seeds, one run after the other. */
+    /** The number of seeds. Each seed is a separate run, one after the other. */
     seeds: { type: 'string', default: '1' },
-    /** Seconds of each run. */
+    /** The duration of each run, in seconds. */
     duration: { type: 'string', default: '120' },
     faults: { type: 'string', default: FAULTS.join(',') },
-    /** How many registries have an interval of five seconds. */
+    /** The number of registries with an interval of five seconds. */
     registries: { type: 'string', default: '20' },
-    /** How many others there are, with an interval of twelve hours. */
+    /** The number of additional registries with an interval of twelve hours. */
     seldom: { type: 'string', default: String(DEFAULT_PLAN.seldom) },
     workers: { type: 'string', default: '4' },
-    /** The mechanism that processes run without, with its own faults and duration; the checker must find it. */
+    /**
+     * The mechanism to remove from the processes. It sets its own faults and duration, and the checker must find
+     * a violation.
+     */
     sabotage: { type: 'string' },
   },
 });

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lifetime } from '@syncline/test/support';
 
 /**
- * What happens to the bytes on a line. `cut`: connections break, and new ones are refused. `delayed`: all bytes take
- * their time. `halved`: bytes from the process arrive, and nothing comes back. What was sent meanwhile comes
- * afterwards, as TCP does it.
+ * The condition of a line between a process and a server. `cut`: connections break, and new connections are refused.
+ * `delayed`: all bytes arrive later. `halved`: bytes from the process arrive, but nothing comes back. When this
+ * condition ends, the bytes that were sent meanwhile arrive, as with TCP.
  */
 export type Condition =
   | { readonly kind: 'open' }
@@ -16,11 +16,11 @@ export type Condition =
 
 type Direction = 'there' | 'back';
 
-/** The connection from one process to one port. */
+/** The line from one process to one port. */
 class Line {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  /** Resolves when bytes may come back again. */
+  /** Resolves when bytes can come back again. */
   #passable = Promise.withResolvers<void>();
   #condition: Condition = { kind: 'open' };
 
@@ -68,7 +68,7 @@ class Line {
 
   #join(from: Socket, to: Socket, direction: Direction): void {
     this.#sockets.add(from);
-    // In order, whatever happens to the line meanwhile.
+    // Keeps the order of the bytes, whatever happens to the line meanwhile.
     let before = Promise.resolve();
     const pass = (act: () => void) => {
       const arrived = this.#arrival(direction);
@@ -83,7 +83,7 @@ class Line {
     });
   }
 
-  /** Returns the delay until a byte sent now arrives. */
+  /** Returns a function that waits until a byte sent now has arrived. */
   #arrival(direction: Direction): () => Promise<void> | void {
     const condition = this.#condition;
     if (condition.kind === 'halved' && direction === 'back') {
@@ -96,10 +96,10 @@ class Line {
   }
 }
 
-/** The network of one process: a line to each port that it needs, for as long as the harness lives. */
+/** The network of one process: a line to each port that the process uses. It exists as long as the harness. */
 export class Network {
   readonly #lines: readonly Line[];
-  /** From each port to the one where its line starts. */
+  /** For each port, the port where its line starts. */
   readonly detours: Readonly<Record<string, number>>;
 
   private constructor(lines: readonly Line[], detours: Readonly<Record<string, number>>) {
@@ -118,7 +118,7 @@ export class Network {
     return new Network(lines, Object.fromEntries(opened));
   }
 
-  /** For the lines to these ports, from now on. */
+  /** Sets the condition of the lines to these ports, from now on. */
   set(condition: Condition, ports: readonly number[]): void {
     for (const line of this.#lines) {
       if (ports.includes(line.toPort)) line.set(condition);

@@ -1,6 +1,6 @@
-/** The faults of a run and their times: the same for the same seed. */
+/** The faults of a run and their times. The same seed gives the same plan. */
 
-/** The names of the faults, as `--faults` takes them. */
+/** The names of the faults, as `--faults` accepts them. */
 export const FAULTS = [
   'kill-worker',
   'kill-scheduler',
@@ -28,7 +28,7 @@ export const FAULTS = [
 export type FaultName = (typeof FAULTS)[number];
 
 export interface PlannedFault {
-  /** Since the system was ready. */
+  /** The time since the system was ready. */
   readonly atMs: number;
   readonly fault: FaultName;
 }
@@ -36,23 +36,26 @@ export interface PlannedFault {
 export interface Plan {
   readonly seed: number;
   readonly durationMs: number;
-  /** Registries with an interval of five seconds. */
+  /** The number of registries with an interval of five seconds. */
   readonly registries: number;
   readonly workers: number;
   readonly schedulers: number;
   readonly apis: number;
   readonly faults: readonly PlannedFault[];
-  /** Besides: registries that seldom run, so that no tick repairs what was left undone. */
+  /** The number of additional registries that seldom run. For these, no tick soon repairs a missed run. */
   readonly seldom: number;
-  /** The registries that clients request: any again and again, or each once. A request is also a sign of life. */
+  /**
+   * The registries for which clients request syncs: `any` again and again, or `each` once. A request also makes a
+   * registry run.
+   */
   readonly requests: 'any' | 'each' | 'none';
-  /** How often a slow answer of the upstream comes: one in this many. */
+  /** How often the upstream answers slowly: one answer in this many. */
   readonly slowEvery: number;
   /** How long the first syncs may take, before any fault. */
   readonly firstSyncsMs: number;
   /** How long it may take until all requests are handled. */
   readonly settleMs: number;
-  /** Removes a mechanism that everything rests on: the checker must find it. */
+  /** A mechanism to remove. All promises depend on it, so the checker must find a violation. */
   readonly sabotage?: Sabotage;
 }
 
@@ -62,7 +65,7 @@ export const DEFAULT_PLAN = {
   seldom: 5,
   requests: 'any',
   slowEvery: 4,
-  // Guards against hanging only.
+  // These limits only end a run that hangs.
   firstSyncsMs: 300_000,
   settleMs: 300_000,
 } as const;
@@ -71,15 +74,15 @@ export const SABOTAGES = ['fence', 'lease', 'sweep', 'watchdog'] as const;
 export type Sabotage = (typeof SABOTAGES)[number];
 
 /**
- * The rule that is broken when processes run without a mechanism, and the faults that show it soon. If a fault needs
- * a run, runs take long.
+ * For each removed mechanism: the rule that is then broken, and a plan whose faults show this soon. If a fault needs
+ * a run in progress, the plan makes runs long.
  */
 export const SABOTAGED = {
   fence: {
     rule: 'I2',
     plan: { durationMs: 5_000, faults: [{ atMs: 500, fault: 'pause-worker' }], slowEvery: 1 },
   },
-  // Runs displace each other until they count as crashed, and wait: nothing settles.
+  // Runs displace each other until they count as crashed and wait. So the system does not settle.
   lease: {
     rule: 'I1',
     plan: { durationMs: 5_000, faults: [], firstSyncsMs: 10_000, settleMs: 10_000 },
@@ -91,7 +94,7 @@ export const SABOTAGED = {
       faults: [{ atMs: 500, fault: 'kill-worker' }],
       registries: 0,
       seldom: 20,
-      // A request would run the registry without any sweep.
+      // A repeated request would make the registry run without the sweep.
       requests: 'each',
       slowEvery: 1,
       settleMs: 25_000,
@@ -103,13 +106,13 @@ export const SABOTAGED = {
       durationMs: 2_000,
       faults: [{ atMs: 500, fault: 'lose-schedules' }],
       requests: 'none',
-      // Schedules are checked every 30 s.
+      // Longer than 30 s, the interval at which the scheduler checks schedules.
       settleMs: 40_000,
     },
   },
 } as const satisfies Record<Sabotage, { rule: string; plan: Partial<Plan> }>;
 
-/** The time between two faults. Redis has to settle between its faults, or all are one long outage. */
+/** The time between two faults. Redis must settle between its faults; otherwise they are one long outage. */
 const GAPS = {
   others: { leastMs: 1_500, spreadMs: 4_000 },
   ofRedis: { leastMs: 18_000, spreadMs: 8_000 },
@@ -123,7 +126,7 @@ const OF_REDIS: ReadonlySet<FaultName> = new Set([
   'fill-memory',
 ]);
 
-/** Yields faults in an order that the seed decides; none comes again before all others have. */
+/** Draws faults in an order that the seed determines. No fault repeats before all others have occurred. */
 export function drawFaults(options: {
   seed: number;
   durationMs: number;
@@ -155,7 +158,7 @@ function drawSeries(
   return drawn;
 }
 
-/** Numbers in [0, 1): mulberry32. */
+/** Returns a generator of numbers in [0, 1), with the algorithm mulberry32. */
 export function randomFrom(seed: number): () => number {
   let state = seed | 0;
   return () => {

@@ -1,13 +1,16 @@
 import type { RedisKeys } from '@syncline/contract';
 import { createSyncQueue, type Redis, stateOfNextTick } from '@syncline/redis';
 
-/** Something in Redis that nobody will remove. */
+/** Something in Redis that no process will remove. */
 export interface Remains {
   readonly what: string;
   readonly name: string;
 }
 
-/** Registries whose lease nobody will end: its time is over, or its holder is gone, by the pid in its name. */
+/**
+ * Returns the registries whose lease no process will end. Either the lease has run out, or its holder is gone.
+ * The name of the holder contains its pid.
+ */
 export async function findDesertedLeases(
   redis: Redis,
   keys: RedisKeys,
@@ -25,7 +28,7 @@ export async function findDesertedLeases(
   });
 }
 
-/** The registries whose next tick is on its way. */
+/** Returns the registries whose next tick is scheduled. */
 export async function findScheduled(redis: Redis, keys: RedisKeys): Promise<string[]> {
   const queue = createSyncQueue({ redis, keys, onError: () => {} });
   const schedulers = await queue.getJobSchedulers();
@@ -35,7 +38,7 @@ export async function findScheduled(redis: Redis, keys: RedisKeys): Promise<stri
   return schedulers.flatMap(({ key }, index) => (states[index] === 'unknown' ? [] : [key]));
 }
 
-/** Returns what must not be there after all processes have stopped. */
+/** Returns what should not exist after all processes have stopped. */
 export async function findRemains(
   redis: Redis,
   keys: RedisKeys,
@@ -52,7 +55,7 @@ export async function findRemains(
   ];
 }
 
-/** Keys that belong neither to a registry of the config nor to the system as a whole. */
+/** Returns the keys that belong neither to a registry of the config nor to the system as a whole. */
 async function findStrayKeys(
   redis: Redis,
   keys: RedisKeys,
@@ -74,8 +77,8 @@ async function findStrayKeys(
   const all: string[] = [];
   for await (const page of redis.scanStream({ count: 1_000 })) all.push(...page);
   const strays = all.filter((key) => !known.has(key) && !isOfQueue(key));
-  // What goes by itself is not left behind. So does the lock of a job whose worker died, or was not heard;
-  // any other worker then has the job.
+  // A key that expires is not left behind. The lock of a job expires too if its worker died or never received
+  // the job. Then another worker takes the job.
   const lifetimesMs = await Promise.all(strays.map((key) => redis.pttl(key)));
   return strays.filter((_, index) => lifetimesMs[index] === -1);
 }

@@ -28,20 +28,20 @@ import { Victims } from './victims.ts';
 
 const PREFIX = 'chaos';
 const INTERVAL_MS = 5_000;
-/** Of the registries that seldom run. */
+/** The interval of the registries that seldom run. */
 const LONG_INTERVAL_MS = 12 * 3_600_000;
-/** One page of the upstream. Each answer is of one state, so each snapshot must be too. */
+/** One page of the upstream. Each answer shows only one state, so each snapshot must too. */
 const ROW_COUNT = 95;
-/** Of an answer of the upstream, and of a slow one. */
+/** The delay of a normal and of a slow answer of the upstream. */
 const UPSTREAM_DELAY_MS = 100;
 const LONG_UPSTREAM_DELAY_MS = 1_500;
 const NEW_STATE_EVERY_MS = 700;
 
 export interface ChaosOptions {
   readonly plan: Plan;
-  /** Overrides the promised figures. */
+  /** Limits that override the promised ones. */
   readonly limits?: Partial<Limits>;
-  /** The folder of the histories. */
+  /** The folder for the histories. */
   readonly directory: string;
   readonly lifetime: Lifetime;
   readonly log: (line: string) => void;
@@ -52,7 +52,7 @@ export interface ChaosResult {
   readonly broken: readonly Broken[];
 }
 
-/** Runs the real system, injects the faults of the plan, and checks the history against all rules. */
+/** Starts the real system, injects the faults of the plan, and checks the history against all rules. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { plan, directory, lifetime, log } = options;
   await mkdir(directory, { recursive: true });
@@ -132,7 +132,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   };
   await until(isSettled, { what: 'the first syncs', timeoutMs: plan.firstSyncsMs }).catch(
     (error: unknown) => {
-      // Without leases, runs displace each other until they count as crashed; the checker must find that.
+      // Without leases, runs displace each other until they count as crashed. The checker must find that.
       if (plan.sabotage === undefined) throw error;
       log(String(error));
     },
@@ -182,12 +182,12 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   recorder.close();
 
   const history = await readHistory(directory);
-  // It has settled: requests that are open now are never handled.
+  // The system has settled, so a request that is still open will never be handled.
   const broken = checkHistory(history, { intervalMs, answerMs: 0, ...options.limits });
   return { history, broken };
 }
 
-/** The last ones are those that seldom run. */
+/** Returns the interval of a registry. The last registries seldom run. */
 function intervalOf(registry: string, { registries }: Plan): number {
   return Number(registry.slice(1)) > registries ? LONG_INTERVAL_MS : INTERVAL_MS;
 }
@@ -201,7 +201,10 @@ async function startAll(fleet: Fleet, { schedulers, workers, apis }: Plan): Prom
   ]);
 }
 
-/** Each row names its state of the upstream, so a mix would show. */
+/**
+ * Changes the rows of the upstream repeatedly. Each row names its state, so that a mix of states can be
+ * detected.
+ */
 function changeStates(upstream: Upstream): Loop {
   const rows = generateRows({ count: ROW_COUNT, seed: 7 });
   let state = 0;

@@ -14,33 +14,34 @@ import { z } from 'zod';
 
 /** The Redis of the system under test, and its faults. */
 export interface Store {
-  /** The URL that processes get. */
+  /** The URL that processes use. */
   readonly url: string;
   /** All ports that a process connects to. */
   readonly ports: readonly number[];
-  /** The server that takes writes now. */
+  /** Returns the server that accepts writes now. */
   primary(): Promise<RedisServerHandle>;
   /**
-   * Ends it and starts it again, with what is on its disk or with nothing, also where there is another one.
+   * Ends the primary and starts it again, with the data on its disk or without data. This works with and without
+   * another server.
    */
   restart(options: { empty: boolean; awayMs: number }): Promise<void>;
-  /** Calls back whenever another server has replaced the primary, planned or not. */
+  /** Calls the listener whenever another server has replaced the primary, planned or not. */
   onSwitch(listener: () => void): void;
-  /** Waits until one server takes writes and the other one, if any, follows it. */
+  /** Waits until only one server accepts writes and the other server, if any, follows it. */
   settle(): Promise<void>;
   /**
-   * Freezes it for so long, and resolves when it can be used again: where there is another server, that one
-   * has taken its place.
+   * Freezes the primary for this long. Resolves when Redis is available again. If there is another server, that
+   * server has replaced the primary.
    */
   hang(forMs: number): Promise<void>;
   /**
-   * Has another server take its place, which lacks what was acknowledged in the last moments. Where there is no
-   * other one, there is nothing to do it with.
+   * Makes another server replace the primary. This server lacks the writes that the primary acknowledged last.
+   * Absent if there is no other server.
    */
   readonly failOver?: () => Promise<void>;
 }
 
-/** One server. */
+/** Starts a store with one server. */
 export async function startSingleStore(lifetime: Lifetime): Promise<Store> {
   const server = await startRedisServer({ lifetime });
   return {
@@ -62,12 +63,12 @@ export async function startSingleStore(lifetime: Lifetime): Promise<Store> {
   };
 }
 
-/** How long a primary may be away before it is replaced. */
+/** How long a primary may be away before the sentinel replaces it. */
 const DOWN_AFTER_MS = 1_500;
 const LAG_MS = 1_500;
 const SETTLED_WITHIN_MS = 300_000;
 
-/** A primary, its replica and a sentinel. */
+/** Starts a store with a primary, its replica and a sentinel. */
 export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
   const redis = await startReplicatedRedis({ lifetime, downAfterMs: DOWN_AFTER_MS });
   const servers = [...redis.nodes, ...redis.sentinels];
@@ -77,7 +78,7 @@ export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
     primary: () => redis.primary(),
     restart: async ({ empty, awayMs }) => {
       const [primary, replica] = [await redis.primary(), await redis.replica()];
-      // Otherwise the replica would have all data.
+      // Otherwise the replica would still have all data.
       if (empty) await replica.kill();
       await primary.kill();
       await sleep(awayMs);
@@ -93,7 +94,7 @@ export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
       subscriber.on('message', listener);
       subscriber.subscribe('+switch-master').catch(() => {});
     },
-    // Two failovers in a row can take the sentinel longer than either of its own limits.
+    // With two failovers in a row, the sentinel can need longer than either of its own limits.
     settle: () =>
       until(() => redis.untilInSync().then(() => true), {
         what: 'one primary, and a replica that follows it',
@@ -117,13 +118,13 @@ export async function startReplicatedStore(lifetime: Lifetime): Promise<Store> {
   };
 }
 
-/** A file where each write fails for lack of space: `full(4)`. */
+/** A file to which each write fails because the device is full: see `full(4)`. */
 const FULL_DEVICE = '/dev/full';
 const AOF_DIRECTORY = 'appendonlydir';
 
 /**
- * Leaves a server without space for its append-only file, until the result is called. It starts a new file at each
- * rewrite: the first one is on a full disk, the second one is not.
+ * Leaves a server without disk space for its append-only file, until the returned function is called. Redis starts
+ * a new file at each rewrite: the first new file is on a full disk, the second is not.
  */
 export async function fillDisk(server: RedisServerHandle): Promise<() => Promise<void>> {
   const directory = await ask(server, (redis) => redis.config('GET', 'dir'));
@@ -139,7 +140,7 @@ export async function fillDisk(server: RedisServerHandle): Promise<() => Promise
   return rewrite;
 }
 
-/** Leaves a server without memory for writes, until the result is called. */
+/** Leaves a server without memory for writes, until the returned function is called. */
 export async function fillMemory(server: RedisServerHandle): Promise<() => Promise<void>> {
   const setMaximum = async (bytes: number) =>
     void (await ask(server, (redis) => redis.config('SET', 'maxmemory', bytes)));

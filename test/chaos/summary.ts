@@ -1,23 +1,26 @@
 import type { History } from './history/history.ts';
 import { findRecoveries } from './history/recoveries.ts';
 
-/** Figures of a history: that the faults had an effect, and how soon work continued. */
+/** Figures of a history. They show that the faults had an effect, and how soon work continued. */
 export interface Summary {
   readonly faults: Readonly<Record<string, number>>;
-  /** Also leases that were released at once. */
+  /** The number of leases, including those that were released at once. */
   readonly leases: number;
   readonly publications: number;
   readonly requestsAcknowledged: number;
   readonly snapshotsRead: number;
   readonly statusesSeen: number;
-  /** Writes and ends of runs that had lost their lease. */
+  /** The number of refused writes and ends of runs that had lost their lease. */
   readonly zombieWritesRefused: number;
   readonly renewalsRefused: number;
-  /** Leases that were taken after their holder had disappeared. */
+  /** The number of leases that were taken after their holder had disappeared. */
   readonly takeovers: number;
-  /** From the kill of a worker to the next run of a registry that it was running, milliseconds. */
+  /**
+   * The times from the kill of a worker to the next run of a registry that it was running, in
+   * milliseconds.
+   */
   readonly recoveriesMs: readonly number[];
-  /** From the return of Redis to the next lease. */
+  /** The times from the return of Redis to the next lease, in milliseconds. */
   readonly redisRecoveriesMs: readonly number[];
 }
 
@@ -86,7 +89,7 @@ export function addSummaries(summaries: readonly Summary[]): Summary {
   };
 }
 
-/** Formats the figures for people. */
+/** Formats the figures as text. */
 export function formatSummary(summary: Summary): string {
   const { faults, recoveriesMs, redisRecoveriesMs, ...counts } = summary;
   const all = Object.values(faults).reduce((sum, count) => sum + count, 0);

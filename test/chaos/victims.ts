@@ -4,11 +4,11 @@ import type { Fleet, Member, Role } from './fleet.ts';
 import type { Happened } from './history/events.ts';
 import { machineMs } from './history/recorder.ts';
 
-/** A kill of an idle process proves nothing, nor does one of a run that is over by then. */
+/** How long to wait for a worker in the middle of a run. A kill of an idle process proves nothing. */
 const WAIT_FOR_WORK_MS = 6_000;
 const LONG_RUN_MS = 250;
 const LOOK_EVERY_MS = 20;
-/** Any fault takes less. */
+/** Longer than any fault takes. */
 const WAIT_FOR_OTHER_MS = 300_000;
 
 export interface VictimsOptions {
@@ -21,14 +21,16 @@ export interface VictimsOptions {
 export class Victims {
   readonly #options: VictimsOptions;
   readonly #busy = new Set<string>();
-  /** Which worker has which lease, and since when, by Redis's record. */
+  /** For each target that exists once, its last fault. */
+  readonly #turns = new Map<string, Promise<void>>();
+  /** For each registry, the worker that has the lease and since when, by the record of Redis. */
   readonly #holders = new Map<string, { readonly owner: string; readonly sinceMs: number }>();
 
   constructor(options: VictimsOptions) {
     this.#options = options;
   }
 
-  /** Call this with each event of Redis. */
+  /** Updates the record of leases. Call this with each event of Redis. */
   observe(happened: Happened): void {
     if (happened.kind === 'store-unknown') this.#holders.clear();
     else if (happened.kind === 'store-ended') this.#holders.delete(happened.registry);
@@ -38,10 +40,10 @@ export class Victims {
     }
   }
 
-  /** Returns a target without a fault; preferably a worker in the middle of a run. */
+  /** Runs a fault on one process without a fault, preferably on a worker in the middle of a run. */
   async one(role: Role, act: (member: Member) => Promise<void>): Promise<void> {
     const atWork = role === 'worker' ? await this.#untilAtWork() : undefined;
-    // One is left alone, so that somebody does the others' work.
+    // Leaves one process of each role without a fault, so that it does the work of the others.
     const free = await until(() => this.#free(role).length > 1 && this.#free(role), {
       what: `another ${role} without a fault`,
       timeoutMs: WAIT_FOR_OTHER_MS,
@@ -50,7 +52,7 @@ export class Victims {
     await this.#hold([member.name], () => act(member));
   }
 
-  /** Returns all of a role without a fault. */
+  /** Runs a fault on all processes of a role that have no fault. */
   async all(role: Role, act: (members: readonly Member[]) => Promise<void>): Promise<void> {
     const free = this.#free(role);
     await this.#hold(
@@ -59,13 +61,14 @@ export class Victims {
     );
   }
 
-  /** Returns a target that exists once. */
+  /** Runs a fault on a target that exists only once, after the earlier faults on this target. */
   async only(name: 'redis' | 'upstream' | 'config', act: () => Promise<void>): Promise<void> {
-    await until(() => !this.#busy.has(name), {
-      what: `the current fault of ${name} to end`,
-      timeoutMs: WAIT_FOR_OTHER_MS,
-    });
-    await this.#hold([name], act);
+    const previous = this.#turns.get(name) ?? Promise.resolve();
+    // First come, first served: under load, a fault that only polls could wait too long. The caller of the previous
+    // fault handles its error.
+    const turn = previous.catch(() => {}).then(() => this.#hold([name], act));
+    this.#turns.set(name, turn);
+    await turn;
   }
 
   pick<Item>(among: readonly Item[]): Item {
@@ -88,7 +91,10 @@ export class Victims {
     return this.#options.fleet.of(role).filter(({ name }) => !this.#busy.has(name));
   }
 
-  /** Returns the first worker that is in the middle of a long run; `undefined` if no worker has one for long. */
+  /**
+   * Returns the first worker that is in the middle of a long run. Returns `undefined` if no worker is, after a
+   * wait.
+   */
   async #untilAtWork(): Promise<Member | undefined> {
     const untilMs = machineMs() + WAIT_FOR_WORK_MS;
     while (machineMs() < untilMs) {

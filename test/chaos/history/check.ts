@@ -14,7 +14,7 @@ import { upstreamAfterLoss } from './rules/upstream-after-loss.ts';
 import { wholeSnapshots } from './rules/whole-snapshots.ts';
 import { DEFAULT_LIMITS, type Limits, type Rule, type Violation } from './violation.ts';
 
-/** All rules for a history. */
+/** All rules that a history must obey. */
 export const RULES: readonly Rule[] = [
   oneHolder,
   fencedWrites,
@@ -34,7 +34,7 @@ export interface Broken extends Violation {
   readonly rule: string;
 }
 
-/** Returns what is wrong with a history: nothing if it keeps all rules. */
+/** Returns the violations of all rules in a history; an empty list if there are none. */
 export function checkHistory(history: History, limits: Partial<Limits> = {}): Broken[] {
   const all = { ...DEFAULT_LIMITS, ...limits };
   return RULES.flatMap(({ name, find }) =>
@@ -45,7 +45,7 @@ export function checkHistory(history: History, limits: Partial<Limits> = {}): Br
 const CONTEXT_MS = 2_000;
 const MOST_LINES = 40;
 
-/** Formats a violation with the events that prove it, and the faults at that time. */
+/** Formats a violation with the events that prove it, and with the faults around that time. */
 export function formatViolation({ rule, message, evidence }: Broken, history: History): string {
   const times = evidence.map(({ atMs }) => atMs);
   const fromMs = Math.min(...times) - CONTEXT_MS;

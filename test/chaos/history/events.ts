@@ -1,5 +1,5 @@
 /**
- * The events that processes and their observers record: one line of JSON for each event, one file for each process.
+ * The events that processes and their observers record. Each process has one file, with one line of JSON per event.
  * The checker joins the files, and trusts all of them equally.
  */
 import { outcomeSchema, phaseSchema, triggerSchema } from '@syncline/contract';
@@ -9,11 +9,11 @@ const ms = z.number();
 const registry = z.string();
 const term = z.string().regex(/^\d+$/);
 const digest = z.string();
-/** When the call was made that this is the answer to. */
+/** The time of the call to which this event is the answer. */
 const calledAtMs = ms;
 const run = { registry, term };
 
-/** What a worker tried, and the answers. */
+/** The calls of workers, and the answers. */
 const ofWorkers = [
   z.object({
     kind: z.literal('lease-acquired'),
@@ -25,19 +25,19 @@ const ofWorkers = [
     handled: z.int(),
   }),
   z.object({ kind: z.literal('lease-renewed'), ...run, calledAtMs, ttlMs: ms }),
-  /** A renewal was refused. */
+  /** Redis refused a renewal. */
   z.object({ kind: z.literal('lease-refused'), ...run }),
   /** Recorded before the call, because the answer may never come. */
   z.object({
     kind: z.literal('ending-tried'),
     ...run,
-    /** Identifies this try: its answer, if there is one, has the same number. */
+    /** Identifies this try. The answer has the same number, if it comes. */
     calledAtMs,
     outcome: outcomeSchema.optional(),
     trigger: triggerSchema.optional(),
     phase: phaseSchema.optional(),
     handledRequest: z.int(),
-    /** The manifest that the pointer should name. */
+    /** The manifest to which the pointer should be set. */
     publishes: digest.optional(),
   }),
   z.object({
@@ -57,7 +57,7 @@ const ofWorkers = [
   z.object({ kind: z.literal('upstream-called'), ...run }),
 ] as const;
 
-/** What the scripts did, in the order in which Redis ran them. */
+/** The effects of the scripts, in the order in which Redis ran them. */
 const ofRedis = [
   z.object({
     kind: z.literal('store-acquired'),
@@ -81,7 +81,7 @@ const ofRedis = [
     phase: phaseSchema.optional(),
     publishes: digest.optional(),
   }),
-  /** Any other write under a token. */
+  /** Any other write with a token. */
   z.object({
     kind: z.literal('store-wrote'),
     ...run,
@@ -89,11 +89,11 @@ const ofRedis = [
     redisMs: ms,
     what: z.string(),
   }),
-  /** From here on, nothing is known of earlier events: nobody was watching. */
+  /** From here on, the earlier state is unknown, because the witness was not watching. */
   z.object({ kind: z.literal('store-unknown'), why: z.string() }),
 ] as const;
 
-/** What readers, pollers and requesters were told. */
+/** The answers that readers, pollers and requesters received. */
 const ofClients = [
   z.object({
     kind: z.literal('request-acknowledged'),
@@ -105,9 +105,9 @@ const ofClients = [
     kind: z.literal('snapshot-read'),
     registry,
     calledAtMs,
-    /** The snapshot that was served during the whole reading; absent if it changed meanwhile. */
+    /** The snapshot that was served during the whole read. Absent if the snapshot changed during the read. */
     digest: digest.optional(),
-    /** What is wrong with it. */
+    /** The problem of the snapshot, if it has one. */
     problem: z.string().optional(),
   }),
   z.object({
@@ -118,35 +118,35 @@ const ofClients = [
   }),
 ] as const;
 
-/** What the harness did, and found. */
+/** The actions and the findings of the harness. */
 const ofHarness = [
   z.object({ kind: z.literal('config-applied'), registries: z.array(registry) }),
   z.object({ kind: z.literal('process-started'), name: z.string(), pid: z.int() }),
   z.object({
     kind: z.literal('process-ended'),
     name: z.string(),
-    /** `out of order`: it was told to stop, and did not end as it should. */
+    /** `out of order`: the process was told to stop, and did not end as it should. */
     how: z.enum(['killed', 'stopped', 'out of order', 'by itself']),
   }),
-  /** `untilMs`: when it was over; absent for an instant fault, such as a kill. */
+  /** A fault. `untilMs` is the time of its end; absent for an instant fault, such as a kill. */
   z.object({
     kind: z.literal('fault'),
     fault: z.string(),
     target: z.string(),
     untilMs: ms.optional(),
-    /** Redis may have forgotten what it had acknowledged. */
+    /** Whether Redis may have forgotten acknowledged writes. */
     losesData: z.boolean().optional(),
-    /** The process cannot do anything meanwhile. */
+    /** Whether the fault stops the process completely. */
     stops: z.boolean().optional(),
   }),
-  /** The registries with a schedule, after everything has settled. */
+  /** The registries with a schedule, after the system has settled. */
   z.object({ kind: z.literal('schedules-seen'), registries: z.array(registry) }),
-  /** Redis can be used again. */
+  /** Redis is available again. */
   z.object({ kind: z.literal('redis-back') }),
-  /** One of two servers that took writes has dropped its writes: they are lost. */
+  /** After two servers accepted writes, one of them has dropped its writes. These writes are lost. */
   z.object({ kind: z.literal('redis-settled') }),
   z.object({ kind: z.literal('left-behind'), what: z.string(), name: z.string() }),
-  /** From here on, there are no requests, and nothing needs to follow. */
+  /** From here on, clients send no requests, and the rules expect no more runs. */
   z.object({ kind: z.literal('history-ended') }),
 ] as const;
 
@@ -156,16 +156,16 @@ const happenedSchema = z.discriminatedUnion('kind', [
   ...ofClients,
   ...ofHarness,
 ]);
-/** An event without time and process. */
+/** The data of an event, without its time and its process. */
 export type Happened = z.infer<typeof happenedSchema>;
 
 /**
- * `atMs`: by the machine's monotonic clock, which all of its processes share, whatever their time of day. `wallMs`:
- * the time of day of the process.
+ * An event with its times. `atMs` is the time of the machine's monotonic clock, which all processes share. `wallMs`
+ * is the time of day in the process, which a fault may have changed.
  */
 export const eventSchema = z.intersection(z.object({ atMs: ms, wallMs: ms }), happenedSchema);
 
-/** An event, and the process that recorded it. */
+/** An event, and the name of the process that recorded it. */
 export type HistoryEvent = z.infer<typeof eventSchema> & { readonly process: string };
 export type EventKind = HistoryEvent['kind'];
 export type EventOf<Kind extends EventKind> = Extract<HistoryEvent, { kind: Kind }>;

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type EventKind, type EventOf, eventSchema, type HistoryEvent } from './events.ts';
 
-/** What is known of one run. */
+/** All recorded events of one run. */
 export interface RunEvents {
   readonly registry: string;
   readonly term: string;
@@ -14,13 +14,16 @@ export interface RunEvents {
   readonly called: EventOf<'upstream-called'>[];
 }
 
-/** Of a fault of Redis: for a loss of data, until only one server took writes again. */
+/**
+ * A span of time in which a fault affects Redis. After a loss of data, it lasts until only one server accepts writes
+ * again.
+ */
 export interface Span {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** All events, in the order of the machine's clock; those of one process keep their own order. */
+/** All events, in the order of the machine's monotonic clock. Events of one process keep their own order. */
 export class History {
   readonly events: readonly HistoryEvent[];
   readonly #byKind = new Map<EventKind, HistoryEvent[]>();
@@ -76,11 +79,11 @@ export class History {
   }
 
   of<Kind extends EventKind>(kind: Kind): readonly EventOf<Kind>[] {
-    // Added under its own kind.
+    // Each event was added under its own kind.
     return (this.#byKind.get(kind) ?? []) as EventOf<Kind>[];
   }
 
-  /** Redis may have forgotten what it acknowledged then, or a moment before. */
+  /** Returns the times in which Redis may have forgotten writes that it acknowledged then or shortly before. */
   get losses(): readonly (Span & { readonly losesAll: boolean })[] {
     const faults = this.of('fault').filter(({ losesData }) => losesData === true);
     return faults.map(({ atMs, fault }) => {
@@ -90,7 +93,7 @@ export class History {
     });
   }
 
-  /** When Redis is unreliable: from each of its faults until it can be used again. */
+  /** Returns the times in which Redis is unreliable: from each fault of Redis until it is available again. */
   get outages(): readonly Span[] {
     const faults = this.of('fault').filter(({ target }) => target === 'redis');
     const ends = [...this.of('redis-back'), ...this.of('redis-settled')];
@@ -106,10 +109,10 @@ export class History {
 }
 
 /**
- * Reads all `*.ndjson` of a directory; each is named after its process. A killed process may leave an unfinished last
- * line, which is ignored.
+ * Reads all `*.ndjson` files of a directory. The name of each file is the name of its process. A killed process may
+ * leave an incomplete last line, which is ignored.
  *
- * @throws for any other line that is no event, with its place
+ * @throws for any other line that is not an event, with its place
  */
 export async function readHistory(directory: string): Promise<History> {
   const files = (await readdir(directory)).filter((name) => name.endsWith('.ndjson'));
@@ -134,7 +137,7 @@ function parseLine(line: string, place: string) {
   }
 }
 
-/** Whether the end may have been written: it was accepted, or a try of it was never answered. */
+/** Returns whether the end of a run may have been written: Redis accepted it, or one try was never answered. */
 export function mayHaveEnded({ tried, answered }: RunEvents): boolean {
   return tried.some(({ calledAtMs }) => {
     const answer = answered.find((it) => it.calledAtMs === calledAtMs);
@@ -142,7 +145,7 @@ export function mayHaveEnded({ tried, answered }: RunEvents): boolean {
   });
 }
 
-/** Groups events by registry, in order. */
+/** Groups events by registry. The events of a registry keep their order. */
 export function byRegistry<Event extends { readonly registry: string }>(
   events: readonly Event[],
 ): Map<string, Event[]> {

@@ -13,7 +13,7 @@ import type {
 import type { WorkerDecorator } from '@syncline/worker';
 import { type HistoryRecorder, machineMs } from './recorder.ts';
 
-/** Makes a worker record the calls of its runs, and the answers, without changing what it does. */
+/** Makes a worker record the calls of its runs and the answers, without changing its behavior. */
 export function recordWorker(recorder: HistoryRecorder): WorkerDecorator {
   return {
     stores: ({ runStore, snapshots, status }) => ({
@@ -84,7 +84,7 @@ function recordRunStore(store: RunStore, { record }: HistoryRecorder): RunStore 
   };
 }
 
-/** A scheduled tick that found nothing leaves no record of a run. */
+/** Returns the data of an end. A scheduled tick that found nothing has no run record. */
 function whatOf({ changes, run }: RunEnding) {
   return {
     ...(changes.phase === undefined ? {} : { phase: changes.phase }),
@@ -129,7 +129,10 @@ function termOf(token: FencingToken | undefined): string {
   return token?.split(':')[0] ?? '0';
 }
 
-/** Sources count each call when they make it: it is recorded then. */
+/**
+ * Records each call to an upstream when a source counts it, which is when the source makes the
+ * call.
+ */
 function recordManager(manager: Manager, recorder: HistoryRecorder): Manager {
   return {
     shouldSync: (context) => manager.shouldSync(recordCalls(context, recorder)),
@@ -163,7 +166,7 @@ function recordCalls<Context extends CheckContext>(
   return { ...context, upstream: counting };
 }
 
-/** A no-op tick checks its source without one. */
+/** Returns whether a check has a lease. A no-op tick checks its source without a lease. */
 function hasLease(context: CheckContext): context is RunContext {
   return 'lease' in context;
 }

@@ -1,18 +1,21 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Happened } from './events.ts';
 
-/** Records what happens to a process. */
+/** Records the events of one process. */
 export interface HistoryRecorder {
   record(happened: Happened): void;
   close(): void;
 }
 
-/** Milliseconds of the machine's monotonic clock: the same for all of its processes. */
+/**
+ * Returns the time of the machine's monotonic clock, in milliseconds. All processes of the machine
+ * share this clock.
+ */
 export function machineMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
-/** Appends to a file. Recorded events survive a kill right after. */
+/** Opens a recorder that appends to a file. Recorded events survive a kill of the process. */
 export function openHistory(file: string): HistoryRecorder {
   const descriptor = openSync(file, 'a');
   return {

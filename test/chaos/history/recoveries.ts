@@ -1,14 +1,14 @@
 import type { EventOf, HistoryEvent } from './events.ts';
 import type { History } from './history.ts';
 
-/** A run that ended with its process, and the next one of its registry, if there was one. */
+/** A run whose process was killed, and the next run of the same registry, if there is one. */
 export interface Recovery {
   readonly lost: EventOf<'lease-acquired'>;
   readonly kill: EventOf<'fault'>;
   readonly next: EventOf<'lease-acquired'> | undefined;
 }
 
-/** Returns one for every run that a worker had not ended when it was killed. */
+/** Returns a recovery for every run that was in progress when its worker was killed. */
 export function findRecoveries(history: History): Recovery[] {
   const kills = history.of('fault').filter(({ fault }) => fault === 'kill');
   return kills.flatMap((kill) =>

@@ -1,34 +1,37 @@
 import type { HistoryEvent } from './events.ts';
 import type { History } from './history.ts';
 
-/** Something that must not happen, and the events that prove it. */
+/** A broken promise, and the events that prove it. */
 export interface Violation {
   readonly message: string;
   readonly evidence: readonly HistoryEvent[];
 }
 
-/** A rule for every history. */
+/** A rule that every history must obey. */
 export interface Rule {
-  /** The name from the design, or what the rule forbids. */
+  /** The name of the invariant, or of what the rule forbids. */
   readonly name: string;
   readonly promise: string;
   readonly find: (history: History, limits: Limits) => readonly Violation[];
 }
 
-/** The promised figures. */
+/** The promised times and numbers. */
 export interface Limits {
-  /** A registry runs again at most this long after its interval. */
+  /** How long after its interval a registry may run again. */
   readonly lateMs: number;
   readonly intervalMs: (registry: string) => number;
-  /** How soon another run follows a run whose process was killed, if there are no other faults. */
+  /** How soon another run must follow if the process of a run was killed and there are no other faults. */
   readonly recoveryMs: number;
-  /** How soon an acknowledged request is handled. */
+  /** How soon a run must handle an acknowledged request. */
   readonly answerMs: number;
-  /** After how long a run that has lost its lease sends nothing more to its upstream. */
+  /** How long after the loss of its lease a run may still send requests to its upstream. */
   readonly quietAfterMs: number;
-  /** After how long a registry that the config has dropped no longer runs. */
+  /** How long a registry may still run after the config has dropped it. */
   readonly removalMs: number;
-  /** Scheduled runs that may start within one interval: a late one, the one that is due, a stalled one. */
+  /**
+   * How many scheduled runs may start within one interval: a late run, the run that is due, and a stalled
+   * run.
+   */
   readonly scheduledPerInterval: number;
 }
 

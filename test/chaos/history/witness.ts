@@ -1,7 +1,7 @@
 /**
- * Records Redis's own order: what each script did, as MONITOR shows it. MONITOR shows the call, with its arguments,
- * and then the commands of the script, before anything else. So the witness knows who had which lease without
- * trusting a worker, even if a script is wrong.
+ * Records the effect of each script in the order of Redis, as MONITOR shows it. MONITOR shows the call of a script
+ * with its arguments, and then the commands of the script, before any other command. So the witness knows who had
+ * which lease without trusting a worker, even if a script is wrong.
  */
 import { phaseSchema, type RedisKeys } from '@syncline/contract';
 import { startMonitor } from '@syncline/redis/testing';
@@ -9,14 +9,14 @@ import { z } from 'zod';
 import type { Happened } from './events.ts';
 import type { HistoryRecorder } from './recorder.ts';
 
-/** A command that Redis ran, with its time by Redis's clock. */
+/** A command that Redis ran, with the time of Redis's clock. */
 interface Command {
   readonly redisMs: number;
   readonly args: readonly string[];
   readonly isOfScript: boolean;
 }
 
-/** A call of a script, and what it did. */
+/** A call of a script, and the effect of the script. */
 interface Call {
   readonly redisMs: number;
   readonly registry: string;
@@ -28,7 +28,7 @@ interface Call {
 }
 
 const FIRST_ARGUMENT = 3;
-/** A script is over at the next command, or after this time on an idle Redis. */
+/** A script has ended when MONITOR shows the next command, or after this time if Redis is idle. */
 const FLUSH_EVERY_MS = 200;
 
 /** Turns commands into events. */
@@ -71,7 +71,7 @@ class CommandReader {
     };
   }
 
-  /** The script that was called last has ended. */
+  /** Ends the current call: the script that was called last has ended. */
   flush(): void {
     const call = this.#call;
     this.#call = undefined;
@@ -128,7 +128,7 @@ function eventOf({ redisMs, registry, args, ...did }: Call): Happened | undefine
   if (statusFields.has('leaseUntil')) return { kind: 'store-renewed', ...by, leaseUntilMs };
   if (wrote !== undefined) return { kind: 'store-wrote', ...by, what: wrote };
   if (statusFields.size === 0) return undefined;
-  // `save-status` gets the token in one; `confirm-unchanged` gets the term of a finished run.
+  // `save-status` gets the fencing token in one argument. `confirm-unchanged` gets only the term of a finished run.
   const [termOfToken = '', ownerOfToken] = first.split(':');
   if (ownerOfToken === undefined) return undefined;
   return {
@@ -142,7 +142,7 @@ function eventOf({ redisMs, registry, args, ...did }: Call): Happened | undefine
 
 const timeSchema = z.coerce.number();
 
-/** Watches a Redis from now on, until it is closed or Redis ends. */
+/** Starts to watch a Redis, until the watch is closed or Redis ends. */
 export async function watchRedis(
   url: string,
   { keys, recorder, why }: { keys: RedisKeys; recorder: HistoryRecorder; why: string },
@@ -159,7 +159,7 @@ export async function watchRedis(
     close: () => {
       clearInterval(timer);
       reader.flush();
-      // A frozen connection still delivers its output when it continues.
+      // A frozen connection still delivers its output when it continues, so remove the listeners first.
       monitor.removeAllListeners('monitor');
       monitor.disconnect();
     },

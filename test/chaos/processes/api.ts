@@ -1,4 +1,4 @@
-/** An api that obeys orders. */
+/** Runs an api that obeys orders. */
 import { obeyOrders } from './orders.ts';
 
 obeyOrders();

@@ -1,5 +1,5 @@
 /**
- * A program that uses the system during faults, until it is told to stop, and records the answers: `client.ts <file>
+ * A client that uses the system during faults, until it is told to stop, and records the answers: `client.ts <file>
  * <options as JSON>`.
  */
 import { startLoop } from '@syncline/runtime';
@@ -9,7 +9,10 @@ import { openHistory } from '../history/recorder.ts';
 import { randomFrom } from '../plan.ts';
 
 const optionsSchema = z.object({
-  /** `request-any`: requests syncs. `request-each`: of each registry, once. `look`: reads copies and states. */
+  /**
+   * `request-any` requests syncs of any registries. `request-each` requests one sync of each registry. `look` reads
+   * copies and statuses.
+   */
   does: z.enum(['request-any', 'request-each', 'look']),
   apis: z.array(z.string()),
   registries: z.array(z.string()),
@@ -41,7 +44,9 @@ const loops = BEGIN[does]();
 console.log(JSON.stringify({ level: 'info', msg: 'begun' }));
 process.once('SIGTERM', () => Promise.all(loops.map((loop) => loop.stop())));
 
-/** Failed answers are handled; any other error is a bug, and ends the process. */
+/**
+ * Throws the error again, which ends the process. The client handles failed answers, so any other error is a bug.
+ */
 function rethrow(error: unknown): never {
   throw error;
 }

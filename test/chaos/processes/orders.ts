@@ -1,6 +1,6 @@
 /**
- * The orders that a process under test obeys, and its network. The harness writes an order into the file of the
- * process, and sends the signal.
+ * The orders that a process under test obeys, and its network. The harness writes an order to the file of the
+ * process, and then sends the signal.
  */
 import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -9,14 +9,14 @@ import { z } from 'zod';
 export const ORDER_SIGNAL = 'SIGUSR2';
 
 const orderSchema = z.discriminatedUnion('kind', [
-  /** Blocks the event loop for this long, as an unforeseen computation does. */
+  /** Blocks the event loop for this long, as an unexpectedly long computation would. */
   z.object({ kind: z.literal('block'), forMs: z.int().positive() }),
-  /** Shifts the time of day by this much from now on. */
+  /** Shifts the time of day in the process by this much, from now on. */
   z.object({ kind: z.literal('clock'), offMs: z.int() }),
 ]);
 export type Order = z.infer<typeof orderSchema>;
 
-/** From each port to the one that leads there: a process has its own network. */
+/** For each port, the port to connect to instead, because each process has its own network. */
 const detoursSchema = z.record(z.string(), z.int());
 
 const envSchema = z.object({
@@ -24,7 +24,7 @@ const envSchema = z.object({
   CHAOS_DETOURS: z.string().transform((text) => detoursSchema.parse(JSON.parse(text))),
 });
 
-/** Call this before anything else is loaded. */
+/** Starts to obey orders. Call this before any other module is loaded. */
 export function obeyOrders(): void {
   const { CHAOS_ORDERS: file, CHAOS_DETOURS: detours } = envSchema.parse(process.env);
   takeDetours(detours);
@@ -61,7 +61,10 @@ function replaceClock(): (offMs: number) => void {
 
 const targetSchema = z.looseObject({ port: z.coerce.number() });
 
-/** For any library that connects. Node's own `connect` has put its arguments into a list by then. */
+/**
+ * Redirects the connections of all libraries. Node's own `connect` passes its arguments to this method as a
+ * list.
+ */
 function takeDetours(detours: Readonly<Record<string, number>>): void {
   const connect = Socket.prototype.connect;
   const detour = (target: unknown): unknown => {

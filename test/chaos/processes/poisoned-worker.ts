@@ -1,6 +1,6 @@
 /**
- * A worker with some poison registries, each by its name: `poisoned-worker.ts <pipe>`. Nobody writes to the pipe. Its
- * threads have little memory.
+ * A worker in which some registries are poison registries, recognized by name: `poisoned-worker.ts <pipe>`. No
+ * process writes to the pipe. The threads of this worker have little memory.
  */
 import { open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,13 +13,13 @@ import { z } from 'zod';
 const [pipe] = z.tuple([z.string()]).parse(process.argv.slice(2));
 
 const THREAD_HEAP_MB = 32;
-/** It waits for another run, so that it does not die alone. */
+/** How long the killer waits for another run, so that this run crashes too. */
 const LONGEST_WAIT_FOR_COMPANY_MS = 3_000;
 const LOOK_EVERY_MS = 20;
 const never = new Promise<never>(() => {});
 const underWay = new Set<string>();
 
-/** Ends this process as a native crash does, as soon as `long` runs too. */
+/** Ends this process as a native crash would, as soon as the run of `long` has started. */
 async function killProcess(): Promise<never> {
   const untilMs = performance.now() + LONGEST_WAIT_FOR_COMPANY_MS;
   while (!underWay.has('long') && performance.now() < untilMs) await sleep(LOOK_EVERY_MS);
@@ -30,7 +30,7 @@ async function killProcess(): Promise<never> {
 function poisonManager(manager: Manager): Manager {
   return {
     async shouldSync(context) {
-      // An open call for reading blocks a thread of the process, as a file system that is gone does.
+      // Opening a pipe for reading blocks a thread of the process, as a dead file system does.
       if (context.registry.name === 'hung-call') await open(pipe, 'r');
       return manager.shouldSync(context);
     },

@@ -1,6 +1,6 @@
 /**
- * Removes from the scripts a mechanism that everything rests on, to prove that the checker finds it. The scripts are
- * read from their files when their module is loaded, so this must run before.
+ * The changes that remove a mechanism from the scripts, to prove that the checker finds the violation. The scripts
+ * are read when their module is loaded, so apply the changes before that.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -13,7 +13,7 @@ const CHANGES: Readonly<Record<Sabotage, readonly (readonly [from: string, to: s
   ],
   lease: [['if stored[2] and leaseUntil > nowMs then', 'if false then']],
   sweep: [['return neglected', 'return {}']],
-  // It is no script.
+  // The watchdog is not a script.
   watchdog: [],
 };
 
@@ -28,7 +28,7 @@ export function sabotageScripts(sabotage: Sabotage): void {
   syncBuiltinESMExports();
 }
 
-/** A scheduler that makes its schedules once, and never checks them again. */
+/** Makes a scheduler create its schedules once and never check them again. */
 export async function sabotageWatchdog(): Promise<void> {
   const { ScheduleReconciler } = await import('@syncline/redis');
   const { reconcile } = ScheduleReconciler.prototype;

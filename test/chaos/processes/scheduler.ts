@@ -1,4 +1,4 @@
-/** A scheduler that obeys orders: `scheduler.ts [sabotage]`. */
+/** Runs a scheduler that obeys orders: `scheduler.ts [sabotage]`. */
 import { z } from 'zod';
 import { SABOTAGES } from '../plan.ts';
 import { obeyOrders } from './orders.ts';

@@ -1,6 +1,6 @@
 /**
- * A worker that obeys orders and records its history: `worker.ts <file> [sabotage]`. The second argument names the
- * mechanism that it runs without.
+ * Runs a worker that obeys orders and records its history: `worker.ts <file> [sabotage]`. The second argument
+ * names the mechanism to remove.
  */
 import { z } from 'zod';
 import { SABOTAGES } from '../plan.ts';
@@ -12,7 +12,7 @@ const [file, sabotage] = z
   .tuple([z.string(), z.enum(SABOTAGES).optional()])
   .parse(process.argv.slice(2));
 if (sabotage !== undefined) sabotageScripts(sabotage);
-// Loaded only now, because the scripts are read then.
+// Imported only now, because this import reads the scripts.
 const { runProcess } = await import('@syncline/runtime');
 const { startWorker } = await import('@syncline/worker');
 const { openHistory } = await import('../history/recorder.ts');

@@ -2,7 +2,7 @@ import type { EventOf, HistoryEvent } from '../events.ts';
 import { byRegistry, type History } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** I2. */
+/** The rule for invariant I2. */
 export const fencedWrites: Rule = {
   name: 'I2',
   promise: 'only the holder of the lease writes',
@@ -11,7 +11,7 @@ export const fencedWrites: Rule = {
 
 type StoreEvent = EventOf<'store-acquired' | 'store-renewed' | 'store-ended' | 'store-wrote'>;
 
-/** By Redis's record: a write under another token than the last one given. */
+/** Finds writes, in the record of Redis, with another token than the one that Redis gave last. */
 function findForeignWrites({ events }: History): Violation[] {
   const violations: Violation[] = [];
   const holders = new Map<string, StoreEvent | undefined>();
@@ -59,7 +59,10 @@ function isAccepted(event: HistoryEvent): event is Accepted {
   return event.kind === 'lease-renewed';
 }
 
-/** By the workers' records: accepted, although another run already had the lease at the time of the call. */
+/**
+ * Finds writes, in the records of workers, that Redis accepted although another run already had the lease
+ * when the call was made.
+ */
 function findLateWrites(history: History): Violation[] {
   const acquisitions = byRegistry(history.of('lease-acquired'));
   const { losses } = history;
@@ -70,7 +73,7 @@ function findLateWrites(history: History): Violation[] {
       .get(registry)
       ?.find((it) => it.atMs < askedAtMs && BigInt(it.term) > BigInt(term));
     if (later === undefined) return [];
-    // A Redis that has forgotten that it gave the later lease knows only the earlier one.
+    // If Redis has forgotten the later lease, it knows only the earlier one.
     if (losses.some(({ fromMs, untilMs }) => untilMs > later.atMs && fromMs < event.atMs))
       return [];
     const message = `${registry}: ${event.kind} of ${term} was accepted after ${later.term} was given`;
@@ -78,7 +81,10 @@ function findLateWrites(history: History): Violation[] {
   });
 }
 
-/** An end whose answer was lost is written again. */
+/**
+ * Returns the time of the first call. If the answer to the end of a run is lost, the worker writes the end
+ * again.
+ */
 function firstAskedAtMs(event: Accepted, history: History): number {
   if (event.kind !== 'ending-answered') return event.calledAtMs;
   return history.run(event).tried[0]?.calledAtMs ?? event.calledAtMs;

@@ -1,7 +1,7 @@
 import { byRegistry } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** I6. */
+/** The rule for invariant I6. */
 export const noFlood: Rule = {
   name: 'I6',
   promise: 'missed ticks become one run',

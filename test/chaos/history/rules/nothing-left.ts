@@ -1,6 +1,6 @@
 import type { Rule } from '../violation.ts';
 
-/** Everything that was started has ended. */
+/** The rule that everything that was started has ended. */
 export const nothingLeft: Rule = {
   name: 'nothing-left',
   promise: 'no process and no key is left behind, and each process ends when and as it should',

@@ -2,7 +2,7 @@ import type { HistoryEvent } from '../events.ts';
 import type { History } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** I4. */
+/** The rule for invariant I4. */
 export const onTime: Rule = {
   name: 'I4',
   promise: 'each registry of the config runs again in time, whatever died',
@@ -26,7 +26,7 @@ export const onTime: Rule = {
     }),
 };
 
-/** A run that started, or a check that found nothing to run for. */
+/** Returns the runs that started, and the checks that found no reason to run. */
 function signsOfLife(history: History, registry: string): HistoryEvent[] {
   const confirmed = history.of('confirm-answered').filter(({ accepted }) => accepted);
   return [...history.of('lease-acquired'), ...confirmed]
@@ -34,7 +34,7 @@ function signsOfLife(history: History, registry: string): HistoryEvent[] {
     .sort((one, other) => one.atMs - other.atMs);
 }
 
-/** For how long the config has named each registry. */
+/** Returns the spans of time in which the config names each registry. */
 function wantedSpans(history: History) {
   const spans: { registry: string; from: HistoryEvent; untilMs: number }[] = [];
   const configs = history.of('config-applied');

@@ -2,7 +2,7 @@ import type { EventOf, HistoryEvent } from '../events.ts';
 import { byRegistry, type History } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** I1. */
+/** The rule for invariant I1. */
 export const oneHolder: Rule = {
   name: 'I1',
   promise: 'at most one run has the lease of a registry, and terms grow',
@@ -21,10 +21,10 @@ function isStoreEvent(event: HistoryEvent): event is StoreEvent {
   return STORE_KINDS.has(event.kind);
 }
 
-/** The time of a call and that of its script differ by less. */
+/** The time of a call and the time of its script differ by less than this. */
 const CLOCK_STEP_MS = 1;
 
-/** By Redis's record: a lease that is given while another one lasts. */
+/** Finds leases, in the record of Redis, that were given while another lease was valid. */
 function findOverlaps({ events }: History): Violation[] {
   const violations: Violation[] = [];
   const held = new Map<string, { since: HistoryEvent; term: string; untilMs: number }>();
@@ -51,7 +51,10 @@ function findOverlaps({ events }: History): Violation[] {
   return violations;
 }
 
-/** By the workers' records: a call after the answer to another one gets the larger term. */
+/**
+ * Finds terms, in the records of workers, that do not grow. A call that begins after the answer to
+ * another call must get a larger term.
+ */
 function findOldTerms(history: History): Violation[] {
   const violations: Violation[] = [];
   for (const [registry, acquired] of byRegistry(history.of('lease-acquired'))) {

@@ -3,7 +3,7 @@ import type { History } from '../history.ts';
 import { findRecoveries, type Recovery } from '../recoveries.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** What a kill costs. */
+/** The rule for the time that a registry needs to recover after a kill. */
 export const recovery: Rule = {
   name: 'recovery',
   promise: 'a run whose process was killed is soon followed by another one',
@@ -23,7 +23,7 @@ export const recovery: Rule = {
     }),
 };
 
-/** Another fault of workers or Redis in that time may have delayed the run. */
+/** Returns whether another fault of workers or Redis in that time may have delayed the run. */
 function isHurtAgain(history: History, { kill }: Recovery, recoveryMs: number): boolean {
   const isOther = (fault: EventOf<'fault'>) => {
     const isNear = fault.atMs < kill.atMs + recoveryMs && (fault.untilMs ?? fault.atMs) > kill.atMs;

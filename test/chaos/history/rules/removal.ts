@@ -2,13 +2,16 @@ import type { EventOf } from '../events.ts';
 import type { RunEvents } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** Whether a lease had an effect: not if its holder finds at the same moment that it has nothing to run. */
+/**
+ * Returns whether a lease led to a run. It did not if its holder found at once that there is nothing to
+ * run.
+ */
 function wasRun({ called, renewed, tried }: RunEvents): boolean {
   const hasOutcome = tried.some(({ outcome }) => outcome !== undefined);
   return called.length > 0 || renewed.length > 0 || hasOutcome;
 }
 
-/** I7. */
+/** The rule for invariant I7. */
 export const removal: Rule = {
   name: 'I7',
   promise: 'registries that the config drops no longer run; those that it names are there',
@@ -16,7 +19,10 @@ export const removal: Rule = {
     const configs = history.of('config-applied');
     const { outages } = history;
     const inForce = (atMs: number) => configs.findLast((config) => config.atMs <= atMs);
-    /** The config can be in force by then: while Redis is away, it cannot. */
+    /**
+     * Returns whether a config must be in force by then. While Redis is unavailable, a config cannot come
+     * into force.
+     */
     const isDueAt = (config: EventOf<'config-applied'>, atMs: number) => {
       const awayMs = outages.reduce(
         (sum, { fromMs, untilMs }) =>
@@ -39,7 +45,7 @@ export const removal: Rule = {
       const { registry, phase, calledAtMs } = event;
       if (phase !== 'absent') seen.add(registry);
       const config = inForce(calledAtMs);
-      // Processes need time to learn of a new one.
+      // Processes need time to learn of a new config.
       const isSure = config !== undefined && isDueAt(config, calledAtMs);
       if (phase !== 'absent' || !seen.has(registry) || !isSure) return [];
       if (!config.registries.includes(registry)) return [];

@@ -2,7 +2,7 @@ import type { EventOf } from '../events.ts';
 import { byRegistry, type History, mayHaveEnded, type RunEvents } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** I5. */
+/** The rule for invariant I5. */
 export const requestsAnswered: Rule = {
   name: 'I5',
   promise: 'a run that started after an acknowledged request follows it, and handles it',
@@ -42,7 +42,7 @@ function judge(
     const message = `${registry}: request ${number} was answered by a run that had begun before it`;
     return { message, evidence: [lease, request, ...tried] };
   }
-  // A lease that was requested before the request, and given after it, may have been given after it.
+  // If a worker asked for a lease before the request and got it later, the lease may have come after the request.
   const isAfter = ({ acquired }: RunEvents) =>
     acquired.some(({ atMs }) => atMs > request.calledAtMs);
   return answers.some(isAfter) ? 'answered' : 'none came';
@@ -54,7 +54,7 @@ function notAnswered(request: EventOf<'request-acknowledged'>, answerMs: number)
   return { message, evidence: [request] };
 }
 
-/** Has ended, as far as is known, and was not interrupted. */
+/** Returns whether a run has ended, as far as the history shows, and was not interrupted. */
 function answersRequests(run: RunEvents): boolean {
   const isAnswer = run.tried.some(
     ({ outcome }) => outcome !== undefined && outcome !== 'interrupted',
@@ -62,7 +62,7 @@ function answersRequests(run: RunEvents): boolean {
   return isAnswer && mayHaveEnded(run);
 }
 
-/** A Redis that has lost its data gives the same numbers again. */
+/** Returns the time of the last loss of data before a request. After a loss, Redis gives the same numbers again. */
 function lastLossBefore(history: History, { atMs }: EventOf<'request-acknowledged'>): number {
   const before = history.losses.map(({ untilMs }) => untilMs).filter((lossMs) => lossMs <= atMs);
   return Math.max(Number.NEGATIVE_INFINITY, ...before);
@@ -70,18 +70,18 @@ function lastLossBefore(history: History, { atMs }: EventOf<'request-acknowledge
 
 const SETTLED_AFTER_MS = 2_000;
 
-/** Numbers may be given again. */
+/** Returns whether Redis lost data after a request. Then Redis may give the same number again. */
 function losesDataAfter(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
   return history.losses.some(({ untilMs }) => untilMs > atMs - SETTLED_AFTER_MS);
 }
 
-/** More than a replica lags, and than the time between two writes of the append-only file to the disk. */
+/** More than the lag of a replica, and more than the time between two writes of the append-only file to disk. */
 const FORGOTTEN_MS = 5_000;
 
 /**
- * Redis may have forgotten the request, and nothing else of the registry: with its last moments, or with the writes
- * of a replaced server. A registry that seldom runs then has no other run. A Redis that has forgotten everything runs
- * everything.
+ * Returns whether Redis may have forgotten the request and nothing else of the registry. Redis can lose its last
+ * moments, or the writes of a replaced server. Then a registry that seldom runs has no other run. If Redis has
+ * forgotten everything, all registries run again.
  */
 function mayBeForgotten(history: History, { atMs }: EventOf<'request-acknowledged'>): boolean {
   return history.losses.some(
@@ -90,7 +90,10 @@ function mayBeForgotten(history: History, { atMs }: EventOf<'request-acknowledge
   );
 }
 
-/** A run handles the requests that were open at its start, and no later ones. */
+/**
+ * Finds runs that handled a request made after their start. A run handles only the requests that were open when it
+ * started.
+ */
 function findOvershoots(history: History): Violation[] {
   return history.of('ending-tried').flatMap((ending): Violation[] => {
     const { registry, term, handledRequest } = ending;

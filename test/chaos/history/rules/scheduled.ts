@@ -1,6 +1,9 @@
 import type { Rule, Violation } from '../violation.ts';
 
-/** I4 rests on the schedules, even if other mechanisms cover for them. */
+/**
+ * The rule that each registry has a schedule. Invariant I4 depends on the schedules, even if other
+ * mechanisms can replace them for a time.
+ */
 export const scheduled: Rule = {
   name: 'scheduled',
   promise: 'in the end each registry of the config has its schedule, and no other has',

@@ -3,7 +3,7 @@ import type { EventOf } from '../events.ts';
 import { byRegistry, type History, type Span } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** By the table in `SPEC.md`. */
+/** The rule for the transition table in `SPEC.md`. */
 export const transitions: Rule = {
   name: 'transitions',
   promise: 'a status changes only as the transition table allows',
@@ -23,7 +23,7 @@ const PHASES_AFTER: Readonly<Record<Outcome, readonly Phase[]>> = {
   interrupted: ['Pending', 'Complete', 'Failed'],
 };
 
-/** The outcome of a run, and the phase that it leaves. */
+/** Finds runs whose outcome does not permit the phase that they leave. */
 function findWrongEndings(history: History): Violation[] {
   return history.of('ending-tried').flatMap((ending): Violation[] => {
     const { registry, outcome, phase } = ending;
@@ -36,7 +36,10 @@ function findWrongEndings(history: History): Violation[] {
   });
 }
 
-/** By Redis's record: a run is ended by the owner that started it, once, and not during itself. */
+/**
+ * Finds wrong ends of runs in the record of Redis. A run must end only once, and must leave a phase other
+ * than Syncing.
+ */
 function findWrongMoves({ events }: History): Violation[] {
   const violations: Violation[] = [];
   const phases = new Map<string, EventOf<'store-acquired' | 'store-ended'>>();
@@ -57,7 +60,10 @@ function findWrongMoves({ events }: History): Violation[] {
   return violations;
 }
 
-/** By the pollers' records: a synced registry is not Pending again, unless the store has lost its data. */
+/**
+ * Finds forgotten registries in the records of pollers. A synced registry must not be Pending again unless
+ * the store has lost its data.
+ */
 function findForgotten(history: History): Violation[] {
   const { losses } = history;
   const violations: Violation[] = [];

@@ -2,7 +2,7 @@ import type { EventOf, HistoryEvent } from '../events.ts';
 import type { History, RunEvents } from '../history.ts';
 import type { Rule, Violation } from '../violation.ts';
 
-/** A run gives up work that nobody may use. */
+/** The rule that a run gives up work whose result cannot be used. */
 export const upstreamAfterLoss: Rule = {
   name: 'upstream-after-loss',
   promise: 'a run that has lost its lease leaves its upstream alone',
@@ -23,7 +23,10 @@ interface Loss {
   readonly evidence: readonly HistoryEvent[];
 }
 
-/** A lease ends with its time, counted from the call of its last renewal. */
+/**
+ * Returns when and why a run lost its lease. The time of a lease counts from the call of its last
+ * renewal.
+ */
 function findLoss({ acquired, renewed, refused }: RunEvents): Loss | undefined {
   const last = renewed.at(-1) ?? acquired[0];
   if (last === undefined) return undefined;
@@ -35,7 +38,10 @@ function findLoss({ acquired, renewed, refused }: RunEvents): Loss | undefined {
   return { atMs: lapsedAtMs, evidence: [last] };
 }
 
-/** A stopped process cannot notice anything: that time does not count. */
+/**
+ * Returns how long the process was running between the loss and the call. A stopped process cannot
+ * notice the loss, so the stopped time does not count.
+ */
 function runningMs(
   history: History,
   { lost, call }: { lost: Loss; call: EventOf<'upstream-called'> },

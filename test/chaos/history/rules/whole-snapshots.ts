@@ -2,7 +2,7 @@ import type { EventOf, HistoryEvent } from '../events.ts';
 import { byRegistry, type History, mayHaveEnded } from '../history.ts';
 import type { Rule } from '../violation.ts';
 
-/** I3. */
+/** The rule for invariant I3. */
 export const wholeSnapshots: Rule = {
   name: 'I3',
   promise: 'readers see whole snapshots, and only published ones',
@@ -34,7 +34,10 @@ function isPublication(event: HistoryEvent): event is Publication {
   return isEnding && event.publishes !== undefined;
 }
 
-/** Accepted, or never answered: then it may have been accepted. */
+/**
+ * Returns whether a publication was accepted or may have been accepted, because its answer is
+ * missing.
+ */
 function isPossible(attempt: Publication, history: History): boolean {
   return attempt.kind === 'store-ended' || mayHaveEnded(history.run(attempt));
 }
