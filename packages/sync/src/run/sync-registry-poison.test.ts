@@ -184,18 +184,22 @@ describe('a run that hangs and ignores its signal', () => {
   afterAll(() => single.close());
   const TIMED_OUT = { outcome: 'failed', error: { code: 'run-timeout' } };
 
+  /** The runs that must succeed have the default timeout, because a slow machine may need long for them. */
+  const configWith = (syncPolicy: { timeout?: '3s' }) =>
+    configOf({ name: 'alpha', syncPolicy }, { name: 'beta' });
   const hanging = ({ quiet = false } = {}) => {
-    const sync = createSyncHarness({
-      ingest: single,
-      quiet,
-      config: configOf({ name: 'alpha', syncPolicy: { timeout: '3s' } }, { name: 'beta' }),
-    });
+    const sync = createSyncHarness({ ingest: single, quiet, config: configWith({}) });
+    const configure = async (syncPolicy: { timeout?: '3s' }) => {
+      sync.config.replace(configWith(syncPolicy));
+      await sync.config.refresh();
+    };
     const end = Promise.withResolvers<void>();
-    return { sync, hang: () => end.promise, end: end.resolve };
+    return { sync, configure, hang: () => end.promise, end: end.resolve };
   };
 
   test('fails at its timeout, releases its lease and its slot, and cannot write later', async () => {
-    const { sync, hang, end } = hanging();
+    const { sync, configure, hang, end } = hanging();
+    await configure({ timeout: '3s' });
     sync.upstream.beforeFetch = hang;
     expect(ran(await sync.sync())).toMatchObject(TIMED_OUT);
     expect(sync.status()?.owner).toBeUndefined();
@@ -208,7 +212,8 @@ describe('a run that hangs and ignores its signal', () => {
   });
 
   test('is not started again while it hangs, but is after it has ended', async () => {
-    const { sync, hang, end } = hanging();
+    const { sync, configure, hang, end } = hanging();
+    await configure({ timeout: '3s' });
     sync.upstream.beforeFetch = hang;
     await sync.sync();
     for (let attempt = 0; attempt < 3; attempt += 1) {
@@ -218,14 +223,16 @@ describe('a run that hangs and ignores its signal', () => {
     sync.upstream.beforeFetch = () => {};
     end();
     await vi.waitFor(() => expect(sync.deps.capacity.hungWork.has('alpha')).toBe(false));
+    await configure({});
     expect(ran(await sync.sync(request()))).toMatchObject({ outcome: 'published' });
   });
 
   test.each([{ quiet: false }, { quiet: true }])(
     'fails at its timeout if it hangs in the cheap check: %j',
     async (options) => {
-      const { sync, hang } = hanging(options);
-      await sync.sync();
+      const { sync, configure, hang } = hanging(options);
+      expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+      await configure({ timeout: '3s' });
       sync.upstream.beforeProbe = hang;
       expect(ran(await sync.sync())).toMatchObject(TIMED_OUT);
       expect(sync.upstream.counts.probes).toBe(1);
