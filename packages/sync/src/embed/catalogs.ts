@@ -15,26 +15,26 @@ const NOT_READY_RETRY_MS = 5_000;
 /** An open catalog, for the functions of `@syncline/serving`. */
 export interface OpenCatalog {
   readonly snapshot: OpenSnapshot;
-  /** How fresh each of its registries is. */
+  /** Returns how fresh a member is. */
   readonly freshnessOf: (source: string) => {
     readonly syncedAt: string | undefined;
     readonly stale: boolean;
   };
 }
 
-/** The state behind the catalogs of the config. Each registry is also a catalog of its own name. */
+/** The state behind the catalogs of the config. Each registry is also a catalog with its own name. */
 export interface CatalogState {
   readonly config: ConfigSource;
   readonly records: Records;
   readonly reader: SnapshotReader;
-  /** Resolves at the next change of a status. Rejects if there will be none. */
+  /** Resolves at the next change of a status. Rejects if no change can come. */
   readonly nextChange: () => Promise<void>;
 }
 
 /**
- * Opens what a catalog serves now.
+ * Opens the current snapshot of a catalog.
  *
- * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if nothing was published yet
+ * @throws SynclineError `unknown-catalog`; `catalog-not-ready` before the first publication
  */
 export async function openCatalog(
   { config, records, reader }: CatalogState,
@@ -56,7 +56,7 @@ export async function openCatalog(
   return {
     snapshot,
     freshnessOf: (source) => {
-      // A registry that the catalog no longer has is left with tombstones only.
+      // The catalog has only tombstones of a registry that is no longer a member.
       const { status, stale = true } = views.get(source) ?? {};
       return { syncedAt: status?.lastSuccessAt, stale };
     },
@@ -64,14 +64,14 @@ export async function openCatalog(
 }
 
 /**
- * Yields the rows of a catalog. Waits for the first sync of its registries.
+ * Yields the rows of a catalog. Waits for the first sync of its members.
  *
  * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, is held back, or never comes
  */
 export async function* rowsOf(state: CatalogState, name: string): AsyncGenerator<ServedRow> {
   const target = findTarget(state.config, name);
   for (;;) {
-    // Listens before it checks: no change between the two is missed.
+    // Listens before the check, so that no change between the two is missed.
     const changed = state.nextChange();
     changed.catch(() => {});
     if (await isServed(state, { name, target })) break;
@@ -89,7 +89,7 @@ async function isServed(
   if (record.pointer !== undefined) return true;
   for (const member of target.catalog?.registries ?? [target.name]) {
     const found = await records.read(member);
-    // Its run failed, or the guard holds the snapshot back: there will be none for now.
+    // The run failed, or the guard holds the snapshot back. No first snapshot will come soon.
     const isSettled = found.status?.phase === 'Failed' || found.status?.phase === 'Complete';
     const isSuspended = config.registry(member)?.suspended === true;
     if (found.pointer === undefined && (isSuspended || isSettled)) throw notReady(name, found);
@@ -104,12 +104,15 @@ function findTarget(config: ConfigSource, name: string): RegistryConfig {
   const current = config.current();
   const target = config.registry((current && catalogTarget(current, name)) ?? name);
   if (target !== undefined) return target;
-  throw new SynclineError('unknown-catalog', `The config has no catalog or registry ${name}`);
+  throw new SynclineError(
+    'unknown-catalog',
+    `the config has no catalog or registry ${name}. Check the spelling of the name`,
+  );
 }
 
-/** Not an empty list: a program would take that for a registry that has lost everything. */
+/** Returns an error instead of an empty list, which a program would take for a registry that has lost all rows. */
 function notReady(name: string, { status }: RegistryRecord): SynclineError {
-  const why = status?.message ?? 'it was never synced';
+  const why = status?.message ?? 'it has not been synced yet';
   const message = `${name} has nothing to serve yet: ${why}`;
   return new SynclineError('catalog-not-ready', message, { retryAfterMs: NOT_READY_RETRY_MS });
 }

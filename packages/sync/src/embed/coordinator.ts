@@ -10,12 +10,12 @@ type OwnDependency = 'keeper' | 'capacity' | 'noOpTicks' | 'times' | 'clock' | '
 
 export interface CoordinatorOptions extends Omit<SyncDependencies, OwnDependency> {
   readonly tickSource: TickSource;
-  /** How long a stop waits for running runs before it interrupts them. Default: 10,000. */
+  /** How many milliseconds a stop waits for runs before it interrupts them. Default: 10,000. */
   readonly stopGraceMs?: number;
 }
 
 /**
- * Runs a registry for each tick of its tick source. Goes on whatever a registry, its upstream or a write of status does.
+ * Runs a registry for each tick of the tick source. Continues if a registry, its upstream or a status write fails.
  * Never runs one registry twice at once.
  */
 export class Coordinator {
@@ -26,7 +26,7 @@ export class Coordinator {
     this.#options = options;
   }
 
-  /** Begins to take ticks. */
+  /** Starts to take ticks. */
   async start(): Promise<void> {
     const { tickSource, config, observer } = this.#options;
     const clock = systemClock;
@@ -45,14 +45,14 @@ export class Coordinator {
     });
   }
 
-  /** Takes no more ticks, lets runs end for a while, then interrupts the others. Idempotent. */
+  /** Takes no more ticks, waits for runs within the grace time, and interrupts the rest. Idempotent. */
   stop(): Promise<void> {
     const { tickSource, stopGraceMs: graceMs = 10_000 } = this.#options;
     this.#stopping ??= tickSource.stop({ graceMs });
     return this.#stopping;
   }
 
-  /** Returns the status of one registry, or of all that the config names. */
+  /** Returns the status of one registry, or of all registries in the config. */
   getStatus(): Promise<ReadonlyMap<string, SyncStatus>>;
   getStatus(registry: string): Promise<SyncStatus>;
   async getStatus(registry?: string): Promise<SyncStatus | ReadonlyMap<string, SyncStatus>> {

@@ -133,7 +133,7 @@ describe('createCoordinator', () => {
     await first.start();
     await expect(second.start()).rejects.toMatchObject({
       code: 'store-unavailable',
-      message: expect.stringContaining('in use by another coordinator'),
+      message: expect.stringContaining('another coordinator uses '),
     });
     await first.stop();
     await second.start();
@@ -238,6 +238,16 @@ describe('createCoordinator', () => {
     expect((await coordinator.getStatus('alpha')).errorCode).toBe(errorCode);
   });
 
+  test.each([
+    [{ dataDir: '' }, 'dataDir: use the path of a folder'],
+    [{ stopGraceMs: -1 }, 'stopGraceMs: use 0 or more'],
+    [{ heavyRuns: 0 }, 'heavyRuns: use 1 or more'],
+  ])('the options %j are rejected with the name of the option', (options, problem) => {
+    expect(() => coordinatorOf(options)).toThrow(
+      expect.objectContaining({ code: 'config-invalid', message: `Options rejected. ${problem}` }),
+    );
+  });
+
   test('an invalid config is rejected with all its problems', () => {
     const config = { registries: [{ name: 'No Name', file: { path: 'x' } }, { name: 'beta' }] };
     expect(() => coordinatorOf({ config })).toThrow(/registries\[0\]\.name: .*registries\[1\]/s);
@@ -289,7 +299,7 @@ describe('stop', () => {
     await coordinator.start(signal.signal);
     signal.abort();
     await coordinator.ended;
-    await expect(coordinator.start()).rejects.toThrow('Create a new one');
+    await expect(coordinator.start()).rejects.toThrow('Create a new coordinator');
 
     const other = coordinatorOf({ manager: IDLE });
     await other.start(AbortSignal.abort());

@@ -16,6 +16,7 @@ import {
 import type { ServedRow } from '@syncline/rows';
 import { createSnapshotReader, type SnapshotReader } from '@syncline/snapshot';
 import type { ProxyOptions } from '@syncline/sources';
+import { z } from 'zod';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
@@ -29,32 +30,52 @@ import { StatusCopy } from './status-copy.ts';
 import { createTimerTickSource } from './timer-tick-source.ts';
 
 const DEFAULT_STOP_GRACE_MS = 10_000;
-/** The part of the grace that interrupted runs have: hung work has 3 s, then its status is written. */
+/** The part of the grace time for interrupted runs: hung work gets 3 s, then the coordinator writes the status. */
 const LONGEST_END_MS = 4_000;
 
 export interface CreateCoordinatorOptions {
-  /** The same as in a config file. Relative paths are relative to the current directory. */
+  /** The content of a config file. Relative paths start at the current directory. */
   readonly config: ConfigInput;
   /** The folder for snapshots and state. Only one coordinator can use it at a time. */
   readonly dataDir: string;
-  /** Gets a copy of each status, for the program to read. A failed write is repeated and delays nothing. */
+  /** Receives a copy of each status. The coordinator repeats a failed write, but never waits for a write. */
   readonly status?: StatusPersistence;
-  /** Replaces the manager, or makes one of the parts of the default one. */
+  /** Replaces the manager, or creates a manager from the parts of the default one. */
   readonly manager?: CreateManager;
-  /** Default: nothing is logged. A pino logger fits. */
+  /** A logger such as pino. By default, the coordinator logs nothing. */
   readonly logger?: Logger;
   readonly observer?: Partial<RunObserver>;
-  /** How long {@link EmbeddedCoordinator.stop} takes at most, in milliseconds. Default: 10,000. */
+  /** How many milliseconds {@link EmbeddedCoordinator.stop} takes at most. Default: 10,000. */
   readonly stopGraceMs?: number;
-  /** How many registries are built at the same time. Default: 2. */
+  /** How many registries the coordinator builds at once. Default: 2. */
   readonly heavyRuns?: number;
-  /** Default: none. */
+  /** Default: no proxies. */
   readonly proxies?: ProxyOptions;
+}
+
+/** The options whose wrong values would otherwise show late, or as an error of Node that names no option. */
+const optionsSchema = z.object({
+  dataDir: z
+    .string({ error: 'use the path of a folder' })
+    .min(1, { error: 'use the path of a folder' }),
+  stopGraceMs: z
+    .int({ error: 'use a whole number of milliseconds' })
+    .min(0, { error: 'use 0 or more' })
+    .optional(),
+  heavyRuns: z.int({ error: 'use a whole number' }).min(1, { error: 'use 1 or more' }).optional(),
+});
+
+/** @throws SynclineError `config-invalid` */
+function checkOptions(options: CreateCoordinatorOptions): void {
+  const { error } = optionsSchema.safeParse(options);
+  if (error === undefined) return;
+  const problems = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new SynclineError('config-invalid', `Options rejected. ${problems.join('. ')}`);
 }
 
 /** Syncs the registries of a config in this process, without Redis. */
 export class EmbeddedCoordinator {
-  /** Reads what is served, for the functions of `@syncline/serving`. */
+  /** Reads the served snapshots, for the functions of `@syncline/serving`. */
   readonly reader: SnapshotReader;
   readonly #options: CreateCoordinatorOptions;
   readonly #config: ConfigSource;
@@ -69,6 +90,7 @@ export class EmbeddedCoordinator {
 
   constructor(options: CreateCoordinatorOptions) {
     this.#options = options;
+    checkOptions(options);
     this.#config = createFixedConfig(options.config);
     this.#folder = new DataFolder(options.dataDir);
     this.#stores = openFileStores({
@@ -84,15 +106,18 @@ export class EmbeddedCoordinator {
   }
 
   /**
-   * Locks the folder, and begins to sync: each registry at once, then at its interval or schedule.
+   * Locks the folder, and starts to sync: each registry at once, then at its interval or schedule.
    *
-   * @param signal stops the coordinator as {@link stop} does
+   * @param signal stops the coordinator like {@link stop}
    * @throws SynclineError `store-unavailable` if another coordinator uses the folder; you may call `start` again
    */
   async start(signal?: AbortSignal): Promise<void> {
     if (signal?.aborted === true) return this.stop();
     if (this.#stopping !== undefined) {
-      throw new SynclineError('store-unavailable', 'The coordinator was stopped. Create a new one');
+      throw new SynclineError(
+        'store-unavailable',
+        'the coordinator was stopped. Create a new coordinator',
+      );
     }
     this.#starting ??= this.#open().catch((error: unknown) => {
       this.#starting = undefined;
@@ -102,7 +127,7 @@ export class EmbeddedCoordinator {
     if (signal !== undefined) onAbort(signal, () => void this.stop());
   }
 
-  /** Lets runs end for a while, interrupts the others, and unlocks the folder, all within the grace. Idempotent. */
+  /** Waits for runs, interrupts the rest, and unlocks the folder, all within the grace time. Idempotent. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop().finally(this.#ended.resolve);
     return this.#stopping;
@@ -113,7 +138,7 @@ export class EmbeddedCoordinator {
     return this.#ended.promise;
   }
 
-  /** Returns the status of a registry or a catalog, or of all that the config names. */
+  /** Returns the status of a registry or a catalog, or of all registries and catalogs in the config. */
   getStatus(): Promise<ReadonlyMap<string, SyncStatus>>;
   getStatus(name: string): Promise<SyncStatus>;
   async getStatus(name?: string): Promise<SyncStatus | ReadonlyMap<string, SyncStatus>> {
@@ -130,16 +155,17 @@ export class EmbeddedCoordinator {
   }
 
   /**
-   * Yields the rows that a registry or a catalog serves, by name and version. Waits for its first sync.
+   * Yields the rows that a registry or a catalog serves, by name and version. Waits for the first sync.
    *
-   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, or the coordinator stops first
+   * @throws SynclineError `unknown-catalog`; `catalog-not-ready` if the first sync fails, or the coordinator stops
+   *   first
    */
   rows(name: string): AsyncIterable<ServedRow> {
     return rowsOf(this.#state, name);
   }
 
   /**
-   * Opens what a registry or a catalog serves now, with how fresh it is.
+   * Opens the current snapshot of a registry or a catalog, with its freshness.
    *
    * @throws SynclineError `unknown-catalog`, `catalog-not-ready`
    */
@@ -185,8 +211,8 @@ export class EmbeddedCoordinator {
   }
 
   /**
-   * Begins with all statuses, because the copy may be behind if the last process was killed. A status that cannot be read
-   * is skipped here: the next run of its registry reports it.
+   * Starts with all statuses, because the copy may be outdated if the last process was killed. Skips an unreadable
+   * status, because the next run of its registry reports it.
    */
   async #copyStatuses(logger: Logger): Promise<StatusCopy | undefined> {
     const { status: to } = this.#options;
@@ -205,7 +231,7 @@ export class EmbeddedCoordinator {
     const ended = new AbortController();
     const end = async () => (await this.#starting?.catch(() => undefined))?.stop();
     const grace = sleep(stopGraceMs, undefined, { signal: ended.signal }).catch(() => {});
-    // Hung work is left behind. Without the lock it cannot write.
+    // `stop` leaves hung work behind. Without the lock, that work cannot write.
     await Promise.race([end(), grace]).finally(() => ended.abort());
     this.#folder.unlock();
     this.#stopped.abort();
@@ -214,15 +240,19 @@ export class EmbeddedCoordinator {
   async #nextChange(): Promise<void> {
     const { signal } = this.#stopped;
     try {
-      if (this.#starting === undefined) throw new Error('it was not started');
+      if (this.#starting === undefined) throw new Error('start() was not called');
       await once(this.#changes, 'status', { signal });
     } catch (cause) {
-      throw new SynclineError('catalog-not-ready', 'The coordinator is not running', { cause });
+      throw new SynclineError(
+        'catalog-not-ready',
+        'the coordinator is not running. Call start() first',
+        { cause },
+      );
     }
   }
 }
 
-/** Makes a coordinator. It reads and writes nothing until it is started. */
+/** Creates a coordinator, which reads and writes nothing before `start`. */
 export function createCoordinator(options: CreateCoordinatorOptions): EmbeddedCoordinator {
   return new EmbeddedCoordinator(options);
 }

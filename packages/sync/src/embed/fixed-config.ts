@@ -4,7 +4,7 @@ import { checkGlobs, checkSchedules } from '../decide/config-checks.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
 
 /**
- * Makes the source of a config that never changes.
+ * Creates the source of a config that never changes.
  *
  * @throws SynclineError `config-invalid` with all problems at once
  */

@@ -8,7 +8,7 @@ import type { CreateCoordinatorOptions } from './create-coordinator.ts';
 const DEFAULT_HEAVY_RUNS = 2;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
-/** A manager, or a function that makes one of the parts of the default one. */
+/** A manager, or a function that creates a manager from the parts of the default one. */
 export type CreateManager = Manager | ((parts: ManagerDependencies) => Manager);
 
 export interface ManagerOptions
@@ -17,7 +17,7 @@ export interface ManagerOptions
   readonly config: ConfigSource;
 }
 
-/** Makes the manager and what it needs from this process. `close` ends the latter. */
+/** Creates the manager and its resources in this process. `close` ends the resources. */
 export function openManager({
   config,
   dataDir,
@@ -47,7 +47,7 @@ export function openManager({
   };
 }
 
-/** Allows the loopback addresses that the config itself names: the config is part of the program. */
+/** Allows the loopback addresses in the config's own URLs, because the config is part of the program. */
 function allowedHosts(config: Config | undefined): readonly string[] {
   if (config === undefined) return [];
   const urls = config.registries.flatMap(({ api, file }) => api?.endpoint ?? file?.url ?? []);

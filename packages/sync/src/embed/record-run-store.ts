@@ -21,13 +21,13 @@ import {
 } from '../ports/run-store.ts';
 import { type Change, isHeld, type Records, type RegistryRecord } from './records.ts';
 
-/** How many runs a record has at most. */
+/** The maximum number of runs in a record. */
 const RUNS_KEPT = 20;
 
 /**
- * Leases and the writes that they fence, in records. The clock is that of the store.
+ * Creates the store of leases and fenced writes in records. `clock` is the store's clock.
  *
- * @param options.findMissing finds the first blob of a snapshot that is not stored
+ * @param options.findMissing returns the first missing blob of a snapshot
  */
 export function createRecordRunStore({
   records,
@@ -128,12 +128,12 @@ function finish(
   { changes, run, handledRequest = 0 }: RunEnding,
 ): Change<Finished> {
   const freed = fencingToken({ term: lease.term, owner: '' });
-  // The same call again: its first answer was lost.
+  // The caller repeats its call because it got no answer.
   if (storedToken(record.status) === freed) return { answer: finished(record) };
   if (!isHeld(record, lease)) return { answer: { state: 'refused' } };
   const { control } = record;
   const handled = Math.max(control.handled, handledRequest);
-  // A newer request may be the forced one. The flag stays until no request is open.
+  // A newer request may be forced, so the flag stays while any request is open.
   const force = control.force && (handledRequest === 0 || control.requested > handled);
   const after: RegistryRecord = {
     ...record,

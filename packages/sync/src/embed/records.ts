@@ -11,19 +11,19 @@ import {
 } from '@syncline/contract';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
 
-/** Everything that a store without scripts has of one registry, except its blobs. */
+/** Everything that a store without scripts knows of one registry, except the blobs. */
 export interface RegistryRecord {
   readonly status: SyncStatus | undefined;
   readonly control: Control;
-  /** Newest first. */
+  /** The runs, newest first. */
   readonly runs: readonly Run[];
-  /** Digest of the manifest that is served. */
+  /** The digest of the served manifest. */
   readonly pointer: string | undefined;
-  /** When a manifest was superseded, in epoch milliseconds. Has no manifest that is served, or never was. */
+  /** When the next manifest replaced a manifest, in epoch ms. A served or unpublished manifest has no entry. */
   readonly supersededAtMs: ReadonlyMap<string, number>;
 }
 
-/** The answer to a caller, and the fields that change with it. */
+/** The answer to a caller, and the fields to change. */
 export interface Change<Answer> {
   readonly answer: Answer;
   readonly record?: Partial<RegistryRecord>;
@@ -33,19 +33,19 @@ export interface Change<Answer> {
 export interface Records {
   read(registry: string): Promise<RegistryRecord>;
   /**
-   * Changes a record in one step. Nothing else changes the record while `decide` works.
+   * Changes a record in one step. Nothing else changes the record while `decide` runs.
    *
-   * @throws the error of `decide` or of a failed write; the record is then unchanged
+   * @throws the error of `decide` or of a failed write, which leaves the record unchanged
    */
   update<Answer>(
     registry: string,
     decide: (record: RegistryRecord) => Change<Answer> | Promise<Change<Answer>>,
   ): Promise<Answer>;
-  /** All registries that have a record. */
+  /** Returns all registries with a record. */
   list(): Promise<ReadonlyMap<string, RegistryRecord>>;
 }
 
-/** Returns the record of a registry that never ran. */
+/** Returns the record of a registry that has never run. */
 export function emptyRecord(): RegistryRecord {
   return {
     status: undefined,
@@ -56,12 +56,12 @@ export function emptyRecord(): RegistryRecord {
   };
 }
 
-/** Returns whether a write under the lease is accepted: its token is the stored one. */
+/** Returns whether the store accepts a write under the lease, because its token is the stored one. */
 export function isHeld({ status }: Pick<RegistryRecord, 'status'>, lease: Lease): boolean {
   return storedToken(status) === fencingToken(lease);
 }
 
-/** The status in each record. */
+/** Stores statuses in the records. */
 export function createRecordStatusPersistence(records: Records): StatusPersistence {
   return {
     load: async (registry) => (await records.read(registry)).status,
@@ -78,7 +78,7 @@ export function createRecordStatusPersistence(records: Records): StatusPersisten
   };
 }
 
-/** Runs tasks of one key one after another, and tasks of different keys concurrently. */
+/** Runs tasks with the same key one after another, and tasks with different keys concurrently. */
 export function createKeyedQueue(): <Result>(
   key: string,
   task: () => Promise<Result>,

@@ -5,8 +5,8 @@ import type { StatusPersistence } from '../ports/status-persistence.ts';
 const RETRY_AFTER_MS = 5_000;
 
 /**
- * Copies statuses to where the embedding program wants them. The coordinator does not need the copy: a write that
- * fails is logged and repeated, and delays nothing.
+ * Copies statuses to the embedding program. The coordinator does not need the copy: it logs and repeats a failed write,
+ * and waits for no write.
  */
 export class StatusCopy {
   readonly #to: StatusPersistence;
@@ -20,13 +20,13 @@ export class StatusCopy {
     this.#logger = logger;
   }
 
-  /** Notes a status, to be written soon. */
+  /** Schedules the write of a status. */
   update(registry: string, status: SyncStatus): void {
     this.#newest.set(registry, status);
     if (!this.#writing.has(registry)) this.#writing.set(registry, this.#writeNewest(registry));
   }
 
-  /** Tries once more to write what is not written yet. */
+  /** Tries once more to write all pending statuses. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#writing.values());
@@ -42,7 +42,7 @@ export class StatusCopy {
       try {
         await this.#write(registry, status);
         hasFailed = false;
-        // A newer one may have come meanwhile.
+        // A newer status may have arrived during the write.
         if (this.#newest.get(registry) === status) this.#newest.delete(registry);
       } catch (error) {
         if (!hasFailed) this.#logger.warn({ err: error, registry }, 'could not save the status');

@@ -15,16 +15,16 @@ type Statuses = ReadonlyMap<string, SyncStatus>;
 
 const fileSchema = z.object({ v: z.literal(1), registries: z.record(z.string(), statusSchema) });
 
-/** Status in memory. It ends with the process. */
+/** Stores statuses in memory until the process ends. */
 export function createInMemoryStatusPersistence(): StatusPersistence {
   return createMapStatusPersistence({ read: async () => new Map(), write: async () => {} });
 }
 
 /**
- * Status in one JSON file, for one process. Each save replaces the file in one step: a reader, also after a crash,
- * finds the old state or the new one.
+ * Stores statuses in one JSON file, for one process. Each save replaces the file in one step. Even after a crash, a
+ * reader finds either the old or the new state.
  *
- * @param options.path for example `status.json` in the data directory, which is created when needed
+ * @param options.path for example `status.json` in the data directory. A save creates missing folders
  */
 export function createFileStatusPersistence({ path }: { path: string }): StatusPersistence {
   return createMapStatusPersistence({
@@ -35,7 +35,7 @@ export function createFileStatusPersistence({ path }: { path: string }): StatusP
         const { registries } = fileSchema.parse(JSON.parse(bytes.toString('utf8')));
         return new Map(Object.entries(registries));
       } catch (cause) {
-        const message = `${path} is not a status file. Move it away to start with an empty one`;
+        const message = `${path} is not a status file. Move the file away to start with an empty status file`;
         throw new SynclineError('store-corrupt', message, { cause });
       }
     },
@@ -74,7 +74,7 @@ function createMapStatusPersistence({
         const changed = changeStatus(before ?? PENDING_STATUS, changes);
         const next = new Map(known).set(registry, changed);
         await write(next);
-        // After the write: a failed save has changed nothing, and may be repeated.
+        // Updates the cache after the write, so that a failed save changes nothing and can be repeated.
         statuses = Promise.resolve(next);
         return true;
       }),

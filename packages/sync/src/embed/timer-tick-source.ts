@@ -4,14 +4,14 @@ import type { ConfigSource } from '../ports/config-source.ts';
 import type { LeasePurpose } from '../ports/run-store.ts';
 import type { TickHandler, TickSource } from '../ports/tick-source.ts';
 
-/** Node fires a timer of more than 24.8 days at once. */
+/** Node.js fires a timer of more than 24.8 days at once. */
 const LONGEST_TIMER_MS = 86_400_000;
-/** A tick throws if the store cannot be used: a disk is full, or a file is unreadable. */
+/** A tick throws if the store is unusable, for example because a disk is full or a file is unreadable. */
 const RETRY_AFTER_ERROR_MS = 10_000;
 
 /**
- * Ticks from timers in this process: at once for each registry, then at its interval or schedule, and earlier after a
- * failure. For programs that embed a coordinator; everyone else has BullMQ.
+ * Creates ticks from timers in this process: at once for each registry, then at its interval or schedule, and earlier
+ * after a failure. Only programs that embed a coordinator use it.
  */
 export function createTimerTickSource({
   config,
@@ -52,7 +52,7 @@ export function createTimerTickSource({
     running.add(ended);
   }
 
-  /** Returns the delay of a retry, if there must be one. */
+  /** Returns the delay before a retry, or infinity without a retry. */
   async function runOnce(
     registry: string,
     trigger: Trigger,
@@ -63,7 +63,7 @@ export function createTimerTickSource({
     for (const followUp of result.state === 'ran' ? result.followUps : []) {
       switch (followUp.kind) {
         case 'dependent':
-          // As a request: a catalog that is being built is then built once more.
+          // Requests the run, so that a catalog that is running runs again.
           run(followUp.registry, 'change', { kind: 'request', force: false });
           break;
         case 'request':
@@ -76,7 +76,7 @@ export function createTimerTickSource({
     return retryMs;
   }
 
-  /** Sets the timer for the next tick of the registry, or for its retry if that comes first. */
+  /** Sets the timer for the registry's next tick, or for its retry if the retry comes first. */
   function setTimer(registry: string, retryMs: number): void {
     const known = config.registry(registry);
     if (isStopped || known === undefined) return;
@@ -88,7 +88,7 @@ export function createTimerTickSource({
     wait(registry, isRetry ? 'retry' : 'schedule', isRetry ? nowMs + retryMs : tickAtMs);
   }
 
-  /** Waits once more if the timer fires early by the wall clock. A schedule would fire twice otherwise. */
+  /** Waits again if the timer fires early by the wall clock. Otherwise, a schedule would fire twice. */
   function wait(registry: string, trigger: Trigger, dueMs: number): void {
     // Another run of the registry may have set a timer.
     clearTimeout(timers.get(registry));

@@ -8,7 +8,7 @@ import { SynclineError, targetIdSchema } from '@syncline/contract';
 /** SQLITE_BUSY: another connection holds the lock. */
 const BUSY = 5;
 
-/** The folder of a coordinator. Nothing is written outside of it. */
+/** The folder of a coordinator. The coordinator writes nothing outside of it. */
 export class DataFolder {
   readonly path: string;
   readonly #temporary: string;
@@ -25,8 +25,8 @@ export class DataFolder {
   }
 
   /**
-   * Creates the folder and locks it for this process. The kernel releases the lock when the process ends, also after
-   * SIGKILL: no lock is ever stale. Node.js has such locks only in SQLite; the file stays empty.
+   * Creates the folder and locks it for this process. The kernel releases the lock when the process ends, even after
+   * SIGKILL, so that no lock is ever stale. In Node.js, only SQLite has such locks. The SQLite file stays empty.
    *
    * @throws SynclineError `store-unavailable` if another coordinator has locked the folder
    */
@@ -40,11 +40,11 @@ export class DataFolder {
       if (!(error instanceof Error && 'errcode' in error && error.errcode === BUSY)) throw error;
       throw new SynclineError(
         'store-unavailable',
-        `${this.path} is in use by another coordinator. Stop it, or use another dataDir`,
+        `another coordinator uses ${this.path}. Stop the other coordinator, or set another dataDir`,
       );
     }
     this.#lock = database;
-    // Left by a process that was killed while it wrote.
+    // A process that was killed during a write may have left these files.
     rmSync(this.#temporary, { recursive: true, force: true });
   }
 
@@ -56,22 +56,22 @@ export class DataFolder {
   /**
    * Returns the folder of a registry.
    *
-   * @throws SynclineError `unknown-registry` if the name cannot be that of a registry: it might lead elsewhere
+   * @throws SynclineError `unknown-registry` for an invalid name, which might lead outside of the folder
    */
   ofRegistry(name: string): string {
     if (!targetIdSchema.safeParse(name).success) {
-      throw new SynclineError('unknown-registry', `${name} is not the name of a registry`);
+      throw new SynclineError('unknown-registry', `${name} is not a valid registry name`);
     }
     return join(this.path, 'registries', name);
   }
 
-  /** Replaces a file of this folder as {@link replaceFile} does. */
+  /** Replaces a file of this folder, see {@link replaceFile}. */
   replace(path: string, content: Uint8Array | string): Promise<void> {
     return replaceFile(path, { content, temporary: join(this.#temporary, randomUUID()) });
   }
 }
 
-/** Replaces a file in one step: a reader, also after a crash, finds the old content or the new one. */
+/** Replaces a file in one step. Even after a crash, a reader finds either the old or the new content. */
 export async function replaceFile(
   path: string,
   { content, temporary }: { content: Uint8Array | string; temporary: string },
@@ -81,7 +81,7 @@ export async function replaceFile(
   await rename(temporary, path);
 }
 
-/** Makes the names of files in a folder survive a loss of power, if the system supports that. */
+/** Makes the file names in a folder survive a power loss, if the system supports this. */
 export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return;
   const folder = await open(path);
@@ -92,12 +92,12 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Returns the bytes of a file; `undefined` if there is no file. */
+/** Returns the bytes of a file, or `undefined` if the file is missing. */
 export function readIfThere(path: string): Promise<Buffer | undefined> {
   return readFile(path).catch(ifMissing(undefined));
 }
 
-/** Returns the names in a folder; none if there is no folder. */
+/** Returns the names in a folder, or an empty list if the folder is missing. */
 export function listIfThere(path: string): Promise<string[]> {
   return readdir(path).catch(ifMissing([]));
 }

@@ -32,13 +32,13 @@ const fileSchema = z.object({
 
 export interface FileRecordsOptions {
   readonly folder: DataFolder;
-  /** Called with each status that was written. */
+  /** Called with each written status. */
   readonly onStatus?: (registry: string, status: SyncStatus) => void;
 }
 
 /**
- * Records in one JSON file per registry. The file is replaced in one step: the pointer, the status and the run log
- * change together, also if the process is killed.
+ * Stores one JSON file per registry. Each update replaces the file in one step. The pointer, the status and the run log
+ * therefore change together, even if the process dies.
  */
 export class FileRecords implements Records {
   readonly #folder: DataFolder;
@@ -51,7 +51,7 @@ export class FileRecords implements Records {
     this.#onStatus = onStatus;
   }
 
-  /** Forgets what was read before the folder was locked. Another process may have changed it since. */
+  /** Forgets records that were read before the lock, because another process may have changed them. */
   reopen(): void {
     this.#known.clear();
   }
@@ -77,7 +77,7 @@ export class FileRecords implements Records {
       this.#assertLocked();
       const after = { ...before, ...record };
       await this.#folder.replace(this.#path(registry), toFile(registry, after));
-      // After the write: a failed change has changed nothing, and may be repeated.
+      // Updates the cache after the write, so that a failed update changes nothing and can be repeated.
       this.#known.set(registry, Promise.resolve(after));
       if (after.status !== undefined) this.#onStatus?.(registry, after.status);
       return answer;
@@ -101,7 +101,7 @@ export class FileRecords implements Records {
     const { v: _version, registry: _name, ...record } = parseFile(path, bytes);
     const { status } = record;
     const isStale = this.#folder.isLocked && status?.leaseUntil !== undefined;
-    // The holder of the lease had locked the folder, and so is dead. Its start stays counted.
+    // The owner of the lease had locked the folder, so that process is dead. The status still counts its start.
     return { ...emptyRecord(), ...record, status: isStale ? { ...status, leaseUntil: 0 } : status };
   }
 
@@ -111,7 +111,10 @@ export class FileRecords implements Records {
 
   #assertLocked(): void {
     if (this.#folder.isLocked) return;
-    throw new SynclineError('store-unavailable', 'The coordinator is not running');
+    throw new SynclineError(
+      'store-unavailable',
+      'the coordinator is not running. Call start() first',
+    );
   }
 }
 
@@ -123,7 +126,7 @@ function toFile(registry: string, record: RegistryRecord): string {
     registry,
     ...rest,
     runs: [...record.runs],
-    // As in Redis, so that one schema reads both.
+    // Uses the form of Redis, so that one schema reads both.
     control: { ...control, force: flag(control.force), suspended: flag(control.suspended) },
     supersededAtMs: Object.fromEntries(supersededAtMs),
   };
@@ -135,7 +138,7 @@ function parseFile(path: string, bytes: Buffer): z.output<typeof fileSchema> {
     return fileSchema.parse(JSON.parse(bytes.toString('utf8')));
   } catch (cause) {
     const message = `${path} is not a state file of this version`;
-    const advice = 'Move its folder away to sync the registry from nothing';
+    const advice = 'Move its folder away, and the coordinator syncs the registry from the start';
     throw new SynclineError('store-corrupt', `${message}. ${advice}`, { cause });
   }
 }

@@ -5,12 +5,12 @@ import type { Blob, Publication, SnapshotStore } from '@syncline/snapshot';
 import { type Change, isHeld, type Records, type RegistryRecord } from '../records.ts';
 import { type DataFolder, listIfThere, readIfThere, syncFolder } from './data-folder.ts';
 
-/** Few enough that the lease can be renewed between two batches, also on a slow disk. */
+/** Small enough to renew the lease between two batches, even on a slow disk. */
 const BATCH_SIZE = 32;
 
 type Kind = 'chunks' | 'manifests';
 
-/** Snapshots as files: one for each chunk and each manifest of a registry, named by its digest. */
+/** Stores snapshots as files: one file per chunk and manifest of a registry, named by digest. */
 export function createFileSnapshotStore({
   folder,
   records,
@@ -50,7 +50,7 @@ export function createFileSnapshotStore({
     listChunks: (registry) => listIfThere(folderOf(registry, 'chunks')),
 
     async collect(lease, { manifests, chunks }) {
-      // Manifests first: no chunk of a listed snapshot may be missing.
+      // Removes manifests first, because a listed snapshot must never lack a chunk.
       return (await remove(lease, 'manifests', manifests)) && remove(lease, 'chunks', chunks);
     },
   };
@@ -78,7 +78,7 @@ export function createFileSnapshotStore({
     });
   }
 
-  /** @returns false if the lease was lost */
+  /** Applies `work` to each batch under the lease. @returns false if the lease is lost */
   async function inBatches<Item>(
     lease: Lease,
     items: readonly Item[],
@@ -96,7 +96,7 @@ export function createFileSnapshotStore({
   }
 }
 
-/** Finds the first blob of a snapshot that is not stored. */
+/** Returns the first missing blob of a snapshot. */
 export async function findMissingFile(
   snapshots: SnapshotStore,
   registry: string,

@@ -152,7 +152,7 @@ test.each(['../outside', '..', '.', '', '/etc/passwd', 'a/b', 'NUL\0', 'Alpha', 
 test('a second lock of the same folder is rejected until the first one is released', async () => {
   const { folder } = open();
   const second = new DataFolder(folder.path);
-  expect(() => second.lock()).toThrow(/in use by another coordinator/);
+  expect(() => second.lock()).toThrow(/another coordinator uses /);
   folder.unlock();
   second.lock();
   folders.push(second);

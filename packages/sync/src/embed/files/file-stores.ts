@@ -4,7 +4,7 @@ import { createRecordStatusPersistence } from '../records.ts';
 import { FileRecords, type FileRecordsOptions } from './file-records.ts';
 import { createFileSnapshotStore, findMissingFile } from './file-snapshot-store.ts';
 
-/** Opens the stores of one process, as files. Only the process that has locked the folder can write. */
+/** Opens the stores of one process as files. Only the process that has locked the folder can write. */
 export function openFileStores({
   clock,
   ...options
