@@ -1,5 +1,6 @@
 // Bundles the programs into dist/: node infra/build.mjs
-// An api then starts from 25 files instead of 645, a worker from 75 instead of 1,162: see docs/adr/0028-the-programs-are-bundled.md.
+// An api then starts from 25 files instead of 645, and a worker from 75 instead of 1,162. The reasons are in
+// docs/adr/0028-the-programs-are-bundled.md.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +9,7 @@ import { build } from 'rolldown';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const DIST = join(ROOT, 'dist');
 
-/** They look for files of theirs beside themselves, so they are loaded from where they are installed. */
+/** These libraries read files of their own folders, so they are loaded from where they are installed. */
 const EXTERNAL = /^(@bull-board\/.*|pino-pretty|piscina|ssh2)$/;
 const external = {
   name: 'external',
@@ -21,7 +22,7 @@ const external = {
   },
 };
 
-/** A module of ours that reads a file beside its source still finds it there. Threads are bundled as the programs are. */
+/** Lets a module find the files beside its source. Without this plugin, `import.meta.url` would be the URL of the bundle. */
 const sourceUrls = {
   name: 'source-urls',
   transform: {
@@ -54,7 +55,7 @@ const { output } = await build({
   output: { dir: DIST, format: 'esm', sourcemap: true },
   write: false,
 });
-// A file that is already right is not touched: a process that runs may still need it.
+// Does not write unchanged files, because a running process may still need them.
 const files = new Map(output.map((file) => [file.fileName, file.code ?? file.source]));
 mkdirSync(DIST, { recursive: true });
 for (const name of readdirSync(DIST)) {

@@ -1,4 +1,5 @@
-// Checks which of our packages may depend on which. The rules keep the domain free of Redis, and the apps apart.
+// Checks which of our packages may depend on which. The rules keep the domain independent of Redis, and the apps
+// independent of each other.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 

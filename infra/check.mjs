@@ -1,4 +1,4 @@
-// Runs every check, or the named ones: node infra/check.mjs lint types
+// Runs all checks, or only the named ones: node infra/check.mjs lint types
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -17,9 +17,9 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const REPORTS = '.cache/checks';
 
 process.chdir(ROOT);
-// The Node of the clone comes first, for the tools and for their children.
+// Puts the Node of this clone first, for the tools and for their child processes.
 process.env.PATH = `${join(ROOT, 'node_modules/.bin')}${delimiter}${process.env.PATH}`;
-// Hundreds of processes load the same modules. With the cache, each module is compiled once.
+// Hundreds of processes load the same modules. With the cache, each module is compiled only once.
 process.env.NODE_COMPILE_CACHE = join(ROOT, '.cache/compiled');
 
 const COLORS = process.stdout.isTTY ? 'force' : 'off';
@@ -34,7 +34,7 @@ const CHECKS = {
   chaos: () => tests('chaos', ['--project', 'chaos']),
   'without-data': withoutData,
 };
-// A clone without real data has already run its tests without it.
+// If a clone has no real data, its normal tests already ran without the data.
 const ONLY_IN_CI = ['without-data'];
 const ALL = Object.keys(CHECKS).filter((name) => process.env.CI || !ONLY_IN_CI.includes(name));
 
@@ -68,8 +68,8 @@ function check(name) {
 function lint() {
   const biome = ['biome', 'ci', '--error-on-warnings', '--max-diagnostics=100'];
   biome.push(`--colors=${COLORS}`);
-  // Below some hidden folders, such as .cache, Biome 2.6 finds no package.json, and no setting changes that.
-  // For a clone in such a folder, Biome gets another path to it.
+  // In some hidden folders, such as .cache, Biome 2.6 finds no package.json, and no setting changes that.
+  // For a clone in such a folder, this function gives Biome another path.
   if (!ROOT.split(sep).some((folder) => folder.startsWith('.'))) return command(...biome);
   const folder = mkdtempSync(join(tmpdir(), 'syncline-lint-'));
   const link = join(folder, 'clone');
@@ -85,10 +85,11 @@ function command(...words) {
   return run(words) === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
 }
 
-/** Runs the tests that use the real data once more, as in a clone without it. */
+/** Runs the tests that use the real data once more, as in a clone without this data. */
 function withoutData() {
   process.env.SYNCLINE_TEST_DATA = join(ROOT, '.cache/no-data');
-  // Git lists the tests: in Node 20, a recursive readdir follows the links between the packages without end.
+  // Uses git to list the tests, because in Node 20 a recursive readdir follows the links between the
+  // packages endlessly.
   const listed = spawnSync('git', ['ls-files', '-z', '-co', '--exclude-standard', '*.test.ts'], {
     encoding: 'utf8',
   });
@@ -105,7 +106,7 @@ function tests(name, args) {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const status = run(['vitest', 'run', ...args, ...reporters]);
   const { passed, failed } = countTests(report);
-  // A run can fail without a failed test: on an unhandled rejection, or if there is no test at all.
+  // A run can fail without a failed test: on an unhandled rejection, or if it has no tests.
   return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Writes the generated parts of the documentation: `docs/config.schema.json`, and the sections of
- * `docs/configuration-reference.md` and `docs/errors.md` between `<!-- generated:… -->` markers. With `--check`, writes nothing;
- * if a file is stale, names it and exits with 1.
+ * `docs/configuration-reference.md` and `docs/errors.md` between `<!-- generated:… -->` markers. With `--check`, writes
+ * nothing. If a file is outdated, names the file and exits with 1.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative } from 'node:path';
@@ -69,7 +69,7 @@ async function withSections(
   return page;
 }
 
-/** Returns one table for each block of the config, outermost first. Equal blocks share a table. */
+/** Returns one table for each block of the config, outermost first. Identical blocks share a table. */
 function optionsReference(): string {
   const blocks = blocksIn('', configJsonSchema());
   const byText = Map.groupBy(blocks, ({ schema }) =>
@@ -150,7 +150,7 @@ function typeName(schema: JsonSchema): string {
 
 function defaultText(schema: JsonSchema): string {
   if (schema.default === undefined) return 'none';
-  // An empty block has the defaults of its own options.
+  // If the block is empty, the defaults of its own options apply.
   if (schema.type === 'object') return 'see below';
   if (typeof schema.default === 'string') return `\`${schema.default}\``;
   return `\`${JSON.stringify(schema.default)}\``;

@@ -1,5 +1,5 @@
-// Sets up the clone: dependencies, Node 24, the programs in dist/, a Redis, and with --test a browser for tests.
-// Does nothing if nothing has changed. Runs on Node 20, before anything is installed.
+// Sets up the clone: dependencies, Node 24, the programs in dist/, and a Redis; with --test also a browser for
+// tests. Does nothing if nothing has changed. Runs on Node 20, before anything is installed.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -36,14 +36,14 @@ async function installDependencies() {
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === digest) return;
   const startedAt = Date.now();
   say(`installing dependencies with ${PNPM}…`);
-  // CI: pnpm must not ask, for instance whether it may replace node_modules.
+  // With CI set, pnpm does not ask questions, such as whether it may replace node_modules.
   const result = await run('npx', ['-y', PNPM, 'install', '--frozen-lockfile'], { CI: 'true' });
   if (result.status !== 0) fail(`pnpm install failed:\n${result.output}`);
   writeFileSync(STAMP, digest);
   say(`dependencies installed in ${Math.round((Date.now() - startedAt) / 1000)} s`);
 }
 
-/** Returns a digest of all files that decide what is installed. */
+/** Returns a digest of all files that determine which packages are installed. */
 function digestOfManifests() {
   const workspaces = ['packages', 'apps'].flatMap((folder) =>
     readdirSync(folder).map((name) => join(folder, name, 'package.json')),
@@ -62,7 +62,9 @@ function digestOfManifests() {
   return hash.digest('hex');
 }
 
-/** Links the machine's own Node, if it is recent enough, on systems for which the lockfile brings none. */
+/**
+ * Links the machine's own Node, if it is recent enough. Needed on systems for which the lockfile has no Node.
+ */
 function linkNode() {
   if (nodeMajor(NODE) >= LEAST_NODE_MAJOR) return;
   const others = findOnPath('node').filter((file) => file !== NODE);
@@ -91,7 +93,7 @@ function nodeMajor(node) {
 function provideRedis() {
   const script = 'packages/runtime/src/redis-server/fetch.ts';
   const { status } = spawnSync(NODE, [script], { stdio: 'inherit' });
-  // The set-up continues: with REDIS_URL set, only the tests need this Redis.
+  // Continues without Redis: if REDIS_URL is set, only the tests need this Redis.
   if (status !== 0) say('no Redis was found or installed; see above');
 }
 
@@ -128,7 +130,7 @@ function isExecutable(file) {
   }
 }
 
-/** Runs a command and keeps what it prints, for when it fails. */
+/** Runs a command. Collects its output, to show it if the command fails. */
 function run(command, args, environment) {
   const child = spawn(command, args, {
     env: { ...process.env, ...environment },
@@ -140,7 +142,7 @@ function run(command, args, environment) {
       output += text;
     });
   }
-  // Unlike Ctrl-C, a SIGTERM does not reach the child.
+  // Unlike Ctrl-C, SIGTERM does not reach the child process.
   process.once('SIGTERM', () => {
     child.kill();
     process.exit(143);

@@ -1,4 +1,4 @@
-// Syncs a registry, prints how many rows its copy has, and stops. The registry's URL is the argument.
+// Syncs the registry at the URL in the argument, prints how many rows the copy has, and stops.
 import { createCoordinator, createFileStatusPersistence } from '@syncline/sync/embed';
 
 const endpoint = process.argv[2] ?? 'https://registry.modelcontextprotocol.io';

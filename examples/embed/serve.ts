@@ -1,4 +1,5 @@
-// Syncs a registry every hour and serves the copy as an MCP registry. The registry's URL is the argument.
+// Syncs a registry every hour and serves the copy as an MCP registry. The argument is the URL of the
+// registry.
 import { once } from 'node:events';
 import { createRegistryRouter } from '@syncline/serving/express';
 import { createCoordinator } from '@syncline/sync/embed';

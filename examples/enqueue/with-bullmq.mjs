@@ -1,4 +1,4 @@
-// Requests a sync with plain BullMQ, which also exists for other languages.
+// Requests a sync with plain BullMQ. Libraries for other languages work the same way.
 import { Queue, QueueEvents } from 'bullmq';
 
 const registry = process.argv[2] ?? 'examples';

@@ -1,4 +1,4 @@
-// Requests a sync of the registry named in the argument, and waits for the run.
+// Requests a sync of the registry given as the argument, and waits for the run.
 import { createSynclineClient } from '@syncline/client';
 
 const registry = process.argv[2] ?? 'examples';

@@ -38,7 +38,7 @@ test('Bull Board shows the queue and its jobs', async (ctx) => {
 
   await page.goto(`${apiUrl}/queues/queue/registry-sync?status=failed`);
   await page
-    .getByText(/there is no file/)
+    .getByText(/the file .+ does not exist/)
     .first()
     .waitFor();
   await page.goto(`${apiUrl}/queues/queue/registry-sync?status=delayed`);

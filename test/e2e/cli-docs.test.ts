@@ -56,7 +56,7 @@ function comparable(text: string, directory: string): string {
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
     .replaceAll(/(redis:\/\/|ECONNREFUSED )127\.0\.0\.1:\d+/g, '$1HOST')
     .replaceAll(/\b\d+m\d\ds\b|\b\d+(\.\d+)? ?(ms|s|MB)\b/g, 'AMOUNT')
-    .replaceAll(/\bin AMOUNT\b|\bin \d+h\b|\bnow\b/g, 'SOON')
+    .replaceAll(/\bin\s+AMOUNT\b|\bin \d+h\b|\bnow\b/g, 'SOON')
     .replaceAll(/(failures) +\d+/g, '$1 COUNT')
     .replaceAll(/\b(ahead of|behind)\b/g, 'BESIDE')
     .replaceAll(/(redis version) +[\d.]+/g, '$1 VERSION')

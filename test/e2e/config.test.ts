@@ -54,15 +54,18 @@ test('an invalid config is rejected, and the next valid one takes effect', async
       'no day ever matches',
     ],
     ['registries: [{ name: source', 'syncline.yaml:1:'],
-    [JSON.stringify({ ...good, catalogs: [{ name: 'all', registries: ['gone'] }] }), 'found gone'],
+    [
+      JSON.stringify({ ...good, catalogs: [{ name: 'all', registries: ['gone'] }] }),
+      'there is no registry gone',
+    ],
     [JSON.stringify({ ...good, registriez: [] }), 'unknown key'],
-    [JSON.stringify({ registries: [...good.registries, ...good.registries] }), 'a unique name'],
+    [JSON.stringify({ registries: [...good.registries, ...good.registries] }), 'Use a unique name'],
     [
       JSON.stringify(withSchedule(source.path, { syncPolicy: { interval: '1 fortnight' } })),
-      'expected a duration',
+      'Use a duration',
     ],
     [`x: &x [${'y,'.repeat(50)}]\nregistries: [${'*x,'.repeat(200)}]`, 'aliased nodes'],
-    [`registries: [] #${'x'.repeat(50_000_000)}`, 'expected at most 5000000 bytes'],
+    [`registries: [] #${'x'.repeat(50_000_000)}`, 'Use a file of at most 5000000 bytes'],
     [JSON.stringify(good).slice(0, -20), 'syncline.yaml:1:'],
   ];
   for (const [text, complaint] of bad) {
@@ -79,7 +82,7 @@ test('an invalid config is rejected, and the next valid one takes effect', async
   }
   await rm(config.path);
   await scheduler.waitForLog(
-    (line) => line.level === 'error' && JSON.stringify(line).includes('nothing there'),
+    (line) => line.level === 'error' && JSON.stringify(line).includes('found no file'),
   );
   expect(await digestInForce(system)).toBe(inForce);
   await source.replace(ROWS.slice(1));

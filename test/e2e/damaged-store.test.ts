@@ -118,7 +118,7 @@ test('a key of a wrong Redis type fails its own registry with a reason, and no o
     expect(failed.status).toMatchObject({
       phase: 'Failed',
       errorCode: 'store-corrupt',
-      message: expect.stringContaining(`the key ${spoilt} holds a set instead of a `),
+      message: expect.stringContaining(`the key ${spoilt} is a set, but must be a `),
     });
     expect((await client.sync('fine')).outcome).toBe('published');
     expect((await client.get('/v1/registries')).status).toBe(200);

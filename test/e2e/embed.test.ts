@@ -100,7 +100,7 @@ test('an Express app serves the mirror, locks its folder, and stops within its g
 
   const second = await startExample('rows.ts', { directory, args: [upstream.url] });
   expect(await second.exited).toMatchObject({ code: 1 });
-  expect(second.output.tail()).toContain('in use by another coordinator');
+  expect(second.output.tail()).toContain('another coordinator uses ');
 
   const startedAt = performance.now();
   expect(await app.stop()).toEqual({ code: 0, signal: null });

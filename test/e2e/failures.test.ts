@@ -80,7 +80,7 @@ test('an invalid row is reported with its reason, and the others are served', as
         { row: 'com.example/nameless@', reason: 'server.version is empty' },
         {
           row: 'com.example/undescribed@1.0.0',
-          reason: 'server.description is missing or not text',
+          reason: 'server.description is missing or is not a string',
         },
       ],
     },

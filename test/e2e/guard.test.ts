@@ -36,14 +36,14 @@ test('a real truncated scrape is held, with its row counts, until the source rec
   expect(status).toMatchObject({
     phase: 'Complete',
     versionCount: whole.length,
-    message: `held back: ${numbers}`,
+    message: `the guard holds the new state: ${numbers}`,
   });
   expect(snapshot).toBe(before.snapshot);
   const digest = held?.snapshot.slice(0, 12) ?? '';
   for (const args of [['status'], ['status', 'official']]) {
     const { text } = await syncline(system, args);
     // A table may break its lines.
-    expect(text.replaceAll(/\s+/g, ' ')).toContain(`holds back ${digest}: ${numbers}`);
+    expect(text.replaceAll(/\s+/g, ' ')).toContain(`the guard holds ${digest}: ${numbers}`);
   }
   const json: unknown = JSON.parse((await syncline(system, ['status', '--json'])).text);
   expect(JSON.stringify(json)).toContain('"rowCountAfter":100');

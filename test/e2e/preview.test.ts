@@ -100,8 +100,8 @@ test('a preview shows what the next sync publishes, and publishes nothing', asyn
     `- ${rowKey(removed)}`,
     '! com.example.bad/x@: server.version is empty',
     '',
-    'source: a sync would publish this: +1 ~1 -1',
-    `  rows      ${ROWS.length} instead of ${ROWS.length}`,
+    'source: a sync would publish this state: +1 ~1 -1',
+    `  rows     ${ROWS.length} instead of ${ROWS.length}`,
   ]);
   const asJson = await diff(system, ['source', '--json', '--exit-code', '--samples', '1']);
   expect(asJson.code).toBe(3);
@@ -146,7 +146,7 @@ test('a preview works for a registry that is not in the config, and for settings
   expect(shown.lines).toContain(`  … ${ROWS.length - 2} more added`);
   expect(await diff(system, ['nobody', '--file', other.path])).toEqual({
     code: 1,
-    lines: [expect.stringContaining('names no registry nobody. Expected beside')],
+    lines: [expect.stringContaining('has no registry nobody. Use one of beside')],
   });
 
   const missing = { file: { path: `${source.path}.missing` } };
@@ -156,7 +156,7 @@ test('a preview works for a registry that is not in the config, and for settings
     status: 502,
     body: {
       code: 'preview-failed',
-      detail: expect.stringContaining('source-file-missing: there is no file'),
+      detail: expect.stringMatching(/source-file-missing: the file .+ does not exist/),
     },
   });
   expect((await system.client.get('/v1/registries/newcomer')).status).toBe(404);
@@ -183,7 +183,7 @@ test('a preview shows that a real truncated scrape would be held, and the next s
   expect(preview.guard.lostPercent).toBeGreaterThan(80);
   expect(preview.diff.samples.removed).toHaveLength(200);
   expect((await diff(system, ['source'])).lines).toContain(
-    `source: the guard would hold this back: ${formatted(preview)}`,
+    `source: the guard would hold this state: ${formatted(preview)}`,
   );
   expect(await system.client.sync('source')).toMatchObject({ outcome: 'held' });
 });

@@ -104,7 +104,7 @@ describe('a requested sync', () => {
     const before = await runIds(system);
     for (const [payload, reason] of [
       [{ v: 2, registry: 'asked' }, /payload/],
-      [{ v: 1, registry: 'nobody' }, /names no registry nobody/],
+      [{ v: 1, registry: 'nobody' }, /the config has no registry nobody/],
     ] as const) {
       const job = await queue.add('sync', payload);
       expect((await untilEnded(queue, job)).failedReason).toMatch(reason);

@@ -27,7 +27,7 @@ const pageSchema = z.looseObject({
   metadata: z.looseObject({ count: z.int(), nextCursor: z.string().optional() }),
 });
 
-/** An answer of the api, its body parsed from JSON. */
+/** An answer of the api. The body is parsed from JSON. */
 export interface ApiAnswer {
   readonly status: number;
   readonly headers: Headers;
@@ -36,33 +36,33 @@ export interface ApiAnswer {
 
 export interface ApiClientOptions {
   readonly url: string;
-  /** Sent as a bearer token. */
+  /** The admin token, sent as a bearer token. */
   readonly token?: string;
 }
 
-/** The requests that tests send to an api. */
+/** The client with which tests send requests to an api. */
 export interface ApiClient {
   readonly url: string;
   get(path: string): Promise<ApiAnswer>;
   post(path: string, body?: object): Promise<ApiAnswer>;
-  /** @throws if the status is not 200 or the body has another shape */
+  /** Reads JSON. @throws if the status is not 200 or the body does not match the schema */
   getJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>>;
   registry(name: string): Promise<Registry>;
-  /** Newest first, up to 100. */
+  /** Returns up to 100 runs, newest first. */
   runs(registry: string): Promise<z.output<typeof runSchema>[]>;
   /** Requests a sync, and waits for the run that handles it. */
   sync(registry: string, options?: { force?: boolean }): Promise<z.output<typeof runSchema>>;
-  /** Returns every row that a catalog serves, over all pages, in the order served. */
+  /** Returns every row that a catalog serves, from all pages, in the served order. */
   allServers(catalog: string, options?: AllServersOptions): Promise<OfficialRow[]>;
 }
 
 export interface AllServersOptions {
   readonly limit?: number;
-  /** Further parameters, such as `version` or `include_deleted`. */
+  /** More query parameters, such as `version` or `include_deleted`. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-/** The longest that the api waits. It guards against hanging only. */
+/** The longest time that the api waits. It only ends a wait that hangs. */
 const SYNC_WAIT_SECONDS = 600;
 
 export function createApiClient({ url, token }: ApiClientOptions): ApiClient {

@@ -4,7 +4,7 @@ import { type BrowserContext, chromium } from 'playwright-core';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 import { temporaryDirectory } from './temporary.ts';
 
-/** The reason to skip a test that needs a browser. */
+/** The reason for skipping a test that needs a browser. */
 export const NO_BROWSER = 'there is no Chromium on the PATH: install chromium to run this test';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
@@ -19,7 +19,10 @@ const ARGUMENTS = [
   '--disable-sync',
 ];
 
-/** A browser with a fresh profile, closed at the end of the test; `undefined` if there is no browser. */
+/**
+ * Starts a browser with a new profile, which is closed at the end of the test. Returns `undefined` if
+ * there is no browser.
+ */
 export async function startBrowser(
   lifetime: Lifetime = testLifetime,
 ): Promise<BrowserContext | undefined> {

@@ -1,6 +1,6 @@
 /**
- * Orders text by its UTF-8 bytes, as the official registry orders rows. A comparison with `<` orders by UTF-16 units.
- * The two differ if a surrogate meets U+E000 to U+FFFF.
+ * Compares texts by their UTF-8 bytes, as the official registry orders rows. The operator `<` compares UTF-16 units
+ * instead. The two orders differ if a surrogate is compared with U+E000 to U+FFFF.
  */
 export function compareBytes(left: string, right: string): number {
   const length = Math.min(left.length, right.length);

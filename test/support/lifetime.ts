@@ -1,19 +1,19 @@
 import { afterAll, onTestFinished } from 'vitest';
 
-/** Collects the clean-up of what a test starts. Clean-ups run in reverse order. */
+/** Collects functions that clean up what a test has started. They run in reverse order. */
 export interface Lifetime {
   defer(end: () => Promise<void> | void): void;
 }
 
-/** How long one clean-up may take. It guards against hanging only. */
+/** How long one clean-up may take. The limit only ends a clean-up that hangs. */
 const END_TIMEOUT_MS = 300_000;
 
-/** Ends with the test that is running. Outside a test, registering throws. */
+/** A lifetime that ends with the current test. Outside a test, `defer` throws. */
 export const testLifetime: Lifetime = {
   defer: (end) => onTestFinished(async () => end(), END_TIMEOUT_MS),
 };
 
-/** Ends after the last test of the file or `describe` that calls this. */
+/** Returns a lifetime that ends after the last test of the calling file or `describe`. */
 export function suiteLifetime(): Lifetime {
   const ends = new AsyncDisposableStack();
   afterAll(() => ends.disposeAsync(), END_TIMEOUT_MS);

@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import type { ProcessHandle } from './processes.ts';
 
-/** Environment of a process whose metrics a test reads: any free port. */
+/** The environment of a process whose metrics a test reads. The ops server takes any free port. */
 export const OPS_ENV = { SYNCLINE_OPS_PORT: '0' } as const;
 
 const listeningSchema = z.looseObject({ port: z.int() });
 
-/** Returns where a process started with {@link OPS_ENV} serves its metrics. */
+/** Returns the URL of the ops server of a process that was started with {@link OPS_ENV}. */
 export async function opsUrl(process: ProcessHandle): Promise<string> {
   const line = await process.waitForLog(({ msg }) => msg === 'ops server listening');
   return `http://127.0.0.1:${listeningSchema.parse(line).port}`;
 }
 
-/** Parses the samples of a text in the format of Prometheus: `name{label="value"}` to value. */
+/** The samples in the text format of Prometheus: a map from `name{label="value"}` to the value. */
 export type Samples = ReadonlyMap<string, number>;
 
 export async function readMetrics(url: string): Promise<Samples> {
@@ -27,7 +27,10 @@ export async function readMetrics(url: string): Promise<Samples> {
   );
 }
 
-/** Returns the sum of all samples of a name whose labels contain all of these, such as `outcome="failed"`. */
+/**
+ * Returns the sum of all samples with this name whose labels contain all given labels, such as
+ * `outcome="failed"`.
+ */
 export function sumOf(samples: Samples, name: string, ...labels: string[]): number {
   let sum = 0;
   for (const [sample, value] of samples) {

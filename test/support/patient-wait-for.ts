@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import { WAITING_MS } from './until.ts';
 
-// vi.waitFor gives up after one second by default, and Vitest 5.1 has no setting for that.
+// By default, vi.waitFor gives up after one second, and Vitest 5.1 has no setting to change that.
 const { waitFor } = vi;
 vi.waitFor = (callback, options) =>
   waitFor(callback, { ...(typeof options === 'object' && options), timeout: WAITING_MS });

@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below the ports that systems assign to connections and to port 0, so that none is taken by chance. */
+/**
+ * Below the ports that systems assign to connections and to port 0, so that no other program gets such a
+ * port by chance.
+ */
 const FIRST_PORT = 10_000;
 const LAST_PORT = 32_000;
 
 const given = new Set<number>();
 
-/** Returns a TCP port of the loopback address that nobody listens on now. No process gets one twice. */
+/** Returns a free TCP port of the loopback address. Each call in a process returns another port. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
@@ -22,7 +25,7 @@ async function isFree(port: number): Promise<boolean> {
   try {
     await once(probe, 'listening');
   } catch (error) {
-    // Another error would come with any port.
+    // Any other error would occur with every port.
     if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
     throw error;
   }

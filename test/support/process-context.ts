@@ -1,6 +1,9 @@
 import { createLogger, createMetrics, type ProcessContext, readEnv } from '@syncline/runtime';
 
-/** Starts a process of ours within a test: it logs nothing, and takes any free port. */
+/**
+ * Returns the context for running a process of ours within a test. It logs nothing and uses free
+ * ports.
+ */
 export function processContext(
   name: string,
   env: Pick<ProcessContext['env'], 'redisUrl' | 'prefix'> & Partial<ProcessContext['env']>,

@@ -11,23 +11,23 @@ import { WAITING_MS } from './until.ts';
 export type { LogLine } from './processes/output.ts';
 
 export interface StartProcessOptions {
-  /** Its name in error messages. */
+  /** The name of the process in error messages. */
   readonly name: string;
-  /** The program, relative to the project's root. */
+  /** The path of the program, relative to the project's root. */
   readonly entry: string;
   readonly args?: readonly string[];
-  /** Its whole environment, beside `PATH` and a `HOME`. */
+  /** The complete environment, except `PATH` and `HOME`, which are added. */
   readonly env?: Readonly<Record<string, string>>;
   /** Arguments for Node itself. */
   readonly nodeArgs?: readonly string[];
-  /** Its working directory; by default the project's root. */
+  /** The working directory. Default: the project's root. */
   readonly directory?: string;
   readonly lifetime?: Lifetime;
-  /** How long its children may outlive it before they count as left behind. */
+  /** How long child processes may outlive the process. After this time, they count as left behind. */
   readonly graceMs?: number;
 }
 
-/** How a process ended: one of the two is null. */
+/** How a process ended. Either `code` or `signal` is null. */
 export interface Exit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -45,28 +45,28 @@ export interface ProcessHandle {
   readonly exited: Promise<Exit>;
   readonly running: boolean;
   /**
-   * Returns the first log line, from the very beginning, that the predicate accepts.
+   * Returns the first log line since the start that the predicate accepts.
    *
-   * @throws when the process ends, or after {@link WAITING_MS}, with its last output
+   * @throws when the process ends or after {@link WAITING_MS}, with the last output
    */
   waitForLog(predicate: (line: LogLine) => boolean, options?: WaitOptions): Promise<LogLine>;
-  /** Sends a signal, SIGKILL by default, and waits for the end. */
+  /** Sends a signal, by default SIGKILL, and waits until the process has ended. */
   kill(signal?: NodeJS.Signals): Promise<Exit>;
-  /** Asks it to stop, and waits until it has. */
+  /** Asks the process to stop, and waits until it has stopped. */
   stop(): Promise<Exit>;
-  /** Freezes it, as a long garbage collection or a suspended machine does. */
+  /** Freezes the process, as a long garbage collection or a suspended machine does. */
   pause(): void;
   resume(): void;
-  /** Sends any other signal; the process continues. */
+  /** Sends a signal that does not end the process. */
   signal(signal: NodeJS.Signals): void;
 }
 
-/** Tests start hundreds of processes, and compiling is a large part of each start. */
+/** The compile cache. Tests start hundreds of processes, and compiling is a large part of each start. */
 const COMPILE_CACHE = path.join(projectRoot, '.cache/compiled');
 
 /**
- * Starts a program of the project as its own process, with an environment made from scratch. At the end of the test
- * it is killed, and anything that it left behind fails the test.
+ * Starts a program of the project as a separate process, with a new environment. At the end of the test the process
+ * is killed. If it left child processes behind, the test fails.
  */
 export async function startProcess(options: StartProcessOptions): Promise<ProcessHandle> {
   const { name, entry, args = [], env = {}, nodeArgs = [], lifetime = testLifetime } = options;
@@ -85,7 +85,7 @@ export async function startProcess(options: StartProcessOptions): Promise<Proces
   const output = collectOutput(name, child);
   const { promise: exited, resolve, reject } = Promise.withResolvers<Exit>();
   child.once('error', reject);
-  // `close` comes after the last of the output.
+  // `close` is emitted after all output has arrived.
   child.once('close', (code, signal) => resolve({ code, signal }));
   const pid = child.pid;
   if (pid === undefined) {
@@ -102,7 +102,7 @@ export async function startProcess(options: StartProcessOptions): Promise<Proces
   exited.finally(() => killWithUs.delete(pid)).catch(() => {});
   lifetime.defer(async () => {
     if (isRunning()) child.kill('SIGKILL');
-    // A process that it left behind may keep its output open, so `exited` would not come.
+    // A child process that was left behind may keep the output open. Then `exited` would not resolve.
     await failOnLeaks(tag, { startedBy: name, graceMs: options.graceMs });
     await exited;
   });
@@ -162,7 +162,7 @@ async function waitForLog(options: WaitForLogOptions): Promise<LogLine> {
   }
 }
 
-/** If the test's own process ends early, its children must not stay. */
+/** The child processes to kill if the process of the tests ends early. */
 const killWithUs = new Set<number>();
 process.once('exit', () => {
   for (const pid of killWithUs) killIfThere(pid);

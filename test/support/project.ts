@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-/** The directory of the project's root `package.json`. */
+/** The project's root directory. */
 export const projectRoot = path.resolve(import.meta.dirname, '../..');
 
-/** Returns the Node that the project is installed with. Another one may run the tests. */
+/** Returns the Node that the project installs. The tests may run on another Node. */
 export function nodeBinary(): string {
   const installed = path.join(projectRoot, 'node_modules/.bin/node');
   return existsSync(installed) ? installed : process.execPath;

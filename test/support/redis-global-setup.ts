@@ -5,8 +5,8 @@ import { findRedisServer, startRedisProcess } from '@syncline/runtime/redis-serv
 import type { TestProject } from 'vitest/node';
 
 /**
- * Starts one Redis for all tests that need one: `inject('redisUrl')` in a test, SYNCLINE_TEST_REDIS_URL in the
- * processes that tests start. If that variable is set already, that Redis is used.
+ * Starts one Redis for all tests that need one. Tests get its URL from `inject('redisUrl')`, and the processes
+ * of tests from SYNCLINE_TEST_REDIS_URL. If that variable is already set, uses that Redis instead.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env['SYNCLINE_TEST_REDIS_URL'];

@@ -11,37 +11,37 @@ import { freePort } from './ports.ts';
 import { temporaryDirectory } from './temporary.ts';
 
 export interface RedisServerOptions {
-  /** By default a free one. */
+  /** The port. Default: a free port. */
   readonly port?: number;
-  /** The folder of its append-only file; by default a directory that is removed after the test. */
+  /** The folder of the append-only file. Default: a directory that is removed after the test. */
   readonly directory?: string;
-  /** Called at each start for settings that override those of `syncline up`. */
+  /** Called at each start. Returns settings that override those of `syncline up`. */
   readonly settings?: () => Promise<RedisSettings> | RedisSettings;
-  /** Makes it a sentinel, with this first version of its file. */
+  /** Starts a sentinel instead, with this initial content of its file. */
   readonly sentinel?: string;
   readonly lifetime?: Lifetime;
 }
 
-/** A Redis for one test alone, which may damage it. */
+/** A Redis that only one test uses, so the test may damage it. */
 export interface RedisServerHandle {
-  /** The same after a restart. */
+  /** The URL. It stays the same after a restart. */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Also while it is paused. */
+  /** Whether the process exists, even if it is paused. */
   readonly running: boolean;
-  /** Kills it: data that is not on the disk yet is lost. */
+  /** Kills Redis. Data that is not on disk yet is lost. */
   kill(): Promise<void>;
-  /** Lets it write its data, and end. */
+  /** Stops Redis, which writes its data first. */
   stop(): Promise<void>;
-  /** Starts it again at the same port, after `kill` or `stop`. */
+  /** Starts Redis again on the same port, after `kill` or `stop`. */
   start(options?: { readonly empty?: boolean }): Promise<void>;
-  /** Freezes it: connections stay, and answers do not come. */
+  /** Freezes Redis: connections stay open, and commands get no answer. */
   pause(): void;
   resume(): void;
 }
 
-/** Starts a Redis of the kind that `syncline up` starts. It ends with the test. */
+/** Starts a Redis with the settings of `syncline up`. It ends with the test. */
 export async function startRedisServer(
   options: RedisServerOptions = {},
 ): Promise<RedisServerHandle> {

@@ -6,12 +6,12 @@ import { type Lifetime, testLifetime } from './lifetime.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A Redis for this test run alone; use your own prefix. */
+    /** A Redis that only this test run uses. Each test must use its own prefix. */
     redisUrl: string;
   }
 }
 
-/** Returns the Redis of this test run, which all tests share: each uses its own prefix. */
+/** Returns the URL of the Redis that all tests of this run share. Each test must use its own prefix. */
 export function redisUrl(): string {
   const url = inject('redisUrl') ?? process.env['SYNCLINE_TEST_REDIS_URL'];
   if (url === undefined) {
@@ -28,19 +28,22 @@ export interface TestRedis {
 }
 
 export interface TestRedisOptions {
-  /** By default the one of the test run. */
+  /** The URL of the Redis. Default: the Redis of the test run. */
   readonly url?: string;
   readonly lifetime?: Lifetime;
 }
 
-/** Returns a fresh prefix, and a connection that is closed at the end of the test, when the keys are deleted. */
+/**
+ * Returns a new prefix and a connection. At the end of the test, the connection is closed and the keys are
+ * deleted.
+ */
 export function testRedis(options: TestRedisOptions = {}): TestRedis {
   const { url = redisUrl(), lifetime = testLifetime } = options;
   const prefix = freshPrefix({ url, lifetime });
   return { url, prefix, client: connect(url, lifetime) };
 }
 
-/** Returns a prefix that nobody else uses. The keys under it are deleted at the end of the test. */
+/** Returns a prefix that no other test uses. Its keys are deleted at the end of the test. */
 export function freshPrefix(options: TestRedisOptions = {}): string {
   const { url = redisUrl(), lifetime = testLifetime } = options;
   const prefix = `test-${randomUUID().slice(0, 13)}`;
@@ -48,17 +51,17 @@ export function freshPrefix(options: TestRedisOptions = {}): string {
   return prefix;
 }
 
-/** A connection that is closed at the end of the test. */
+/** Opens a connection that is closed at the end of the test. */
 export function connect(url: string, lifetime: Lifetime = testLifetime): Redis {
   const options = { maxRetriesPerRequest: 1, retryStrategy: () => 100 };
   const client = openRedis(parseRedisUrl(url), options);
-  // Tests stop Redis; a command that fails reports it itself.
+  // Tests stop Redis. A command that fails then reports the error itself.
   client.on('error', () => {});
   lifetime.defer(() => client.disconnect());
   return client;
 }
 
-/** All keys of a prefix, BullMQ's among them, sorted. */
+/** Returns all keys with a prefix, including those of BullMQ, sorted. */
 export async function keysOf(client: Redis, prefix: string): Promise<string[]> {
   const keys = new Set<string>();
   for (const match of [`${prefix}*`, `{${prefix}*`]) {
@@ -80,7 +83,7 @@ async function deletePrefix(url: string, prefix: string): Promise<void> {
     const keys = await keysOf(client, prefix);
     while (keys.length > 0) await client.unlink(keys.splice(0, 1_000));
   } catch (error) {
-    // A Redis that the test has ended has nothing to delete.
+    // If the test has ended Redis, there is nothing to delete.
     if (client.status === 'ready') throw error;
   } finally {
     client.disconnect();

@@ -4,14 +4,16 @@ import { type Lifetime, testLifetime } from './lifetime.ts';
 import { temporaryDirectory } from './temporary.ts';
 import type { UpstreamRow } from './upstream/corpus.ts';
 
-/** A file that a registry is read from. */
+/** A file that is the source of a registry. */
 export interface RegistryFile {
   readonly path: string;
-  /** Replaces its rows in one step. */
+  /** Replaces the rows of the file in one step. */
   replace(rows: readonly UpstreamRow[]): Promise<void>;
 }
 
-/** Writes rows into a file, in the format of the MCP Registry API. It is removed at the end of the test. */
+/**
+ * Writes rows to a file in the format of the MCP Registry API. The file is removed at the end of the test.
+ */
 export async function writeRegistryFile(
   rows: readonly UpstreamRow[],
   lifetime: Lifetime = testLifetime,

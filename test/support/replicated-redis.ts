@@ -16,36 +16,36 @@ export interface ReplicatedRedisOptions extends ReplicationSettings {
 }
 
 /**
- * A primary with a replica, and sentinels that promote the replica. The two nodes change roles. A killed node that is
- * started again becomes a replica of the other one, at its old port and in its old directory. If it is back before
- * the sentinels notice, it is still the primary.
+ * A primary with a replica, and sentinels that promote the replica. The two nodes change roles. If a killed node is
+ * started again, it becomes a replica of the other node, at its old port and in its old directory. If it is back
+ * before the sentinels notice, it is still the primary.
  */
 export interface ReplicatedRedis {
-  /** `redis+sentinel://…`: whichever node is the primary. */
+  /** The `redis+sentinel://…` URL, which leads to the current primary. */
   readonly url: string;
-  /** Always the same two. The `url` of a node is its own, `redis://…`. */
+  /** The two nodes, always in the same order. Each node has its own `redis://…` URL. */
   readonly nodes: readonly [RedisServerHandle, RedisServerHandle];
   readonly sentinels: readonly RedisServerHandle[];
-  /** The node that the sentinels send clients to. */
+  /** Returns the node to which the sentinels send clients. */
   primary(): Promise<RedisServerHandle>;
-  /** The other node. */
+  /** Returns the node that is not the primary. */
   replica(): Promise<RedisServerHandle>;
-  /** Waits until the replica has all data that the primary has now, and could take over. */
+  /** Waits until the replica has all data of the primary and could replace it. */
   untilInSync(): Promise<void>;
   /**
-   * Freezes the replica and cuts its link. Data written after this has resolved is acknowledged, and lost if the
-   * primary is killed. `resume` of the replica ends it.
+   * Freezes the replica and closes its connection to the primary. Redis acknowledges later writes, but they are lost
+   * if the primary is killed. Call `resume` of the replica to end this.
    */
   holdReplicaBack(): Promise<void>;
   /** Kills the primary, and lets a held-back replica continue. Returns the killed node. */
   killPrimary(): Promise<RedisServerHandle>;
-  /** Has the sentinels promote the replica while the primary lives. */
+  /** Makes the sentinels promote the replica while the primary is running. */
   stepBack(): Promise<void>;
-  /** Waits until another node than `old` is the primary and takes writes, and returns it. */
+  /** Waits until a node other than `old` is the primary and accepts writes. Returns that node. */
   untilFailedOver(old: RedisServerHandle): Promise<RedisServerHandle>;
 }
 
-/** Starts a primary, its replica and their sentinels. All of them end with the test. */
+/** Starts a primary, its replica and their sentinels. They end with the test. */
 export async function startReplicatedRedis(
   options: ReplicatedRedisOptions = {},
 ): Promise<ReplicatedRedis> {
@@ -86,7 +86,7 @@ export async function startReplicatedRedis(
       { what: `the replica ${replica.port} to have all data of ${primary.port}` },
     );
   };
-  // A sentinel asks for replicas at its start, and then only every ten seconds.
+  // A sentinel looks for replicas when it starts, and then only every ten seconds.
   await untilReplicated();
   for (let count = 0; count < sentinelCount; count += 1) {
     const sentinel = sentinelConfig(options, ports[0]);
@@ -131,7 +131,7 @@ export async function startReplicatedRedis(
     holdReplicaBack: async () => {
       const { primary, replica } = await inRoles();
       replica.pause();
-      // Otherwise data that is already in its socket would still be read.
+      // Otherwise the replica would still read the data that is already in its socket.
       const { port } = primary;
       await ask({ port, password: options.password }, (redis) =>
         redis.call('CLIENT', 'KILL', 'TYPE', 'replica'),

@@ -7,9 +7,9 @@ export interface RunCommandOptions {
 }
 
 /**
- * Runs a program to its end, with this process's environment, and returns its output.
+ * Runs a program until it ends, with this process's environment, and returns its output.
  *
- * @throws if it ends with another status than 0, with its whole output
+ * @throws if the exit status is not 0, with the complete output
  */
 export async function runCommand(
   command: string,

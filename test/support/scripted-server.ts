@@ -3,18 +3,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type Lifetime, testLifetime } from './lifetime.ts';
 
-/** How a request is answered. */
+/** Answers a request. */
 export type AnswerRequest = (response: ServerResponse, request: IncomingMessage) => void;
 
-/** A server that answers each first segment of a path in its own way. */
+/** A server with a separate answer for each first segment of a path. */
 export interface ScriptedServer {
-  /** Without a slash at its end. */
+  /** The URL without a trailing slash. */
   readonly url: string;
-  /** From now on, answers `/<segment>` and everything below it in this way. */
+  /** Sets the answer for `/<segment>` and all paths below it. */
   answer(segment: string, answer: AnswerRequest): void;
 }
 
-/** Starts a server on the loopback address. It answers 404 until told otherwise, and ends with the test. */
+/** Starts a server on the loopback address. It answers 404 by default, and ends with the test. */
 export async function startScriptedServer(
   lifetime: Lifetime = testLifetime,
 ): Promise<ScriptedServer> {
@@ -30,7 +30,7 @@ export async function startScriptedServer(
     server.closeAllConnections();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   });
-  // A server that listens on TCP has an address of this kind.
+  // The address of a server that listens on TCP always has this type.
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,

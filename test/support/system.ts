@@ -7,7 +7,7 @@ import { type ProcessHandle, startProcess } from './processes.ts';
 import { freshPrefix, redisUrl } from './redis.ts';
 import { until } from './until.ts';
 
-/** The programs that make up the system, as `infra/build.mjs` bundles them. */
+/** The programs of the system, as `infra/build.mjs` bundles them. */
 export const PROGRAMS = {
   scheduler: 'dist/scheduler.js',
   worker: 'dist/worker.js',
@@ -18,21 +18,21 @@ export type Program = keyof typeof PROGRAMS;
 
 export interface SystemOptions {
   readonly config: ConfigInput;
-  /** By default the Redis of the test run. */
+  /** The URL of the Redis. Default: the Redis of the test run. */
   readonly redisUrl?: string;
-  /** By default a fresh one. */
+  /** The key prefix. Default: a new prefix. */
   readonly prefix?: string;
-  /** How many of each to start; by default one scheduler and two workers. */
+  /** How many schedulers and workers to start. Default: one scheduler and two workers. */
   readonly schedulers?: number;
   readonly workers?: number;
-  /** For every process; overrides the settings of the system. */
+  /** Variables for every process. They override the settings of the system. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Whether to wait until the api says that it is ready; true by default. */
+  /** Whether to wait until the api reports that it is ready. Default: true. */
   readonly awaitReady?: boolean;
   readonly lifetime?: Lifetime;
 }
 
-/** Scheduler, workers and api as separate processes, on one Redis. */
+/** A scheduler, workers and an api as separate processes on one Redis. */
 export interface System {
   readonly redisUrl: string;
   readonly prefix: string;
@@ -42,12 +42,15 @@ export interface System {
   readonly api: ProcessHandle;
   readonly apiUrl: string;
   readonly client: ApiClient;
-  /** Starts one more process of the system, and waits until it has started. */
+  /** Starts another process of the system, and waits until it has started. */
   start(program: Program, options?: StartOptions): Promise<ProcessHandle>;
 }
 
 export interface StartOptions {
-  /** The program to start instead: one of the same kind, relative to the project's root. */
+  /**
+   * The path of a program to start instead, relative to the project's root. It must be of the same
+   * kind.
+   */
   readonly entry?: string;
   readonly name?: string;
   readonly args?: readonly string[];
@@ -55,7 +58,7 @@ export interface StartOptions {
   readonly nodeArgs?: readonly string[];
 }
 
-/** Starts the whole system. All of it ends with the test, and its keys are deleted. */
+/** Starts the whole system. At the end of the test, all processes end and the keys are deleted. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const { lifetime = testLifetime, schedulers = 1, workers = 2, awaitReady = true } = options;
   const url = options.redisUrl ?? redisUrl();
@@ -114,7 +117,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   };
 }
 
-/** Waits until the api behind the client says that it is ready. */
+/** Waits until the api reports that it is ready. */
 export async function waitUntilReady(client: ApiClient): Promise<void> {
   await until(
     async (see) => {

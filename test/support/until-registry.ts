@@ -3,11 +3,11 @@ import { until } from './until.ts';
 
 export interface UntilRegistryOptions {
   readonly what?: string;
-  /** As of {@link until}. */
+  /** The timeout of {@link until}. */
   readonly timeoutMs?: number;
 }
 
-/** Waits until a registry is as `isSo` wants it, and returns it. */
+/** Waits until `isSo` accepts a registry, and returns the registry. */
 export function untilRegistry(
   client: ApiClient,
   name: string,

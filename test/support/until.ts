@@ -2,24 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 const POLL_INTERVAL_MS = 25;
-/** Guards against hanging only: longer than anything takes on a machine that does ten other things. */
+/** The default timeout. It only ends a wait that hangs, so it is longer than anything takes on a busy machine. */
 export const WAITING_MS = 120_000;
 
 export interface UntilOptions {
-  /** What is awaited, to end the sentence "timed out waiting for …". */
+  /** What the test waits for. It ends the sentence "timed out waiting for …". */
   readonly what: string;
-  /** By default {@link WAITING_MS}. Use less only for a wait that should time out. */
+  /** The timeout. Default: {@link WAITING_MS}. Use less only for a wait that should time out. */
   readonly timeoutMs?: number;
 }
 
-/** Shows the failing test what a probe saw, if that is more than what it returned. */
+/** Records what a probe saw, so that the error of a failed test shows it. */
 export type See = (seen: unknown) => void;
 
 /**
- * Calls `probe` again and again until it returns something other than `undefined`, `null` or `false`, and returns
- * that. A probe that throws counts as "not yet".
+ * Calls `probe` repeatedly until it returns a value other than `undefined`, `null` or `false`. Returns that
+ * value. If a probe throws, it is called again.
  *
- * @throws after `timeoutMs`, with what was awaited and what was last seen
+ * @throws after `timeoutMs`, with what the test waited for and what the probe saw last
  */
 export async function until<Value>(
   probe: (see: See) => Promise<Value> | Value,
@@ -52,7 +52,7 @@ function isThere<Value>(value: Value): value is Exclude<Value, undefined | null 
   return value !== undefined && value !== null && value !== false;
 }
 
-/** A probe that hangs must not outlast the time that the test gave it. */
+/** Rejects when the time is over, because a probe may hang. */
 async function orTimeout<Value>(
   value: Promise<Value> | Value,
   expired: AbortSignal,

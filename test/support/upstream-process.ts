@@ -7,22 +7,24 @@ import type { UpstreamRow } from './upstream/corpus.ts';
 import { type Command, type Report, reportSchema } from './upstream/messages.ts';
 
 export interface UpstreamProcessOptions {
-  /** How many rows to generate. */
+  /** The number of rows to generate. */
   readonly count: number;
   readonly seed?: number;
   readonly lifetime?: Lifetime;
 }
 
-/** An upstream in its own process, for benchmarks: its cost is measured separately. */
+/**
+ * An upstream in a separate process, for benchmarks. So its own CPU time is measured separately.
+ */
 export interface UpstreamProcess {
   readonly url: string;
   readonly pid: number;
   readonly rows: number;
-  /** Changes rows; resolves when they are served. */
+  /** Changes rows. Resolves when the upstream serves the new rows. */
   upsert(rows: readonly UpstreamRow[]): Promise<void>;
 }
 
-/** Starts an upstream of generated rows. It ends with its lifetime, or with this process. */
+/** Starts an upstream with generated rows. It ends with its lifetime, or with this process. */
 export async function startUpstreamProcess(
   options: UpstreamProcessOptions,
 ): Promise<UpstreamProcess> {

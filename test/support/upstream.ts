@@ -19,18 +19,21 @@ export type { RecordedRequest } from './upstream/recorded-request.ts';
 
 export interface UpstreamOptions {
   readonly rows?: Iterable<UpstreamRow>;
-  /** 0, the default, takes a free one. With a given port, a test can bring an upstream back after it was down. */
+  /**
+   * The port. With 0, the default, the system chooses a free port. With a fixed port, a test can restart an
+   * upstream at the same URL.
+   */
   readonly port?: number;
-  /** Whether to record requests; switch it off for very many requests. */
+  /** Whether to record requests. Switch recording off for very many requests. */
   readonly recording?: boolean;
-  /** Whether answers are compressed for clients that accept it; true by default. */
+  /** Whether to compress answers for clients that accept gzip. Default: true. */
   readonly gzip?: boolean;
   readonly lifetime?: Lifetime;
 }
 
-/** A server that behaves as the official MCP registry, until a test tells it otherwise. */
+/** A server that behaves like the official MCP registry, unless a test sets another behavior. */
 export interface Upstream {
-  /** Without a slash at its end, and without `/v0.1`. */
+  /** The URL without a trailing slash and without `/v0.1`. */
   readonly url: string;
   readonly port: number;
   readonly size: number;
@@ -40,16 +43,16 @@ export interface Upstream {
   arrival(count: number): Promise<RecordedRequest>;
   forgetRequests(): void;
   replace(rows: Iterable<UpstreamRow>): void;
-  /** Adds rows, or replaces those of the same name and version. They are served as given. */
+  /** Adds rows, or replaces the rows with the same name and version. The rows are served unchanged. */
   upsert(rows: Iterable<UpstreamRow>): void;
   /** Removes rows by `name@version`. */
   remove(keys: Iterable<string>): void;
   behave(behaviour: Behaviour, options?: ScriptOptions): Script;
-  /** Keeps requests waiting until the gate's release. */
+  /** Holds requests back until the gate is released. */
   hold(options?: ScriptOptions): Gate;
-  /** Ends all behaviours and releases held requests. */
+  /** Ends all behaviors and releases held requests. */
   behaveWell(): void;
-  /** Stops listening and breaks open connections. It may be called twice. */
+  /** Stops listening and breaks open connections. Can be called twice. */
   close(): Promise<void>;
 }
 
@@ -77,7 +80,7 @@ export async function startUpstream({
       else behaviours.push(step.behaviour);
     }
     if (response.destroyed) return;
-    // Answered from the data of this moment: a test may have changed it while the request was held.
+    // Uses the current data, because a test may have changed it while the request was held back.
     const answered = answer(corpus, request.method, request.target);
     await send({ request, response, answer: answered, behaviours, gzip });
   };

@@ -81,10 +81,10 @@ describe('an invalid request is rejected', () => {
     const response = await fetch(`${api.url}${path}`, { method });
     expect(response.status).toBe(404);
     expect(await response.json()).toEqual({
-      error: `there is no ${method} ${path}`,
+      error: `there is no route ${method} ${path}. GET /openapi.yaml describes all routes`,
       title: 'Not Found',
       status: 404,
-      detail: `there is no ${method} ${path}`,
+      detail: `there is no route ${method} ${path}. GET /openapi.yaml describes all routes`,
       code: 'unknown-route',
     });
   });

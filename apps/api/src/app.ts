@@ -22,12 +22,12 @@ import {
 import type { Answer, Route } from './http/route.ts';
 import { ROUTES } from './routes.ts';
 
-/** Creates the api as an Express app that does not listen yet. */
+/** Creates the api as an Express app. The app does not listen yet. */
 export function createApp(dependencies: ApiDependencies): Express {
   const app = express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
-  // Handlers parse the raw query themselves.
+  // Disables Express's query parser, because handlers parse the raw query themselves.
   app.set('query parser', false);
 
   app.use(observeRequests(dependencies), securityHeaders);
@@ -40,7 +40,12 @@ export function createApp(dependencies: ApiDependencies): Express {
     app.use('/queues', countAs('/queues'), serveQueueBoard(dependencies));
   }
   app.use((request, _response, next) => {
-    next(new SynclineError('unknown-route', `there is no ${request.method} ${request.path}`));
+    next(
+      new SynclineError(
+        'unknown-route',
+        `there is no route ${request.method} ${request.path}. GET /openapi.yaml describes all routes`,
+      ),
+    );
   });
   app.use(answerError(dependencies));
   return app;
@@ -77,7 +82,10 @@ function requireControl({ controlPolicy }: ApiDependencies): RequestHandler {
   return (request, _response, next) => next(refuseControl(controlPolicy, request.headers));
 }
 
-/** Serves Bull Board: with actions to callers with control, read-only to others. */
+/**
+ * Serves Bull Board. Callers that may control Syncline get it with actions; other callers get it
+ * read-only.
+ */
 function serveQueueBoard({ controlPolicy, queueBoard }: ApiDependencies): RequestHandler {
   return (request, response, next) => {
     const refusal = refuseControl(controlPolicy, request.headers);
@@ -89,10 +97,10 @@ function serveQueueBoard({ controlPolicy, queueBoard }: ApiDependencies): Reques
   };
 }
 
-/** Answers every error as JSON of one shape. Internal errors are logged with their stack. */
+/** Answers every error as JSON of one shape. Logs internal errors with their stack. */
 function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
   return (thrown: unknown, request, response, next) => {
-    // The answer has begun, so Express cuts the connection.
+    // The response has already started, so Express closes the connection.
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);

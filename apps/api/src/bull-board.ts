@@ -9,16 +9,18 @@ export interface QueueBoard {
 
 export interface QueueBoardOptions {
   readonly queue: Queue;
-  /** The path that it is mounted at, for its links. */
+  /** The path at which Bull Board is mounted. Its links need this path. */
   readonly basePath: string;
-  /** Returns the number of Job Schedulers at a low cost. */
+  /** Returns the number of Job Schedulers, without loading them. */
   readonly countSchedulers: () => Promise<number>;
 }
 
-/** Bull Board loads all Job Schedulers at once. 10,000 of them block this process for a second. */
+/**
+ * Bull Board loads all Job Schedulers at once. Loading 10,000 of them blocks this process for a second.
+ */
 const MAX_SCHEDULERS = 500;
 
-// The page has an inline style. It would also load fonts from another site, but works without them.
+// The page has an inline style. It also tries to load fonts from another site, but works without them.
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "style-src 'self' 'unsafe-inline'",
@@ -27,7 +29,10 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Creates the dashboard of the queue. It loads at the first request, because few processes get one. */
+/**
+ * Creates the dashboard of the queue. The dashboard loads at the first request, because few processes
+ * receive one.
+ */
 export function createQueueBoard(options: QueueBoardOptions): QueueBoard {
   return {
     acting: onFirstRequest(() => board(options, { readOnly: false })),
@@ -58,7 +63,8 @@ async function board(
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: 'Syncline' } },
   });
-  // Bull Board would answer errors itself, in development with the stack. The api answers them instead.
+  // Bull Board itself would answer errors, in development with the stack. With this handler, the api
+  // answers them.
   adapter.setErrorHandler((error) => {
     throw error;
   });
@@ -78,7 +84,7 @@ function limitSchedulers(countSchedulers: () => Promise<number>): RequestHandler
   return async (_request, response, next) => {
     const count = await countSchedulers();
     if (count <= MAX_SCHEDULERS) return next();
-    const detail = `there are ${count} Job Schedulers, too many to show at once; see GET /v1/registries`;
+    const detail = `the queue has ${count} Job Schedulers, too many to show at once. Use GET /v1/registries instead`;
     // The page of Bull Board shows `message`, and fails without `schedulers`.
     response.status(413).json({
       error: 'Too many Job Schedulers',

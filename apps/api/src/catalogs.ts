@@ -13,23 +13,29 @@ import { findCatalog } from './registries.ts';
 /** A catalog as `/v1/catalogs` shows it. */
 export interface CatalogView {
   readonly name: string;
-  /** In order of precedence. */
+  /** The registries of the catalog, in order of precedence. */
   readonly registries: readonly string[];
   readonly path: string;
-  /** The status of the catalog, or of the registry that it is. */
+  /**
+   * The status of the derived registry; for a registry that is its own catalog, the status of that
+   * registry.
+   */
   readonly status: RegistryView['status'];
   readonly snapshot: string | null;
-  /** Whether one of its registries is stale, or it could not be built from them for too long. */
+  /**
+   * Whether a registry of the catalog is stale, or no check of the catalog itself has succeeded for
+   * too long.
+   */
   readonly stale: boolean;
 }
 
 interface ServedCatalog {
   readonly name: string;
-  /** The registry, possibly derived, that is run and stored for it. */
+  /** The registry behind the catalog: a derived registry, or the configured registry itself. */
   readonly target: RegistryConfig;
 }
 
-/** Returns the catalogs of the config, then each registry as a catalog of its own name. */
+/** Returns the catalogs of the config, and then each registry as a catalog of the same name. */
 export function servedCatalogs({ catalogs, registries }: Config): ServedCatalog[] {
   const taken = new Set(catalogs.map(({ name }) => name));
   return [
@@ -73,7 +79,8 @@ export async function viewCatalogs(
 }
 
 /**
- * Opens what a catalog serves. While Redis is away, that is what this process last served.
+ * Opens the served snapshot of a catalog. While Redis is unavailable, opens the snapshot that this
+ * process served last.
  *
  * @throws {SynclineError} `catalog-not-ready`
  */
@@ -93,7 +100,7 @@ export async function openCatalog(
     snapshot,
     asOf: asOf(stored.nowMs, [snapshot.ageMs, stored.ageMs]),
     freshnessOf: (source) => {
-      // Only tombstones are left of a registry that was removed from the catalog.
+      // After a registry is removed from the catalog, only its tombstones are left.
       const { status, stale = true } = views.get(source) ?? {};
       return { syncedAt: status?.lastSuccessAt, stale };
     },
@@ -105,7 +112,7 @@ function asOf(nowMs: number, ages: readonly (number | undefined)[]): OpenCatalog
   return Number.isFinite(ageMs) ? { atMs: nowMs - ageMs, ageMs } : undefined;
 }
 
-/** Returns targets and their registries, each once. */
+/** Returns the targets and their registries, each registry once. */
 function withMembers(
   { config }: Pick<ApiDependencies, 'config'>,
   targets: readonly RegistryConfig[],
@@ -118,9 +125,12 @@ function byName(views: readonly RegistryView[]): ReadonlyMap<string, RegistryVie
   return new Map(views.map((view) => [view.name, view]));
 }
 
-/** An empty list would tell a mirror of us that all servers were removed. */
+/**
+ * Returns the error for a catalog without a snapshot. An empty list instead would tell our mirrors
+ * that all servers were removed.
+ */
 function notReady(catalog: string, view: RegistryView | undefined): SynclineError {
-  const why = view?.status.message ?? 'it was never synced';
+  const why = view?.status.message ?? 'it has not been synced yet';
   const message = `the catalog ${catalog} has nothing to serve yet: ${why}`;
   return new SynclineError('catalog-not-ready', message);
 }

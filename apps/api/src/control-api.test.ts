@@ -93,7 +93,7 @@ describe('registries', () => {
       body: {
         code: 'unknown-registry',
         title: 'Not Found',
-        error: expect.stringMatching(/^the config names no registry nobody. Expected official, /),
+        error: expect.stringMatching(/^the config has no registry nobody. Use one of official, /),
       },
     });
   });

@@ -2,15 +2,15 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { SynclineError } from '@syncline/contract';
 
-/** Which requests may change something: suspend, sync, roll back, act in Bull Board. */
+/** Decides which requests may change something: suspend, sync, roll back, or act in Bull Board. */
 export type ControlPolicy =
-  /** Requests with the token. */
+  /** Permits requests with the token. */
   | { readonly kind: 'token'; readonly tokenDigest: Buffer }
-  /** Requests from this machine, except those of web pages of other sites. */
+  /** Permits requests from this machine, except those from web pages of other sites. */
   | { readonly kind: 'loopback' }
   | { readonly kind: 'off' };
 
-/** The request headers that decide. */
+/** The request headers on which the decision depends. */
 export interface ControlHeaders {
   readonly authorization?: string | undefined;
   readonly host?: string | undefined;
@@ -23,7 +23,10 @@ export interface ControlHeaders {
 const LOOPBACK_ADDRESS = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
 const LOOPBACK_HOST_HEADER = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
 
-/** Creates the policy: the token decides if there is one. Without a token, control needs a loopback address. */
+/**
+ * Creates the policy. If there is a token, requests need it. Without a token, the api must listen on a loopback
+ * address.
+ */
 export function createControlPolicy({
   host,
   token,
@@ -35,7 +38,7 @@ export function createControlPolicy({
   return LOOPBACK_ADDRESS.test(host) ? { kind: 'loopback' } : { kind: 'off' };
 }
 
-/** Returns why a request may not change anything, or `undefined` if it may. */
+/** Returns an error if a request may not change anything, or `undefined` if it may. */
 export function refuseControl(
   policy: ControlPolicy,
   headers: ControlHeaders,
@@ -46,71 +49,73 @@ export function refuseControl(
     case 'loopback':
       return refuseRemote(headers);
     case 'off':
-      return new SynclineError('control-disabled', 'control is off', {
-        expected: 'SYNCLINE_ADMIN_TOKEN_FILE to be set, since this is reachable from elsewhere',
-      });
+      return new SynclineError(
+        'control-disabled',
+        'control is off, because the api listens on an address that other machines can reach. Set SYNCLINE_ADMIN_TOKEN_FILE, or set HOST to a loopback address',
+      );
   }
 }
 
 function refuseToken(tokenDigest: Buffer, { authorization = '' }: ControlHeaders) {
   const [, token] = /^Bearer +(\S+) *$/i.exec(authorization) ?? [];
   if (token !== undefined && timingSafeEqual(digest(token), tokenDigest)) return undefined;
-  return new SynclineError('unauthorized', 'no valid token was sent', {
-    expected: 'Authorization: Bearer with the admin token',
-  });
+  const advice = 'Send the header Authorization: Bearer <admin token>';
+  return new SynclineError('unauthorized', `the request has no valid token. ${advice}`);
 }
 
 /**
- * A web page in a browser on this machine can send requests too. Its Origin header shows the other site. If its name
- * resolves to this machine (DNS rebinding), the Host header shows it.
+ * Refuses requests that come from elsewhere. A web page in a browser on this machine can send requests too. The
+ * Origin header then shows the site of the page. If the name of that site resolves to this machine (DNS rebinding),
+ * the Host header shows the name.
  */
 function refuseRemote(headers: ControlHeaders): SynclineError | undefined {
   const { host = '', origin } = headers;
   if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) {
-    return new SynclineError('control-disabled', 'the request came through a proxy', {
-      expected: 'SYNCLINE_ADMIN_TOKEN_FILE to be set, or a direct request from this machine',
-    });
+    return new SynclineError(
+      'control-disabled',
+      'the request came through a proxy. Set SYNCLINE_ADMIN_TOKEN_FILE, or send the request directly from this machine',
+    );
   }
   if (!LOOPBACK_HOST_HEADER.test(host)) {
     return crossOrigin('the Host header names another machine');
   }
   const ownOrigins = [`http://${host}`, `https://${host}`];
   if (origin !== undefined && !ownOrigins.includes(origin)) {
-    return crossOrigin('the request was made by a page of another origin');
+    return crossOrigin('a page of another origin sent the request');
   }
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') {
-    return crossOrigin('the request was made by a page of another site');
+    return crossOrigin('a page of another site sent the request');
   }
   return undefined;
 }
 
 function crossOrigin(message: string): SynclineError {
-  return new SynclineError('cross-origin-refused', message, {
-    expected: 'a request to localhost, 127.0.0.1 or [::1] from a program or from our own pages',
-  });
+  const advice =
+    'Send the request to localhost, 127.0.0.1 or [::1], from a program or a page of this api';
+  return new SynclineError('cross-origin-refused', `${message}. ${advice}`);
 }
 
-/** Digests have one length, so comparing them reveals nothing about the length of the token. */
+/**
+ * Returns a digest of a token. All digests have the same length, so comparing them does not reveal the length of the
+ * token.
+ */
 function digest(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
 /**
- * Reads the token in a file, without the white space around it.
+ * Reads the token from a file, without surrounding white space.
  *
  * @throws {SynclineError} `config-invalid` if the file cannot be read or has no valid token: a wrong path must never
- * allow control without a token
+ *   allow control without a token
  */
 export async function readAdminToken(path: string): Promise<string> {
   const token = (await readText(path)).trim();
   if (/^\S+$/.test(token)) return token;
   throw new SynclineError(
     'config-invalid',
-    `SYNCLINE_ADMIN_TOKEN_FILE: ${path} has no token in it`,
-    {
-      expected: 'one word',
-    },
+    `SYNCLINE_ADMIN_TOKEN_FILE: ${path} contains no valid token. Put one word without spaces into it`,
   );
 }
 
@@ -118,8 +123,10 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new SynclineError('config-invalid', `SYNCLINE_ADMIN_TOKEN_FILE: cannot read ${path}`, {
-      cause: error,
-    });
+    throw new SynclineError(
+      'config-invalid',
+      `SYNCLINE_ADMIN_TOKEN_FILE: cannot read ${path}. Check its path and its permissions`,
+      { cause: error },
+    );
   }
 }

@@ -11,23 +11,23 @@ import type { RememberedRegistries } from './registries.ts';
 export interface ApiDependencies {
   readonly config: ConfigSource;
   readonly registries: RegistryReader;
-  /** The same for the serving routes: it continues while Redis is away. */
+  /** The reader for the serving routes. It continues to work while Redis is unavailable. */
   readonly remembered: RememberedRegistries;
   readonly snapshots: SnapshotReader;
   readonly runs: RunLog;
-  /** Loaded at the first call. */
+  /** Returns the operations, whose code is loaded at the first call. */
   readonly operations: () => Promise<Operations>;
   readonly requester: Pick<SynclineClient, 'getRequest' | 'requestSync' | 'waitForRun'>;
   readonly previewer: Pick<PreviewRequester, 'request'>;
   readonly metrics: ApiMetrics;
   readonly logger: Logger;
-  /** Returns whether the process can work, and if not, why. */
+  /** Returns whether the process is ready, and its problems if it is not. */
   readonly readiness: () => Promise<{ ready: boolean; problems: string[] }>;
   readonly controlPolicy: ControlPolicy;
   readonly version: string;
   /** The text of `openapi.yaml`. */
   readonly openApiDocument: string;
-  /** Served under `/queues`, if given. */
+  /** The dashboard to serve under `/queues`, if there is one. */
   readonly queueBoard?: QueueBoard;
   /** Aborted when the process stops. Requests that wait for a run are then answered at once. */
   readonly stopping: AbortSignal;
@@ -44,6 +44,6 @@ export interface HttpObservation {
 
 export interface ApiMetrics {
   httpRequest(observation: HttpObservation): void;
-  /** All metrics, in the text format of Prometheus. */
+  /** Returns all metrics in the text format of Prometheus. */
   expose(): Promise<{ contentType: string; body: string }>;
 }

@@ -73,24 +73,30 @@ test('a preview of an unknown registry without a config is 404', async () => {
 });
 
 test.each([
-  [{ wait: 601 }, 'wait: expected at most 600 seconds'],
+  [{ wait: 601 }, 'wait: use 600 seconds or less'],
   [{ wait: 0 }, 'wait: '],
   [{ samples: 201 }, 'samples: '],
   [{ samples: 0 }, 'samples: '],
   [{ publish: true }, 'publish'],
   [{ config: [] }, 'config: '],
-  [{ config: { file: { path: '/a' }, name: 'other' } }, 'config.name: expected official, as in'],
-  [{ config: {} }, 'config: expected exactly one source'],
+  [
+    { config: { file: { path: '/a' }, name: 'other' } },
+    'config.name: use official, as in the path',
+  ],
+  [{ config: {} }, 'config: none of file, git, api is set. Set exactly one of '],
   [
     { config: { file: { path: '/a' }, syncPolicy: { intervall: '5m' } } },
     'config.syncPolicy.intervall: unknown key; did you mean interval?',
   ],
-  [{ config: { file: { path: '/a' }, snapshots: 0 } }, 'config.snapshots: expected'],
-  [{ config: { file: { path: './a' } } }, 'config.file.path: expected an absolute path'],
-  [{ config: { git: { repository: '../a' } } }, 'config.git.repository: expected an absolute path'],
+  [
+    { config: { file: { path: '/a' }, snapshots: 0 } },
+    'config.snapshots: found the number 0. Use a number of at least 1',
+  ],
+  [{ config: { file: { path: './a' } } }, 'config.file.path: use an absolute path'],
+  [{ config: { git: { repository: '../a' } } }, 'config.git.repository: use an absolute path'],
   [
     { config: { api: { endpoint: ENDPOINT, headers: { Authorization: 'Bearer planted' } } } },
-    'config.api.headers.Authorization: expected {file: …}',
+    'config.api.headers.Authorization: this header contains a credential. Put its value into a file, and use {file: …}',
   ],
 ])('the body %j is 400, and the error says where', async (body, problem) => {
   const answer = await preview('official', body);
@@ -104,7 +110,7 @@ test('an invalid registry name is 400', async () => {
   const { status, body } = await preview('catalog.x', { config: { file: { path: '/a' } } });
   expect({ status, detail: body['detail'] }).toMatchObject({
     status: 400,
-    detail: expect.stringContaining('config.name: expected'),
+    detail: expect.stringContaining('config.name: found "catalog.x". Use 1 to 63 characters'),
   });
 });
 
@@ -138,11 +144,17 @@ test('credentials are accepted only for the target that has them in the config i
 
 test('a preview that fails in the worker is 502', async () => {
   world.answerPreview = async () => {
-    throw new SynclineError('preview-failed', 'cannot read the source: source-timeout: slow');
+    throw new SynclineError(
+      'preview-failed',
+      'the preview could not read the source: source-timeout: slow',
+    );
   };
   expect(await preview('official')).toMatchObject({
     status: 502,
-    body: { code: 'preview-failed', detail: 'cannot read the source: source-timeout: slow' },
+    body: {
+      code: 'preview-failed',
+      detail: 'the preview could not read the source: source-timeout: slow',
+    },
   });
 });
 

@@ -13,33 +13,32 @@ import { checkGlobs, checkSchedules } from '@syncline/sync/config-checks';
 export type RegistryInput = ConfigInput['registries'][number];
 
 /**
- * Parses a registry entry and checks it like an entry of a config file. Its paths must be absolute, because workers have
- * no file that relative paths could refer to.
+ * Parses a registry entry and checks it like an entry of a config file. Its paths must be absolute, because there is no
+ * config file to which relative paths could refer.
  *
  * @param entry an entry of `registries:`, with or without the name
- * @throws SynclineError `bad-request`, naming each field that is wrong
+ * @throws SynclineError `bad-request`, naming each invalid field
  */
 export function readRegistryInput(name: string, entry: Readonly<Record<string, unknown>>) {
   const { name: ownName = name } = entry;
   const named = { ...entry, name };
   const problems = registryProblems(named, { checks: [checkGlobs, checkSchedules] });
-  if (ownName !== name) problems.unshift(`name: expected ${name}, as in the path, or none`);
+  if (ownName !== name) problems.unshift(`name: use ${name}, as in the path, or omit the name`);
   if (problems.length > 0) throw invalid(problems);
-  // The schema has accepted it.
+  // The schema has accepted the entry.
   const input = named as RegistryInput;
   const registry = registryConfigSchema.parse(input);
   const relative = relativePaths(registry);
   if (relative.length === 0) return { input, registry };
-  throw invalid(
-    relative.map((path) => `${path}: expected an absolute path: there is no file it could be from`),
-  );
+  throw invalid(relative.map((path) => `${path}: use an absolute path`));
 }
 
 /**
- * Control does not include sending files of workers to any place. A preview may use a credential only for the place that
- * the config in force sends it to.
+ * Refuses an entry that uses a credential for a new target. A caller with control must not be able to send credential
+ * files of workers anywhere. So a preview may use a credential only for the target to which the config in force sends
+ * it.
  *
- * @param inForce the registry of that name in the config in force
+ * @param inForce the registry with the same name in the config in force
  * @throws SynclineError `bad-request`
  */
 export function refuseNewCredentials(
@@ -57,12 +56,12 @@ export function refuseNewCredentials(
   throw invalid(
     refused.map(
       ({ option }) =>
-        `${option}: expected a credential that ${registry.name} has in the config in force, for the same place; syncline diff --file takes others`,
+        `${option}: use a credential that ${registry.name} has for the same host in the config in force, or preview with \`syncline diff --file\``,
     ),
   );
 }
 
-/** The file of a credential, its option in the config, and the place that it is sent to. */
+/** The file of a credential, its option in the config, and the target that receives it. */
 type CredentialUse = SourcePath & { readonly audience: string };
 
 function credentialUses(registry: RegistryConfig): CredentialUse[] {

@@ -16,7 +16,10 @@ import {
 import { LastKnown } from '@syncline/snapshot';
 import type { ApiDependencies } from './dependencies.ts';
 
-/** Returns the registry, possibly derived, that a catalog serves. @throws {SynclineError} `unknown-catalog` */
+/**
+ * Returns the registry behind a catalog: a derived registry or a configured one. @throws {SynclineError}
+ * `unknown-catalog`
+ */
 export async function findCatalog(
   { config }: Pick<ApiDependencies, 'config'>,
   catalog: string,
@@ -26,7 +29,10 @@ export async function findCatalog(
     return id === undefined ? undefined : config.registry(id);
   });
   if (target !== undefined) return target;
-  throw new SynclineError('unknown-catalog', `there is no catalog ${catalog}`);
+  throw new SynclineError(
+    'unknown-catalog',
+    `there is no catalog ${catalog}. GET /v1/catalogs lists all catalogs`,
+  );
 }
 
 /** Returns the view of one registry. */
@@ -37,15 +43,23 @@ export async function viewRegistry(
   return (await viewRegistries(registries, [config])).views[0];
 }
 
-/** Reads the state of registries as Redis has it, or had it when it last answered. */
+/**
+ * Reads the current state of registries from Redis. While Redis is unavailable, returns the last state that this process
+ * read.
+ */
 export interface RememberedRegistries {
-  /** `nowMs` is always the current time by Redis's clock; `ageMs` is the age of the rest, `undefined` if it is current. */
+  /**
+   * `nowMs` is always the current time by Redis's clock. `ageMs` is the age of the other values, or `undefined` if they
+   * are current.
+   */
   readMany(
     names: readonly string[],
   ): Promise<StoredRegistries & { readonly ageMs: number | undefined }>;
 }
 
-/** Creates a reader that returns what it last read while Redis is away. It fails for what it never read. */
+/**
+ * Creates a reader that returns its last result while Redis is unavailable. Fails for registries that it has never read.
+ */
 export function rememberRegistries(
   reader: RegistryReader,
   { clock = systemClock }: { readonly clock?: Pick<Clock, 'monotonic'> } = {},
@@ -54,7 +68,7 @@ export function rememberRegistries(
   return {
     async readMany(names) {
       const { value, ageMs } = await known.read(names.join(), () => reader.readMany(names));
-      // The time that Redis last told is that much older now.
+      // Since Redis reported `nowMs`, `ageMs` has passed.
       return { ...value, nowMs: value.nowMs + (ageMs ?? 0), ageMs };
     },
   };

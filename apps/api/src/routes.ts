@@ -18,9 +18,12 @@ import {
 import { getRegistries, getRegistry, getRequest, getRun, getRuns } from './handlers/registries.ts';
 import { get, post, type Route } from './http/route.ts';
 
-/** The routes of the api, without Bull Board and the MCP Registry API. `openapi.yaml` describes each. */
+/**
+ * The routes of the api, except Bull Board and the MCP Registry API. `openapi.yaml` describes each
+ * route.
+ */
 export const ROUTES: readonly Route[] = [
-  // Some clients read it to detect the kind of registry.
+  // Some clients read this document to detect the kind of registry.
   get('/registry/{catalog}/openapi.yaml', getOpenApi),
 
   get('/v1/registries', getRegistries),

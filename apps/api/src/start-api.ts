@@ -17,22 +17,22 @@ import { createQueueBoard } from './bull-board.ts';
 import { type ControlPolicy, createControlPolicy, readAdminToken } from './control-policy.ts';
 import { rememberRegistries } from './registries.ts';
 
-/** How soon the api follows a new config. */
+/** How often the api checks for a new config. */
 const REFRESH_EVERY_MS = 1_000;
 const STOP_GRACE_MS = 5_000;
-/** A caller gets an answer in about this time, also if Redis hangs. */
+/** Callers get an answer after about this time, even if Redis hangs. */
 const COMMAND_TIMEOUT_MS = 1_000;
 
 export interface ApiService extends Service {
-  /** The port it listens on, which may have been chosen by the system. */
+  /** The port on which the api listens. The system may have chosen it. */
   readonly port: number;
 }
 
 /**
- * Starts an api, which serves the copies, shows statuses and takes control requests. Any number of apis may run. It
- * answers as soon as this resolves. While Redis is away, it answers `store-unavailable`.
+ * Starts an api, which serves the copies, shows statuses and takes control requests. Any number of apis may run.
+ * When this promise resolves, the api answers requests. While Redis is unavailable, it answers `store-unavailable`.
  *
- * @throws SynclineError `config-invalid` for an invalid token file; the system's error for a taken port
+ * @throws SynclineError `config-invalid` for an invalid token file; the system's error if the port is taken
  */
 export async function startApi({ env, logger, metrics }: ProcessContext): Promise<ApiService> {
   const url = requireRedisUrl(env);
@@ -46,8 +46,8 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     commandTimeoutMs: COMMAND_TIMEOUT_MS,
     onError,
   });
-  // A rollback or an approval is one large write, which must not time out in the middle. The reads before it use the
-  // other connection, so it does not begin if Redis hangs.
+  // A rollback or an approval is one large write, which must not time out in the middle. The reads before this write
+  // use the other connection. So the write does not begin if Redis hangs.
   const patientWrites = connectRedis({ url, manner: 'prompt', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const { keys, queue, config, reader, runs, snapshots } = store;
@@ -86,7 +86,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const refresher = startLoop({
     everyMs: REFRESH_EVERY_MS,
     pass: () => config.refresh(),
-    onError: (error) => logger.debug({ err: error }, 'could not look for a new config'),
+    onError: (error) => logger.debug({ err: error }, 'check for a new config failed'),
   });
   const forgetAges = metrics.onScrape(() => readAges(store));
   const close = async () => {
@@ -121,7 +121,10 @@ async function readControlPolicy({
   return createControlPolicy({ host, token });
 }
 
-/** Returns the seconds since each registry was last checked with success, without those that never were. */
+/**
+ * Returns the seconds since each registry was last checked successfully. Omits registries that were never checked
+ * successfully.
+ */
 async function readAges({ config, reader }: Pick<Store, 'config' | 'reader'>) {
   const names = config.targets().map(({ name }) => name);
   const stored = await reader.readMany(names);
@@ -143,7 +146,7 @@ function announce({
   if (controlPolicy.kind !== 'off') return;
   logger.warn(
     { host },
-    'control is off and Bull Board read-only: set SYNCLINE_ADMIN_TOKEN_FILE, or HOST to loopback',
+    'control is off and Bull Board is read-only. Set SYNCLINE_ADMIN_TOKEN_FILE, or set HOST to a loopback address',
   );
 }
 

@@ -3,7 +3,7 @@ import { type Env, type ProcessContext, type ReadEnvOptions, readEnv } from '@sy
 import type { Command } from 'commander';
 import { readRedisUrl } from './up/embedded-redis/redis-file.ts';
 
-/** Returns the options of the program that override the environment. */
+/** Returns the command line options that override the environment. */
 export function envOptions(program: Command): ReadEnvOptions {
   const { config } = program.opts<{ config?: string }>();
   return { overrides: { SYNCLINE_CONFIG: config } };
@@ -16,13 +16,17 @@ export interface StoreEnv extends Env {
 /**
  * Reads the environment of a command that needs Redis.
  *
- * @throws SynclineError `config-invalid` if it names no Redis, and no `syncline up` runs one
+ * @throws SynclineError `config-invalid` if the environment does not set the URL of a Redis and no
+ *   `syncline up` is running
  */
 export async function readStoreEnv(program: Command): Promise<StoreEnv> {
   return withRedisUrl(readEnv(undefined, envOptions(program)));
 }
 
-/** Returns the context with the Redis that `syncline up` runs, if the environment names none. */
+/**
+ * Returns the context. If the environment does not set the URL of a Redis, adds the URL of
+ * the Redis that `syncline up` runs.
+ */
 export async function withStoreEnv(context: ProcessContext): Promise<ProcessContext> {
   return { ...context, env: await withRedisUrl(context.env) };
 }
@@ -33,6 +37,6 @@ async function withRedisUrl(env: Env): Promise<StoreEnv> {
   if (redisUrl !== undefined) return { ...env, redisUrl };
   throw new SynclineError(
     'config-invalid',
-    `no Redis to use: REDIS_URL is not set, and no syncline up runs on the data directory ${dataDir}. Set REDIS_URL, or start syncline up`,
+    `no Redis found: REDIS_URL is not set, and \`syncline up\` does not run with the data directory ${dataDir}. Set REDIS_URL, or run \`syncline up\``,
   );
 }

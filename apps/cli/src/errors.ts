@@ -1,6 +1,9 @@
 export const EXIT_STATUS = { done: 0, failed: 1, usage: 2, differs: 3 } as const;
 
-/** Ends a command that has printed everything, with an exit status. */
+/**
+ * Thrown by a command that has printed all of its output. The program then ends with this exit
+ * status.
+ */
 export class EndedWith extends Error {
   override readonly name = 'EndedWith';
   readonly exitStatus: number;
@@ -11,12 +14,15 @@ export class EndedWith extends Error {
   }
 }
 
-/** The exit statuses that shells give to a program that a signal ended: 128 plus its number. */
+/**
+ * The exit statuses that shells report if a signal ended the program: 128 plus the number of the
+ * signal.
+ */
 export const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 export type StopSignal = keyof typeof SIGNAL_STATUS;
 
-/** Says that a signal ended a command early. */
+/** Thrown if a signal interrupts a command. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   readonly signal: StopSignal;

@@ -3,10 +3,10 @@ import { Interrupted, type StopSignal } from './errors.ts';
 const SIGNALS: readonly StopSignal[] = ['SIGINT', 'SIGTERM'];
 
 /**
- * Does `work` with a signal that Ctrl-C and SIGTERM abort, with an {@link Interrupted} as the reason. A
+ * Runs `work` with a signal that Ctrl-C and SIGTERM abort, with an {@link Interrupted} as the reason. A
  * second Ctrl-C ends the process at once.
  *
- * @param message the message for the user who interrupts
+ * @param message the message for the user who interrupts the command
  */
 export async function withInterrupt<Result>(
   work: (signal: AbortSignal) => Promise<Result>,

@@ -11,7 +11,7 @@ import { createLogger } from '@syncline/runtime';
 import type { StoreEnv } from './environment.ts';
 import { describeError } from './report-error.ts';
 
-/** Connects to a Redis and waits for its first answer. @throws SynclineError `store-unavailable` */
+/** Connects to a Redis and waits for its first reply. @throws SynclineError `store-unavailable` */
 export async function connectToRedis(url: string): Promise<Redis> {
   let firstError: Error | undefined;
   const onError = (error: Error) => {
@@ -19,23 +19,24 @@ export async function connectToRedis(url: string): Promise<Redis> {
   };
   const redis = connectRedis({ url, manner: 'prompt', onError });
   try {
-    // If no sentinel answers, the connection keeps asking, and the command would wait for it.
+    // If no sentinel replies, ioredis retries forever and the PING never fails. So the first error ends
+    // the wait.
     const failed = Promise.withResolvers<never>();
     redis.once('error', failed.reject);
     await Promise.race([redis.ping(), failed.promise]);
     return redis;
   } catch (cause) {
     redis.disconnect();
-    // The error of the command says only that it was given up. The connection knows the cause.
-    const message = `cannot use the Redis at ${redisPlace(url)}: ${describeError(firstError ?? cause)}`;
+    // The PING's error says only that the command failed. The connection's first error has the cause.
+    const message = `cannot use the Redis server at ${redisPlace(url)}: ${describeError(firstError ?? cause)}`;
     throw new SynclineError('store-unavailable', message, { cause });
   }
 }
 
-/** What is in Redis, for the length of one command. */
+/** The data in Redis, opened for one command. */
 export type Store = ReturnType<typeof createStore>;
 
-/** Opens what is in that Redis under the prefix of the environment. */
+/** Opens the stores in a Redis, with the key prefix of the environment. */
 export function createStore(
   env: StoreEnv,
   redis: Redis,
@@ -54,7 +55,7 @@ export function createStore(
       await store.config.refresh();
       return currentConfig(store.config);
     },
-    /** @throws SynclineError `unknown-registry` */
+    /** Returns a registry or a catalog. @throws SynclineError `unknown-registry` */
     async registry(name: string) {
       await store.config.refresh();
       return findRegistry(store.config, name);

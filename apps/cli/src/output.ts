@@ -8,13 +8,13 @@ export function printJson(value: unknown): void {
   print(toJson(value, 2));
 }
 
-/** Prints a line that is not part of the result on standard error. */
+/** Prints a line on standard error, because it is not part of the result. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
 /**
- * Returns a value as JSON. It escapes characters that control terminals, because texts of upstreams may
+ * Returns a value as JSON. Escapes characters that control terminals, because texts of upstreams may
  * contain them.
  */
 export function toJson(value: unknown, indent?: number): string {

@@ -86,8 +86,8 @@ test.each([
   [['statu'], 'Did you mean status?'],
   [['status', 'one', 'two'], 'too many arguments'],
   [['runs'], 'missing required argument'],
-  [['runs', 'one', '--limit', '0'], 'expected a whole number'],
-  [['sync', 'one', '--timeout', '1 fortnight'], 'expected a duration'],
+  [['runs', 'one', '--limit', '0'], 'Use a whole number'],
+  [['sync', 'one', '--timeout', '1 fortnight'], 'Use a duration'],
 ])('%j is a usage error: %s', async (args, message) => {
   expect(await parse(args)).toMatchObject({
     exitCode: 1,

@@ -34,11 +34,11 @@ Example:
   $ syncline up --config examples/quickstart.yaml`;
 
 export interface ProgramOptions {
-  /** Whether usage errors are reported as JSON, so commander must not print them. */
+  /** Whether usage errors are reported as JSON. Then commander must not print them. */
   readonly isJson?: boolean;
 }
 
-/** Creates the command line. Commands throw their errors and never print them. */
+/** Creates the command line. Commands throw their errors and do not print them. */
 export function createProgram({ isJson = false }: ProgramOptions = {}): Command {
   const program = new Command('syncline')
     .description(

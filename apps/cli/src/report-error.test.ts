@@ -46,7 +46,7 @@ test('an error that quotes an upstream cannot control the terminal', () => {
 test('an error has the advice of the error table', () => {
   const error = new SynclineError('source-ref-missing', 'team: there is no branch main');
   expect(withAdvice(error)).toBe(
-    'team: there is no branch main. Check whether the branch, tag or commit was renamed or removed.',
+    'team: there is no branch main. Check whether someone renamed or removed the branch, tag or commit.',
   );
 });
 
@@ -54,7 +54,7 @@ test('advice is not repeated', () => {
   const told = 'team is pinned to 683b. Run `syncline resume team` first';
   expect(withAdvice(new SynclineError('registry-suspended', told))).toBe(told);
   const expected = new SynclineError('unknown-registry', 'no such registry', { expected: 'team' });
-  expect(withAdvice(expected)).toBe('no such registry. Expected team');
+  expect(withAdvice(expected)).toBe('no such registry. Use team');
   const place = {
     file: 'a.yaml',
     line: 1,

@@ -5,27 +5,36 @@ import { paint } from './format/style.ts';
 import { plain } from './format/text.ts';
 import { note, toJson } from './output.ts';
 
-/** Returns 2 if the environment or the config is wrong, 130 or 143 if a signal ended the command, else 1. */
+/**
+ * Returns the exit status for an error. It is 2 if the environment or the config is invalid. It is 130 or 143 if
+ * a signal ended the command. Otherwise it is 1.
+ */
 export function exitStatusOf(error: unknown): number {
   if (error instanceof Interrupted) return SIGNAL_STATUS[error.signal];
   return isConfigFault(error) ? EXIT_STATUS.usage : EXIT_STATUS.failed;
 }
 
-/** Prints an error with its advice in one line on standard error. An invalid config has one line per problem. */
+/**
+ * Prints an error and its advice on one line of standard error. For an invalid config, prints one line per
+ * problem.
+ */
 export function reportError(error: unknown): void {
   const message = withAdvice(error);
-  // The problems of a config begin with their place, so that editors and terminals can open it.
+  // Each problem of a config begins with its file and line, so that editors and terminals can open the place. So
+  // no prefix is added.
   const isPlain = isConfigFault(error) || error instanceof Interrupted;
   note(isPlain ? message : `${paint('red', 'error:', process.stderr)} ${message}`);
 }
 
-/** Describes an error, and adds what the table of errors advises unless the message says what to do. */
+/**
+ * Describes an error, and adds the advice from the table of errors unless the message already says what to do.
+ */
 export function withAdvice(error: unknown): string {
   const message = describeError(error);
-  // The problems of an invalid config name their places, and lines of that form are for editors.
+  // The problems of an invalid config have a format that editors parse, so nothing is added.
   if (!(error instanceof SynclineError) || error.code === 'config-invalid') return message;
   const { advice } = ERRORS[error.code];
-  // Messages that say what to do have a second sentence, or name what was expected.
+  // A message that says what to do has a second sentence, or names the expected value.
   const saysWhatToDo = error.expected !== undefined || /[.!?] \S/.test(message);
   return saysWhatToDo ? message : `${message.replace(/\.$/, '')}. ${advice}`;
 }
@@ -49,7 +58,7 @@ function jsonOf(error: unknown): object {
   return { code, message, expected, problems };
 }
 
-/** Describes an error for people: without a stack, credentials, or characters that control the terminal. */
+/** Describes an error as text, without a stack, credentials, or characters that control the terminal. */
 export function describeError(error: unknown): string {
   if (isConfigFault(error)) return error.message.split('\n').map(plain).join('\n');
   const text = String(withoutCredentials(messageOf(error).trim())).replace(/\s*\n\s*/g, ' ');
@@ -59,10 +68,10 @@ export function describeError(error: unknown): string {
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ('code' in error && error.code === 'EADDRINUSE' && 'port' in error && 'address' in error) {
-    return `port ${error.port} of ${error.address} is in use. Set PORT to another one, or to 0 for any`;
+    return `port ${error.port} of ${error.address} is in use. Set PORT to another port, or to 0 for any free port`;
   }
   if (error.message !== '') return error.message;
-  // If a name has several addresses and none can be reached, the error has no message.
+  // If a name has several addresses and all of them fail, the error has no message.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
   return error.name;
 }

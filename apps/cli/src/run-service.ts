@@ -6,8 +6,8 @@ import { reportError } from './report-error.ts';
 export type StartService = (context: ProcessContext) => Promise<Service>;
 
 /**
- * Runs one of the services as this process, and ends the process as `runProcess` does. If the environment
- * names no Redis, the service uses the one that `syncline up` runs.
+ * Runs a service in this process, and ends the process as `runProcess` does. If the environment does not
+ * set the URL of a Redis, the service uses the Redis that `syncline up` runs.
  */
 export async function runService(
   name: string,

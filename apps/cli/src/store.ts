@@ -4,9 +4,10 @@ import type { Command } from 'commander';
 import type { Store } from './open-store.ts';
 
 /**
- * Does `work` with a connection that is closed afterwards. The code for Redis is loaded only then.
+ * Runs `work` with a store, and closes its connection afterwards. Imports the code for Redis only
+ * when called.
  *
- * @throws SynclineError `store-unavailable` if Redis does not answer
+ * @throws SynclineError `store-unavailable` if Redis does not respond
  */
 export async function withStore<Result>(
   program: Command,
@@ -25,7 +26,7 @@ export async function withStore<Result>(
   }
 }
 
-/** Does `work` to a registry that the config names. */
+/** Runs `work` on a registry of the config in force. */
 export async function withOperations<Result>(
   program: Command,
   name: string,

@@ -1,5 +1,5 @@
 import type { ConfigCheck } from '@syncline/contract';
 import { checkGlobs, checkSchedules } from '@syncline/sync/config-checks';
 
-/** The checks of every loaded config, in addition to its schema. */
+/** The checks that every loaded config must pass, in addition to the schema. */
 export const CONFIG_CHECKS: readonly ConfigCheck[] = [checkGlobs, checkSchedules];

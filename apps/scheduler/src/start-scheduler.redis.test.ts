@@ -57,9 +57,9 @@ test('settings that do not apply are logged at the start and at each change of t
   const { path: configPath, replaceText } = await writeConfig({ registries: [registry('alpha')] });
   await replaceText(JSON.stringify({ sources: [registry('alpha')], database: { host: 'x' } }));
   await start({ redisUrl, prefix, configPath }, logger);
-  expect(logged).toEqual([expect.stringContaining('database: does not apply')]);
+  expect(logged).toEqual([expect.stringContaining('database: has no effect')]);
   await replaceText(JSON.stringify({ sources: [registry('beta')], auth: { mode: 'oauth' } }));
-  await until(() => logged.some((line) => line.includes('auth: does not apply')), {
+  await until(() => logged.some((line) => line.includes('auth: has no effect')), {
     what: 'the warning',
   });
 });

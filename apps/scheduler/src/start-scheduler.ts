@@ -19,7 +19,7 @@ import { CONFIG_CHECKS } from './config-checks.ts';
 const LAST_PASS_MS = 1_000;
 /**
  * Starts a scheduler, which puts the config in force and keeps one Job Scheduler for each registry. Any number of
- * schedulers may run, and all do the same. A scheduler never runs a registry itself.
+ * schedulers may run, and all do the same work. A scheduler never runs a registry itself.
  *
  * @param options.loaded the config file, if the caller has already loaded it and logged its warnings
  * @throws ConfigError for an invalid config file, before anything is changed
@@ -38,9 +38,9 @@ export async function startScheduler(
   reconciler.adopt(loaded);
   const loop = startLoop({
     ...reconciler,
-    onError: (error) => logger.warn({ err: error }, 'could not reconcile the schedules'),
+    onError: (error) => logger.warn({ err: error }, 'schedule reconciliation failed'),
   });
-  // A Redis that comes back may be empty. The next pass would come up to 30 s later.
+  // After a restart, Redis may be empty. Without this call, the next pass could be 30 s away.
   redis.on('ready', () => loop.wake());
 
   const watching = new AbortController();
@@ -74,7 +74,7 @@ export async function startScheduler(
       await watched;
       const ended = loop.stop();
       await store.close();
-      // While Redis is away, a pass never ends. Cutting it off loses nothing.
+      // While Redis is unavailable, a pass never ends. Ending it early loses nothing.
       await within(LAST_PASS_MS, ended).catch(() => undefined);
     },
   };

@@ -2,10 +2,13 @@ import type { RecurringTask } from '@syncline/contract';
 import type { Pulse } from '@syncline/redis';
 import { type Logger, within } from '@syncline/runtime';
 
-/** Three times the longest turn of a healthy worker, also right after Redis has come back. */
+/**
+ * Three times the longest turn of a healthy worker's loop, including turns right after an outage of
+ * Redis.
+ */
 export const WEDGED_AFTER_MS = 60_000;
 const EVERY_MS = 1_000;
-/** A worker is not blamed while Redis takes longer than this to answer. */
+/** If Redis takes longer than this to answer, the canary does not report the worker. */
 const REDIS_ANSWER_MS = 1_000;
 
 export interface CanaryOptions {
@@ -15,22 +18,23 @@ export interface CanaryOptions {
   readonly wedgedAfterMs: number;
 }
 
-/** Checks again and again whether the worker's loop turns. */
+/** Checks repeatedly whether the worker's loop makes progress. */
 export interface Canary extends RecurringTask {
-  /** Why only a restart would help; empty while the loop turns. */
+  /** Problems that only a restart fixes. Empty while the loop makes progress. */
   problems(): readonly string[];
 }
 
 /**
- * Watches a worker's loop. The loop is wedged if it does not turn while Redis answers and the worker has
- * room for a job. Time is counted in passes, because a process may have been frozen meanwhile.
+ * Watches a worker's loop. The loop is wedged if it makes no turn while Redis answers and the worker has
+ * room for a job. Counts time in passes of the canary, because the process may have been frozen in
+ * between.
  */
 export function createCanary({ pulse, redis, logger, wedgedAfterMs }: CanaryOptions): Canary {
   let asking: Promise<boolean> | undefined;
   let turnsSeen: number | undefined;
   let stillMs = 0;
 
-  /** Asks one question at a time: questions to a Redis that hangs would pile up. */
+  /** Sends one PING at a time, because PINGs to a Redis that hangs would pile up. */
   function isRedisThere(): Promise<boolean> {
     if (redis.status !== 'ready') return Promise.resolve(false);
     asking ??= redis
@@ -48,7 +52,9 @@ export function createCanary({ pulse, redis, logger, wedgedAfterMs }: CanaryOpti
   const problems = () =>
     stillMs < wedgedAfterMs
       ? []
-      : [`has taken no jobs for ${Math.floor(stillMs / 1_000)} s, although Redis answers`];
+      : [
+          `the worker has taken no jobs for ${Math.floor(stillMs / 1_000)} s, although Redis answers`,
+        ];
 
   return {
     everyMs: EVERY_MS,

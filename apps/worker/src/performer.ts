@@ -9,11 +9,11 @@ import { createManager, IngestPool, previewRegistry } from '@syncline/sync/perfo
 export interface PerformerOptions {
   readonly env: Env;
   readonly logger: Logger;
-  /** `network` of the config in force. */
+  /** Returns `network` of the config in force. */
   readonly network: () => NetworkConfig | undefined;
   readonly budgets: RequestBudgets;
   readonly snapshots: SnapshotStore;
-  /** Heap of each thread for heavy work. Default: that of {@link IngestPool}. */
+  /** The heap size of each thread for heavy work. Default: the default of {@link IngestPool}. */
   readonly threadHeapMb?: number | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface PreviewHandlerOptions {
   readonly metrics: Pick<Metrics, 'previewFinished'>;
 }
 
-/** Creates the handler for preview jobs of a worker. */
+/** Creates the function with which a worker handles preview jobs. */
 export function createPreviewHandler({
   config,
   registries,
@@ -44,7 +44,7 @@ export function createPreviewHandler({
     }
   };
 
-  /** Returns the registry to preview, and its stored state if the config in force has it. */
+  /** Returns the registry to preview, and its stored state if the config in force has this registry. */
   async function findRegistry(
     job: PreviewJob,
   ): Promise<Pick<PreviewRequest, 'registry' | 'stored' | 'nowMs'>> {
@@ -53,19 +53,22 @@ export function createPreviewHandler({
     const inForce = config.registry(name);
     const registry = 'config' in job ? job.config : inForce;
     if (registry === undefined) {
-      throw new SynclineError('unknown-registry', `there is no registry ${name}`);
+      throw new SynclineError(
+        'unknown-registry',
+        `the config has no registry ${name}. Check the spelling of the name`,
+      );
     }
     const { nowMs, registries: known } = await registries.readMany([name]);
     return { registry, stored: inForce && known.get(name), nowMs };
   }
 }
 
-/** Errors whose messages quote the file. */
+/** Errors whose messages quote the content of the file. */
 const TELLING_CODES: ReadonlySet<ErrorCode> = new Set(['source-not-json', 'source-not-a-registry']);
 
 /**
- * Returns the error without quotes from the file. A preview may name any file on this disk, and that file may be a
- * secret. The status shows the errors of files in the config in force anyway.
+ * Returns the error without quotes from the file. A preview may name any file on this disk, and that file may be
+ * secret. Files in the config in force are not affected, because their errors are in the status anyway.
  */
 function withoutContent(
   error: unknown,
@@ -78,5 +81,5 @@ function withoutContent(
   const isOnDisk = registry.file?.path !== undefined || registry.git !== undefined;
   const isKnown = inForce !== undefined && describeSource(inForce) === place;
   if (!isOnDisk || isKnown || !TELLING_CODES.has(known.code)) return known;
-  return new SynclineError(known.code, `${place} holds no registry`);
+  return new SynclineError(known.code, `${place} contains no registry`);
 }

@@ -171,7 +171,7 @@ test('a preview shows no contents of a file that is not a registry', async () =>
   ] as const) {
     await writeFile(file, text);
     expect(await messageOf('curious')).toBe(
-      `cannot read the source: ${code}: ${file} holds no registry`,
+      `the preview could not read the source: ${code}: ${file} contains no registry`,
     );
     // For a registry of the config, the error shows more, as its status does.
     expect(await messageOf('known')).toContain('planted-secret');

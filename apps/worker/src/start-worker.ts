@@ -25,7 +25,7 @@ import { createPreviewHandler } from './preview-handler.ts';
 
 const STOP_GRACE_MS = 10_000;
 const LAST_PASS_MS = 1_000;
-/** Previews must not take the capacity that syncs need. */
+/** A small number, because previews must not use the capacity that syncs need. */
 const PREVIEWS_AT_ONCE = 1;
 
 /** The stores that the runs of a worker write to. */
@@ -35,7 +35,7 @@ export interface WorkerStores {
   readonly status: StatusPersistence;
 }
 
-/** Wraps parts of a worker, so that its runs can be watched from outside. */
+/** Wraps parts of a worker, so that tests can observe its runs. */
 export interface WorkerDecorator {
   stores(stores: WorkerStores): WorkerStores;
   manager(manager: Manager): Manager;
@@ -45,15 +45,18 @@ const UNDECORATED: WorkerDecorator = { stores: (stores) => stores, manager: (man
 
 export interface StartWorkerOptions {
   readonly decorate?: WorkerDecorator;
-  /** How long its loop must stand still, while Redis answers, before {@link Service.liveness} reports it. */
+  /**
+   * How long the loop must make no progress, while Redis answers, before {@link Service.liveness} reports
+   * it.
+   */
   readonly wedgedAfterMs?: number;
-  /** Heap of each thread for heavy work. Default: as the performer has it. */
+  /** The heap size of each thread for heavy work. Default: the default of the performer. */
   readonly threadHeapMb?: number;
 }
 
 /**
- * Starts a worker, which takes jobs from the queue and syncs the registries that they name. Any number of
- * workers share the work. It waits for a Redis that is not there yet, and continues after an outage.
+ * Starts a worker, which takes jobs from the queue and syncs the registries that the jobs name. Any number
+ * of workers share the work. The worker waits until Redis is available, and continues after an outage.
  */
 export async function startWorker(
   { env, logger, metrics }: ProcessContext,
@@ -142,7 +145,7 @@ export async function startWorker(
       const swept = sweeper.stop();
       await store.close();
       blocking.disconnect();
-      // While Redis is away, a pass never ends. Cutting it off loses nothing.
+      // While Redis is unavailable, a pass never ends. Ending it early loses nothing.
       await within(LAST_PASS_MS, swept).catch(() => undefined);
       await performer.close();
     },

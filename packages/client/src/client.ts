@@ -27,22 +27,22 @@ import { Redis } from 'ioredis';
 
 export interface SynclineClientOptions {
   /**
-   * The URL of Redis: `redis://`, `rediss://`, or `redis+sentinel://host:port,host:port/<name of the master>`. Or a
-   * connection, which the client uses and does not close.
+   * The URL of Redis: `redis://`, `rediss://`, or `redis+sentinel://host:port,host:port/<name of the master>`. You can
+   * also pass a connection, which the client never closes.
    */
   readonly redis: string | Redis;
-  /** What Syncline's keys begin with. Default `syncline`. */
+  /** The prefix of Syncline's keys. Default: `syncline`. */
   readonly prefix?: string;
 }
 
 /** Requests syncs from another service, waits for their runs, and reads statuses. */
 export interface SynclineClient {
   /**
-   * Requests a run of `registry` that starts after this call. The request is counted in Redis before the call
-   * returns. It is handled even if the job in the queue gets lost.
+   * Requests a run of `registry` that starts after this call. The client counts the request in Redis before the call
+   * returns. Syncline handles the request even if the job in the queue gets lost.
    *
    * @param options.force fetch even if the cheap check finds no change
-   * @returns the request's number, and whether it waits for a run that is under way (`joined`)
+   * @returns the request's number, and `joined` if the request waits for the end of the current run
    * @throws SynclineError `unknown-registry`, `registry-suspended`, `store-unavailable`, `store-corrupt`
    */
   requestSync(
@@ -50,9 +50,9 @@ export interface SynclineClient {
     options?: { force?: boolean },
   ): Promise<{ request: number; state: 'queued' | 'joined' }>;
   /**
-   * Returns whether a run has handled a request. `run` is absent if the run log no longer has it.
+   * Returns whether a run has handled a request. `run` is absent if the run log no longer contains the run.
    *
-   * @throws SynclineError `unknown-request` if none of that number was made
+   * @throws SynclineError `unknown-request` if no request has this number
    */
   getRequest(
     registry: string,
@@ -61,7 +61,7 @@ export interface SynclineClient {
   /**
    * Waits for the run that handles a request.
    *
-   * @returns undefined if `timeoutMs` is over before
+   * @returns the run, or undefined after `timeoutMs`
    */
   waitForRun(
     registry: string,
@@ -79,7 +79,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 const RUNS_PER_PAGE = 50;
 
 /**
- * Creates a client that uses the Redis of a Syncline.
+ * Creates a client for the Redis of a Syncline installation.
  *
  * @throws SynclineError `config-invalid` for an invalid URL
  */
@@ -94,9 +94,9 @@ export function createSynclineClient({
     prefix: keys.queuePrefix,
     skipVersionCheck: true,
   });
-  /** The config last read: a digest names one content. */
+  /** The last config that the client read. A digest identifies one config. */
   let known: { digest: string; registries: Map<string, RegistryConfig> } | undefined;
-  // Commands reject with the error. Without a listener, the event would end the process.
+  // Failed commands reject. Without a listener, the `error` event would also end the process.
   queue.on('error', () => {});
 
   return {
@@ -104,7 +104,7 @@ export function createSynclineClient({
       await requireActive(registry);
       const request = await guard(countRequest({ redis, keys }, { registry, force }));
       const status = await guard(readRegistryStatus(registry));
-      // A wake-up only makes it faster: without it, the sweep finds the request.
+      // A wake-up only saves time. Without it, the sweep finds the request.
       const { name, data, opts } = requestJob({ registry, request, force });
       await guard(queue.add(name, data, opts));
       return { request, state: status.phase === 'Syncing' ? 'joined' : 'queued' };
@@ -113,7 +113,7 @@ export function createSynclineClient({
     async getRequest(registry, request) {
       const { requested, handled } = await readControl(registry);
       if (request > requested) {
-        const message = `${registry} has no request ${request}. Its last one is ${requested}`;
+        const message = `${registry} has no request ${request}. The last request is ${requested}`;
         throw new SynclineError('unknown-request', message);
       }
       if (request > handled) return { state: 'open' };
@@ -129,7 +129,7 @@ export function createSynclineClient({
         if (handled >= request) return guard(findRun({ redis, keys }, { registry, request }));
         const leftMs = untilMs - Date.now();
         if (leftMs <= 0) return undefined;
-        // After an abort, the next turn throws the reason of the signal.
+        // After an abort, the next iteration throws the signal's reason.
         await sleep(Math.min(pollMs, leftMs), undefined, { signal }).catch(() => {});
       }
     },
@@ -165,7 +165,7 @@ export function createSynclineClient({
     if (!config.suspended && !suspended && pinned === undefined) return;
     const why = pinned === undefined ? 'suspended' : `pinned to ${pinned}`;
     const message = config.suspended
-      ? `${registry} is suspended by the config. Remove suspended there`
+      ? `the config suspends ${registry}. Remove suspended from its entry in the config`
       : `${registry} is ${why}. Run \`syncline resume ${registry}\` first`;
     throw new SynclineError('registry-suspended', message);
   }
@@ -176,7 +176,10 @@ export function createSynclineClient({
       known = { digest, registries: await readConfig(digest) };
     const found = digest === null ? undefined : known?.registries.get(registry);
     if (found !== undefined) return found;
-    throw new SynclineError('unknown-registry', `the config names no registry ${registry}`);
+    throw new SynclineError(
+      'unknown-registry',
+      `the config has no registry ${registry}. Check the spelling of the name`,
+    );
   }
 
   async function readConfig(digest: string) {
@@ -185,14 +188,14 @@ export function createSynclineClient({
       const targets = syncTargets(configSchema.parse(JSON.parse(text ?? '')));
       return new Map(targets.map((target) => [target.name, target]));
     } catch (cause) {
-      const message = `Redis has no config ${digest} that this version knows. Update the client`;
+      const message = `the client cannot read the config ${digest} in Redis. Update the client`;
       throw new SynclineError('store-corrupt', message, { cause });
     }
   }
 }
 
 /**
- * Returns the run that handled a request: the first whose `handledRequest` reaches it. `undefined` if the log has lost
+ * Returns the first run whose `handledRequest` reaches the request, or `undefined` if the run log no longer contains
  * it.
  */
 async function findRun(
@@ -206,7 +209,7 @@ async function findRun(
       const run = parseRunEntry(fields);
       if (run === undefined) continue;
       if (run.handledRequest < request) return found;
-      // An interrupted run repeats what the runs before it have handled.
+      // An interrupted run repeats the `handledRequest` of the run before.
       if (run.outcome !== 'interrupted') found = run;
     }
     const last = entries.at(-1);
@@ -226,18 +229,18 @@ function connect(url: string): Redis {
   return redis;
 }
 
-/** Throws errors of Redis as `store-unavailable` or `store-corrupt`. */
+/** Rethrows errors of Redis as `store-unavailable` or `store-corrupt`. */
 async function guard<Result>(reply: Promise<Result>): Promise<Result> {
   try {
     return await reply;
   } catch (cause) {
     const keys = keysOfWrongValue(cause);
     if (keys !== undefined) {
-      const message = `the key ${keys[0]} holds a value of another type. Delete it, and sync with force`;
+      const message = `the key ${keys[0]} holds a value of the wrong type. Delete the key, and sync with force`;
       throw new SynclineError('store-corrupt', message, { cause });
     }
     const detail = cause instanceof Error ? cause.message : String(cause);
-    const message = `Redis failed: ${detail}. Check that it runs and accepts writes`;
+    const message = `Redis failed: ${detail}. Check that Redis runs and accepts writes`;
     throw new SynclineError('store-unavailable', message, { cause });
   }
 }

@@ -1,7 +1,7 @@
 import { mapInBatches, SynclineError } from '@syncline/contract';
 import type { SynclineClient } from './client.ts';
 
-/** A request that was counted. */
+/** A counted request. */
 export type Requested = { readonly registry: string } & Awaited<
   ReturnType<SynclineClient['requestSync']>
 >;
@@ -9,13 +9,13 @@ export type Requested = { readonly registry: string } & Awaited<
 /** The answer of `POST /v1/sync`. */
 export interface AllRequested {
   readonly requests: readonly Requested[];
-  /** The registries that an operator or the config has stopped. They got no request. */
+  /** The registries that an operator or the config has suspended. They get no request. */
   readonly suspended: readonly string[];
 }
 
 const REQUESTS_AT_ONCE = 100;
 
-/** Requests a run of each registry, except those that an operator or the config has stopped. */
+/** Requests a run of each registry, except for suspended or pinned registries. */
 export async function requestAll(
   { requestSync }: Pick<SynclineClient, 'requestSync'>,
   registries: readonly string[],

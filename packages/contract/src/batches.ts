@@ -3,7 +3,7 @@ export function* batchesOf<Item>(items: readonly Item[], size: number): Generato
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
 
-/** Applies `work` to each item, to `size` of them at once. Returns the results in the order of the items. */
+/** Applies `work` to each item, in parallel batches of `size`. Returns the results in the order of the items. */
 export async function mapInBatches<Item, Result>(
   items: readonly Item[],
   size: number,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Returns JSON with the keys of each object in order: equal data gives equal text. */
+/** Returns JSON with sorted object keys, so that equal data gives equal text. */
 export function canonicalJson(value: unknown): string {
   const text = JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -10,17 +10,17 @@ export function canonicalJson(value: unknown): string {
   return text ?? 'undefined';
 }
 
-/** Returns the SHA-256 of bytes, or of a text in UTF-8, in hex. */
+/** Returns the SHA-256 in hex of bytes, or of the UTF-8 form of a text. */
 export function sha256(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** Returns the SHA-256, in hex, of the data's canonical JSON. */
+/** Returns the SHA-256 in hex of the value's canonical JSON. */
 export function digestOf(value: unknown): string {
   return sha256(canonicalJson(value));
 }
 
-/** Returns FNV-1a, 32 bits, over the low byte of each character. @see RFC 9923 */
+/** Returns the 32-bit FNV-1a hash of the low bytes of the characters. @see RFC 9923 */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index += 1) {

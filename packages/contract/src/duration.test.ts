@@ -61,8 +61,8 @@ describe('durationSchema', () => {
 
   test('describes the problem of an invalid duration', () => {
     const problem = (value: unknown) => schema.safeParse(value).error?.issues[0]?.message;
-    expect(problem('soon')).toBe('expected a duration such as 30s, 1h30m or 7d');
-    expect(problem('999ms')).toBe('expected a duration of at least 1s');
+    expect(problem('soon')).toBe('use a duration such as 30s, 1h30m or 7d');
+    expect(problem('999ms')).toBe('use a duration of at least 1s');
     expect(problem(90)).toMatch(/string/);
   });
 });

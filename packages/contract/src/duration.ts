@@ -9,8 +9,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 export const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|[smhd]))+$/;
 
 /**
- * Returns the milliseconds of a duration as Go writes it (`90s`, `1h30m`, `1.5h`), also with days (`7d`).
- * `undefined` if the text is not a duration. A sign is invalid: no setting can be negative.
+ * Parses a duration in Go's format (`90s`, `1h30m`, `1.5h`), or with days (`7d`), into milliseconds. Returns
+ * `undefined` if the text is not a duration. A sign is invalid, because no setting can be negative.
  */
 export function parseDuration(text: string): number | undefined {
   if (!DURATION.test(text)) return undefined;
@@ -21,7 +21,7 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(Math.round(totalMs)) ? Math.round(totalMs) : undefined;
 }
 
-/** The shortest form that {@link parseDuration} reads back as the same number of milliseconds: `5400000` is `1h30m`. */
+/** Formats milliseconds as the shortest text that {@link parseDuration} reads back: `5400000` becomes `1h30m`. */
 export function formatDuration(durationMs: number): string {
   let rest = Math.round(durationMs);
   let text = '';

@@ -1,7 +1,7 @@
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number;
-  /** Milliseconds that never jump. */
+  /** Milliseconds of a clock that never jumps. */
   monotonic(): number;
 }
 
@@ -18,20 +18,20 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-/** Work that a process repeats until it stops: `startLoop` of the runtime runs it. Passes never overlap. */
+/** Work that a process repeats until it stops. `startLoop` of the runtime calls `pass`. Calls never overlap. */
 export interface RecurringTask {
-  /** From the end of one pass to the beginning of the next. */
+  /** Milliseconds from the end of one pass to the start of the next. */
   readonly everyMs: number;
-  /** From the end of a pass that threw to the beginning of the next. Default: {@link everyMs}. */
+  /** Milliseconds from a failed pass to the start of the next. Default: {@link everyMs}. */
   readonly retryAfterMs?: number;
-  /** @param signal aborted when the process stops */
+  /** Runs once. @param signal aborted when the process stops */
   pass(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Calls `listener` once the signal is aborted: at once if it is aborted already.
+ * Calls `listener` when the signal is aborted, or at once if the signal is already aborted.
  *
- * @returns what detaches the listener when it is disposed
+ * @returns a disposable that removes the listener
  */
 export function onAbort(signal: AbortSignal, listener: () => void): Disposable {
   if (signal.aborted) listener();

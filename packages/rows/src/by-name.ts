@@ -1,14 +1,14 @@
 import { nameOfKey } from './row-codec.ts';
 
 interface Keyed {
-  /** A sort key. */
+  /** See `sortKey`. */
   readonly key: string;
 }
 
 /** A stream of rows in batches, sorted by key. */
 type Stream = AsyncIterable<readonly Keyed[]> | Iterable<readonly Keyed[]>;
 
-/** For each stream, its rows of one name. */
+/** The rows of one name, separately for each stream. */
 type NameStep<Streams> = {
   -readonly [Index in keyof Streams]: Streams[Index] extends
     | AsyncIterable<infer Batch>
@@ -18,8 +18,8 @@ type NameStep<Streams> = {
 };
 
 /**
- * Walks sorted streams together, one name at a time, in the order of keys. A stream without the name gives no rows. Only
- * one stream is read at a time.
+ * Walks sorted streams together and yields the rows of one name at a time, sorted by key. A stream without the name
+ * gives an empty list. The function reads only one stream at a time.
  */
 export async function* byName<const Streams extends readonly Stream[]>(
   streams: Streams,
@@ -37,7 +37,7 @@ export async function* byName<const Streams extends readonly Stream[]>(
     for (const [index, group] of groups.entries()) {
       if (names[index] === name) heads[index] = (await group.next()).value ?? [];
     }
-    // Each stream has its own type of rows.
+    // The compiler does not know that each stream has its own row type.
     yield step as NameStep<Streams>;
   }
 }

@@ -2,15 +2,15 @@ import { type Filter, SynclineError } from '@syncline/contract';
 import picomatch from 'picomatch';
 import { PUBLISHER_META } from './row.ts';
 
-/** Whether a server passes. Reads its name, and in `_meta` its tags. */
+/** Returns whether a server passes the filter, by its name and its tags in `_meta`. */
 export type FilterPredicate = (server: {
   readonly name: string;
   readonly _meta?: unknown;
 }) => boolean;
 
 /**
- * Returns the predicate of a filter. Name and tags must both pass, and exclusion beats inclusion. A server without
- * tags does not pass a filter that includes tags.
+ * Returns the predicate of a filter. Both the name and the tags must pass. Exclusion beats inclusion. If a filter
+ * includes tags, a server without tags does not pass.
  *
  * @throws SynclineError `config-invalid` for an invalid glob
  */
@@ -34,13 +34,13 @@ export function compileFilter(filter: Filter): FilterPredicate {
   };
 }
 
-/** Compiles a glob as ToolHive does: it matches the whole name, case-sensitively, and `*` crosses `/`. */
+/** Compiles a glob like ToolHive: the glob matches the whole name, is case-sensitive, and `*` crosses `/`. */
 export function compileGlob(glob: string): (name: string) => boolean {
   try {
     if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('nothing follows the last \\');
     const matches = picomatch(glob, {
       bash: true, // a single star crosses slashes
-      debug: true, // without it a range such as [z-a] matches nothing, without an error
+      debug: true, // otherwise, a range such as [z-a] matches nothing without an error
       dot: true,
       nonegate: true,
       noextglob: true,
@@ -48,17 +48,17 @@ export function compileGlob(glob: string): (name: string) => boolean {
       strictBrackets: true,
       strictSlashes: true,
     });
-    // Not picomatch's own function: given a second argument, as by Array.filter, it returns an object.
+    // With a second argument, picomatch's own function returns an object, for example in Array.filter.
     return (name) => matches(name);
   } catch (cause) {
     throw new SynclineError('config-invalid', `the glob ${JSON.stringify(glob)} is invalid`, {
-      expected: 'a glob of *, ?, [a-c], [!x] and {a,b}',
+      expected: 'only *, ?, [a-c], [!x] and {a,b} as special characters',
       cause,
     });
   }
 }
 
-/** Returns the tags of all lists `_meta[publisher-provided].<namespace>.<key>.tags`. */
+/** Returns the tags of every list `_meta[publisher-provided].<namespace>.<key>.tags`. */
 function tagsOf(meta: unknown): Set<unknown> {
   const entries = values(Object(meta)[PUBLISHER_META]).flatMap(values);
   const lists = entries.map((entry): unknown => Object(entry).tags).filter(Array.isArray);

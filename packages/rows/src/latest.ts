@@ -1,14 +1,14 @@
 import parse from 'semver/functions/parse.js';
 import type { ReadRow } from './row.ts';
 
-/** What decides which version of a server is its latest. */
+/** The fields that decide which version of a server is the latest. */
 export type VersionCandidate = Pick<ReadRow, 'version' | 'status' | 'publishedAt'>;
 
 type Ranked = ReturnType<typeof rank>;
 
 /**
- * Returns which rows are the latest of their name: the one that the upstream marks, or by {@link pickLatest} if it
- * marks none or several.
+ * Returns for each row whether it is the latest version of its name. If the upstream marks exactly one version, that
+ * version is the latest. Otherwise, {@link pickLatest} decides.
  *
  * @param rows sorted by key, with all versions of each name
  */
@@ -30,18 +30,18 @@ export function latestFlags(
 }
 
 /**
- * Returns the index of the latest among all versions of one server, by the rule of the official registry:
+ * Returns the index of the latest version of one server, by the rule of the official registry:
  *
- * 1. A version that is not deleted precedes deleted ones.
- * 2. A semantic version (`x.y.z`, with or without `v`) precedes all others.
- * 3. Semantic versions compare by precedence, without build metadata; others by `publishedAt`.
+ * 1. A version that is not deleted beats a deleted version.
+ * 2. A semantic version (`x.y.z`, with or without `v`) beats any other version.
+ * 3. Semantic versions compare by precedence, without build metadata. Other versions compare by `publishedAt`.
  *
- * Among equals, the one published first is the latest, then the first in the list.
+ * Among equal semantic versions, the first published version wins. Any other tie goes to the first in the list.
  *
  * @returns -1 for an empty list
  */
 export function pickLatest(versions: readonly VersionCandidate[]): number {
-  // Nearly all names have only one, or one that the upstream marks. Parsing its version would be for nothing.
+  // Most names have only one candidate. Parsing its version would waste time.
   if (versions.length === 1) return 0;
   let best: Ranked | undefined;
   let bestIndex = -1;
@@ -59,7 +59,7 @@ function rank({ version, status, publishedAt = '' }: VersionCandidate) {
   return {
     deleted: status === 'deleted',
     semver: parse(version),
-    // The epoch if it is missing or not a time.
+    // An invalid or missing time counts as the epoch.
     publishedAtMs: Date.parse(publishedAt) || 0,
   };
 }

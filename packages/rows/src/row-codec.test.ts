@@ -56,7 +56,7 @@ describe('readRow', () => {
     [
       'a name that is not a string',
       { ...server, name: 7 },
-      /server\.name is missing or not text/,
+      /server\.name is missing or is not a string/,
       'row 17',
     ],
     [
@@ -90,7 +90,7 @@ describe('readRow', () => {
       /control characters/,
       'io.github.acme/x@1\n',
     ],
-    ['broken Unicode', { ...server, name: 'a\ud800' }, /broken Unicode/, 'a\ufffd@1.0.0'],
+    ['broken Unicode', { ...server, name: 'a\ud800' }, /invalid Unicode/, 'a\ufffd@1.0.0'],
     [
       'a _meta that is not an object',
       { server, _meta: 'x' },
@@ -118,7 +118,7 @@ describe('readRow', () => {
     [
       'a row above the size limit',
       { ...server, blob: 'x'.repeat(MAX_ROW_CHARACTERS) },
-      /characters; the limit is 1048576/,
+      /characters\. The limit is 1048576/,
       'io.github.acme/x@1.0.0',
     ],
   ])('quarantines %s with the reason', (_why, candidate, reason, label) => {

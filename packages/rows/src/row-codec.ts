@@ -1,4 +1,4 @@
-/** Takes a row from each of its stages to the next: read, stored, served, presented. */
+/** Converts rows between their stages: read, stored, served, presented. */
 import { z } from 'zod';
 import {
   type FreshnessOf,
@@ -15,57 +15,57 @@ import {
   serverStatusSchema,
 } from './row.ts';
 
-/** A larger row is quarantined: the largest known real one has 58 KB. */
+/** Syncline quarantines a larger row. The largest known real row has 58 KB. */
 export const MAX_ROW_CHARACTERS = 1024 * 1024;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is the point.
 const ASCII = /^[\x00-\x7f]*$/;
 
-/** Returns the UTF-8 bytes of a text, one character a byte: `<` then compares bytes. */
+/** Returns a text with one character per UTF-8 byte, so that `<` compares bytes. */
 function byteString(text: string): string {
   return ASCII.test(text) ? text : Buffer.from(text, 'utf8').toString('latin1');
 }
 
 /**
- * Returns a string that sorts, with `<`, as the MCP Registry API orders rows: by name, then version, byte by
- * byte. NUL separates the two, so neither may contain one.
+ * Returns a string that sorts with `<` in the order of the MCP Registry API: by name, then version, byte by byte. NUL
+ * separates name and version, so neither may contain NUL.
  */
 export function sortKey({ name, version }: RowKey): string {
   return `${byteString(name)}\0${byteString(version)}`;
 }
 
-/** Returns the least sort key of a name: all its versions sort at or after it. */
+/** Returns the smallest sort key of a name. All versions of the name sort at or after it. */
 export function nameSortKey(name: string): string {
   return `${byteString(name)}\0`;
 }
 
-/** Returns a sort key as people write it: `name@version`. */
+/** Returns a sort key as `name@version`, for people to read. */
 export function displayKey(key: string): string {
   return Buffer.from(key, 'latin1').toString('utf8').replace('\0', '@');
 }
 
-/** Returns the name in a sort key, as bytes. */
+/** Returns the name in a sort key, with one character per byte. */
 export function nameOfKey(key: string): string {
   return key.slice(0, key.indexOf('\0'));
 }
 
-// Only what serving depends on is checked. One real row in seven breaks its own schema.
+// Validates only the fields that serving needs. One real row in seven violates its own schema.
 const identifier = (what: string) =>
   z
-    .string({ error: `${what} is missing or not text` })
+    .string({ error: `${what} is missing or is not a string` })
     .min(1, { error: `${what} is empty` })
     .max(1_000, { error: `${what} has more than 1,000 characters` })
     .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
-      error: `${what} has control characters or broken Unicode`,
+      error: `${what} has control characters or invalid Unicode`,
     });
 
-// Only known members: copying the others would cost time for each of 100,000 rows.
+// Lists only known members, because copying the others would cost time for each of 100,000 rows.
 const serverSchema = z.object(
   {
     name: identifier('server.name'),
     version: identifier('server.version'),
     description: z
-      .string({ error: 'server.description is missing or not text' })
+      .string({ error: 'server.description is missing or is not a string' })
       .min(1, { error: 'server.description is empty' }),
     _meta: z.custom<JsonObject>(isObject, { error: 'server._meta is not an object' }).optional(),
   },
@@ -98,9 +98,9 @@ export type RowReading =
   | { readonly ok: false; readonly label: string; readonly reason: string };
 
 /**
- * Validates one row by itself: `{server, _meta}`, or a bare server.
+ * Validates one row, independently of other rows: `{server, _meta}`, or a bare server.
  *
- * @param place names a row without a name
+ * @param place identifies a row without a name
  */
 export function readRow(candidate: unknown, place: number): RowReading {
   const row = isWrapped(candidate) ? withOwnMeta(candidate) : { server: candidate, _meta: {} };
@@ -110,7 +110,7 @@ export function readRow(candidate: unknown, place: number): RowReading {
   if (!parsed.success) return invalid(firstReason(parsed.error));
   const json = JSON.stringify(row);
   if (json.length > MAX_ROW_CHARACTERS) {
-    return invalid(`the row has ${json.length} characters; the limit is ${MAX_ROW_CHARACTERS}`);
+    return invalid(`the row has ${json.length} characters. The limit is ${MAX_ROW_CHARACTERS}`);
   }
   const { name, version } = parsed.data.server;
   const { status = 'active', publishedAt, isLatest } = parsed.data._meta?.[OFFICIAL_META] ?? {};
@@ -119,8 +119,8 @@ export function readRow(candidate: unknown, place: number): RowReading {
 }
 
 /**
- * Returns the row as it came: the original objects, not parsed copies, which could lose members. The freshness
- * that an upstream Syncline tells is left out, because it changes without the row.
+ * Returns the upstream's row with its original objects, because parsed copies could lose members. Removes the freshness
+ * of an upstream Syncline, because the freshness changes even if the row does not.
  */
 function withOwnMeta(candidate: { _meta?: unknown }): object {
   const { [SYNCLINE_META]: _ofUpstream, ..._meta } = { ...Object(candidate._meta) };
@@ -133,7 +133,7 @@ function isWrapped(candidate: unknown): candidate is { server: unknown; _meta?: 
 
 const labelSchema = z.object({ name: z.string(), version: z.string().optional() });
 
-/** Returns `name@version` as far as it can be read, else the row's place. */
+/** Returns `name@version` as far as it is readable, else `row <place>`. */
 export function rowLabel(candidate: unknown, place: number): string {
   const parsed = labelSchema.safeParse(isWrapped(candidate) ? candidate.server : candidate);
   if (!parsed.success) return `row ${place}`;
@@ -148,8 +148,8 @@ function firstReason({ issues: [issue] }: z.ZodError): string {
 }
 
 /**
- * Returns a row of a chunk; `undefined` if the value is not a row. Rows are validated before they are stored, and
- * digests protect them. A schema would only copy them, and could lose members.
+ * Returns a row of a chunk, or `undefined` if the value is not a row. Needs no schema: Syncline validates rows before
+ * it stores them, and digests protect them. A schema would copy the rows, and could lose members.
  */
 export function toStoredRow(
   value: JsonObject,
@@ -163,7 +163,7 @@ function isRowValue(value: JsonObject): value is StoredRow['value'] & JsonObject
   return typeof value['server'] === 'object' && typeof value['_meta'] === 'object';
 }
 
-/** Returns a stored row as its upstream gave it. A tombstone claims to be nobody's latest. */
+/** Returns a stored row in the form that its upstream gave. A tombstone is never marked as the latest. */
 export function toReadRow({ key, value }: Pick<StoredRow, 'key' | 'value'>): ReadRow {
   const { name, version } = value.server;
   const { status = 'active', publishedAt, isLatest } = value._meta[OFFICIAL_META] ?? {};
@@ -178,7 +178,7 @@ export function toReadRow({ key, value }: Pick<StoredRow, 'key' | 'value'>): Rea
   };
 }
 
-/** Returns a stored row of a registry as a catalog reads it: it says where it comes from. */
+/** Returns a stored row of a registry as a row of a catalog. The result names its registry. */
 export function toCatalogRow(row: StoredRow, registry: string): ReadRow {
   const official = row.value._meta[OFFICIAL_META];
   const publishedAt = official?.publishedAt ?? new Date(row.firstSeenAtMs).toISOString();
@@ -186,7 +186,7 @@ export function toCatalogRow(row: StoredRow, registry: string): ReadRow {
   return { ...read, isLatest: row.isLatest };
 }
 
-/** Returns a stored row that its catalog has lost, as deleted. */
+/** Returns a removed row of a catalog as a deleted row. */
 export function toTombstone(row: StoredRow): ReadRow {
   if (isTombstone(row)) return toReadRow(row);
   const { [OFFICIAL_META]: official, [SYNCLINE_META]: sync } = row.value._meta;
@@ -207,7 +207,7 @@ function withMeta(
   return toReadRow({ key, value: { ...value, _meta } });
 }
 
-/** Returns a stored row as it is served. @param source the registry, if the row does not say it itself */
+/** Returns a stored row in its served form. @param source the registry, if the row itself names none */
 export function toServedRow(
   { value, isLatest, updatedAtMs, firstSeenAtMs }: StoredRow,
   source: string,
@@ -236,7 +236,7 @@ export function toServedRow(
   };
 }
 
-/** Returns a served row with its freshness in Syncline's block. */
+/** Returns a served row, with the freshness added to Syncline's block. */
 export function toPresentedRow(row: ServedRow, freshnessOf: FreshnessOf): PresentedRow {
   const sync = row._meta[SYNCLINE_META];
   const { syncedAt, stale } = freshnessOf(sync.source);

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 
-/** Key of the registry's own block in a row's `_meta`, as the MCP Registry API defines it. */
+/** The key of the registry's own block in a row's `_meta`, as the MCP Registry API defines it. */
 export const OFFICIAL_META = 'io.modelcontextprotocol.registry/official';
-/** Key of the publisher's block in a server's `_meta`. */
+/** The key of the publisher's block in a server's `_meta`. */
 export const PUBLISHER_META = 'io.modelcontextprotocol.registry/publisher-provided';
-/** Key of Syncline's own block in a row's `_meta`. */
+/** The key of Syncline's own block in a row's `_meta`. */
 export const SYNCLINE_META = 'dev.syncline/sync';
 
 export const serverStatusSchema = z.enum(['active', 'deprecated', 'deleted']);
 export type ServerStatus = z.infer<typeof serverStatusSchema>;
 
-/** A JSON object. Members that are not declared are kept as they came. */
+/** A JSON object. Syncline keeps its undeclared members unchanged. */
 export type JsonObject = { [key: string]: unknown };
 
 /** The registry's own block of a row. @see the MCP Registry API, `RegistryExtensions` */
@@ -26,9 +26,9 @@ export interface OfficialMeta {
 export interface SynclineMeta {
   /** The registry that the row was read from. */
   source: string;
-  /** `updatedAt` as the upstream gave it. */
+  /** The `updatedAt` that the upstream gave. */
   upstreamUpdatedAt?: string;
-  /** The row is gone from the catalog. It stays for clients that follow the catalog's changes. */
+  /** Whether the catalog has lost the row. The row stays for clients that follow the catalog's changes. */
   tombstone?: true;
 }
 
@@ -38,7 +38,7 @@ export interface RowKey {
   readonly version: string;
 }
 
-/** The first stage: a valid row of an upstream, as it came. */
+/** The first stage: a valid row, as the upstream gave it. */
 export interface ReadRow extends RowKey {
   /** See `sortKey`. */
   readonly key: string;
@@ -46,11 +46,11 @@ export interface ReadRow extends RowKey {
   readonly json: string;
   readonly status: ServerStatus;
   readonly publishedAt: string | undefined;
-  /** What the upstream says; `undefined` if it says nothing. */
+  /** The upstream's own mark, or `undefined` without one. */
   readonly isLatest: boolean | undefined;
 }
 
-/** What an upstream gave, and beside it what Syncline adds: the second stage. */
+/** The second stage: the upstream's row, and the fields that Syncline adds. */
 export interface StoredRow {
   readonly key: string;
   readonly value: {
@@ -61,13 +61,13 @@ export interface StoredRow {
     };
   };
   readonly isLatest: boolean;
-  /** When our copy of the row last changed, epoch milliseconds. */
+  /** When Syncline's copy of the row last changed, in epoch milliseconds. */
   readonly updatedAtMs: number;
-  /** When the row was first seen, epoch milliseconds. Replaces a missing `publishedAt`. */
+  /** When Syncline first saw the row, in epoch milliseconds. Replaces a missing `publishedAt`. */
   readonly firstSeenAtMs: number;
 }
 
-/** The third stage: `{server, _meta}` of the MCP Registry API, complete. */
+/** The third stage: the complete `{server, _meta}` of the MCP Registry API. */
 export interface ServedRow {
   server: JsonObject & { name: string; version: string };
   _meta: JsonObject & { [OFFICIAL_META]: OfficialMeta; [SYNCLINE_META]: SynclineMeta };
@@ -75,13 +75,13 @@ export interface ServedRow {
 
 /** How old the served copy of a registry is. */
 export interface Freshness {
-  /** When the registry was last checked successfully, RFC 3339; absent if it never was. */
+  /** When the last successful check of the registry was, in RFC 3339. Absent before the first one. */
   readonly syncedAt?: string | undefined;
-  /** Whether the copy is older than its registry's interval allows. */
+  /** Whether the copy is older than the registry's `staleAfter`. */
   readonly stale: boolean;
 }
 
-/** The freshness of each registry. A catalog serves rows of several. */
+/** Returns the freshness of a registry. A catalog serves rows of several registries. */
 export type FreshnessOf = (source: string) => Freshness;
 
 /** The fourth stage: a row in an answer, with its {@link Freshness}. */

@@ -1,8 +1,8 @@
-/** Turns on Node's compile cache. Imported before anything else. */
+/** Turns on Node's compile cache. Import this module before all others. */
 import { enableCompileCache } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-// In the environment, so that threads find it too. Node does without the cache if the directory is not writable.
+// The variable makes threads use the cache too. If the directory is not writable, Node works without the cache.
 process.env['NODE_COMPILE_CACHE'] ||= path.join(tmpdir(), 'node-compile-cache');
 enableCompileCache();

@@ -12,11 +12,11 @@ import {
 export type { Logger };
 
 export interface CreateLoggerOptions {
-  /** The name of the process, on each line. */
+  /** The name of the process. Each line has this name. */
   readonly name: string;
-  /** The minimum level that is logged. */
+  /** The lowest level to log. */
   readonly level: string;
-  /** Lines for people instead of JSON. Default: whether stdout is a terminal. */
+  /** Whether to write readable text instead of JSON. Default: whether stdout is a terminal. */
   readonly pretty?: boolean;
   /** The destination of lines. Default: stdout. */
   readonly destination?: DestinationStream;
@@ -38,12 +38,12 @@ const SECRET_KEYS = [
   'Cookie',
   'set-cookie',
 ];
-/** Objects around a secret key, as in `{request: {headers: {cookie}}}`. */
+/** How many objects may enclose a secret key, as in `{request: {headers: {cookie}}}`. */
 const SECRET_DEPTH = 4;
 
 /**
- * Creates a logger of JSON lines with RFC 3339 times. It removes secrets by their keys, and credentials from URLs under
- * `url` and `redisUrl`.
+ * Creates a logger that writes JSON lines with RFC 3339 times. It removes secrets by their keys, and credentials from
+ * URLs under `url` and `redisUrl`.
  */
 export function createLogger(options: CreateLoggerOptions): Logger {
   const { name, level, destination } = options;
@@ -57,13 +57,13 @@ export function createLogger(options: CreateLoggerOptions): Logger {
     serializers: { err: serializeError, url: withoutCredentials, redisUrl: withoutCredentials },
   };
   if (pretty) return pino(pinoOptions, prettyStream(destination));
-  // Synchronous, because the last lines of a process that exits would otherwise be lost or out of order.
+  // Writes synchronously. Otherwise the last lines of a process that exits would be lost or out of order.
   return pino(pinoOptions, destination ?? pino.destination({ dest: STDOUT, sync: true }));
 }
 
 /**
- * Serializes an error with its cause, without the command that Redis refused: its arguments are whole documents. An
- * expected condition, such as a Redis that is away or a rejected config, has no stack.
+ * Serializes an error with its cause. Omits the Redis command, because its arguments are whole documents. Omits the
+ * stack for expected conditions, such as an unavailable Redis or a rejected config.
  */
 function serializeError(error: unknown): unknown {
   const serialized: unknown = error instanceof Error ? stdSerializers.err(error) : error;
@@ -77,7 +77,7 @@ function isExpected(error: unknown): boolean {
   return isStoreUnavailable(error);
 }
 
-/** Returns the text without users, passwords and password parameters of URLs. */
+/** Removes users, passwords and password parameters from the URLs in a text. */
 export function withoutCredentials(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   return value
@@ -94,9 +94,9 @@ function secretPaths(): string[] {
   return paths;
 }
 
-/** Creates a stream in this thread, because a transport in a worker thread would lose the last lines of a crash. */
+/** Creates a stream in this thread. A transport in a worker thread would lose the last lines before a crash. */
 function prettyStream(destination?: DestinationStream): DestinationStream {
-  // Loaded only for lines for people.
+  // Loaded only for readable output.
   const pretty: typeof import('pino-pretty') = createRequire(import.meta.url)('pino-pretty');
   return pretty.build({
     colorize: destination === undefined,

@@ -1,4 +1,4 @@
 import packageJson from '../package.json' with { type: 'json' };
 
-/** The version of Syncline. All its packages have the same version. */
+/** The version of Syncline, which all its packages share. */
 export const VERSION: string = packageJson.version;

@@ -5,7 +5,7 @@ import { compileFilter } from '@syncline/rows/filter';
 import type { OpenSnapshot } from '@syncline/snapshot';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 
-/** A registry of a catalog, and what it serves. */
+/** A registry of a catalog, and the snapshot that it serves. */
 export interface ConflictMember {
   readonly registry: string;
   readonly snapshot: Pick<OpenSnapshot, 'rows'>;
@@ -13,9 +13,12 @@ export interface ConflictMember {
 
 /** One version of a server that registries of a catalog describe differently. */
 export interface Conflict extends RowKey {
-  /** The registry whose body the catalog serves: the first that has the name; `null` if it lacks the version. */
+  /**
+   * The registry whose body the catalog serves: the first registry that has the name. `null` if this registry lacks the
+   * version.
+   */
   readonly served: string | null;
-  /** Top-level members of the body that differ. */
+  /** The top-level members of the body that differ. */
   readonly fields: readonly string[];
   /** Every registry that has the version, in order of precedence, with the SHA-256 of its body. */
   readonly bodies: readonly { readonly registry: string; readonly digest: string }[];
@@ -23,19 +26,19 @@ export interface Conflict extends RowKey {
 
 export interface ConflictPage {
   readonly conflicts: Conflict[];
-  /** `undefined` on the last page. */
+  /** The cursor of the next page; `undefined` on the last page. */
   readonly nextCursor: string | undefined;
 }
 
-/** Some milliseconds of work: a walk through all rows must not block other requests. */
+/** About as many names as take several milliseconds. A walk through all rows must not block other requests. */
 const NAMES_PER_TURN = 1_000;
 
 /**
- * Lists the conflicts of a catalog, by name and version: rows of one name and version with more than one body. The order
- * of a body's members does not matter.
+ * Lists the conflicts of a catalog, sorted by name and version. A conflict is a name and version with more than one
+ * body. The order of a body's members does not matter.
  *
  * @param options.cursor the `nextCursor` of the previous page
- * @throws {SynclineError} `bad-request` for another cursor
+ * @throws {SynclineError} `bad-request` for an invalid cursor
  */
 export async function listConflicts(
   members: readonly ConflictMember[],
@@ -77,12 +80,12 @@ async function* rowsFrom(
   { registry, snapshot }: ConflictMember,
   name: string | undefined,
 ): AsyncGenerator<readonly MemberRow[]> {
-  // No version is empty: all versions of the name come after this key.
+  // A version is never empty, so all versions of the name come after this key.
   const start = name === undefined ? {} : { after: { name, version: '' } };
   for await (const row of snapshot.rows(start)) yield [{ key: sortKey(row.server), registry, row }];
 }
 
-/** Returns the conflicts among the rows of one name, those of the first registry first. */
+/** Returns the conflicts among the rows of one name, in the order of the registries. */
 function conflictsAmong(rows: readonly MemberRow[], owner: string | undefined): Conflict[] {
   const conflicts: Conflict[] = [];
   for (const same of Map.groupBy(rows, ({ key }) => key).values()) {

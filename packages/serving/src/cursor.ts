@@ -3,25 +3,28 @@ import type { RowKey } from '@syncline/rows';
 import { z } from 'zod';
 import { parseInstant } from './instant.ts';
 
-/** Which rows a list has: those that pass all of these. */
+/** The filters of a list. A row must pass all of them. */
 export interface ListFilters {
-  /** Part of the name or the description, in any case. */
+  /** A part of the name or the description, in upper or lower case. */
   readonly search?: string | undefined;
-  /** `latest`, or a version as it is written. */
+  /** `latest`, or an exact version. */
   readonly version?: string | undefined;
-  /** RFC 3339; only rows updated after it, not at it. */
+  /** An RFC 3339 time. Only rows that were updated after this time pass. */
   readonly updatedSince?: string | undefined;
   readonly includeDeleted: boolean;
 }
 
-/** Everything that the next page needs: any replica can serve it, also after a sync. */
+/** The data of a cursor. It is complete, so any api can serve the next page, even after a sync. */
 export interface CursorContent {
-  /** The last row of the page before. Lists are sorted by name, then version, byte by byte. */
+  /** The last row of the previous page. Lists are sorted by name, then by version, byte by byte. */
   readonly after: RowKey;
   readonly filters: ListFilters;
 }
 
-/** Short, because it is part of URLs. `n`, `v`: the last row; the rest: the list's filters. */
+/**
+ * The keys are short, because the cursor is part of URLs. `n` and `v` are the last row; the others
+ * are the filters of the list.
+ */
 const wireSchema = z.strictObject({
   n: z.string().min(1),
   v: z.string(),
@@ -34,7 +37,10 @@ const wireSchema = z.strictObject({
   deleted: z.literal(1).optional(),
 });
 
-/** Returns a cursor in unpadded base64url: some clients put it into the URL without encoding it. */
+/**
+ * Encodes a cursor in unpadded base64url, because some clients put it into the URL without
+ * encoding.
+ */
 export function encodeCursor({ after, filters }: CursorContent): string {
   const wire: z.input<typeof wireSchema> = {
     n: after.name,
@@ -47,13 +53,15 @@ export function encodeCursor({ after, filters }: CursorContent): string {
   return Buffer.from(JSON.stringify(wire)).toString('base64url');
 }
 
-/** @throws {SynclineError} `bad-request` for anything that {@link encodeCursor} did not return */
+/**
+ * Decodes a cursor. @throws {SynclineError} `bad-request` for a text that {@link encodeCursor} did
+ * not return
+ */
 export function decodeCursor(cursor: string): CursorContent {
   const wire = wireSchema.safeParse(parseWire(cursor));
   if (!wire.success) {
-    throw new SynclineError('bad-request', 'invalid query: cursor', {
-      expected: 'the nextCursor of an earlier page, unchanged',
-    });
+    const advice = 'use the nextCursor of an earlier page, unchanged';
+    throw new SynclineError('bad-request', `invalid query: cursor: ${advice}`);
   }
   const { n, v, search, version, since, deleted } = wire.data;
   return {
@@ -64,7 +72,7 @@ export function decodeCursor(cursor: string): CursorContent {
 
 function parseWire(cursor: string): unknown {
   const bytes = Buffer.from(cursor, 'base64url');
-  // Buffer ignores invalid characters; a cursor that was cut or padded must not pass.
+  // Buffer ignores invalid characters, so compare the text. A cut or padded cursor must not pass.
   if (bytes.toString('base64url') !== cursor) return undefined;
   try {
     return JSON.parse(bytes.toString());

@@ -1,8 +1,8 @@
 import { ERRORS, type SynclineError } from '@syncline/contract';
 
 /**
- * The body of every error. `error` is what the MCP Registry API's document asks for, the rest what the official registry
- * sends. `code` is stable.
+ * The body of every error. The specification of the MCP Registry API requires `error`; the official registry sends the
+ * other members. `code` is stable.
  */
 export interface ErrorBody {
   readonly error: string;
@@ -12,17 +12,17 @@ export interface ErrorBody {
   readonly code: string;
 }
 
-/** Returns the body of an error. Details of an internal error stay in the log. */
+/** Returns the body of an error. Shows no details of an internal error; they are only in the log. */
 export function errorBody({ code, message }: SynclineError): ErrorBody {
   const { status } = ERRORS[code];
-  // An `import` of the module would load the HTTP client behind `fetch`: 70 ms.
+  // An `import` of `node:http` would load the HTTP client behind `fetch`. That takes 70 ms.
   const { STATUS_CODES } = process.getBuiltinModule('node:http');
   const title = STATUS_CODES[status] ?? 'Error';
   const detail = code === 'internal' ? 'something went wrong on our side' : message;
   return { error: detail, title, status, detail, code };
 }
 
-/** Returns the headers of an error: when to try again, if that is known. */
+/** Returns the headers of an error: `retry-after`, if the time of the next try is known. */
 export function errorHeaders({ code, retryAfterMs }: SynclineError): Record<string, string> {
   const waitMs = retryAfterMs ?? ERRORS[code].retryAfterMs;
   return waitMs === undefined ? {} : { 'retry-after': String(Math.ceil(waitMs / 1_000)) };

@@ -4,8 +4,9 @@ const rfc3339 = z.iso.datetime({ offset: true });
 const SECONDS = /T\d\d:\d\d:\d\d(\.\d+)?/;
 
 /**
- * Returns the nanoseconds since the epoch of an RFC 3339 time, finer digits cut off; `undefined` if the text is not such
- * a time. `Date` would lose the microseconds that registries write, and the order of changes within a millisecond.
+ * Returns the nanoseconds since the epoch for an RFC 3339 time, or `undefined` if the text is not such a time. Ignores
+ * digits beyond nanoseconds. `Date` would lose the microseconds that registries write, and so the order of changes
+ * within a millisecond.
  */
 export function parseInstant(text: string): bigint | undefined {
   const seconds = SECONDS.exec(text);

@@ -11,16 +11,21 @@ import { encodeCursor, type ListFilters } from './cursor.ts';
 import { parseInstant } from './instant.ts';
 import type { ListRequest } from './query.ts';
 
-/** A list of the MCP Registry API. `nextCursor` is absent on the last page: `null` would be invalid. */
+/**
+ * A list of the MCP Registry API. The last page has no `nextCursor`, because `null` would be invalid.
+ */
 export interface ServerList {
   readonly servers: readonly PresentedRow[];
   readonly metadata: { readonly count: number; readonly nextCursor?: string };
 }
 
-/** Stands for the version that is marked as latest. */
+/** The word that stands for the version marked as latest. */
 export const LATEST = 'latest';
 
-/** Some milliseconds of work: a search through all rows must not block other requests. */
+/**
+ * About as many rows as take several milliseconds. A search through all rows must not block other
+ * requests.
+ */
 const ROWS_PER_TURN = 5_000;
 
 /** `GET …/servers`: returns one page, sorted by name and version byte by byte. */
@@ -34,7 +39,8 @@ export async function listServers(
   const matches = rowFilter(filters, since);
   const rows = snapshot.rows({
     ...(after === undefined ? {} : { after }),
-    // Snapshots compare whole milliseconds: one less, to keep changes within that millisecond.
+    // Snapshots compare whole milliseconds. Subtracting one keeps the changes within the same
+    // millisecond.
     ...(since === undefined ? {} : { updatedAfterMs: Number(since / 1_000_000n) - 1 }),
   });
   let scanned = 0;
@@ -52,7 +58,7 @@ export async function listServers(
   return toServerList(page, freshnessOf);
 }
 
-/** Returns a list as the API answers it. Clients rely on `metadata` and its `count`. */
+/** Returns a list in the format of the API. Clients rely on `metadata` and its `count`. */
 export function toServerList(
   rows: readonly ServedRow[],
   freshnessOf: FreshnessOf,
@@ -79,17 +85,17 @@ function rowFilter(filters: ListFilters, since: bigint | undefined): (row: Serve
 }
 
 function isAfter(updatedAt: string, since: bigint): boolean {
-  // Milliseconds nearly always decide, and are much faster to parse.
+  // Comparing milliseconds is nearly always enough, and parsing them is much faster.
   const byMs = Date.parse(updatedAt) - Number(since / 1_000_000n);
   if (byMs !== 0 && !Number.isNaN(byMs)) return byMs > 0;
   const instant = parseInstant(updatedAt);
-  // An unreadable time must not hide a row from clients that follow changes.
+  // A row with an invalid time is kept, because clients that follow changes must not miss it.
   return instant === undefined || instant > since;
 }
 
 function mentions(server: ServedRow['server'], search: string): boolean {
   if (server.name.toLowerCase().includes(search)) return true;
-  // Rows are served as they came: their types are not guaranteed.
+  // Rows are served as the upstream sent them, so the type of this member is not guaranteed.
   const description = server['description'];
   return typeof description === 'string' && description.toLowerCase().includes(search);
 }

@@ -5,29 +5,29 @@ import { parseInstant } from './instant.ts';
 
 const DEFAULT_PAGE_LIMIT = 30;
 const MAX_PAGE_LIMIT = 100;
-/** Longer than any useful search, and short enough for a cursor, which contains it, in a URL. */
+/** Longer than any useful search. Also short enough for a URL, because a cursor contains the search. */
 const MAX_SEARCH_LENGTH = 500;
 const MAX_VERSION_LENGTH = 255;
 
-/** `limit` of a page: default {@link DEFAULT_PAGE_LIMIT}, at most {@link MAX_PAGE_LIMIT}. */
+/** The `limit` of a page: by default {@link DEFAULT_PAGE_LIMIT}, at most {@link MAX_PAGE_LIMIT}. */
 export const pageLimitSchema = z
   .string()
-  .regex(/^\d{1,9}$/, { error: `expected a whole number from 1 to ${MAX_PAGE_LIMIT}` })
+  .regex(/^\d{1,9}$/, { error: `use a whole number from 1 to ${MAX_PAGE_LIMIT}` })
   .transform(Number)
   .refine((limit) => limit >= 1 && limit <= MAX_PAGE_LIMIT, {
-    error: `expected a whole number from 1 to ${MAX_PAGE_LIMIT}`,
+    error: `use a whole number from 1 to ${MAX_PAGE_LIMIT}`,
   })
   .default(DEFAULT_PAGE_LIMIT);
 
 const flagSchema = z.stringbool({
   truthy: ['true', '1'],
   falsy: ['false', '0'],
-  error: 'expected true or false',
+  error: 'use true or false',
 });
 
 const instantSchema = z.string().refine((text) => parseInstant(text) !== undefined, {
   error:
-    'expected an RFC 3339 time such as 2026-01-31T12:00:00Z (the + of an offset is written %2B in a URL)',
+    'use an RFC 3339 time such as 2026-01-31T12:00:00Z (the + of an offset is written %2B in a URL)',
 });
 
 const listQuerySchema = z
@@ -42,20 +42,20 @@ const listQuerySchema = z
   .refine((query) => query.updated_since === undefined || query.include_deleted !== false, {
     path: ['include_deleted'],
     error:
-      'expected true or no value together with updated_since, which always includes deleted servers',
+      'use true or no value together with updated_since, which always includes deleted servers',
   });
 
 const versionQuerySchema = z.object({ include_deleted: flagSchema.default(false) });
 
-/** A page: of which list, and after which row. */
+/** A request for one page of a list. */
 export interface ListRequest extends Omit<CursorContent, 'after'> {
   readonly limit: number;
   readonly after?: CursorContent['after'] | undefined;
 }
 
 /**
- * Parses the query of `GET …/servers`. Unknown parameters are ignored, empty ones count as absent. The filters in a
- * cursor win, because some clients send filters only with the first page.
+ * Parses the query of `GET …/servers`. Ignores unknown parameters, and treats empty ones as absent. The filters in
+ * a cursor take precedence, because some clients send filters only with the first page.
  *
  * @throws {SynclineError} `bad-request`, naming the parameter
  */
@@ -74,7 +74,7 @@ export function parseListQuery(query: URLSearchParams): ListRequest {
 }
 
 /**
- * Parses the query of the two endpoints of one server.
+ * Parses the query of the two endpoints that read one server.
  *
  * @throws {SynclineError} `bad-request`, naming the parameter
  */
@@ -83,7 +83,7 @@ export function parseVersionQuery(query: URLSearchParams): { includeDeleted: boo
 }
 
 /**
- * Parses a query string by a schema of strings. If a parameter occurs twice, the first one counts.
+ * Parses a query string with a schema of strings. If a parameter occurs twice, uses the first one.
  *
  * @throws {SynclineError} `bad-request`, naming the parameter
  */

@@ -11,7 +11,7 @@ import type { OpenSnapshot } from '@syncline/snapshot';
 import { parseInstant } from './instant.ts';
 import { LATEST, type ServerList, toServerList } from './list-servers.ts';
 
-/** A server, and whether its deleted versions are visible. */
+/** A server name, and whether deleted versions are visible. */
 export interface ServerRequest {
   readonly name: string;
   readonly includeDeleted: boolean;
@@ -34,8 +34,8 @@ export async function listVersions(
 }
 
 /**
- * `GET …/servers/{name}/versions/{version}`. `latest` is the visible version that is marked so, else the one that
- * {@link pickLatest} picks.
+ * `GET …/servers/{name}/versions/{version}`: returns one version. `latest` is the visible version that is marked
+ * as latest. If no visible version is marked, `latest` is the version that {@link pickLatest} picks.
  *
  * @throws {SynclineError} `server-not-found`
  */

@@ -22,35 +22,35 @@ import {
 } from './encoding/manifest.ts';
 import type { Blob } from './store.ts';
 
-/** A snapshot ready to be stored. */
+/** A snapshot that is ready to be stored. */
 export interface BuiltSnapshot {
   readonly manifest: Manifest;
   readonly manifestBlob: Blob;
-  /** The chunks, and attachments, that the previous snapshot does not have. */
+  /** The chunks and attachments that the previous snapshot does not have. */
   readonly newChunks: readonly Blob[];
   readonly diff: Diff;
 }
 
-/** Reads chunks, in the order of their digests. @throws SynclineError `snapshot-incomplete` */
+/** Returns chunks in the order of `digests`. @throws SynclineError `snapshot-incomplete` */
 export type ReadChunks = (digests: readonly string[]) => Promise<Blob[]>;
 
 export interface FinishOptions {
-  /** Epoch milliseconds by the store's clock: the `updatedAt` of changed rows. */
+  /** Epoch milliseconds by the store's clock. Changed rows get this time as `updatedAt`. */
   readonly nowMs: number;
-  /** Valid rows of the source, before the filter. */
+  /** The number of valid rows of the source, before the filter. */
   readonly sourceRowCount: number;
   readonly skillCount: number;
   readonly pluginCount: number;
-  /** How many names the {@link SnapshotBuilder.keep kept} chunks have that were not pushed. */
+  /** The number of names in {@link SnapshotBuilder.keep kept} chunks, without the names of pushed rows. */
   readonly keptServerCount?: number;
   readonly attachments?: readonly (AttachmentDraft | Attachment)[] | undefined;
-  /** The mirror that this is a view of, and the view's filter. */
+  /** The mirror of this view, and the view's filter. */
   readonly origin?: Pick<Manifest, 'mirror' | 'filterHash'>;
   /** Reads chunks of the previous snapshot. */
   readonly readChunks: ReadChunks;
 }
 
-/** A row of the previous snapshot that is in a replaced chunk. */
+/** A row of the previous snapshot in a chunk that the new snapshot replaces. */
 type ReplacedRow = MarkedRow & RowTimes;
 
 interface StampContext {
@@ -59,20 +59,20 @@ interface StampContext {
 }
 
 /**
- * Cuts rows into chunks while they come, takes over the chunks that the previous snapshot has, and stamps the
- * rows that differ from it. Memory, work and written bytes grow with the change, not with the registry.
+ * Cuts incoming rows into chunks, reuses equal chunks of the previous snapshot, and stamps changed rows with a time.
+ * Memory, work and written bytes grow with the change, not with the registry.
  */
 export class SnapshotBuilder {
-  /** The served snapshot; `undefined` for the first one. */
+  /** The served snapshot, or `undefined` before the first one. */
   readonly previous: Manifest | undefined;
   readonly #reusable: ReadonlyMap<string, ManifestChunk>;
-  /** Finish the chunks of the new snapshot, in order. */
+  /** Functions that finish the chunks of the new snapshot, in order. */
   readonly #pieces: ((context: StampContext) => ManifestChunk)[] = [];
-  /** Digests of the chunks that the previous snapshot has too. */
+  /** Digests of the chunks that both snapshots have. */
   readonly #kept = new Set<string>();
   readonly #newChunks: Blob[] = [];
   readonly #diff: DiffCollector;
-  /** Rows since the last cut. */
+  /** The rows since the last cut. */
   #tail: MarkedRow[] = [];
   #rowCount = 0;
   readonly #names = new NameCounter();
@@ -89,7 +89,7 @@ export class SnapshotBuilder {
     this.#reusable = new Map(previous?.chunks.map((chunk) => [chunk.contentDigest, chunk]));
   }
 
-  /** @param rows sorted by key, after all pushed before, and with all versions of each name */
+  /** Adds rows. @param rows sorted by key, after all earlier rows, and with all versions of each name */
   push(rows: readonly ReadRow[]): void {
     const latest = latestFlags(rows);
     this.pushMarked(
@@ -97,7 +97,7 @@ export class SnapshotBuilder {
     );
   }
 
-  /** @param rows sorted by key, after all pushed before */
+  /** Adds rows with known `isLatest`. @param rows sorted by key, after all earlier rows */
   pushMarked(rows: readonly MarkedRow[]): void {
     for (const row of rows) this.#tail.push(row);
     this.#names.add(rows);
@@ -105,19 +105,19 @@ export class SnapshotBuilder {
     this.#cut({ isEnd: false });
   }
 
-  /** Rows so far, including those of kept chunks. */
+  /** The number of rows so far, with the rows of kept chunks. */
   get rowCount(): number {
     return this.#rowCount;
   }
 
-  /** Whether the next row begins a chunk. */
+  /** Whether the next row starts a chunk. */
   get isAtCut(): boolean {
     return this.#tail.length === 0;
   }
 
   /**
-   * Takes over a chunk of the previous snapshot without reading it. Allowed only if {@link isAtCut}. Its names count by
-   * `keptServerCount`.
+   * Reuses a chunk of the previous snapshot without reading the chunk. Requires {@link isAtCut}. `keptServerCount`
+   * counts the names in the chunk.
    */
   keep(chunk: ManifestChunk): void {
     this.#keep(chunk);
@@ -130,7 +130,7 @@ export class SnapshotBuilder {
     const replaced = await this.#readReplaced(options.readChunks);
     const stampMs = Math.max(options.nowMs, newestMs + 1);
     const chunks = this.#pieces.map((finish) => finish({ replaced, stampMs }));
-    // The rows of replaced chunks that no new chunk has.
+    // The remaining rows were in replaced chunks, and no new chunk has them.
     for (const key of replaced.keys()) this.#diff.count('removed', key);
     const { attachments, newBlobs } = attach(options.attachments ?? [], known);
     const isSame = this.previous !== undefined && this.#diff.isEmpty();
@@ -155,7 +155,7 @@ export class SnapshotBuilder {
 
   #cut({ isEnd }: { isEnd: boolean }): void {
     const cuts = chunkCuts(this.#tail.map(({ key }) => key));
-    // Rows after the last cut may continue with later ones.
+    // Rows after the last cut may share a chunk with later rows.
     if (isEnd && (cuts.at(-1) ?? 0) < this.#tail.length) cuts.push(this.#tail.length);
     let start = 0;
     for (const end of cuts) {
@@ -189,8 +189,8 @@ export class SnapshotBuilder {
   }
 
   /**
-   * Encodes a chunk of a first snapshot at once, so that its rows need not be kept. A function of its own, because
-   * closures of one function keep each other's variables alive: 200 MB with 100,000 rows.
+   * Encodes a chunk of a first snapshot at once, so that the builder can free the rows. This method is separate,
+   * because closures of one function keep each other's variables alive: 200 MB with 100,000 rows.
    */
   #addEncoded(content: ChunkContent, rows: readonly MarkedRow[]): void {
     for (const { key } of rows) this.#diff.count('added', key);
@@ -225,13 +225,13 @@ export class SnapshotBuilder {
       this.#diff.count('added', key);
       return { updatedAtMs: AS_CHUNK, firstSeenAtMs: stampMs };
     }
-    // Unchanged, but in a chunk with other cuts.
+    // The row is unchanged, but its chunk has other cuts.
     if (old.json === json && old.isLatest === isLatest) return old;
     this.#diff.countUpdate(key, { before: old, after: row });
     return { updatedAtMs: AS_CHUNK, firstSeenAtMs: old.firstSeenAtMs };
   }
 
-  /** Reads the rows of those chunks of the previous snapshot that the new one does not have. */
+  /** Reads the previous snapshot's chunks that the new snapshot does not have. Returns their rows. */
   async #readReplaced(readChunks: ReadChunks): Promise<Map<string, ReplacedRow>> {
     const chunks = this.previous?.chunks.filter(({ digest }) => !this.#kept.has(digest)) ?? [];
     const rows = new Map<string, ReplacedRow>();
@@ -247,7 +247,7 @@ export class SnapshotBuilder {
   }
 }
 
-/** Counts distinct names of rows that come in order. */
+/** Counts the distinct names of sorted rows. */
 export class NameCounter {
   count = 0;
   #last: string | undefined;

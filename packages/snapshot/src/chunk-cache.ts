@@ -6,7 +6,7 @@ export interface Entry {
   readonly row: ServedRow;
 }
 
-/** The most recently used chunks, up to a number of rows. */
+/** Caches the most recently used chunks, up to a number of rows. */
 export class ChunkCache {
   readonly #maxRows: number;
   readonly #chunks = new Map<string, readonly Entry[]>();
@@ -25,7 +25,7 @@ export class ChunkCache {
   }
 
   set(key: string, entries: readonly Entry[]): void {
-    // Two concurrent readers of a chunk both set it: its rows must count once.
+    // Two concurrent readers may set the same chunk. The cache must count its rows only once.
     this.drop(key);
     this.#chunks.set(key, entries);
     this.#rows += entries.length;

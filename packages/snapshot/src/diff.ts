@@ -5,16 +5,16 @@ import type { MarkedRow } from './encoding/chunk.ts';
 type Change = 'added' | 'updated' | 'removed';
 type Comparable = Pick<MarkedRow, 'json' | 'isLatest'>;
 
-/** Counts changes, and names the first of each kind. */
+/** Counts changes, and collects the names of the first rows of each kind. */
 export class DiffCollector {
   readonly #counts = { added: 0, updated: 0, removed: 0 };
   readonly #samples: Record<Change, string[]> = { added: [], updated: [], removed: [] };
-  /** With `detail`: the fields that differ in each updated row that is named. */
+  /** With `detail`: the fields that differ in each updated row of the sample. */
   readonly changedFields: string[][] = [];
   readonly #sampleLimit: number;
   readonly #comparesFields: boolean;
 
-  /** @param detail how many rows of each kind are named, with the fields that differ */
+  /** @param detail the sample limit for each kind of change. With it, the collector also compares fields */
   constructor(detail?: { readonly sampleLimit: number }) {
     this.#sampleLimit = detail?.sampleLimit ?? DIFF_SAMPLE_LIMIT;
     this.#comparesFields = detail !== undefined;
@@ -46,8 +46,8 @@ export class DiffCollector {
 const OFFICIAL = `_meta["${OFFICIAL_META}"]`;
 
 /**
- * Returns which fields of two states of a row differ: `server.description`, `_meta["<block>"]`, and each member of the
- * registry's own block. `isLatest` is computed: it can change while the upstream's does not.
+ * Returns the names of the fields that differ: `server.description`, `_meta["<block>"]`, or a member of the registry's
+ * own block. Syncline computes `isLatest`, so it can differ even if the upstream's value does not.
  */
 export function changedFields(before: Comparable, after: Comparable): string[] {
   const fieldsBefore = fieldsOf(before.json);
@@ -60,7 +60,7 @@ export function changedFields(before: Comparable, after: Comparable): string[] {
   return [...changed];
 }
 
-/** Returns each field's value as JSON. */
+/** Returns the JSON of each field by the field's name. */
 function fieldsOf(json: string): Map<string, string> {
   const fields = new Map<string, string>();
   const add = (parent: string, members: unknown) => {

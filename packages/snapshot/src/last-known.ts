@@ -1,20 +1,20 @@
 import type { Clock } from '@syncline/contract';
 
 export interface LastKnownOptions {
-  /** Whether an error says that the store is away. Damaged content is another error. */
+  /** Returns whether an error means that the store is unreachable. Damaged content is another error. */
   readonly isAway: (error: unknown) => boolean;
   readonly clock: Pick<Clock, 'monotonic'>;
 }
 
-/** An answer and its age: `undefined` if it was just read. */
+/** An answer and its age. A fresh answer has the age `undefined`. */
 export interface Known<Value> {
   readonly value: Value;
   readonly ageMs: number | undefined;
 }
 
 /**
- * Remembers the last answer to each question, and returns it while the store is away. An answer never replaces one to a
- * later question, so that readers do not go back in time.
+ * Remembers the last answer to each question, and returns it while the store is unreachable. An answer to an earlier
+ * read never replaces an answer to a later read, so that readers do not go back in time.
  */
 export class LastKnown<Value> {
   readonly #isAway: LastKnownOptions['isAway'];
@@ -27,7 +27,11 @@ export class LastKnown<Value> {
     this.#clock = clock;
   }
 
-  /** @throws what `read` throws, unless the store is away and an answer is known */
+  /**
+   * Returns the fresh answer, or the last one if the store is unreachable.
+   *
+   * @throws the error of `read`, if no last answer can replace it
+   */
   async read(key: string, read: () => Promise<Value>): Promise<Known<Value>> {
     this.#turns += 1;
     const turn = this.#turns;

@@ -14,36 +14,36 @@ import { readChunkBlobs, type SnapshotStore } from './store.ts';
 
 /** Reads served snapshots. */
 export interface SnapshotReader {
-  /** Opens the snapshot that is served now; `undefined` if none was ever published. */
+  /** Opens the current snapshot. Returns `undefined` before the first publication. */
   open(registry: string): Promise<OpenSnapshot | undefined>;
 }
 
-/** One snapshot. It stays the same when another one is published. */
+/** One snapshot. Later publications do not change it. */
 export interface OpenSnapshot {
   readonly digest: string;
   readonly rowCount: number;
-  /** How long ago it was read that this snapshot is served; `undefined` if that was just now. */
+  /** Milliseconds since the reader looked up that this snapshot is served. `undefined` for a fresh lookup. */
   readonly ageMs: number | undefined;
   /**
-   * Returns the rows strictly after `after`, by name, then version, byte by byte. With `updatedAfterMs`, it may leave out
-   * rows that were not updated after that time.
+   * Returns the rows after `after`, sorted by name, then version, byte by byte. With `updatedAfterMs`, the result may
+   * omit rows without an update after that time.
    */
   rows(options?: { after?: RowKey; updatedAfterMs?: number }): AsyncIterable<ServedRow>;
   /** Returns all versions of a name, in byte order. */
   versions(name: string): Promise<ServedRow[]>;
-  /** Returns the registry's skills or plugins, as they came. */
+  /** Returns the registry's skills or plugins, as the source gave them. */
   attachment(kind: AttachmentKind): Promise<unknown[]>;
 }
 
 /** The size of the cache, in rows. */
 const DEFAULT_CACHED_ROWS = 150_000;
-/** A manifest vanishes only if a reader is slower than the collector's grace. That rarely happens twice. */
+/** A manifest disappears only if a reader is slower than the collector's grace time. This rarely happens twice. */
 const OPEN_ATTEMPTS = 3;
 
 export interface SnapshotReaderOptions {
   readonly store: Pick<SnapshotStore, 'readPointer' | 'readManifest' | 'readChunks'>;
   readonly cachedRows?: number;
-  /** Whether an error says that the store is away: the last known snapshot is opened then. By default none does. */
+  /** Returns whether the store is unreachable, so that the reader opens the last known snapshot. Default: never. */
   readonly isAway?: LastKnownOptions['isAway'];
   readonly clock?: LastKnownOptions['clock'];
 }
@@ -54,8 +54,8 @@ interface Served {
 }
 
 /**
- * Creates a reader that caches the served manifests and their chunks. The cache is never stale, because a digest names
- * one content. The reader asks each time which digest is served.
+ * Creates a reader that caches the served manifests and their chunks. The cache is never stale, because a digest
+ * identifies one content. The reader looks up the served digest at each `open`.
  */
 export function createSnapshotReader({
   store,
@@ -73,7 +73,7 @@ export function createSnapshotReader({
     },
   };
 
-  /** Reads the manifest too: without it, the pointer is useless while the store is away. */
+  /** Also reads the manifest, because the pointer alone is useless while the store is unreachable. */
   async function readServed(registry: string): Promise<Served | undefined> {
     for (let attempt = 1; attempt <= OPEN_ATTEMPTS; attempt += 1) {
       const digest = await store.readPointer(registry);
@@ -86,10 +86,13 @@ export function createSnapshotReader({
       if (known !== undefined) dropSuperseded(registry, known.manifest, manifest);
       return { digest, manifest };
     }
-    throw new SynclineError('snapshot-incomplete', `the snapshot of ${registry} has no manifest`);
+    throw new SynclineError(
+      'snapshot-incomplete',
+      `the store has no manifest for the snapshot of ${registry}`,
+    );
   }
 
-  /** Frees chunks that are no longer served. Readers that still use the old snapshot read them again. */
+  /** Frees chunks that are no longer served. Readers of the old snapshot read them again. */
   function dropSuperseded(registry: string, before: Manifest, now: Manifest): void {
     const kept = new Set(now.chunks.map((chunk) => cacheKeyOf(registry, chunk)));
     for (const chunk of before.chunks) {
@@ -127,7 +130,7 @@ export function createSnapshotReader({
       rowCount: manifest.rowCount,
       ageMs,
       async *rows({ after, updatedAfterMs } = {}) {
-        // The least key after `after`: NUL sorts before every other character.
+        // The smallest key after `after`, because NUL sorts before every other character.
         const least = after === undefined ? '' : `${sortKey(after)}\0`;
         for await (const { row } of entriesFrom(least, updatedAfterMs)) yield row;
       },
@@ -149,12 +152,12 @@ export function createSnapshotReader({
   }
 }
 
-/** Not the digest alone: another registry can have the same chunk, or the same one at another time. */
+/** Returns the cache key of a chunk. The digest alone is ambiguous: the registry or the time may differ. */
 function cacheKeyOf(registry: string, { digest, newestMs }: ManifestChunk): string {
   return `${registry}:${digest}:${newestMs}`;
 }
 
-/** Returns the index of the chunk that has `key`, if any chunk has. */
+/** Returns the index of the only chunk that may contain `key`. */
 function firstChunkFor({ chunks }: Manifest, key: string): number {
   let low = 0;
   let high = chunks.length;

@@ -1,7 +1,7 @@
 import { batchesOf, type Lease, SynclineError, sha256 } from '@syncline/contract';
 import { blobDigests, decodeManifest, type Manifest } from './encoding/manifest.ts';
 
-/** Bytes and the SHA-256, in hex, that they are stored under. */
+/** Bytes, and their SHA-256 in hex, which is the storage key. */
 export interface Blob {
   readonly digest: string;
   readonly bytes: Uint8Array;
@@ -9,21 +9,21 @@ export interface Blob {
 
 export interface SnapshotHistoryEntry {
   readonly manifest: string;
-  /** Epoch milliseconds; `undefined` while it is served, or has not been published. */
+  /** Epoch milliseconds. `undefined` while the manifest is served, or before its publication. */
   readonly supersededAtMs: number | undefined;
 }
 
-/** Content-addressed blobs of each registry. Writes are fenced: they need the registry's lease. */
+/** The blobs of each registry, stored by digest. Every write needs the registry's lease. */
 export interface SnapshotStore {
   /** Returns the digest of the served manifest. */
   readPointer(registry: string): Promise<string | undefined>;
   readManifest(registry: string, digest: string): Promise<Uint8Array | undefined>;
-  /** Returns chunks in the order of `digests`; `undefined` for each that is missing. */
+  /** Returns chunks in the order of `digests`, with `undefined` for each missing chunk. */
   readChunks(registry: string, digests: readonly string[]): Promise<(Uint8Array | undefined)[]>;
-  /** @returns false if the lease is lost: nothing, or not everything, was written */
+  /** Writes chunks. @returns false if the lease is lost. Some or all chunks may then be missing */
   writeChunks(lease: Lease, chunks: readonly Blob[]): Promise<boolean>;
   writeManifest(lease: Lease, manifest: Blob): Promise<boolean>;
-  /** Returns every stored manifest, newest first: also held ones, and mirrors behind views. */
+  /** Returns every stored manifest, newest first, including held manifests and mirrors of views. */
   history(registry: string): Promise<SnapshotHistoryEntry[]>;
   /** Returns the digest of every stored chunk. */
   listChunks(registry: string): Promise<string[]>;
@@ -38,9 +38,9 @@ export interface SnapshotStore {
 export interface Publication {
   readonly manifest: string;
   readonly chunks: readonly string[];
-  /** The manifest of the mirror behind it, if it is another one. Its chunks are among `chunks`. */
+  /** The manifest of the snapshot's mirror, if it is another one. `chunks` includes its chunks. */
   readonly mirror?: string | undefined;
-  /** Pins the snapshot in the same step, as a rollback does. */
+  /** Whether to pin the snapshot in the same step, as a rollback does. */
   readonly pin?: boolean;
 }
 
@@ -53,13 +53,16 @@ export async function readChunkBlobs(
   return digests.map((digest, index) => {
     const bytes = found[index];
     if (bytes !== undefined) return { digest, bytes };
-    throw new SynclineError('snapshot-incomplete', `${registry} lacks the chunk ${digest}`);
+    throw new SynclineError(
+      'snapshot-incomplete',
+      `the store has no chunk ${digest} for ${registry}`,
+    );
   });
 }
 
 const VERIFY_BATCH_SIZE = 64;
 
-/** Returns whether all these blobs are stored and match their digests. Reads them all, in batches. */
+/** Returns whether all blobs are stored and match their digests. Reads the blobs in batches. */
 export async function areIntact(
   store: Pick<SnapshotStore, 'readChunks'>,
   { registry, digests }: { registry: string; digests: readonly string[] },
@@ -75,14 +78,14 @@ export async function areIntact(
   return true;
 }
 
-/** How long a reader may still use a snapshot after another one was published. */
+/** How long a reader may still use a snapshot after the next publication. */
 const READER_GRACE_MS = 10 * 60_000;
 
 export interface CollectOptions {
   readonly lease: Lease;
-  /** How many published snapshots are kept. */
+  /** How many published snapshots to keep. */
   readonly keep: number;
-  /** Manifests that are kept at any age: those being published, and held ones. */
+  /** Manifests to keep at any age, such as held manifests and manifests that a run is about to publish. */
   readonly spare: readonly (string | undefined)[];
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
@@ -103,7 +106,7 @@ export async function collectGarbage(
   const stored = await snapshots.listChunks(registry);
   const kept = new Set(history.filter(isKept).map(({ manifest }) => manifest));
   const needed = new Set<string>();
-  // The loop also visits members that it adds: a mirror is kept as long as its view.
+  // The loop also visits members that it adds, because a mirror must stay as long as its view.
   for (const digest of kept) {
     const manifest = await readManifest(snapshots, { registry, digest });
     if (manifest?.mirror !== undefined) kept.add(manifest.mirror);
@@ -131,7 +134,7 @@ function keptManifests(
     (supersededAtMs !== undefined && nowMs - supersededAtMs < READER_GRACE_MS);
 }
 
-/** Returns `undefined` for a damaged manifest: it cannot be served, so it needs no chunks. */
+/** Returns `undefined` for a damaged manifest. A damaged manifest cannot be served, so it needs no chunks. */
 async function readManifest(
   snapshots: SnapshotStore,
   { registry, digest }: { registry: string; digest: string },

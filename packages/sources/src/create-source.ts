@@ -22,11 +22,17 @@ import type { Source, SourceTools } from './source.ts';
 export type CreateSource = (registry: RegistryConfig) => Source;
 
 export interface SourceDependencies extends Omit<SourceTools, 'calls'> {
-  /** How many threads of libuv's pool may read files at once. Default: 3 of Node's four. */
+  /**
+   * The maximum number of threads of libuv's pool that read files at the same time. Default: 3 of
+   * Node's 4 default threads.
+   */
   readonly fileThreads?: number | undefined;
 }
 
-/** Opens each kind of source. `SOURCE_KINDS` of the contract has the schemas of their config. */
+/**
+ * The functions that open each kind of source. `SOURCE_KINDS` in the contract package defines the
+ * schemas of the config.
+ */
 const OPEN: {
   readonly [Kind in ConfiguredSourceKind]: (
     block: SourceBlocks[Kind],
@@ -43,21 +49,24 @@ const OPEN: {
 };
 
 export interface SourcesOptions {
-  /** `network` of the config in force. */
+  /** Returns `network` of the config in force. */
   readonly network: () =>
     | (Readonly<Pick<NetworkConfig, 'userAgent'>> & { readonly allow: readonly string[] })
     | undefined;
   readonly proxies: ProxyOptions;
-  /** Default: requests are not limited. */
+  /** The request budgets. Default: requests are not limited. */
   readonly budgets?: RequestBudgets;
   /** The folder for clones of Git repositories. */
   readonly dataDir: string;
-  /** Where git is searched, in the form of PATH. */
+  /** The directories to search for git, in the form of PATH. */
   readonly searchPath?: string | undefined;
   readonly fileThreads?: number | undefined;
 }
 
-/** Opens what all sources of a process share. `close` ends its connections. */
+/**
+ * Opens the HTTP client and the Git client that all sources of a process share. `close` closes
+ * their connections.
+ */
 export function openSources(options: SourcesOptions): {
   readonly createSource: CreateSource;
   readonly close: () => Promise<void>;
@@ -95,11 +104,17 @@ function openSource(registry: RegistryConfig, tools: SourceTools): Source {
   throw new SynclineError('config-invalid', `registry ${registry.name} has no source`);
 }
 
-/** A shorter credential protects nothing, and any text may contain it. */
+/**
+ * The minimum length of a credential that errors withhold. Shorter credentials do not protect
+ * anything, and ordinary text may contain them by chance.
+ */
 const LEAST_CREDENTIAL_LENGTH = 4;
 const WITHHELD = '[withheld]';
 
-/** Returns a text without the credentials, which an upstream may send back. */
+/**
+ * Returns a text without the given credentials. An upstream may repeat credentials in its
+ * responses.
+ */
 export function withhold(text: string, credentials: ReadonlySet<string>): string {
   let safe = text;
   for (const credential of credentials) {
@@ -109,7 +124,7 @@ export function withhold(text: string, credentials: ReadonlySet<string>): string
   return safe;
 }
 
-/** Returns a source whose errors never carry a credential that its run has read. */
+/** Returns a source whose errors never contain a credential that its run has read. */
 export function withholdingCredentials(source: Source): Source {
   return {
     givesDeltas: source.givesDeltas ?? false,
@@ -130,7 +145,9 @@ async function withholdOnError<Result>(
   }
 }
 
-/** Returns whether an error or one of its causes, which logs show too, carries a credential. */
+/**
+ * Returns whether an error or one of its causes contains a credential. Logs show the causes too.
+ */
 function isTelling(error: unknown, credentials: ReadonlySet<string>): boolean {
   if (!(error instanceof Error) || credentials.size === 0) return false;
   const text = `${error.message}${error.stack ?? ''}`;

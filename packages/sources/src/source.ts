@@ -6,29 +6,31 @@ import type { FileCalls } from './kinds/file-source.ts';
 
 /** The result of a source's cheap check. */
 export type Probe =
-  /** Nothing has changed. A `revision` replaces the known one. */
+  /** The upstream has not changed. If `revision` is present, it replaces the known revision. */
   | { readonly state: 'unchanged'; readonly revision?: string }
-  /** Something has changed, or only `fetch` can tell. */
+  /** The upstream has changed, or only `fetch` can detect whether it has changed. */
   | { readonly state: 'changed' };
 
-/** All rows of a registry were read. */
+/** The source has read all rows of the registry. */
 export interface WholeReading {
   readonly kind: 'whole';
   readonly revision?: string | undefined;
 }
 
-/** What a source has read. Its rows went to `take`. */
+/** The result of a fetch. The fetch has passed the rows themselves to `take`. */
 export type SourceReading =
   | WholeReading
-  /** The rows that are new or different since a revision, and the keys of removed rows. */
+  /** The rows that are new or changed since a revision, and the keys of removed rows. */
   | {
       readonly kind: 'delta';
-      /** The revision that the delta applies to: `since` of the options. */
+      /** The revision that the delta applies to: `since` of the fetch options. */
       readonly since: string;
       readonly removals: readonly RowKey[];
-      /** `since` of the next fetch. */
+      /** The value of `since` for the next fetch. */
       readonly revision?: string | undefined;
-      /** Whether the delta leads to the present state. If not, the source has more since `revision`. */
+      /**
+       * Whether the delta leads to the current state. If not, the source has more changes after `revision`.
+       */
       readonly complete: boolean;
     };
 
@@ -37,12 +39,12 @@ export interface FetchOptions {
   readonly since?: string | undefined;
 }
 
-/** Takes a body of a source. The answer has the next cursor of a paged list. */
+/** Takes a body of a source. The returned summary contains the next cursor of a paged list. */
 export type TakeBody = (body: Uint8Array, origin?: BodyOrigin) => Promise<BodySummary>;
 
-/** One way to read a registry. A source object serves one run: `fetch` reuses what `probe` has read. */
+/** Reads one registry. A source object serves one run: `fetch` reuses the data that `probe` has read. */
 export interface Source {
-  /** Whether `fetch` may answer `since` with a delta. */
+  /** Whether `fetch` may return a delta if `since` is given. */
   readonly givesDeltas?: boolean;
   /**
    * Checks cheaply whether the upstream still has the state of the revision `known`.
@@ -51,47 +53,54 @@ export interface Source {
    */
   probe(known: string, context: SourceContext): Promise<Probe>;
   /**
-   * Passes the bodies of the registry to `take`: all of them, or with `since` perhaps only the changes.
+   * Passes the bodies of the registry to `take`. Without `since`, passes all bodies; with `since`, may pass
+   * only the changes.
    *
-   * @returns what was read, and its revision if the source has one; without `since`, always `whole`
-   * @throws SynclineError, after which the bodies taken so far are useless; the signal's reason
+   * @returns the result, with a revision if the source has one; without `since`, the kind is always `whole`
+   * @throws SynclineError, after which the caller must discard the bodies that it took; the signal's reason
    */
   fetch(take: TakeBody, context: SourceContext, options?: FetchOptions): Promise<SourceReading>;
 }
 
-/** The part of a run that sources know. */
+/** The data of a run that sources use. */
 export interface SourceContext {
-  /** Aborted when the process stops, the run's time is up, or the lease is lost. */
+  /** Aborted when the process stops, the run's time is over, or the lease is lost. */
   readonly signal: AbortSignal;
   readonly status: SyncStatus;
   readonly upstream: UpstreamUsage;
-  /** The credentials that the run has read. Sources add to them; all errors withhold them. */
+  /**
+   * The credentials that the run has read. Sources add credentials to this set, and errors never contain
+   * these credentials.
+   */
   readonly credentials: Set<string>;
-  /** Reports progress in the status. A failure to write it is only logged. */
+  /** Reports progress in the status. If the write fails, the failure is only logged. */
   readonly report: (message: string) => void;
 }
 
-/** The largest body of a registry in one file. The official registry, whole, has about 150 MB. */
+/** The largest body of a registry in one file. The complete official registry has about 150 MB. */
 export const MAX_BODY_BYTES = 512 * 1024 * 1024;
-/** Many probes run at once: they keep smaller bodies only, and `fetch` reads a larger one again. */
+/**
+ * Many probes run at once, so they keep only bodies up to this size. For a larger body, `fetch` reads it
+ * again.
+ */
 export const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 
-/** The tools of a process to read sources. */
+/** The shared clients with which a process reads sources. */
 export interface SourceTools {
   readonly http: HttpClient;
   readonly git: Git;
   readonly calls: FileCalls;
 }
 
-/** What one run has cost its upstream. Sources add to it. */
+/** The requests and bytes that one run has used. Sources increase them. */
 export interface UpstreamUsage {
   requests: number;
   bytes: number;
 }
 
 /**
- * Returns the result of a promise, or throws the signal's reason as soon as the signal is aborted. The work
- * behind the promise goes on, and its result is dropped.
+ * Returns the result of a promise, or throws the signal's reason as soon as the signal is aborted. After an
+ * abort, the work behind the promise continues, and its result is ignored.
  */
 export async function orAbort<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
   const aborted = Promise.withResolvers<never>();

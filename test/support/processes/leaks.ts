@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { until } from '../until.ts';
 
-/** Set for each process that a test starts, and inherited by its children. */
+/** A variable that is set for each process that a test starts. Child processes inherit it. */
 export const TAG_VARIABLE = 'SYNCLINE_TEST_PROCESS';
 const GRACE_MS = 30_000;
 
@@ -11,10 +11,10 @@ interface Found {
 }
 
 /**
- * Finds processes that a test's process has left behind, after giving them a moment to end, and kills them. Works
- * only with `/proc`.
+ * Finds the child processes that a test's process has left behind, gives them a moment to end, and kills them.
+ * Works only with `/proc`.
  *
- * @throws with their names, so that the test fails
+ * @throws an error with their names, so that the test fails
  */
 export async function failOnLeaks(
   tag: string,
@@ -49,7 +49,7 @@ function processIds(): number[] {
   }
 }
 
-/** Empty if the process is gone, or belongs to another user. */
+/** Reads a file in `/proc`. Returns an empty text if the process has ended or belongs to another user. */
 function readProcFile(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'utf8');
@@ -58,11 +58,11 @@ function readProcFile(pid: number, name: string): string {
   }
 }
 
-/** Ends a process by its id, if it has not ended by itself. */
+/** Kills a process by its id if it is still running. */
 export function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone, as wanted.
+    // The process has already ended.
   }
 }

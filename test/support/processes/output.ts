@@ -6,23 +6,23 @@ const logLineSchema = z.looseObject({ level: z.string(), msg: z.string() });
 /** A line of a process's JSON log. */
 export type LogLine = z.infer<typeof logLineSchema>;
 
-/** Everything that a process prints, line by line. */
+/** The output of a process, line by line. */
 export interface Output {
-  /** Standard output and standard error, as they came. */
+  /** The lines of standard output and standard error, in the order of arrival. */
   readonly lines: readonly string[];
-  /** Of standard output alone. */
+  /** The lines of standard output. */
   readonly stdout: readonly string[];
-  /** Of standard error alone. */
+  /** The lines of standard error. */
   readonly stderr: readonly string[];
-  /** The lines that are log lines. */
+  /** The parsed log lines. */
   readonly logs: readonly LogLine[];
-  /** Calls `listener` after each line, until the returned function is called. */
+  /** Calls `listener` after each line. The returned function ends that. */
   onLine(listener: () => void): () => void;
-  /** The last lines, for error messages. */
+  /** Returns the last lines, for error messages. */
   tail(count?: number): string;
 }
 
-/** If set, the output of tests' processes also goes to standard error. */
+/** If this variable is set, the output of test processes is also written to standard error. */
 const ECHO_VARIABLE = 'SYNCLINE_TEST_LOGS';
 
 export function collectOutput(

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { MASTER_NAME } from './settings.ts';
 
-/** A node, or a sentinel. */
+/** The address of a node or of a sentinel. */
 export interface Place {
   readonly port: number;
   readonly password?: string | undefined;
@@ -10,7 +10,7 @@ export interface Place {
 
 const ANSWER_TIMEOUT_MS = 2_000;
 
-/** Asks one node or sentinel, over a connection for this question alone. */
+/** Sends one question to a node or a sentinel, over a separate connection. */
 export async function ask<Answer>(
   { port, password }: Place,
   question: (redis: Redis) => Promise<Answer>,
@@ -39,7 +39,7 @@ const replicationSchema = z.object({
   slave_repl_offset: z.coerce.number().optional(),
 });
 
-/** Returns a node's role, and its replication offset. */
+/** Returns the role and the replication offset of a node. */
 export async function replicationOf(redis: Redis): Promise<z.infer<typeof replicationSchema>> {
   const info = await redis.info('replication');
   const lines = info.split('\r\n').map((line) => line.split(':'));
@@ -48,7 +48,7 @@ export async function replicationOf(redis: Redis): Promise<z.infer<typeof replic
 
 const addressSchema = z.tuple([z.string(), z.coerce.number()]);
 
-/** Returns the port of the node that a sentinel sends clients to. */
+/** Returns the port of the node to which a sentinel sends clients. */
 export async function primaryPortOf(redis: Redis): Promise<number> {
   const address = await redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER_NAME);
   return addressSchema.parse(address)[1];

@@ -1,32 +1,35 @@
 import type { RedisSettings } from '@syncline/runtime/redis-server';
 
-/** The sentinels' name for the primary, whichever node that is. */
+/** The name that the sentinels use for the current primary. */
 export const MASTER_NAME = 'syncline';
 
 const DOWN_AFTER_MS = 1_500;
-/** After twice this time, the sentinels repeat a failover that failed. */
+/** The sentinels repeat a failed failover after twice this time. */
 const FAILOVER_TIMEOUT_MS = 3_000;
 
 export interface ReplicationSettings {
-  /** How many sentinels watch; a majority has to agree. One by default, which is fastest. */
+  /** The number of sentinels, a majority of which has to agree. Default: one, which is fastest. */
   readonly sentinels?: number;
-  /** After how long without an answer a sentinel considers a node gone; 1,500 by default. */
+  /** If a node does not answer for this long, a sentinel considers it gone. Default: 1,500. */
   readonly downAfterMs?: number;
-  /** The login that clients of the nodes need; none by default. */
+  /** The password of the nodes. Default: none. */
   readonly password?: string;
-  /** The login that clients of the sentinels need; none by default. */
+  /** The password of the sentinels. Default: none. */
   readonly sentinelPassword?: string;
-  /** For both nodes, such as `min-replicas-to-write`. */
+  /** Settings for both nodes, such as `min-replicas-to-write`. */
   readonly settings?: RedisSettings;
 }
 
-/** Settings of a node that starts while the primary is at `primaryPort`, which may be its own port. */
+/**
+ * Returns the settings of a node that starts while the primary is at `primaryPort`, which may be the
+ * port of this node.
+ */
 export function nodeSettings(
   { password, settings }: ReplicationSettings,
   { port, primaryPort }: { port: number; primaryPort: number },
 ): RedisSettings {
   return {
-    // Otherwise a replica waits five seconds for other replicas to sync with.
+    // Otherwise the primary waits five seconds for more replicas before it starts a sync.
     'repl-diskless-sync-delay': '0',
     ...(password === undefined ? {} : { requirepass: password, masterauth: password }),
     ...(port === primaryPort ? {} : { replicaof: ['127.0.0.1', String(primaryPort)] }),
@@ -34,7 +37,7 @@ export function nodeSettings(
   };
 }
 
-/** The first version of a sentinel's file. */
+/** Returns the initial content of a sentinel's file. */
 export function sentinelConfig(options: ReplicationSettings, primaryPort: number): string {
   const { sentinels = 1, downAfterMs = DOWN_AFTER_MS, password, sentinelPassword } = options;
   const quorum = Math.floor(sentinels / 2) + 1;
@@ -50,7 +53,7 @@ export function sentinelConfig(options: ReplicationSettings, primaryPort: number
   ].join('\n');
 }
 
-/** The URL that clients use. */
+/** Returns the URL that clients use. */
 export function sentinelUrl(
   { password, sentinelPassword }: ReplicationSettings,
   ports: readonly number[],

@@ -6,14 +6,14 @@ import { syntheticRows } from './synthetic.ts';
 
 export interface GenerateOptions {
   readonly count: number;
-  /** Other rows for another seed, and the same rows for the same seed. */
+  /** The same seed gives the same rows, and another seed gives other rows. */
   readonly seed?: number;
 }
 
 /**
- * Returns rows multiplied from the synthetic ones, in the official registry's order. Each copy has
- * namespaces, wording, ids, digests and times of its own, so that the rows compress about as well as real
- * ones do. They are the same on every machine: the real data is for tests that load it by name.
+ * Returns generated rows, in the order of the official registry. They are copies of the synthetic rows.
+ * Each copy has its own namespaces, wording, ids, digests and times, so the rows compress about as well
+ * as real rows. The rows are the same on every machine, because they do not depend on the real data.
  */
 export function generateRows({ count, seed = 1 }: GenerateOptions): OfficialRow[] {
   return [...generateUnordered({ count, seed })].sort(
@@ -23,13 +23,15 @@ export function generateRows({ count, seed = 1 }: GenerateOptions): OfficialRow[
   );
 }
 
-/** As {@link generateRows}, one after the other and in no order: for very many rows. */
+/**
+ * Yields the rows of {@link generateRows} one by one, without sorting them. Use this for very many rows.
+ */
 export function* generateUnordered({ count, seed = 1 }: GenerateOptions): Generator<OfficialRow> {
   const { names, words } = base();
   let remaining = count;
   for (let copy = 0; remaining > 0; copy += 1) {
     for (const versions of shuffled(names, randomFrom(`${seed}/${copy}`))) {
-      // A name that is cut short keeps its latest version.
+      // If the count cuts off a name, the name keeps its latest version.
       for (const row of versions.slice(0, remaining)) yield copyRow(row, { words, seed, copy });
       remaining -= versions.length;
       if (remaining <= 0) return;
@@ -38,7 +40,7 @@ export function* generateUnordered({ count, seed = 1 }: GenerateOptions): Genera
 }
 
 interface Base {
-  /** The versions of each name, its latest first. */
+  /** The versions of each name, latest first. */
   readonly names: readonly OfficialRow[][];
   readonly words: Vocabulary;
 }
@@ -73,7 +75,7 @@ function copyRow(row: OfficialRow, { words, seed, copy }: CopyOptions): Official
   // All versions of a name share most of their words, as in the real data.
   const wording = randomFrom(`${seed}/${copy}/${row.server.name}`);
 
-  // Short owners such as `ai` are parts of other words.
+  // Short owners such as `ai` are parts of other words, so replace them only with their separators.
   const [from, to] = owner.length < 4 ? [`.${owner}/`, `.${newOwner}/`] : [owner, newOwner];
   const copied = mapTexts(row, (key, text) => {
     if (key === '$schema') return text;
@@ -85,7 +87,8 @@ function copyRow(row: OfficialRow, { words, seed, copy }: CopyOptions): Official
   });
   copied.server.name = `${namespace.slice(0, namespace.length - owner.length)}${newOwner}/${slug}`;
   const meta = copied._meta[OFFICIAL_META];
-  // All versions of a name move together: if none is semantic, time decides which is the latest.
+  // The times of all versions of a name move by the same amount. If a name has no semantic version, time
+  // decides which version is the latest.
   const moved = -randomFrom(`${seed}/${copy}/${row.server.name}/moved`).below(20 * 86_400_000);
   const untouched = meta.updatedAt === meta.publishedAt;
   meta.publishedAt = moveTime(meta.publishedAt, moved, random);
@@ -93,7 +96,7 @@ function copyRow(row: OfficialRow, { words, seed, copy }: CopyOptions): Official
   return copied;
 }
 
-/** Returns a deep copy, with each text value changed. */
+/** Returns a deep copy in which `change` has replaced each text value. */
 function mapTexts(row: OfficialRow, change: (key: string, text: string) => string): OfficialRow {
   const copied: unknown = JSON.parse(JSON.stringify(row), (key, value: unknown) =>
     typeof value === 'string' ? change(key, value) : value,
@@ -102,7 +105,7 @@ function mapTexts(row: OfficialRow, change: (key: string, text: string) => strin
   return copied;
 }
 
-/** Words of the descriptions by their length, so that a reworded text keeps its length. */
+/** Words of the descriptions, grouped by length, so that a reworded text keeps its length. */
 type Vocabulary = ReadonlyMap<number, readonly string[]>;
 
 function vocabulary(rows: readonly OfficialRow[]): Vocabulary {
@@ -120,10 +123,16 @@ const SYLLABLES = [...'bdfgklmnprstvzhj'].flatMap((consonant) =>
   [...'aeiou'].map((vowel) => consonant + vowel),
 );
 const PREFIX_COUNT = SYLLABLES.length ** 3;
-/** Prime to the count: copies of one namespace get different prefixes, far apart. */
+/**
+ * A number without a common factor with the count. So copies of one namespace get different and distant
+ * prefixes.
+ */
 const PREFIX_STRIDE = 77_783;
 
-/** Three syllables, the same for the same number modulo {@link PREFIX_COUNT} and otherwise different. */
+/**
+ * Returns a prefix of three syllables. Numbers give the same prefix only if they are equal modulo {@link
+ * PREFIX_COUNT}.
+ */
 function prefix(number: number): string {
   const syllable = (place: number) =>
     SYLLABLES[Math.floor(number / SYLLABLES.length ** place) % SYLLABLES.length];

@@ -1,14 +1,14 @@
-/** Numbers that look random and are the same for the same seed. */
+/** A generator of pseudo-random numbers. The same seed gives the same numbers. */
 export interface Random {
-  /** At least 0, less than 1. */
+  /** Returns a number of at least 0 and less than 1. */
   next(): number;
-  /** A whole number of at least 0, less than `limit`. */
+  /** Returns a whole number of at least 0 and less than `limit`. */
   below(limit: number): number;
-  /** One of `items`, which must not be empty. */
+  /** Returns one of `items`, which must not be empty. */
   pick<Item>(items: readonly Item[]): Item;
 }
 
-/** Mulberry32, seeded with the FNV-1a hash of the seed's text. */
+/** Returns a mulberry32 generator, seeded with the FNV-1a hash of the seed's text. */
 export function randomFrom(seed: string): Random {
   let state = 0x811c9dc5;
   for (let index = 0; index < seed.length; index += 1) {
@@ -32,7 +32,7 @@ export function randomFrom(seed: string): Random {
   };
 }
 
-/** Returns the items in an order that the random numbers give. */
+/** Returns the items in a pseudo-random order. */
 export function shuffled<Item>(items: Iterable<Item>, random: Random): Item[] {
   return [...items]
     .map((item) => ({ item, place: random.next() }))

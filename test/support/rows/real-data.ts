@@ -4,18 +4,21 @@ import { z } from 'zod';
 import { projectRoot } from '../project.ts';
 import { assertOfficialRow, type OfficialRow } from './row.ts';
 
-/** The reason to skip a test that needs real data. */
+/** The reason for skipping a test that needs real data. */
 export const NO_REAL_DATA =
   'the real registry data is not there: set SYNCLINE_TEST_DATA to the directory that holds it';
 
-/** The directory of the real data: `SYNCLINE_TEST_DATA`, from the project's root; by default `../shared/data`. */
+/**
+ * Returns the directory of the real data: `SYNCLINE_TEST_DATA`, relative to the project's root. Default:
+ * `../shared/data`.
+ */
 export function realDataDirectory(): string {
   return path.resolve(projectRoot, process.env['SYNCLINE_TEST_DATA'] ?? '../shared/data');
 }
 
 const baseSchema = z.object({ servers: z.array(z.unknown()) });
 
-/** The official registry as it was on 2025-10-07: 1,019 rows. `undefined` where the data is absent. */
+/** Returns the 1,019 rows of the official registry on 2025-10-07, or `undefined` if the data is absent. */
 export function loadOfficialBase(): OfficialRow[] | undefined {
   const text = readData('official-history/base.json');
   return text === undefined ? undefined : asRows(baseSchema.parse(JSON.parse(text)).servers);
@@ -26,20 +29,20 @@ const changeSchema = z.object({
   observedAt: z.string(),
   total: z.int(),
   upserts: z.array(z.unknown()),
-  // No step of this data removes a row.
+  // In this data, no step removes a row.
   removes: z.array(z.unknown()).length(0),
 });
 
-/** One of the four-hourly steps by which the official registry changed after the base. */
+/** One step of the official registry after the base. Steps are four hours apart. */
 export interface OfficialChange {
   readonly seq: number;
   readonly observedAt: string;
-  /** How many rows there are after it. */
+  /** The number of rows after the step. */
   readonly total: number;
   readonly upserts: readonly OfficialRow[];
 }
 
-/** The real changes after the base, in order. `undefined` where the data is absent. */
+/** Returns the real changes after the base, in order, or `undefined` if the data is absent. */
 export function loadOfficialChanges(): OfficialChange[] | undefined {
   return readData('official-history/changes.ndjson')
     ?.split('\n')
@@ -50,7 +53,10 @@ export function loadOfficialChanges(): OfficialChange[] | undefined {
     });
 }
 
-/** The rows that a mirror of the official registry once kept: the first 100. `undefined` if the data is absent. */
+/**
+ * Returns the first 100 rows, which a mirror of the official registry once kept by mistake, or `undefined` if the data
+ * is absent.
+ */
 export function loadTruncatedScrape(): OfficialRow[] | undefined {
   const text = readData('incidents/truncated-scrape-2025-09-30T2029Z.json');
   return text === undefined ? undefined : asRows(z.array(z.unknown()).parse(JSON.parse(text)));
@@ -59,7 +65,10 @@ export function loadTruncatedScrape(): OfficialRow[] | undefined {
 const serverSchema = z.looseObject({ name: z.string(), version: z.string() });
 export type RealServer = z.infer<typeof serverSchema>;
 
-/** Another registry's servers, whose names are all the official registry's too. `undefined` where the data is absent. */
+/**
+ * Returns the servers of another registry, or `undefined` if the data is absent. All their names also exist in the
+ * official registry.
+ */
 export function loadConflictingServers(): RealServer[] | undefined {
   const text = readData('conflicts/agentregistry-2026-04-20.json');
   return text === undefined ? undefined : z.array(serverSchema).parse(JSON.parse(text));
@@ -72,7 +81,7 @@ const toolhiveSchema = z.looseObject({
 });
 export type ToolhiveExample = z.infer<typeof toolhiveSchema>;
 
-/** ToolHive's example of an `UpstreamRegistry`: 12 servers. `undefined` where the data is absent. */
+/** Returns the 12 servers of ToolHive's example of an `UpstreamRegistry`, or `undefined` if the data is absent. */
 export function loadToolhiveExample(): ToolhiveExample | undefined {
   const text = readData('toolhive/upstream-registry-example-2025-11-26.json');
   return text === undefined ? undefined : toolhiveSchema.parse(JSON.parse(text));

@@ -15,7 +15,7 @@ const officialRowSchema = z.looseObject({
 });
 export type OfficialRow = z.infer<typeof officialRowSchema>;
 
-/** Checks a row without parsing it, because zod would put the members that it knows first. */
+/** Checks a row without replacing it. A row parsed by zod would have its known members first. */
 export function assertOfficialRow(row: unknown): asserts row is OfficialRow {
   officialRowSchema.parse(row);
 }

@@ -22,7 +22,7 @@ const HOMES = {
 type RegistryType = keyof typeof HOMES;
 const HINTS = ['npx', 'bun', 'uvx', 'docker', 'node', 'python', 'dnx'];
 
-/** Returns a server.json as varied as those of the official registry. */
+/** Returns a server.json. These are as varied as those of the official registry. */
 export function syntheticServer(identity: Identity, version: string, random: Random) {
   const chance = (share: number) => random.next() < share;
   const { name, owner, slug, description } = identity;
@@ -63,7 +63,7 @@ function icon(owner: string, pixels: number) {
   };
 }
 
-/** Many have one, a few a handful. */
+/** Returns a list of items: mostly one, sometimes two, rarely more. */
 function several<Item>(random: Random, most: number, make: (place: number) => Item): Item[] {
   const drawn = random.next();
   const count = drawn < 0.82 ? 1 : drawn < 0.95 ? 2 : 3 + random.below(most - 2);

@@ -9,14 +9,17 @@ const NAME_COUNT = 600;
 const FIRST_PUBLISHED_MS = Date.UTC(2025, 8, 8);
 const BETWEEN_NAMES_MS = 4 * 3_600_000;
 const BETWEEN_VERSIONS_MS = 29 * 3_600_000;
-/** Publishes for others, as one namespace of the official registry does: it has a quarter of all names. */
+/**
+ * An owner that publishes for others, with a quarter of all names. One namespace of the official registry does the
+ * same.
+ */
 const MARKET = 'ai.bazaar';
 const DOMAINS =
   'ai ai ai com com com com io io dev dev app app net co org ch md travel garden xyz'.split(' ');
 
 /**
- * Synthetic rows: 600 names of one to 27 versions, as varied as the official registry. None is deleted, because the
- * official registry does not list deleted ones.
+ * Returns synthetic rows: 600 names with one to 27 versions, as varied as those of the official registry. No row is
+ * deleted, because the official registry does not list deleted rows.
  */
 export function syntheticRows(): OfficialRow[] {
   const random = randomFrom('synthetic');
@@ -30,7 +33,7 @@ function rowsOfName(index: number, random: Random): OfficialRow[] {
     name: `${namespaceOf(publisher, random)}/${slug}`,
     owner: publisher,
     slug,
-    // Most use up the 100 characters that they may have.
+    // Most descriptions are close to the limit of 100 characters.
     description: sentence(
       random,
       random.next() < 0.55 ? 85 + random.below(16) : 26 + random.below(65),
@@ -39,7 +42,7 @@ function rowsOfName(index: number, random: Random): OfficialRow[] {
   const versions = versionsOf(random);
   let edition = 0;
   return versions.map((version, place): OfficialRow => {
-    // A version mostly differs from the previous one only in its number.
+    // Most versions differ from the previous version only in their number.
     if (random.next() < 0.15) edition += 1;
     const publishedMs =
       FIRST_PUBLISHED_MS +
@@ -69,7 +72,7 @@ function namespaceOf(publisher: string, random: Random): string {
   return drawn < 0.81 ? `${domain}.mcp` : domain;
 }
 
-/** The number keeps names apart. */
+/** Returns the second part of a name. The number makes it unique. */
 function slugOf(index: number, random: Random): string {
   const thing = random.pick(THINGS);
   const drawn = random.next();

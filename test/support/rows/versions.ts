@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Shares of names with so many versions: most have one, and a few have very many. */
+/** The share of names that have this many versions: most names have one version, and a few have very many. */
 const COUNTS: readonly (readonly [share: number, least: number, most: number])[] = [
   [0.7, 1, 1],
   [0.15, 2, 2],
@@ -9,7 +9,7 @@ const COUNTS: readonly (readonly [share: number, least: number, most: number])[]
   [0.02, 9, 27],
 ];
 
-/** Not semantic, so time decides which is the latest. */
+/** Versions that are not semantic, so time decides which one is the latest. */
 const ODD: readonly ((place: number, random: Random) => string)[] = [
   (place) => `2.${place + 1}`,
   (place, random) => `2025.${10 + place}.${1 + random.below(28)}.${1000 + random.below(1400)}`,
@@ -19,7 +19,7 @@ const ODD: readonly ((place: number, random: Random) => string)[] = [
   (place) => ['auto', 'main', '{{VERSION}}', 'mcp', 'stable'][place % 5] ?? '',
 ];
 
-/** Semantic, each higher than the one before. */
+/** Semantic versions, each higher than the one before. */
 const SEMANTIC: readonly ((place: number, random: Random) => string)[] = [
   (place, random) => `1.${place}.${random.below(20)}`,
   (place, random) => `0.${place + 1}.${random.below(10)}`,
@@ -31,10 +31,13 @@ const SEMANTIC: readonly ((place: number, random: Random) => string)[] = [
 ];
 const USUAL_STYLES = 3;
 
-/** Returns the versions of one name, oldest first; the last is its latest, as the official registry decides it. */
+/**
+ * Returns the versions of one name, oldest first. The last one is the latest version by the rule of the official
+ * registry.
+ */
 export function versionsOf(random: Random): string[] {
   const style = pickStyle(random);
-  // There are only a few odd words.
+  // There are only five odd words.
   const count = Math.min(howMany(random), style === ODD.at(-1) ? 5 : Number.POSITIVE_INFINITY);
   return Array.from({ length: count }, (_, place) => style(place, random));
 }

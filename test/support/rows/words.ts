@@ -2,7 +2,7 @@ import type { Random } from './random.ts';
 
 const split = (text: string): string[] => text.trim().split(/\s+/);
 
-/** First halves of names of owners, and second ones. */
+/** The first and second halves of owner names. */
 const OWNER_STARTS = split(`
   acorn amber basalt birch cedar cinder cobalt coral delphi ember fathom fjord garnet glacier harbor
   hazel indigo iris juniper kestrel krill lumen lynx marlow mesa nimbus north opaline orchid pewter
@@ -14,7 +14,7 @@ const OWNER_ENDS = split(`
   analytics robotics
 `);
 
-/** What servers are about. */
+/** The subjects of servers. */
 export const THINGS = split(`
   calendar invoice weather search notes kanban ledger mail database browser translate maps metrics
   storage diagram payroll archive camera chess recipes tickets billing crm forms surveys contracts
@@ -35,7 +35,7 @@ const WORDS = split(`
   financial medical scientific geospatial multilingual enterprise community free open source
   across over any all more than without optional support built powered enables provides access
 `);
-/** Words in other scripts, and signs of more than one UTF-16 unit. */
+/** Words in other scripts, and characters with more than one UTF-16 unit. */
 const FOREIGN = split(
   'für données búsqueda поиск 検索 数据 서버 → – — … “smart” ’s é naïve 🚀 🔍 ⚡ 🧠',
 );
@@ -49,7 +49,7 @@ export function owner(random: Random): string {
     : numbered;
 }
 
-/** Returns a text of at most this many characters that does not end within a word. */
+/** Returns a text of at most this many characters that does not end in the middle of a word. */
 export function sentence(random: Random, atMost: number): string {
   const foreign = random.next() < 0.18 ? 0.12 : 0;
   let text = random.pick(WORDS).replace(/^./, (first) => first.toUpperCase());
@@ -60,7 +60,7 @@ export function sentence(random: Random, atMost: number): string {
   }
 }
 
-/** Returns two or three words, as in the names of environment variables. */
+/** Returns two or three words, joined as in the names of environment variables. */
 export function variableName(random: Random): string {
   const words = [
     random.pick(THINGS),

@@ -1,19 +1,19 @@
 import { STATUS_CODES } from 'node:http';
 
-/** One page of a list: the JSON of each row, and where the next page begins. */
+/** One page of a list: the JSON of each row, and the cursor of the next page. */
 export interface Page {
   readonly rows: readonly Buffer[];
   readonly nextCursor?: string | undefined;
 }
 
-/** The upstream's answer to a request, before a test's script changes it. */
+/** The upstream's normal answer to a request. A test's script may change it. */
 export type Answer =
   | { readonly kind: 'page'; readonly page: Page }
   | { readonly kind: 'row'; readonly json: Buffer }
   | { readonly kind: 'problem'; readonly status: number; readonly body: string }
   | { readonly kind: 'redirect'; readonly location: string };
 
-/** An error as `application/problem+json`. */
+/** Returns an error in the format `application/problem+json`. */
 export function problem(status: number, detail: string, errors: readonly string[] = []): Answer {
   const title = STATUS_CODES[status] ?? 'Error';
   const body = {
@@ -25,7 +25,10 @@ export function problem(status: number, detail: string, errors: readonly string[
   return { kind: 'problem', status, body: JSON.stringify(body) };
 }
 
-/** Returns the JSON of a page, joined from the rows' bytes; `cursorName` is the spelling of `nextCursor`. */
+/**
+ * Returns the JSON of a page, joined from the bytes of its rows. `cursorName` is the spelling of
+ * `nextCursor`.
+ */
 export function pageBody(page: Page, cursorName: 'nextCursor' | 'next_cursor'): Buffer {
   const parts: Buffer[] = [PAGE_START];
   for (const [index, row] of page.rows.entries()) {

@@ -1,8 +1,8 @@
 import type { RecordedRequest } from './recorded-request.ts';
 
-/** A deviation of an upstream from a good answer. */
+/** A way in which the upstream deviates from a good answer. */
 export type Behaviour =
-  /** Answers well, but later. */
+  /** A good answer that comes later. */
   | { readonly kind: 'delay'; readonly delayMs: number }
   /** Another status, such as 429 with `retry-after`. */
   | {
@@ -11,40 +11,40 @@ export type Behaviour =
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string;
     }
-  /** A whole HTTP answer whose JSON is cut off. */
+  /** A complete HTTP answer whose JSON is cut off. */
   | { readonly kind: 'truncated-json' }
-  /** The connection breaks in the middle of the body. */
+  /** A connection that breaks in the middle of the body. */
   | { readonly kind: 'broken-connection' }
-  /** An HTML page with status 200, as proxies and captive portals send. */
+  /** An HTML page with status 200, as proxies and captive portals send it. */
   | { readonly kind: 'html' }
-  /** Each page names the same next cursor. */
+  /** Pages that all name the same next cursor. */
   | { readonly kind: 'repeated-cursor' }
-  /** The next cursor is spelt as the official registry spelt it until 2025-09-30. */
+  /** The spelling of the next cursor that the official registry used until 2025-09-30. */
   | { readonly kind: 'next_cursor' }
-  /** JSON that begins well and never ends. */
+  /** JSON that begins correctly and never ends. */
   | { readonly kind: 'endless-body' };
 
 export interface ScriptOptions {
-  /** How many matching requests it is for; 1 by default, `Infinity` for all further ones. */
+  /** How many matching requests it applies to. Default: 1. `Infinity` means all later requests. */
   readonly times?: number;
-  /** Which requests it is for; all by default. */
+  /** Returns whether it applies to a request. Default: all requests. */
   readonly when?: (request: RecordedRequest) => boolean;
 }
 
-/** A behaviour that is in force. */
+/** A behavior that is in force. */
 export interface Script {
-  /** The requests that it was applied to. */
+  /** The requests to which it was applied. */
   readonly applied: readonly RecordedRequest[];
-  /** Ends it before its time. */
+  /** Ends the behavior early. */
   end(): void;
 }
 
-/** Requests that wait until the test releases them. */
+/** Holds requests back until the test releases them. */
 export interface Gate {
-  /** Resolves with the first request that waits here. */
+  /** Resolves with the first request that is held back. */
   readonly arrived: Promise<RecordedRequest>;
   readonly waiting: number;
-  /** Releases waiting requests, and holds no others. */
+  /** Releases the held requests, and holds no more requests. */
   release(): void;
 }
 
@@ -59,7 +59,7 @@ interface Entry {
   readonly applied: RecordedRequest[];
 }
 
-/** The behaviours that a test has requested, in that order. */
+/** The behaviors that a test has set, in that order. */
 export class Screenplay {
   readonly #entries = new Set<Entry>();
   readonly #gates = new Set<Gate>();
@@ -94,7 +94,7 @@ export class Screenplay {
     return gate;
   }
 
-  /** Returns the behaviours in force for this request; each counts it as one of its times. */
+  /** Returns the behaviors in force for this request, and counts one use of each. */
   take(request: RecordedRequest): Step[] {
     const steps: Step[] = [];
     for (const entry of this.#entries) {
@@ -107,7 +107,7 @@ export class Screenplay {
     return steps;
   }
 
-  /** Ends everything, and releases waiting requests. */
+  /** Ends all behaviors, and releases held requests. */
   clear(): void {
     this.#entries.clear();
     for (const gate of this.#gates) gate.release();

@@ -3,7 +3,7 @@ import { compareBytes } from '../byte-order.ts';
 import { rowKey } from '../rows/row.ts';
 import { instantKey } from './instant.ts';
 
-/** A row to be served as it is. An upstream need not give the official block. */
+/** A row that is served unchanged. It may lack the official block. */
 export interface UpstreamRow {
   readonly server: {
     readonly name: string;
@@ -13,16 +13,16 @@ export interface UpstreamRow {
   readonly _meta?: { readonly [key: string]: unknown };
 }
 
-/** The data of a row that answers need, and its JSON, made once. */
+/** The data of a row that answers need, and its JSON, which is created only once. */
 export interface Entry {
   readonly name: string;
   readonly version: string;
   readonly isLatest: boolean;
   readonly status: ServerStatus;
-  /** Sortable, see {@link instantKey}; empty if the row has none. */
+  /** The time as a sortable text, see {@link instantKey}. Empty if the row has no such time. */
   readonly publishedAt: string;
   readonly updatedAt: string;
-  /** Name and description in lower case, one a line. */
+  /** The name and the description in lower case, each on its own line. */
   readonly searched: string;
   readonly json: Buffer;
 }
@@ -41,7 +41,10 @@ export class Corpus {
     this.#sorted = undefined;
   }
 
-  /** @throws if a key does not exist: a test that removes nothing tests nothing */
+  /**
+   * Removes rows. @throws if a key does not exist, because a test that removes nothing tests
+   * nothing
+   */
   remove(keys: Iterable<string>): void {
     for (const key of keys) {
       if (!this.#entries.delete(key)) throw new Error(`the upstream has no row ${key} to remove`);
@@ -54,7 +57,7 @@ export class Corpus {
     this.upsert(rows);
   }
 
-  /** Yields the entries behind `after` in order; all of them if it is absent. */
+  /** Yields the entries after `after` in order, or all entries if `after` is absent. */
   *entriesAfter(after: { name: string; version: string } | undefined): Generator<Entry> {
     this.#sorted ??= [...this.#entries.values()].sort(compareEntries);
     const sorted = this.#sorted;
@@ -74,7 +77,7 @@ export class Corpus {
     }
   }
 
-  /** All versions of a name. */
+  /** Returns all versions of a name. */
   versionsOf(name: string): Entry[] {
     const versions: Entry[] = [];
     for (const entry of this.entriesAfter({ name, version: '' })) {
@@ -94,7 +97,7 @@ function compareEntries(left: Place, right: Place): number {
 function entryOf(row: UpstreamRow): Entry {
   const { name, version } = row.server;
   const description = String(row.server['description'] ?? '');
-  // The shape of the official block is unknown here: tests serve broken ones too.
+  // The official block may have any shape, because tests also serve invalid blocks.
   const official = new Map(Object.entries(Object(row._meta?.[OFFICIAL_META])));
   const status = official.get('status');
   return {

@@ -1,10 +1,10 @@
 /**
- * The upstream as a program, so that what it costs is not measured with what it is measured for:
+ * Runs the upstream as a separate program, so that a benchmark does not count the cost of the upstream:
  *
  *     node test/support/upstream/main.ts --generate 100000 --seed 1
  *     node test/support/upstream/main.ts --rows rows.ndjson --port 8090
  *
- * It prints its URL as one line of JSON. A parent may tell it to change rows, see messages.ts.
+ * It prints its URL as one line of JSON. A parent process can change the rows: see messages.ts.
  */
 import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -27,7 +27,7 @@ const upstream = await startUpstream({
   rows: generateUnordered({ count: Number(values.generate ?? 0), seed: Number(values.seed) }),
   port: Number(values.port),
   recording: false,
-  // Compression would make the upstream the slower half of the measurement.
+  // With compression, the upstream would be the slower part of the measurement.
   gzip: false,
   lifetime: { defer: () => {} },
 });
@@ -45,10 +45,10 @@ process.on('message', (message) => {
   upstream.upsert(upsert);
   report({ done: id });
 });
-// A parent that is gone, for whatever reason, has closed the channel.
+// When the parent process ends, for whatever reason, the channel closes.
 process.on('disconnect', () => process.exit());
 
-/** Reads rows from a file: one a line, or `{servers: []}`. */
+/** Reads rows from a file: either one row per line, or `{servers: []}`. */
 async function* readRows(file: string): AsyncGenerator<OfficialRow> {
   if (file.endsWith('.ndjson')) {
     for await (const line of createInterface({ input: createReadStream(file) })) {

@@ -8,14 +8,14 @@ const upstreamRowSchema = z.custom<UpstreamRow>(
       .safeParse(row).success,
 );
 
-/** Messages from the starting process to an upstream process. */
+/** Messages from the parent process to an upstream process. */
 export const commandSchema = z.object({
   id: z.int(),
   upsert: z.array(upstreamRowSchema),
 });
 export type Command = z.infer<typeof commandSchema>;
 
-/** Messages from the upstream process. */
+/** Messages from the upstream process to its parent. */
 export const reportSchema = z.union([
   z.object({ url: z.string(), rows: z.int() }),
   z.object({ done: z.int() }),

@@ -6,8 +6,8 @@ const SERVERS = /^\/v0(?:\.1)?\/servers$/;
 const VERSIONS = /^\/v0(?:\.1)?\/servers\/([^/]+)\/versions(?:\/([^/]+))?$/;
 
 /**
- * Answers as the official MCP registry does. `target` is the request's target as it came. A name contains an encoded
- * slash, which must not be decoded before the path is split.
+ * Returns the answer of the official MCP registry. `target` is the raw target of the request. A name contains an
+ * encoded slash, which must not be decoded before the path is split.
  */
 export function answer(corpus: Corpus, method: string, target: string): Answer {
   const [path = '', search = ''] = target.split('?', 2);
@@ -46,7 +46,7 @@ function answerList(corpus: Corpus, parameters: URLSearchParams): Answer {
     if (page.length === query.limit) break;
   }
   const last = page.at(-1);
-  // A full page may be the last: then its cursor leads to an empty one.
+  // A full page may be the last one. Then its cursor leads to an empty page.
   const full = page.length === query.limit && last !== undefined;
   return {
     kind: 'page',
@@ -70,7 +70,7 @@ function answerVersions(shown: readonly Entry[]): Answer {
   return { kind: 'page', page: { rows: shown.map(({ json }) => json) } };
 }
 
-/** Returns the row marked `latest`; if that one is deleted and hidden, the newest of the rest. */
+/** Returns the row marked `latest`. If that row is deleted and hidden, returns the newest of the other rows. */
 function answerVersion(shown: readonly Entry[], version: string | undefined): Answer {
   const found =
     version === 'latest'

@@ -4,12 +4,12 @@ import { instantKey } from './instant.ts';
 const DEFAULT_LIMIT = 30;
 const MAX_LIMIT = 100;
 
-/** The parameters of `GET /servers`, checked. */
+/** The checked parameters of `GET /servers`. */
 export interface ListQuery {
   readonly limit: number;
   readonly after: { readonly name: string; readonly version: string } | undefined;
   readonly search: string | undefined;
-  /** `latest`, or the text of a version. */
+  /** `latest`, or the exact text of a version. */
   readonly version: string | undefined;
   readonly updatedSince: string | undefined;
   readonly includeDeleted: boolean;
@@ -19,7 +19,7 @@ export type ParsedQuery =
   | { readonly ok: true; readonly query: ListQuery }
   | { readonly ok: false; readonly answer: Answer };
 
-/** Reads the parameters as the official registry does; unknown ones are ignored. */
+/** Reads the parameters as the official registry does. Ignores unknown parameters. */
 export function parseListQuery(parameters: URLSearchParams): ParsedQuery {
   const limit = parseLimit(parameters.get('limit'));
   if (limit === undefined) {
@@ -50,7 +50,9 @@ export function parseListQuery(parameters: URLSearchParams): ParsedQuery {
   };
 }
 
-/** Returns `include_deleted`: false if it is absent, `undefined` if it is neither true nor false. */
+/**
+ * Returns `include_deleted`: false if it is absent, or `undefined` if it is neither true nor false.
+ */
 export function parseIncludeDeleted(parameters: URLSearchParams): boolean | undefined {
   const text = parameters.get('include_deleted') ?? 'false';
   return text === 'true' || text === 'false' ? text === 'true' : undefined;
@@ -62,7 +64,7 @@ function parseLimit(text: string | null): number | undefined {
   return limit >= 1 && limit <= MAX_LIMIT ? limit : undefined;
 }
 
-/** A cursor without a colon is a name. */
+/** Parses a cursor. A cursor without a colon is a name. */
 function parseCursor(cursor: string | null): ListQuery['after'] {
   if (cursor === null || cursor === '') return undefined;
   const colon = cursor.indexOf(':');

@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** A request as it arrived. */
+/** A request as the upstream received it. */
 export interface RecordedRequest {
-  /** 1 for the first that the upstream got. */
+  /** The number of the request. The first request has the number 1. */
   readonly number: number;
   readonly method: string;
-  /** Path and query, as they came. */
+  /** The raw path and query. */
   readonly target: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
-  /** Epoch milliseconds. */
+  /** The time of arrival, in epoch milliseconds. */
   readonly arrivedAtMs: number;
-  /** Whether the client got its whole answer, or went away earlier. */
+  /** Whether the client received the complete answer, or disconnected earlier. */
   readonly ended: Promise<'answered' | 'aborted'>;
 }
 

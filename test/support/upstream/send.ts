@@ -17,7 +17,7 @@ export interface SendOptions {
   readonly gzip: boolean;
 }
 
-/** Sends the answer, changed by the behaviours in force. */
+/** Sends the answer, changed by the behaviors in force. */
 export async function send(options: SendOptions): Promise<void> {
   const { request, response, answer, behaviours } = options;
   const has = (kind: Behaviour['kind']) => behaviours.some((behaviour) => behaviour.kind === kind);
@@ -81,7 +81,7 @@ async function sendEndless(start: Buffer, response: ServerResponse): Promise<voi
     yield start;
     for (;;) yield FILLER;
   };
-  // It ends when the client goes away, which is an error of the pipeline.
+  // The pipeline fails when the client disconnects, which ends the endless body.
   await pipeline(Readable.from(endless()), response).catch(() => {});
 }
 

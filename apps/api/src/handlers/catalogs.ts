@@ -6,13 +6,13 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
 import { findCatalog } from '../registries.ts';
 
-/** `GET /v1/catalogs`: those of the config, then each registry as a catalog of its own name. */
+/** `GET /v1/catalogs`: returns the catalogs of the config, and then each registry as a catalog of the same name. */
 export async function getCatalogs(dependencies: ApiDependencies): Promise<Answer> {
   const config = await currentConfig(dependencies.config);
   return ok({ catalogs: await viewCatalogs(dependencies, servedCatalogs(config)) });
 }
 
-/** `GET /v1/catalogs/{name}` */
+/** `GET /v1/catalogs/{name}`: returns one catalog. */
 export async function getCatalog(
   dependencies: ApiDependencies,
   { params }: ApiRequest<'name'>,
@@ -28,8 +28,8 @@ const conflictsQuery = z.object({
 });
 
 /**
- * `GET /v1/catalogs/{name}/conflicts`: versions that registries of the catalog describe differently now. Cursors are
- * names and versions, so that pages continue correctly after a sync.
+ * `GET /v1/catalogs/{name}/conflicts`: returns the versions that registries of the catalog describe differently now.
+ * Cursors are names and versions, so pages continue correctly after a sync.
  */
 export async function getConflicts(
   dependencies: ApiDependencies,

@@ -17,7 +17,7 @@ const DEFAULT_PREVIEW_WAIT_SECONDS = 60;
 const waitSchema = z
   .number()
   .positive()
-  .max(MAX_WAIT_SECONDS, { error: `expected at most ${MAX_WAIT_SECONDS} seconds` });
+  .max(MAX_WAIT_SECONDS, { error: `use ${MAX_WAIT_SECONDS} seconds or less` });
 const forceSchema = z.strictObject({ force: z.boolean().default(false) });
 const snapshotSchema = z.strictObject({ snapshot: z.string().min(1).max(128) });
 
@@ -27,7 +27,7 @@ type Act<Body> = (
   request: Pick<ApiRequest<'name'>, 'signal'> & { readonly body: Body },
 ) => Promise<Answer>;
 
-/** A route that does something to one registry: its body is parsed before the registry is looked up. */
+/** Creates a handler that controls one registry. It parses the body before it looks up the registry. */
 function control<Body>(schema: z.ZodType<Body>, act: Act<Body>) {
   return async (dependencies: ApiDependencies, request: ApiRequest<'name'>): Promise<Answer> => {
     const body = parseBody(schema, request.body);
@@ -37,8 +37,8 @@ function control<Body>(schema: z.ZodType<Body>, act: Act<Body>) {
 }
 
 /**
- * `POST /v1/registries/{name}/sync`: requests a run. 202 with the number of the request; with `wait`, in
- * seconds, 200 with the run that handled it, if that ends in time.
+ * `POST /v1/registries/{name}/sync`: requests a run. Answers 202 with the number of the request. With `wait`,
+ * in seconds, answers 200 with the run that handled the request, if that run ends in time.
  */
 export const postSync = control(
   forceSchema.extend({ wait: waitSchema.optional() }),
@@ -50,7 +50,7 @@ export const postSync = control(
         const run = await requester.waitForRun(name, request, { timeoutMs: wait * 1_000, signal });
         if (run !== undefined) return ok(run);
       } catch (error) {
-        // The api stops, or the client is gone. The request is counted and will be handled.
+        // The api stops, or the client has disconnected. The request is counted, and a run will handle it.
         if (!signal.aborted) throw error;
       }
     }
@@ -60,8 +60,8 @@ export const postSync = control(
 );
 
 /**
- * `POST /v1/sync`: requests a run of each registry that neither an operator nor the config has paused. 202
- * with the numbers of the requests.
+ * `POST /v1/sync`: requests a run of each registry that neither an operator nor the config has paused.
+ * Answers 202 with the numbers of the requests.
  */
 export async function postSyncAll(
   dependencies: ApiDependencies,
@@ -75,7 +75,7 @@ export async function postSyncAll(
 
 /**
  * `POST /v1/registries/{name}/resume`: ends a suspension and a pin. If the config suspends the registry too,
- * that suspension stays, and the answer is 409.
+ * the suspension by the config stays, and the answer is 409.
  */
 export const postResume = control(z.strictObject({}), async (dependencies, registry) => {
   await (await dependencies.operations()).resume(registry);
@@ -94,12 +94,12 @@ export const postSuspend = control(
   },
 );
 
-/** `POST /v1/registries/{name}/rollback`: serves an earlier snapshot, until resumed. */
+/** `POST /v1/registries/{name}/rollback`: serves an earlier snapshot until the registry is resumed. */
 export const postRollback = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
   ok(await (await operations()).rollback(name, body)),
 );
 
-/** `POST /v1/registries/{name}/approve`: publishes the snapshot that a guard holds back. */
+/** `POST /v1/registries/{name}/approve`: publishes the snapshot that the guard holds. */
 export const postApprove = control(snapshotSchema, async ({ operations }, { name }, { body }) =>
   ok(await (await operations()).approve(name, body)),
 );
@@ -111,8 +111,8 @@ const previewSchema = z.strictObject({
 });
 
 /**
- * `POST /v1/registries/{name}/preview`: returns what a sync would change, without a change. With `config`, an
- * entry as under `registries:`, it previews a registry with these settings.
+ * `POST /v1/registries/{name}/preview`: returns what a sync would change, without changing anything. With
+ * `config`, an entry as under `registries:`, previews a registry with these settings.
  */
 export async function postPreview(
   dependencies: ApiDependencies,
@@ -125,9 +125,7 @@ export async function postPreview(
     return ok(await dependencies.previewer.request({ ...target, samples }, options));
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new SynclineError('preview-failed', 'the api was told to stop', {
-      expected: 'another one; try again',
-    });
+    throw new SynclineError('preview-failed', 'the api is stopping. Try again');
   }
 }
 
@@ -140,10 +138,10 @@ async function targetOf(
     const registry = await findRegistry(dependencies.config, name);
     if (registry.catalog === undefined) return { registry: registry.name };
     throw new SynclineError('unknown-registry', `${name} is a catalog`, {
-      expected: `one of its registries, ${registry.catalog.registries.join(', ')}`,
+      expected: `one of its registries: ${registry.catalog.registries.join(', ')}`,
     });
   }
-  // Loaded on demand, because it loads the reader of config files.
+  // Imported on demand, because this module loads the code that reads config files.
   const { readRegistryInput, refuseNewCredentials } = await import('../preview-config.ts');
   const { input, registry } = readRegistryInput(name, config);
   await dependencies.config.refresh();

@@ -6,14 +6,14 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { type Answer, type ApiRequest, ok } from '../http/route.ts';
 import { viewRegistry } from '../registries.ts';
 
-/** `GET /v1/registries`: all registries, in the order of the config. */
+/** `GET /v1/registries`: returns all registries, in the order of the config. */
 export async function getRegistries(dependencies: ApiDependencies): Promise<Answer> {
   const config = await currentConfig(dependencies.config);
   const { views } = await viewRegistries(dependencies.registries, config.registries);
   return ok({ registries: views });
 }
 
-/** `GET /v1/registries/{name}` */
+/** `GET /v1/registries/{name}`: returns one registry. */
 export async function getRegistry(
   dependencies: ApiDependencies,
   { params }: ApiRequest<'name'>,
@@ -26,11 +26,11 @@ const querySchema = z.object({
   limit: pageLimitSchema,
   cursor: z
     .string()
-    .regex(/^\d{1,20}$/, { error: 'expected the nextCursor of an earlier page, unchanged' })
+    .regex(/^\d{1,20}$/, { error: 'use the nextCursor of an earlier page, unchanged' })
     .optional(),
 });
 
-/** `GET /v1/registries/{name}/runs`: newest first. */
+/** `GET /v1/registries/{name}/runs`: returns runs, newest first. */
 export async function getRuns(
   dependencies: ApiDependencies,
   { params, query }: ApiRequest<'name'>,
@@ -44,7 +44,7 @@ export async function getRuns(
   return ok({ runs, ...(next === undefined ? {} : { nextCursor: next }) });
 }
 
-/** `GET /v1/runs/{id}`, where the id is `<registry>:<term>`. */
+/** `GET /v1/runs/{id}`: returns a run. The id is `<registry>:<term>`. */
 export async function getRun(
   { runs }: ApiDependencies,
   { params }: ApiRequest<'id'>,
@@ -52,11 +52,18 @@ export async function getRun(
   const [, registry, term] = /^([a-z0-9-]{1,63}):(\d{1,20})$/.exec(params.id) ?? [];
   const run =
     registry === undefined || term === undefined ? undefined : await runs.get(registry, term);
-  if (run === undefined) throw new SynclineError('unknown-run', `there is no run ${params.id}`);
+  if (run === undefined)
+    throw new SynclineError(
+      'unknown-run',
+      `there is no run ${params.id}. Check the id; old runs are removed`,
+    );
   return ok(run);
 }
 
-/** `GET /v1/registries/{name}/requests/{request}`: whether a run has handled the request, and which one. */
+/**
+ * `GET /v1/registries/{name}/requests/{request}`: returns whether a run has handled the request, and which
+ * run.
+ */
 export async function getRequest(
   dependencies: ApiDependencies,
   { params }: ApiRequest<'name' | 'request'>,

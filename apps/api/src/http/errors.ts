@@ -1,6 +1,6 @@
 import { isStoreUnavailable, SynclineError, toSynclineError } from '@syncline/contract';
 
-/** Returns any error as a SynclineError, also errors of Express, of its parsers and of the store. */
+/** Converts any error to a SynclineError, including errors of Express, its parsers and the store. */
 export function toHttpError(error: unknown): SynclineError {
   if (error instanceof SynclineError) return error;
   if (isStoreUnavailable(error)) {
@@ -9,27 +9,34 @@ export function toHttpError(error: unknown): SynclineError {
   return fromParser(error) ?? toSynclineError(error);
 }
 
-/** Errors of `express.json` have a `type`. Errors of the router about a path that cannot be decoded have a `status`. */
+/** Errors of `express.json` have a `type`. If a path cannot be decoded, the router's error has a `status`. */
 function fromParser(error: unknown): SynclineError | undefined {
   if (!(error instanceof Error)) return undefined;
   const type = 'type' in error ? error.type : undefined;
   const status = 'status' in error ? error.status : undefined;
   const options = { cause: error };
   if (type === 'entity.too.large') {
-    return new SynclineError('body-too-large', 'the body is too large', options);
+    return new SynclineError(
+      'body-too-large',
+      'the body is too large. Send a smaller body',
+      options,
+    );
   }
   if (type === 'entity.parse.failed') {
-    return new SynclineError('bad-request', 'the body is not a JSON object', options);
+    return new SynclineError('bad-request', 'the body is not JSON. Send a JSON object', options);
   }
   if (status === 415) {
-    return new SynclineError('unsupported-media-type', 'the body cannot be read', {
-      ...options,
-      expected: 'plain UTF-8 application/json',
-    });
+    const message = 'the encoding of the body is not supported. Send plain UTF-8 application/json';
+    return new SynclineError('unsupported-media-type', message, options);
   }
   if (error instanceof URIError) {
-    return new SynclineError('bad-request', 'the path has invalid percent-encoding', options);
+    return new SynclineError(
+      'bad-request',
+      'the path has invalid percent-encoding. Put two hexadecimal digits after each %',
+      options,
+    );
   }
-  if (status === 400) return new SynclineError('bad-request', 'the request is not valid', options);
+  if (status === 400)
+    return new SynclineError('bad-request', 'the request is not valid HTTP. Correct it', options);
   return undefined;
 }

@@ -24,7 +24,7 @@ export function observeRequests({ metrics, logger }: ApiDependencies): RequestHa
   };
 }
 
-/** Sets the route under which a request is counted. */
+/** Sets the route under which the metrics count a request. */
 export function countAs(route: string): RequestHandler {
   return (_request, response, next) => {
     response.locals['route'] = route;
@@ -37,13 +37,13 @@ function routeOf(locals: Readonly<Record<string, unknown>>): string {
   return typeof route === 'string' ? route : 'unmatched';
 }
 
-/** Sets {@link SECURITY_HEADERS}, and makes caches revalidate each answer. */
+/** Sets {@link SECURITY_HEADERS}, and makes caches revalidate each response. */
 export const securityHeaders: RequestHandler = (_request, response, next) => {
   response.set({ ...SECURITY_HEADERS, 'cache-control': 'no-cache' });
   next();
 };
 
-/** Lets pages of any origin read the registry and its errors, and answers their preflight requests. */
+/** Lets web pages of any origin read the registry and its errors, and answers their preflight requests. */
 export const allowAnyOrigin: RequestHandler = (request, response, next) => {
   response.set({
     'access-control-allow-origin': '*',
@@ -55,33 +55,37 @@ export const allowAnyOrigin: RequestHandler = (request, response, next) => {
   response.set('access-control-max-age', String(PREFLIGHT_MAX_AGE_SECONDS)).status(204).end();
 };
 
-/** Rejects a NUL: no valid name, version or search has one, and stores and logs may take it for an end. */
+/**
+ * Rejects URLs with a NUL byte. No valid name, version or search contains NUL, and stores and logs may
+ * treat it as the end of a text.
+ */
 export const refuseNul: RequestHandler = (request, _response, next) => {
   next(
     request.originalUrl.includes('%00')
-      ? new SynclineError('bad-request', 'the URL has a NUL byte in it')
+      ? new SynclineError('bad-request', 'the URL contains a NUL byte. Remove it')
       : undefined,
   );
 };
 
-/** Reads a JSON body, if there is one. Rejects other content types. */
+/** Reads a JSON body if the request has one. Rejects other content types. */
 export const readJsonBody: RequestHandler[] = [
   (request, _response, next) => {
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
     const hasBody = length !== '0' || encoding !== undefined;
     next(
       hasBody && request.is('application/json') === false
-        ? new SynclineError('unsupported-media-type', 'the body cannot be read', {
-            expected: 'Content-Type: application/json',
-          })
+        ? new SynclineError(
+            'unsupported-media-type',
+            'the type of the body is not supported. Send Content-Type: application/json',
+          )
         : undefined,
     );
   },
   (request, _response, next) => {
-    // Answered at once: the parser would read such a body to its end first.
+    // Rejects a large body at once. The parser would first read such a body to its end.
     next(
       Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES
-        ? new SynclineError('body-too-large', 'the body is too large')
+        ? new SynclineError('body-too-large', 'the body is too large. Send a smaller body')
         : undefined,
     );
   },

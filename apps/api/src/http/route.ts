@@ -2,18 +2,21 @@ import { SynclineError } from '@syncline/contract';
 import type { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 
-/** The request of a handler. */
+/** A request as handlers receive it. */
 export interface ApiRequest<Param extends string = never> {
   /** The decoded parameters of the route's path. */
   readonly params: Readonly<Record<Param, string>>;
   readonly query: URLSearchParams;
   /** The parsed JSON body; an empty object if the request has no body. */
   readonly body: unknown;
-  /** Aborted when the client is gone, or the process stops. */
+  /** Aborted when the client disconnects or the process stops. */
   readonly signal: AbortSignal;
 }
 
-/** The answer of a handler. A string is sent as it is, with its `content-type`, anything else as JSON. */
+/**
+ * The answer of a handler. A string is sent unchanged, with the `content-type` in `headers`. Any other
+ * body is sent as JSON.
+ */
 export interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -28,7 +31,10 @@ export type Handler<Param extends string = never> = (
 /** An entry of the table of routes. */
 export interface Route {
   readonly method: 'GET' | 'POST';
-  /** In the notation of OpenAPI: `/v1/registries/{name}`. A parameter is one segment of the raw path. */
+  /**
+   * The path in the notation of OpenAPI: `/v1/registries/{name}`. A parameter is one segment of the raw
+   * path.
+   */
   readonly path: string;
   readonly handle: Handler<string>;
 }
@@ -37,12 +43,15 @@ type ParamsOf<Path extends string> = Path extends `${string}{${infer Param}}${in
   ? Param | ParamsOf<Rest>
   : never;
 
-/** Creates a route that reads. */
+/** Creates a route that only reads. */
 export function get<const Path extends string>(path: Path, handle: Handler<ParamsOf<Path>>): Route {
   return { method: 'GET', path, handle: withParams(handle) };
 }
 
-/** Creates a route that changes something. It needs control, see `control-policy.ts`. */
+/**
+ * Creates a route that changes something. The caller must be allowed to control Syncline: see
+ * `control-policy.ts`.
+ */
 export function post<const Path extends string>(
   path: Path,
   handle: Handler<ParamsOf<Path>>,
@@ -51,7 +60,7 @@ export function post<const Path extends string>(
 }
 
 function withParams<Param extends string>(handle: Handler<Param>): Handler<string> {
-  // The router fills in every parameter of the path that `ParamsOf` is derived from.
+  // The router sets every parameter of the path, and `ParamsOf` is derived from the same path.
   return (dependencies, request) => handle(dependencies, request as ApiRequest<Param>);
 }
 
@@ -60,7 +69,7 @@ export function ok(body: unknown, { status = 200 }: { status?: number } = {}): A
   return { status, body };
 }
 
-/** Parses a request's body. @throws {SynclineError} `bad-request`, naming each field that is wrong */
+/** Parses a request's body. @throws {SynclineError} `bad-request`, naming each invalid field */
 export function parseBody<Schema extends z.ZodType>(
   schema: Schema,
   body: unknown,

@@ -26,12 +26,12 @@ import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
 import { rememberRegistries } from '../registries.ts';
 
-/** Redis's clock, as the tests have it. */
+/** The time of Redis's clock in the tests. */
 export const NOW = '2026-02-01T12:00:00.000Z';
 
 export const OPENAPI_PATH = new URL('../../openapi.yaml', import.meta.url);
 
-/** A run for tests. */
+/** Creates a run for tests. */
 export function testRun(registry: string, term: string, changes: Partial<Run> = {}): Run {
   return {
     id: runId(registry, term),
@@ -52,27 +52,27 @@ export function testRun(registry: string, term: string, changes: Partial<Run> = 
 interface RegistryState {
   status: SyncStatus;
   control: Control;
-  /** Newest first. */
+  /** The runs, newest first. */
   runs: Run[];
   rows: ServedRow[] | undefined;
 }
 
-/** Everything that the api needs, in memory: what a test puts in here, the api shows. */
+/** The in-memory dependencies of an api. The api shows the data that a test puts here. */
 export class MemoryWorld {
   config: Config | undefined;
-  /** Put in force by the next refresh. */
+  /** The config that the next refresh puts in force. */
   nextConfig: Config | undefined;
   readonly states = new Map<string, RegistryState>();
   readonly observed: HttpObservation[] = [];
   readonly logged: { level: string; fields: object; message: string }[] = [];
   readonly stop = new AbortController();
   readonly snapshotsKept = new Set<string>();
-  /** What workers were asked to look at. */
+  /** The previews that the api has requested from workers. */
   readonly previewsAsked: { target: PreviewTarget; timeoutMs: number }[] = [];
-  /** What they answer. */
+  /** Answers a preview as a worker would. */
   answerPreview: (signal: AbortSignal) => Promise<Preview> = async () => testPreview('official');
   readiness = { ready: true, problems: [] as string[] };
-  /** Thrown by whatever asks the store, while it is set. */
+  /** While set, every call to the store throws this error. */
   outage: Error | undefined;
 
   constructor(config?: ConfigInput) {
@@ -99,7 +99,7 @@ export class MemoryWorld {
     state.status = { ...state.status, ...status };
   }
 
-  /** What a worker does when a run ends: it answers every request there is. */
+  /** Ends a run as a worker does: the run handles all open requests. */
   finishRun(registry: string, changes: Partial<Run> = {}): Run {
     const state = this.state(registry);
     const handledRequest = state.control.requested;
@@ -112,7 +112,7 @@ export class MemoryWorld {
   }
 
   readonly #waiting: (() => void)[] = [];
-  /** How many are waiting for a run right now. */
+  /** Returns how many callers are waiting for a run now. */
   get waitingCount(): number {
     return this.#waiting.length;
   }
@@ -271,11 +271,11 @@ function openRows(rows: ServedRow[] | undefined) {
   };
 }
 
-/** The api, listening on loopback until it goes out of scope. */
+/** Starts the api on a loopback port. The api is closed when the result goes out of scope. */
 export async function serveApi(dependencies: ApiDependencies) {
   const server = createServer(createApp(dependencies)).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  // A server that listens on TCP has an address of this kind.
+  // The address of a server that listens on TCP always has this type.
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,

@@ -11,11 +11,11 @@ export interface RawRequest {
   readonly path: string;
   readonly headers?: Record<string, string>;
   readonly body?: string;
-  /** Whether more of the body seems to come, which never does. */
+  /** Whether to leave the request unfinished: the rest of the body never comes. */
   readonly isUnfinished?: boolean;
 }
 
-/** A request with exactly this path and these headers; `fetch` would change them. */
+/** Sends a request with exactly this path and these headers. `fetch` would change them. */
 export async function rawRequest(port: number, options: RawRequest): Promise<RawAnswer> {
   const { method = 'GET', path, headers = {}, body, isUnfinished = false } = options;
   const { promise, resolve, reject } = Promise.withResolvers<RawAnswer>();

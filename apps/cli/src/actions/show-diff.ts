@@ -14,7 +14,10 @@ export interface DiffOptions {
   readonly timeout: number;
 }
 
-/** @throws EndedWith if a sync would change something and `--exit-code` is given */
+/**
+ * Shows what a sync would change. @throws EndedWith if a sync would change something and
+ * `--exit-code` is given
+ */
 export async function showDiff(
   store: Store,
   registry: string,
@@ -46,13 +49,15 @@ async function requestPreview(
   }
 }
 
-/** Returns an entry of a config file. The loader has made its relative paths absolute. */
+/**
+ * Returns the registry's entry in a config file. The loader has made its relative paths absolute.
+ */
 async function entryOf(file: string, name: string) {
   const { CONFIG_CHECKS: checks } = await import('@syncline/scheduler');
   const { input } = await loadConfig(file, { checks });
   const config = input.registries.find((registry) => registry.name === name);
   if (config !== undefined) return { config };
-  throw new SynclineError('unknown-registry', `${file} names no registry ${name}`, {
-    expected: input.registries.map((registry) => registry.name).join(', '),
+  throw new SynclineError('unknown-registry', `${file} has no registry ${name}`, {
+    expected: `one of ${input.registries.map((registry) => registry.name).join(', ')}`,
   });
 }

@@ -11,7 +11,7 @@ export interface DoctorOptions {
   readonly sources: boolean;
 }
 
-/** @throws EndedWith if a finding is a problem */
+/** Checks the installation and shows the findings. @throws EndedWith if a finding is a problem */
 export async function showFindings(
   program: Command,
   { json, sources }: DoctorOptions,

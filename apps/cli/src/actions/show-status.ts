@@ -17,7 +17,7 @@ export interface StatusOptions {
   readonly watch?: true;
 }
 
-/** Shows all registries and catalogs, or the named one: once, or until Ctrl-C. */
+/** Shows all registries and catalogs, or the named registry: once, or until Ctrl-C. */
 export async function showStatus(
   store: Store,
   registry: string | undefined,
@@ -27,7 +27,8 @@ export async function showStatus(
   const read = async () => {
     if (isDetailed) return store.view([await store.registry(registry)]);
     const { registries } = await store.currentConfig();
-    // People see the catalogs too. Programs get what the api calls registries.
+    // The text output includes the catalogs. The JSON output contains only the entries that the api
+    // calls registries.
     return store.view(json === true ? registries : store.config.targets());
   };
   const format = ({ views, nowMs }: RegistryViews) =>
@@ -48,12 +49,12 @@ export async function showStatus(
         : watchInLines(look, json === true ? ({ views }) => toJson(views) : format, signal),
     );
   } catch (error) {
-    // Ctrl-C is the way to end a watch.
+    // Ctrl-C is the normal way to end a watch.
     if (!(error instanceof Interrupted)) throw error;
   }
 }
 
-/** Describes an error that may pass: a watch continues while Redis is away. */
+/** Describes a temporary error: a watch continues while Redis is unavailable. */
 function describePassing(error: unknown): string {
   if (error instanceof SynclineError && error.code === 'unknown-registry') throw error;
   return describeError(error);

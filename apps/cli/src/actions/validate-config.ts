@@ -11,7 +11,9 @@ export interface ValidateOptions {
   readonly json?: true;
 }
 
-/** @throws ConfigError with every problem of the file */
+/**
+ * Validates a config file and shows the result. @throws ConfigError with every problem of the file
+ */
 export async function validateConfig(
   program: Command,
   path: string | undefined,

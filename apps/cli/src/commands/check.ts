@@ -7,9 +7,9 @@ import { print } from '../output.ts';
 export function addValidate(program: Command): void {
   const command = program
     .command('validate')
-    .description('check a config file; start nothing')
-    .argument('[config]', 'the config file (default: that of --config or SYNCLINE_CONFIG)')
-    .option('--json', 'print a summary with the warnings; problems go to standard error')
+    .description('check a config file without starting anything')
+    .argument('[config]', 'the config file (default: the file of --config or SYNCLINE_CONFIG)')
+    .option('--json', 'print a summary and the warnings as JSON; print problems on standard error')
     .action(async (path: string | undefined, options: ValidateOptions) => {
       const { validateConfig } = await import('../actions/validate-config.ts');
       await validateConfig(program, path, options);
@@ -24,8 +24,8 @@ export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
     .description('check the installation for problems and suggest fixes')
-    .option('--no-sources', 'do not ask the sources of the registries')
-    .option('--json', 'print the findings and a count for each level')
+    .option('--no-sources', 'do not connect to the sources of the registries')
+    .option('--json', 'print the findings and the number of findings of each level as JSON')
     .action(async (options: DoctorOptions) => {
       const { showFindings } = await import('../actions/show-findings.ts');
       await showFindings(program, options);

@@ -19,11 +19,11 @@ interface SuspendOptions extends JsonOption {
 export function addSuspend(program: Command): void {
   const command = program
     .command('suspend')
-    .description('keep serving a registry, and stop syncing it')
+    .description('stop syncing a registry, but continue to serve its stored copy')
     .argument('<registry>')
-    .option('--note <text>', 'why; the status of the registry shows it')
-    .option('--author <name>', 'who suspends it (default: the current user)')
-    .option('--json', 'print the registry, as GET /v1/registries/{name} does')
+    .option('--note <text>', 'the reason, which the status of the registry shows')
+    .option('--author <name>', 'the person who suspends the registry (default: the current user)')
+    .option('--json', 'print JSON as returned by GET /v1/registries/{name}')
     .action((registry: string, { json, author = userName(), ...options }: SuspendOptions) =>
       withOperations(program, registry, async (operations, config, store) => {
         const said = { ...options, ...(author === undefined ? {} : { author }) };
@@ -37,9 +37,9 @@ export function addSuspend(program: Command): void {
 export function addResume(program: Command): void {
   const command = program
     .command('resume')
-    .description('lift a suspension or a rollback’s pin, and sync the registry')
+    .description('remove the suspension or the pin of a registry, and sync the registry')
     .argument('<registry>')
-    .option('--json', 'print the registry, as GET /v1/registries/{name} does')
+    .option('--json', 'print JSON as returned by GET /v1/registries/{name}')
     .action((registry: string, { json }: JsonOption) =>
       withOperations(program, registry, async (operations, config, store) => {
         await operations.resume(config);
@@ -51,14 +51,14 @@ export function addResume(program: Command): void {
 
 export const addApprove = snapshotCommand({
   name: 'approve',
-  description: 'publish the snapshot that the guard holds',
+  description: 'publish a snapshot that the guard holds',
   shownIn: 'status',
   text: (name, digest) => `${name}: published ${digest}`,
 });
 
 export const addRollback = snapshotCommand({
   name: 'rollback',
-  description: 'serve an earlier snapshot until resume',
+  description: 'serve an earlier snapshot until you resume the registry',
   shownIn: 'runs',
   text: (name, digest) => `${name}: serves ${digest} until syncline resume ${name}`,
 });
@@ -66,7 +66,7 @@ export const addRollback = snapshotCommand({
 interface SnapshotCommand {
   readonly name: 'approve' | 'rollback';
   readonly description: string;
-  /** The command that shows the digests to choose from. */
+  /** The command that shows the available digests. */
   readonly shownIn: string;
   readonly text: (registry: string, digest: string) => string;
 }
@@ -77,8 +77,11 @@ function snapshotCommand({ name: act, description, shownIn, text }: SnapshotComm
       .command(act)
       .description(description)
       .argument('<registry>')
-      .argument('<snapshot>', `its digest or the first characters of it, as in ${shownIn}`)
-      .option('--json', `print the snapshot, as POST /v1/registries/{name}/${act} does`)
+      .argument(
+        '<snapshot>',
+        `the digest of the snapshot, or its first characters, as in ${shownIn}`,
+      )
+      .option('--json', `print JSON as returned by POST /v1/registries/{name}/${act}`)
       .action((registry: string, snapshot: string, { json }: JsonOption) =>
         withOperations(program, registry, async (operations, { name }) => {
           const served = await operations[act](name, { snapshot });
@@ -101,7 +104,10 @@ async function printControlled({ store, config, json, text }: Controlled): Promi
   else print(`${config.name}: ${text}`);
 }
 
-/** Returns the name of the current user; undefined if the system knows none, as often in containers. */
+/**
+ * Returns the name of the current user, or `undefined` if the system does not know it, as often in
+ * containers.
+ */
 function userName(): string | undefined {
   try {
     return userInfo().username;

@@ -81,7 +81,7 @@ describe('on a running system', () => {
     expect(table.text).toMatch(/^REGISTRY +PHASE +SERVERS +VERSIONS /);
     expect(table.text).toMatch(/^local +Complete +\d+ +12 +\d+s /m);
     expect(table.text).toMatch(/^missing +Failed +0 +0 +never +(in \d+s|now) /m);
-    expect(table.text).toMatch(/^paused +Pending .* suspended by the config/m);
+    expect(table.text).toMatch(/^paused +Pending .* suspended in the config/m);
 
     const details = await system.run('status', 'local');
     expect(details.text).toMatch(/^versions +12$/m);
@@ -116,7 +116,7 @@ describe('on a running system', () => {
   test('sync does not wait without --wait', async () => {
     expect(await system.run('sync', 'local')).toMatchObject({
       code: 0,
-      text: expect.stringMatching(/^local: request \d+: it is /),
+      text: expect.stringMatching(/^local: request \d+ (queued|starts after the current run)$/),
     });
   });
 
@@ -148,7 +148,7 @@ describe('on a running system', () => {
     expect(stdout).toMatch(/^local +unchanged /m);
     expect(stdout).toMatch(/^missing +failed /m);
     expect(stdout).toMatch(
-      /^2 registries: 1 failed, 1 unchanged; not asked for, being stopped: paused$/m,
+      /^2 registries: 1 failed, 1 unchanged; skipped because they are suspended or pinned: paused$/m,
     );
     const asked = await system.runApart('sync', '--all', '--json');
     expect(asked.code).toBe(0);
@@ -190,7 +190,7 @@ describe('on a running system', () => {
     }
     expect(await system.run('resume', 'paused')).toMatchObject({
       code: 1,
-      text: expect.stringContaining('suspended by the config'),
+      text: expect.stringContaining('the config suspends paused.'),
     });
   });
 
@@ -221,7 +221,7 @@ describe('on a running system', () => {
   test('a registry that the config does not name ends with 1', async () => {
     expect(await system.run('suspend', 'unknown')).toEqual({
       code: 1,
-      text: 'error: the config names no registry unknown. Expected local, missing, paused',
+      text: 'error: the config has no registry unknown. Use one of local, missing, paused',
     });
   });
 
@@ -246,7 +246,7 @@ test('without a known Redis, commands end with 2', async () => {
   for (const command of ['status', 'worker']) {
     expect(await syncline([command], { directory })).toEqual({
       code: 2,
-      text: 'no Redis to use: REDIS_URL is not set, and no syncline up runs on the data directory .syncline. Set REDIS_URL, or start syncline up',
+      text: 'no Redis found: REDIS_URL is not set, and `syncline up` does not run with the data directory .syncline. Set REDIS_URL, or run `syncline up`',
     });
   }
 });
@@ -258,7 +258,7 @@ test('an unreachable Redis is reported without its password', async () => {
   const { code, text } = await syncline(['status'], { env: { REDIS_URL } });
   expect(code).toBe(1);
   expect(text).toMatch(
-    /^error: cannot use the Redis at redis:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED.*$/,
+    /^error: cannot use the Redis server at redis:\/\/127\.0\.0\.1:\d+: .*ECONNREFUSED.*$/,
   );
 });
 
@@ -266,6 +266,6 @@ test('a Redis without a config is reported', async () => {
   const env = { REDIS_URL: redisUrl(), SYNCLINE_PREFIX: freshPrefix() };
   expect(await syncline(['status'], { env })).toMatchObject({
     code: 2,
-    text: expect.stringContaining('no config in this Redis'),
+    text: expect.stringContaining('Redis has no config under this prefix'),
   });
 });

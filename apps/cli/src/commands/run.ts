@@ -5,7 +5,7 @@ import type { StartService } from '../run-service.ts';
 export function addUp(program: Command): void {
   const command = program
     .command('up')
-    .description('run everything in one process, with its own Redis unless REDIS_URL is set')
+    .description('run the whole system in one process; without REDIS_URL, start a Redis too')
     .action(async () => (await import('../up/start-up.ts')).runUp(program));
   addExamples(command, [
     'syncline up --config examples/quickstart.yaml',
@@ -17,27 +17,27 @@ interface ServiceCommand {
   readonly name: string;
   readonly description: string;
   readonly example: string;
-  /** Loads the service, which takes longer than a short command takes to run. */
+  /** Loads the service on demand, because loading it takes longer than a short command runs. */
   readonly load: () => Promise<StartService>;
 }
 
 export const addScheduler = serviceCommand({
   name: 'scheduler',
-  description: 'run a process that keeps the schedules and applies the config file',
+  description: 'run a scheduler: it applies the config file and keeps the schedules',
   example: 'REDIS_URL=redis://127.0.0.1:6379 syncline scheduler --config /etc/syncline.yaml',
   load: async () => (await import('@syncline/scheduler')).startScheduler,
 });
 
 export const addWorker = serviceCommand({
   name: 'worker',
-  description: 'run a process that syncs registries',
+  description: 'run a worker: it syncs registries',
   example: 'REDIS_URL=redis://127.0.0.1:6379 SYNCLINE_CONCURRENCY=32 syncline worker',
   load: async () => (await import('@syncline/worker')).startWorker,
 });
 
 export const addApi = serviceCommand({
   name: 'api',
-  description: 'run a process that serves the mirrors, and shows and controls registries',
+  description: 'run an api: it serves the registries, and shows and controls their state',
   example: 'REDIS_URL=redis://127.0.0.1:6379 syncline api',
   load: async () => (await import('@syncline/api')).startApi,
 });

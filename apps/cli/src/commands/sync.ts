@@ -9,22 +9,23 @@ const DEFAULT_TIMEOUT_MS = 15 * 60_000;
 export function addSync(program: Command): void {
   const command = program
     .command('sync')
-    .description('sync a registry now, or all of them')
+    .description('sync one registry or all registries now')
     .argument('[registry]')
-    .option('--all', 'sync every registry that is not suspended or pinned')
-    .option('--force', 'fetch even if nothing seems to have changed')
-    .option('--wait', 'wait until the run has ended; exit with 1 if it failed')
+    .option('--all', 'sync all registries that are not suspended or pinned')
+    .option('--force', 'fetch all rows, even if the source seems unchanged')
+    .option('--wait', 'wait until the run has ended; exit with 1 if the run failed')
     .option(
       '--timeout <duration>',
-      'how long to wait, such as 30s or 5m (default: 15m)',
+      'the maximum time to wait, such as 30s or 5m (default: 15m)',
       readDuration,
     )
     .option('--quiet', 'do not show progress')
-    .option('--json', 'print the request; with --wait, the run')
+    .option('--json', 'print the request as JSON; with --wait, print the run as JSON')
     .action((registry: string | undefined, given: Partial<SyncOptions>) => {
       const options = { timeout: DEFAULT_TIMEOUT_MS, ...given };
       if ((registry !== undefined) === (options.all === true)) {
-        command.error('error: expected the name of a registry, or --all');
+        const problem = registry === undefined ? 'no registry given' : 'a registry and --all given';
+        command.error(`error: ${problem}. Name a registry, or use --all`);
       }
       return withStore(program, async (store) => {
         const { createSynclineClient } = await import('@syncline/client');
@@ -52,9 +53,9 @@ export function addSync(program: Command): void {
   ]);
 }
 
-/** Parses the value of an option; returns milliseconds. */
+/** Parses the value of a duration option. Returns milliseconds. */
 export function readDuration(text: string): number {
   const durationMs = parseDuration(text);
   if (durationMs !== undefined) return durationMs;
-  throw new InvalidArgumentError('expected a duration such as 30s or 5m.');
+  throw new InvalidArgumentError('Use a duration such as 30s or 5m.');
 }

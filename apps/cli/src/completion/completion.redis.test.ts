@@ -27,7 +27,8 @@ const SHELLS = {
       _syncline syncline '${words.at(-1)}' '${words.at(-2)}'
       printf '%s\\n' "\${COMPREPLY[@]}"`,
   },
-  // Its own functions need an editor, so the test reads what they are given.
+  // The completion functions of zsh need an editor, so the test replaces these functions and reads
+  // their arguments.
   zsh: {
     args: (script: string) => ['-f', '-c', script],
     complete: (file: string, words: readonly string[]) => `

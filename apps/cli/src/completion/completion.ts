@@ -1,6 +1,6 @@
 import type { Command, Option } from 'commander';
 
-/** Tells the shell to complete the name of a file. */
+/** The output that tells the shell to complete file names. */
 const FILE_NAMES = [':files'];
 
 export interface NamesQuery {
@@ -12,8 +12,9 @@ export interface NamesQuery {
 }
 
 /**
- * Returns candidates for the last of the words after the name of the program. A candidate is a line, with
- * a tab and a description if it has one. The only line `:files` stands for the names of files.
+ * Returns the completion candidates for the last word. `words` are the words after the name of the
+ * program. A candidate is one line: the word, and a tab and a description if it has one. A single line
+ * `:files` tells the shell to complete file names.
  *
  * @param findNames finds the names that only Redis knows
  */
@@ -44,10 +45,10 @@ export async function findCandidates(
 }
 
 interface Typed {
-  /** The program itself if no known command is typed. */
+  /** The typed command, or the program itself if no known command is typed. */
   readonly command: Command;
   readonly values: readonly string[];
-  /** The option whose value is typed. */
+  /** The option whose value the user is typing. */
   readonly option: Option | undefined;
 }
 
@@ -84,8 +85,8 @@ function isNamed({ long, short }: Option, word: string): boolean {
 }
 
 /**
- * The scripts that shells run. Each passes the typed words to `syncline complete`, which prints the lines
- * of {@link findCandidates}.
+ * The completion scripts, by shell. Each script passes the typed words to `syncline complete`, which
+ * prints the lines of {@link findCandidates}.
  */
 export const COMPLETION_SCRIPTS = {
   bash: `# bash completion of syncline. Try it with: source <(syncline completion bash)

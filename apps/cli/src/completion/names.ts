@@ -1,15 +1,18 @@
 import type { Command } from 'commander';
 import { shortDigest } from '../format/text.ts';
-// Loaded before the timeout starts, because that takes a moment.
+// Imported before the timeout starts, because the import takes a moment.
 import '../open-store.ts';
 import type { Store } from '../open-store.ts';
 import { withStore } from '../store.ts';
 import type { NamesQuery } from './completion.ts';
 
-/** A completion that takes longer would only disturb. */
+/** The timeout of a completion. A later result would only disturb the user. */
 const NAMES_WITHIN_MS = 2_000;
 
-/** Returns the registries or snapshots that Redis knows; none if it does not answer in time. */
+/**
+ * Returns the registries or snapshots in Redis. If Redis does not respond in time, the process
+ * exits without a result.
+ */
 export async function findNames(program: Command, query: NamesQuery): Promise<readonly string[]> {
   setTimeout(() => process.exit(0), NAMES_WITHIN_MS).unref();
   return withStore(program, async (store) => {

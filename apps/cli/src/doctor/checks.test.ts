@@ -142,26 +142,27 @@ test.each([
 
 test('a report says what was found, why it matters and what to do', () => {
   const findings = [
-    toFinding('source of a', 'file /a.json, asked from here in 3ms'),
+    toFinding('source of a', 'file /a.json answered this machine in 3ms'),
     toFinding(
       'source of team',
       problem({
-        found:
-          'https://x.example\u001b[2J answered 403 (source-http-status), asked from this machine',
-        why: 'the registry cannot be synced; its last good copy is still served',
-        advice: 'For 401 and 403 check the credential, else the endpoint.',
+        found: 'https://x.example\u001b[2J answered 403 (source-http-status), from this machine',
+        why: 'Syncline cannot sync the registry, but continues to serve the last good copy',
+        advice:
+          'For status 401 or 403, check the credential. For 404, check the URL. For another status, ask the operator of the upstream.',
       }),
     ),
   ];
   expect(countLevels(findings)).toEqual({ ok: 1, warning: 0, problem: 1 });
   expect(`\n${formatFindings(findings, { width: 80 })}\n`).toBe(`
-ok       source of a     file /a.json, asked from here in 3ms
+ok       source of a     file /a.json answered this machine in 3ms
 problem  source of team  https://x.example [2J answered 403
-                         (source-http-status), asked from this machine
-                         why: the registry cannot be synced; its last good copy
-                              is still served
-                         do:  For 401 and 403 check the credential, else the
-                              endpoint.
+                         (source-http-status), from this machine
+                         why: Syncline cannot sync the registry, but continues
+                              to serve the last good copy
+                         do:  For status 401 or 403, check the credential. For
+                              404, check the URL. For another status, ask the
+                              operator of the upstream.
 
 1 problem, 0 warnings, 1 ok
 `);

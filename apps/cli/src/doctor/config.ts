@@ -7,12 +7,12 @@ import { type Finding, problem, type Result, toFinding, warning } from './findin
 
 export interface CheckedFile {
   readonly finding: Finding;
-  /** The config and its digest, if the file is valid. */
+  /** The config, if the file is valid. */
   readonly config?: Config;
   readonly digest?: string;
 }
 
-/** Checks the config file that this machine would use. */
+/** Checks the config file that processes on this machine would use. */
 export async function checkConfigFile(path: string): Promise<CheckedFile> {
   const check = 'config file';
   const shown = relative('', path) || path;
@@ -26,10 +26,10 @@ export async function checkConfigFile(path: string): Promise<CheckedFile> {
       () =>
         problem({
           found: error.message.split('\n').join('; '),
-          why: 'a scheduler cannot start with it; a running one keeps the previous config',
-          advice: 'Correct it; syncline validate shows each problem with its line.',
+          why: 'no scheduler can start with this config. A running scheduler keeps the previous config.',
+          advice: 'Run `syncline validate`, and correct each problem in its output.',
         }),
-      () => `there is no ${shown} here; only schedulers need one`,
+      () => `there is no ${shown} here; only machines with a scheduler need it`,
     );
     return { finding: toFinding(check, result) };
   }
@@ -54,27 +54,30 @@ export async function observeInForce({
   return (await redis.exists(keys.config)) === 1 ? 'unreadable' : 'none';
 }
 
-/** @param digestHere that of the config file here, if it is valid */
+/**
+ * Compares the config in force with the local config file. @param digestHere the digest of the
+ * local config file, if the file is valid
+ */
 export function checkInForce(inForce: InForce, digestHere: string | undefined): Result {
   if (inForce === 'none') {
     return problem({
       found: 'none',
-      why: 'workers and apis use the config that a scheduler stores',
-      advice: 'Start syncline scheduler, or syncline up; check SYNCLINE_PREFIX.',
+      why: 'workers and apis use the config that a scheduler stores in Redis',
+      advice: 'Run `syncline scheduler` or `syncline up`, and check SYNCLINE_PREFIX.',
     });
   }
   if (inForce === 'unreadable') {
     return problem({
       found: 'a config that this version does not understand',
-      why: 'processes of this version keep the previous config, or have none',
-      advice: 'Run one version everywhere, and restart the scheduler.',
+      why: 'processes of this version keep the previous config, or have no config',
+      advice: 'Run the same version of Syncline everywhere, and restart the scheduler.',
     });
   }
   const found = `${inForce.digest.slice(0, 12)}, registries: ${inForce.registries}`;
   if (digestHere === undefined || digestHere === inForce.digest) return found;
   return warning({
-    found: `${found}; the file here differs, ${digestHere.slice(0, 12)}`,
-    why: 'a change takes effect when the scheduler that watches the file has read it',
-    advice: 'Check that a scheduler runs with this file, and read its log.',
+    found: `${found}; the config file on this machine has another digest, ${digestHere.slice(0, 12)}`,
+    why: 'a change takes effect only when a scheduler has read the changed file',
+    advice: 'Check that a scheduler is running with this file, and read the log of the scheduler.',
   });
 }

@@ -47,7 +47,7 @@ test('a working system has no problem, and bad Redis settings are found', async 
 
   const well = await doctor(env);
   expect(well).toMatchObject({ code: 0, stderr: '', counts: { problem: 0 } });
-  // A busy machine may answer slowly.
+  // A busy machine may respond slowly.
   const { redis: _answers, ...settings } = well.levels;
   expect(new Set(Object.values(settings))).toEqual(new Set(['ok']));
   expect(well.levels).toMatchObject({
@@ -94,7 +94,7 @@ test('a working system has no problem, and bad Redis settings are found', async 
   const people = await synclineApart(['doctor'], { env });
   expect(people.code).toBe(1);
   expect(people.stdout).toMatch(/^problem {2}redis eviction +maxmemory-policy allkeys-lru$/m);
-  expect(people.stdout).toMatch(/^ +do: {2}CONFIG SET maxmemory-policy noeviction/m);
+  expect(people.stdout).toMatch(/^ +do: {2}Run CONFIG SET maxmemory-policy noeviction/m);
 });
 
 test('a replica is a problem', async () => {

@@ -11,16 +11,16 @@ import { checkSources } from './sources.ts';
 
 export interface ExamineOptions {
   readonly env: StoreEnv;
-  /** Whether to ask the sources, which sends requests to others. */
+  /** Whether to check the sources too, which sends requests to upstreams. */
   readonly sources: boolean;
 }
 
 const SOURCE_TIMEOUT_MS = 15_000;
 
-/** Checks everything that a working system needs. A check that fails is a finding, not an error. */
+/** Checks everything that a working system needs. A failed check is a finding, not an error. */
 export async function examine({ env, sources }: ExamineOptions): Promise<Finding[]> {
   const file = await checkConfigFile(env.configPath);
-  // Workers use the config in force. Without one, they would use that of the file.
+  // Workers use the config in force. If there is none yet, check the registries of the config file.
   const { server, stored, config = file.config } = await examineRedis(env, file.digest);
   const [machine, asked] = await Promise.all([
     checkMachine(env.dataDir, config?.registries ?? []),
@@ -31,7 +31,9 @@ export async function examine({ env, sources }: ExamineOptions): Promise<Finding
   return [...server, file.finding, ...stored, ...machine, ...asked];
 }
 
-/** @returns what was found until Redis did not answer */
+/**
+ * Checks Redis and the data in it. If Redis stops answering, returns the findings up to that point.
+ */
 async function examineRedis(env: StoreEnv, digestHere: string | undefined) {
   const server: Finding[] = [];
   const stored: Finding[] = [];
@@ -54,8 +56,8 @@ async function examineRedis(env: StoreEnv, digestHere: string | undefined) {
   } catch (error) {
     const unreachable = problem({
       found: describeError(error),
-      why: 'nothing is synced, served or controlled without Redis',
-      advice: 'Start Redis, or set REDIS_URL to where it is.',
+      why: 'without Redis, Syncline cannot sync, serve or control registries',
+      advice: 'Start Redis, or set REDIS_URL to its address.',
     });
     server.push(toFinding('redis', unreachable));
   }

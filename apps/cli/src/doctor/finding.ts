@@ -3,27 +3,27 @@ export type Level = (typeof LEVELS)[number];
 
 /** The result of one check. */
 export interface Finding {
-  /** The name of the check, the same in every report. */
+  /** The name of the check. It is the same in every report. */
   readonly check: string;
   readonly level: Level;
   readonly found: string;
-  /** Why that matters; absent if all is well. */
+  /** Why the finding matters. Absent if the check passed. */
   readonly why?: string;
   readonly advice?: string;
 }
 
 export type Diagnosis = Readonly<Record<'found' | 'why' | 'advice', string>>;
-/** A finding without its name; a text if all is well. */
+/** A finding without the name of its check; only a text if the check passed. */
 export type Result = string | Omit<Finding, 'check'>;
-/** Checks by their names, in the order of the report. */
+/** Checks by name, in the order of the report. */
 export type Checks<Facts> = Readonly<Record<string, (facts: Facts) => Result>>;
 
-/** It works, but could work better or will not last. */
+/** Creates a warning: the installation works, but should be improved or may fail later. */
 export function warning(diagnosis: Diagnosis): Result {
   return { level: 'warning', ...diagnosis };
 }
 
-/** It does not work. */
+/** Creates a problem: something does not work. */
 export function problem(diagnosis: Diagnosis): Result {
   return { level: 'problem', ...diagnosis };
 }

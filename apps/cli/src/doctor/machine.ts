@@ -8,11 +8,14 @@ import { type Finding, problem, type Result, toFinding, warning } from './findin
 
 const run = promisify(execFile);
 const PROGRAM_TIMEOUT_MS = 5_000;
-/** The first version that can be told which address to connect to. */
+/** The oldest Git version that accepts a fixed address for a host. */
 const LEAST_GIT = '2.37.0';
 const OTHERS_MAY_READ = 0o004;
 
-/** Checks what workers with these registries need of this machine. */
+/**
+ * Checks whether workers on this machine have all directories, programs and credential files that
+ * these registries need.
+ */
 export async function checkMachine(
   dataDir: string,
   registries: readonly RegistryConfig[],
@@ -38,23 +41,26 @@ export async function checkMachine(
 
 export async function checkDataDir(dataDir: string): Promise<Result> {
   const reason = await whyUnwritable(dataDir);
-  if (reason === undefined) return `${dataDir} can be written to`;
+  if (reason === undefined) return `${dataDir} is writable`;
   return problem({
     found: `${dataDir}: ${reason}`,
-    why: 'the Redis of syncline up and the clones of Git repositories are kept there',
-    advice: 'Set SYNCLINE_DATA_DIR to a directory that the process may write to.',
+    why: '`syncline up` stores its Redis data in this directory, and workers store clones of Git repositories',
+    advice: 'Set SYNCLINE_DATA_DIR to a writable directory.',
   });
 }
 
-/** A directory that does not exist yet is created in the nearest one that does. */
+/**
+ * Returns why a directory is not writable, or `undefined` if it is writable. For a missing
+ * directory, checks the nearest existing parent, in which it would be created.
+ */
 async function whyUnwritable(directory: string): Promise<string | undefined> {
   for (let path = resolve(directory); ; path = dirname(path)) {
     try {
-      if (!(await stat(path)).isDirectory()) return `${path} is no directory`;
+      if (!(await stat(path)).isDirectory()) return `${path} is not a directory`;
       await access(path, constants.W_OK | constants.X_OK);
       return undefined;
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') return `${path} cannot be written to (${codeOf(error)})`;
+      if (codeOf(error) !== 'ENOENT') return `${path} is not writable (${codeOf(error)})`;
     }
   }
 }
@@ -63,7 +69,7 @@ export function checkGit(version: string | undefined): Result {
   if (version === undefined) {
     return problem({
       found: 'git is not installed',
-      why: 'workers need it to read registries in Git repositories',
+      why: 'workers need git to read registries in Git repositories',
       advice: 'Install git on every machine that runs workers.',
     });
   }
@@ -71,7 +77,7 @@ export function checkGit(version: string | undefined): Result {
   if (parsed !== null && semver.gte(parsed, LEAST_GIT)) return version;
   return warning({
     found: version,
-    why: 'an older git may connect to addresses that were not checked',
+    why: 'an older Git version may connect to addresses that Syncline has not checked',
     advice: `Use git ${LEAST_GIT} or newer.`,
   });
 }
@@ -80,12 +86,15 @@ export function checkSsh(version: string | undefined): Result {
   if (version !== undefined) return version;
   return problem({
     found: 'ssh is not installed',
-    why: 'git needs it for repositories with ssh addresses',
+    why: 'git needs ssh to read repositories over ssh',
     advice: 'Install an OpenSSH client on every machine that runs workers.',
   });
 }
 
-/** Returns the first line that a program prints about itself; undefined if it cannot be run. */
+/**
+ * Returns the first line that a program prints about its version, or `undefined` if the program
+ * cannot be run.
+ */
 async function askVersion(program: string, option: string): Promise<string | undefined> {
   try {
     const { stdout, stderr } = await run(program, [option], { timeout: PROGRAM_TIMEOUT_MS });
@@ -95,7 +104,7 @@ async function askVersion(program: string, option: string): Promise<string | und
   }
 }
 
-/** Checks a file of credentials without reading it. */
+/** Checks a credential file without reading its content. */
 async function checkCredential(
   path: string,
   { isSecret }: { readonly isSecret: boolean },
@@ -107,16 +116,17 @@ async function checkCredential(
     if (!isSecret || (mode & OTHERS_MAY_READ) === 0) return `${path}, mode ${shown}`;
     return warning({
       found: `${path} has mode ${shown}`,
-      why: 'every user of this machine may read it',
+      why: 'every user of this machine can read the credential',
       advice: `chmod o-rwx ${path}`,
     });
   } catch (error) {
     const code = codeOf(error);
-    const reason = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+    const reason =
+      code === 'ENOENT' ? 'the file does not exist' : `the file cannot be read (${code})`;
     return problem({
       found: `${path}: ${reason}`,
-      why: 'workers on this machine cannot read the registry without it',
-      advice: 'Create the file, readable for the user of the workers.',
+      why: 'workers on this machine cannot read the registry without the credential',
+      advice: 'Create the file, and give read permission to the system account of the workers.',
     });
   }
 }

@@ -5,14 +5,17 @@ import type { Store } from '../open-store.ts';
 import { type Checks, problem, warning } from './finding.ts';
 
 export interface ProcessFacts extends QueueHealth {
-  /** Redis's clock, epoch milliseconds. */
+  /** The time of Redis's clock, in epoch milliseconds. */
   readonly nowMs: number;
   /** The names of all registries and catalogs in force. */
   readonly registries: readonly string[];
   readonly failing: readonly string[];
 }
 
-/** Each fleet of workers sweeps once within this time. A worker that pauses between sweeps is not seen. */
+/**
+ * Each fleet of workers sweeps at least once within this time. A worker that pauses between two sweeps may
+ * be missed.
+ */
 const SWEEP_SEEN_WITHIN_MS = 1_000;
 
 export async function observeProcesses(store: Store): Promise<ProcessFacts> {
@@ -28,27 +31,29 @@ export async function observeProcesses(store: Store): Promise<ProcessFacts> {
   return { ...health, nowMs, registries, failing };
 }
 
-/** A schedule or a job that is this late is not taken by anyone. */
+/** If a schedule or a job is this late, no worker takes jobs. */
 const LATE_MS = 60_000;
 
-/** Checks workers and schedulers by what they leave in Redis. */
+/** Checks workers and schedulers by the data that they write to Redis. */
 export const PROCESS_CHECKS: Checks<ProcessFacts> = {
   workers: ({ workers, sweeper }) => {
     if (workers !== undefined && workers > 0) return counted(workers, 'worker');
-    if (workers === undefined && sweeper !== undefined) return `${sweeper} is at work`;
+    if (workers === undefined && sweeper !== undefined) return `${sweeper} is running`;
     return problem({
-      found: workers === undefined ? 'none that could be seen' : 'none',
-      why: 'without a worker nothing is synced; the last copies are still served',
-      advice: 'Start syncline worker, or syncline up; check its REDIS_URL and SYNCLINE_PREFIX.',
+      found: workers === undefined ? 'no worker is visible' : 'no worker is running',
+      why: 'without a worker, Syncline cannot sync. It continues to serve the stored copies.',
+      advice:
+        'Run `syncline worker` or `syncline up`, and check its REDIS_URL and SYNCLINE_PREFIX.',
     });
   },
 
   scheduler: ({ scheduler }) => {
-    if (scheduler !== undefined) return `${scheduler} is at work`;
+    if (scheduler !== undefined) return `${scheduler} is running`;
     return warning({
-      found: 'none has been active for 90 s',
-      why: 'existing schedules continue, but changes of the config wait and lost schedules stay lost',
-      advice: 'Start syncline scheduler, or syncline up; if it does not start, read its log.',
+      found: 'no scheduler has been active for 90 s',
+      why: 'existing schedules continue, but no process applies config changes or repairs lost schedules',
+      advice:
+        'Run `syncline scheduler` or `syncline up`. If the process does not start, read its log.',
     });
   },
 
@@ -56,15 +61,16 @@ export const PROCESS_CHECKS: Checks<ProcessFacts> = {
     const missing = registries.filter((name) => !schedules.has(name));
     if (missing.length > 0) {
       return problem({
-        found: `none for ${listed(missing)}`,
-        why: 'a registry without a schedule is synced by requests only',
-        advice: 'Start syncline scheduler, or syncline up: it repairs schedules every 30 s.',
+        found: `no schedule for ${listed(missing)}`,
+        why: 'if a registry has no schedule, Syncline syncs the registry only on request',
+        advice:
+          'Run `syncline scheduler` or `syncline up`. A scheduler repairs schedules every 30 s.',
       });
     }
     const late = registries.filter((name) => nowMs - (schedules.get(name) ?? nowMs) > LATE_MS);
     if (late.length === 0) return `all ${registries.length}`;
     return problem({
-      found: `overdue for more than a minute: ${listed(late)}`,
+      found: `registries overdue by more than a minute: ${listed(late)}`,
       why: 'no worker has taken these ticks, so the registries are not synced',
       advice: 'Check that enough workers run, and that a scheduler runs.',
     });
@@ -76,8 +82,8 @@ export const PROCESS_CHECKS: Checks<ProcessFacts> = {
     if (waitedMs <= LATE_MS) return found;
     return warning({
       found: `${found}, the next for ${formatAge(waitedMs)}`,
-      why: 'registries are synced later than scheduled',
-      advice: 'Start more workers, or raise SYNCLINE_CONCURRENCY or SYNCLINE_HEAVY_RUNS.',
+      why: 'workers sync registries later than scheduled',
+      advice: 'Start more workers, or increase SYNCLINE_CONCURRENCY or SYNCLINE_HEAVY_RUNS.',
     });
   },
 
@@ -86,8 +92,8 @@ export const PROCESS_CHECKS: Checks<ProcessFacts> = {
     if (failing.length === 0) return `${total}, none failing`;
     return warning({
       found: `${failing.length} of ${total} failing: ${listed(failing)}`,
-      why: 'their copies are served as they were at the last good sync',
-      advice: 'Run syncline status to see why each fails, and when it is tried again.',
+      why: 'Syncline serves the copies of the last successful syncs',
+      advice: 'Run `syncline status` to see why each registry fails and when the next try is due.',
     });
   },
 };

@@ -3,11 +3,13 @@ import semver from 'semver';
 import { type Checks, type Diagnosis, problem, type Result, warning } from './finding.ts';
 
 export interface RedisFacts extends ServerInfo {
-  /** Without user and password. */
+  /** The URL without user and password. */
   readonly place: string;
-  /** The median of a few round trips. */
+  /** The median time of several round trips. */
   readonly roundTripMs: number;
-  /** How far this machine's clock is ahead of that of Redis, within half a round trip. */
+  /**
+   * How far this machine's clock is ahead of Redis's clock. The error is at most half a round trip.
+   */
   readonly aheadMs: number;
 }
 
@@ -30,18 +32,18 @@ export async function observeRedis(redis: Redis, place: string): Promise<RedisFa
 
 const LEAST_VERSION = '6.2.0';
 const WANTED_HZ = 100;
-/** Values above the first are a warning, above the second a problem. */
+/** A value above the first limit is a warning, a value above the second limit is a problem. */
 const MOST_ROUND_TRIP_MS = [50, 250] as const;
 const MOST_MEMORY_SHARE = [0.8, 0.95] as const;
 const MOST_CLOCK_DIFFERENCE_MS = [1_000, 10_000] as const;
 
-/** Checks a Redis that answers. */
+/** The checks of a Redis that responds. */
 export const REDIS_CHECKS: Checks<RedisFacts> = {
   redis: ({ place, roundTripMs }) =>
     graded(roundTripMs, MOST_ROUND_TRIP_MS, {
-      found: `${place} answers, ${roundTripMs.toFixed(1)} ms a round trip`,
-      why: 'a run takes a few dozen round trips, and must renew its lease within seconds',
-      advice: 'Run Syncline close to its Redis; find slow commands with SLOWLOG GET.',
+      found: `${place} answers; a round trip takes ${roundTripMs.toFixed(1)} ms`,
+      why: 'a run needs a few dozen round trips, and must renew its lease within seconds',
+      advice: 'Run Syncline close to its Redis, and find slow commands with SLOWLOG GET.',
     }),
 
   'redis version': ({ version }) => {
@@ -49,7 +51,7 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     if (parsed !== null && semver.gte(parsed, LEAST_VERSION)) return version;
     return problem({
       found: version,
-      why: 'the queue uses commands of Redis 6.2',
+      why: 'the queue needs commands that Redis 6.2 introduced',
       advice: 'Use Redis 6.2 or newer, or Valkey.',
     });
   },
@@ -58,22 +60,22 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     if (role === 'slave') {
       return problem({
         found: 'a replica',
-        why: 'a replica refuses writes, so no run can begin or end',
-        advice: 'Set REDIS_URL to the master, or to its sentinels.',
+        why: 'this Redis is a replica and refuses writes, so no run can start or end',
+        advice: 'Set REDIS_URL to the address of the master, or of its sentinels.',
       });
     }
     if (isLoading) {
       return problem({
-        found: 'still reading its data',
-        why: 'Redis refuses every command until it is done',
-        advice: 'Wait; Syncline continues by itself.',
+        found: 'Redis is still loading its data',
+        why: 'Redis refuses all commands while it loads data',
+        advice: 'Wait until Redis has loaded its data. Syncline then continues automatically.',
       });
     }
     if (isCluster) {
       return problem({
         found: 'a cluster',
-        why: 'Syncline writes keys of several slots together, which a cluster refuses',
-        advice: 'Use a standalone Redis, or Sentinel.',
+        why: 'a cluster refuses commands with keys of several slots, and Syncline needs such commands',
+        advice: 'Use a standalone Redis, or Redis Sentinel.',
       });
     }
     return 'master';
@@ -83,22 +85,22 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     if (!isAppendOnly) {
       return warning({
         found: 'appendonly no',
-        why: 'a restart of Redis loses requests, suspensions and every snapshot',
-        advice: 'CONFIG SET appendonly yes, and the same in redis.conf.',
+        why: 'if Redis restarts, all requests, suspensions and snapshots are lost',
+        advice: 'Run CONFIG SET appendonly yes, and set appendonly yes in redis.conf.',
       });
     }
     if (!isAppendOnlyFileGood) {
       return problem({
         found: 'the last write to the append-only file failed',
-        why: 'Redis refuses writes, or loses them at its next restart',
-        advice: 'Check the disk of Redis, and read its log.',
+        why: 'Redis refuses writes, or loses them when it restarts',
+        advice: 'Check the disk and the log of Redis.',
       });
     }
     if (appendFsync === 'no') {
       return warning({
         found: 'appendfsync no',
-        why: 'a crash of its machine loses what was acknowledged half a minute before',
-        advice: 'CONFIG SET appendfsync everysec, and the same in redis.conf.',
+        why: 'if the machine of Redis crashes, Redis can lose acknowledged writes of the last 30 s',
+        advice: 'Run CONFIG SET appendfsync everysec, and set appendfsync everysec in redis.conf.',
       });
     }
     return ['append-only file', appendFsync].filter(Boolean).join(', ');
@@ -108,8 +110,9 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     if (maxMemoryPolicy === 'noeviction') return maxMemoryPolicy;
     return problem({
       found: `maxmemory-policy ${maxMemoryPolicy}`,
-      why: 'when memory is short, Redis drops leases, jobs and parts of snapshots without an error',
-      advice: 'CONFIG SET maxmemory-policy noeviction, and the same in redis.conf.',
+      why: 'if memory is short, Redis deletes leases, jobs and parts of snapshots without an error',
+      advice:
+        'Run CONFIG SET maxmemory-policy noeviction, and set maxmemory-policy noeviction in redis.conf.',
     });
   },
 
@@ -118,8 +121,8 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     if (maxMemoryBytes === 0) return `${used}, no limit`;
     return graded(usedMemoryBytes / maxMemoryBytes, MOST_MEMORY_SHARE, {
       found: `${used} of ${megabytes(maxMemoryBytes)}`,
-      why: 'at its limit Redis refuses writes, and no run can end',
-      advice: 'Raise maxmemory; 100,000 rows of a registry take some 10 MB a snapshot.',
+      why: 'at the limit, Redis refuses writes, and no run can end',
+      advice: 'Increase maxmemory. A snapshot of 100,000 rows needs about 10 MB.',
     });
   },
 
@@ -128,8 +131,8 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     if (hz >= WANTED_HZ) return String(hz);
     return warning({
       found: String(hz),
-      why: `a job that is due may wait for ${Math.round(1_000 / hz)} ms before a worker is told`,
-      advice: `CONFIG SET hz ${WANTED_HZ}, and the same in redis.conf.`,
+      why: `a due job may wait up to ${Math.round(1_000 / hz)} ms before a worker takes it`,
+      advice: `Run CONFIG SET hz ${WANTED_HZ}, and set hz ${WANTED_HZ} in redis.conf.`,
     });
   },
 
@@ -138,8 +141,8 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     const off = offMs < 1_000 ? `${Math.round(offMs)} ms` : `${(offMs / 1_000).toFixed(1)} s`;
     return graded(offMs, MOST_CLOCK_DIFFERENCE_MS, {
       found: `${off} ${aheadMs < 0 ? 'behind' : 'ahead of'} the clock of Redis`,
-      why: 'schedules follow the clocks of workers, and leases follow the clock of Redis',
-      advice: 'Synchronise both machines with a time server, for example with chrony.',
+      why: 'workers use their own clocks for schedules, and the clock of Redis for leases',
+      advice: 'Synchronize the clocks of both machines, for example with chrony.',
     });
   },
 };

@@ -29,7 +29,9 @@ async function folder(): Promise<string> {
   return directory;
 }
 
-/** Checks registries that may ask this machine. Returns a level or an error code for each. */
+/**
+ * Checks registries that may connect to this machine. Returns a level or an error code for each.
+ */
 async function ask(registries: readonly object[]) {
   const network = { allow: ['127.0.0.1/32'] };
   const config = configSchema.parse({ registries, network });
@@ -37,7 +39,7 @@ async function ask(registries: readonly object[]) {
   return Object.fromEntries(
     findings.map(({ check, level, found }) => [
       check.replace('source of ', ''),
-      /\((source-[a-z-]+)\), asked from this machine$/.exec(found)?.[1] ?? level,
+      /\((source-[a-z-]+)\), from this machine$/.exec(found)?.[1] ?? level,
     ]),
   );
 }
@@ -111,7 +113,7 @@ test('credential files are checked without being read', async () => {
     'credential of hosts: ok',
   ]);
   expect(credentials[1]?.found).toMatch(/ has mode 604$/);
-  expect(credentials[2]?.found).toMatch(/: there is no such file$/);
+  expect(credentials[2]?.found).toMatch(/: the file does not exist$/);
   expect(findings.map(({ check }) => check)).toEqual(expect.arrayContaining(['git', 'ssh']));
 });
 
@@ -125,7 +127,7 @@ test('programs are checked only if a registry needs them', async () => {
 
 test('a data directory can be missing, but its path cannot lead through a file', async () => {
   const directory = await folder();
-  expect(await checkDataDir(path.join(directory, 'new', 'data'))).toMatch(/ can be written to$/);
+  expect(await checkDataDir(path.join(directory, 'new', 'data'))).toMatch(/ is writable$/);
   const file = path.join(directory, 'file');
   await writeFile(file, '');
   expect(await checkDataDir(path.join(file, 'data'))).toMatchObject({

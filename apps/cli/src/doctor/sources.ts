@@ -20,11 +20,13 @@ const CONCURRENCY = 8;
 
 export interface SourcesOptions {
   readonly env: Env;
-  /** For each source. */
+  /** The timeout for each source. */
   readonly timeoutMs: number;
 }
 
-/** Asks each source of a config as a worker would. Workers on other machines may get other answers. */
+/**
+ * Checks each source of a config as a worker would. Workers on other machines may get other results.
+ */
 export async function checkSources(
   { registries, network }: Config,
   { env, timeoutMs }: SourcesOptions,
@@ -60,47 +62,47 @@ async function checkSource(
   try {
     await ask(registry, create, timeout);
     const took = formatTook(performance.now() - startedAtMs);
-    return `${sourceKind(registry)} ${describeSource(registry)}, asked from here in ${took}`;
+    return `${sourceKind(registry)} ${describeSource(registry)} answered this machine in ${took}`;
   } catch (cause) {
     const error = timeout.aborted
       ? new SynclineError('source-timeout', `no answer within ${timeoutMs / 1_000} s`)
       : toSynclineError(cause);
     return problem({
-      found: `${describeError(error)} (${error.code}), asked from this machine`,
-      why: 'the registry cannot be synced; its last good copy is still served',
+      found: `${describeError(error)} (${error.code}), from this machine`,
+      why: 'Syncline cannot sync the registry, but continues to serve the last good copy',
       advice: ERRORS[error.code].advice,
     });
   }
 }
 
-/** Asks for as little as shows that a source answers. */
+/** Sends the smallest request that shows whether a source responds. */
 async function ask(registry: RegistryConfig, create: CreateSource, signal: AbortSignal) {
   const context = {
     signal,
     upstream: { requests: 0, bytes: 0 },
     credentials: new Set<string>(),
-    // A source that has failed before gets one try only.
+    // With one failure in the status, the source tries only once.
     status: changeStatus(PENDING_STATUS, { consecutiveFailures: 1 }),
     report: () => {},
   };
   const source = create(registry);
   try {
     if (configuredSource(registry)?.hasProbe) await source.probe('', context);
-    // Without a cheap check, the first body shows enough.
+    // Without a cheap check, the first body is enough.
     else await source.fetch(endAfterFirst, context);
   } catch (error) {
     if (!(error instanceof FirstBody)) throw error;
   }
 }
 
-/** Ends a fetch after its first body. */
+/** Thrown to end a fetch after its first body. */
 class FirstBody extends Error {}
 
 async function endAfterFirst(body: Uint8Array): Promise<never> {
   try {
     JSON.parse(Buffer.from(body).toString('utf8'));
   } catch (cause) {
-    throw new SynclineError('source-not-json', 'the answer is not JSON', { cause });
+    throw new SynclineError('source-not-json', 'the response is not JSON', { cause });
   }
   throw new FirstBody();
 }

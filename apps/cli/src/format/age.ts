@@ -3,7 +3,10 @@ const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Formats a time span in one unit: `45s`, `12m`, `30h`, `5d`. Each unit reaches to two of the next. */
+/**
+ * Formats a time span in one unit: `45s`, `12m`, `30h`, `5d`. A unit is used up to twice the next
+ * larger unit.
+ */
 export function formatAge(ageMs: number): string {
   const ms = Math.max(0, ageMs);
   if (ms < 2 * MINUTE_MS) return `${Math.floor(ms / SECOND_MS)}s`;
@@ -12,12 +15,15 @@ export function formatAge(ageMs: number): string {
   return `${Math.floor(ms / DAY_MS)}d`;
 }
 
-/** Formats how long ago a time was; `never` for an absent time. */
+/** Formats how long ago a time was; `never` if there is no time. */
 export function formatSince(timestamp: string | undefined, nowMs: number): string {
   return timestamp === undefined ? 'never' : formatAge(nowMs - Date.parse(timestamp));
 }
 
-/** Formats how far ahead a time is; `now` if that is less than a second, empty if there is no time. */
+/**
+ * Formats how far in the future a time is. Returns `now` if that is less than a second, and an empty
+ * text if there is no time.
+ */
 export function formatUntil(timestamp: string | undefined, nowMs: number): string {
   if (timestamp === undefined) return '';
   const aheadMs = Date.parse(timestamp) - nowMs;

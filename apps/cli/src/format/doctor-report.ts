@@ -9,7 +9,7 @@ const LEVEL_WIDTH = Math.max(...LEVELS.map((level) => level.length));
 const GAP = '  ';
 const LEAST_TEXT_WIDTH = 30;
 
-/** Formats a line for each finding, with why it matters and what to do, and then a sum. */
+/** Formats each finding with its reason and its advice, and then a summary line. */
 export function formatFindings(
   findings: readonly Finding[],
   { width = process.stdout.columns ?? DEFAULT_WIDTH }: { readonly width?: number } = {},
@@ -31,7 +31,7 @@ export function formatFindings(
   return [...lines, '', summarise(countLevels(findings))].join('\n');
 }
 
-/** Wraps a text beside its label. */
+/** Wraps a text and indents its lines by the width of the label. */
 function hanging(label: string, text: string, width: number): string[] {
   const lines = wrap(plain(text), width - label.length).split('\n');
   return lines.map((line, index) => `${index === 0 ? label : ' '.repeat(label.length)}${line}`);
@@ -41,7 +41,7 @@ function headOf(level: Level, check: string): string {
   return `${paint(STYLES[level], level.padEnd(LEVEL_WIDTH))}${GAP}${check}${GAP}`;
 }
 
-/** `1 problem, 2 warnings, 14 ok` */
+/** Formats the numbers of findings, as in `1 problem, 2 warnings, 14 ok`. */
 function summarise({ ok, warning, problem }: Record<Level, number>): string {
   return `${counted(problem, 'problem')}, ${counted(warning, 'warning')}, ${ok} ok`;
 }

@@ -10,7 +10,7 @@ const OUTCOMES: Partial<Record<Outcome, Style>> = {
   failed: 'red',
 };
 
-/** Formats a phase as wide as the widest one. */
+/** Formats a phase, padded to the width of the longest phase. */
 export function formatPhase(phase: Phase): string {
   return paint(PHASES[phase], phase.padEnd('Complete'.length));
 }
@@ -20,7 +20,7 @@ export function formatOutcome(outcome: Outcome): string {
   return style === undefined ? outcome : paint(style, outcome);
 }
 
-/** `300 registries, 1 catalog: 290 Complete, 11 Failed` */
+/** Formats counts, as in `300 registries, 1 catalog: 290 Complete, 11 Failed`. */
 export function countPhases(views: readonly RegistryView[]): string {
   const counts = new Map<Phase, number>();
   for (const { status } of views) counts.set(status.phase, (counts.get(status.phase) ?? 0) + 1);

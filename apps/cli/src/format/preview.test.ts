@@ -47,21 +47,21 @@ test('rows come first, then numbers, and text of upstreams cannot control the te
     '- a/old@1',
     '! row 7: server.name is [2J missing',
     '',
-    'team: a sync would publish this: +1235 ~2 -1',
-    '  rows      999 instead of 1,000; the source has 1,200 before the filter',
-    '  left out  1 row',
-    '  besides   1 skill, 2 plugins',
-    '  guard     passes: 999 rows instead of 1,000, 0.1% lost, at most 20% may be',
-    '  read      1 request, 2,048 bytes in 85ms',
+    'team: a sync would publish this state: +1235 ~2 -1',
+    '  rows     999 instead of 1,000; the source has 1,200 before the filter',
+    '  skipped  1 row',
+    '  besides  1 skill, 2 plugins',
+    '  guard    passes: 999 rows instead of 1,000, 0.1% lost, limit 20%',
+    '  read     1 request, 2,048 bytes in 85ms',
   ]);
 });
 
 test('a preview says if the guard would hold the snapshot, and why no sync runs', () => {
   const guard = { ...PREVIEW.guard, verdict: 'shrink' as const, countAfter: 100, lostPercent: 90 };
   const text = formatPreview({ ...PREVIEW, state: 'would-hold', paused: 'pinned', guard });
-  expect(text).toContain('team: the guard would hold this back');
-  expect(text).toContain('guard     holds it back: 100 rows instead of 1,000, 90.0% lost');
-  expect(text).toContain('paused    pinned by a rollback');
+  expect(text).toContain('team: the guard would hold this state');
+  expect(text).toContain('guard    holds the state: 100 rows instead of 1,000, 90.0% lost');
+  expect(text).toContain('paused   pinned by a rollback');
 });
 
 test('a preview without changes is one line and the numbers', () => {

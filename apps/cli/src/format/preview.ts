@@ -8,7 +8,10 @@ import { counted, formatCount, joined, plain } from './text.ts';
 
 const COLORS = { '+': 'green', '~': 'yellow', '-': 'red', '!': 'magenta' } as const;
 
-/** Formats what a sync would do: a line for each row that it would change or skip, then the numbers. */
+/**
+ * Formats what a sync would do: one line for each row that it would change or skip, and then the
+ * totals.
+ */
 export function formatPreview(preview: Preview): string {
   const { diff, changes, quarantined } = preview;
   const { added, removed } = diff.samples;
@@ -17,7 +20,7 @@ export function formatPreview(preview: Preview): string {
     ...marked('+', added, { of: diff.added, what: 'added' }),
     ...marked('~', changes.map(formatChange), { of: diff.updated, what: 'changed' }),
     ...marked('-', removed, { of: diff.removed, what: 'removed' }),
-    ...marked('!', skipped, { of: quarantined.count, what: 'left out' }),
+    ...marked('!', skipped, { of: quarantined.count, what: 'skipped' }),
   ];
   return [...lines, ...(lines.length === 0 ? [] : ['']), ...summaryLines(preview)].join('\n');
 }
@@ -32,7 +35,7 @@ function marked(
   return hidden > 0 ? [...lines, `  … ${formatCount(hidden)} more ${what}`] : lines;
 }
 
-/** `name@version (description, packages)` */
+/** Formats a changed row, as in `name@version (description, packages)`. */
 function formatChange({ row, fields }: Preview['changes'][number]): string {
   const names = fields.map((field) =>
     field.replace(/^server\./, '').replace(`_meta["${OFFICIAL_META}"].`, 'official.'),
@@ -55,7 +58,7 @@ function summaryLines(preview: Preview): string[] {
         isFiltered && `the source has ${formatCount(sourceRowCount)} before the filter`,
       ]),
     ],
-    ['left out', quarantined.count > 0 ? counted(quarantined.count, 'row') : undefined],
+    ['skipped', quarantined.count > 0 ? counted(quarantined.count, 'row') : undefined],
     ['besides', skillCount + pluginCount > 0 ? besides : undefined],
     ['guard', formatGuard(preview)],
     ['paused', paused === null ? undefined : PAUSED[paused]],
@@ -69,24 +72,24 @@ function summaryLines(preview: Preview): string[] {
 }
 
 const VERDICTS = {
-  'would-publish': 'a sync would publish this',
-  'would-hold': 'the guard would hold this back',
+  'would-publish': 'a sync would publish this state',
+  'would-hold': 'the guard would hold this state',
   unchanged: 'a sync would change nothing',
 } as const;
 
 const PAUSED = {
-  'suspended-by-config': 'suspended by the config: it is not synced',
-  suspended: 'suspended: it is not synced until syncline resume',
-  pinned: 'pinned by a rollback: nothing is published until syncline resume',
+  'suspended-by-config': 'the config suspends the registry: Syncline does not sync it',
+  suspended: 'suspended: Syncline does not sync the registry until you run `syncline resume`',
+  pinned: 'pinned by a rollback: Syncline publishes nothing until you run `syncline resume`',
 } as const;
 
 function formatGuard({ guard }: Preview): string {
   const { verdict, compared, countBefore, countAfter, lostPercent, maxShrinkPercent } = guard;
-  if (verdict === 'empty') return 'holds it back: there is no row';
-  if (countBefore === 0) return 'passes: there is nothing to lose';
+  if (verdict === 'empty') return 'holds the state, because the state has no rows';
+  if (countBefore === 0) return 'passes, because Syncline has not served rows before';
   const of = compared === 'rowCount' ? 'rows' : 'rows of the source';
   const lost = lostPercent > 0 ? `${lostPercent.toFixed(1)}% lost` : 'none lost';
   const numbers = `${formatCount(countAfter)} ${of} instead of ${formatCount(countBefore)}`;
-  const says = verdict === 'pass' ? 'passes' : 'holds it back';
-  return `${says}: ${numbers}, ${lost}, at most ${maxShrinkPercent}% may be`;
+  const says = verdict === 'pass' ? 'passes' : 'holds the state';
+  return `${says}: ${numbers}, ${lost}, limit ${maxShrinkPercent}%`;
 }

@@ -6,7 +6,7 @@ import { type Column, formatFacts, formatTable } from './table.ts';
 import { joined, plain } from './text.ts';
 import { widthOf } from './width.ts';
 
-/** Returns a text that changes with the state of a registry, but not with a run that changes nothing. */
+/** Returns a text that changes when the state of a registry changes, but not when a run changes nothing. */
 export function markOf({ status, snapshot, held, control }: RegistryView): string {
   const { phase, errorCode } = status;
   const { suspended, pinned } = control;
@@ -25,10 +25,10 @@ function columnsAt(nowMs: number): Column<RegistryView>[] {
   ];
 }
 
-/** The columns that a narrow terminal does not show, the first to go first. */
+/** The columns to omit on a narrow terminal, in this order. */
 const DISPENSABLE = ['VERSIONS', 'NEXT TRY', 'SERVERS', 'LAST SUCCESS', 'REASON'];
 
-/** Formats a line for each registry. Failing ones say when they are tried again. */
+/** Formats one line for each registry. For a failing registry, the line shows when the next try is. */
 export function formatRegistries(
   views: readonly RegistryView[],
   { nowMs, ...options }: { readonly nowMs: number; readonly width?: number },
@@ -43,7 +43,7 @@ export interface RegistryLinesOptions {
   readonly mark: (view: RegistryView) => string;
 }
 
-/** Formats exactly one line for each registry, below the headings. Columns that do not fit are left out. */
+/** Formats exactly one line for each registry, below the headings. Omits columns that do not fit. */
 export function formatRegistryLines(
   views: readonly RegistryView[],
   { nowMs, width, mark }: RegistryLinesOptions,
@@ -59,7 +59,7 @@ export function formatRegistryLines(
   }
 }
 
-/** Formats all facts about one registry, one in a line. */
+/** Formats all facts about one registry, one fact per line. */
 export function formatRegistryDetails(
   view: RegistryView,
   { nowMs }: { readonly nowMs: number },

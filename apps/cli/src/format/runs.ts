@@ -12,7 +12,7 @@ const RESULT_COLUMNS: readonly Column<Run>[] = [
 ];
 const REASON: Column<Run> = { head: 'REASON', cell: formatRunRemarks };
 
-/** Formats one line for each run, in the order given. */
+/** Formats one line for each run, in the given order. */
 export function formatRuns(
   runs: readonly Run[],
   { nowMs, ...options }: { readonly nowMs: number; readonly width?: number },
@@ -27,14 +27,16 @@ export function formatRuns(
   return formatTable(columns, runs, options);
 }
 
-/** A request and the run that handled it. Without a run, none has handled it in time. */
+/**
+ * A request and the run that handled it. `run` is undefined if no run handled the request in time.
+ */
 export interface Handled {
   readonly registry: string;
   readonly request: number;
   readonly run: Run | undefined;
 }
 
-/** Formats one line for each request, in the order given. */
+/** Formats one line for each request, in the given order. */
 export function formatSyncs(requests: readonly Handled[]): string {
   const results = [...RESULT_COLUMNS, REASON].map((column) => ({
     ...column,
@@ -59,11 +61,11 @@ export function formatDiff(diff: Diff | undefined): string {
     .join(' ');
 }
 
-/** Formats why a run failed or was made, and how many rows it skipped. */
+/** Formats why a run failed or why it ran, and how many rows it skipped. */
 export function formatRunRemarks({ error, quarantined, reason }: Run): string {
   return joined([
     error && plain(error.message),
-    quarantined && quarantined.count > 0 ? `${counted(quarantined.count, 'row')} left out` : '',
+    quarantined && quarantined.count > 0 ? `${counted(quarantined.count, 'row')} skipped` : '',
     error === undefined ? reason : undefined,
   ]);
 }

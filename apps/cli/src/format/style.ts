@@ -4,12 +4,12 @@ export type Style = Parameters<typeof styleText>[0];
 
 let isWanted = true;
 
-/** Turns colours off, for `--no-color`. Node itself follows NO_COLOR, FORCE_COLOR and TERM. */
+/** Turns colors off, for `--no-color`. Node itself obeys NO_COLOR, FORCE_COLOR and TERM. */
 export function turnColorsOff(): void {
   isWanted = false;
 }
 
-/** Styles a text if `stream` is a terminal that shows colours. */
+/** Styles a text if `stream` is a terminal that shows colors. */
 export function paint(
   style: Style,
   text: string,

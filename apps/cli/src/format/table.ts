@@ -6,19 +6,19 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string;
 }
 
-/** The width of output that does not go to a terminal. */
+/** The width of output that is not written to a terminal. */
 export const DEFAULT_WIDTH = 100;
 const GAP = 2;
 const LEAST_LAST_WIDTH = 20;
 
 export interface TableOptions {
-  /** Default: the width of the terminal. */
+  /** The width of the table. Default: the width of the terminal. */
   readonly width?: number;
-  /** How texts fit into the last column; `cut` makes each row one line. Default: `wrap`. */
+  /** How to fit long texts into the last column: `cut` keeps each row on one line. Default: `wrap`. */
   readonly last?: 'wrap' | 'cut';
 }
 
-/** Formats a table without lines. The last column takes the width that is left. */
+/** Formats a table without borders. The last column takes the remaining width. */
 export function formatTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -49,7 +49,7 @@ export function formatTable<Row>(
   return lines.map((line) => line.trimEnd()).join('\n');
 }
 
-/** Formats facts as lines of a name and a value. Facts without a value are skipped. */
+/** Formats facts, one name and value per line. Skips facts without a value. */
 export function formatFacts(
   facts: readonly (readonly [name: string, value: string | undefined])[],
 ): string[] {
@@ -59,7 +59,7 @@ export function formatFacts(
     .map(([name, value]) => `${name.padEnd(width)}${value}`);
 }
 
-/** Breaks text between words if it can, and within words that are longer than a line, such as URLs. */
+/** Breaks a text between words. Also breaks words that are longer than a line, such as URLs. */
 export function wrap(text: string, width: number): string {
   const lines: string[] = [];
   for (const piece of text.split(' ').flatMap((word) => pieces(word, width))) {

@@ -70,9 +70,9 @@ test('a table of registries shows interventions of operators and the guard', () 
     'suspended: moving [2J house',
     'suspended by ada [1m: moving',
     'suspended by ada',
-    'suspended by the config',
+    'suspended in the config',
     'pinned to 0f3ac2d51b77; up-to-date-with-policy',
-    'holds back 0f3ac2d51b77: 3 rows instead of 100; up-to-date-with-policy',
+    'the guard holds 0f3ac2d51b77: 3 rows instead of 100; up-to-date-with-policy',
     'up-to-date-with-policy; stale',
     'up-to-date-with-policy',
     'up-to-date-with-policy',
@@ -120,7 +120,7 @@ test('a table of runs fits 100 columns', () => {
   ).toBe(`
 AGE  TRIGGER   OUTCOME    ROWS  CHANGES   TOOK  SNAPSHOT      REASON
 90s  schedule  published    12  +12       85ms  0f3ac2d51b77  source-data-changed
-90s  schedule  published    12  +3 ~1 -2  85ms  0f3ac2d51b77  1 row left out; source-data-changed
+90s  schedule  published    12  +3 ~1 -2  85ms  0f3ac2d51b77  1 row skipped; source-data-changed
 90s  retry     failed                     85ms                no answer
 `);
 });

@@ -2,13 +2,13 @@ import widthOf from 'string-width';
 
 export { widthOf };
 
-/** Returns an uncoloured text, cut to a width with `…` if it is longer. */
+/** Cuts an unstyled text to a width. A cut text ends with `…`. */
 export function cut(text: string, width: number): string {
   if (widthOf(text) <= width) return text;
   return width < 1 ? '' : `${fitting(text, width - 1)}…`;
 }
 
-/** Returns the longest beginning of a text that fits. */
+/** Returns the longest prefix of a text that fits into a width. */
 export function fitting(text: string, width: number): string {
   let taken = '';
   let left = width;

@@ -2,42 +2,45 @@ import { isScreen } from '@syncline/runtime';
 import { formatTook } from '../format/age.ts';
 import { cut } from '../format/width.ts';
 
-/** How far some work is. */
+/** The progress of some work. */
 export interface Step {
-  /** Changes with news only; `text` changes also while the same thing continues. */
+  /** Changes only when something new happens. `text` also changes within the same stage. */
   readonly stage: string;
-  /** One line. */
+  /** The progress as one line of text. */
   readonly text: string;
   readonly elapsedMs: number;
 }
 
 export interface Progress {
   show(step: Step): void;
-  /** Removes what stands where the result will be printed. */
+  /** Clears the live line, so that the result can be printed there. */
   end(): void;
 }
 
-/** The part of a stream that a progress needs. */
+/** The part of a stream that progress output needs. */
 export type ProgressStream = Pick<NodeJS.WriteStream, 'write' | 'columns'>;
 
 const DEFAULT_COLUMNS = 80;
-/** Work that takes less shows no progress. */
+/** Work that takes less time than this shows no progress. */
 const FIRST_LINE_AFTER_MS = 2_000;
 const LINE_EVERY_MS = 5_000;
 const START_OF_LINE = '\r\x1b[K';
 
-/** Shows progress on standard error: one live line on a terminal, elsewhere a line for each news. */
+/**
+ * Shows progress on standard error. On a terminal, one line shows the current step; otherwise each
+ * new stage gets a line.
+ */
 export function createProgress(): Progress {
   const stream = process.stderr;
   return isScreen(stream) ? createLiveLine(stream) : createProgressLines(stream);
 }
 
-/** Creates a line that is overwritten by each step. */
+/** Shows each step on the same line. */
 export function createLiveLine(stream: ProgressStream): Progress {
   return {
     show: ({ text, elapsedMs }) => {
       const elapsed = ` ${formatTook(Math.floor(elapsedMs / 100) * 100)}`;
-      // A character in the last column makes some terminals begin the next line.
+      // After a character in the last column, some terminals begin a new line.
       const width = (stream.columns || DEFAULT_COLUMNS) - 1 - elapsed.length;
       stream.write(`${START_OF_LINE}${cut(text, width)}${elapsed}`);
     },
@@ -45,7 +48,7 @@ export function createLiveLine(stream: ProgressStream): Progress {
   };
 }
 
-/** Writes a line for each news, and one every few seconds while the same stage continues. */
+/** Writes a line for each new stage, and every few seconds while the same stage continues. */
 export function createProgressLines(stream: ProgressStream): Progress {
   let told: Step | undefined;
   return {

@@ -7,9 +7,9 @@ import { print, printJson } from '../output.ts';
 import { type SyncDependencies, type SyncOptions, showingProgress, stepOfAll } from './sync-one.ts';
 
 /**
- * Requests a sync of every registry that is not paused, and waits for all runs if the options say so.
+ * Requests a sync of every registry that is not paused. Waits for all runs if the options say so.
  *
- * @throws EndedWith if a run has failed, or a request was not handled in time
+ * @throws EndedWith if a run failed, or no run handled a request in time
  */
 export async function syncAll(
   dependencies: SyncDependencies,
@@ -20,10 +20,12 @@ export async function syncAll(
   const all = await requestAll(dependencies.client, names, { force: options.force === true });
   const { requests, suspended } = all;
   const notRequested =
-    suspended.length === 0 ? '' : `; not asked for, being stopped: ${suspended.join(', ')}`;
+    suspended.length === 0
+      ? ''
+      : `; skipped because they are suspended or pinned: ${suspended.join(', ')}`;
   if (options.wait !== true) {
     if (options.json === true) return printJson(all);
-    return print(`${countedRegistries(requests.length)} asked for${notRequested}`);
+    return print(`requested a sync of ${countedRegistries(requests.length)}${notRequested}`);
   }
   const asked = new Set(requests.map(({ registry }) => registry));
   const configs = registries.filter(({ name }) => asked.has(name));
@@ -63,16 +65,16 @@ async function waitForAll(
   };
   const look = async () => stepOfAll((await store.view(configs)).views, { done, failed });
   return showingProgress(
-    { options, look, ifInterrupted: 'the requests that are not handled yet stay open' },
+    { options, look, ifInterrupted: 'open requests stay in the queue' },
     (signal) => Promise.all(requests.map((requested) => wait(signal, requested))),
   );
 }
 
-/** `3 registries: 1 failed, 2 published` */
+/** Formats a summary, as in `3 registries: 1 failed, 2 published`. */
 function summarise(handled: readonly Handled[]): string {
   const counts = new Map<string, number>();
   for (const { run } of handled) {
-    const outcome = run?.outcome ?? 'not run in time';
+    const outcome = run?.outcome ?? 'timed out';
     counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   }
   const parts = [...counts].map(([outcome, count]) => `${count} ${outcome}`).sort();

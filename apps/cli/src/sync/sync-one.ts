@@ -20,7 +20,7 @@ export interface SyncOptions {
   readonly all?: true;
   readonly force?: true;
   readonly wait?: true;
-  /** Milliseconds. */
+  /** The timeout in milliseconds. */
   readonly timeout: number;
   readonly json?: true;
   readonly quiet?: true;
@@ -31,7 +31,7 @@ export interface SyncDependencies {
   readonly store: Store;
 }
 
-/** Requests a sync of one registry, and waits for its run if the options say so. */
+/** Requests a sync of one registry. Waits for its run if the options say so. */
 export async function syncOne(
   { client, store }: SyncDependencies,
   config: RegistryConfig,
@@ -42,8 +42,8 @@ export async function syncOne(
   const { request, state } = requested;
   if (options.wait !== true) {
     if (options.json === true) return printJson({ registry, ...requested });
-    const how = state === 'joined' ? 'it is run after the run that is under way' : 'it is queued';
-    return print(`${registry}: request ${request}: ${how}`);
+    const how = state === 'joined' ? 'starts after the current run' : 'queued';
+    return print(`${registry}: request ${request} ${how}`);
   }
   const startedAtMs = performance.now();
   const look = async () => {
@@ -58,7 +58,7 @@ export async function syncOne(
   const waited = formatTook(performance.now() - startedAtMs);
   throw new SynclineError(
     'unknown-run',
-    `${registry}: no run has handled request ${request} within ${waited}; it stays open. Check that a worker runs`,
+    `${registry}: no run handled request ${request} within ${waited}. The request stays open. Check that a worker runs`,
   );
 }
 
@@ -78,12 +78,12 @@ const LOOK_EVERY_MS = 250;
 
 export interface WaitingOptions {
   readonly options: SyncOptions;
-  /** Returns how far the work is. Its errors are ignored, because the work itself reports what is wrong. */
+  /** Returns the current progress. Errors are ignored, because the work itself reports them. */
   readonly look: () => Promise<Omit<Step, 'elapsedMs'>>;
   readonly ifInterrupted: string;
 }
 
-/** Waits for `work` until Ctrl-C, and shows meanwhile how far it is. */
+/** Waits for `work` until Ctrl-C, and shows its progress meanwhile. */
 export async function showingProgress<Result>(
   { options: { quiet, json }, look, ifInterrupted }: WaitingOptions,
   work: (signal: AbortSignal) => Promise<Result>,
@@ -102,20 +102,23 @@ export async function showingProgress<Result>(
   try {
     return await withInterrupt(work, ifInterrupted);
   } finally {
-    // Not awaited: the loop may wait for a Redis that is away.
+    // Does not await the loop, because it may be waiting for an unavailable Redis.
     void loop.stop();
     progress.end();
   }
 }
 
-/** `official: read 3,100 rows in 31 pages` */
+/** Formats the progress of one sync, as in `official: read 3,100 rows in 31 pages`. */
 export function stepOfOne({ name, status }: RegistryView): Omit<Step, 'elapsedMs'> {
-  if (status.phase !== 'Syncing') return { stage: 'queued', text: `${name}: waits for a worker` };
+  if (status.phase !== 'Syncing') return { stage: 'queued', text: `${name}: waiting for a worker` };
   const message = plain((status.message ?? '').replace(/^syncing(: )?/, ''));
-  return { stage: 'Syncing', text: `${name}: ${message === '' ? 'is being synced' : message}` };
+  return { stage: 'Syncing', text: `${name}: ${message === '' ? 'syncing' : message}` };
 }
 
-/** `12 of 40 registries done, 1 failed; syncing official, team, examples and 2 more` */
+/**
+ * Formats the progress of many syncs, as in `12 of 40 registries done, 1 failed; syncing official, team,
+ * examples and 2 more`.
+ */
 export function stepOfAll(
   views: readonly RegistryView[],
   { done, failed }: { readonly done: number; readonly failed: number },

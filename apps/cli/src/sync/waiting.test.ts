@@ -9,12 +9,12 @@ const syncing = (name: string, message?: string) =>
   });
 
 test('a step says what the command waits for', () => {
-  expect(stepOfOne(viewOf())).toEqual({ stage: 'queued', text: 'local: waits for a worker' });
+  expect(stepOfOne(viewOf())).toEqual({ stage: 'queued', text: 'local: waiting for a worker' });
   expect(stepOfOne(syncing('a', 'syncing: read 3,100 rows\u001b[2J in 31 pages'))).toEqual({
     stage: 'Syncing',
     text: 'a: read 3,100 rows [2J in 31 pages',
   });
-  expect(stepOfOne(syncing('a')).text).toBe('a: is being synced');
+  expect(stepOfOne(syncing('a')).text).toBe('a: syncing');
 });
 
 test('a step counts finished registries, and names a few running ones', () => {

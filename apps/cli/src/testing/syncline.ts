@@ -12,7 +12,7 @@ export interface SynclineOptions {
   readonly lifetime?: Lifetime;
 }
 
-/** Starts `syncline` with arguments, in an environment of its own. */
+/** Starts `syncline` with arguments and with its own environment. */
 export function startSyncline(
   args: readonly string[],
   options: SynclineOptions = {},
@@ -43,7 +43,7 @@ export interface EndedApart {
   readonly stderr: string;
 }
 
-/** Runs `syncline` until it ends, and returns its two outputs separately. */
+/** Runs `syncline` until it ends. Returns standard output and standard error separately. */
 export async function synclineApart(
   args: readonly string[],
   options: SynclineOptions = {},

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { nodeBinary, PROGRAMS, projectRoot, until } from '@syncline/test/support';
 import { onTestFinished } from 'vitest';
 
-/** Whether this machine has `script` of util-linux. */
+/** Whether this machine has the program `script` of util-linux. */
 export const hasTerminals =
   spawnSync('env', ['script', '--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ??
   false;
@@ -17,15 +17,15 @@ export interface TerminalOptions {
 
 /** A terminal in which `syncline` runs. */
 export interface Terminal {
-  /** Returns all that was written to it. Control sequences begin with `␛`. */
+  /** Returns everything that was written to the terminal. Control sequences begin with `␛`. */
   written(): string;
-  /** Returns the last whole frame, without control sequences. */
+  /** Returns the last complete frame, without control sequences. */
   frame(): string;
   untilShown(pattern: RegExp): Promise<void>;
-  /** Types keys; `\x03` is Ctrl-C. */
+  /** Types keys. `\x03` is Ctrl-C. */
   type(keys: string): void;
   resize(size: { readonly columns: number; readonly rows: number }): void;
-  /** Of the command. */
+  /** The exit status of the command. */
   readonly exitStatus: Promise<number | null>;
 }
 
@@ -38,7 +38,8 @@ export async function startInTerminal(
   const words = [nodeBinary(), path.join(projectRoot, PROGRAMS.cli), ...args];
   const command = words.map(quoted).join(' ');
   const size = `stty rows ${rows} cols ${columns}`;
-  // The environment is empty, because that of the tests may set variables for colours.
+  // Starts with an empty environment, because the environment of the tests may set variables for
+  // colors.
   const inside = `tty; ${size}; exec env -i PATH="$PATH" ${settings} ${command}`;
   const script = ['script', '-q', '-e', '-f', '-c', inside, '/dev/null'];
   const child = spawn('env', ['SHELL=/bin/sh', ...script], {

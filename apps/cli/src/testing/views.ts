@@ -7,10 +7,10 @@ import {
   statusSchema,
 } from '@syncline/contract';
 
-/** The time of the views in tests. */
+/** The current time in the tests of views. */
 export const NOW_MS = Date.parse('2026-08-01T12:00:00.000Z');
 
-/** Returns a time so many milliseconds after that moment. */
+/** Returns the time that is this many milliseconds after {@link NOW_MS}. */
 export function at(offsetMs: number): string {
   return new Date(NOW_MS + offsetMs).toISOString();
 }

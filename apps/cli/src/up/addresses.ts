@@ -30,7 +30,10 @@ export function formatAddresses({ host, port, config }: AddressesOptions): strin
   return ['', 'Listening; Ctrl-C stops', ...text, ''].join('\n');
 }
 
-/** Returns a host for a URL. Nobody can connect to an address that stands for all addresses. */
+/**
+ * Returns a host for a URL. A client cannot connect to `0.0.0.0` or `::`, which stand for all
+ * addresses.
+ */
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;

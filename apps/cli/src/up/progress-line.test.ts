@@ -66,13 +66,13 @@ test('a line shows the state of a registry', () => {
     '  local     Complete  12 servers, 14 versions (published +12)',
   );
   expect(line(complete(), runOf({ quarantined: { count: 2, samples: [] } }))).toBe(
-    '  local     Complete  12 servers, 14 versions (published +12, 2 rows left out)',
+    '  local     Complete  12 servers, 14 versions (published +12, 2 rows skipped)',
   );
   expect(line(complete(), runOf({ outcome: 'unchanged' }))).toBe(
     '  local     Complete  12 servers, 14 versions',
   );
   expect(line(failed())).toMatch(
-    /^ {2}local {5}Failed {4}cannot reach it; next try at \d\d:\d\d:\d\d$/,
+    /^ {2}local {5}Failed {4}cannot reach it; the next try is at \d\d:\d\d:\d\d$/,
   );
   const { control } = viewOf({ control: { suspended: '1', note: 'moving', author: 'ada' } });
   expect(line({ ...complete(), control })).toBe(

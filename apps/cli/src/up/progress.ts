@@ -14,18 +14,18 @@ export interface ProgressOptions {
   readonly reader: RegistryReader;
   readonly runs: Pick<RunLog, 'get'>;
   readonly print: (line: string) => void;
-  /** Called with the error of a pass; the next pass follows. */
+  /** Called with the error of a failed pass. The loop continues. */
   readonly onError: (error: unknown) => void;
 }
 
 const LOOK_EVERY_MS = 500;
-/** Above this number of registries and catalogs, a sum is printed instead of a line for each. */
+/** Above this number of registries and catalogs, prints totals instead of a line for each. */
 const MOST_LINES = 50;
 const LOOK_AT_MANY_EVERY_MS = 5_000;
 
 /**
- * Prints a line whenever the state of a registry changes. Resolves after the first pass, which prints what
- * earlier runs left.
+ * Prints a line whenever the state of a registry changes. Resolves after the first pass, which prints the
+ * current states.
  */
 export async function startProgress(options: ProgressOptions): Promise<Pick<Loop, 'stop'>> {
   const look = createLook(options);
@@ -59,21 +59,21 @@ function createLook({ config, reader, runs, print }: ProgressOptions): () => Pro
   };
 }
 
-/** What was printed about a registry, and when, in epoch milliseconds. */
+/** The state of a registry that was printed last, and the time, in epoch milliseconds. */
 export interface Told {
   readonly view: RegistryView;
   readonly atMs: number;
 }
 
-/** How often the progress of a first sync is printed. */
+/** How often to print the progress of a first sync. */
 const SYNCING_EVERY_MS = 5_000;
 
-/** Returns whether `now` is worth a line after `before`. */
+/** Returns whether to print a line for `now` after `before`. */
 export function isNews(before: Told | undefined, now: RegistryView, nowMs: number): boolean {
   if (now.status.phase !== 'Syncing') {
     return before === undefined || markOf(before.view) !== markOf(now);
   }
-  // Only a first sync is news while it runs. Most later ones change nothing.
+  // While a sync is running, prints a line only for first syncs, because most later runs change nothing.
   if (before?.view.status.phase === 'Pending') return true;
   if (before?.view.status.phase !== 'Syncing') return false;
   const hasNewMessage = before.view.status.message !== now.status.message;
@@ -81,13 +81,13 @@ export function isNews(before: Told | undefined, now: RegistryView, nowMs: numbe
 }
 
 export interface ProgressLineOptions {
-  /** The width of the column of names. */
+  /** The width of the name column. */
   readonly nameWidth: number;
-  /** The run that changed the state, if there was one. */
+  /** The run that changed the state, if a run did. */
   readonly run: Run | undefined;
 }
 
-/** `examples  Complete  12 servers, 12 versions (published +12)` */
+/** Formats a line, as in `examples  Complete  12 servers, 12 versions (published +12)`. */
 export function formatProgress(
   view: RegistryView,
   { nameWidth, run }: ProgressLineOptions,
@@ -103,7 +103,7 @@ function body({ status, snapshot }: RegistryView, run: Run | undefined): string 
     case 'Failed':
       return joined([
         plain(run?.error?.message ?? message),
-        nextDueAt !== undefined && `next try at ${formatClock(nextDueAt)}`,
+        nextDueAt !== undefined && `the next try is at ${formatClock(nextDueAt)}`,
       ]);
     case 'Complete':
       if (snapshot === null) return '';
@@ -115,10 +115,10 @@ function body({ status, snapshot }: RegistryView, run: Run | undefined): string 
   }
 }
 
-/** ` (published +12, 2 rows left out)` */
+/** Formats a change, as in ` (published +12, 2 rows skipped)`. */
 function change(run: Run | undefined): string {
   if (run?.outcome !== 'published') return '';
   const leftOut = run.quarantined?.count ?? 0;
   const published = `published ${formatDiff(run.diff)}`.trimEnd();
-  return ` (${joined([published, leftOut > 0 && `${counted(leftOut, 'row')} left out`], ', ')})`;
+  return ` (${joined([published, leftOut > 0 && `${counted(leftOut, 'row')} skipped`], ', ')})`;
 }

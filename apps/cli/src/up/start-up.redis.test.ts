@@ -72,12 +72,12 @@ test('up serves rows, leaves no process behind, and keeps the rows for its next 
   expect(await createApiClient({ url }).allServers('local')).toHaveLength(12);
   expect(up.output.logs).toEqual([]);
 
-  // Another command finds the Redis that this one has started. Another up is refused.
+  // Another command finds the Redis that this `up` has started. A second `up` fails.
   const status = await syncline(['status'], { env });
   expect(status).toMatchObject({ code: 0, text: expect.stringMatching(/^local +Complete /m) });
   const second = await syncline(['up'], { env });
   expect(second.code).toBe(1);
-  expect(second.text).toMatch(/^error: the data directory .+ is in use by the process \d+\. .+$/m);
+  expect(second.text).toMatch(/^error: process \d+ uses the data directory .+\. Stop .+$/m);
 
   const redisPid = await readRedisPid(dataDir);
   expect(isAlive(redisPid)).toBe(true);
@@ -113,7 +113,7 @@ test('an invalid config is reported before anything is started', async () => {
   await config.replaceText('registries: []');
   expect(await syncline(['up'], { env })).toEqual({
     code: 2,
-    text: 'syncline.yaml:1:13 registries: expected at least one registry, found a list of 0 items',
+    text: 'syncline.yaml:1:13 registries: found a list of 0 items. List at least one registry',
   });
 });
 
@@ -127,7 +127,7 @@ test('with REDIS_URL up uses that Redis, and reports a failure once', async () =
     env: { ...env, REDIS_URL: redisUrl(), SYNCLINE_PREFIX: prefix },
   });
   await untilPrinted(up, /^Using the Redis at redis:\/\/127\.0\.0\.1:\d+$/m);
-  await untilPrinted(up, /^ {2}missing {2}Failed {4}.+; next try at \d\d:\d\d:\d\d$/m);
+  await untilPrinted(up, /^ {2}missing {2}Failed {4}.+; the next try is at \d\d:\d\d:\d\d$/m);
   expect(up.output.logs).toEqual([]);
   expect(await up.stop()).toMatchObject({ code: 0 });
 });

@@ -24,8 +24,9 @@ import { startEmbeddedRedis } from './embedded-redis/start-embedded-redis.ts';
 import { startProgress } from './progress.ts';
 
 /**
- * Starts everything in this process. On stop, the api goes first, so it accepts nothing that will not be
- * done; Redis goes last. If a part does not start, those before it are stopped.
+ * Starts all services in this process. On stop, the api stops first, so that it does not accept
+ * requests that no worker would handle. Redis stops last. If one service fails to start, stops the
+ * services that have started.
  *
  * @throws ConfigError before anything is started
  */
@@ -45,7 +46,7 @@ export async function startUp(context: ProcessContext): Promise<Service> {
     const env = await provideRedis(context, start);
     const contextWithRedis = { ...context, env };
     await start(showProgress(contextWithRedis, loaded));
-    // The api starts before the worker, because a registry may mirror a catalog of this very process.
+    // The api starts before the worker, because a registry may mirror a catalog of this same process.
     const api = await start(startApi(contextWithRedis));
     const scheduler = await start(startScheduler(contextWithRedis, { loaded }));
     const worker = await start(startWorker(withQuietRuns(contextWithRedis)));
@@ -101,21 +102,21 @@ async function showProgress(
   });
 }
 
-/** Creates a part that is always ready. */
+/** Creates a service that is always ready. */
 function partOf(name: string, stop: () => Promise<void>): Service {
   return { name, readiness: async () => readinessOf([]), stop };
 }
 
-/** Silences warnings about failed and held runs, because the progress shows them too. */
+/** Hides warnings about failed and held runs, because the progress output shows them too. */
 function withQuietRuns(context: ProcessContext): ProcessContext {
   if (context.logger.level !== 'warn') return context;
   return { ...context, logger: context.logger.child({}, { level: 'error' }) };
 }
 
-/** Runs `syncline up` as this process, and ends the process as `runProcess` does. */
+/** Runs `syncline up` in this process, and ends the process as `runProcess` does. */
 export async function runUp(program: Command): Promise<void> {
   await runProcess('up', startUp, {
-    // The command prints its own lines for people, so by default the log has warnings only.
+    // The command prints its own lines, so by default the log has only warnings.
     env: { ...envOptions(program), defaults: { LOG_LEVEL: 'warn' } },
     reportFailure: reportError,
   });

@@ -12,7 +12,7 @@ test('a frame overwrites the previous one, and has at most the lines of the term
   screen.draw(['one', 'two', 'three', 'four']);
   const frame = stream.written.at(-1) ?? '';
   expect(frame).toContain('\u001b[Hone\u001b[K\r\ntwo\u001b[K\r\nthree\u001b[K\u001b[J');
-  // To clear the screen first would flicker.
+  // If each frame cleared the whole screen first, the screen would flicker.
   expect(frame).not.toContain('\u001b[2J');
   expect(frame).not.toContain('four');
 });

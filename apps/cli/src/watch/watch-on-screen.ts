@@ -9,7 +9,7 @@ import { counted } from '../format/text.ts';
 import { cut } from '../format/width.ts';
 
 export interface WatchOptions {
-  /** Returns the message of an error that may pass. */
+  /** Returns the state of the registries, or the message of a temporary error. */
   readonly look: () => Promise<RegistryViews | string>;
   readonly stream: NodeJS.WriteStream;
   readonly everyMs: number;
@@ -17,7 +17,7 @@ export interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
-/** How long a registry counts as changed. */
+/** How long a registry is shown as changed. */
 const CHANGED_FOR_MS = 5_000;
 
 /** Shows the state of registries on a terminal until the signal is aborted, then restores the terminal. */
@@ -38,7 +38,7 @@ export async function watchOnScreen(options: WatchOptions): Promise<void> {
   });
   try {
     while (!signal.aborted) {
-      // Redis may not answer. The end of the watch must not wait for it.
+      // Redis may not respond, and the watch must end without waiting for a response.
       await Promise.race([look().then(memory.note), ended]);
       draw();
       await delay(everyMs, undefined, { signal }).catch(() => undefined);
@@ -50,7 +50,7 @@ export async function watchOnScreen(options: WatchOptions): Promise<void> {
   }
 }
 
-/** Remembers what was seen last, and when each registry changed. */
+/** Remembers the last state, and when each registry changed. */
 function createMemory() {
   const marks = new Map<string, { readonly mark: string; readonly changedAtMs: number }>();
   let last: (RegistryViews & { readonly atMs: number }) | undefined;
@@ -80,7 +80,10 @@ function createMemory() {
     },
   };
 
-  /** Does not count the start of a run as a change, because most runs change nothing. */
+  /**
+   * Records when a registry changes. The start of a run does not count as a change, because most runs
+   * change nothing.
+   */
   function noteMark(view: RegistryView, nowMs: number): void {
     const before = marks.get(view.name);
     if (view.status.phase === 'Syncing' && before !== undefined) return;
@@ -91,24 +94,27 @@ function createMemory() {
   }
 }
 
-/** What a frame shows. */
+/** The data of one frame. */
 export interface Watched extends RegistryViews {
-  /** Registries that changed a moment ago. */
+  /** Registries that changed recently. */
   readonly changed: ReadonlySet<string>;
-  /** Why the state is not known now, and since when, in epoch milliseconds of this machine. */
+  /**
+   * If the last read failed: the message, and the time of the first failure, in epoch milliseconds of this
+   * machine.
+   */
   readonly failure: { readonly message: string; readonly sinceMs: number } | undefined;
 }
 
 export interface FrameOptions {
   readonly columns: number;
   readonly rows: number;
-  /** This machine's clock, epoch milliseconds. */
+  /** The time of this machine's clock, in epoch milliseconds. */
   readonly clockMs: number;
   /** Whether to show all facts about a registry instead of a line for each. */
   readonly isDetailed: boolean;
 }
 
-/** Returns the lines that a terminal of that size shows. */
+/** Returns the lines to show on a terminal of the given size. */
 export function frameOf(watched: Watched, options: FrameOptions): string[] {
   const head = headOf(watched, options);
   const room = Math.max(options.rows - head.length, 2);
@@ -134,7 +140,10 @@ function tableOf({ views, nowMs, changed }: Watched, width: number, rows: number
   return [...lines, `and ${counted(rest, 'more registry', 'more registries')}`];
 }
 
-/** Returns all registries if they fit below the headings, else those that need attention first. */
+/**
+ * Returns all registries if they fit below the headings. Otherwise returns the first ones in order of
+ * urgency.
+ */
 function mostUrgent(views: readonly RegistryView[], rows: number): readonly RegistryView[] {
   const room = Math.max(rows - 1, 1);
   if (views.length <= room) return views;
@@ -149,24 +158,24 @@ function urgency({ status, held, stale }: RegistryView): number {
   return status.phase === 'Syncing' ? 2 : 3;
 }
 
-/** Shows the alternate buffer, without a cursor and without line wrap. */
+/** Switches to the alternate screen, and turns off the cursor and line wrap. */
 const OPEN = '\x1b[?1049h\x1b[?25l\x1b[?7l';
 const CLOSE = '\x1b[?7h\x1b[?25h\x1b[?1049l';
 const HOME = '\x1b[H';
 const CLEAR_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[J';
-/** Makes a terminal that knows these sequences show whole frames only. */
+/** Terminals that know these sequences show only complete frames. */
 const BEGIN_FRAME = '\x1b[?2026h';
 const END_FRAME = '\x1b[?2026l';
 
-/** Takes over a terminal. `draw` shows these lines and nothing else; `close` restores the terminal. */
+/** Takes control of a terminal. `draw` shows only the given lines; `close` restores the terminal. */
 export function openScreen(stream: Pick<NodeJS.WriteStream, 'write' | 'rows'>) {
   let isOpen = true;
   stream.write(OPEN);
   return {
     draw: (lines: readonly string[]) => {
       if (!isOpen) return;
-      // Each line is overwritten and cleared. To clear all first would flicker.
+      // Overwrites and clears each line. Clearing the whole screen first would flicker.
       const text = lines
         .slice(0, stream.rows)
         .map((line) => `${line}${CLEAR_LINE}`)

@@ -5,7 +5,7 @@ import { connect, startRedisServer } from '@syncline/test/support';
 import { expect, test } from 'vitest';
 import { hasTerminals, startInTerminal } from '../testing/terminal.ts';
 
-/** Starts a Redis with a config of so many registries, and no worker. */
+/** Starts a Redis with a config of the given number of registries, and no worker. */
 async function prepare(count: number) {
   const server = await startRedisServer();
   const redis = connect(server.url);
@@ -59,7 +59,7 @@ test.skipIf(!hasTerminals)(
     const { redis, keys, env } = await prepare(1);
     const args = ['sync', 'registry-0', '--wait'];
     const terminal = await startInTerminal(args, { columns: 60, rows: 20, env });
-    await terminal.untilShown(/\r␛\[Kregistry-0: waits for a worker \d/);
+    await terminal.untilShown(/\r␛\[Kregistry-0: waiting for a worker \d/);
     await redis.hset(keys.status('registry-0'), {
       phase: 'Syncing',
       message: 'syncing: read 3,100 rows in 31 pages',

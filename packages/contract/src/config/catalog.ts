@@ -8,27 +8,27 @@ export const catalogConfigSchema = z
     name: registryNameSchema,
     registries: z
       .array(registryNameSchema)
-      .min(1, { error: 'expected the name of at least one registry' })
-      .check(uniqueBy(String, (name) => `expected each registry once, but ${name} is named before`))
+      .min(1, { error: 'list the registries of the catalog' })
+      .check(uniqueBy(String, (name) => `${name} is listed twice. List each registry once`))
       .meta({
         description:
-          'The registries that the catalog serves as one. A server belongs to the first that has its name.',
+          'The registries that the catalog combines. If several have a server of the same name, the first one in this list provides it.',
       }),
     filter: filterSchema.prefault({}),
   })
-  .meta({ description: 'Several registries, or one, served as one under a name.' });
+  .meta({ description: 'One or more registries, served together under one name.' });
 export type CatalogConfig = z.output<typeof catalogConfigSchema>;
 
-/** A change of a registry triggers a rebuild at once. This is the interval in case that trigger gets lost. */
+/** A changed registry triggers a catalog rebuild at once. This interval covers a lost trigger. */
 const CATALOG_CHECK_INTERVAL = '30s';
 
-/** Returns the derived registry in which a catalog is materialised. It is run, stored and served like any other. */
+/** Returns the derived registry of a catalog. Syncline runs, stores and serves it like any other registry. */
 export function derivedRegistry({ name, registries, filter }: CatalogConfig): RegistryConfig {
   const base = registryConfigSchema.parse({
     name,
     file: { path: '/' },
     syncPolicy: { interval: CATALOG_CHECK_INTERVAL },
-    // The members' own guards have already judged what they lose.
+    // The guards of the members have already judged lost rows.
     guard: { maxShrinkPercent: 100, allowEmpty: true },
   });
   const { file: _none, ...settings } = base;

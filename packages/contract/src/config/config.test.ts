@@ -37,40 +37,40 @@ describe('a config', () => {
 
   test.each<[why: string, config: unknown, problem: RegExp]>([
     ['nothing', undefined, /^: Invalid input: expected object/],
-    ['no registries', { registries: [] }, /^registries: expected at least one registry/],
+    ['no registries', { registries: [] }, /^registries: list at least one registry/],
     ['an unknown key', { ...registry({}), sources: [] }, /^: Unrecognized key: "sources"/],
     ['an unknown key in a registry', registry({ intervall: '5s' }), /^registries\.0: .*intervall/],
     ['no name', registry({ name: undefined }), /^registries\.0\.name: /],
-    ['a name with capitals', registry({ name: 'Local' }), /^registries\.0\.name: expected 1 to 63/],
-    ['a name that ends with a dash', registry({ name: 'local-' }), /name: expected 1 to 63/],
-    ['a name that is too long', registry({ name: 'a'.repeat(64) }), /name: expected 1 to 63/],
+    ['a name with capitals', registry({ name: 'Local' }), /^registries\.0\.name: use 1 to 63/],
+    ['a name that ends with a dash', registry({ name: 'local-' }), /name: use 1 to 63/],
+    ['a name that is too long', registry({ name: 'a'.repeat(64) }), /name: use 1 to 63/],
     [
       'no source',
       { registries: [{ name: 'x' }] },
-      /^registries\.0: expected exactly one source \(file, git, api\), found none/,
+      /^registries\.0: none of file, git, api is set\. Set exactly one of file, git, api$/,
     ],
-    ['two sources', registry({ api: API.api }), /found file and api$/],
+    [
+      'two sources',
+      registry({ api: API.api }),
+      /file and api are set\. Set exactly one of file, git, api$/,
+    ],
     ['an empty path', registry({ file: { path: '' } }), /^registries\.0\.file\.path: /],
     [
       'an endpoint that is not an HTTP URL',
       { registries: [{ name: 'x', api: { endpoint: 'ftp://x' } }] },
-      /endpoint: expected an http or https URL/,
+      /endpoint: use an http or https URL/,
     ],
     [
       'an interval that is too short',
       registry({ syncPolicy: { interval: '500ms' } }),
-      /^registries\.0\.syncPolicy\.interval: expected a duration of at least 1s/,
+      /^registries\.0\.syncPolicy\.interval: use a duration of at least 1s/,
     ],
     [
       'an interval that is a number',
       registry({ syncPolicy: { interval: 30 } }),
       /interval: .*string/,
     ],
-    [
-      'an invalid timeout',
-      registry({ syncPolicy: { timeout: 'soon' } }),
-      /expected a duration such as/,
-    ],
+    ['an invalid timeout', registry({ syncPolicy: { timeout: 'soon' } }), /use a duration such as/],
     [
       'a percentage above 100',
       registry({ guard: { maxShrinkPercent: 101 } }),
@@ -86,22 +86,22 @@ describe('a config', () => {
     [
       'a name that is used twice',
       { registries: [FILE, API, FILE] },
-      /^registries\.2\.name: expected a unique name, but registries\[0\] is called local too/,
+      /^registries\.2\.name: registries\[0\] has the name local too\. Use a unique name/,
     ],
     [
       'a catalog without registries',
       { registries: [FILE], catalogs: [{ name: 'x', registries: [] }] },
-      /^catalogs\.0\.registries: expected the name of at least one registry/,
+      /^catalogs\.0\.registries: list the registries of the catalog/,
     ],
     [
       'a catalog that names a registry twice',
       { registries: [FILE], catalogs: [{ name: 'x', registries: ['local', 'local'] }] },
-      /^catalogs\.0\.registries\.1: expected each registry once, but local is named before/,
+      /^catalogs\.0\.registries\.1: local is listed twice\. List each registry once/,
     ],
     [
       'a catalog that names an unknown registry',
       { registries: [FILE], catalogs: [{ name: 'x', registries: ['gone'] }] },
-      /^catalogs\.0\.registries\.0: expected the name of a registry in this config \(local\), found gone/,
+      /^catalogs\.0\.registries\.0: there is no registry gone\. Use one of local/,
     ],
     [
       'two catalogs with the same name',
@@ -112,12 +112,12 @@ describe('a config', () => {
           { name: 'x', registries: ['local'] },
         ],
       },
-      /^catalogs\.1\.name: expected a unique name/,
+      /^catalogs\.1\.name: catalogs\[0\] has the name x too\. Use a unique name/,
     ],
     [
       'a user agent that would break a header',
       { registries: [FILE], network: { userAgent: 'a\r\nb' } },
-      /^network\.userAgent: expected printable ASCII/,
+      /^network\.userAgent: use printable ASCII/,
     ],
   ])('with %s is rejected', (_why, config, problem) => {
     expect(problems(config)).toContainEqual(expect.stringMatching(problem));
@@ -224,37 +224,37 @@ describe('a remote source', () => {
   });
 
   test.each<[why: string, config: unknown, problem: RegExp]>([
-    ['a branch and a tag', git({ branch: 'a', tag: 'b' }), /git\.tag: expected one of branch/],
-    ['an abbreviated commit', git({ commit: 'abc123' }), /git\.commit: expected a whole commit id/],
-    ['an option as its branch', git({ branch: '--upload-pack=x' }), /branch: expected a name/],
-    ['a path out of the repository', git({ path: 'a/../../b' }), /path: expected a path inside/],
-    ['an absolute path', git({ path: '/etc/passwd' }), /path: expected a path inside/],
+    [
+      'a branch and a tag',
+      git({ branch: 'a', tag: 'b' }),
+      /git\.tag: branch and tag are both set\. Use only one of branch/,
+    ],
+    ['an abbreviated commit', git({ commit: 'abc123' }), /git\.commit: use a complete commit id/],
+    ['an option as its branch', git({ branch: '--upload-pack=x' }), /branch: use a name/],
+    ['a path out of the repository', git({ path: 'a/../../b' }), /path: use a path inside/],
+    ['an absolute path', git({ path: '/etc/passwd' }), /path: use a path inside/],
     [
       'a username without a password',
       git({ auth: { username: 'x' } }),
-      /auth: expected username and passwordFile/,
+      /auth: set username and passwordFile/,
     ],
     [
       'two kinds of credentials',
       git({ auth: { username: 'x', passwordFile: 'a', sshKeyFile: 'b' } }),
-      /auth: expected username/,
+      /auth: set username/,
     ],
-    ['a path and a URL', fromUrl({ path: 'x' }), /file: expected either path or url/],
-    [
-      'a password in a URL',
-      fromUrl({ url: 'https://a:b@f.example/' }),
-      /url: expected a URL without/,
-    ],
+    ['a path and a URL', fromUrl({ path: 'x' }), /file: set either path or url/],
+    ['a password in a URL', fromUrl({ url: 'https://a:b@f.example/' }), /url: use a URL without/],
     ['a token for a path', registry({ file: { path: 'x', auth: { tokenFile: 't' } } }), /auth: /],
     [
       'a credential in the config',
       fromUrl({ headers: { 'X-API-Key': 'abc' } }),
-      /headers\.X-API-Key: expected \{file/,
+      /headers\.X-API-Key: this header contains a credential\. .+ use \{file/,
     ],
     [
       'a header that Syncline sets itself',
       fromUrl({ headers: { Host: 'x' } }),
-      /headers\.Host: expected another/,
+      /headers\.Host: Syncline sets this header itself\. Remove it/,
     ],
     ['a broken header', fromUrl({ headers: { 'X-A': 'a\r\nb' } }), /headers\.X-A: /],
     [
@@ -265,7 +265,7 @@ describe('a remote source', () => {
     [
       'an invalid address range',
       { ...registry({}), network: { allow: ['10.0.0.0/33'] } },
-      /allow\.0: expected an/,
+      /allow\.0: use an/,
     ],
     [
       'two budgets for one host',
@@ -278,7 +278,7 @@ describe('a remote source', () => {
           ],
         },
       },
-      /budgets\.1\.host: expected one budget a host/,
+      /budgets\.1\.host: this host has several budgets\. Use one budget for each host/,
     ],
   ])('with %s is rejected', (_why, config, problem) => {
     expect(problems(config)).toContainEqual(expect.stringMatching(problem));

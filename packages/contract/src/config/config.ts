@@ -7,20 +7,21 @@ import { type RegistryConfig, registryConfigSchema } from './registry.ts';
 const uniqueName = (list: 'registries' | 'catalogs') =>
   uniqueBy(
     ({ name }: { name: string }) => name,
-    ({ name }, first) => `expected a unique name, but ${list}[${first}] is called ${name} too`,
+    ({ name }, first) => `${list}[${first}] has the name ${name} too. Use a unique name`,
     ['name'],
   );
 
-/** The whole config. Each problem is an issue with a path of its own, and all are reported at once. */
+/** The whole config. Parsing reports all problems at once, each as an issue with its own path. */
 export const configSchema = z
   .strictObject({
     registries: z
       .array(registryConfigSchema)
-      .min(1, { error: 'expected at least one registry' })
+      .min(1, { error: 'list at least one registry' })
       .check(uniqueName('registries'))
-      .meta({ description: 'The registries to keep copies of.' }),
+      .meta({ description: 'The registries that Syncline mirrors.' }),
     catalogs: z.array(catalogConfigSchema).check(uniqueName('catalogs')).default([]).meta({
-      description: 'Registries served together. Each is also served under its own name.',
+      description:
+        'Catalogs combine registries and serve them under one name. Each registry is also served under its own name.',
     }),
     network: networkSchema.prefault({}),
   })
@@ -32,7 +33,7 @@ export const configSchema = z
         context.addIssue({
           code: 'custom',
           path: ['catalogs', index, 'registries', place],
-          message: `expected the name of a registry in this config (${[...known].join(', ')}), found ${name}`,
+          message: `there is no registry ${name}. Use one of ${[...known].join(', ')}`,
         });
       }
     }
@@ -42,26 +43,26 @@ export type Config = z.output<typeof configSchema>;
 /** The config as people write it, but with absolute paths. Redis stores this form. */
 export type ConfigInput = z.input<typeof configSchema>;
 
-/** Returns everything that is synced: the registries, then the derived registries of the catalogs. */
+/** Returns all sync targets: the configured registries, then the derived registries of the catalogs. */
 export function syncTargets({ registries, catalogs }: Config): RegistryConfig[] {
   return [...registries, ...catalogs.map(derivedRegistry)];
 }
 
 /**
- * Returns the name of the registry that is served under a name: the derived registry of a catalog, else
- * the registry itself. `undefined` if neither exists.
+ * Returns the name of the sync target behind `name`: the catalog's derived registry, else the registry itself. Returns
+ * `undefined` if neither exists.
  */
 export function catalogTarget({ catalogs, registries }: Config, name: string): string | undefined {
   if (catalogs.some((catalog) => catalog.name === name)) return catalogTargetId(name);
   return registries.some((registry) => registry.name === name) ? name : undefined;
 }
 
-/** A problem of a config, and its place. */
+/** A problem in a config, and its place. */
 export interface ConfigIssue {
   readonly path: readonly (string | number)[];
-  /** Begins with `expected`, as the schema's own messages do. */
+  /** Has the form of the schema's own messages: `use …`, or what is wrong, a full stop, and what to do. */
   readonly message: string;
 }
 
-/** Finds problems that a schema cannot find, such as invalid globs, which another package parses. */
+/** Returns the problems that the schema cannot find, such as invalid globs. */
 export type ConfigCheck = (config: Config) => readonly ConfigIssue[];

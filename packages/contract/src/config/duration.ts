@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { DURATION, formatDuration, parseDuration } from '../duration.ts';
 
-/** Returns the schema of a duration: it reads text such as `1h30m` and gives milliseconds. */
+/** Returns a schema that parses a duration such as `1h30m` into milliseconds. */
 export function durationSchema({ leastMs }: { leastMs: number }) {
   return z
     .string()
@@ -11,7 +11,7 @@ export function durationSchema({ leastMs }: { leastMs: number }) {
       if (durationMs !== undefined && durationMs >= leastMs) return durationMs;
       const least = formatDuration(leastMs);
       const what = durationMs === undefined ? 'such as 30s, 1h30m or 7d' : `of at least ${least}`;
-      context.addIssue({ code: 'custom', message: `expected a duration ${what}` });
+      context.addIssue({ code: 'custom', message: `use a duration ${what}` });
       return z.NEVER;
     });
 }

@@ -6,7 +6,7 @@ const host = z
   .min(1)
   .max(253)
   .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, {
-    error: 'expected the name of a host in lower case',
+    error: 'use a host name in lower case',
   });
 
 export const networkSchema = z
@@ -17,57 +17,58 @@ export const networkSchema = z
           .string()
           .min(1)
           .refine((entry) => isAllowEntry(entry), {
-            error: 'expected an address, a range such as 10.0.0.0/8, or the name of a host',
+            error: 'use an address, a range such as 10.0.0.0/8, or a host name',
           }),
       )
       .default([])
       .meta({
         description:
-          'Private, loopback and link-local targets that may be asked: addresses, ranges, names of hosts. All others of that kind are refused.',
+          'Private, loopback and link-local targets that sources may connect to: addresses, ranges or host names. Syncline blocks all other private targets.',
       }),
     userAgent: z
       .string()
       .min(1)
-      .regex(/^[\x20-\x7e]+$/, { error: 'expected printable ASCII' })
+      .regex(/^[\x20-\x7e]+$/, { error: 'use printable ASCII characters only' })
       .optional()
       .meta({
-        description: 'Sent with every request; say who you are and how to reach you.',
+        description:
+          'The `User-Agent` header of every request to a source. State who you are and how to reach you.',
         examples: ['acme-syncline (ops@acme.example)'],
       }),
     budgets: z
       .array(
         z
           .strictObject({
-            host: host.meta({ description: 'The host that the budget is for.' }),
+            host: host.meta({ description: 'The host that the budget applies to.' }),
             requestsPerSecond: z
               .number()
               .min(0.01)
               .max(10_000)
               .optional()
-              .meta({ description: 'How many requests may begin in a second.' }),
+              .meta({ description: 'The most requests that may start in one second.' }),
             concurrency: z
               .int()
               .min(1)
               .max(1_000)
               .optional()
-              .meta({ description: 'How many requests may be under way at once.' }),
+              .meta({ description: 'The most requests that may run at the same time.' }),
           })
           .refine((it) => it.requestsPerSecond !== undefined || it.concurrency !== undefined, {
-            error: 'expected requestsPerSecond, concurrency or both',
+            error: 'set requestsPerSecond, concurrency or both',
           })
-          .meta({ description: 'What one host is asked for at most: one limit, or both.' }),
+          .meta({ description: 'The limits for requests to one host. Set one of them, or both.' }),
       )
       .check(
         uniqueBy(
           (budget) => budget.host,
-          () => 'expected one budget a host, but this one has several',
+          () => 'this host has several budgets. Use one budget for each host',
           ['host'],
         ),
       )
       .default([])
-      .meta({ description: 'How much is asked of a host, by all workers together.' }),
+      .meta({ description: 'Limits for the requests that all workers together send to a host.' }),
   })
-  .meta({ description: 'How Syncline behaves towards others on the network.' });
+  .meta({ description: 'How Syncline connects to other hosts.' });
 
 export type NetworkConfig = z.output<typeof networkSchema>;
 

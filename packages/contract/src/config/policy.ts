@@ -5,15 +5,17 @@ export const syncPolicySchema = z
   .strictObject({
     interval: durationSchema({ leastMs: 1_000 })
       .prefault('1h')
-      .meta({ description: 'How often the registry is checked; at least `1s`.' }),
+      .meta({ description: 'How often a worker checks the registry. At least `1s`.' }),
     fullInterval: durationSchema({ leastMs: 1_000 }).prefault('24h').meta({
-      description: 'How often everything is read again, even if the cheap check finds no change.',
+      description:
+        'How often a worker reads the whole registry again, even if the cheap check finds no change.',
     }),
-    timeout: durationSchema({ leastMs: 1_000 })
-      .prefault('15m')
-      .meta({ description: 'How long one run may take before it is ended and counts as failed.' }),
+    timeout: durationSchema({ leastMs: 1_000 }).prefault('15m').meta({
+      description:
+        'How long one run may take. After this time the worker ends the run, and the run counts as failed.',
+    }),
   })
-  .meta({ description: 'When the registry is synced, and for how long a run may go on.' });
+  .meta({ description: 'When Syncline syncs the registry, and how long a run may take.' });
 
 export const scheduleSchema = z
   .strictObject({
@@ -22,7 +24,7 @@ export const scheduleSchema = z
       .min(1)
       .max(200)
       .meta({
-        description: 'A cron pattern of five fields, or six with seconds first.',
+        description: 'A cron pattern with five fields, or with six fields if the first is seconds.',
         examples: ['0 6 * * 1-5'],
       }),
     timezone: z
@@ -30,50 +32,59 @@ export const scheduleSchema = z
       .min(1)
       .max(100)
       .refine((zone) => isTimezone(zone), {
-        error: 'expected the name of a time zone such as Europe/Berlin',
+        error: 'use the name of a time zone such as Europe/Berlin',
       })
       .default('UTC')
-      .meta({ description: 'The time zone that the pattern is meant in.' }),
+      .meta({ description: 'The time zone of the pattern.' }),
   })
-  .meta({ description: 'When the registry is checked, instead of `syncPolicy.interval`.' });
+  .meta({
+    description:
+      'The times at which a worker checks the registry. Use this option instead of `syncPolicy.interval`.',
+  });
 
 const patternsSchema = z
   .strictObject({
-    include: z
-      .array(z.string().min(1))
-      .default([])
-      .meta({ description: 'Keep what matches one of these; empty keeps all.' }),
-    exclude: z
-      .array(z.string().min(1))
-      .default([])
-      .meta({ description: 'Drop what matches one of these, also where `include` matches.' }),
+    include: z.array(z.string().min(1)).default([]).meta({
+      description:
+        'Keep only servers that match one of these patterns. An empty list keeps all servers.',
+    }),
+    exclude: z.array(z.string().min(1)).default([]).meta({
+      description:
+        'Drop servers that match one of these patterns, even if `include` matches them too.',
+    }),
   })
-  .meta({ description: 'Patterns to keep and to drop by; dropping beats keeping.' });
+  .meta({
+    description: 'Patterns that select servers. `exclude` takes precedence over `include`.',
+  });
 
 export const filterSchema = z
   .strictObject({
     names: patternsSchema.prefault({}).meta({
       description:
-        'Globs over the whole server name; `*` crosses `/`. Also `?`, `[a-c]`, `[!x]`, `{a,b}`.',
+        'Globs that must match the whole server name. `*` also matches `/`. Globs may contain `?`, `[a-c]`, `[!x]` and `{a,b}` too.',
     }),
     tags: patternsSchema.prefault({}).meta({
       description:
-        'Exact tags, as found under `_meta["io.modelcontextprotocol.registry/publisher-provided"]`.',
+        'Exact tags, from `_meta["io.modelcontextprotocol.registry/publisher-provided"]` of the server.',
     }),
   })
-  .meta({ description: 'Which servers are kept. Name and tag must both pass.' });
+  .meta({
+    description:
+      'Selects the servers to keep. A server must pass both the `names` and the `tags` filter.',
+  });
 
 export const guardSchema = z
   .strictObject({
     maxShrinkPercent: z.number().min(0).max(100).default(20).meta({
-      description: 'A state that has lost more than this share of its rows is held back.',
+      description:
+        'The guard holds a new state if more than this percentage of the rows would disappear.',
     }),
     allowEmpty: z
       .boolean()
       .default(false)
-      .meta({ description: 'Whether a state without any row may be published.' }),
+      .meta({ description: 'Whether a worker may publish a state without rows.' }),
   })
-  .meta({ description: 'What is held back from being published until someone approves it.' });
+  .meta({ description: 'Which new states the guard holds until someone approves them.' });
 
 export type Filter = z.output<typeof filterSchema>;
 export type Guard = z.output<typeof guardSchema>;

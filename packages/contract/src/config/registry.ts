@@ -9,7 +9,7 @@ import {
   SOURCE_KINDS,
 } from './sources/index.ts';
 
-/** The kind of a source. `catalog` is derived from registries and cannot be configured. */
+/** The kind of a source. A config cannot name `catalog`: Syncline derives catalogs from registries. */
 export type SourceKind = ConfiguredSourceKind | 'catalog';
 
 type OptionalSources = {
@@ -17,7 +17,7 @@ type OptionalSources = {
 };
 const optionalSources = Object.fromEntries(
   CONFIGURED_SOURCE_KINDS.map((kind) => [kind, SOURCE_KINDS[kind].schema.optional()]),
-  // Object.fromEntries loses which entry has which type.
+  // The type of Object.fromEntries does not relate keys to their types.
 ) as unknown as OptionalSources;
 
 /** One entry under `registries:` of the config file. */
@@ -29,7 +29,7 @@ export const registryConfigSchema = z
     schedule: scheduleSchema.optional(),
     staleAfter: durationSchema({ leastMs: 1_000 }).optional().meta({
       description:
-        'How long ago the last successful check may be before the copy counts as stale. Without it: three intervals; with `schedule`, two days.',
+        'The copy counts as stale if the last successful check is longer ago than this. The default is three intervals, or two days if `schedule` is set.',
     }),
     filter: filterSchema.prefault({}),
     guard: guardSchema.prefault({}),
@@ -38,34 +38,31 @@ export const registryConfigSchema = z
       .min(1)
       .max(100)
       .default(5)
-      .meta({ description: 'How many snapshots are kept to roll back to.' }),
-    suspended: z
-      .boolean()
-      .default(false)
-      .meta({ description: 'Keep and serve what is there, and do not sync.' }),
+      .meta({ description: 'How many snapshots Syncline keeps for rollback.' }),
+    suspended: z.boolean().default(false).meta({
+      description: 'Do not sync the registry. Syncline continues to serve the stored copy.',
+    }),
   })
   .superRefine((registry, context) => {
     const sources = CONFIGURED_SOURCE_KINDS.filter((kind) => registry[kind] !== undefined);
     if (sources.length === 1) return;
-    context.addIssue({
-      code: 'custom',
-      message: `expected exactly one source (${CONFIGURED_SOURCE_KINDS.join(', ')}), found ${
-        sources.length === 0 ? 'none' : sources.join(' and ')
-      }`,
-    });
+    const kinds = CONFIGURED_SOURCE_KINDS.join(', ');
+    const problem =
+      sources.length === 0 ? `none of ${kinds} is set` : `${sources.join(' and ')} are set`;
+    context.addIssue({ code: 'custom', message: `${problem}. Set exactly one of ${kinds}` });
   })
-  .meta({ description: 'An upstream that a copy is kept of.' });
+  .meta({ description: 'A registry that Syncline mirrors.' });
 
-/** A parsed registry of the config, with durations in milliseconds; or the derived registry of a catalog. */
+/** A parsed registry of the config with durations in milliseconds, or the derived registry of a catalog. */
 export type RegistryConfig = z.output<typeof registryConfigSchema> & {
-  /** The members of a derived registry, in order of precedence. */
+  /** The members of a derived registry. If two members have the same server, the first member wins. */
   readonly catalog?: { readonly registries: readonly string[] };
 };
 
 const DEFAULT_STALE_INTERVALS = 3;
 const DEFAULT_STALE_OF_SCHEDULE_MS = 2 * 86_400_000;
 
-/** Returns how old the last successful check may be, in milliseconds. */
+/** Returns how many milliseconds after the last successful check a copy becomes stale. */
 export function staleAfterMs({ staleAfter, schedule, syncPolicy }: RegistryConfig): number {
   if (staleAfter !== undefined) return staleAfter;
   if (schedule !== undefined) return DEFAULT_STALE_OF_SCHEDULE_MS;
@@ -77,12 +74,12 @@ export function sourceKind(registry: RegistryConfig): SourceKind {
   return configuredSource(registry)?.kind ?? 'catalog';
 }
 
-/** Returns where a registry is read from, for people, without credentials. */
+/** Returns the location of a registry's source, for people to read. It has no credentials. */
 export function describeSource(registry: RegistryConfig): string {
   return configuredSource(registry)?.location ?? registry.catalog?.registries.join(', ') ?? '';
 }
 
-/** Returns what decides which state a registry mirrors. The order of the keys is part of its hash. */
+/** Returns the settings that decide which state a registry mirrors. The order of the keys affects the hash. */
 export function sourceIdentity(registry: RegistryConfig): object {
   return configuredSource(registry)?.identity ?? { catalog: registry.catalog?.registries };
 }

@@ -50,48 +50,45 @@ describe('parseRedisUrl', () => {
   });
 
   test.each([
-    ['', 'a redis://, '],
-    ['hunter2', 'a redis://, '],
-    ['http://u:hunter2@a', 'a redis://, '],
-    ['sentinel://u:hunter2@a/main', 'a redis://, '],
-    ['redis+sentinel:a/main', 'redis+sentinel://[user:password@]host'],
-    ['redis+sentinel://hunter2@a/main', 'redis+sentinel://[user:password@]host'],
-    ['redis+sentinel://u:hunter2@hunter2@a/main', 'redis+sentinel://[user:password@]host'],
-    ['redis+sentinel://u:@a/main', 'redis+sentinel://[user:password@]host'],
-    ['redis+sentinel://u:hunter2/@a/main', 'each sentinel'],
-    ['redis+sentinel://a/main/0/hunter2', 'redis+sentinel://[user:password@]host'],
-    ['redis+sentinel://a/main#hunter2', 'redis+sentinel://[user:password@]host'],
-    ['redis+sentinel://u:hunter2%@a/main', 'two hexadecimal digits'],
-    ['redis+sentinel://u:hunter2%ff@a/main', 'two hexadecimal digits'],
-    ['redis+sentinel:///main', 'each sentinel'],
-    ['redis+sentinel://a,/main', 'each sentinel'],
-    ['redis+sentinel://a,,b/main', 'each sentinel'],
-    ['redis+sentinel://a:/main', 'each sentinel'],
-    ['redis+sentinel://a:0/main', 'each sentinel'],
-    ['redis+sentinel://a:65536/main', 'each sentinel'],
-    ['redis+sentinel://u:hunter2/main', 'each sentinel'],
-    ['redis+sentinel://::1/main', 'each sentinel'],
-    ['redis+sentinel://u:hunter2@a', 'the name of the master'],
-    ['redis+sentinel://u:hunter2@a/', 'the name of the master'],
-    ['redis+sentinel://u:hunter2@a/two words', 'the name of the master'],
-    ['redis+sentinel://u:hunter2@a/main/', 'the number of a database'],
-    ['redis+sentinel://u:hunter2@a/main/x', 'the number of a database'],
-    ['redis+sentinel://a/main?hunter2', 'only the parameters'],
-    ['redis+sentinel://a/main?sentinelPassword=hunter2', 'only the parameters'],
-    ['redis+sentinel://a/main?sentinel_password=hunter2%', 'two hexadecimal digits'],
-  ])(
-    'rejects an invalid URL with the expected form, and without its password: %s',
-    (url, expected) => {
-      const { error } = redisUrlSchema.safeParse(url);
-      expect(error?.issues.map(({ message }) => message)).toEqual([
-        expect.stringMatching(/^expected /),
-      ]);
-      const parse = () => parseRedisUrl(url);
-      expect(parse).toThrow(expect.objectContaining({ code: 'config-invalid' }));
-      expect(parse).toThrow(expected);
-      expect(parse).not.toThrow('hunter2');
-    },
-  );
+    ['', 'use a redis://, '],
+    ['hunter2', 'use a redis://, '],
+    ['http://u:hunter2@a', 'use a redis://, '],
+    ['sentinel://u:hunter2@a/main', 'use a redis://, '],
+    ['redis+sentinel:a/main', 'use redis+sentinel://[user:password@]host'],
+    ['redis+sentinel://hunter2@a/main', 'use redis+sentinel://[user:password@]host'],
+    ['redis+sentinel://u:hunter2@hunter2@a/main', 'use redis+sentinel://[user:password@]host'],
+    ['redis+sentinel://u:@a/main', 'use redis+sentinel://[user:password@]host'],
+    ['redis+sentinel://u:hunter2/@a/main', 'write each sentinel'],
+    ['redis+sentinel://a/main/0/hunter2', 'use redis+sentinel://[user:password@]host'],
+    ['redis+sentinel://a/main#hunter2', 'use redis+sentinel://[user:password@]host'],
+    ['redis+sentinel://u:hunter2%@a/main', 'put two hexadecimal digits'],
+    ['redis+sentinel://u:hunter2%ff@a/main', 'put two hexadecimal digits'],
+    ['redis+sentinel:///main', 'write each sentinel'],
+    ['redis+sentinel://a,/main', 'write each sentinel'],
+    ['redis+sentinel://a,,b/main', 'write each sentinel'],
+    ['redis+sentinel://a:/main', 'write each sentinel'],
+    ['redis+sentinel://a:0/main', 'write each sentinel'],
+    ['redis+sentinel://a:65536/main', 'write each sentinel'],
+    ['redis+sentinel://u:hunter2/main', 'write each sentinel'],
+    ['redis+sentinel://::1/main', 'write each sentinel'],
+    ['redis+sentinel://u:hunter2@a', 'put the name of the master'],
+    ['redis+sentinel://u:hunter2@a/', 'put the name of the master'],
+    ['redis+sentinel://u:hunter2@a/two words', 'put the name of the master'],
+    ['redis+sentinel://u:hunter2@a/main/', 'put the number of the database'],
+    ['redis+sentinel://u:hunter2@a/main/x', 'put the number of the database'],
+    ['redis+sentinel://a/main?hunter2', 'use only the parameters'],
+    ['redis+sentinel://a/main?sentinelPassword=hunter2', 'use only the parameters'],
+    ['redis+sentinel://a/main?sentinel_password=hunter2%', 'put two hexadecimal digits'],
+  ])('rejects an invalid URL with advice, and without its password: %s', (url, advice) => {
+    const { error } = redisUrlSchema.safeParse(url);
+    expect(error?.issues.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^(?:put|use|write) /),
+    ]);
+    const parse = () => parseRedisUrl(url);
+    expect(parse).toThrow(expect.objectContaining({ code: 'config-invalid' }));
+    expect(parse).toThrow(`the URL of Redis is invalid: ${advice}`);
+    expect(parse).not.toThrow('hunter2');
+  });
 });
 
 test.each([

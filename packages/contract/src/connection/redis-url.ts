@@ -3,18 +3,18 @@ import { SynclineError } from '../errors/syncline-error.ts';
 
 const SENTINEL_PORT = 26_379;
 const IS_SENTINEL = /^rediss?\+sentinel:/i;
-/** The URLs that the platform parses have one host. */
+/** The URL class accepts only one host. */
 const FORM =
   /^(?<scheme>rediss?)\+sentinel:\/\/(?:(?<username>[^:@/?#]*):(?<password>[^@/?#]+)@)?(?<hosts>[^@/?#]*)(?:\/(?<name>[^/?#]*))?(?:\/(?<db>[^/?#]*))?(?:\?(?<query>[^#]*))?$/i;
 const ADDRESS = /^(?:\[(?<ipv6>[\da-f:.]+)\]|(?<name>[^\s:[\]]+))(?::(?<port>\d{1,5}))?$/i;
 
-// No error shows any part of the URL: what is wrong in it may be part of a password.
+// No error shows any part of the URL, because even an invalid part may belong to a password.
 
 const decodedSchema = z.string().transform((text, context) => {
   try {
     return decodeURIComponent(text);
   } catch {
-    context.addIssue('expected two hexadecimal digits after each %');
+    context.addIssue('put two hexadecimal digits after each %');
     return z.NEVER;
   }
 });
@@ -24,19 +24,20 @@ const addressSchema = z.string().transform((text, context) => {
   const host = ipv6 ?? name;
   const address = { host: host ?? '', port: port === undefined ? SENTINEL_PORT : Number(port) };
   if (host !== undefined && address.port >= 1 && address.port <= 65_535) return address;
-  context.addIssue('expected each sentinel as host or host:port');
+  context.addIssue('write each sentinel as host or host:port');
   return z.NEVER;
 });
 
-const dbError = 'expected the number of a database after the name of the master';
-const nameError = 'expected the name of the master after the sentinels, of letters, digits, . _ -';
+const dbError = 'put the number of the database after the name of the master';
+const nameError =
+  'put the name of the master after the sentinels; it may contain letters, digits, . _ and -';
 
 const formError =
-  'expected redis+sentinel://[user:password@]host[:port],…/<name of the master>[/<database>], with %40 for @ and so on';
+  'use redis+sentinel://[user:password@]host[:port],…/<name of the master>[/<database>], with special characters percent-encoded, such as %40 for @';
 
 const parametersSchema = z.strictObject(
   { sentinel_username: decodedSchema.optional(), sentinel_password: decodedSchema.optional() },
-  { error: 'expected only the parameters sentinel_username and sentinel_password' },
+  { error: 'use only the parameters sentinel_username and sentinel_password' },
 );
 
 const sentinelSchema = z
@@ -59,7 +60,7 @@ const sentinelSchema = z
   .transform(({ scheme, username, password, hosts, name, db, query }) => ({
     kind: 'sentinel' as const,
     sentinels: hosts,
-    /** The sentinels' name for the primary, whichever server that is. */
+    /** The name that the sentinels use for the current primary. */
     masterName: name,
     db,
     /** Whether the connections to servers and sentinels use TLS. */
@@ -72,7 +73,7 @@ const sentinelSchema = z
   }));
 type SentinelTarget = z.output<typeof sentinelSchema>;
 
-/** Reads parameters as they are: a plus in a password is not a space. */
+/** Reads the parameters without form decoding, because a plus sign in a password is not a space. */
 function readParameters(query: unknown): unknown {
   if (typeof query !== 'string' || query === '') return {};
   const pairs = query.split('&').map((parameter) => {
@@ -85,11 +86,11 @@ function readParameters(query: unknown): unknown {
 const serverSchema = z
   .url({
     protocol: /^rediss?$/,
-    error: 'expected a redis://, rediss://, redis+sentinel:// or rediss+sentinel:// URL',
+    error: 'use a redis://, rediss://, redis+sentinel:// or rediss+sentinel:// URL',
   })
   .transform((url) => ({ kind: 'server' as const, url }));
 
-/** What a URL of Redis names: one server, or the sentinels that know the address of the primary. */
+/** The target of a Redis URL: one server, or the sentinels that know the address of the primary. */
 export type RedisTarget = z.output<typeof serverSchema> | SentinelTarget;
 
 /** A URL that {@link parseRedisUrl} accepts. */
@@ -99,19 +100,18 @@ export const redisUrlSchema = z.string().superRefine((url, context) => {
 });
 
 /**
- * Parses the URL of a server, `redis://` or `rediss://`; or of sentinels,
- * `redis+sentinel://[user:password@]host[:port],…/<name of the master>[/<database>]`, with `rediss` over TLS.
- * User and password are those of the servers. Those of the sentinels are the parameters `sentinel_username` and
- * `sentinel_password`.
+ * Parses the URL of a server, `redis://` or `rediss://`, or the URL of sentinels:
+ * `redis+sentinel://[user:password@]host[:port],…/<name of the master>[/<database>]`. `rediss+sentinel` uses TLS.
+ * `user` and `password` are the credentials for the servers. The parameters `sentinel_username` and `sentinel_password`
+ * are the credentials for the sentinels.
  *
- * @throws SynclineError `config-invalid`. Its message shows nothing of the URL, which may contain passwords
+ * @throws SynclineError `config-invalid`. Its message shows no part of the URL, which may contain passwords
  */
 export function parseRedisUrl(url: string): RedisTarget {
   const { data, error } = readTarget(url);
   if (data !== undefined) return data;
-  throw new SynclineError('config-invalid', 'the URL of Redis is invalid', {
-    expected: error.issues[0]?.message.replace(/^expected /, '') ?? 'another one',
-  });
+  const advice = error.issues[0]?.message ?? 'use another URL';
+  throw new SynclineError('config-invalid', `the URL of Redis is invalid: ${advice}`);
 }
 
 function readTarget(url: string) {
@@ -120,7 +120,7 @@ function readTarget(url: string) {
     : serverSchema.safeParse(url);
 }
 
-/** Returns the URL for people to read, without users, passwords and parameters. */
+/** Returns the URL for people to read, without credentials and parameters. */
 export function redisPlace(url: string): string {
   const target = parseRedisUrl(url);
   if (target.kind === 'server') {
@@ -141,7 +141,7 @@ const MAX_SILENCE_MS = 20_000;
 const MAX_RETRY_DELAY_MS = 2_000;
 
 /**
- * Returns the options with which ioredis finds the primary of these sentinels and follows it. Spread them before other
+ * Returns the ioredis options to find the primary of these sentinels and to follow a failover. Spread them before other
  * options.
  */
 export function sentinelOptions(target: SentinelTarget) {
@@ -159,7 +159,7 @@ export function sentinelOptions(target: SentinelTarget) {
     sentinelRetryStrategy: (attempt: number) => Math.min(100 * attempt, MAX_RETRY_DELAY_MS),
     sentinelCommandTimeout: SENTINEL_ANSWER_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    // A primary that hangs keeps its connections even after a failover.
+    // A hung primary keeps its connections open even after a failover.
     socketTimeout: MAX_SILENCE_MS,
   };
 }

@@ -4,17 +4,21 @@ import { z } from 'zod';
 export interface ErrorPolicy {
   /** The HTTP status of an answer with this error. */
   readonly status: number;
-  /** Whether the same call may succeed if it is repeated within seconds. */
+  /** Whether a repeated call may succeed within seconds. */
   readonly retry: boolean;
   /**
-   * Who can fix it: the `caller` of the api or the CLI; the author of the `config` or of the environment of a process;
-   * the operator of the `upstream`, or the author of its entry in the config; the operator of the `store`. `ours` is a
-   * fault of Syncline or of its machine. `none` is a state that is not a fault.
+   * Who can fix the error:
+   * - `caller`: the caller of the api or the CLI
+   * - `config`: the author of the config, or of a process's environment
+   * - `upstream`: the operator of the upstream, or the author of its entry in the config
+   * - `store`: the operator of the store
+   * - `ours`: Syncline or its machine has a fault
+   * - `none`: the state is not a fault
    */
   readonly fault: 'caller' | 'config' | 'upstream' | 'store' | 'ours' | 'none';
   /** What to do, for people. */
   readonly advice: string;
-  /** When to try again, unless the error itself says so. Milliseconds. */
+  /** Milliseconds to wait before the next attempt, unless the error has its own `retryAfterMs`. */
   readonly retryAfterMs?: number;
 }
 
@@ -27,103 +31,127 @@ function withRetry(policy: ErrorPolicy, retryAfterMs?: number): ErrorPolicy {
 }
 
 const ofCaller = (status: number, advice: string) => policyOf('caller', status, advice);
-// These end a run. No request ends with one of them: 500 is for what must not happen.
+// These errors end a run, and never an HTTP request. Status 500 marks what must not happen.
 const ofSource = (advice: string) => policyOf('upstream', 500, advice);
 const ofPassingSource = (advice: string) => withRetry(ofSource(advice));
 const ours = (advice: string) => policyOf('ours', 500, advice);
 
-const CHECK_NAME = 'Check the name.';
-const CHECK_FILE = 'Check that it is the right file.';
+const CHECK_NAME = 'Check the spelling of the name.';
+const CHECK_FILE =
+  'Check that the source is a registry, and that its config names the right file or URL.';
 
 const POLICIES = {
   // config
   'config-unreadable': withRetry(
-    policyOf('config', 503, 'Check the path of the config file, and that a scheduler runs.'),
+    policyOf('config', 503, 'Check the path of the config file, and check that a scheduler runs.'),
   ),
-  'config-invalid': policyOf('config', 500, 'Fix each problem at the place named in the message.'),
+  'config-invalid': policyOf(
+    'config',
+    500,
+    'Correct each problem at the place that the message names.',
+  ),
   // source
   'source-file-missing': ofSource(
-    'Put the file on every worker; paths count from the config file.',
+    'Put the file on every machine with a worker. A relative path starts at the folder of the config file.',
   ),
-  'source-file-unreadable': ofSource('Make the file readable for the user of the worker.'),
-  'source-unreachable': ofPassingSource('Check the name, the network and the certificate.'),
-  'source-http-status': ofPassingSource('For 401 and 403 check the credential, else the endpoint.'),
-  'source-rate-limited': ofPassingSource('Set a longer interval, or raise the budget of the host.'),
+  'source-file-unreadable': ofSource(
+    'Give read permission for the file to the system account of the worker.',
+  ),
+  'source-unreachable': ofPassingSource('Check the host name, the network and the certificate.'),
+  'source-http-status': ofPassingSource(
+    'For status 401 or 403, check the credential. For 404, check the URL. For another status, ask the operator of the upstream.',
+  ),
+  'source-rate-limited': ofPassingSource(
+    'Set a longer interval, or increase the budget of the host.',
+  ),
   'source-timeout': ofPassingSource(
-    'Raise the timeout, ask the operator of the upstream, or check the mount.',
+    'Increase the timeout, or ask the operator of the upstream. For a file, check the mount.',
   ),
   'source-too-large': ofSource(CHECK_FILE),
-  'source-not-json': ofSource('Check that the endpoint serves a registry.'),
-  'source-not-a-registry': ofSource('Check that the endpoint serves a registry.'),
-  'source-cursor-repeated': ofSource('Report this bug to the operator of the upstream.'),
+  'source-not-json': ofSource('Check that the source contains a registry in JSON, or in YAML.'),
+  'source-not-a-registry': ofSource(
+    'Check that the source contains a registry in a supported format.',
+  ),
+  'source-cursor-repeated': ofSource('Report this fault to the operator of the upstream.'),
   'source-too-deep': ofSource(CHECK_FILE),
   'source-address-refused': ofSource('Add the address to network.allow to permit it.'),
-  'source-redirect-refused': ofSource('Put the final URL into the config.'),
+  'source-redirect-refused': ofSource('Set the URL in the config to the final URL.'),
   'source-credential-unreadable': ofSource(
-    'Put the credential file on every worker, readable for it.',
+    'Put the credential file on every machine with a worker, and give read permission to the system account of the worker.',
   ),
-  'source-git-failed': ofSource('Read what git says at the end of the message.'),
-  'source-ref-missing': ofSource('Check whether the branch, tag or commit was renamed or removed.'),
-  'source-path-missing': ofSource('Check the path within the repository.'),
-  'source-path-refused': ofSource('Name the target of the link instead.'),
+  'source-git-failed': ofSource('Read the output of git at the end of the message.'),
+  'source-ref-missing': ofSource(
+    'Check whether someone renamed or removed the branch, tag or commit.',
+  ),
+  'source-path-missing': ofSource('Check the path in the repository.'),
+  'source-path-refused': ofSource('Set the path to the target of the link.'),
   // run
-  'run-timeout': ours('Raise syncPolicy.timeout; if the run hangs, restart the worker.'),
-  'run-crashed': ours('Find out why the worker keeps crashing.'),
+  'run-timeout': ours('Increase syncPolicy.timeout. If the run hangs, restart the worker.'),
+  'run-crashed': ours('Read the logs of the workers to find out why they crash.'),
   'run-out-of-memory': ours(CHECK_FILE),
-  'lease-lost': ours('If it happens often, check whether a machine or its disk is overloaded.'),
-  'snapshot-corrupt': ours('Sync with force, and find out what changes keys in Redis.'),
-  'snapshot-incomplete': ours('Sync with force, and find out what deletes keys in Redis.'),
-  // asked of us
+  'lease-lost': ours(
+    'If this error occurs often, check whether a machine or its disk is overloaded.',
+  ),
+  'snapshot-corrupt': ours('Sync with force, and find out which program changes keys in Redis.'),
+  'snapshot-incomplete': ours('Sync with force, and find out which program deletes keys in Redis.'),
+  // errors in a request
   'unknown-registry': ofCaller(404, CHECK_NAME),
   'unknown-catalog': ofCaller(404, CHECK_NAME),
-  'unknown-run': ofCaller(404, 'Check the id; old runs are forgotten.'),
+  'unknown-run': ofCaller(404, 'Check the id. Syncline removes old runs.'),
   'unknown-request': ofCaller(404, 'Check the number of the request.'),
-  'unknown-snapshot': ofCaller(404, 'Check the digest; old snapshots are removed.'),
+  'unknown-snapshot': ofCaller(404, 'Check the digest. Syncline removes old snapshots.'),
   'unknown-route': ofCaller(404, 'Check the path in openapi.yaml.'),
   'server-not-found': ofCaller(404, CHECK_NAME),
-  'bad-request': ofCaller(400, 'Correct what the message names.'),
+  'bad-request': ofCaller(400, 'Correct the part of the request that the message names.'),
   'body-too-large': ofCaller(413, 'Send a smaller body.'),
   'unsupported-media-type': ofCaller(415, 'Send application/json.'),
   'registry-suspended': ofCaller(409, 'Resume the registry first.'),
   'registry-busy': withRetry(ofCaller(409, 'Try again when the run has ended.')),
-  'suspended-by-config': ofCaller(409, 'Remove suspended from the registry in the config.'),
+  'suspended-by-config': ofCaller(
+    409,
+    'Remove suspended from the entry of the registry in the config.',
+  ),
   unauthorized: ofCaller(401, 'Send the admin token as a bearer token.'),
   'control-disabled': ofCaller(
     403,
     'Set SYNCLINE_ADMIN_TOKEN_FILE, or set HOST to a loopback address.',
   ),
-  'cross-origin-refused': ofCaller(403, 'Call the api from its own origin, or with a token.'),
-  // around us
-  // A first sync takes seconds, unless it fails. Then its status says why.
+  'cross-origin-refused': ofCaller(403, 'Call the api from its own origin, or send a token.'),
+  // errors of the environment
+  // A first sync takes seconds, unless it fails. The status then says why.
   'catalog-not-ready': withRetry(
     policyOf(
       'none',
       503,
-      'Wait; if it takes long, read the status of the registries of the catalog.',
+      'Wait. If the catalog is still not ready after a few minutes, check the status of its registries.',
     ),
     5_000,
   ),
   'preview-failed': withRetry(
-    policyOf('upstream', 502, 'Follow the code in the message, or check that a worker runs.'),
+    policyOf('upstream', 502, 'Look up the code in the message, or check that a worker runs.'),
   ),
-  // A Redis that restarts takes seconds.
+  // A restart of Redis takes seconds.
   'store-unavailable': withRetry(
-    policyOf('store', 503, 'Restore Redis; all processes then go on by themselves.'),
+    policyOf(
+      'store',
+      503,
+      'Start Redis, or correct the URL of Redis. Running processes then continue automatically.',
+    ),
     2_000,
   ),
   'store-corrupt': policyOf(
     'store',
     500,
-    'Find out what wrote the key, delete it, and sync with force.',
+    'Delete the key, sync with force, and find out which program wrote the key.',
   ),
-  internal: ours('Report the bug, with the log.'),
+  internal: ours('Report this bug and attach the log.'),
 } as const satisfies Readonly<Record<string, ErrorPolicy>>;
 
-/** Stable codes: for programs to switch on, for metrics as a label, for people to search for. */
+/** Stable error codes: programs branch on them, metrics use them as labels, and people search for them. */
 export type ErrorCode = keyof typeof POLICIES;
 
-/** The one table of error codes: HTTP statuses, retries, exit statuses and the documentation come from it. */
+/** The only table of error codes. HTTP statuses, retries, exit statuses and the documentation use it. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorPolicy>> = POLICIES;
 
-// The keys of an object literal are those of its type.
+// Object.keys returns `string[]`, so the cast restores the codes.
 export const errorCodeSchema = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]);

@@ -1,18 +1,18 @@
 import { ERRORS, type ErrorCode } from './error-table.ts';
 
 export interface SynclineErrorOptions {
-  /** What would have been right: a noun phrase, which ends the message. For what to do, write it into the message. */
+  /** The valid values, as a noun phrase. The message ends with them: `… . Use ${expected}`. */
   readonly expected?: string;
-  /** How long to wait before the next try, from the upstream's `Retry-After`, if that is known. */
+  /** Milliseconds to wait before the next attempt, from the upstream's `Retry-After` header. */
   readonly retryAfterMs?: number;
-  /** The HTTP status that an upstream answered with. */
+  /** The HTTP status of the upstream's answer. */
   readonly status?: number;
   readonly cause?: unknown;
 }
 
 /**
- * An error with a stable {@link ErrorCode}. Its message says what happened and where; after a full stop it says what to
- * do, or what was expected. If it says neither, whoever shows it to people adds the advice of {@link ERRORS}.
+ * An error with a stable {@link ErrorCode}. Its message says what happened and where, and after a full stop what to
+ * do. If the message gives no advice, programs that show it to people add the advice of {@link ERRORS}.
  * Messages never carry credentials: they reach logs, Redis and answers over HTTP.
  */
 export class SynclineError extends Error {
@@ -24,7 +24,7 @@ export class SynclineError extends Error {
 
   constructor(code: ErrorCode, message: string, options: SynclineErrorOptions = {}) {
     super(
-      options.expected === undefined ? message : `${message}. Expected ${options.expected}`,
+      options.expected === undefined ? message : `${message}. Use ${options.expected}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.code = code;
@@ -34,7 +34,7 @@ export class SynclineError extends Error {
   }
 }
 
-/** Returns a SynclineError as it is, any other error as the cause of one with the code `internal`. */
+/** Returns a SynclineError unchanged, and wraps any other error as `internal`. */
 export function toSynclineError(error: unknown): SynclineError {
   if (error instanceof SynclineError) return error;
   return new SynclineError('internal', error instanceof Error ? error.message : String(error), {
@@ -42,7 +42,7 @@ export function toSynclineError(error: unknown): SynclineError {
   });
 }
 
-/** Returns whether the config or the environment of the process or the command must be corrected. */
+/** Returns whether the user must correct the config, the environment of the process, or the command. */
 export function isConfigFault(error: unknown): error is SynclineError {
   return error instanceof SynclineError && ERRORS[error.code].fault === 'config';
 }
@@ -58,15 +58,15 @@ const NETWORK_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Messages of ioredis without a working connection. These errors have no codes. */
+/** Messages of ioredis errors without a working connection. These errors have no codes. */
 const CLIENT_MESSAGES =
   /^(Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|Command aborted due to connection close|Reached the max retries per request limit)/;
 
-/** Replies of a Redis that cannot serve the command now. */
+/** Replies of a Redis that cannot run the command now. */
 const SERVER_MESSAGES =
   /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|UNBLOCKED) /;
 
-/** Returns whether an error means that Redis cannot be reached or cannot serve the command now. */
+/** Returns whether Redis is unreachable or cannot run the command now. */
 export function isStoreUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code))
@@ -75,17 +75,17 @@ export function isStoreUnavailable(error: unknown): boolean {
   return error instanceof AggregateError && error.errors.some(isStoreUnavailable);
 }
 
-/** Replies of Redis to a command on a value of another type. */
+/** Replies of Redis if a command expects another type of value. */
 const WRONG_VALUE = /WRONGTYPE|is not an integer/;
 
 /**
- * Returns the keys of a command that failed because one of them holds a value of another type.
+ * Returns the keys of a command that failed because a key holds a value of another type.
  *
  * @returns undefined for any other error
  */
 export function keysOfWrongValue(error: unknown): string[] | undefined {
   if (!(error instanceof Error) || !WRONG_VALUE.test(error.message)) return undefined;
-  // As ioredis documents it, for errors that Redis has replied with.
+  // ioredis documents `command` for errors in a reply of Redis.
   const { command } = error as { command?: { name: string; args: readonly unknown[] } };
   if (command === undefined) return [];
   const [first, second, ...rest] = command.args;

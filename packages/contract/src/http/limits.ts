@@ -1,2 +1,2 @@
-/** How many rows of each kind a preview names at most, and by default. */
+/** The default and the maximum of rows that a preview names for each kind of change. */
 export const PREVIEW_SAMPLE_LIMIT = 200;

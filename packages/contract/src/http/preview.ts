@@ -10,13 +10,13 @@ export const previewSampleLimitSchema = z.int().min(1).max(PREVIEW_SAMPLE_LIMIT)
 const previewOptions = {
   v: z.literal(1),
   samples: previewSampleLimitSchema.default(PREVIEW_SAMPLE_LIMIT),
-  /** When the caller stops waiting for the answer. Epoch milliseconds by Redis's clock. */
+  /** When the caller stops waiting for the answer, in epoch milliseconds of Redis's clock. */
   deadlineAtMs: z.number(),
 };
 
 /**
- * The payload of a job in the queue `registry-preview`: a registry of the config in force, or one as an
- * entry of a config would have it, its relative paths made absolute.
+ * The payload of a job in the queue `registry-preview`. It names a registry of the current config, or contains a config
+ * entry with absolute paths.
  */
 export const previewJobSchema = z.union([
   z.strictObject({ ...previewOptions, registry: registryNameSchema }),
@@ -27,34 +27,34 @@ export type PreviewJobInput = z.input<typeof previewJobSchema>;
 
 const count = z.int().nonnegative();
 
-/** What a sync of a registry would do. Nothing was written to find it out. */
+/** What a sync of a registry would do. A preview publishes nothing. */
 export const previewSchema = z.object({
   registry: z.string(),
   state: z.enum(['would-publish', 'would-hold', 'unchanged']),
-  /** What keeps the registry from being synced at all, for now. */
+  /** Why the registry is not synced now. */
   paused: z.enum(['suspended-by-config', 'suspended', 'pinned']).nullable(),
   guard: z.object({
     verdict: z.enum(['pass', 'shrink', 'empty']),
-    /** With a new filter, the rows before the filter are compared. */
+    /** If the filter changed, the guard compares the row counts before the filter. */
     compared: z.enum(['rowCount', 'sourceRowCount']),
     countBefore: count,
     countAfter: count,
-    /** Negative if there are more than before. */
+    /** Negative if the row count grows. */
     lostPercent: z.number(),
     maxShrinkPercent: z.number(),
     allowEmpty: z.boolean(),
   }),
-  /** Rows that would be served. */
+  /** The number of rows that a sync would serve. */
   rowCount: count,
-  /** Rows that are served; 0 if nothing was ever published. */
+  /** The number of rows that Syncline serves now; 0 before the first publication. */
   rowCountBefore: count,
-  /** Valid rows of the source, before the filter. */
+  /** The number of valid rows of the source, before the filter. */
   sourceRowCount: count,
   serverCount: count,
   skillCount: count,
   pluginCount: count,
   diff: diffSchema,
-  /** For each updated row that `diff` names, the fields that differ: `server.description` and the like. */
+  /** For each updated row that `diff` names: the fields that differ, such as `server.description`. */
   changes: z.array(z.object({ row: z.string(), fields: z.array(z.string()) })),
   quarantined: z.object({ count, samples: z.array(quarantinedRowSchema) }),
   revision: z.string().optional(),
@@ -64,7 +64,7 @@ export const previewSchema = z.object({
 });
 export type Preview = z.infer<typeof previewSchema>;
 
-/** What a worker answers. */
+/** The answer of a worker. */
 export const previewAnswerSchema = z.union([
   z.object({ preview: previewSchema }),
   z.object({ error: z.object({ code: errorCodeSchema, message: z.string() }) }),

@@ -4,9 +4,9 @@ import { JOB_NAME, type RedisKeys } from '../state/keys.ts';
 import { type Trigger, triggerSchema } from '../state/reasons.ts';
 
 /**
- * The payload of a job in the queue `registry-sync`. Fixed: `{v: 1, registry, trigger?, force?}`.
- * A job without `request` whose trigger is `manual` or `webhook` is itself a request, made at the moment
- * a worker takes it; with `request` it is only a wake-up for a request that the control hash already counts.
+ * The payload of a job in the queue `registry-sync`. Fixed: `{v: 1, registry, trigger?, force?}`. With `request`, the
+ * job is only a wake-up for a request that the control hash already counts. Without `request`, a job with the trigger
+ * `manual` or `webhook` is a new request, which starts when a worker takes the job.
  */
 export const jobPayloadSchema = z.object({
   v: z.literal(1),
@@ -26,8 +26,8 @@ interface Transaction {
 }
 
 /**
- * Counts a request in the control hash of its registry. From then on it is handled, whatever becomes of its
- * wake-up job.
+ * Counts a request in the control hash of its registry. From then on, Syncline handles the request even if its wake-up
+ * job gets lost.
  *
  * @returns the number of the request
  */
@@ -45,7 +45,7 @@ export async function countRequest(
   return Number(count);
 }
 
-/** A request that has been counted. */
+/** A request that the control hash counts. */
 export interface CountedRequest {
   readonly registry: string;
   readonly request: number;
@@ -54,7 +54,7 @@ export interface CountedRequest {
   readonly force?: boolean;
 }
 
-/** The wake-up job of a request, as BullMQ adds it. Its id prevents a second one in the queue. */
+/** Returns the wake-up job of a request for BullMQ. The job id prevents a second wake-up in the queue. */
 export function requestJob({ registry, request, trigger = 'manual', force }: CountedRequest): {
   name: string;
   data: JobPayloadInput;
@@ -67,7 +67,7 @@ export function requestJob({ registry, request, trigger = 'manual', force }: Cou
       jobId: `request-${registry}-${request}`,
       attempts: 1,
       removeOnComplete: true,
-      // A failed job of the same id would keep the sweep from adding it again.
+      // A failed job with this id would prevent the sweep from adding the job again.
       removeOnFail: true,
     },
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Why a job exists. */
+/** What started a run. */
 export const triggerSchema = z.enum([
   'schedule',
   'startup',
@@ -8,17 +8,17 @@ export const triggerSchema = z.enum([
   'manual',
   'webhook',
   'retry',
-  /** A registry of the catalog has published another snapshot. */
+  /** A member of the catalog has published a new snapshot. */
   'change',
 ]);
 export type Trigger = z.infer<typeof triggerSchema>;
 
 /**
- * Why a run did, or did not, fetch. The names of the first two groups are those of the Go package that
- * Syncline descends from; `should-sync.ts` says when each is given.
+ * Why a run fetched or did not fetch. The names in the first two groups come from the Go package that Syncline descends
+ * from. `should-sync.ts` assigns them.
  */
 export const reasonSchema = z.enum([
-  // to sync
+  // fetch
   'registry-not-ready',
   'filter-changed',
   'source-data-changed',
@@ -26,21 +26,21 @@ export const reasonSchema = z.enum([
   'manual-sync-with-data-changes',
   'config-changed',
   'reconcile-due',
-  // not to sync
+  // do not fetch
   'manual-sync-no-data-changes',
   'up-to-date-with-policy',
   'suspended',
   'backing-off',
-  /** A registry of the catalog has never been synced: whose names are whose is not known yet. */
+  /** A member of the catalog has never been synced, so the owner of each server name is unknown. */
   'members-not-ready',
-  // reserved: names of the Go package that no part of Syncline gives; an embedded `Manager` may
+  // reserved: names of the Go package that only an embedded `Manager` may give
   'sync-already-in-progress',
   'error-checking-sync-need',
   'up-to-date-no-policy',
 ]);
 export type Reason = z.infer<typeof reasonSchema>;
 
-/** How a run ended. `joined` and `busy` are not runs: they took no lease. */
+/** How a run ended. `joined` and `busy` are not outcomes, because no run took the lease. */
 export const outcomeSchema = z.enum([
   'published',
   'unchanged',

@@ -11,7 +11,7 @@ import { type Control, readStatus, type SyncStatus } from './status.ts';
 export type RegistryView = ReturnType<typeof registryView>;
 
 /**
- * Joins what the config wants, what operators want and what the runs have left into one view.
+ * Combines the config, the operators' wishes and the status into one view.
  *
  * @param nowMs epoch milliseconds by Redis's clock
  */
@@ -39,7 +39,7 @@ export function registryView(
       requested: control.requested,
       handled: control.handled,
     },
-    /** Whether no check has succeeded for as long as `staleAfter` says. */
+    /** Whether the last successful check is older than `staleAfter`, or missing. */
     stale: !(nowMs - Date.parse(status.lastSuccessAt ?? '') <= staleAfterMs(registry)),
     held: held ?? null,
   };

@@ -3,9 +3,9 @@ import { errorCodeSchema } from '../errors/error-table.ts';
 import { outcomeSchema, reasonSchema, triggerSchema } from './reasons.ts';
 import { jsonTextSchema } from './status.ts';
 
-/** How many rows of each kind of change a run names; the counts are always exact. */
+/** How many rows a run names for each kind of change. The counts are always exact. */
 export const DIFF_SAMPLE_LIMIT = 50;
-/** How many quarantined rows a run names, with their reasons. */
+/** How many quarantined rows a run names, each with its reason. */
 export const QUARANTINE_SAMPLE_LIMIT = 20;
 
 /** What a run changed: exact counts, and the first rows of each kind as `name@version`. */
@@ -21,15 +21,15 @@ export const diffSchema = z.object({
 });
 export type Diff = z.infer<typeof diffSchema>;
 
-/** An invalid row that was skipped, and why. */
+/** An invalid row that the run skipped, and the reason. */
 export const quarantinedRowSchema = z.object({
-  /** `name@version` as far as it could be read, else its place, as in `row 17`. */
+  /** `name@version` as far as it is readable, else the row's position, such as `row 17`. */
   row: z.string(),
   reason: z.string(),
 });
 export type QuarantinedRow = z.infer<typeof quarantinedRowSchema>;
 
-/** One run, as the run log keeps it. */
+/** One run in the run log. */
 export const runSchema = z.object({
   /** `<registry>:<term>` */
   id: z.string(),
@@ -42,7 +42,7 @@ export const runSchema = z.object({
   startedAt: z.iso.datetime(),
   finishedAt: z.iso.datetime(),
   durationMs: z.int().nonnegative(),
-  /** The last request that this run handled; 0 if none was open. */
+  /** The last request that this run handled, or 0 without an open request. */
   handledRequest: z.int().nonnegative(),
   upstream: z.object({ requests: z.int(), bytes: z.int() }),
   snapshot: z.string().optional(),
@@ -62,7 +62,7 @@ export type Run = z.infer<typeof runSchema>;
 
 const runTextSchema = jsonTextSchema.pipe(runSchema);
 
-/** Returns the run of an entry in the run log; `undefined` if it is invalid or of an unknown version. */
+/** Returns the run of an entry in the run log, or `undefined` if the entry is invalid or has an unknown format. */
 export function parseRunEntry(fields: readonly string[]): Run | undefined {
   return runTextSchema.safeParse(fields[fields.indexOf('run') + 1]).data;
 }

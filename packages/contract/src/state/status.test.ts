@@ -25,7 +25,7 @@ describe('readStatus', () => {
   });
 
   test.each([
-    ['Pending if it was never synced', {}, 'Pending'],
+    ['Pending if it has not been synced yet', {}, 'Pending'],
     ['Complete if it was synced before', { lastSuccessAt: SUCCESS }, 'Complete'],
     [
       'Failed if it was failing before',

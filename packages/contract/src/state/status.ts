@@ -3,7 +3,7 @@ import { errorCodeSchema } from '../errors/error-table.ts';
 import { reasonSchema } from './reasons.ts';
 
 /**
- * Parses a Redis hash field by field. An invalid field counts as absent, so it does not hide the others.
+ * Parses a Redis hash field by field. It ignores each invalid field and keeps the other fields.
  *
  * @returns the value, and the names of the invalid fields
  * @throws z.ZodError if a required field is missing
@@ -25,20 +25,20 @@ const flag = z
   .default('0')
   .transform((value) => value === '1');
 
-/** The hash `<prefix>:{registry}:control`: written by operators and requesters, not fenced. */
+/** The hash `<prefix>:{registry}:control`. Operators and requesters write it without fencing. */
 export const controlSchema = z.object({
-  /** How many requests were made so far. */
+  /** The number of requests so far. */
   requested: count.default(0),
   /** The last request that a run has handled. */
   handled: count.default(0),
-  /** Whether an open request asks to fetch even if the cheap check finds no change. */
+  /** Whether an open request fetches even if the cheap check finds no change. */
   force: flag,
   suspended: flag,
   note: z.string().optional(),
-  /** Who suspended it, as they said. */
+  /** The name that the operator gave on suspending. */
   author: z.string().optional(),
   suspendedAt: z.iso.datetime().optional(),
-  /** The manifest that a rollback pinned; nothing else is published until `resume`. */
+  /** The manifest that a rollback pinned. Until `resume`, no run publishes another manifest. */
   pinned: z.string().optional(),
 });
 export type Control = z.infer<typeof controlSchema>;
@@ -48,69 +48,69 @@ export type Phase = z.infer<typeof phaseSchema>;
 
 const timestamp = z.iso.datetime();
 
-/** A snapshot that a guard holds back, with the numbers that made it do so. */
+/** A snapshot that the guard holds, and the row counts that caused it. */
 export const heldSchema = z.object({
   snapshot: z.string(),
   since: timestamp,
   reason: z.enum(['shrink', 'empty']),
   rowCountBefore: z.number().int(),
   rowCountAfter: z.number().int(),
-  /** Digest of the filter that it has passed; absent in what an older version held. */
+  /** The digest of the filter that produced the snapshot. Older versions did not store it. */
   filterHash: z.string().optional(),
 });
 export type Held = z.infer<typeof heldSchema>;
 
-/** The value that a JSON text means. */
+/** Parses JSON. */
 export const jsonTextSchema = z.string().transform((text, context): unknown => {
   try {
     return JSON.parse(text);
   } catch {
-    context.addIssue({ code: 'custom', message: 'expected JSON' });
+    context.addIssue({ code: 'custom', message: 'use JSON' });
     return z.NEVER;
   }
 });
 
 /**
- * The hash `<prefix>:{registry}:status`, for anyone to read. Times are RFC 3339 UTC; absent means never.
- * Read it through {@link readStatus}: `Syncing` is true only while the lease lasts.
+ * The hash `<prefix>:{registry}:status`, which anyone may read. Times are RFC 3339 UTC; absent means never. Use {@link
+ * readStatus}, because `Syncing` is true only until the lease expires.
  */
 export const statusSchema = z.object({
   phase: phaseSchema.default('Pending'),
-  /** Fencing token: `<term>:<owner>` of the run that holds, or last held, the lease. */
+  /** Fencing token: `<term>:<owner>` of the run that has, or last had, the lease. */
   term: z.string().regex(/^\d+$/).optional(),
   owner: z.string().optional(),
-  /** Epoch milliseconds by Redis's clock; absent or 0 while no run holds the lease. */
+  /** Epoch milliseconds by Redis's clock. Absent or 0 while no run has the lease. */
   leaseUntil: z.coerce.number().optional(),
-  /** Runs in a row that took the lease and never finished: their process died. */
+  /** How many runs in a row took the lease and never finished, because their process died. */
   startsWithoutFinish: count.default(0),
   reason: reasonSchema.optional(),
   message: z.string().optional(),
   errorCode: errorCodeSchema.optional(),
   /** When a run last took the lease. */
   lastAttemptAt: timestamp.optional(),
-  /** When content was last fetched and processed without error. */
+  /** When a run last fetched and processed content without error. */
   lastSyncAt: timestamp.optional(),
-  /** When a check or a sync last succeeded: the age of what is served counts from here. */
+  /** When a check or a sync last succeeded. The age of the served copy starts here. */
   lastSuccessAt: timestamp.optional(),
   /** When a snapshot was last published. */
   lastChangeAt: timestamp.optional(),
-  /** Before this, a failing registry is not tried again, unless asked. */
+  /** Until this time, a failing registry runs only on request. */
   nextDueAt: timestamp.optional(),
   consecutiveFailures: count.default(0),
-  /** Digest of the manifest that is served. */
+  /** The digest of the served manifest. */
   snapshot: z.string().optional(),
-  /** Digest of the manifest with all rows of the source; absent while nothing is filtered: `snapshot` has them. */
+  /** The digest of the manifest with all rows of the source. Absent without a filter: `snapshot` has all rows. */
   mirror: z.string().optional(),
-  /** `lastSyncAt` as of `mirror`. If the two differ, a worker of an older version has synced since: `mirror` is stale. */
+  /** The `lastSyncAt` of `mirror`. If `lastSyncAt` differs, an older worker has synced, and `mirror` is stale. */
   mirrorSyncAt: timestamp.optional(),
-  /** The source's own mark of the state last read. */
+  /** The source's own mark of the state that a run last read. */
   revision: z.string().optional(),
   serverCount: count.default(0),
   versionCount: count.default(0),
   skillCount: count.default(0),
   pluginCount: count.default(0),
   quarantinedCount: count.default(0),
-  /** Digest of what is read and how; a change invalidates `revision`. */
+  /** The digest of the settings that decide what a run reads. Another digest invalidates `revision`. */
   sourceHash: z.string().optional(),
   filterHash: z.string().optional(),
   durationMs: count.optional(),
@@ -118,13 +118,13 @@ export const statusSchema = z.object({
 });
 export type SyncStatus = z.infer<typeof statusSchema>;
 
-/** The status of a registry that never ran. */
+/** The status of a registry that has never run. */
 export const PENDING_STATUS: SyncStatus = statusSchema.parse({}, { jitless: true });
 
-/** What of a status changes; `undefined` removes a field. */
+/** Changes to a status. `undefined` removes a field. */
 export type StatusChanges = { [Field in keyof SyncStatus]?: SyncStatus[Field] | undefined };
 
-/** Changes of a status as fields of a Redis hash: those to set, and those to remove. */
+/** Returns the fields to set and to remove in the Redis hash. */
 export function statusFields(changes: StatusChanges): {
   readonly set: Record<string, string>;
   readonly remove: string[];
@@ -138,14 +138,14 @@ export function statusFields(changes: StatusChanges): {
   return { set, remove };
 }
 
-/** A status with changes made to it. */
+/** Returns the status with the changes applied. */
 export function changeStatus(status: SyncStatus, changes: StatusChanges): SyncStatus {
   return statusSchema.parse({ ...status, ...changes });
 }
 
 /**
- * Returns the status to show: `Syncing` only until the lease expires by Redis's clock. After that, the run counts as
- * interrupted, and the phase is that of the runs before it.
+ * Returns the status to show. The phase is `Syncing` only until the lease expires by Redis's clock. After that, the run
+ * counts as interrupted, and the phase comes from the earlier runs.
  *
  * @param nowMs epoch milliseconds by Redis's clock
  */
@@ -154,11 +154,11 @@ export function readStatus(status: SyncStatus, nowMs: number): SyncStatus {
   return {
     ...status,
     phase: settledPhase(status),
-    message: 'the last run was interrupted; another one is on its way',
+    message: 'the last run was interrupted; a new run starts soon',
   };
 }
 
-/** Returns the phase of a registry without a running run. */
+/** Returns the phase of a registry that is not running. */
 export function settledPhase(
   status: Pick<StatusChanges, 'consecutiveFailures' | 'lastSuccessAt'>,
 ): Phase {

@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 
-/** The same values each time, unless SYNCLINE_FUZZ_SEED is a number, or `random`. */
+/** Fuzz tests use this seed unless SYNCLINE_FUZZ_SEED is a number or `random`. */
 const DEFAULT_SEED = 20_261_124;
 // biome-ignore lint/style/noProcessEnv: only tests import this.
 const given = process.env['SYNCLINE_FUZZ_SEED'];
 
 /**
- * How properties are tried: `fc.assert(…, FUZZ)`. A failure prints its seed, and the least value that fails.
- * That value becomes an example of its property (`examples`), so that it is tried for ever.
+ * Options for `fc.assert(…, FUZZ)`. A failed property prints its seed and the smallest failing value. Add this value to
+ * the `examples` of the property, so that every later run tries it.
  */
 export const FUZZ = {
   seed: given === 'random' ? randomBytes(4).readInt32LE() : Number(given ?? DEFAULT_SEED),
   numRuns: 300,
 } as const;
 
-/** Keys that have hurt others before, among plain ones. */
+/** Plain keys, and keys that have caused bugs elsewhere. */
 const keys = fc.oneof(
   fc.constantFrom(
     '__proto__',
@@ -34,14 +34,14 @@ const keys = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 8 }),
 );
 
-/** Whatever JSON can say, with odd texts and keys. */
+/** Any JSON value, with unusual texts and keys. */
 export const jsonValues: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 4 },
     fc.constantFrom(null, true, false, 0, -0, 1e21, ''),
     fc.double({ noNaN: true, noDefaultInfinity: true }),
     fc.string({ unit: 'binary', maxLength: 20 }),
-    // Halves of surrogate pairs among them.
+    // Includes lone surrogates.
     fc
       .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 5 })
       .map((codes) => String.fromCharCode(...codes)),
@@ -52,7 +52,7 @@ export const jsonValues: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((
   ),
 })).value;
 
-/** Rows that are right but for one member or two. */
+/** Rows that are valid except for one or two members. */
 export const nearRows: fc.Arbitrary<object> = fc
   .tuple(fc.dictionary(keys, jsonValues, { maxKeys: 2 }), fc.boolean(), jsonValues)
   .map(([changes, isWrapped, _meta]) => {
@@ -60,7 +60,7 @@ export const nearRows: fc.Arbitrary<object> = fc
     return isWrapped ? { server, _meta } : server;
   });
 
-/** Bytes with a few of them changed, gone, or doubled. */
+/** Returns the bytes with a few bytes changed, removed or inserted. */
 export function mutated(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
   const edit = fc.record({
     at: fc.nat({ max: Math.max(bytes.length - 1, 0) }),

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type RegistryConfig, registryConfigSchema } from '../config/registry.ts';
 
-/** A registry of the config, parsed; a file registry of the name `alpha` but for what is given. */
+/** Returns a parsed file registry with the name `alpha`, with `changes` applied. */
 export function registryConfig(
   changes: Partial<z.input<typeof registryConfigSchema>> = {},
 ): RegistryConfig {

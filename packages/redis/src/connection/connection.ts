@@ -2,32 +2,32 @@ import { parseRedisUrl, type RedisTarget, sentinelOptions } from '@syncline/cont
 import { Redis, type RedisOptions } from 'ioredis';
 import { FollowingConnector } from './sentinel-connector.ts';
 
-/** Short, because a worker loses the ticks of the time that it waits after Redis is back. */
+/** Short, because a worker that still waits after Redis is back misses ticks. */
 const MAX_RETRY_DELAY_MS = 2_000;
 const COMMAND_TIMEOUT_MS = 5_000;
-/** Of a prompt connection, whose callers wait for an answer. */
+/** Short, because the callers of a prompt connection wait for an answer. */
 const PROMPT_MAX_RETRY_DELAY_MS = 500;
 const PROMPT_CONNECT_TIMEOUT_MS = 3_000;
 
 export interface ConnectionOptions {
-  /** A URL for {@link parseRedisUrl}: of a server, or of sentinels. */
+  /** The URL of a server or of sentinels, for {@link parseRedisUrl}. */
   readonly url: string;
   /**
-   * `patient`: commands wait until Redis is back, as workers need it. `prompt`: commands fail at once, as an api
-   * needs it.
+   * - `patient`: commands wait until Redis is back. Workers use this manner.
+   * - `prompt`: commands fail at once. An api uses this manner.
    */
   readonly manner: 'patient' | 'prompt';
   /**
-   * Of a prompt connection: how long a command may take, in milliseconds. Default: 5,000. After this time, Redis
-   * counts as away until it answers a new connection.
+   * Milliseconds that a command may take on a prompt connection. Default: 5,000. After this time, Redis counts as
+   * unreachable until it answers a new connection.
    */
   readonly commandTimeoutMs?: number;
   readonly onError: (error: Error) => void;
 }
 
 /**
- * Connects to Redis, and reconnects after restarts and failovers. With sentinels, it connects to the primary that they
- * announce.
+ * Connects to Redis, and reconnects after restarts and failovers. With sentinels, it connects to the primary that the
+ * sentinels announce.
  *
  * @throws SynclineError `config-invalid` for an invalid URL
  */
@@ -39,10 +39,10 @@ export function connectRedis({ url, manner, onError, ...options }: ConnectionOpt
     ...(manner === 'patient' ? { maxRetriesPerRequest: null } : promptOptions(options)),
   });
   redis.on('error', onError);
-  // One sentinel does not answer. ioredis emits no `error`, because others may answer.
+  // If one sentinel does not answer, ioredis emits no `error`, because another sentinel may answer.
   redis.on('sentinelError', onError);
   if (manner === 'prompt') {
-    // From now on only: commands before the first connection wait for it.
+    // Disables the queue only now, so that earlier commands wait for the first connection.
     redis.once('ready', () => {
       redis.options.enableOfflineQueue = false;
     });
@@ -50,7 +50,7 @@ export function connectRedis({ url, manner, onError, ...options }: ConnectionOpt
   return redis;
 }
 
-/** Creates a client of a Redis, with options of ioredis. */
+/** Creates a Redis client with ioredis options. */
 export function openRedis(
   target: RedisTarget,
   options: Omit<RedisOptions, 'replyMapping' | 'Connector'>,
@@ -65,10 +65,10 @@ function promptOptions({
   return {
     retryStrategy: (attempt: number) => Math.min(100 * attempt, PROMPT_MAX_RETRY_DELAY_MS),
     connectTimeout: PROMPT_CONNECT_TIMEOUT_MS,
-    // A command that has failed for its caller must not run later.
+    // After a command has failed for its caller, ioredis must not run the command later.
     maxRetriesPerRequest: 0,
     commandTimeout: commandTimeoutMs,
-    // Without it, commands to a Redis that hangs pile up.
+    // Without this timeout, commands to a hung Redis pile up.
     socketTimeout: commandTimeoutMs,
   };
 }

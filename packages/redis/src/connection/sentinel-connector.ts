@@ -1,8 +1,8 @@
 import { Redis, type SentinelConnectionOptions, SentinelConnector } from 'ioredis';
 
-/** How soon to reconnect to a sentinel that was away. */
+/** Milliseconds to wait before reconnecting to an unreachable sentinel. */
 const LISTEN_AGAIN_AFTER_MS = 2_000;
-/** How long the previous primary has to answer pending commands. */
+/** How long the previous primary may take to answer pending commands. */
 const CLOSE_TIMEOUT_MS = 500;
 const SWITCHED = '+switch-master';
 
@@ -10,36 +10,36 @@ type Connect = SentinelConnector['connect'];
 type NetStream = Awaited<ReturnType<Connect>>;
 
 /**
- * Asks sentinels for the primary. Leaves a primary when a sentinel announces another one, because a primary that hangs or
- * is cut off keeps its connections.
+ * Asks sentinels for the primary. Leaves the primary when a sentinel announces another one, because a primary that
+ * hangs or is cut off keeps its connections open.
  *
- * The `failoverDetector` of ioredis also does this. But if it gets news while it asks the sentinels, it closes the
- * connection for good. It also prints an error each time that a sentinel is away.
+ * The `failoverDetector` of ioredis does the same, but has two faults. If it gets an announcement while it asks the
+ * sentinels, it closes the connection for good. It also prints an error whenever a sentinel is unreachable.
  */
 export class FollowingConnector extends SentinelConnector {
   #listeners: readonly Redis[] = [];
   #news: News | undefined;
 
   constructor(options: unknown) {
-    // ioredis passes its own options to any connector, so they have no type.
+    // ioredis passes its own untyped options to every connector.
     super(options as ConstructorParameters<typeof SentinelConnector>[0]);
   }
 
   override async connect(...args: Parameters<Connect>): ReturnType<Connect> {
     if (this.#listeners.length === 0) this.#listen();
-    // Begins after the sentinel whose answer was wrong. ioredis would do so too, but fail at the end of the list.
+    // Starts after the sentinel that gave the wrong answer. ioredis does the same, but fails at the end of the list.
     this.sentinelIterator.next();
     this.sentinelIterator.reset(true);
     this.#news = undefined;
     const stream = await super.connect(...args);
-    // The answer may be older than the news that came meanwhile.
+    // A sentinel's announcement may be newer than the answer.
     stream.once('connect', () => this.#leaveOld());
     return stream;
   }
 
   override check(info: { role?: string }): boolean {
     const isPrimary = super.check(info);
-    // The next time, begin with this sentinel.
+    // Starts with this sentinel next time.
     if (isPrimary) this.sentinelIterator.reset(true);
     return isPrimary;
   }
@@ -61,13 +61,13 @@ export class FollowingConnector extends SentinelConnector {
         this.#news = news;
         this.#leaveOld();
       });
-      // It rejects if it is disconnected before. `autoResubscribe` of ioredis would leave that rejection uncaught.
+      // `subscribe` rejects after a disconnect. With `autoResubscribe`, ioredis would not catch this rejection.
       listener.on('ready', () => listener.subscribe(SWITCHED).catch(() => {}));
       return listener;
     });
   }
 
-  /** Leaves the primary, unless it is the one that was announced last. */
+  /** Leaves the current primary if the last announcement names another one. */
   #leaveOld(): void {
     const { stream } = this;
     if (this.#news === undefined || stream === undefined) return;
@@ -80,14 +80,14 @@ export class FollowingConnector extends SentinelConnector {
 
 type News = NonNullable<ReturnType<typeof readNews>>;
 
-/** Reads `<name of the master> <host> <port> <new host> <new port>`. */
+/** Parses `<name of the master> <host> <port> <new host> <new port>`. */
 function readNews(message: string) {
   const [name, , , host, port] = message.split(' ');
   if (name === undefined || host === undefined || port === undefined) return undefined;
   return { name, host, port: Number(port) };
 }
 
-/** Returns false also if a sentinel uses names instead of addresses. Then the connector asks once more. */
+/** Also returns false if a sentinel announces a host name instead of an address. The connector then asks once more. */
 function isAt({ remoteAddress, remotePort }: NetStream, { host, port }: News): boolean {
   return remotePort === port && remoteAddress?.replace(/^::ffff:/, '') === host;
 }
@@ -100,7 +100,7 @@ function listenerOptions(options: SentinelConnectionOptions) {
     ...(sentinelTLS === undefined ? {} : { tls: sentinelTLS }),
     connectTimeout,
     autoResubscribe: false,
-    // A sentinel is only listened to.
+    // The connector only listens to a sentinel.
     enableReadyCheck: false,
     maxRetriesPerRequest: null,
     retryStrategy: () => LISTEN_AGAIN_AFTER_MS,

@@ -21,32 +21,32 @@ const infoSchema = z.object({
 /** The settings and the state of a Redis that Syncline depends on. */
 export type ServerInfo = Awaited<ReturnType<typeof readServerInfo>>;
 
-/** Reads {@link ServerInfo}. A setting that Redis refuses to tell is undefined. */
+/** Reads {@link ServerInfo}. A setting is undefined if Redis refuses to return it. */
 export async function readServerInfo(redis: Redis) {
   const [text, appendFsync] = await Promise.all([redis.info(), readSetting(redis, 'appendfsync')]);
   const info = infoSchema.parse(fieldsOf(text));
   return {
-    /** Of Valkey, the version of Redis that it is compatible with. */
+    /** The version of Redis. Valkey returns the Redis version that it is compatible with. */
     version: info.redis_version,
     role: info.role,
-    /** Whether it still reads its data from the disk. */
+    /** Whether Redis is still reading its data from the disk. */
     isLoading: info.loading,
     isCluster: info.cluster_enabled,
     isAppendOnly: info.aof_enabled,
-    /** `always`, `everysec` or `no`; undefined if clients may not ask. */
+    /** `always`, `everysec` or `no`. Undefined if Redis refuses to return it. */
     appendFsync,
     /** Whether the last write to the append-only file succeeded. */
     isAppendOnlyFileGood: info.aof_last_write_status === 'ok',
     usedMemoryBytes: info.used_memory,
-    /** 0 if there is no limit. */
+    /** 0 without a limit. */
     maxMemoryBytes: info.maxmemory,
     maxMemoryPolicy: info.maxmemory_policy,
-    /** How often a second it checks timeouts. */
+    /** How often per second Redis checks timeouts. */
     hz: info.configured_hz ?? info.hz,
   };
 }
 
-/** Managed services often refuse CONFIG. */
+/** Returns a setting, or undefined if Redis refuses CONFIG, as many managed services do. */
 async function readSetting(redis: Redis, name: string): Promise<string | undefined> {
   try {
     const reply = await redis.config('GET', name);

@@ -1,43 +1,43 @@
 --[[
-Takes the lease of a registry, if it is free, and counts a request, if this is one.
+Takes the lease of a registry if it is free. If the purpose is a request, also counts the request.
 
 KEYS  1 status hash   2 control hash
 ARGV  1 owner   2 lease TTL in ms   3 'tick' | 'request' | 'wake-up'
-      4 of a tick: it is superseded if the last run succeeded and began less than this many ms ago, 0 for never
-        of a request '1' if it is forced, of a wake-up the number of its request
+      4 for a tick: a time in ms, 0 for never. The tick is superseded if the last run succeeded and started within it
+        for a request: '1' if it is forced   for a wake-up: the number of its request
       5 '1' if the caller runs no other registry that may be poison   6 starts that make a registry poison
 Returns
-  {'handled'}                                     a run has handled the wake-up's request already
-  {'busy', owner, leaseUntil ms}                  another run has the lease; a request stays counted
+  {'handled'}                                     a run has already handled the wake-up's request
+  {'busy', owner, leaseUntil ms}                  another run has the lease; the request stays counted
   {'superseded'}                                  the last run answers the tick
-  {'isolate', request}                            one more start makes it poison, and the caller is not alone;
-                                                  request: the newest open one, 0 for none; it stays counted
-  {'acquired', term, now ms, JSON}                {status, control}: the hashes as flat lists, as they
-                                                  were before. One string, because clients parse it faster
-The term is the time in microseconds, or one more than the last term if that is larger. So it grows even if
-this Redis has lost its data. An invalid number counts as 0 and is replaced, because it would stop every run
-and every request. All times are Redis's own, because a worker's clock may be wrong.
+  {'isolate', request}                            the next start makes the registry poison, and the caller runs others;
+                                                  request: the newest open request, 0 for none; it stays counted
+  {'acquired', term, now ms, JSON}                {status, control}: the hashes as flat lists, from before this call.
+                                                  One string, because clients parse one string faster
+The term is the time in microseconds, or the last term + 1 if that is larger. It grows even if this Redis has lost
+its data. An invalid number counts as 0 and is replaced, because it would stop every run and every request. All
+times come from Redis's clock, because a worker's clock may be wrong.
 ]]
 local function whole(text)
   local number = text and string.find(text, '^%d+$') and tonumber(text) or 0
-  -- Beyond this one more is the same.
+  -- Above this number, adding 1 changes nothing.
   if number >= 9007199254740991 then return 0 end
   return number
 end
 
--- Epoch milliseconds of a time in RFC 3339, UTC, with milliseconds, as the status has them; nil for another text.
+-- Returns the epoch milliseconds of a status time, which is RFC 3339 in UTC with milliseconds; nil for another text.
 local function epochMs(text)
   local pattern = '^(%d%d%d%d)%-(%d%d)%-(%d%d)T(%d%d):(%d%d):(%d%d)%.(%d%d%d)Z$'
   local year, month, day, hour, minute, second, ms = string.match(text or '', pattern)
   if not year then return nil end
-  -- Days since 1970, counted in years that begin in March.
+  -- Days since 1970. The calculation uses years that begin in March.
   local y = month + 0 <= 2 and year - 1 or year + 0
   local days = 365 * y + math.floor(y / 4) - math.floor(y / 100) + math.floor(y / 400)
     + math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 719469
   return ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms
 end
 
--- Read before any write: if one of the keys holds a value of another type, nothing is changed.
+-- Reads before any write: if a key holds a value of another type, the script must change nothing.
 local counts = redis.call('HMGET', KEYS[2], 'requested', 'handled')
 local handled = whole(counts[2])
 local requested = whole(counts[1])

@@ -1,10 +1,10 @@
 --[[
-Removes manifests and chunks that no kept snapshot needs, if the lease is held. Never removes the served
+Removes manifests and chunks that no kept snapshot needs, if the caller has the lease. Never removes the served
 manifest, even if the caller names it.
 
 KEYS  1 status hash   2 snapshot pointer   3 manifests hash   4 chunks hash   5 snapshot history
 ARGV  1 term   2 owner   3 number of manifests   then digests of manifests   then digests of chunks
-Returns  1 if they were removed, 0 if the lease is not held
+Returns  1 if they were removed, 0 if the caller has lost the lease
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return 0 end

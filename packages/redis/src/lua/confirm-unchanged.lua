@@ -1,10 +1,10 @@
 --[[
-Records that a check found a registry unchanged, unless a run has begun since or a request is open.
-Takes no lease: it compares the token of a run that has ended, `<term>:`.
+Records that a check found a registry unchanged, unless a newer run has started or a request is open.
+Takes no lease, but compares the token of an ended run, `<term>:`.
 
 KEYS  1 status hash   2 control hash
 ARGV  1 term of the last run   then name, value, … of status fields to set
-Returns  1 if they were set, 0 if another run has begun or ended since, a request is open, or an operator
+Returns  1 if the fields were set, 0 if a newer run has started or ended, a request is open, or an operator
          has suspended or pinned the registry
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')

@@ -1,12 +1,12 @@
 --[[
-Finds, among some registries, those that need a wake-up: their lease has expired before their run ended, or
-they have an open request and no lease.
+Finds the given registries that need a wake-up: the lease expired before the run ended, or a request is open
+without a lease.
 
-KEYS  status hash, control hash, of each registry in turn
-Returns  a flat list: number of the registry, from 1; term of its interrupted run, '' for none; number of
-         its open request, 0 for none; and so on
-It reads two hashes a registry: callers ask for some dozens at a time, so that Redis serves others in between.
-A registry whose keys hold values of another type is skipped. The others are not affected.
+KEYS  status hash, control hash, for each registry in turn
+Returns  a flat list, with three items per registry: number of the registry, from 1; term of its interrupted run,
+         '' for none; number of its open request, 0 for none
+The script reads two hashes per registry. Callers pass a few dozen registries at a time, so that Redis serves other
+clients in between. The script skips a registry whose keys hold values of another type.
 ]]
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)

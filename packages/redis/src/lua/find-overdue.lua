@@ -1,14 +1,14 @@
 --[[
-Finds, among some registries, those that were last tried before a given time, or never. They have no lease, are
-not paused, and are not waiting for a retry.
+Finds the given registries whose last attempt was before a given time, or that were never tried. Skips registries
+that are running, paused, or waiting for a retry.
 
-KEYS  status hash, control hash, of each registry in turn
-ARGV  1 the time now
-      then, for each registry in turn, the time before which it should not have been tried last
-      Times are ISO 8601 in UTC with milliseconds, as the status has them, so that their order is that of text
-Returns  the numbers of the registries, from 1; below 0 for those that were never tried
-It reads two hashes a registry: callers ask for some dozens at a time, so that Redis serves others in between.
-A registry whose keys hold values of another type is skipped. The others are not affected.
+KEYS  status hash, control hash, for each registry in turn
+ARGV  1 the current time
+      then, for each registry in turn, a time: the registry is overdue if its last attempt was earlier
+      Times are ISO 8601 in UTC with milliseconds, as in the status, so that they sort as text
+Returns  the numbers of the registries, from 1; negative for a registry that was never tried
+The script reads two hashes per registry. Callers pass a few dozen registries at a time, so that Redis serves other
+clients in between. The script skips a registry whose keys hold values of another type.
 ]]
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { batchesOf, keysOfWrongValue, type RedisKeys, SynclineError } from '@syncline/contract';
 import type { Redis } from 'ioredis';
 
-/** A Redis, and the names of the keys of one Syncline in it. */
+/** A Redis connection, and the key names of one Syncline installation. */
 export interface KeyAccess {
   readonly redis: Redis;
   readonly keys: RedisKeys;
 }
 
-/** The type of each key of Syncline, by its name; see `redisKeys`. */
+/** The Redis type of each key by its name, see `redisKeys`. */
 const TYPES: readonly (readonly [name: RegExp, type: string])[] = [
   [/:(status|control|snapshot:manifests|snapshot:chunks)$/, 'hash'],
   [/:runs$/, 'stream'],
@@ -18,10 +18,10 @@ const TYPES: readonly (readonly [name: RegExp, type: string])[] = [
 const OTHER_TYPE = 'string';
 
 /**
- * Awaits the reply to a command. If a key has a value of another type, Redis answers WRONGTYPE without the key, so
- * nobody could tell which key to delete.
+ * Awaits the reply to a command. If a key has a value of another type, Redis answers WRONGTYPE without the key. This
+ * function then finds the key.
  *
- * @throws SynclineError `store-corrupt` instead, which names the key
+ * @throws SynclineError `store-corrupt`, with the key to delete
  */
 export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Promise<Reply> {
   try {
@@ -31,28 +31,28 @@ export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Pro
   }
 }
 
-/** Returns `store-corrupt` with the key if a key has a value of another type; any other error as it is. */
+/** Returns `store-corrupt` with the key, if a key has a value of another type. Returns any other error unchanged. */
 export async function toStoreError(redis: Redis, cause: unknown): Promise<unknown> {
   const keys = keysOfWrongValue(cause);
   if (keys === undefined) return cause;
-  let message = 'a key of Syncline holds a value of another type';
+  let message = 'a key of Syncline holds a value of the wrong type';
   for (const key of keys) {
     const expected = TYPES.find(([name]) => name.test(key))?.[1] ?? OTHER_TYPE;
     const found = await redis.type(key);
     if (found === expected || found === 'none') continue;
-    message = `the key ${key} holds a ${found} instead of a ${expected}. Delete the key, and sync with force`;
+    message = `the key ${key} is a ${found}, but must be a ${expected}. Delete the key, and sync with force`;
     break;
   }
   return new SynclineError('store-corrupt', message, { cause });
 }
 
-/** Returns the items of a flat list two by two, as Redis returns hashes and scored members. */
+/** Returns the items of a flat list as pairs. Redis returns hashes and scored members as flat lists. */
 export function pairsOf(flat: readonly string[]): (readonly [string, string])[] {
   return [...batchesOf(flat, 2)].map(([first = '', second = '']) => [first, second]);
 }
 
 /**
- * Calls a script. The head of its file describes keys, arguments and results.
+ * Runs a script. The first comment of the script describes the keys, arguments and results.
  *
  * @throws SynclineError `store-corrupt`, see {@link storeCall}
  */
@@ -62,7 +62,7 @@ export type LuaScript = (
   args: readonly (string | number | Uint8Array)[],
 ) => Promise<unknown>;
 
-/** Loads a script of this folder. Sends its text only to a Redis that does not have it yet. */
+/** Loads a script of this folder. Sends the text only if Redis does not have the script. */
 export function luaScript(name: string): LuaScript {
   const text = readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8');
   const sha = createHash('sha1').update(text).digest('hex');
@@ -76,7 +76,7 @@ export function luaScript(name: string): LuaScript {
   };
 }
 
-/** Returns the same bytes as a Buffer, which ioredis sends as it is. */
+/** Returns the bytes as a Buffer, because ioredis sends a Buffer unchanged. */
 function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,23 +1,23 @@
 --[[
-Ends a run: moves the pointer if there is something to publish, saves the status, appends the run to the
-log, records which request it has handled, and releases the lease. It does all of this, or nothing.
+Ends a run: moves the pointer if there is a publication, saves the status, appends the run to the log, records
+the handled request, and releases the lease. The script does either all of this or nothing.
 
 KEYS  1 status hash   2 control hash   3 runs stream
-      and if there is something to publish   4 snapshot pointer   5 manifests hash   6 chunks hash
+      only with a publication:   4 snapshot pointer   5 manifests hash   6 chunks hash
       7 snapshot history sorted set
 ARGV  1 term   2 owner
-      3 last request handled, 0 for none
+      3 last handled request, 0 for none
       4 the run as JSON, '' for none   5 how many runs the log keeps
       6 manifest to publish, '' for none   7 manifest of its mirror, '' if it is the same
-      8 '1' if it is to be pinned
-      9 digests of the chunks of both, 32 bytes each, concatenated: half the length of hex
+      8 '1' to pin the manifest
+      9 digests of the chunks of both manifests, 32 bytes each, concatenated: half the length of hex
       10 number of status fields to set   then name, value, …   then names of fields to remove
 Returns
-  {'finished', request}   request: the number of one that is still open, 0 for none
-  {'refused'}             the lease is not held: nothing was written
+  {'finished', request}   request: the number of an open request, 0 for none
+  {'refused'}             the caller has lost the lease: nothing was written
   {'incomplete', digest}  a chunk or a manifest is missing: nothing was written
-A second call with the same term finds the lease released, and returns what the first did. So a caller that
-did not get the first reply may call again.
+A second call with the same term finds the lease released, and returns the same as the first call. A caller that
+got no reply may therefore call again.
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 local function openRequest()
@@ -29,7 +29,7 @@ end
 if stored[1] == ARGV[1] and not stored[2] then return {'finished', openRequest()} end
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return {'refused'} end
 
--- An error ends a script without undoing its writes: values that may have a wrong type are read before any write.
+-- An error does not undo a script's writes. The script therefore reads values of doubtful type before any write.
 openRequest()
 if ARGV[4] ~= '' then redis.call('XLEN', KEYS[3]) end
 
@@ -37,7 +37,7 @@ local manifest = ARGV[6]
 if manifest ~= '' then
   if redis.call('HEXISTS', KEYS[5], manifest) == 0 then return {'incomplete', manifest} end
   if ARGV[7] ~= '' and redis.call('HEXISTS', KEYS[5], ARGV[7]) == 0 then return {'incomplete', ARGV[7]} end
-  -- A table is faster than one string.format a digest.
+  -- A table is faster than one string.format per digest.
   local hex = {}
   for byte = 0, 255 do hex[string.char(byte)] = string.format('%02x', byte) end
   for start = 1, #ARGV[9], 32 do
@@ -66,7 +66,7 @@ local answered = tonumber(ARGV[3])
 if answered > 0 then
   local handled = tonumber(redis.call('HGET', KEYS[2], 'handled')) or 0
   if answered > handled then redis.call('HSET', KEYS[2], 'handled', ARGV[3]) end
-  -- A newer request may be a forced one: the flag stays until none is open.
+  -- A newer request may be forced, so the flag stays while any request is open.
   if openRequest() == 0 then redis.call('HDEL', KEYS[2], 'force') end
 end
 return {'finished', openRequest()}

@@ -1,9 +1,9 @@
 --[[
-Extends a lease, if it is still held.
+Extends a lease if the caller still has it.
 
 KEYS  1 status hash   2 control hash
 ARGV  1 term   2 owner   3 lease TTL in ms
-Returns  0 if another run has the lease, or no run has it; 1 if it was extended; 2 if it was extended, but an
+Returns  0 if the caller has lost the lease; 1 if the lease was extended; 2 if the lease was extended, but an
          operator wants the run to end
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')

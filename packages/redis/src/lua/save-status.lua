@@ -1,10 +1,10 @@
 --[[
-Changes fields of a status, if the token that is stored is the expected one.
+Changes fields of a status if the stored token is the expected one.
 
 KEYS  1 status hash
-ARGV  1 expected token '<term>:<owner>', '' if none may be stored
+ARGV  1 expected token '<term>:<owner>', '' if no token may be stored
       2 number of fields to set   then name, value, …   then names of fields to remove
-Returns  1 if they were changed, 0 if another token is stored
+Returns  1 if the fields were changed, 0 if another token is stored
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 local token = ''

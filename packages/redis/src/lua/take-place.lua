@@ -1,15 +1,15 @@
 --[[
-Takes a place among the requests that are under way at a host, and a time at which the request may begin.
+Takes a place for a request to a host, and reserves the time when the request may start.
 
-KEYS  1 sorted set: places, scored with when each is free again at the latest (ms)
-      2 string: when the last request begins (us), which may be ahead
-ARGV  1 place   2 requests at once, 0 for any number   3 least time between two beginnings in us, 0 for none
-      4 the longest that it may be waited for, in ms   5 the longest that the request may take, in ms
+KEYS  1 sorted set: places. The score is the time when the place is free again at the latest (ms)
+      2 string: when the last request starts (us). The time may be in the future
+ARGV  1 place   2 limit of concurrent requests, 0 for no limit   3 minimum time between two starts in us, 0 for none
+      4 longest wait for the start in ms   5 longest duration of the request in ms
 Returns
-  {'taken', ms to wait until the request may begin}
+  {'taken', ms to wait until the request may start}
   {'full'}                                  all places are taken: nothing was written
-  {'late', ms until a request may begin}    longer than it may be waited for: nothing was written
-A place whose holder has died is free again when its time is over.
+  {'late', ms until a request may start}    more than the longest wait: nothing was written
+If the holder of a place dies, the place becomes free at its score.
 ]]
 local time = redis.call('TIME')
 local nowUs = time[1] * 1000000 + time[2]
@@ -25,7 +25,7 @@ end
 local waitMs = 0
 if gapUs > 0 then
   local lastUs = tonumber(redis.call('GET', KEYS[2]) or '0')
-  -- No request gets a time so far ahead, so this clock has gone back.
+  -- The script never reserves a time so far ahead, so Redis's clock has gone back.
   if lastUs - nowUs > longestWaitMs * 1000 then lastUs = 0 end
   local beginUs = math.max(nowUs, lastUs + gapUs)
   waitMs = math.ceil((beginUs - nowUs) / 1000)

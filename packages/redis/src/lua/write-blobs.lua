@@ -1,10 +1,10 @@
 --[[
-Stores blobs under their digests, if the lease is held. A blob that exists is written again, because it
-may be damaged.
+Stores blobs under their digests, if the caller has the lease. Overwrites existing blobs, because they may be
+damaged.
 
 KEYS  1 status hash   2 hash of blobs
 ARGV  1 term   2 owner   then digest, bytes, …
-Returns  1 if all are stored, 0 if the lease is not held
+Returns  1 if all blobs are stored, 0 if the caller has lost the lease
 ]]
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return 0 end

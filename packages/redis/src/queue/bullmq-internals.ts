@@ -6,34 +6,34 @@ import { pairsOf } from '../lua/lua-script.ts';
 import type { SyncQueue } from './queue.ts';
 
 /*
- * All knowledge of BullMQ that goes beyond its documented interface. A test compares the version. On an upgrade,
+ * Everything that Syncline knows of BullMQ beyond its documented interface. A test compares the version. On an upgrade,
  * check each of these points in BullMQ's source, and run the tests of queue/ and recovery/:
  *
  * - Keys of Job Schedulers: the sorted set `repeat` (id, scored with the next firing in ms), and a hash
  *   `repeat:<id>` with the fields `every`, `offset`, `pattern`, `tz` (classes/job-scheduler.ts).
- * - Ids of scheduled jobs: `repeat:<id>:<due ms>`. The job's hash is the key of that name.
+ * - Ids of scheduled jobs: `repeat:<id>:<due ms>`. The key of the job's hash has the same name.
  * - `getJobState` returns `unknown` for a job that has a hash but is in no list (commands/getState-8.lua).
- * - `offset` 0 counts as absent. A pattern gets an offset of its own. An upsert keeps the phase of the old interval.
- * - Every job passes through `nextJobFromJobData`. It drops a scheduled job if it cannot make the next job of its
- *   schedule (classes/worker.ts).
+ * - `offset` 0 counts as absent. BullMQ gives a pattern its own offset. An upsert keeps the phase of the old interval.
+ * - Every job passes through `nextJobFromJobData`. This function drops a scheduled job if it cannot make the next job
+ *   of the schedule (classes/worker.ts).
  */
 
-/** The version that these points were checked against. */
+/** The version for which these points are true. */
 export const BULLMQ_VERSION = '6.7.0';
 
-/** A queue, and the Redis that it lies in. */
+/** A queue, and its Redis connection. */
 export interface QueueAccess {
   readonly redis: Redis;
   readonly queue: SyncQueue;
 }
 
-/** The job that a Job Scheduler fires at a time. */
+/** The next job of a Job Scheduler. */
 export interface ScheduledJob {
   readonly registry: string;
   readonly nextAtMs: number;
 }
 
-/** The options of a Job Scheduler as Redis keeps them; `null` for one that is not set. */
+/** The options of a Job Scheduler in Redis. An unset option is `null`. */
 export interface StoredRepeat {
   readonly every: string | null;
   readonly offset: string | null;
@@ -59,25 +59,25 @@ export async function readSchedule(
   return { repeat: { every, offset, pattern, tz }, hasNextJob: jobs === 1 };
 }
 
-/** Returns the state of a scheduled job; `unknown` if no list of the queue has it. */
+/** Returns the state of a scheduled job, or `unknown` if it is in no list of the queue. */
 export function stateOfScheduledJob({ queue }: QueueAccess, job: ScheduledJob): Promise<string> {
   return queue.getJobState(jobId(job));
 }
 
-/** Returns the state of the next tick of a registry; `unknown` if it has no next tick. */
+/** Returns the state of a registry's next tick, or `unknown` without one. */
 export async function stateOfNextTick(access: QueueAccess, registry: string): Promise<string> {
   const nextAtMs = await access.redis.zscore(access.queue.toKey('repeat'), registry);
   if (nextAtMs === null) return 'unknown';
   return stateOfScheduledJob(access, { registry, nextAtMs: Number(nextAtMs) });
 }
 
-/** Removes a job that no list of the queue has. BullMQ would keep it and make no other job of that id. */
+/** Removes a job that is in no list of the queue. Otherwise, BullMQ would never create another job with the same id. */
 export async function removeOrphan(access: QueueAccess, job: ScheduledJob): Promise<void> {
   if ((await stateOfScheduledJob(access, job)) !== 'unknown') return;
   await access.redis.unlink(access.queue.toKey(jobId(job)));
 }
 
-/** Returns when a job was due, in epoch milliseconds, if a Job Scheduler has made it. */
+/** Returns when a job of a Job Scheduler was due, in epoch milliseconds. Returns `undefined` for any other job. */
 export function dueAtMsOf(id: string | undefined): number | undefined {
   const [, dueAtMs] = /^repeat:.+:(\d+)$/.exec(id ?? '') ?? [];
   return dueAtMs === undefined ? undefined : Number(dueAtMs);
@@ -89,16 +89,16 @@ function jobId({ registry, nextAtMs }: ScheduledJob): string {
 
 /** Shows whether a worker still takes jobs. */
 export interface Pulse {
-  /** Grows with each answer about the next job, also if there is no job. An idle worker asks every ten seconds. */
+  /** Grows with each answer about the next job, even if there is no job. An idle worker asks every ten seconds. */
   readonly turns: number;
-  /** Whether as many jobs run as the concurrency allows. Then the worker does not ask for more. */
+  /** Whether the number of running jobs has reached the concurrency. The worker then asks for no more jobs. */
   readonly isFull: boolean;
 }
 
 /**
- * A BullMQ worker that counts the turns of its loop: an open connection does not prove that the loop turns. It also
- * processes each job that it has taken. BullMQ's own worker drops a scheduled job if it cannot make the next job of
- * the schedule, for example because Redis is full. No worker then has the job until its lock expires.
+ * A BullMQ worker that counts the iterations of its loop, because an open connection does not prove that the loop runs.
+ * It also processes every job that it has taken. BullMQ's own worker drops a scheduled job if it cannot make the next
+ * job of the schedule, for example because Redis is full. The job then stays unprocessed until its lock expires.
  */
 export class TurningWorker extends Worker<JobPayloadInput, string, string> {
   #turns = 0;
@@ -107,7 +107,7 @@ export class TurningWorker extends Worker<JobPayloadInput, string, string> {
     return this.#turns;
   }
 
-  /** Every job passes through here, and every answer without a job. */
+  /** BullMQ calls this for every job, and for every answer without a job. */
   protected override async nextJobFromJobData(
     data?: JobJson,
     id?: string,
@@ -123,8 +123,8 @@ export class TurningWorker extends Worker<JobPayloadInput, string, string> {
 }
 
 /**
- * Closes a worker after its jobs. Without Redis, BullMQ's `close` never ends: this one then resolves once `whenIdle`
- * does, and in any case after `limitMs`. The locks of the remaining jobs expire.
+ * Closes a worker after its jobs. Without Redis, BullMQ's `close` never resolves. This function then resolves when
+ * `whenIdle` resolves, or at the latest after `limitMs`. The locks of the remaining jobs expire.
  */
 export async function closeWorker(
   worker: BullWorker,

@@ -63,12 +63,18 @@ test.each([
     thrown: new SynclineError('source-file-missing', 'there is no file'),
     told: {
       code: 'preview-failed',
-      message: 'cannot read the source: source-file-missing: there is no file',
+      message: 'the preview could not read the source: source-file-missing: there is no file',
     },
   },
   {
-    thrown: new SynclineError('unknown-registry', 'there is no registry alpha'),
-    told: { code: 'unknown-registry', message: 'there is no registry alpha' },
+    thrown: new SynclineError(
+      'unknown-registry',
+      'the config has no registry alpha. Check the spelling of the name',
+    ),
+    told: {
+      code: 'unknown-registry',
+      message: 'the config has no registry alpha. Check the spelling of the name',
+    },
   },
   {
     thrown: new Error('what only the log may say'),

@@ -22,7 +22,7 @@ import { redisNowMs } from '../stores/registry-reader.ts';
 import { closeWorker } from './bullmq-internals.ts';
 import { openQueue, type QueueOptions } from './queue.ts';
 
-/** What to preview: a registry of the config in force, or another entry for a registry. */
+/** What to preview: a registry of the current config, or a new config entry. */
 export type PreviewTarget = { readonly samples?: number } & (
   | { readonly registry: string }
   | { readonly config: ConfigInput['registries'][number] }
@@ -31,13 +31,13 @@ export type PreviewTarget = { readonly samples?: number } & (
 /** Computes what a sync would change. */
 export type PreviewHandler = (job: PreviewJob, signal: AbortSignal) => Promise<Preview>;
 
-/** Requests previews from workers, because workers have the disk, the credentials and the network of the sources. */
+/** Requests previews from workers, because only workers have the sources' disk, credentials and network. */
 export interface PreviewRequester {
   /**
-   * Returns what a sync would change. It removes job and answer from Redis. If the process dies before, both expire.
+   * Returns what a sync would change. Removes the job and the answer from Redis. Both expire if this process dies.
    *
-   * @throws SynclineError `unknown-registry`; `preview-failed` if the source cannot be read, or no worker answers
-   *   within `timeoutMs`; the signal's reason
+   * @throws SynclineError `unknown-registry`; `preview-failed` if the worker cannot read the source, or no worker
+   *   answers within `timeoutMs`; the signal's reason
    */
   request(
     target: PreviewTarget,
@@ -49,7 +49,7 @@ export interface PreviewRequester {
 const FIRST_POLL_MS = 25;
 const LONGEST_POLL_MS = 500;
 
-/** Codes that are passed on. Any other code of a worker is a fault of the source. */
+/** Codes that the requester passes on. Any other code of a worker is a fault of the source. */
 const OWN_CODES: ReadonlySet<ErrorCode> = new Set([
   'unknown-registry',
   'bad-request',
@@ -92,14 +92,14 @@ export function createPreviewRequester(options: QueueOptions): PreviewRequester 
   }
 
   async function giveUp(id: string, timeoutMs: number): Promise<PreviewAnswer> {
-    // A running job is locked and cannot be removed.
+    // BullMQ refuses to remove a running job, because it is locked.
     const isWaiting = (await queue.remove(id)) === 1;
     const answer = await takeAnswer(id);
     if (answer !== undefined) return answer;
     const seconds = timeoutMs / 1_000;
     const message = isWaiting
       ? `no worker has taken the preview within ${seconds} s. Check that a worker runs and is not busy with other previews`
-      : `the preview took longer than ${seconds} s. Allow more time for a large registry or a slow source`;
+      : `the preview took longer than ${seconds} s. Allow more time if the registry is large or its source is slow`;
     throw new SynclineError('preview-failed', message);
   }
 }
@@ -108,27 +108,30 @@ function previewOf(answer: PreviewAnswer): Preview {
   if ('preview' in answer) return answer.preview;
   const { code, message } = answer.error;
   if (OWN_CODES.has(code)) throw new SynclineError(code, message);
-  throw new SynclineError('preview-failed', `cannot read the source: ${code}: ${message}`);
+  throw new SynclineError(
+    'preview-failed',
+    `the preview could not read the source: ${code}: ${message}`,
+  );
 }
 
 /** Long enough for a caller to find the answer after an outage of Redis. */
 const ANSWER_TTL_S = 300;
-/** The limit for deadlines in payloads. */
+/** The limit for the time until a deadline in a payload. */
 const LONGEST_MS = 15 * 60_000;
 const LOCK_DURATION_MS = 30_000;
 const STOP_LIMIT_MS = 5_000;
-/** The limit for failed jobs of other producers, which may set none. */
+/** The limit for failed jobs of other producers, which may set no limit. */
 const FAILED_KEPT = { count: 20, age: ANSWER_TTL_S };
 const TOO_LATE = 'the caller no longer waits';
 
 export interface PreviewWorkerOptions extends KeyAccess {
   readonly logger: Logger;
-  /** How many previews run at once in this process. */
+  /** How many previews this process computes at once. */
   readonly concurrency: number;
   readonly handle: PreviewHandler;
 }
 
-/** Computes requested previews until it is stopped. A stop interrupts running previews. */
+/** Computes requested previews until `stop`, which interrupts running previews. */
 export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Promise<void> } {
   const { redis, keys, logger, concurrency } = options;
   const stopping = new AbortController();
@@ -145,7 +148,7 @@ export function startPreviewWorker(options: PreviewWorkerOptions): { stop(): Pro
     },
   );
   worker.on('error', ({ message }) =>
-    logger.warn({ reason: message }, 'preview worker failed; it continues'),
+    logger.warn({ reason: message }, 'error in the preview worker, which continues'),
   );
 
   return {

@@ -4,7 +4,7 @@ import type { SyncQueue } from './queue.ts';
 
 export type QueueHealth = Awaited<ReturnType<typeof readQueueHealth>>;
 
-/** Reads which processes keep the schedules and do the work, and what waits. */
+/** Reads which processes maintain the schedules and take the jobs, and how many jobs wait. */
 export async function readQueueHealth({
   redis,
   keys,
@@ -20,16 +20,16 @@ export async function readQueueHealth({
   ]);
   const dueAtMs = next.filter((job) => job !== undefined).map((job) => job.timestamp + job.delay);
   return {
-    /** Workers that take jobs; undefined if Redis refuses the list of its clients. */
+    /** The number of workers that take jobs. Undefined if Redis refuses CLIENT LIST. */
     workers,
-    /** The worker whose turn it was to sweep, within the last seconds. */
+    /** The worker that swept during the last seconds. */
     sweeper: sweeper ?? undefined,
-    /** The scheduler that last repaired the schedules; undefined if there was none for some passes. */
+    /** The scheduler that last repaired the schedules. Undefined after several missed passes. */
     scheduler: scheduler ?? undefined,
-    /** When the schedule of each registry fires next, epoch milliseconds. */
+    /** When the schedule of each registry fires next, in epoch milliseconds. */
     schedules: new Map(scheduled.map(({ registry, nextAtMs }) => [registry, nextAtMs])),
     waiting: Object.values(counts).reduce((sum, count) => sum + count, 0),
-    /** When the job that is next in turn was due, epoch milliseconds; undefined if no job waits. */
+    /** When the next job in the queue was due, in epoch milliseconds. Undefined if no job waits. */
     oldestDueAtMs: dueAtMs.length === 0 ? undefined : Math.min(...dueAtMs),
   };
 }

@@ -11,13 +11,13 @@ import type { Queue as BullQueue, JobsOptions } from 'bullmq';
 import { Queue } from 'bullmq';
 import type { KeyAccess } from '../lua/lua-script.ts';
 
-/** The priority of ticks and of the wake-ups that replace them. Requests have no priority, so they run first. */
+/** The priority of ticks and of wake-ups that replace ticks. Requests have no priority, so that they run first. */
 export const TICK_PRIORITY = 10;
 
-/** The most registries that begin per second, if very many are due. */
+/** How many registries start per second at most, if many are due. */
 export const STARTS_PER_SECOND = 50;
 
-/** How many failed jobs the queue keeps of each kind that sets no other limit. */
+/** How many failed jobs the queue keeps, unless a job sets another limit. */
 export const FAILED_KEPT = 1_000;
 
 export type SyncQueue = BullQueue<JobPayloadInput>;
@@ -26,12 +26,12 @@ export interface QueueOptions extends KeyAccess {
   readonly onError: (error: Error) => void;
 }
 
-/** Opens the queue that workers take jobs from. A lost job loses nothing: requests are in the control hashes. */
+/** Opens the queue of the workers. A lost job loses no request, because the control hashes count requests. */
 export function createSyncQueue(options: QueueOptions): SyncQueue {
   return openQueue(QUEUE_NAME, options);
 }
 
-/** Opens a queue under the prefix of Syncline. */
+/** Opens a queue under Syncline's prefix. */
 export function openQueue<Payload>(
   name: string,
   { redis, keys, onError }: QueueOptions,
@@ -50,20 +50,20 @@ interface RunReference {
   readonly term: string;
 }
 
-/** A job beside the schedule. */
+/** A job outside the schedule. */
 export type WakeUp =
-  /** Request `request` is open. */
+  /** The request `request` is open. */
   | ({ readonly kind: 'request' } & CountedRequest)
-  /** The run of `term` has died. */
+  /** The process of the run `term` has died. */
   | ({ readonly kind: 'interrupted' } & RunReference)
-  /** The run of `term` has failed; the next try is due in `delayMs`. */
+  /** The run `term` has failed. The next attempt is due in `delayMs`. */
   | ({ readonly kind: 'retry'; readonly delayMs: number } & RunReference)
   /**
-   * The registry was not tried when it was due. `isRepeated`: a worker has taken the first wake-up, and may have
-   * lost it.
+   * No run tried the registry when it was due. `isRepeated`: a worker has taken the first wake-up, and may have lost
+   * it.
    */
   | { readonly kind: 'overdue'; readonly registry: string; readonly isRepeated: boolean }
-  /** The registry was never synced, is overdue, or has a new config. Equal `since` means the same occasion. */
+  /** The registry was never synced, is overdue, or has a new config. Equal `since` values identify one occasion. */
   | {
       readonly kind: 'startup' | 'config';
       readonly registry: string;
@@ -72,8 +72,8 @@ export type WakeUp =
     };
 
 /**
- * Requests a run of each catalog, because one of its registries has published. A request during a build of the
- * catalog causes another run.
+ * Requests a run of each dependent catalog after a member has published. If the catalog is running, the request causes
+ * another run.
  */
 export async function requestDependents(
   { redis, keys, queue }: KeyAccess & { readonly queue: SyncQueue },
@@ -85,10 +85,10 @@ export async function requestDependents(
   }
 }
 
-/** The ids of wake-ups of overdue registries. */
+/** Matches the ids of wake-ups for overdue registries. */
 export const OVERDUE_JOB_ID = /^overdue(\.again)?-/;
 
-/** Returns the id of a wake-up: the queue holds at most the first and the repeated one. */
+/** Returns the id of a wake-up. The queue contains at most one first and one repeated wake-up per registry. */
 export function overdueJobId(
   registry: string,
   { isRepeated }: { readonly isRepeated: boolean },
@@ -96,7 +96,7 @@ export function overdueJobId(
   return `overdue${isRepeated ? '.again' : ''}-${registry}`;
 }
 
-/** Adds a wake-up. Its id is made of its reason, so the same wake-up is never in the queue twice. */
+/** Adds a wake-up. The id comes from its reason, so that the queue never contains the same wake-up twice. */
 export async function addWakeUp(queue: SyncQueue, wakeUp: WakeUp): Promise<void> {
   const { name, data, opts } = wakeUp.kind === 'request' ? requestJob(wakeUp) : jobOf(wakeUp);
   await queue.add(name, data, opts);

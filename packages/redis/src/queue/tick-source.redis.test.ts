@@ -172,7 +172,7 @@ test.each([
   await start(handle);
   const job = await foreign.add(JOB_NAME, payload, { attempts: 5 });
   await expect(job.waitUntilFinished(events)).rejects.toThrow(
-    /^invalid payload: expected \{v: 1, registry, .*\}/,
+    /^invalid payload\. Use \{v: 1, registry, .*\}/,
   );
   expect(handle).not.toHaveBeenCalled();
   expect(await foreign.getFailedCount()).toBe(1);
@@ -195,12 +195,14 @@ test('a job for an unknown registry fails without a retry', async () => {
   const handle = vi.fn<Handle>(async () => ({ state: 'unknown-registry' }));
   await start(handle);
   const job = await foreign.add(JOB_NAME, { v: 1, registry: 'nobody' }, { attempts: 5 });
-  await expect(job.waitUntilFinished(events)).rejects.toThrow('names no registry nobody');
+  await expect(job.waitUntilFinished(events)).rejects.toThrow(
+    'the config has no registry nobody. Check the spelling of the name',
+  );
   expect(handle).toHaveBeenCalledOnce();
 });
 
 test.each<[TickResult, string]>([
-  [{ state: 'busy' }, 'joined: another run is under way'],
+  [{ state: 'busy' }, 'joined: another run is in progress'],
   [{ state: 'handled' }, 'answered by an earlier run'],
   [ran({ outcome: 'published' }), 'published'],
   [ran({ outcome: 'held' }), 'held'],

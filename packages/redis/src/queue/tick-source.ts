@@ -21,19 +21,19 @@ import {
 } from './queue.ts';
 
 /**
- * Longer than any pause of a healthy event loop, because a job that loses its lock is processed twice. If a worker
- * dies, another one takes its job after the lock and one check for stalled jobs: within the minute that a registry
- * may be late.
+ * Longer than any pause of a healthy event loop, because a job that loses its lock runs twice. If a worker dies,
+ * another worker takes its job after the lock expires and one check for stalled jobs. Both fit into the minute that a
+ * registry may be late.
  */
 const LOCK_DURATION_MS = 30_000;
 const STALLED_LOOK_EVERY_MS = 10_000;
-/** The time that interrupted runs have to write their outcome. */
+/** How long interrupted runs have to write their outcome. */
 const INTERRUPTED_GRACE_MS = 5_000;
-/** How many jobs are kept whose producers set no limit. */
+/** How many completed jobs the queue keeps if their producers set no limit. */
 const COMPLETED_KEPT = 200;
 
 export interface BullTickSourceOptions extends KeyAccess {
-  /** A connection for the worker alone, because blocking commands use it. */
+  /** A connection for the worker only, because blocking commands use it. */
   readonly blocking: Redis;
   readonly queue: SyncQueue;
   readonly concurrency: number;
@@ -45,7 +45,7 @@ export interface BullTickSource extends TickSource {
   pulse(): Pulse;
 }
 
-/** Takes ticks from the BullMQ queue: scheduled ones, wake-ups, and jobs of other producers. */
+/** Creates a source that takes ticks from the BullMQ queue: scheduled jobs, wake-ups, and jobs of other producers. */
 export function createBullTickSource(options: BullTickSourceOptions): BullTickSource {
   const { blocking, redis, keys, queue, concurrency, logger } = options;
   let worker: TurningWorker | undefined;
@@ -72,9 +72,9 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
       );
       worker = started;
       started.on('error', ({ message }) =>
-        logger.warn({ reason: message }, 'queue worker failed; it continues'),
+        logger.warn({ reason: message }, 'error in the queue worker, which continues'),
       );
-      // BullMQ does not abort the signal itself when a lock is lost.
+      // BullMQ does not abort the signal when a job loses its lock.
       started.on('lockRenewalFailed', (jobIds) => {
         for (const jobId of jobIds) started.cancelJob(jobId, 'the lock of the job is lost');
       });
@@ -96,7 +96,7 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
   };
 }
 
-/** The jobs that are being processed in this process. */
+/** The jobs that this process is running. */
 class RunningJobs {
   readonly #running = new Set<Promise<unknown>>();
 
@@ -121,7 +121,7 @@ interface Processing extends KeyAccess {
   readonly handle: TickHandler;
 }
 
-/** Processes one job. Bull Board shows what it returns. */
+/** Processes one job. Bull Board shows the result. */
 async function processJob(
   processing: Processing,
   {
@@ -141,14 +141,16 @@ async function processJob(
     });
   switch (result.state) {
     case 'busy':
-      return 'joined: another run is under way';
+      return 'joined: another run is in progress';
     case 'handled':
     case 'superseded':
       return 'answered by an earlier run';
     case 'no-op':
       return 'unchanged';
     case 'unknown-registry':
-      throw new UnrecoverableError(`the config names no registry ${registry}`);
+      throw new UnrecoverableError(
+        `the config has no registry ${registry}. Check the spelling of the name`,
+      );
     case 'stopped':
       return putBack(job, token);
     case 'ran':
@@ -161,7 +163,7 @@ async function processJob(
   return run.outcome;
 }
 
-/** BullMQ stores the stack of an error with its job, and Bull Board shows it to everyone. The log has the stack. */
+/** Removes the stack, because Bull Board shows the stack of a job's error to everyone. The log has the stack. */
 function rethrowWithoutStack(error: unknown): never {
   if (error instanceof Error) error.stack = '';
   throw error;
@@ -172,16 +174,16 @@ const MAX_PROBLEM_CHARACTERS = 1_000;
 /** Describes an invalid payload for Bull Board, without any value of the payload. */
 function unknownPayload(error: z.ZodError): string {
   const problems = z.prettifyError(error).slice(0, MAX_PROBLEM_CHARACTERS);
-  return `invalid payload: expected {v: 1, registry, trigger?, force?, request?}\n${problems}`;
+  return `invalid payload. Use {v: 1, registry, trigger?, force?, request?}\n${problems}`;
 }
 
-/** Returns the job to the queue, for another worker. */
+/** Returns the job to the queue, so that another worker takes it. */
 async function putBack(job: Job, token: string | undefined): Promise<never> {
   await job.moveToWait(token);
   throw new WaitingError();
 }
 
-/** If a wake-up cannot be added, the sweep or the next tick replaces it. */
+/** Adds the follow-up wake-ups of a run. If adding fails, the sweep or the next tick replaces them. */
 async function carryOut(processing: Processing, { run, followUps }: Ran): Promise<void> {
   try {
     for (const followUp of followUps) {

@@ -10,22 +10,22 @@ import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { addWakeUp, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
 import type { RegistryReader } from '../stores/registry-reader.ts';
 
-/** Fewer registries than this begin at once. */
+/** With fewer registries, all start at once. */
 const SPREAD_FROM = 50;
 
 export interface DueWakeUpOptions {
   readonly queue: SyncQueue;
   readonly reader: RegistryReader;
   readonly config: Config;
-  /** The digest of the config. Each config has wake-ups of its own. */
+  /** The digest of the config. A new config gets new wake-ups. */
   readonly digest: string;
 }
 
 /**
- * Adds a wake-up for each registry that must not wait for its next tick: it was never synced, is overdue, or the config
- * has changed its source or filter.
+ * Adds a wake-up for each registry that must not wait for its next tick. Such a registry was never synced or is
+ * overdue, or the config has changed its source or filter.
  *
- * @returns how many wake-ups were added
+ * @returns the number of added wake-ups
  */
 export async function addDueWakeUps(options: DueWakeUpOptions): Promise<number> {
   const { queue, reader, config, digest } = options;
@@ -61,7 +61,10 @@ function whyDue(
   return isOverdue(registry, status, nowMs) ? 'startup' : undefined;
 }
 
-/** With a cron pattern: it was never synced, or the pattern has fired since the last try. */
+/**
+ * Returns whether the interval has passed since the last success. With a cron pattern: whether no check has succeeded
+ * yet, or the pattern has fired since the last attempt.
+ */
 function isOverdue(
   { schedule, syncPolicy }: RegistryConfig,
   { lastAttemptAt, lastSuccessAt }: SyncStatus,

@@ -52,7 +52,7 @@ test.each<[what: string, config: object, status: object, control: object, wakeUp
   ['it is no longer suspended', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { suspended: '0' }, 1],
   ['it is pinned', EVERY_MINUTE, { lastAttemptAt: LONG_AGO }, { pinned: 'a' }, 0],
   [
-    'it is suspended by the config',
+    'it is suspended in the config',
     { ...EVERY_MINUTE, suspended: true },
     { lastAttemptAt: LONG_AGO },
     {},

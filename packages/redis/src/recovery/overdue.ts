@@ -6,13 +6,13 @@ import { stateOfNextTick } from '../queue/bullmq-internals.ts';
 import { addWakeUp, overdueJobId, STARTS_PER_SECOND, type SyncQueue } from '../queue/queue.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
 
-/** Far more than the usual lateness of a tick, and less than the minute that a run may be late. */
+/** Much longer than the usual delay of a tick, and shorter than the minute that a run may be late. */
 const OVERDUE_AFTER_MS = 20_000;
-/** Takes Redis less than a millisecond. Batches of 250 made the ticks that fell due meanwhile up to 90 ms late. */
+/** A batch takes Redis less than a millisecond. With batches of 250, ticks were up to 90 ms late. */
 const BATCH_SIZE = 50;
 /**
- * States of a job whose tick still waits in the queue, so a wake-up would not run sooner. `active` is not one of them: the
- * worker of an active job may be dead.
+ * Job states in which the tick still waits in the queue, so that a wake-up would not run sooner. `active` is not such a
+ * state, because the worker of an active job may be dead.
  */
 const IN_LINE = new Set(['waiting', 'prioritized']);
 
@@ -22,23 +22,23 @@ const overdueReply = z.array(z.int());
 export interface OverdueOptions extends KeyAccess {
   readonly queue: SyncQueue;
   readonly registries: readonly RegistryConfig[];
-  /** For how long the caller has known a registry. A registry that was never tried gets time to begin. */
+  /** Returns how long the caller has known a registry, in milliseconds. A new registry gets time for its first run. */
   readonly knownForMs: (registry: string) => number;
-  /** How often the whole fleet calls this. */
+  /** The interval between two calls in the whole fleet. */
   readonly everyMs: number;
 }
 
 /**
- * Adds a wake-up for each overdue registry. Ticks and wake-ups can get lost, for example in a Redis that was full or has
- * lost its last second. The time of the last try in the status does not depend on them.
+ * Adds a wake-up for each overdue registry. Ticks and wake-ups can get lost, for example if Redis was full or has lost
+ * its last second. The time of the last attempt in the status does not depend on them.
  *
- * @returns how many wake-ups were added. If very many registries are overdue, the next calls add the rest
+ * @returns the number of added wake-ups. If very many registries are overdue, the next calls add the rest
  */
 export async function wakeOverdue(options: OverdueOptions): Promise<number> {
   const { redis, queue, everyMs } = options;
   const nowMs = await redisNowMs(redis);
   const wanted = options.registries.filter(({ suspended }) => !suspended);
-  // Begins at another registry each time, so that every one is checked even if very many wait.
+  // Starts at a random registry, so that each registry gets checked even if very many wait.
   const first = Math.floor(Math.random() * wanted.length);
   const registries = [...wanted.slice(first), ...wanted.slice(0, first)];
   let left = Math.ceil((STARTS_PER_SECOND * everyMs) / 1_000);
@@ -73,7 +73,7 @@ async function findOverdue(
   });
 }
 
-/** Returns the time after which the last try must have been, with some patience. */
+/** Returns the limit for the last attempt, with a tolerance. A registry is overdue if its last attempt was earlier. */
 function triedSinceMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
   const patientMs = nowMs - OVERDUE_AFTER_MS;
   return schedule === undefined

@@ -160,7 +160,7 @@ const SYNCED = {
 };
 
 test.each<[why: string, status: object, control: object, wakeUps: string[]]>([
-  ['it was never synced', {}, {}, ['startup alpha']],
+  ['it has not been synced yet', {}, {}, ['startup alpha']],
   ['it is overdue', { ...SYNCED, lastSuccessAt: HOUR_AGO }, {}, ['startup alpha']],
   ['it is not due', { ...SYNCED, lastSuccessAt: JUST_NOW }, {}, []],
   ['its next try is in the future', { ...SYNCED, nextDueAt: LATER }, {}, []],
@@ -212,9 +212,9 @@ const AFTER_IT_FIRED = new Date(FIRED_MS + 1_000).toISOString();
 const LAST_WEEK = new Date(FIRED_MS - 7 * 86_400_000).toISOString();
 
 test.each<[why: string, status: object, wakeUps: string[]]>([
-  ['it was never synced', {}, ['startup alpha']],
+  ['it has not been synced yet', {}, ['startup alpha']],
   [
-    'it was never synced, but tried',
+    'it has not been synced yet, but tried',
     { ...SYNCED, lastAttemptAt: AFTER_IT_FIRED },
     ['startup alpha'],
   ],

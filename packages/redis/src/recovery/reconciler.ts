@@ -7,15 +7,15 @@ import { addDueWakeUps } from './due-wake-ups.ts';
 import { claimEpoch, trackRegistries } from './registry-index.ts';
 import { ScheduleReconciler, wantedSchedule } from './schedules.ts';
 
-/** How often the schedules in Redis are compared with the config. */
+/** How often the scheduler compares the schedules in Redis with the config. */
 const RECONCILE_EVERY_MS = 30_000;
-/** Enough time for a worker to make the next job of a schedule. */
+/** Long enough for a worker to make the next job of a schedule. */
 const SECOND_LOOK_AFTER_MS = 3_000;
-/** A pass that failed, for example to put a config in force, is repeated soon. */
+/** After a failed pass, for example while publishing a config, the next pass starts soon. */
 const RETRY_AFTER_MS = 2_000;
-/** A scheduler counts as gone only after several passes failed or took long. */
+/** A scheduler counts as gone only after several failed or slow passes. */
 const SEEN_FOR_MS = 3 * RECONCILE_EVERY_MS;
-/** How long the data of a registry stays after its entry in the config is gone. */
+/** How long the data of a registry stays after the config has dropped it. */
 const REMOVAL_GRACE_MS = 10 * 60_000;
 
 export interface ReconcilerOptions {
@@ -27,11 +27,11 @@ export interface ReconcilerOptions {
 export interface Reconciler extends RecurringTask {
   /** Makes the next pass put this config in force. */
   adopt(document: ConfigDocument): void;
-  /** Whether a pass has completed. */
+  /** Returns whether a pass has completed. */
   hasPassed(): boolean;
 }
 
-/** Makes Redis match the config in force: schedules, wake-ups, and data of dropped registries. */
+/** Makes Redis match the current config: schedules, wake-ups, and data of dropped registries. */
 export function createReconciler({ store, logger, metrics }: ReconcilerOptions): Reconciler {
   const { redis, keys, config: follower, reader, queue } = store;
   const schedules = new ScheduleReconciler(store);
@@ -41,7 +41,7 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
   let isNews = false;
   /** The edition of the last config that this process has published. */
   let edition = 0;
-  /** The config whose due registries have been woken. */
+  /** The digest of the config whose due registries have wake-ups. */
   let wokenDigest: string | undefined;
 
   return {
@@ -60,7 +60,7 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
         await sleep(SECOND_LOOK_AFTER_MS, undefined, { signal });
         await reconcile();
       }
-      // Only status and `doctor` read it.
+      // Only the status and `doctor` read this key.
       await redis.set(keys.scheduler, store.owner, 'PX', SEEN_FOR_MS);
       hasPassed = true;
     },
@@ -83,19 +83,19 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
   }
 
   /**
-   * Publishes the config at the start, after a change of the file, and if Redis has lost the config or its last editions,
-   * for example after a failover to a replica that lagged. Never otherwise: schedulers with different files must not
-   * undo each other.
+   * Publishes the config at the start and after a change of the file. Also publishes it if Redis has lost the config or
+   * its last editions, for example after a failover to a lagging replica. Otherwise does nothing, because schedulers
+   * with different files must not overwrite each other's config.
    */
   async function publish(): Promise<void> {
     if (own === undefined) return;
-    // A value of another type is not a config and is replaced.
+    // A value of another type is not a config, so `publish` replaces it.
     const isInForce = (await redis.type(keys.config)) === 'string';
     const isLost = (await configEdition({ redis, keys })) < edition;
     if (!isNews && isInForce && !isLost) return;
     edition = await publishConfig({ redis, keys }, own);
     isNews = false;
-    // The syncs since then are lost too, so due registries are searched again.
+    // Redis has also lost the syncs since then, so the next step searches for due registries again.
     if (isLost) wokenDigest = undefined;
   }
 

@@ -5,19 +5,19 @@ import { type KeyAccess, pairsOf, storeCall } from '../lua/lua-script.ts';
 const BATCH_SIZE = 1_000;
 
 export interface TrackOptions extends KeyAccess {
-  /** The registries of the config in force. */
+  /** The registries of the current config. */
   readonly names: readonly string[];
   /** Epoch milliseconds by Redis's clock. */
   readonly nowMs: number;
-  /** How long the data of a registry stays after the config dropped it. */
+  /** How long the data of a registry stays after the config has dropped it. */
   readonly graceMs: number;
 }
 
 /**
- * Records which registries have data. Removes the data of registries that the config dropped long ago. A registry that
- * returns before that keeps its data.
+ * Records which registries have data. Removes the data of registries that the config dropped longer ago than the grace
+ * time. A registry that returns earlier keeps its data.
  *
- * @returns the registries whose data was removed
+ * @returns the names of the removed registries
  * @throws SynclineError `store-corrupt`
  */
 export function trackRegistries(options: TrackOptions): Promise<string[]> {
@@ -46,9 +46,9 @@ async function track({ redis, keys, names, nowMs, graceMs }: TrackOptions): Prom
 }
 
 /**
- * Sets the epoch of a Redis that has none: it is new, or it has lost its data.
+ * Sets the epoch if Redis has none, because it is new or has lost its data.
  *
- * @returns whether this call has set it
+ * @returns whether this call has set the epoch
  */
 export async function claimEpoch({ redis, keys }: KeyAccess): Promise<boolean> {
   return (await redis.set(keys.epoch, randomUUID(), 'NX')) === 'OK';

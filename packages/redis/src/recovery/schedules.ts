@@ -18,7 +18,7 @@ export type WantedSchedule = { readonly registry: string } & (
   | CronSchedule
 );
 
-/** Returns the schedule of a registry by the config. */
+/** Returns the schedule that the config gives a registry. */
 export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): WantedSchedule {
   const registry = name;
   return schedule === undefined
@@ -26,32 +26,32 @@ export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): 
     : { registry, ...schedule };
 }
 
-/** A Job Scheduler as Redis has it. */
+/** A Job Scheduler in Redis. */
 interface StoredSchedule extends ScheduledJob {
   readonly repeat: StoredRepeat;
-  /** Whether the next job exists. Without it, the schedule is dead. */
+  /** Whether the next job exists. Without a next job, the schedule is dead. */
   readonly hasNextJob: boolean;
 }
 
-/** What a pass has changed. */
+/** The number of changes in one pass. */
 export interface ScheduleChanges {
   readonly added: number;
   readonly retimed: number;
   readonly removed: number;
-  /** Dead schedules that work again. */
+  /** The number of dead schedules that work again. */
   readonly healed: number;
 }
 
 const BATCH_SIZE = 500;
 /** A tick that is this late and in no list of the queue is lost. */
 const LOST_AFTER_MS = 15_000;
-/** Synchronised clocks differ by less. */
+/** The clocks of two synchronised machines differ by less. */
 const CLOCK_SLACK_MS = 10_000;
 
 /**
- * Returns the phase of a registry's ticks within its interval. It never changes, and the phases of all registries are
- * spread evenly. It is never 0, which BullMQ takes for absent, and less than the interval, because BullMQ otherwise
- * misplaces the next tick.
+ * Returns the fixed phase of a registry's ticks within its interval. The phases of all registries are evenly spread.
+ * The phase is never 0, because BullMQ treats 0 as absent. The phase is less than the interval, because BullMQ
+ * otherwise misplaces the next tick.
  */
 export function scheduleOffsetMs(wanted: { registry: string; intervalMs: number }): number {
   return 1 + (fnv1a(wanted.registry) % (wanted.intervalMs - 1));
@@ -63,7 +63,7 @@ function repeatOf(wanted: WantedSchedule): RepeatOptions {
 }
 
 function isSame(wanted: WantedSchedule, { repeat }: StoredSchedule): boolean {
-  // The offset that BullMQ gives to a pattern has no meaning.
+  // BullMQ gives a pattern an offset without a meaning.
   if ('pattern' in wanted) {
     return !repeat.every && repeat.pattern === wanted.pattern && repeat.tz === wanted.timezone;
   }
@@ -72,8 +72,8 @@ function isSame(wanted: WantedSchedule, { repeat }: StoredSchedule): boolean {
 }
 
 /**
- * Returns whether the next tick is later than a correct clock would set it. BullMQ uses the clock of the worker that takes
- * the tick before. A worker whose clock is ahead would delay the registry for all workers.
+ * Returns whether the next tick is later than a correct clock would set it. BullMQ uses the clock of the worker that
+ * takes the previous tick. A worker whose clock is ahead would delay the registry for all workers.
  */
 function isTooLate(wanted: WantedSchedule, { nextAtMs }: StoredSchedule, nowMs: number): boolean {
   const latestMs =
@@ -82,24 +82,24 @@ function isTooLate(wanted: WantedSchedule, { nextAtMs }: StoredSchedule, nowMs: 
 }
 
 /**
- * Makes the Job Schedulers in Redis match the config. Any number of processes may do so at once, because all write the
- * same. It writes only differences, because an upsert moves a waiting job to the end of the queue.
+ * Makes the Job Schedulers in Redis match the config. Several processes may do so at once, because they all write the
+ * same values. Writes only differences, because an upsert moves a waiting job to the end of the queue.
  */
 export class ScheduleReconciler {
   readonly #access: QueueAccess;
-  /** Schedules without a next job in the last pass, as `<registry>@<next>`. A worker may be about to make it. */
+  /** Schedules without a next job in the last pass, as `<registry>@<next>`. A worker may be about to make the job. */
   #suspects = new Set<string>();
 
   constructor(access: QueueAccess) {
     this.#access = access;
   }
 
-  /** Whether only a second pass can tell if a schedule is dead. */
+  /** Whether a second pass must decide if a schedule is dead. */
   get isSuspicious(): boolean {
     return this.#suspects.size > 0;
   }
 
-  /** @param nowMs the later time of this machine's clock and Redis's */
+  /** Repairs the schedules. @param nowMs the later time of this machine's clock and Redis's clock */
   async reconcile(wanted: readonly WantedSchedule[], nowMs = Date.now()): Promise<ScheduleChanges> {
     const stored = await this.#list(nowMs);
     const added: WantedSchedule[] = [];
@@ -129,7 +129,7 @@ export class ScheduleReconciler {
     }
     this.#suspects = suspects;
     const gone = [...stored.values()];
-    // Removed first, also if only the time differs: an upsert keeps the phase of the old interval.
+    // Removes before it adds, even if only the time differs, because an upsert keeps the phase of the old interval.
     await this.#remove([...gone, ...replaced]);
     await this.#upsert([...added, ...renewed]);
     const retimed = renewed.length - healed;
@@ -143,7 +143,7 @@ export class ScheduleReconciler {
       const schedule = { ...job, ...(await readSchedule(this.#access, job)) };
       if (schedule.hasNextJob && nowMs - job.nextAtMs > LOST_AFTER_MS && checksLeft > 0) {
         checksLeft -= 1;
-        // A late job may wait in the queue. One that is in no list of the queue waits for ever.
+        // A late job may wait in the queue. A job that is in no list of the queue would wait forever.
         const state = await stateOfScheduledJob(this.#access, job);
         schedule.hasNextJob = state !== 'unknown';
       }

@@ -5,7 +5,7 @@ import { addWakeUp, type SyncQueue } from '../queue/queue.ts';
 import type { Store } from '../stores/open-store.ts';
 import { wakeOverdue } from './overdue.ts';
 
-/** Since when each name is known, of those that are known now: a new config makes none of them new. */
+/** Returns when each current name became known. A new config does not reset the time of a known name. */
 export function knownSince(
   before: ReadonlyMap<string, number>,
   { names, nowMs }: { names: readonly string[]; nowMs: number },
@@ -13,7 +13,7 @@ export function knownSince(
   return new Map(names.map((name) => [name, before.get(name) ?? nowMs]));
 }
 
-/** Takes Redis less than a millisecond. Batches of 250 made the ticks that fell due meanwhile up to 90 ms late. */
+/** A batch takes Redis less than a millisecond. With batches of 250, ticks were up to 90 ms late. */
 const BATCH_SIZE = 50;
 
 const findNeglectedScript = luaScript('find-neglected');
@@ -22,23 +22,23 @@ const neglectedReply = z.array(z.union([z.string(), z.number()]));
 export interface SweepOptions extends KeyAccess {
   readonly queue: SyncQueue;
   readonly registries: readonly string[];
-  /** Names this process among those that sweep. */
+  /** The name of this process among the sweeping processes. */
   readonly owner: string;
-  /** One sweep of the whole fleet in this time. */
+  /** The whole fleet sweeps once in this time. */
   readonly everyMs: number;
 }
 
 /**
  * Adds a wake-up for each run whose lease has expired before the run ended, and for each open request without a run.
  *
- * @returns how many wake-ups were added; `undefined` if another process has the turn
+ * @returns the number of added wake-ups, or `undefined` if another process has the turn
  */
 export async function sweep(options: SweepOptions): Promise<number | undefined> {
   const { redis, keys, queue, registries, owner, everyMs } = options;
-  // A little less than the period, so the same process can also take the next turn.
+  // Slightly shorter than the period, so that the same process can also take the next turn.
   const turn = await redis.set(keys.sweepTurn, owner, 'PX', Math.ceil(everyMs * 0.9), 'NX');
   if (turn === null) {
-    // A turn without expiry is not one of Syncline, and would be the last one.
+    // Syncline sets every turn with an expiry. A turn without expiry would block all later sweeps.
     if ((await redis.pttl(keys.sweepTurn)) === -1) await redis.unlink(keys.sweepTurn);
     return undefined;
   }
@@ -56,13 +56,13 @@ export async function sweep(options: SweepOptions): Promise<number | undefined> 
 /** A registry that needs a wake-up. */
 export interface Neglected {
   readonly registry: string;
-  /** The term of a run whose lease has expired before it ended. */
+  /** The term of a run whose lease has expired before the run ended. */
   readonly term: string | undefined;
-  /** The last request that is open. */
+  /** The number of the last open request. */
   readonly request: number | undefined;
 }
 
-/** Finds neglected registries among some. */
+/** Returns the given registries that need a wake-up. */
 export async function findNeglected(
   { redis, keys }: KeyAccess,
   registries: readonly string[],
@@ -76,7 +76,7 @@ export async function findNeglected(
   }));
 }
 
-/** How often the fleet sweeps. A kill costs at most this time and the 12 s of a lease. */
+/** How often the fleet sweeps. After a kill, recovery starts at most this time plus the 12 s of a lease later. */
 const SWEEP_EVERY_MS = 4_000;
 
 export interface SweeperOptions {
@@ -84,7 +84,7 @@ export interface SweeperOptions {
   readonly logger: Logger;
 }
 
-/** Wakes workers for interrupted runs, open requests and overdue registries, if it is the turn of this process. */
+/** Adds wake-ups for interrupted runs, open requests and overdue registries, if this process has the turn. */
 export function createSweeper({ store, logger }: SweeperOptions): RecurringTask {
   const { config } = store;
   const everyMs = SWEEP_EVERY_MS;

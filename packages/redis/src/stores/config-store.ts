@@ -12,10 +12,10 @@ import type { ConfigSource } from '@syncline/sync';
 import { z } from 'zod';
 import { type KeyAccess, toStoreError } from '../lua/lua-script.ts';
 
-/** How long a replaced config is kept, for processes that are about to read it. */
+/** How long a replaced config stays, for processes that are about to read it. */
 const REPLACED_CONFIG_TTL_S = 3_600;
 
-/** A config in the form that people write, and the digest that it is stored under. */
+/** A config in the form that people write, with its storage digest. */
 export interface ConfigDocument {
   readonly input: ConfigInput;
   readonly digest: string;
@@ -24,13 +24,13 @@ export interface ConfigDocument {
 /**
  * Puts a config in force: every process follows the pointer.
  *
- * @returns its edition. {@link configEdition} is lower only if Redis has lost this config
+ * @returns the edition of this config. {@link configEdition} is lower only if Redis has lost this config
  */
 export async function publishConfig(
   { redis, keys }: KeyAccess,
   { input, digest }: ConfigDocument,
 ): Promise<number> {
-  // Replaces a value of any type.
+  // `publishConfig` replaces a value of any type.
   const before = (await redis.type(keys.config)) === 'string' ? await redis.get(keys.config) : null;
   const edition = 1 + (await configEdition({ redis, keys }));
   const change = redis
@@ -41,12 +41,12 @@ export async function publishConfig(
   if (before !== null && before !== digest) {
     change.expire(keys.configDocument(before), REPLACED_CONFIG_TTL_S);
   }
-  // ioredis resolves even if Redis has refused a command.
+  // ioredis resolves even if Redis has rejected a command.
   for (const [error] of (await change.exec()) ?? []) if (error !== null) throw error;
   return edition;
 }
 
-/** Returns how many configs have been put in force, as far as this Redis knows. */
+/** Returns how many configs this Redis has put in force, as far as it remembers. */
 export async function configEdition({ redis, keys }: KeyAccess): Promise<number> {
   if ((await redis.type(keys.configEdition)) !== 'string') return 0;
   const stored = await redis.get(keys.configEdition);
@@ -55,15 +55,15 @@ export async function configEdition({ redis, keys }: KeyAccess): Promise<number>
 
 const documentSchema = jsonTextSchema.pipe(configSchema);
 
-/** Follows the config in force. */
+/** Follows the current config. */
 export interface ConfigFollower extends ConfigSource {
-  /** Of the config last read. */
+  /** Returns the digest of the current config. */
   digest(): string | undefined;
 }
 
 /**
- * Follows the config in force in Redis. If Redis has no config, or an invalid one, the last valid config stays in
- * force: a Redis that lost its data must not make a process drop registries.
+ * Follows the current config in Redis. If Redis has no valid config, the last valid config stays in force, because a
+ * process must not drop registries when Redis loses its data.
  */
 export function createConfigFollower({
   redis,
@@ -105,7 +105,7 @@ export function createConfigFollower({
     },
   };
 
-  /** Returns `null` also for a value of another type: the last valid config stays, and the log says why, once. */
+  /** Returns `null` also for a value of another type, and logs the reason once. The last valid config stays. */
   async function read(key: string): Promise<string | null> {
     try {
       const text = await redis.get(key);

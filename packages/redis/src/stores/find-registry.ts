@@ -13,7 +13,7 @@ import type { RegistryReader, StoredRegistries } from './registry-reader.ts';
 const NAMES_IN_MESSAGE = 10;
 
 /**
- * Returns the config in force. Reads it first if none is known yet.
+ * Returns the current config. Reads it first if necessary.
  *
  * @throws SynclineError `config-unreadable` if Redis has no config
  */
@@ -23,12 +23,12 @@ export async function currentConfig(source: ConfigSource): Promise<Config> {
   if (config !== undefined) return config;
   throw new SynclineError(
     'config-unreadable',
-    'no config in this Redis under this prefix. Start a scheduler, or check REDIS_URL and SYNCLINE_PREFIX',
+    'Redis has no config under this prefix. Start a scheduler, or check REDIS_URL and SYNCLINE_PREFIX',
   );
 }
 
 /**
- * Returns the registry of that name, or the derived registry of a catalog of that id.
+ * Returns the registry with this name, or the derived registry of a catalog with this id.
  *
  * @throws SynclineError `unknown-registry`, `config-unreadable`
  */
@@ -37,12 +37,12 @@ export async function findRegistry(source: ConfigSource, name: string): Promise<
   if (registry !== undefined) return registry;
   const names = (await currentConfig(source)).registries.map((known) => known.name);
   const more = names.length > NAMES_IN_MESSAGE ? ', …' : '';
-  throw new SynclineError('unknown-registry', `the config names no registry ${name}`, {
-    expected: `${names.slice(0, NAMES_IN_MESSAGE).join(', ')}${more}`,
+  throw new SynclineError('unknown-registry', `the config has no registry ${name}`, {
+    expected: `one of ${names.slice(0, NAMES_IN_MESSAGE).join(', ')}${more}`,
   });
 }
 
-/** Looks in the config that is known, and then in a newer one. */
+/** Searches the known config, and then a newer one. */
 export async function findInConfig<Found>(
   source: ConfigSource,
   find: (config: Config) => Found | undefined,
@@ -54,9 +54,9 @@ export async function findInConfig<Found>(
 }
 
 export interface RegistryViews {
-  /** The time by Redis's clock, epoch milliseconds. */
+  /** The time by Redis's clock, in epoch milliseconds. */
   readonly nowMs: number;
-  /** In the order of the configs. */
+  /** The views in the order of the configs. */
   readonly views: readonly RegistryView[];
 }
 
@@ -70,7 +70,7 @@ export async function viewRegistries(
 
 const NEVER_RAN = { status: PENDING_STATUS, control: controlSchema.parse({}, { jitless: true }) };
 
-/** Returns the views of registries whose state was read already. */
+/** Returns the views of registries from state that the caller has already read. */
 export function viewsOf(
   configs: readonly RegistryConfig[],
   { nowMs, registries }: StoredRegistries,

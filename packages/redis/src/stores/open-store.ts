@@ -11,20 +11,20 @@ import { createRedisRunStore } from './run-store.ts';
 import { createRedisSnapshotStore } from './snapshot-store.ts';
 
 export interface OpenStoreOptions {
-  /** The store closes it. */
+  /** The connection to Redis. The store closes it. */
   readonly redis: Redis;
-  /** What all keys begin with. */
+  /** The prefix of all keys. */
   readonly prefix: string;
   readonly logger: Logger;
 }
 
-/** Everything that a process uses of one Syncline in Redis. */
+/** Everything that a process uses of one Syncline installation in Redis. */
 export type Store = ReturnType<typeof openStore>;
 
-/** Opens what Syncline keeps in one Redis under one prefix. */
+/** Opens the store of one Syncline installation, by its Redis and prefix. */
 export function openStore({ redis, prefix, logger }: OpenStoreOptions) {
   const keys = redisKeys(prefix);
-  /** Names this process as the owner of leases. */
+  /** The name of this process as the owner of leases. */
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const config = createConfigFollower({ redis, keys, logger });
   const snapshots = createRedisSnapshotStore({ redis, keys });
@@ -40,14 +40,18 @@ export function openStore({ redis, prefix, logger }: OpenStoreOptions) {
     reader: createRegistryReader({ redis, keys }),
     runs: createRunLog({ redis, keys }),
     snapshots,
-    /** Opened at its first use. */
+    /** Opens on first use. */
     get queue(): SyncQueue {
       queue ??= createSyncQueue({ redis, keys, onError });
       return queue;
     },
-    /** @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own */
+    /**
+     * Creates the operations.
+     *
+     * @param options.writes a connection for the large writes of a rollback or an approval; default: the store's own
+     */
     async operations({ writes = redis }: { readonly writes?: Redis } = {}): Promise<Operations> {
-      // Imported when it is needed: it loads all that a worker syncs with.
+      // Imported lazily, because the module loads all sync code of a worker.
       const { createOperations } = await import('@syncline/sync/perform');
       return createOperations({
         operators: createRedisOperatorStore(store),

@@ -12,13 +12,13 @@ import {
 import type { Redis } from 'ioredis';
 import { type KeyAccess, storeCall, toStoreError } from '../lua/lua-script.ts';
 
-/** What Redis has about registries, at one moment by its own clock. */
+/** The state of registries in Redis at one moment of Redis's clock. */
 export interface StoredRegistries {
   /** Epoch milliseconds. */
   readonly nowMs: number;
   /**
-   * One entry for each name asked for, also for a registry that never ran. A registry whose keys hold invalid
-   * values has the status Failed with `store-corrupt`. The others are not affected.
+   * One entry for each requested name, even if the registry has never run. If a registry's keys hold invalid values,
+   * the registry has the status Failed with `store-corrupt`, and the others stay readable.
    */
   readonly registries: Map<string, StoredRegistry>;
 }
@@ -32,7 +32,7 @@ export interface RegistryReader {
   readMany(names: readonly string[]): Promise<StoredRegistries>;
 }
 
-/** Registries that are read at once. Redis serves other clients between two batches. */
+/** How many registries one batch reads. Redis serves other clients between two batches. */
 const BATCH_SIZE = 500;
 
 export function createRegistryReader({ redis, keys }: KeyAccess): RegistryReader {
@@ -82,13 +82,13 @@ export function createRunLog({ redis, keys }: KeyAccess) {
     /**
      * Returns runs of a registry, newest first.
      *
-     * @param options.before a term: only runs older than this one
+     * @param options.before a term; returns only runs older than this one
      */
     async list(
       registry: string,
       { before, limit }: { before?: string; limit: number },
     ): Promise<{ runs: Run[]; next?: string }> {
-      // One more than asked for tells whether there are more.
+      // One entry more than requested shows whether there are further runs.
       const end = before === undefined ? '+' : `(${before}-0`;
       const reply = redis.xrevrange(keys.runs(registry), end, '-', 'COUNT', limit + 1);
       const entries = await storeCall(redis, reply);

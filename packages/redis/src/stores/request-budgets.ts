@@ -12,13 +12,13 @@ const reply = z.union([
 ]);
 
 export interface RedisRequestBudgetsOptions extends KeyAccess {
-  /** `network.budgets` of the config in force. */
+  /** Returns `network.budgets` of the current config. */
   readonly budgets: () => NetworkConfig['budgets'];
-  /** Default: that of {@link createRequestBudgets}. */
+  /** Default: the default of {@link createRequestBudgets}. */
   readonly longestWaitMs?: number;
 }
 
-/** Creates the budgets that all processes on one Redis share, by its clock. */
+/** Creates budgets that all processes on one Redis share. Redis's clock gives the times. */
 export function createRedisRequestBudgets({
   redis,
   keys,

@@ -47,14 +47,14 @@ const finishReply = z.union([
 ]);
 
 export interface RunStoreOptions extends KeyAccess {
-  /** Logs invalid fields that a run has removed. */
+  /** Logs the invalid fields that a run has removed. */
   readonly logger?: Pick<Logger, 'warn'> | undefined;
 }
 
-/** Fields of the lease. They are never removed, even if they are invalid. */
+/** The fields of the lease. A run never removes them, even if they are invalid. */
 const TOKEN_FIELDS: readonly string[] = ['term', 'owner', 'leaseUntil', 'startsWithoutFinish'];
 
-/** Creates the store of leases and of the writes that they fence. Each promise is one script; all times are Redis's. */
+/** Creates the store of leases and fenced writes. Each operation is one script, and uses Redis's clock. */
 export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): RunStore {
   return {
     acquire: (options) => acquire({ redis, keys, logger }, options),
@@ -157,7 +157,7 @@ async function acquire(
     state: 'acquired',
     lease: { registry, term, owner },
     nowMs,
-    // The script has counted this start after it read the status.
+    // The script counts this start after it reads the status.
     status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
     control: control.value,
   };
@@ -191,7 +191,7 @@ function purposeArgument(purpose: LeasePurpose): string {
   }
 }
 
-/** A hash as Lua encodes it in JSON: a flat list, or an empty object if the hash has no field. */
+/** Parses a hash that Lua has encoded in JSON: a flat list, or an empty object for a hash without fields. */
 function hash() {
   const pairs = z.array(z.string()).transform((flat) => Object.fromEntries(pairsOf(flat)));
   return z.union([pairs, z.strictObject({})]);
@@ -199,7 +199,7 @@ function hash() {
 
 const saveStatusScript = luaScript('save-status');
 
-/** Keeps each status in a Redis hash, for anyone to read. Each write is fenced. */
+/** Stores each status in a Redis hash, which anyone may read. Each write is fenced. */
 export function createRedisStatusPersistence({
   redis,
   keys,

@@ -5,12 +5,12 @@ import { type KeyAccess, luaScript, pairsOf, storeCall } from '../lua/lua-script
 const writeBlobsScript = luaScript('write-blobs');
 const collectScript = luaScript('collect');
 
-/** The most bytes of one script call: Redis serves no other client meanwhile. */
+/** The most bytes of one script call, because Redis serves no other client during the call. */
 const WRITE_BATCH_BYTES = 512 * 1024;
 const READ_BATCH_SIZE = 64;
 const COLLECT_BATCH_SIZE = 1_000;
 
-/** Snapshots in Redis: chunks and manifests of a registry in a hash each. */
+/** Stores snapshots in Redis. Each registry has one hash of chunks and one hash of manifests. */
 export function createRedisSnapshotStore({ redis, keys }: KeyAccess): SnapshotStore {
   return {
     async readPointer(registry) {
@@ -64,7 +64,7 @@ export function createRedisSnapshotStore({ redis, keys }: KeyAccess): SnapshotSt
         keys.snapshotChunks(registry),
         keys.snapshotHistory(registry),
       ];
-      // Manifests first: a listed snapshot must never lack a chunk.
+      // Removes manifests before chunks, because a listed snapshot must never lack a chunk.
       let reply = await collectScript(redis, names, [term, owner, manifests.length, ...manifests]);
       for (const batch of batchesOf(chunks, COLLECT_BATCH_SIZE)) {
         if (reply !== 1) break;

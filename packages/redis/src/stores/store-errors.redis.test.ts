@@ -39,7 +39,9 @@ async function spoil(key: RegistryKey) {
 function corrupt(key: string, type: string) {
   return {
     code: 'store-corrupt',
-    message: expect.stringContaining(`the key ${key} holds a set instead of a ${type}`),
+    message: expect.stringContaining(
+      `the key ${key} is a set, but must be a ${type}. Delete the key, and sync with force`,
+    ),
   };
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 
-/** A script of ours, changed in one place. */
+/** A Lua script with one changed place. */
 export interface Mutation {
   readonly script: string;
   readonly from: string;
@@ -9,10 +9,10 @@ export interface Mutation {
 }
 
 /**
- * A connection that runs one script in another version than ours: it is sent the text each time, and
- * changes that on the way. All else is as it is.
+ * Returns a connection that runs a changed version of one script. Redis gets the script's text with each call, and the
+ * connection changes the text. All other commands stay the same.
  *
- * @throws where the script does not say, once, what is to be changed
+ * @throws if the script does not contain `from` exactly once
  */
 export function mutatedRedis(redis: Redis, { script, from, to }: Mutation): Redis {
   const original = readFileSync(new URL(`../lua/${script}.lua`, import.meta.url), 'utf8');

@@ -3,7 +3,7 @@ import type { ProtocolStore } from '@syncline/sync/testing';
 import { findNeglected } from '../recovery/sweeper.ts';
 import { redisHarness, type TestRedis } from './test-redis.ts';
 
-/** The Redis ports, as the protocol is played on them. */
+/** Returns the Redis ports for tests that play the protocol. */
 export function redisProtocolStore(test: TestRedis): ProtocolStore {
   const { redis, keys } = test;
   return {

@@ -10,7 +10,7 @@ import { createRedisSnapshotStore } from '../stores/snapshot-store.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A Redis for this test run alone; take a prefix of your own. */
+    /** A Redis only for this test run. Each test uses its own prefix. */
     redisUrl: string;
   }
 }
@@ -21,7 +21,7 @@ export interface TestRedis {
   readonly keys: RedisKeys;
 }
 
-/** Returns a connection and a prefix of its own. Both are removed after the test. */
+/** Returns a connection and its own prefix. Removes both after the test. */
 export function testRedis(): TestRedis {
   const prefix = `test-${randomUUID().slice(0, 13)}`;
   const redis = connect();
@@ -29,14 +29,14 @@ export function testRedis(): TestRedis {
   return { redis, prefix, keys: redisKeys(prefix) };
 }
 
-/** A further connection, as BullMQ workers want it, that is closed after the test. */
+/** Returns another connection with the options that BullMQ workers need. The test closes it at the end. */
 export function connect(): Redis {
   const redis = new Redis(inject('redisUrl'), { maxRetriesPerRequest: null });
   onTestFinished(() => redis.disconnect());
   return redis;
 }
 
-/** The queue of a prefix; closed after the test. */
+/** Returns the queue of a prefix. The test closes it at the end. */
 export function testQueue({ redis, keys }: TestRedis): SyncQueue {
   const queue = createSyncQueue({
     redis,
@@ -49,14 +49,14 @@ export function testQueue({ redis, keys }: TestRedis): SyncQueue {
   return queue;
 }
 
-/** A config with file registries of these names. */
+/** Returns a config with file registries of these names. */
 export function testConfig(...names: readonly string[]): ConfigInput {
   return {
     registries: names.map((name) => ({ name, file: { path: `/registries/${name}.json` } })),
   };
 }
 
-/** The Redis ports, as the conformance suites want them. */
+/** Returns the Redis ports for the conformance suites. */
 export function redisHarness(test = testRedis()): StoreHarness {
   const { redis, keys } = test;
   const config = createStaticConfigSource(testConfig('alpha', 'beta', 'gamma'));
@@ -90,7 +90,7 @@ async function deleteAll(prefix: string): Promise<void> {
   try {
     for (const match of [`${prefix}:*`, `{${prefix}:*`]) {
       for await (const found of redis.scanStream({ match, count: 1_000 })) {
-        // As ioredis documents it: each item is a list of keys.
+        // ioredis documents each item as a list of keys.
         const names = found as string[];
         if (names.length > 0) await redis.unlink(...names);
       }

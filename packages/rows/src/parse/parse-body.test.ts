@@ -99,24 +99,24 @@ describe('parseBody', () => {
     ['<!DOCTYPE html><p>Sign in', /an HTML page/],
     ['\n<HTML>', /an HTML page/],
     ['<?xml version="1.0"?>', /XML/],
-    ['{"servers": [', /JSON that is broken or cut off/],
-    ['[1, 2', /broken or cut off/],
-    ['version: 1', /text that is not JSON, beginning with "version: 1"/],
+    ['{"servers": [', /invalid or truncated JSON/],
+    ['[1, 2', /invalid or truncated JSON/],
+    ['version: 1', /text that is not JSON and starts with "version: 1"/],
     [gzipSync('[]'), /gzip data/],
     [Buffer.from('\ufeff[]', 'utf16le'), /text in UTF-16/],
     [Buffer.from('\ufeff[]', 'utf16le').swap16(), /text in UTF-16/],
     [Buffer.from('[]', 'utf16le'), /text in UTF-16/],
     [Buffer.from('[]', 'utf16le').swap16(), /text in UTF-16/],
-    [Buffer.from('[{"name": "caf\u00e9"}]', 'latin1'), /not UTF-8, perhaps text in Latin-1/],
-    ['[{"name": "a\0b"}]', /JSON that is broken/],
-    ['[NaN]', /JSON that is broken/],
-    [Uint8Array.of(0xc3, 0x28), /2 bytes that are not UTF-8/],
+    [Buffer.from('[{"name": "caf\u00e9"}]', 'latin1'), /not valid UTF-8, perhaps text in Latin-1/],
+    ['[{"name": "a\0b"}]', /invalid or truncated JSON/],
+    ['[NaN]', /invalid or truncated JSON/],
+    [Uint8Array.of(0xc3, 0x28), /2 bytes that are not valid UTF-8/],
   ])('rejects %j as not JSON, and describes it', (body, looks) => {
     const parsing = () => parseBody(typeof body === 'string' ? Buffer.from(body) : body);
     expect(parsing).toThrow(
       expect.objectContaining({ code: 'source-not-json', message: expect.stringMatching(looks) }),
     );
-    expect(parsing).toThrow(/Expected JSON in UTF-8/);
+    expect(parsing).toThrow(/\. Use JSON in UTF-8$/);
   });
 
   test.each<[value: unknown, looks: RegExp]>([
@@ -188,8 +188,8 @@ describe('parseBody', () => {
     const body = Buffer.from(`[${row(199, 'fits')},${row(200, 'deep')},${row(900, 'deeper')}]`);
     expect(shown(parseBody(body)).rows).toEqual([
       expect.stringContaining('"name":"fits"'),
-      'deep@1: the row nests deeper than 200 levels',
-      'deeper@1: the row nests deeper than 200 levels',
+      'deep@1: the row has more than 200 nested levels',
+      'deeper@1: the row has more than 200 nested levels',
     ]);
   });
 
@@ -226,7 +226,7 @@ describe('parseBody', () => {
     expect(() => parseBody(Buffer.from('<html>'), origin)).toThrow(
       expect.objectContaining({
         code: 'source-not-json',
-        message: expect.stringMatching(/^servers\/x\.json: the source gave an HTML page/),
+        message: expect.stringMatching(/^servers\/x\.json: the source returned an HTML page/),
       }),
     );
     expect(() => parseBody(Buffer.from('{}'), origin)).toThrow(/^servers\/x\.json: .*empty object/);

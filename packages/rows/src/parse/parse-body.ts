@@ -5,7 +5,7 @@ import { findFlaw, type ParsedValue, parseJson } from './parse-json.ts';
 import { parseYaml } from './parse-yaml.ts';
 import { convertLegacyEntry, legacyEntries, type RowCandidate } from './toolhive-legacy.ts';
 
-/** The formats of a registry. */
+/** The formats that a registry may have. */
 export type BodyFormat =
   | 'registry-list'
   | 'upstream-registry'
@@ -13,24 +13,24 @@ export type BodyFormat =
   | 'toolhive-legacy'
   | 'single-server';
 
-/** What a source knows of a body besides its bytes. */
+/** What a source knows about a body besides its bytes. */
 export interface BodyOrigin {
-  /** Its name in errors and quarantined rows: a path within a repository. */
+  /** The name of the body in errors and quarantined rows, such as a path within a repository. */
   readonly name?: string;
   /** Default: `json`. */
   readonly syntax?: 'json' | 'yaml';
 }
 
-/** What a source needs to know of its body. */
+/** What a source needs to know about its body. */
 export type BodySummary = Pick<ParsedBody, 'format' | 'rowCount' | 'nextCursor'>;
 
 /** The content of a body. */
 export interface ParsedBody {
   readonly format: BodyFormat;
   readonly rowCount: number;
-  /** Reads the rows, each by itself. @param firstPlace the number of the first one */
+  /** Reads each row independently of the others. @param firstPlace the number of the first row */
   readonly readRows: (firstPlace: number) => Iterable<RowReading>;
-  /** The cursor of the next page, if there is one. */
+  /** The cursor of the next page. Absent on the last page. */
   readonly nextCursor: string | undefined;
   readonly skills: readonly unknown[];
   readonly plugins: readonly unknown[];
@@ -49,7 +49,7 @@ const upstreamRegistry = z.object({
   }),
 });
 const serverArray = z.array(z.unknown());
-// A version of any type: `version: 1.0` in YAML is an invalid server, not another format.
+// Accepts any type of version: `version: 1.0` in YAML makes the server invalid, but does not change the format.
 const bareServer = z.object({ name: z.string(), version: z.unknown() });
 const singleServer = z.union([
   z.object({ server: bareServer }),
@@ -57,10 +57,10 @@ const singleServer = z.union([
 ]);
 
 /**
- * Detects the format of a body, and splits it into rows.
+ * Detects the format of a body, and splits the body into rows.
  *
- * @throws SynclineError `source-not-json`, `source-not-a-registry`, `source-too-deep`, `source-too-large`: what the
- *   body looked like, after its name if it has one
+ * @throws SynclineError `source-not-json`, `source-not-a-registry`, `source-too-deep`, `source-too-large`. The message
+ *   describes the body, after its name if it has one
  */
 export function parseBody(body: Uint8Array, { name, syntax }: BodyOrigin = {}): ParsedBody {
   try {
@@ -112,7 +112,7 @@ function splitBody({ value, isSuspect }: ParsedValue): ParsedBody {
   if (singleServer.safeParse(value).success) return bodyOf('single-server', [value], toCandidate);
   throw new SynclineError(
     'source-not-a-registry',
-    `the source gave ${describeValue(value)}, which is not a registry`,
+    `the source returned ${describeValue(value)}, which is not a registry`,
     {
       expected:
         'an object with `servers`, an object with `data.servers`, an array of servers, or a server',
@@ -124,12 +124,15 @@ function toCandidate(row: unknown): RowCandidate {
   return { row };
 }
 
-/** Skills and plugins are copied unread: an invalid one cannot be quarantined. */
+/** Rejects invalid skills and plugins. Syncline copies both unread, so that it cannot quarantine a single one. */
 function rejectFlaws(lists: Readonly<Record<string, unknown>>): void {
   for (const [kind, items] of Object.entries(lists)) {
     const flaw = findFlaw(items);
     if (flaw === undefined) continue;
-    throw new SynclineError('source-not-a-registry', `one of the source’s ${kind} ${flaw}`);
+    throw new SynclineError(
+      'source-not-a-registry',
+      `the source has an invalid item in ${kind}: the item ${flaw}`,
+    );
   }
 }
 

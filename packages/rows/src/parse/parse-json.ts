@@ -1,42 +1,42 @@
 import { constants, isUtf8 } from 'node:buffer';
 import { SynclineError } from '@syncline/contract';
 
-/** A row that nests deeper is quarantined: the deepest known real one has 10 levels. */
+/** Syncline quarantines a deeper row. The deepest known real row has 10 levels. */
 const MAX_ROW_DEPTH = 200;
 
-/** What can be told of JSON without parsing it. */
+/** What Syncline can measure in JSON without parsing it. */
 export interface JsonShape {
-  /** How many levels of objects and lists it has. A body beyond the limit of a row may still have valid rows. */
+  /** How many levels of objects and lists the JSON has. If one row nests too deep, other rows may still be valid. */
   readonly depth: number;
-  /** How many values it has in all. Rows have some 30 bytes a value, so that real bodies have fewer. */
+  /** How many values the JSON has in total. With about 30 bytes per value, real bodies stay below the limit. */
   readonly values: number;
-  /** How many entries its longest list has. */
+  /** How many entries the longest list has. */
   readonly entries: number;
-  /** How many keys its largest object has. An object needs more memory at once than a list. */
+  /** How many keys the largest object has. An object needs more memory at once than a list. */
   readonly keys: number;
 }
 
 /**
- * A body beyond a limit is rejected before it is parsed. Parsing cannot be interrupted, and a thread's heap limit
- * does not protect it: a list longer than the rest of the heap ends the whole process.
+ * Syncline rejects a body beyond a limit before parsing, because nothing can interrupt a parse. The heap limit of a
+ * thread gives no protection: a list longer than the rest of the heap ends the whole process.
  */
 const LIMITS: JsonShape = {
   depth: 1_000,
   values: 20_000_000,
   entries: 2_000_000,
-  // ToolHive's legacy map has a key for each server.
+  // ToolHive's legacy map has one key per server.
   keys: 200_000,
 };
 
-/** A value of a body. */
+/** The parsed value of a body. */
 export interface ParsedValue {
   readonly value: unknown;
-  /** Whether rows in it may nest too deep, or have numbers that JSON cannot express. */
+  /** Whether a row may nest too deep, or may have a number that JSON cannot express. */
   readonly isSuspect: boolean;
 }
 
 /**
- * Parses JSON. If an object has a key twice, the last one counts.
+ * Parses JSON. If an object has a key twice, the last value counts.
  *
  * @throws SynclineError `source-not-json`, `source-too-deep`, `source-too-large`
  */
@@ -58,15 +58,15 @@ export function parseJson(body: Uint8Array): ParsedValue {
 }
 
 /**
- * Returns why a value cannot be stored, as a predicate: it nests too deep, perhaps because it contains itself, or has a
- * number that JSON cannot express. `undefined` if it can be stored.
+ * Returns why Syncline cannot store a value, as a predicate. The value nests too deep or contains itself, or has a
+ * number that JSON cannot express. Returns `undefined` if Syncline can store the value.
  */
 export function findFlaw(value: unknown, depth = 1): string | undefined {
   if (typeof value === 'number') {
     return Number.isFinite(value) ? undefined : 'has a number that is too large';
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  if (depth > MAX_ROW_DEPTH) return `nests deeper than ${MAX_ROW_DEPTH} levels`;
+  if (depth > MAX_ROW_DEPTH) return `has more than ${MAX_ROW_DEPTH} nested levels`;
   for (const member of Object.values(value)) {
     const flaw = findFlaw(member, depth + 1);
     if (flaw !== undefined) return flaw;
@@ -82,7 +82,10 @@ export function findFlaw(value: unknown, depth = 1): string | undefined {
 export function decodeText(body: Uint8Array, { expected }: { expected: string }): string {
   if (!isUtf8(body) || isUtf16(body)) throw notJson(describeBytes(body), { expected });
   if (body.length > constants.MAX_STRING_LENGTH) {
-    throw new SynclineError('source-too-large', `the source gave ${body.length} bytes in one body`);
+    throw new SynclineError(
+      'source-too-large',
+      `the source returned a body of ${body.length} bytes. The limit is ${constants.MAX_STRING_LENGTH}`,
+    );
   }
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     .toString('utf8')
@@ -90,20 +93,19 @@ export function decodeText(body: Uint8Array, { expected }: { expected: string })
 }
 
 export function notJson(what: string, options: { expected: string; cause?: unknown }) {
-  return new SynclineError('source-not-json', `the source gave ${what}`, options);
+  return new SynclineError('source-not-json', `the source returned ${what}`, options);
 }
 
 export function tooDeep(cause?: unknown): SynclineError {
-  return new SynclineError('source-too-deep', 'the source gave a body that nests too deep', {
-    expected: `at most ${LIMITS.depth} levels`,
-    cause,
-  });
+  const message = `the source returned a body with too many nested levels. The limit is ${LIMITS.depth}`;
+  return new SynclineError('source-too-deep', message, { cause });
 }
 
 function tooMany(limit: string): SynclineError {
-  return new SynclineError('source-too-large', `the source gave more than ${limit}`, {
-    expected: 'a registry within that limit',
-  });
+  return new SynclineError(
+    'source-too-large',
+    `the source returned more than the limit of ${limit}`,
+  );
 }
 
 export function reasonOf(cause: unknown): string {
@@ -113,10 +115,12 @@ export function reasonOf(cause: unknown): string {
 function describeBytes(body: Uint8Array): string {
   if (body[0] === 0x1f && body[1] === 0x8b) return 'gzip data';
   if (isUtf16(body)) return 'text in UTF-16';
-  return `${body.length} bytes that are not UTF-8, perhaps text in Latin-1`;
+  return `${body.length} bytes that are not valid UTF-8, perhaps text in Latin-1`;
 }
 
-/** UTF-16 begins with a byte order mark, or, because JSON begins with ASCII, has a NUL in one of two bytes. */
+/**
+ * Returns whether the first two bytes are a UTF-16 byte order mark, or exactly one is NUL. JSON begins with ASCII.
+ */
 function isUtf16([first, second]: Uint8Array): boolean {
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return true;
   return second !== undefined && (first === 0) !== (second === 0);
@@ -127,8 +131,8 @@ function describeText(text: string): string {
   if (start === '') return 'an empty body';
   if (/^<(!doctype html|html)/i.test(start)) return 'an HTML page';
   if (start.startsWith('<')) return 'XML';
-  if (/^[[{]/.test(start)) return 'JSON that is broken or cut off';
-  return `text that is not JSON, beginning with ${JSON.stringify(start.slice(0, 40))}`;
+  if (/^[[{]/.test(start)) return 'invalid or truncated JSON';
+  return `text that is not JSON and starts with ${JSON.stringify(start.slice(0, 40))}`;
 }
 
 const QUOTE = 0x22;
@@ -143,12 +147,12 @@ const LOWER_E = 0x65;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 
-/** A number with fewer digits and without an exponent is always finite. */
+/** A number without an exponent and with at most this many digits is always finite. */
 const MAX_PLAIN_DIGITS = 300;
 
 /**
- * Measures JSON in UTF-8, in a quarter of the time of parsing it. Stops one past a limit. For other input it returns
- * something, in bounded time and memory.
+ * Measures UTF-8 JSON in a quarter of the time that parsing takes. Stops when a count exceeds its limit. For any other
+ * input, the result is meaningless, but time and memory stay bounded.
  *
  * @returns `hasOddNumber`: whether a number may be too large for JavaScript
  */
@@ -175,10 +179,10 @@ export function scanJson(
   return { depth, values, entries, keys, hasOddNumber };
 }
 
-/** Counts by brackets and commas. */
+/** Counts values, entries and keys from brackets and commas. */
 class ShapeCounter implements JsonShape {
   readonly #limits: JsonShape;
-  /** Entries of each open list or object, by its level. */
+  /** The number of entries in each open list or object, by its level. */
   readonly #counts: Uint32Array;
   readonly #areObjects: Uint8Array;
   #level = 0;
@@ -200,7 +204,7 @@ class ShapeCounter implements JsonShape {
     } else if (byte === OPENING_BRACE || byte === OPENING_BRACKET) {
       this.#level += 1;
       this.#areObjects[this.#level] = byte === OPENING_BRACE ? 1 : 0;
-      // An empty one counts as having one entry.
+      // An empty list or object counts as having one entry.
       this.#setEntries(1);
     } else if (byte === COMMA) {
       this.#setEntries((this.#counts[this.#level] ?? 0) + 1);

@@ -56,9 +56,9 @@ __proto__:
     ['a tag of YAML that JSON does not have', 'a: !!binary aGk=', /Unresolved tag/],
     ['two documents', 'a: 1\n---\nb: 1', /multiple documents/],
     ['a list as a key', '? [a]\n: 1', /keys must be strings/],
-    ['a text that is cut off', 'a: {b: 1', /YAML that is broken/],
+    ['a text that is cut off', 'a: {b: 1', /YAML that is invalid/],
     ['aliases that expand too far', explodingAnchors(), /[Ee]xcessive alias count/],
-    ['text in Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /not UTF-8/],
+    ['text in Latin-1', Buffer.from('a: caf\u00e9', 'latin1'), /not valid UTF-8/],
     ['text in UTF-16', Buffer.from('a: 1', 'utf16le'), /text in UTF-16/],
   ])('rejects %s', (_what, text, reason) => {
     expect(() => parse(text)).toThrow(

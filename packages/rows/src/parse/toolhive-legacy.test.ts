@@ -197,10 +197,10 @@ describe('ToolHive’s legacy format', () => {
     expect(rows.map(({ server }) => server.name.slice(-1))).toEqual(['x', 'r', 'y']);
     expect(quarantined).toEqual([
       expect.stringMatching(
-        /^io\.github\.stacklok\/y@\?: the source has another server of this key/,
+        /^io\.github\.stacklok\/y@\?: the source has another server with the same key/,
       ),
       expect.stringMatching(
-        /^io\.github\.stacklok\/x@\?: the source has another server of this key/,
+        /^io\.github\.stacklok\/x@\?: the source has another server with the same key/,
       ),
     ]);
   });

@@ -1,6 +1,6 @@
 /**
- * Converts ToolHive's registry format before server.json: maps of container and remote servers by a short name. Each
- * entry becomes the server.json that ToolHive itself makes of it.
+ * Converts ToolHive's registry format from before server.json: maps from short names to container or remote servers.
+ * Each entry becomes the same server.json that ToolHive makes from it.
  *
  * @see the ToolHive registry schema, and its upstream registry format
  */
@@ -11,7 +11,7 @@ import { OFFICIAL_META, PUBLISHER_META } from '../row.ts';
 const NAMESPACE = 'io.github.stacklok';
 const SERVER_SCHEMA =
   'https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json';
-/** The version of remote servers, and of images without a version in their tag. */
+/** The version of a remote server, and of an image without a version in its tag. */
 const UNKNOWN_VERSION = '1.0.0';
 
 const map = z.custom<Readonly<Record<string, unknown>>>(
@@ -28,23 +28,23 @@ const legacyRegistry = legacySection
   .refine(({ version, last_updated }) => (version ?? last_updated) !== undefined)
   .refine(({ servers, remote_servers }) => (servers ?? remote_servers ?? undefined) !== undefined);
 
-/** An entry of a map. */
+/** An entry of a legacy map. */
 export interface LegacyEntry {
   readonly key: string;
   readonly kind: 'container' | 'remote';
   readonly entry: unknown;
-  /** Whether a different entry of the same key came before. */
+  /** Whether an earlier, different entry has the same key. */
   readonly isTaken: boolean;
 }
 
-/** A value that may be a row, or why a format has none. */
+/** A value that may be a row, or the reason why the entry gives no row. */
 export type RowCandidate =
   | { readonly row: unknown }
   | { readonly label: string; readonly reason: string };
 
 /**
- * Returns the entries of ToolHive's legacy format, those of groups last, without repetitions; `undefined` if the value
- * is not in that format.
+ * Returns the entries of ToolHive's legacy format without repetitions. The entries of groups come last. Returns
+ * `undefined` if the value has another format.
  */
 export function legacyEntries(value: unknown): LegacyEntry[] | undefined {
   const registry = legacyRegistry.safeParse(value);
@@ -94,20 +94,23 @@ const remoteEntry = commonEntry.extend({
   headers: inputs,
 });
 
-/** Members with a place of their own in server.json; all others go to the publisher's block. */
+/** Members that server.json has too. All others go to the publisher's block. */
 const MAPPED_COMMON = ['name', 'title', 'description', 'transport', 'repository_url'];
 const MAPPED = {
   container: new Set([...MAPPED_COMMON, 'image', 'target_port', 'env_vars']),
   remote: new Set([...MAPPED_COMMON, 'url', 'headers']),
 };
 
-/** Returns the row of an entry, or why it has none. */
+/** Returns the row of an entry, or the reason why the entry gives no row. */
 export function convertLegacyEntry({ key, kind, entry, isTaken }: LegacyEntry): RowCandidate {
-  // As in ToolHive: a key with a slash is a full name.
+  // Like ToolHive: a key with a slash is a full name.
   const name = key.includes('/') ? key : `${NAMESPACE}/${key}`;
   const label = `${name}@?`;
   if (isTaken)
-    return { label, reason: 'the source has another server of this key; the first is kept' };
+    return {
+      label,
+      reason: 'the source has another server with the same key. The first server is kept',
+    };
   const parsed = (kind === 'container' ? containerEntry : remoteEntry).safeParse(entry);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -164,8 +167,8 @@ function inputOf({ required, secret, ...input }: z.infer<typeof inputSchema>) {
 }
 
 /**
- * Returns the tag of an image, without a `v`, if it is a version: `latest`, `main` and `1.x` are not. Never returns
- * the current time, which would give every server a new version at each sync.
+ * Returns the version in the tag of an image, without a `v`. `latest`, `main` and `1.x` are not versions. Never uses
+ * the current time, because every server would then have a new version at each sync.
  */
 function versionOf(image: string): string {
   const tag = /^[^@]*:v?(\d[\w.-]*)(?:@|$)/.exec(image)?.[1];

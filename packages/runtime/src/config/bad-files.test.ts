@@ -31,38 +31,38 @@ describe('an invalid value is reported with its position', () => {
     [
       'a wrong type',
       'suspended: yes please',
-      '4:16 registries[0].suspended: expected true or false, found "yes please"',
+      '4:16 registries[0].suspended: found "yes please". Use true or false',
     ],
-    ['an unknown key', 'tiemout: 5s', '4:5 registries[0].tiemout: unknown key; expected one of'],
+    ['an unknown key', 'tiemout: 5s', '4:5 registries[0].tiemout: unknown key. Use one of'],
     [
       'an interval of 0',
       'syncPolicy: { interval: 0s }',
-      '4:29 registries[0].syncPolicy.interval: expected a duration of at least 1s, found "0s"',
+      '4:29 registries[0].syncPolicy.interval: found "0s". Use a duration of at least 1s',
     ],
     [
       'a 0 without a unit',
       'syncPolicy: { interval: 0 }',
-      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found the number 0',
+      '4:29 registries[0].syncPolicy.interval: found the number 0. Use a duration such as 30s, 1h30m or 7d',
     ],
     [
       'a negative interval',
       'syncPolicy: { interval: -5m }',
-      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "-5m"',
+      '4:29 registries[0].syncPolicy.interval: found "-5m". Use a duration such as 30s, 1h30m or 7d',
     ],
     [
       'an unknown unit',
       'syncPolicy: { interval: 1 fortnight }',
-      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "1 fortnight"',
+      '4:29 registries[0].syncPolicy.interval: found "1 fortnight". Use a duration such as 30s, 1h30m or 7d',
     ],
     [
       'an infinite interval',
       'syncPolicy: { interval: .inf }',
-      '4:29 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found the number Infinity',
+      '4:29 registries[0].syncPolicy.interval: found the number Infinity. Use a duration such as 30s, 1h30m or 7d',
     ],
     [
       'an unknown time zone',
       'schedule: { pattern: 0 6 * * *, timezone: Mars }',
-      '4:47 registries[0].schedule.timezone: expected the name of a time zone such as Europe/Berlin, found "Mars"',
+      '4:47 registries[0].schedule.timezone: found "Mars". Use the name of a time zone such as Europe/Berlin',
     ],
   ])('%s', (_what, options, expected) => {
     expect(() => parseConfig('syncline.yaml', inRegistry(options))).toThrow(
@@ -72,11 +72,11 @@ describe('an invalid value is reported with its position', () => {
 });
 
 test.each([
-  ['X: 1', 'X: expected text or {file: …}, found a number'],
-  ['X: { fil: a }', 'X: expected text or {file: …}, found a map'],
-  ['X: "a\\nb"', 'X: expected printable ASCII, found some text'],
-  ['X Y: a', 'X Y: expected the name of a header, found some text'],
-  ['Host: a', 'Host: expected another header, found some text'],
+  ['X: 1', 'X: found a number. Use text or {file: …}'],
+  ['X: { fil: a }', 'X: found a map. Use text or {file: …}'],
+  ['X: "a\\nb"', 'X: found some text. Use printable ASCII characters only'],
+  ['X Y: a', 'X Y: found some text. Use a valid header name'],
+  ['Host: a', 'Host: Syncline sets this header itself. Remove it'],
 ])('an invalid header is reported with its position: %s', (header, expected) => {
   const text = `registries:
   - name: one
@@ -124,7 +124,7 @@ describe('the encoding of a config file', () => {
   ])('is rejected if it has %s', async (_what, bytes, place) => {
     await writeFile(path, bytes);
     expect(await messageFor(path)).toBe(
-      `syncline.yaml:${place}: expected text in UTF-8, found other bytes`,
+      `syncline.yaml:${place}: found other bytes. Use text in UTF-8`,
     );
   });
 
@@ -144,11 +144,15 @@ describe('a config beyond the limits', () => {
   test('of 50 MB is rejected', async () => {
     await writeFile(path, '');
     await truncate(path, 50_000_000);
-    expect(await messageFor(path)).toMatch(/expected at most 5000000 bytes, found 50000000 bytes$/);
+    expect(await messageFor(path)).toMatch(
+      /found 50000000 bytes\. Use a file of at most 5000000 bytes$/,
+    );
   });
 
   test('from an endless device is rejected', async () => {
-    expect(await messageFor('/dev/zero')).toMatch(/expected at most 5000000 bytes, found more$/);
+    expect(await messageFor('/dev/zero')).toMatch(
+      /found more than 5000000 bytes\. Use a file of at most 5000000 bytes$/,
+    );
   });
 
   test.each([
@@ -163,7 +167,7 @@ describe('a config beyond the limits', () => {
       return `l${index}: &l${index} ${value}`;
     });
     expect(() => parseConfig('syncline.yaml', levels.join('\n'))).toThrow(
-      'expected at most 100 aliased nodes, found aliases that stand for too much',
+      'found aliases that expand to too many nodes. Use at most 100 aliased nodes',
     );
   });
 
@@ -193,7 +197,7 @@ test('a file without read permission is reported', async () => {
     program,
   ]);
   expect(tried.stdout.trim()).toBe(
-    `cannot use the config file ${path}: expected a file that can be read, found one without permission to read it`,
+    `cannot use the config file ${path}: found a file without read permission. Use a readable file, and set its path with --config or SYNCLINE_CONFIG`,
   );
 });
 

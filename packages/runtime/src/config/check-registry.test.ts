@@ -15,8 +15,8 @@ test('problems read as in a config file, with paths relative to the entry', () =
   const problems = registryProblems(entry);
   expect(problems).toEqual([
     'syncPolicy.intervall: unknown key; did you mean interval?',
-    expect.stringMatching(/^syncPolicy\.timeout: expected a duration/),
-    'guard.maxShrinkPercent: expected a number of at most 100, found the number 200',
+    expect.stringMatching(/^syncPolicy\.timeout: found "soon"\. Use a duration/),
+    'guard.maxShrinkPercent: found the number 200. Use a number of at most 100',
   ]);
   const loaded = () => parseConfig('c.json', JSON.stringify({ registries: [entry] }));
   for (const problem of problems) expect(loaded).toThrow(problem);
@@ -24,9 +24,9 @@ test('problems read as in a config file, with paths relative to the entry', () =
 
 test('a problem of the whole entry has no path', () => {
   expect(registryProblems({ name: 'local' })).toEqual([
-    expect.stringMatching(/^expected exactly one source/),
+    expect.stringMatching(/^none of file, git, api is set\. Set exactly one of /),
   ]);
-  expect(registryProblems('nonsense')).toEqual(['expected a map, found "nonsense"']);
+  expect(registryProblems('nonsense')).toEqual(['found "nonsense". Use a map']);
 });
 
 test('an entry that is nested too deep is one problem, not a crash', () => {

@@ -6,7 +6,7 @@ import { ConfigError } from './problem.ts';
 const noBadNames = ({ registries }: { registries: readonly { name: string }[] }) =>
   registries.flatMap(({ name }, index) =>
     name.startsWith('bad')
-      ? [{ path: ['registries', index, 'name'], message: 'expected a good name' }]
+      ? [{ path: ['registries', index, 'name'], message: 'use a good name' }]
       : [],
   );
 
@@ -27,7 +27,7 @@ describe('an additional check', () => {
   - { name: bad, file: { path: x } }
 `;
     expect(mistakesIn(text)).toEqual([
-      'syncline.yaml:3:13 registries[1].name: expected a good name, found "bad"',
+      'syncline.yaml:3:13 registries[1].name: found "bad". Use a good name',
     ]);
   });
 
@@ -37,11 +37,11 @@ describe('an additional check', () => {
   - { name: bad-2, file: { path: x }, file: { path: y } }
 `;
     expect(mistakesIn(text)).toEqual([
-      'syncline.yaml:2:13 registries[0].name: expected a good name, found "bad"',
+      'syncline.yaml:2:13 registries[0].name: found "bad". Use a good name',
       expect.stringContaining('registries[0].snapshots: '),
       expect.stringContaining('registries[0].surprise: unknown key'),
-      'syncline.yaml:3:13 registries[1].name: expected a good name, found "bad-2"',
-      expect.stringContaining('duplicate key file'),
+      'syncline.yaml:3:13 registries[1].name: found "bad-2". Use a good name',
+      expect.stringContaining('the key file appears twice. Remove one of them'),
     ]);
   });
 });
@@ -56,7 +56,7 @@ test('a registry with both a schedule and an interval is invalid, whatever else 
   - { name: three, file: { path: x }, snapshots: none }
 `;
   expect(mistakesIn(text)).toEqual([
-    'syncline.yaml:5:15 registries[0].schedule: expected either schedule or syncPolicy.interval, but both are given',
+    'syncline.yaml:5:15 registries[0].schedule: schedule and syncPolicy.interval are both set. Remove one of them',
     expect.stringContaining('registries[2].snapshots'),
   ]);
 });

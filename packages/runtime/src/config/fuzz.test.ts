@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import { type LoadedConfig, parseConfig } from './load-config.ts';
 import { ConfigError } from './problem.ts';
 
-/** Fixed, so that each run tries the same cases. */
+/** A fixed seed, so that each run of the tests tries the same cases. */
 const SEED = 20_261_124;
 const VALID: readonly ConfigInput[] = [
   {
@@ -218,7 +218,7 @@ test.each([
     }),
     { seed: SEED, numRuns: 200 },
   );
-  // Without accepted configs, this would test errors only.
+  // If no config were accepted, this test would cover only errors.
   expect(accepted).toBeGreaterThan(20);
 });
 

@@ -14,8 +14,9 @@ import type { ConfigDocument, ConfigForm } from './read-document.ts';
 export type Issue = z.core.$ZodIssue;
 
 /**
- * Returns all issues of the schema and of the further checks. After a value of a wrong type, the schema skips the checks
- * of several values together. So the data without such values and without unknown keys is checked once more.
+ * Returns all issues of the schema and of the additional checks. If a value has a wrong type, the schema skips the
+ * checks that involve several values. So this function also checks the data without such values and without unknown
+ * keys.
  */
 export function allIssues(data: unknown, checks: readonly ConfigCheck[]): Issue[] {
   return [...schemaIssues(data), ...schedulesBeside(data), ...checkIssues(data, checks)];
@@ -45,7 +46,10 @@ function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-/** A schedule replaces the interval. The schema cannot distinguish a given interval from the default. */
+/**
+ * Finds registries with both a schedule and an interval: a schedule replaces the interval. The schema cannot distinguish
+ * a given interval from the default.
+ */
 function schedulesBeside(data: unknown): Issue[] {
   const registries = valueAt(data, ['registries']);
   if (!Array.isArray(registries)) return [];
@@ -53,7 +57,7 @@ function schedulesBeside(data: unknown): Issue[] {
     const isBoth =
       valueAt(registry, ['schedule']) !== undefined &&
       valueAt(registry, ['syncPolicy', 'interval']) !== undefined;
-    const message = 'expected either schedule or syncPolicy.interval, but both are given';
+    const message = 'schedule and syncPolicy.interval are both set. Remove one of them';
     return isBoth ? [asIssue({ path: ['registries', index, 'schedule'], message })] : [];
   });
 }
@@ -80,9 +84,7 @@ function placeOf({ path }: Issue): string {
   return formatPath(path);
 }
 
-/**
- * Returns the places that seem incomplete only because one of their keys is misspelt.
- */
+/** Returns the places that seem incomplete only because a key is misspelt. */
 function misspeltPlaces(data: unknown, issues: readonly Issue[]): ReadonlySet<string> {
   const schema = configJsonSchema();
   const places = new Set<string>();
@@ -99,7 +101,7 @@ function misspeltPlaces(data: unknown, issues: readonly Issue[]): ReadonlySet<st
   return places;
 }
 
-/** Returns the data without invalid values. `stripped` has the places that became incomplete that way. */
+/** Returns the data without invalid values. `stripped` has the places that are incomplete as a result. */
 function stripWrongValues(data: unknown, issues: readonly Issue[]) {
   const rest: unknown = structuredClone(data);
   const stripped = new Set<string>();
@@ -112,7 +114,7 @@ function stripWrongValues(data: unknown, issues: readonly Issue[]) {
     }
     const key = path.at(-1);
     const parent = valueAt(rest, path.slice(0, -1));
-    // Removing an item of a list would shift the places of the others.
+    // Does not remove items of a list, because that would shift the positions of the other items.
     if (typeof key !== 'string' || !isObject(parent)) continue;
     Reflect.deleteProperty(parent, key);
     stripped.add(formatPath(path)).add(formatPath(path.slice(0, -1)));
@@ -120,13 +122,16 @@ function stripWrongValues(data: unknown, issues: readonly Issue[]) {
   return { rest, stripped };
 }
 
-/** Text and lists of a wrong form are checked further, except durations, which are parsed during the check. */
+/**
+ * Returns whether an issue ends the check of its value. Wrong texts and lists are checked further, except durations,
+ * which the check parses.
+ */
 function endsCheck({ code, message }: Issue): boolean {
-  if (code === 'custom') return message.startsWith('expected a duration');
+  if (code === 'custom') return message.startsWith('use a duration');
   return code !== 'invalid_format' && code !== 'too_small' && code !== 'too_big';
 }
 
-/** Returns whether a value of plain data is a map. */
+/** Returns whether a value is a map. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return isObject(value) && !Array.isArray(value);
 }
@@ -135,7 +140,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Returns the issues as problems with a place in the file. */
+/** Returns the issues as problems with their places in the file. */
 export function problemsOfIssues(
   file: { readonly source: ConfigDocument; readonly form: ConfigForm },
   issues: readonly Issue[],
@@ -166,7 +171,7 @@ function unknownKey(
     file: source.file,
     ...locate(source, path, { at: 'key' }),
     path: formatPath(path),
-    message: suggestion === undefined ? `unknown key; expected ${expected}` : 'unknown key',
+    message: suggestion === undefined ? `unknown key. Use ${expected}` : 'unknown key',
     found: key,
     expected,
     ...(suggestion === undefined ? {} : { suggestion }),
@@ -177,40 +182,44 @@ function wrongValue({ source, form, schema }: Checked, issue: Issue): ConfigProb
   const path = form.placeOf(issue.path);
   const value = valueAt(form.data, issue.path);
   const found = mayHoldCredential(issue.path) ? kindOf(value) : describe(value);
-  const expected = form.wordsOf(describeExpected(issue, schemaAt(schema, issue.path)));
-  // Messages that name the found value, or two places, are complete.
-  const isWhole = /, (?:found|but) /.test(expected);
+  const advice = form.wordsOf(adviceOn(issue, schemaAt(schema, issue.path)));
   return {
     file: source.file,
     ...locate(source, path),
     path: formatPath(path),
-    message: `expected ${expected}${isWhole ? '' : `, found ${found}`}`,
+    // Advice of two sentences says what is wrong too.
+    message: advice.includes('. ') ? advice : `found ${found}. ${capitalized(advice)}`,
     found,
-    expected,
+    expected: advice.replace(/^.*\. /s, '').replace(/^use /i, ''),
   };
 }
 
-function describeExpected(issue: Issue, schema: JsonSchema | undefined): string {
+/** Returns what to do, such as `use a map`. Messages of our schema say so themselves. */
+function adviceOn(issue: Issue, schema: JsonSchema | undefined): string {
+  if (!GENERIC_MESSAGE.test(issue.message)) return issue.message;
   switch (issue.code) {
     case 'invalid_type':
-      if (schema !== undefined && isDuration(schema)) return 'a duration such as 30s, 1h30m or 7d';
-      return TYPE_NAMES[issue.expected] ?? issue.expected;
+      if (schema !== undefined && isDuration(schema))
+        return 'use a duration such as 30s, 1h30m or 7d';
+      return `use ${TYPE_NAMES[issue.expected] ?? issue.expected}`;
     case 'too_small':
-      return ownWords(issue) ?? sized(issue.origin, 'at least', issue.minimum);
+      return `use ${sized(issue.origin, 'at least', issue.minimum)}`;
     case 'too_big':
-      return ownWords(issue) ?? sized(issue.origin, 'at most', issue.maximum);
+      return `use ${sized(issue.origin, 'at most', issue.maximum)}`;
     case 'invalid_value':
-      return `one of ${issue.values.map(String).join(', ')}`;
+      return `use one of ${issue.values.map(String).join(', ')}`;
     case 'invalid_key':
-      return issue.issues.map((inner) => ownWords(inner) ?? inner.message).join(', ');
+      return issue.issues.map(({ message }) => message).join(', ');
     default:
-      return ownWords(issue) ?? issue.message;
+      return issue.message;
   }
 }
 
-/** Returns the schema's own message, if it has one. Those begin with `expected`. */
-function ownWords({ message }: { readonly message: string }): string | undefined {
-  return message.startsWith('expected ') ? message.slice('expected '.length) : undefined;
+/** How zod's messages begin, if a schema has no message of its own. */
+const GENERIC_MESSAGE = /^(Invalid|Too (big|small)|Unrecognized)/;
+
+function capitalized(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 function sized(origin: string, comparison: string, limit: number | bigint): string {
@@ -234,7 +243,10 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 
 const FOUND_MAX_LENGTH = 60;
 
-/** People put credentials here, even if the schema wants a path. Messages reach logs. */
+/**
+ * Returns whether a place may contain a credential. People put credentials here even if the schema expects a path, and
+ * messages get into logs.
+ */
 function mayHoldCredential(path: readonly PropertyKey[]): boolean {
   return path.includes('auth') || path.includes('headers');
 }
@@ -251,7 +263,7 @@ function describe(value: unknown): string {
     return value.length === 1 ? 'a list of 1 item' : `a list of ${value.length} items`;
   if (typeof value === 'object') return 'a map';
   if (typeof value !== 'string') return `the ${typeof value} ${String(value)}`;
-  // Messages reach logs, and a URL may have a password, or a token in its query.
+  // Messages get into logs, and a URL may contain a password, or a token in its query.
   const text = value
     .replace(/^((?:[a-z][a-z0-9+.-]*:)?\/\/)?.*@/is, '$1…@')
     .replace(/^([a-z][a-z0-9+.-]*:\/\/[^?#]*[?#]).*/is, '$1…');

@@ -6,7 +6,7 @@ export type JsonSchema = z.core.JSONSchema.JSONSchema;
 
 let known: JsonSchema | undefined;
 
-/** Returns the JSON Schema of the config as people write it: durations are text, and defaults may be absent. */
+/** Returns the JSON Schema of the config as people write it: durations are text, and defaults may be omitted. */
 export function configJsonSchema(): JsonSchema {
   if (known !== undefined) return known;
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: 'input' });
@@ -19,12 +19,12 @@ export function configJsonSchema(): JsonSchema {
   return known;
 }
 
-/** Returns whether a schema is that of a duration: `30s`, `1h30m`. */
+/** Returns whether a schema describes a duration, such as `30s` or `1h30m`. */
 export function isDuration(schema: JsonSchema): boolean {
   return schema.pattern === DURATION.source;
 }
 
-/** Returns the schema of the value at `path`; `undefined` if nothing is allowed there. */
+/** Returns the schema of the value at `path`, or `undefined` if no value is allowed there. */
 export function schemaAt(root: JsonSchema, path: readonly PropertyKey[]): JsonSchema | undefined {
   return path.reduce<JsonSchema | undefined>(childSchema, root);
 }
@@ -50,7 +50,7 @@ export function valueSchema(schema: JsonSchema | undefined): JsonSchema | undefi
   return typeof values === 'object' ? values : undefined;
 }
 
-/** Returns the alternatives of a schema; the schema itself if it has none. */
+/** Returns the alternatives of a schema, or the schema itself if it has no alternatives. */
 export function alternativesOf(schema: JsonSchema): JsonSchema[] {
   return (schema.anyOf ?? [schema]).filter((it) => typeof it === 'object');
 }
@@ -61,8 +61,8 @@ function childSchema(schema: JsonSchema | undefined, segment: PropertyKey): Json
 }
 
 /**
- * Suggests a known key for the unknown key `key` in the map at `parent`: one with a similar spelling, or the same key one
- * block further in (`interval` for `syncPolicy.interval`).
+ * Suggests a known key for the unknown key `key` in the map at `parent`. The suggestion is a key with a similar spelling,
+ * or the same key one level deeper (`interval` for `syncPolicy.interval`).
  */
 export function suggestKey(
   root: JsonSchema,
@@ -81,7 +81,8 @@ export function nearest(key: string, candidates: readonly string[]): string | un
       candidate,
       distance: distance(key.toLowerCase(), candidate.toLowerCase()),
     }))
-    // Two edits turn any two short words into each other, so they do not count as similar.
+    // Two edits can turn any short word into any other short word. So the distance must be less than half the length of
+    // the candidate.
     .filter(({ candidate, distance: edits }) => edits <= farthest && edits < candidate.length / 2)
     .sort((one, other) => one.distance - other.distance);
   return ranked[0]?.candidate;

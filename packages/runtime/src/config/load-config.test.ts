@@ -116,18 +116,18 @@ catalogs:
   - { name: default, registries: [] }
 `),
     ).toEqual([
-      '2:11 registries[0].name: expected 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit, found "Official"',
-      '4:17 registries[0].api.endpoint: expected an http or https URL, found "ftp://…@example.com"',
-      '4:17 registries[0].api.endpoint: expected a URL without user, password or fragment, found "ftp://…@example.com"',
-      '5:16 registries[0].api.timeout: expected a duration such as 30s, 1h30m or 7d, found the number 5',
+      '2:11 registries[0].name: found "Official". Use 1 to 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit',
+      '4:17 registries[0].api.endpoint: found "ftp://…@example.com". Use an http or https URL',
+      '4:17 registries[0].api.endpoint: found "ftp://…@example.com". Use a URL without user, password or fragment',
+      '5:16 registries[0].api.timeout: found the number 5. Use a duration such as 30s, 1h30m or 7d',
       '7:7 registries[0].syncPolicy.intervall: unknown key; did you mean interval?',
-      '8:17 registries[0].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found "1 hour"',
-      '9:11 registries[0].guard: expected a map, found an empty value',
-      '10:16 registries[0].snapshots: expected a number of at most 100, found the number 500',
-      '11:5 registries[0].surprise: unknown key; expected one of name, file, git, api, syncPolicy, schedule, staleAfter, filter, guard, snapshots, suspended',
-      '12:5 registries[1].name: expected text, found nothing',
-      '13:5 registries[2]: expected a map, found "just text"',
-      '15:34 catalogs[0].registries: expected the name of at least one registry, found a list of 0 items',
+      '8:17 registries[0].syncPolicy.interval: found "1 hour". Use a duration such as 30s, 1h30m or 7d',
+      '9:11 registries[0].guard: found an empty value. Use a map',
+      '10:16 registries[0].snapshots: found the number 500. Use a number of at most 100',
+      '11:5 registries[0].surprise: unknown key. Use one of name, file, git, api, syncPolicy, schedule, staleAfter, filter, guard, snapshots, suspended',
+      '12:5 registries[1].name: found nothing. Use text',
+      '13:5 registries[2]: found "just text". Use a map',
+      '15:34 catalogs[0].registries: found a list of 0 items. List the registries of the catalog',
     ]);
   });
 
@@ -140,9 +140,9 @@ catalogs:
   - { name: default, registries: [three] }
 `),
     ).toEqual([
-      '2:55 registries[0].snapshots: expected a number, found "many"',
-      '3:13 registries[1].name: expected a unique name, but registries[0] is called one too',
-      '5:35 catalogs[0].registries[0]: expected the name of a registry in this config (one), found three',
+      '2:55 registries[0].snapshots: found "many". Use a number',
+      '3:13 registries[1].name: registries[0] has the name one too. Use a unique name',
+      '5:35 catalogs[0].registries[0]: there is no registry three. Use one of one',
     ]);
   });
 
@@ -179,9 +179,11 @@ catalogs:
     expect(told.join('\n')).not.toMatch(/hunter2|123456/);
     expect(told).toEqual(
       expect.arrayContaining([
-        expect.stringMatching(/file\.auth: expected a map, found some text$/),
-        expect.stringMatching(/endpoint: .+, found "https:\/\/h\.example\/\?…"$/),
-        expect.stringMatching(/auth\.tokenFile: expected text, found a number$/),
+        expect.stringMatching(/file\.auth: found some text\. Use a map$/),
+        expect.stringMatching(
+          /endpoint: found "https:\/\/h\.example\/\?…"\. Use a URL without a query$/,
+        ),
+        expect.stringMatching(/auth\.tokenFile: found a number\. Use text$/),
       ]),
     );
   });
@@ -213,18 +215,26 @@ describe('text that is not a config is rejected if it', () => {
     ['is indented with a tab', 'registries:\n\t- name: x', /^2:1: Tabs are not allowed/],
     ['has an unknown tag', 'registries: !!python/none x', /^1:13: Unresolved tag/],
     ['has an unknown alias', 'registries: *nowhere', /Unresolved alias.*nowhere/],
-    ['has two documents', `${VALID}---\n${VALID}`, /^5:1: expected one document, found a second/],
-    ['is empty', '', /^1:1: expected a map, found an empty value/],
-    ['is a list', '- name: x', /^1:1: expected a map, found a list of 1 item/],
-    ['is nested too deep', '['.repeat(50_000), /^1:\d+: expected fewer blocks within blocks/],
+    [
+      'has two documents',
+      `${VALID}---\n${VALID}`,
+      /^5:1: found a second document\. Use one document/,
+    ],
+    ['is empty', '', /^1:1: found an empty value\. Use a map/],
+    ['is a list', '- name: x', /^1:1: found a list of 1 item\. Use a map/],
+    [
+      'is nested too deep',
+      '['.repeat(50_000),
+      /^1:\d+: found too many levels of blocks\. Use fewer levels/,
+    ],
   ])('%s', (_what, text, expected) => {
     expect(mistakesIn(text)[0]).toMatch(expected);
   });
 
   test('has a duplicate key, and further errors are reported too', () => {
     expect(mistakesIn(`${VALID}    name: again\n    snapshots: 0\n`)).toEqual([
-      '5:5: duplicate key name',
-      '6:16 registries[0].snapshots: expected a number of at least 1, found the number 0',
+      '5:5: the key name appears twice. Remove one of them',
+      '6:16 registries[0].snapshots: found the number 0. Use a number of at least 1',
     ]);
   });
 
@@ -235,7 +245,7 @@ describe('text that is not a config is rejected if it', () => {
         : `l${level}: &l${level} [${`*l${level - 1},`.repeat(9).slice(0, -1)}]`,
     );
     expect(mistakesIn(levels.join('\n'))).toEqual([
-      '1:1: expected at most 100 aliased nodes, found aliases that stand for too much',
+      '1:1: found aliases that expand to too many nodes. Use at most 100 aliased nodes',
     ]);
   });
 });
@@ -253,16 +263,18 @@ describe('a file is rejected', () => {
   test('if it is missing', async () => {
     const path = join(directory, 'nowhere.yaml');
     expect(await messageFor(path)).toBe(
-      `cannot use the config file ${path}: expected a file that can be read, found nothing there`,
+      `cannot use the config file ${path}: found no file. Use a readable file, and set its path with --config or SYNCLINE_CONFIG`,
     );
   });
 
   test('if it is a directory', async () => {
-    expect(await messageFor(directory)).toMatch(/expected a file, found a directory$/);
+    expect(await messageFor(directory)).toMatch(/found a directory\. Use a file$/);
   });
 
-  test('if it is too large', async () => {
+  test('if the file is too large', async () => {
     const path = await write('large.yaml', '#'.repeat(CONFIG_MAX_BYTES + 1));
-    expect(await messageFor(path)).toMatch(/expected at most 5000000 bytes, found 5000001 bytes$/);
+    expect(await messageFor(path)).toMatch(
+      /found 5000001 bytes\. Use a file of at most 5000000 bytes$/,
+    );
   });
 });

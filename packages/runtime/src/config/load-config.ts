@@ -14,9 +14,9 @@ import { isToolHiveConfig, translateToolHive } from './toolhive.ts';
 
 /** A valid config file. */
 export interface LoadedConfig {
-  /** Parsed: durations in milliseconds, with all defaults. */
+  /** The parsed config: durations are in milliseconds, and all defaults are set. */
   readonly config: Config;
-  /** As in the file, with absolute paths. A ToolHive config is in Syncline's own form. */
+  /** The config as in the file, but with absolute paths. A ToolHive config is translated to Syncline's own form. */
   readonly input: ConfigInput;
   /** SHA-256, in hex, of the canonical JSON of `input`. */
   readonly digest: string;
@@ -27,13 +27,13 @@ export interface LoadedConfig {
 }
 
 export interface LoadConfigOptions {
-  /** Run after the schema. Their issues are reported with a place, too. */
+  /** Checks to run after the schema. Their issues are also reported with a place. */
   readonly checks?: readonly ConfigCheck[];
 }
 
 /**
- * Reads and checks a config file, YAML or JSON, when no process is writing it. Relative paths in it are relative to the
- * directory of the file.
+ * Reads and checks a config file in YAML or JSON. Waits until no process is writing the file. Relative paths in the
+ * file refer to the directory of the file.
  *
  * @throws ConfigError with all problems at once: `config-unreadable` or `config-invalid`
  */
@@ -44,7 +44,7 @@ export async function loadConfig(
   return parseConfig(path, await readSettledText(path), options);
 }
 
-/** Does the same as {@link loadConfig} for text that was read before. */
+/** Parses and checks the text of a config file as {@link loadConfig} does. */
 export function parseConfig(
   path: string,
   text: string,
@@ -56,7 +56,7 @@ export function parseConfig(
   const found = issues.length === 0 ? [] : problemsOfIssues({ source, form }, issues);
   const problems = [...source.problems, ...form.problems, ...found];
   if (problems.length > 0) throw new ConfigError('config-invalid', inOrderOfFile(problems));
-  // The schema has accepted it.
+  // The schema has accepted the config.
   const input = withAbsolutePaths(form.data as ConfigInput, dirname(resolve(path)));
   return {
     config: configSchema.parse(input),
@@ -72,8 +72,8 @@ function inOrderOfFile<Told extends ConfigWarning>(told: readonly Told[]): Told[
 }
 
 /**
- * Returns the config with absolute paths. Relative paths of registry files, local repositories and credential files are
- * relative to `directory`.
+ * Returns the config with absolute paths. Makes the relative paths of registry files, local repositories and credential
+ * files absolute, starting from `directory`.
  */
 export function withAbsolutePaths(input: ConfigInput, directory: string): ConfigInput {
   return {
@@ -96,10 +96,10 @@ function setAt(target: object, [key = '', ...rest]: readonly string[], value: st
 const ENTRY = 'registries[0]';
 
 /**
- * Returns the problems of an entry under `registries:`, one text each:
- * `syncPolicy.intervall: unknown key; did you mean interval?` Empty if the entry is valid.
+ * Returns the problems of an entry under `registries:`; an empty list if the entry is valid. Each problem is one text,
+ * such as `syncPolicy.intervall: unknown key; did you mean interval?`
  *
- * @param entry plain data, as parsed JSON
+ * @param entry the entry as parsed JSON
  */
 export function registryProblems(entry: unknown, options: LoadConfigOptions = {}): string[] {
   try {

@@ -3,14 +3,14 @@ import { SynclineError } from '@syncline/contract';
 import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type Pair } from 'yaml';
 import type { ConfigDocument } from './read-document.ts';
 
-/** A setting of a config file that has no effect, and its place. Lines and columns count from 1. */
+/** A setting in a config file that has no effect, and its place. Lines and columns count from 1. */
 export interface ConfigWarning {
   readonly file: string;
   readonly line: number;
   readonly column: number;
-  /** As in `registries[0].api.timeout`; empty for the whole file. */
+  /** The path of the setting, such as `registries[0].api.timeout`; empty for the whole file. */
   readonly path: string;
-  /** A description. For a problem, it names what was found and what was expected. */
+  /** The description. For a problem, it names the found and the expected value. */
   readonly message: string;
 }
 
@@ -18,7 +18,7 @@ export interface ConfigWarning {
 export interface ConfigProblem extends ConfigWarning {
   readonly found: string;
   readonly expected: string;
-  /** The probable intention. */
+  /** What the author of the config probably meant. */
   readonly suggestion?: string;
 }
 
@@ -31,7 +31,7 @@ export class ConfigError extends SynclineError {
     problems: readonly ConfigProblem[],
     options: { readonly cause?: unknown } = {},
   ) {
-    // A file that cannot be read has no lines, and its message names it.
+    // If a file cannot be read, the problem has no line, and its message already names the file.
     const lines = problems.map(
       code === 'config-invalid' ? formatProblem : ({ message }) => message,
     );
@@ -40,7 +40,10 @@ export class ConfigError extends SynclineError {
   }
 }
 
-/** Formats one line: `syncline.yaml:12:5 registries[0].syncPolicy.intervall: unknown key; did you mean interval?` */
+/**
+ * Formats a problem on one line, such as `syncline.yaml:12:5 registries[0].syncPolicy.intervall: unknown key; did you
+ * mean interval?`
+ */
 export function formatProblem(problem: ConfigWarning & Partial<ConfigProblem>): string {
   const place = `${basename(problem.file)}:${problem.line}:${problem.column}`;
   const path = problem.path === '' ? '' : ` ${problem.path}`;
@@ -63,8 +66,8 @@ export interface Position {
 }
 
 /**
- * Returns the place of the value at `path` in the file, or of the nearest existing value around it. With `at: 'key'`, it
- * is the place of the key instead.
+ * Returns the place of the value at `path` in the file, or of the nearest enclosing value that exists. With `at: 'key'`,
+ * returns the place of the key instead.
  */
 export function locate(
   source: ConfigDocument,
@@ -79,7 +82,7 @@ export function locate(
     const isLast = depth === path.length - 1;
     const key = startOf(pair?.key);
     if (pair === undefined && child === undefined) break;
-    // An alias counts where it is used, because its target may be far away.
+    // For an alias, uses the place of the alias, because its target may be far away.
     const value = startOf(pair?.value ?? itemOf(node, segment));
     offset = (isLast && at === 'key' ? (key ?? value) : (value ?? key)) ?? offset;
     node = child;

@@ -8,9 +8,9 @@ import { ConfigError, type ConfigProblem, type ConfigWarning } from './problem.t
 /** The maximum size of a config file. */
 export const CONFIG_MAX_BYTES = 5_000_000;
 const READ_BYTES = 65_536;
-/** How many nodes the aliases of a file may expand to, as the yaml library counts them. */
+/** The maximum number of nodes to which the aliases of a file may expand, as the yaml library counts nodes. */
 const MAX_ALIAS_COUNT = 100;
-/** Further syntax errors are mostly consequences of the first ones. */
+/** The maximum number of syntax errors to report. Later errors are usually consequences of the first errors. */
 const SYNTAX_PROBLEM_LIMIT = 5;
 
 /** A config file, parsed but not yet checked against the schema. */
@@ -20,15 +20,15 @@ export interface ConfigDocument {
   readonly lineCounter: LineCounter;
   /** The plain data of the document. */
   readonly data: unknown;
-  /** Keys that occur more than once. The file can still be checked for more problems. */
+  /** The duplicate keys of the file. Despite these problems, the file can be checked further. */
   readonly problems: readonly ConfigProblem[];
 }
 
 /**
  * Reads the text of the config file.
  *
- * @throws ConfigError `config-unreadable` if it is missing, not a file, too large, or not readable; `config-invalid` if
- *   it is not UTF-8
+ * @throws ConfigError `config-unreadable` if the path is missing, not a file, too large, or not readable;
+ *   `config-invalid` if the file is not UTF-8
  */
 export async function readConfigText(file: string): Promise<string> {
   try {
@@ -37,16 +37,21 @@ export async function readConfigText(file: string): Promise<string> {
     if (stats.isDirectory()) throw unreadable(file, { expected: 'a file', found: 'a directory' });
     if (stats.size > CONFIG_MAX_BYTES) throw tooLarge(file, `${stats.size} bytes`);
     const bytes = await readAtMost(handle, CONFIG_MAX_BYTES + 1);
-    if (bytes.length > CONFIG_MAX_BYTES) throw tooLarge(file, 'more');
+    if (bytes.length > CONFIG_MAX_BYTES)
+      throw tooLarge(file, `more than ${CONFIG_MAX_BYTES} bytes`);
     return decode(file, bytes);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const found = describeSystemError(error);
-    throw unreadable(file, { expected: 'a file that can be read', found, cause: error });
+    throw unreadable(file, {
+      expected: 'a readable file, and set its path with --config or SYNCLINE_CONFIG',
+      found,
+      cause: error,
+    });
   }
 }
 
-/** Pipes and devices do not tell their size. */
+/** Reads at most `maxBytes`, because pipes and devices do not report their size. */
 async function readAtMost(handle: FileHandle, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
@@ -64,7 +69,7 @@ function decode(file: string, bytes: Buffer): string {
   const text = bytes.toString('utf8');
   const isText = isUtf8(bytes) && !text.includes('\0');
   if (isText) return text.replace(/^\uFEFF/, '');
-  // Decoding replaces invalid UTF-8 by another character.
+  // Decoding replaces invalid UTF-8 with another character, so the first difference is the invalid byte.
   const decoded = Buffer.from(text);
   let wrongAt = bytes.findIndex((byte, index) => byte === 0 || byte !== decoded[index]);
   if (wrongAt === -1) wrongAt = bytes.length;
@@ -74,7 +79,7 @@ function decode(file: string, bytes: Buffer): string {
 }
 
 /**
- * Parses YAML or JSON, which is a subset of YAML.
+ * Parses YAML. JSON is a subset of YAML.
  *
  * @throws ConfigError `config-invalid` with every syntax error
  */
@@ -84,7 +89,7 @@ export function parseConfigText(file: string, text: string): ConfigDocument {
     lineCounter,
     prettyErrors: false,
     merge: true,
-    // Without it, the library writes to standard error itself.
+    // With other levels, the library itself writes to standard error.
     logLevel: 'error',
   });
   const faults = [...document.errors, ...document.warnings].sort(
@@ -92,7 +97,7 @@ export function parseConfigText(file: string, text: string): ConfigDocument {
   );
   const problems = faults.map((fault) => syntaxProblem({ file, text, lineCounter }, fault));
   if (faults.some(({ code }) => code !== 'DUPLICATE_KEY')) {
-    // The library reports depth at each level, from the inside. The outermost place is enough.
+    // If the nesting is too deep, the library reports an error at each level, innermost first. One place is enough.
     const isTooDeep = faults.some(({ code }) => code === 'RESOURCE_EXHAUSTION');
     throw new ConfigError(
       'config-invalid',
@@ -119,16 +124,16 @@ function syntaxProblem(
     const key = /^(["']?)([^"':\n]*)\1/.exec(source.text.slice(fault.pos[0]))?.[2] ?? '';
     return {
       ...place,
-      message: `duplicate key ${key}`,
+      message: `the key ${key} appears twice. Remove one of them`,
       found: `${key} once more`,
-      expected: 'each key once',
+      expected: 'each key only once',
     };
   }
   if (fault.code === 'MULTIPLE_DOCS') {
     return wrong(place, 'a second document', 'one document');
   }
   if (fault.code === 'RESOURCE_EXHAUSTION') {
-    return wrong(place, 'too many', 'fewer blocks within blocks');
+    return wrong(place, 'too many levels of blocks', 'fewer levels');
   }
   return { ...place, message: fault.message, found: fault.message, expected: syntaxName(place) };
 }
@@ -137,7 +142,11 @@ function aliasProblem(file: string, error: unknown): ConfigProblem {
   const place = { file, line: 1, column: 1, path: '' };
   const message = error instanceof Error ? error.message : String(error);
   return message.startsWith('Excessive alias count')
-    ? wrong(place, 'aliases that stand for too much', `at most ${MAX_ALIAS_COUNT} aliased nodes`)
+    ? wrong(
+        place,
+        'aliases that expand to too many nodes',
+        `at most ${MAX_ALIAS_COUNT} aliased nodes`,
+      )
     : { ...place, message, found: message, expected: syntaxName(place) };
 }
 
@@ -150,11 +159,11 @@ function wrong(
   found: string,
   expected: string,
 ): ConfigProblem {
-  return { ...place, message: `expected ${expected}, found ${found}`, found, expected };
+  return { ...place, message: `found ${found}. Use ${expected}`, found, expected };
 }
 
 function tooLarge(file: string, found: string): ConfigError {
-  return unreadable(file, { expected: `at most ${CONFIG_MAX_BYTES} bytes`, found });
+  return unreadable(file, { expected: `a file of at most ${CONFIG_MAX_BYTES} bytes`, found });
 }
 
 function unreadable(
@@ -162,7 +171,7 @@ function unreadable(
   fault: { readonly found: string; readonly expected: string; readonly cause?: unknown },
 ): ConfigError {
   const { found, expected, cause } = fault;
-  const message = `cannot use the config file ${resolve(file)}: expected ${expected}, found ${found}`;
+  const message = `cannot use the config file ${resolve(file)}: found ${found}. Use ${expected}`;
   return new ConfigError(
     'config-unreadable',
     [{ file, line: 1, column: 1, path: '', message, found, expected }],
@@ -172,19 +181,19 @@ function unreadable(
 
 function describeSystemError(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'nothing there';
-  if (code === 'EACCES' || code === 'EPERM') return 'one without permission to read it';
+  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no file';
+  if (code === 'EACCES' || code === 'EPERM') return 'a file without read permission';
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A file that was written more recently than this may not be complete. */
+/** If a file was written more recently than this, it may be incomplete. */
 const SETTLE_MS = 250;
-/** A file that changes all the time is read after this many looks. */
+/** If a file changes all the time, it is read after this many checks. */
 const MOST_LOOKS = 40;
 
 /**
- * Reads the text of the config file when it has not changed for a moment: half a file may also be a valid config, with
- * fewer registries.
+ * Waits until the file has not changed for a moment, and then reads its text. The first half of a file may also be a
+ * valid config, with fewer registries.
  *
  * @throws ConfigError as {@link readConfigText}
  */
@@ -192,7 +201,7 @@ export async function readSettledText(file: string): Promise<string> {
   for (let look = 0; look < MOST_LOOKS; look += 1) {
     const writtenAtMs = await lastWrittenMs(file);
     const ageMs = Date.now() - writtenAtMs;
-    // The clock of a file server may be ahead.
+    // The clock of a file server may be ahead, so the age may be negative.
     if (ageMs >= 0 && ageMs < SETTLE_MS) {
       await delay(SETTLE_MS - ageMs);
       continue;
@@ -203,7 +212,7 @@ export async function readSettledText(file: string): Promise<string> {
   return readConfigText(file);
 }
 
-/** Returns epoch milliseconds; 0 if there is no file. */
+/** Returns when the file was last written, in epoch milliseconds, or 0 if there is no file. */
 async function lastWrittenMs(file: string): Promise<number> {
   return stat(file).then(
     ({ mtimeMs }) => mtimeMs,
@@ -213,20 +222,20 @@ async function lastWrittenMs(file: string): Promise<number> {
 
 export type ConfigPath = readonly PropertyKey[];
 
-/** A config in Syncline's own form, whichever form the file has. */
+/** A config in Syncline's own form, whatever form the file has. */
 export interface ConfigForm {
-  /** In Syncline's form, not yet checked against the schema. */
+  /** The config in Syncline's form, not yet checked against the schema. */
   readonly data: unknown;
-  /** Returns the place in the file of what is at `path` in `data`. */
+  /** Returns the path in the file for a path in `data`. */
   readonly placeOf: (path: ConfigPath) => ConfigPath;
-  /** Returns a message about `data` with the names that the file uses. */
+  /** Translates a message about `data` to the names that the file uses. */
   readonly wordsOf: (message: string) => string;
-  /** The problems of the file itself. */
+  /** The problems that the translation found in the file. */
   readonly problems: readonly ConfigProblem[];
   readonly warnings: readonly ConfigWarning[];
 }
 
-/** Returns the form of a file that is in Syncline's own form. */
+/** Returns the form of a file that is already in Syncline's own form. */
 export function ownForm({ data }: ConfigDocument): ConfigForm {
   return {
     data,

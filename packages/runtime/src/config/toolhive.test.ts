@@ -87,12 +87,12 @@ telemetry: { enabled: true }
 audit: { enabled: true }
 `;
     expect(warningsOf(text)).toEqual([
-      'config.yaml:1:1 database: does not apply: everything is kept in Redis',
-      'config.yaml:3:35 sources[0].format: does not apply: the format of a registry is detected',
-      'config.yaml:3:53 sources[0].claims: does not apply: everyone who can reach the api can read everything; also in sources[1].claims, registries[0].claims',
-      'config.yaml:7:1 auth: does not apply: reading is open, and control needs the admin token',
-      'config.yaml:8:1 telemetry: does not apply: metrics are at /metrics',
-      'config.yaml:9:1 audit: does not apply: there is no audit log',
+      'config.yaml:1:1 database: has no effect: Syncline stores everything in Redis',
+      'config.yaml:3:35 sources[0].format: has no effect: Syncline detects the format of a registry',
+      'config.yaml:3:53 sources[0].claims: has no effect: everyone who can reach the api can read everything; also in sources[1].claims, registries[0].claims',
+      'config.yaml:7:1 auth: has no effect: reading needs no login, and control needs the admin token',
+      'config.yaml:8:1 telemetry: has no effect: Syncline serves its metrics at /metrics',
+      'config.yaml:9:1 audit: has no effect: Syncline has no audit log',
     ]);
   });
 
@@ -110,10 +110,10 @@ registries:
       catalogs: [{ name: 'some', registries: ['file'] }],
     });
     expect(warningsOf(text)).toEqual([
-      'config.yaml:2:22 sources[0].managed: is skipped: ToolHive fills a source of this kind itself',
-      'config.yaml:3:22 sources[1].kubernetes: is skipped: ToolHive fills a source of this kind itself',
+      'config.yaml:2:22 sources[0].managed: skipped, because only ToolHive can fill a source of this kind',
+      'config.yaml:3:22 sources[1].kubernetes: skipped, because only ToolHive can fill a source of this kind',
       expect.stringContaining('sources[1].claims'),
-      'config.yaml:6:5 registries[0]: is skipped, because all of its sources are',
+      'config.yaml:6:5 registries[0]: skipped, because all of its sources are skipped',
     ]);
   });
 });
@@ -135,27 +135,24 @@ databse: { host: x }
 surprise: 1
 `),
     ).toEqual([
-      'config.yaml:3:80 sources[1].syncPolicy.interval: expected a duration of at least 1s, found "0s"',
-      'config.yaml:4:13 sources[2].name: expected a unique name, but sources[1] is called api too',
-      'config.yaml:4:61 sources[2].syncPolicy.interval: expected a duration such as 30s, 1h30m or 7d, found the number 0',
-      'config.yaml:5:78 sources[3].git.tag: expected one of branch, tag and commit, but branch and tag are given'.replace(
-        '78',
-        '78',
-      ),
+      'config.yaml:3:80 sources[1].syncPolicy.interval: found "0s". Use a duration of at least 1s',
+      'config.yaml:4:13 sources[2].name: sources[1] has the name api too. Use a unique name',
+      'config.yaml:4:61 sources[2].syncPolicy.interval: found the number 0. Use a duration such as 30s, 1h30m or 7d',
+      'config.yaml:5:78 sources[3].git.tag: branch and tag are both set. Use only one of branch, tag and commit',
       expect.stringContaining('sources[3].git.comit: unknown key; did you mean commit?'),
-      'config.yaml:6:5 sources[4]: expected exactly one of git, api, file, managed, kubernetes, found file and managed',
+      'config.yaml:6:5 sources[4]: found file and managed. Use exactly one of git, api, file, managed, kubernetes',
       expect.stringContaining(
-        'sources[5]: expected exactly one source (file, git, api), found none',
+        'sources[5]: none of file, git, api is set. Set exactly one of file, git, api',
       ),
-      expect.stringContaining('registries[1].name: expected 1 to 63 characters'),
+      expect.stringContaining('registries[1].name: found "Default". Use 1 to 63 characters'),
       expect.stringContaining(
-        'registries[1].sources[1]: expected the name of a source in this file (api, git, neither), found gone',
+        'registries[1].sources[1]: there is no source gone. Use one of api, git, neither',
       ),
       expect.stringContaining(
-        'registries[1].sources[2]: expected each source once, but git is named before',
+        'registries[1].sources[2]: git is listed twice. List each source once',
       ),
       'config.yaml:11:1 databse: unknown key; did you mean database?',
-      'config.yaml:12:1 surprise: unknown key; expected one of sources, registries, database, auth, telemetry, audit, registryName, network',
+      'config.yaml:12:1 surprise: unknown key. Use one of sources, registries, database, auth, telemetry, audit, registryName, network',
     ]);
   });
 
@@ -163,31 +160,31 @@ surprise: 1
     [
       'no source',
       'sources: []',
-      'config.yaml:1:10 sources: expected at least one source that can be read, found a list of 0 items',
+      'config.yaml:1:10 sources: found a list of 0 items. List at least one source that Syncline can read',
     ],
     [
       'only sources that Syncline cannot read',
       'sources: [{ name: a, managed: {} }]',
-      /sources: expected at least one source that can be read/,
+      /sources: found a list of 0 items\. List at least one source that Syncline can read/,
     ],
-    ['sources that are not a list', 'sources: 5', /sources: expected a list, found the number 5/],
-    ['an invalid source', 'sources: [a]', /sources\[0\]: expected a map, found "a"/],
+    ['sources that are not a list', 'sources: 5', /sources: found the number 5\. Use a list/],
+    ['an invalid source', 'sources: [a]', /sources\[0\]: found "a"\. Use a map/],
     [
       'registries that are not a list',
       'sources: [{ name: a, file: { path: a } }]\nregistries: {}',
-      /2:13 registries: expected a list/,
+      /2:13 registries: found a map\. Use a list/,
     ],
     [
       'a registry without sources',
       'sources: [{ name: a, file: { path: a } }]\nregistries: [{ name: b, sources: [] }]',
-      /2:34 registries\[0\]\.sources: expected the name of at least one source, found/,
+      /2:34 registries\[0\]\.sources: found a list of 0 items\. List the sources of the registry/,
     ],
     [
       'a Syncline registry among ToolHive registries',
       'sources: [{ name: a, file: { path: a } }]\nregistries: [{ name: b, file: { path: b } }]',
-      /2:14 registries\[0\]\.sources: expected a list, found nothing/,
+      /2:14 registries\[0\]\.sources: found nothing\. Use a list/,
     ],
-    ['an empty value', 'sources:\n', /sources: expected a list, found an empty value/],
+    ['an empty value', 'sources:\n', /sources: found an empty value\. Use a list/],
   ])('is reported: %s', (_what, text, expected) => {
     expect(mistakesIn(text)[0]).toEqual(
       typeof expected === 'string' ? expected : expect.stringMatching(expected),

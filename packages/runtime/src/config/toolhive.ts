@@ -3,29 +3,32 @@ import { nearest } from './json-schema.ts';
 import { type ConfigProblem, type ConfigWarning, formatPath, locate } from './problem.ts';
 import type { ConfigDocument, ConfigForm, ConfigPath } from './read-document.ts';
 
-/** Keys of a ToolHive config that have no effect here, each with the reason. */
+/** Keys of a ToolHive config that have no effect in Syncline, each with the reason. */
 const IGNORED_KEYS: Readonly<Record<string, string>> = {
-  audit: 'does not apply: there is no audit log',
-  auth: 'does not apply: reading is open, and control needs the admin token',
-  claims: 'does not apply: everyone who can reach the api can read everything',
-  database: 'does not apply: everything is kept in Redis',
-  format: 'does not apply: the format of a registry is detected',
-  registryName: 'does not apply: a catalog has its name under registries',
-  telemetry: 'does not apply: metrics are at /metrics',
+  audit: 'has no effect: Syncline has no audit log',
+  auth: 'has no effect: reading needs no login, and control needs the admin token',
+  claims: 'has no effect: everyone who can reach the api can read everything',
+  database: 'has no effect: Syncline stores everything in Redis',
+  format: 'has no effect: Syncline detects the format of a registry',
+  registryName: 'has no effect: each catalog has its name under registries',
+  telemetry: 'has no effect: Syncline serves its metrics at /metrics',
 };
 
 const IGNORED_AT_THE_TOP = ['database', 'auth', 'telemetry', 'audit', 'registryName'];
-/** `network` is a key of Syncline: it allows private addresses. */
+/** `network` is a key of Syncline, not of ToolHive. It allows private addresses. */
 const TOP_KEYS = ['sources', 'registries', ...IGNORED_AT_THE_TOP, 'network'];
-/** `filter` is a key of Syncline. */
+/** `filter` is a key of Syncline, not of ToolHive. */
 const REGISTRY_KEYS = ['name', 'sources', 'claims', 'filter'];
 const IGNORED_IN_A_SOURCE = ['claims', 'format'];
 
-/** The kinds of source. ToolHive fills the last two itself, so they cannot be read from elsewhere. */
+/**
+ * The kinds of source. ToolHive itself fills sources of the last two kinds, so other programs cannot read these
+ * sources.
+ */
 const SOURCE_KINDS = ['git', 'api', 'file', 'managed', 'kubernetes'];
 const UNREADABLE_KINDS = ['managed', 'kubernetes'];
 
-/** Collects warnings and problems while a file is translated. */
+/** Collects warnings and problems during the translation of a file. */
 class Remarks {
   readonly problems: ConfigProblem[] = [];
   readonly #source: ConfigDocument;
@@ -37,7 +40,7 @@ class Remarks {
     this.#source = source;
   }
 
-  /** One warning for each key that has no effect, even if it occurs several times. */
+  /** Returns the warnings. A key that has no effect gets one warning, even if it occurs several times. */
   get warnings(): ConfigWarning[] {
     const ignored = [...this.#ignored].map(([key, [first = [], ...more]]) => {
       const others = more.length === 0 ? '' : `; also in ${more.map(formatPath).join(', ')}`;
@@ -50,7 +53,7 @@ class Remarks {
     this.#warnings.push(this.#at(path, message));
   }
 
-  /** Records which of these keys the block at `path` has. */
+  /** Records which of the given keys the block at `path` has. */
   ignore(path: ConfigPath, block: object, keys: readonly string[]): void {
     for (const key of keys) {
       if (!Object.hasOwn(block, key)) continue;
@@ -59,7 +62,7 @@ class Remarks {
   }
 
   refuse(path: ConfigPath, { expected, found }: { expected: string; found: string }): void {
-    const message = `expected ${expected}, found ${found}`;
+    const message = `found ${found}. Use ${expected}`;
     this.problems.push({ ...this.#at(path, message), expected, found });
   }
 
@@ -71,7 +74,7 @@ class Remarks {
       const told = { expected, found: key };
       this.problems.push(
         suggestion === undefined
-          ? { ...this.#at([...path, key], `unknown key; expected ${expected}`), ...told }
+          ? { ...this.#at([...path, key], `unknown key. Use ${expected}`), ...told }
           : { ...this.#at([...path, key], 'unknown key'), ...told, suggestion },
       );
     }
@@ -84,22 +87,22 @@ class Remarks {
   }
 }
 
-/** Returns whether the data is a config of ToolHive's registry server. Syncline's own form has no `sources`. */
+/** Returns whether the data is a config of ToolHive's registry server. Only a config of ToolHive has `sources`. */
 export function isToolHiveConfig(data: unknown): data is Readonly<Record<string, unknown>> {
   return isRecord(data) && 'sources' in data;
 }
 
-/** A translated list of the file. */
+/** A translated list of the config. */
 interface Translated {
-  /** The list in Syncline's form, or the invalid value in its place. */
+  /** The list in Syncline's form, or the invalid value if the file has no list there. */
   readonly list: unknown;
-  /** For each item of the list: its index in the file. */
+  /** The index in the file for each item of the list. */
   readonly origins: readonly number[];
 }
 
 /**
- * Translates a ToolHive config into Syncline's form: sources become registries, registries become catalogs. A warning names
- * each setting without effect. Unknown keys stay, or become problems.
+ * Translates a ToolHive config into Syncline's form: sources become registries, and registries become catalogs. Adds a
+ * warning for each setting that has no effect. Keeps unknown keys, or reports them as problems.
  */
 export function translateToolHive(source: ConfigDocument): ConfigForm {
   const remarks = new Remarks(source);
@@ -142,7 +145,7 @@ function translateSources(list: unknown, remarks: Remarks, leftOut: Set<unknown>
   return { list: translated, origins };
 }
 
-/** Skips sources that ToolHive fills itself, with a warning. */
+/** Returns whether a source is one that ToolHive fills itself. Adds a warning for such a source, which is skipped. */
 function isUnreadable(
   entry: Readonly<Record<string, unknown>>,
   path: ConfigPath,
@@ -155,7 +158,7 @@ function isUnreadable(
     const expected = `exactly one of ${SOURCE_KINDS.join(', ')}`;
     remarks.refuse(path, { expected, found: kinds.join(' and ') });
   } else {
-    const message = 'is skipped: ToolHive fills a source of this kind itself';
+    const message = 'skipped, because only ToolHive can fill a source of this kind';
     remarks.warn([...path, kind], message);
   }
   return true;
@@ -178,10 +181,10 @@ function translateRegistries(list: unknown, remarks: Remarks, leftOut: Set<unkno
     const isEmptied =
       Array.isArray(sources) && sources.length > 0 && sources.every((it) => leftOut.has(it));
     if (isEmptied) {
-      remarks.warn(path, 'is skipped, because all of its sources are');
+      remarks.warn(path, 'skipped, because all of its sources are skipped');
       continue;
     }
-    // The skipped ones would be unknown.
+    // Removes the skipped sources, because they would be unknown registries.
     const kept = Array.isArray(sources) ? sources.filter((it) => !leftOut.has(it)) : sources;
     translated.push({ name, registries: kept, ...(filter === undefined ? {} : { filter }) });
     origins.push(index);
@@ -208,7 +211,7 @@ function itemOf({ origins }: Translated, index: PropertyKey | undefined): Proper
   return [typeof index === 'number' ? (origins[index] ?? index) : index];
 }
 
-/** Returns a message with ToolHive's words: a registry of Syncline is a source there. */
+/** Returns a message with ToolHive's words: a registry in Syncline is a source in ToolHive. */
 function wordsOf(message: string, { registries, catalogs }: Lists): string {
   return message
     .replace(/\b(registries|catalogs)\[(\d+)\]/g, (_all, list: string, index: string) =>
@@ -216,9 +219,9 @@ function wordsOf(message: string, { registries, catalogs }: Lists): string {
         ? `sources[${registries.origins[Number(index)] ?? index}]`
         : `registries[${catalogs.origins[Number(index)] ?? index}]`,
     )
-    .replace('the name of a registry in this config', 'the name of a source in this file')
-    .replace('the name of at least one registry', 'the name of at least one source')
-    .replace('at least one registry', 'at least one source that can be read')
+    .replace('there is no registry', 'there is no source')
+    .replace('the registries of the catalog', 'the sources of the registry')
+    .replace('at least one registry', 'at least one source that Syncline can read')
     .replace('each registry once', 'each source once');
 }
 

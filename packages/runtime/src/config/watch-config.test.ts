@@ -36,13 +36,16 @@ afterEach(async () => {
 
 const configOf = (name: string) => `registries:\n  - { name: ${name}, file: { path: x.json } }\n`;
 
-/** In one step, because the watcher may read at any moment. Another test covers half-written files. */
+/**
+ * Replaces the file atomically, because the watcher may read at any moment. Another test covers partly
+ * written files.
+ */
 async function put(text: string): Promise<void> {
   await writeFile(`${path}.new`, text);
   await rename(`${path}.new`, path);
 }
 
-/** Records what is reported: names of registries, and codes of errors. */
+/** Records what the watcher reports: the names of registries, and the codes of errors. */
 function watch(options: Partial<WatchConfigOptions> = {}): void {
   watched = watchConfig({
     path,

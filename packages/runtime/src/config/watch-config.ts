@@ -7,39 +7,43 @@ import { readConfigText } from './read-document.ts';
 export interface WatchConfigOptions extends LoadConfigOptions {
   readonly path: string;
   /**
-   * Called with a config that differs from the last one, and with any valid config after an error. The next look waits for
-   * it. If it fails, {@link onError} is called, and the next look calls it again.
+   * Called with a config that differs from the last one, and with any valid config after an error. The watcher waits for
+   * this call before it reads the file again. If the call fails, {@link onError} is called, and the next read repeats the
+   * call.
    */
   readonly onChange: (loaded: LoadedConfig) => void | Promise<void>;
-  /** Called once for each change of the file that is not a valid config. The previous config stays in force. */
+  /** Called once for each change that makes the config invalid. The previous config stays in force. */
   readonly onError: (error: SynclineError) => void;
-  /** Stops watching. */
+  /** Stops the watcher when aborted. */
   readonly signal: AbortSignal;
   /**
-   * How often the file is read. A change counts once two looks in a row agree, or six if it looks like the beginning of a
-   * file. Default: 1,000.
+   * The interval between two reads of the file, in milliseconds. A change takes effect after two equal reads in a row.
+   * If the new text looks like the beginning of a file, it takes effect after six equal reads. Default: 1,000.
    */
   readonly pollIntervalMs?: number;
-  /** The digest of the config that the caller has. Without it, the first config is reported, too. */
+  /** The digest of the config that the caller has. Without it, the first config is reported too. */
   readonly knownDigest?: string;
 }
 
 const LOOKS_TO_BELIEVE = 2;
-/** A writer may pause, and the beginning of a file may be a valid config with fewer registries. */
+/**
+ * A program may pause while it writes the file, and the beginning of the file may be a valid config with fewer
+ * registries.
+ */
 const LOOKS_TO_BELIEVE_A_BEGINNING = 6;
 
-/** The result of one look. `mark` differs if the content or the error differs. */
+/** The result of one read. `mark` differs if the content or the error differs. */
 type Look =
   | { readonly mark: string; readonly text: string }
   | { readonly mark: string; readonly error: SynclineError };
 
 /**
- * Watches a config file by reading it repeatedly. Unlike file notifications, this works with swapped symlinks and
- * network file systems. Resolves once the signal is aborted.
+ * Watches a config file by reading it repeatedly. Unlike file notifications, this works with replaced symbolic links and
+ * network file systems. Resolves when the signal is aborted.
  */
 export async function watchConfig(options: WatchConfigOptions): Promise<void> {
   const { path, signal, pollIntervalMs = 1_000 } = options;
-  /** The last look that was reported. */
+  /** The last result that was reported. */
   let settled: Look | undefined;
   let seen: { readonly mark: string; readonly times: number } | undefined;
   const tell = createTeller(options);
@@ -53,7 +57,10 @@ export async function watchConfig(options: WatchConfigOptions): Promise<void> {
   }
 }
 
-/** A half-written file can be a valid config, so only content that has stayed the same for a while counts. */
+/**
+ * Returns how many equal reads in a row are needed. A partly written file can be a valid config, so new content must stay
+ * the same for a while.
+ */
 function looksToBelieve(look: Look, settled: Look | undefined): number {
   if (!('text' in look) || settled === undefined || !('text' in settled)) return LOOKS_TO_BELIEVE;
   const isUnended = settled.text.endsWith('\n') && !look.text.endsWith('\n');
@@ -61,7 +68,7 @@ function looksToBelieve(look: Look, settled: Look | undefined): number {
   return isBeginning ? LOOKS_TO_BELIEVE_A_BEGINNING : LOOKS_TO_BELIEVE;
 }
 
-/** Returns a function that reports a look, and returns whether the look is done with. */
+/** Returns a function that reports a result. The function returns whether the result needs no further report. */
 function createTeller(options: WatchConfigOptions) {
   const { onChange, onError, knownDigest, signal } = options;
   let toldDigest = knownDigest;

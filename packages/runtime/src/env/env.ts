@@ -3,65 +3,69 @@ import { z } from 'zod';
 
 const port = wholeNumber({ least: 0, most: 65_535 });
 
-const proxyUrl = z.url({ protocol: /^https?$/, error: 'expected an http:// or https:// URL' });
+const proxyUrl = z.url({ protocol: /^https?$/, error: 'use an http:// or https:// URL' });
 
-/** The one table of variables: it checks them, has the defaults, and generates the documentation. */
+/**
+ * The table of all variables. It checks their values, sets the defaults, and generates the documentation.
+ */
 const variablesSchema = z.object({
   REDIS_URL: redisUrlSchema.exactOptional().meta({
     description:
-      'The Redis to use: `redis://` or `rediss://`; or its sentinels, by `redis+sentinel://host:port,host:port/<name of the master>`. Where unset, `syncline up` starts one of its own.',
+      'The URL of Redis: `redis://…`, `rediss://…`, or `redis+sentinel://host:port,host:port/<name of the master>` for sentinels. If it is not set, `syncline up` starts its own Redis.',
   }),
   SYNCLINE_PREFIX: z
     .string()
-    .regex(/^[\w.:-]{1,64}$/, { error: 'expected 1 to 64 letters, digits, _ . : or -' })
+    .regex(/^[\w.:-]{1,64}$/, { error: 'use 1 to 64 letters, digits, _ . : or -' })
     .prefault('syncline')
-    .meta({ description: 'What all keys in Redis begin with.' }),
+    .meta({ description: 'The prefix of all keys in Redis.' }),
   SYNCLINE_CONFIG: z
     .string()
     .prefault('./syncline.yaml')
-    .meta({ description: 'The config file; `--config` comes first.' }),
+    .meta({ description: 'The config file. The option `--config` takes precedence.' }),
   HOST: z.string().prefault('127.0.0.1').meta({
     description:
-      'The address to listen on. On other than loopback, control is off unless there is an admin token.',
+      'The address to listen on. If it is not a loopback address, control needs an admin token.',
   }),
-  PORT: port.prefault('8080').meta({ description: 'The port of the api; `0` takes a free one.' }),
+  PORT: port
+    .prefault('8080')
+    .meta({ description: 'The port of the api. `0` selects a free port.' }),
   SYNCLINE_OPS_PORT: port.exactOptional().meta({
     description:
-      'The port of `/health`, `/readiness` and `/metrics` of every process. Off where unset; the api has them on its own port too.',
+      'The port on which every process serves `/health`, `/readiness` and `/metrics`. If it is not set, only the api serves them, on its own port.',
   }),
   SYNCLINE_ADMIN_TOKEN_FILE: z.string().exactOptional().meta({
-    description: 'A file with the bearer token that control needs.',
+    description: 'A file that contains the bearer token for control.',
   }),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-      error: 'expected one of trace, debug, info, warn, error, fatal, silent',
+      error: 'use one of trace, debug, info, warn, error, fatal, silent',
     })
     .prefault('info')
-    .meta({ description: 'The least level that is logged.' }),
+    .meta({ description: 'The lowest level of log lines that a process writes.' }),
   SYNCLINE_CONCURRENCY: wholeNumber({ least: 1, most: 1_000 })
     .prefault('16')
-    .meta({ description: 'How many registries one worker syncs at once.' }),
+    .meta({ description: 'How many registries one worker syncs at the same time.' }),
   SYNCLINE_HEAVY_RUNS: wholeNumber({ least: 1, most: 64 }).prefault('2').meta({
     description:
-      'How many of them may decode a body or build a snapshot at once; both need memory.',
+      'How many of these runs may decode a body or build a snapshot at the same time. Both need much memory.',
   }),
   SYNCLINE_DATA_DIR: z.string().prefault('.syncline').meta({
     description:
-      'Where a process keeps files: clones of Git repositories, and those of the Redis that `syncline up` starts.',
+      'The folder for the files of a process: clones of Git repositories, and the Redis data of `syncline up`.',
   }),
   HTTPS_PROXY: proxyUrl.exactOptional().meta({
-    description: 'The proxy through which `https:` upstreams are asked; also in lower case.',
+    description: 'The proxy for `https:` requests to upstreams. The lower-case name works too.',
   }),
   HTTP_PROXY: proxyUrl.exactOptional().meta({
-    description: 'The proxy through which `http:` upstreams are asked; also in lower case.',
+    description: 'The proxy for `http:` requests to upstreams. The lower-case name works too.',
   }),
   NO_PROXY: z.string().exactOptional().meta({
     description:
-      'What is asked without a proxy, separated by commas: names, which stand for those below them too, addresses, ranges, or `*`. Also in lower case.',
+      'Hosts that need no proxy, separated by commas: host names (which include their subdomains), addresses, ranges, or `*`. The lower-case name works too.',
   }),
 });
 
-/** What the environment tells a process. */
+/** The settings of a process, read from the environment. */
 export type Env = Readonly<z.output<typeof envSchema>>;
 
 const envSchema = variablesSchema.transform((variables) => ({
@@ -81,11 +85,11 @@ const envSchema = variablesSchema.transform((variables) => ({
   noProxy: variables.NO_PROXY,
 }));
 
-/** Other programs know these in lower case, and prefer that spelling. */
+/** Other programs also use these names in lower case, and prefer the lower-case variable. */
 const ALSO_IN_LOWER_CASE = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY'] as const;
 
 function wholeNumber({ least, most }: { least: number; most: number }) {
-  const error = `expected a whole number from ${least} to ${most}`;
+  const error = `use a whole number from ${least} to ${most}`;
   return z
     .string()
     .regex(/^\d{1,9}$/, { error, abort: true })
@@ -96,17 +100,18 @@ function wholeNumber({ least, most }: { least: number; most: number }) {
 export type Variables = Readonly<Record<string, string | undefined>>;
 
 export interface ReadEnvOptions {
-  /** For variables that are not set, instead of the defaults of the table. */
+  /** Defaults for variables that are not set. They replace the defaults of the table. */
   readonly defaults?: Variables;
-  /** Overrides the environment, as options of the command line do. */
+  /** Values that override the environment, as command line options do. */
   readonly overrides?: Variables;
 }
 
 /**
- * Reads the environment, as nothing else in the project does. Empty variables count as unset.
+ * Reads the environment. No other code in the project reads the environment. Empty variables count as
+ * unset.
  *
- * @throws SynclineError `config-invalid`, which names each invalid variable, but not its value: that may be
- *   a secret
+ * @throws SynclineError `config-invalid`, which names each invalid variable but not its value, because the
+ *   value may be a secret
  */
 export function readEnv(
   source: Variables = process.env,
@@ -117,7 +122,7 @@ export function readEnv(
     ...withoutEmpty(withLowerCase(source)),
     ...withoutEmpty(overrides),
   };
-  // Compiling a schema that is used once takes longer than to interpret it.
+  // Compiling a schema for a single use takes longer than interpreting it.
   const result = envSchema.safeParse(variables, { jitless: true });
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -135,7 +140,7 @@ function withoutEmpty(source: Variables): Variables {
   );
 }
 
-/** A variable in the documentation. */
+/** A variable as the documentation shows it. */
 export interface EnvVariable {
   readonly name: string;
   readonly description: string;
@@ -154,16 +159,17 @@ export function envVariables(): EnvVariable[] {
 /**
  * Returns the URL of the Redis to use.
  *
- * @throws SynclineError `config-invalid`: only `syncline up` brings a Redis of its own
+ * @throws SynclineError `config-invalid` if REDIS_URL is not set: only `syncline up` starts its own Redis
  */
 export function requireRedisUrl({ redisUrl }: Pick<Env, 'redisUrl'>): string {
   if (redisUrl !== undefined) return redisUrl;
-  throw new SynclineError('config-invalid', 'REDIS_URL is not set', {
-    expected: 'the URL of a Redis, such as redis://127.0.0.1:6379; `syncline up` brings its own',
-  });
+  throw new SynclineError(
+    'config-invalid',
+    'REDIS_URL is not set. Set it, for example to redis://127.0.0.1:6379, or run `syncline up`, which starts its own Redis',
+  );
 }
 
-/** Returns where programs are searched, for child processes with an environment of their own. */
+/** Returns the search path for programs, for child processes that get their own environment. */
 export function searchPath(): string | undefined {
   return process.env['PATH'];
 }

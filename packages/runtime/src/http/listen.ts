@@ -2,22 +2,29 @@ import { once } from 'node:events';
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-// An `import` of the module reads each of its exports, and so loads the HTTP client behind `fetch`: 70 ms.
+// An `import` of `node:http` reads all of its exports. So it also loads the HTTP client that `fetch` uses,
+// which takes 70 ms.
 const { createServer, STATUS_CODES } = process.getBuiltinModule('node:http');
 
 export interface ListenOptions {
   readonly host: string;
-  /** 0 takes a free port. */
+  /** The port. With 0, the system chooses a free port. */
   readonly port: number;
 }
 
 export interface HttpServer {
   readonly port: number;
-  /** Takes no more requests, lets those in progress end for `graceMs`, then cuts their connections. */
+  /**
+   * Stops taking requests, gives the requests in progress `graceMs` to end, and then closes their
+   * connections.
+   */
   close(options: { readonly graceMs: number }): Promise<void>;
 }
 
-/** Starts an HTTP server. Resolves when it takes requests. @throws the system's error if the port is taken */
+/**
+ * Starts an HTTP server. Resolves when the server takes requests. @throws the system's error if the port is
+ * taken
+ */
 export async function listen(
   handle: RequestListener,
   { host, port }: ListenOptions,
@@ -26,7 +33,8 @@ export async function listen(
   answerMalformedRequests(server);
   let closing = false;
   server.on('request', (_request, response) => {
-    // `server.close` closes the connections that are idle then, but none that become idle later.
+    // `server.close` closes only the connections that are idle at that moment. This handler closes the
+    // connections that become idle later.
     response.once('close', () => {
       if (closing) setImmediate(() => server.closeIdleConnections());
     });
@@ -52,13 +60,16 @@ const PROBLEMS: Readonly<Record<string, { readonly status: number; readonly deta
 };
 const NO_HTTP = { status: 400, detail: 'the request is not valid HTTP' };
 
-/** Answers invalid or oversized HTTP like other errors. Node would only send a status. */
+/**
+ * Responds to invalid or oversized HTTP requests with a body of the same form as for other errors. Node would
+ * send only a status.
+ */
 function answerMalformedRequests(server: Server): void {
   const responses = new WeakMap<Duplex, ServerResponse>();
   server.on('request', ({ socket }, response) => void responses.set(socket, response));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = responses.get(socket);
-    // A second answer cannot start in the middle of another one.
+    // A second response cannot start in the middle of another response.
     const isAnswering = response?.headersSent === true && !response.writableFinished;
     if (isAnswering || !socket.writable) socket.destroy();
     else socket.end(rawAnswer(error.code), () => socket.destroy());
@@ -79,7 +90,7 @@ function rawAnswer(errorCode = ''): string {
   return [`HTTP/1.1 ${status} ${title}`, ...lines, '', body].join('\r\n');
 }
 
-/** Headers that let browsers do nothing with our answers except read them. */
+/** Headers that prevent browsers from doing anything with our responses except reading them. */
 export const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',

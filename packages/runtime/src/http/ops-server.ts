@@ -7,17 +7,17 @@ import { type HttpServer, type ListenOptions, listen, SECURITY_HEADERS } from '.
 export interface OpsServerOptions extends ListenOptions {
   readonly metrics: Pick<Metrics, 'expose'>;
   readonly readiness: () => Promise<Readiness>;
-  /** Problems that only a restart fixes; none while the process is healthy. */
+  /** Returns the problems that only a restart fixes. The list is empty while the process is healthy. */
   readonly liveness: () => readonly string[];
-  /** Called with internal errors, which the answer does not show. */
+  /** Called with internal errors. The response does not show them. */
   readonly onError: (error: unknown) => void;
 }
 
 const READINESS_TIMEOUT_MS = 2_000;
 
 /**
- * Serves `/health` (200, or 503 with the problems that only a restart fixes), `/readiness` (200, or 503 with the problems)
- * and `/metrics`.
+ * Serves `/health`, `/readiness` and `/metrics`. `/health` returns 200, or 503 with the problems that only a restart
+ * fixes. `/readiness` returns 200, or 503 with the reasons why the process is not ready.
  *
  * @throws the system's error if the port is taken
  */
@@ -48,7 +48,12 @@ async function answer(options: OpsServerOptions, method: string, url: string): P
       return { status: 200, contentType, body };
     }
   }
-  return notOk(404, 'unknown-route', 'Not Found', `there is no ${method} ${path}`);
+  return notOk(
+    404,
+    'unknown-route',
+    'Not Found',
+    `there is no route ${method} ${path}. Use GET /health, /readiness or /metrics`,
+  );
 }
 
 function healthReply(problems: readonly string[]): Reply {

@@ -8,13 +8,13 @@ export interface LoopOptions extends RecurringTask {
 
 /** A repeated task. */
 export interface Loop {
-  /** Begins the next pass at once. A running pass is followed by another one. */
+  /** Starts the next pass at once. If a pass is running, another pass follows it. */
   wake(): void;
-  /** Resolves when no pass runs any more. */
+  /** Stops the loop. Resolves when no pass is running. */
   stop(): Promise<void>;
 }
 
-/** Starts a loop; the first pass begins at once. Passes never overlap. */
+/** Starts a loop. The first pass starts at once, and passes never overlap. */
 export function startLoop(options: LoopOptions): Loop {
   const { everyMs, onError, retryAfterMs = everyMs } = options;
   const stopping = new AbortController();
@@ -48,7 +48,7 @@ export function startLoop(options: LoopOptions): Loop {
 
 /**
  * Returns the result of `work`, or rejects if it takes longer than `timeoutMs`. The work itself continues, so use this
- * only if its result may be lost.
+ * function only if its result may be lost.
  */
 export async function within<Result>(timeoutMs: number, work: Promise<Result>): Promise<Result> {
   const { promise: timedOut, reject } = Promise.withResolvers<never>();

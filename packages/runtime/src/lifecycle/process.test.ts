@@ -190,7 +190,7 @@ test('an invalid environment ends a process with status 2 and a plain message', 
   const { ended } = run('return service;', { PORT: 'many' });
   expect(await ended).toEqual({
     code: 2,
-    stderr: 'PORT: expected a whole number from 0 to 65535\n',
+    stderr: 'PORT: use a whole number from 0 to 65535\n',
     messages: [],
   });
 });

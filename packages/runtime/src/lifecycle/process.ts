@@ -15,22 +15,24 @@ export interface ProcessContext {
 }
 
 export interface RunProcessOptions {
-  /** How long a stop may take before the process exits with 1. Default: 25,000. */
+  /**
+   * The maximum duration of a stop, in milliseconds. After this time, the process exits with status 1. Default: 25,000.
+   */
   readonly stopDeadlineMs?: number;
-  /** Values that override the environment in `context.env`, and defaults. */
+  /** Values that override the environment in `context.env`, and other defaults. */
   readonly env?: ReadEnvOptions;
-  /** Reports why the process fails to start or to stop. Default: a fatal line in the log. */
+  /** Reports why the process failed to start or to stop. Default: a fatal line in the log. */
   readonly reportFailure?: (error: unknown) => void;
 }
 
-/** Less than the 30 s after which Kubernetes kills, so that the log tells what happened. */
+/** Less than the 30 s after which Kubernetes kills the process, so that the log shows what happened. */
 const STOP_DEADLINE_MS = 25_000;
-/** A service that is still starting has nothing to finish. */
+/** Shorter than the other deadline, because a service that is still starting has no work to finish. */
 const STARTING_STOP_DEADLINE_MS = 5_000;
 /** The longest delay of a timer in Node. */
 const FOREVER_MS = 2 ** 31 - 1;
 
-/** The time for file writes that continue after an orderly stop. */
+/** The time for file writes that continue after a normal stop. */
 const LAST_FILE_CALLS_MS = 1_000;
 
 const EXIT_OK = 0;
@@ -38,9 +40,10 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /**
- * Runs a service as this process until SIGTERM or SIGINT, then ends the process. Exit status: 0 after an orderly stop; 1 if
- * it failed, crashed or did not stop in time; 2, with a message without a stack, if the environment or the config is
- * invalid. It ends by SIGKILL if a thread still hangs, for example in a call to a file system.
+ * Runs a service in this process until SIGTERM or SIGINT, then ends the process. The exit status is 0 after a normal stop.
+ * It is 1 if the service failed, crashed or did not stop in time. It is 2, with a message without a stack, if the
+ * environment or the config is invalid. If a thread still hangs, for example in a call to a file system, the process ends
+ * with SIGKILL.
  */
 export async function runProcess(
   name: string,
@@ -51,14 +54,14 @@ export async function runProcess(
   const { logger } = context;
   const { reportFailure = (error) => logger.fatal({ err: error }, 'failed') } = options;
   exitOnCrash(logger);
-  // Without a handle, Node would end the process between two parts.
+  // Keeps Node running: between two parts of the start, there may be no open handle.
   setInterval(() => {}, FOREVER_MS);
   const exitNow = (message: string) => {
     logger.error(message);
     endProcess(EXIT_FAILED);
   };
   const stopSignal = nextStopSignal({
-    onRepeated: () => exitNow('told to stop once more, ending at once'),
+    onRepeated: () => exitNow('received a second stop signal, ending at once'),
   });
   let deadline: NodeJS.Timeout | undefined;
   const endAfter = (deadlineMs: number) => {
@@ -74,7 +77,7 @@ export async function runProcess(
     const running = await startWithOps(name, start, context);
     logger.info({ version: VERSION }, 'started');
     await stopSignal;
-    // Also if the signal came during the start: the service may have begun work since.
+    // Also applies if the signal came during the start, because the service may have started work since then.
     endAfter(stopDeadlineMs);
     await running.stop();
     logger.info('stopped');
@@ -85,13 +88,15 @@ export async function runProcess(
   }
 }
 
-/** Ends the process. Node's own exit waits for all threads, also for one that hangs in a call to a file system. */
+/**
+ * Ends the process. A normal exit of Node waits for all threads, even for a thread that hangs in a call to a file system.
+ */
 function endProcess(code: number): never {
   if (hasBusyThreads()) process.kill(process.pid, 'SIGKILL');
   process.exit(code);
 }
 
-/** Returns whether a thread hangs: one of Node's pool, or a worker thread that does not answer. */
+/** Returns whether a thread hangs: a thread of Node's pool, or a worker thread that does not respond. */
 function hasBusyThreads(): boolean {
   return process
     .getActiveResourcesInfo()
@@ -107,7 +112,7 @@ function createContext(name: string, envOptions: ReadEnvOptions | undefined): Pr
   }
 }
 
-/** The ops server listens before the service starts, so a slow start is visible from outside. */
+/** Starts the ops server before the service, so that others can see a slow start. */
 async function startWithOps(
   name: string,
   start: (context: ProcessContext) => Promise<Service>,
@@ -154,11 +159,11 @@ function exitWith(error: unknown, reportFailure?: (error: unknown) => void): nev
   process.exit(EXIT_FAILED);
 }
 
-/** Under npm, a Ctrl-C arrives twice within moments: from the terminal, and from npm. */
+/** Under npm, a Ctrl-C arrives twice within a moment: from the terminal, and from npm. */
 const DEBOUNCE_MS = 1_000;
 
 /**
- * Resolves with the first SIGTERM or SIGINT. Signals within the next second belong to it. A later Ctrl-C calls
+ * Resolves with the first SIGTERM or SIGINT. Ignores further signals within the next second. A later Ctrl-C calls
  * `onRepeated`.
  */
 function nextStopSignal(options: { onRepeated: () => void }): Promise<NodeJS.Signals> {

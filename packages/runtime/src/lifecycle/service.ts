@@ -1,4 +1,4 @@
-/** Whether a process can work now, and if not, why. */
+/** Whether a process is ready for work, and its problems if it is not. */
 export interface Readiness {
   ready: boolean;
   problems: string[];
@@ -8,9 +8,9 @@ export interface Readiness {
 export interface Service {
   readonly name: string;
   readiness(): Promise<Readiness>;
-  /** Problems that only a restart of the process fixes. Optional. */
+  /** Returns the problems that only a restart of the process fixes. Optional. */
   liveness?(): readonly string[];
-  /** Resolves when no part of it runs any more. */
+  /** Stops the service. Resolves when no part of it is running. */
   stop(): Promise<void>;
 }
 
@@ -20,8 +20,9 @@ export function readinessOf(problems: readonly string[]): Readiness {
 }
 
 /**
- * Composes several services into one. It is ready when all are. They stop one after the other: first those in `stopOrder`,
- * then the others from last to first. If one fails to stop, the others still stop, and the failures are thrown together.
+ * Composes several services into one, which is ready when all are ready. On stop, the services stop one after the other:
+ * first those in `stopOrder`, then the others from last to first. If one service fails to stop, the others still stop, and
+ * `stop` throws all failures together.
  */
 export function composeServices(
   name: string,
@@ -61,5 +62,6 @@ async function stopInTurn(name: string, services: readonly Service[]): Promise<v
     await service.stop().catch((error: unknown) => failures.push(error));
   }
   if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures, `${name}: some parts did not stop`);
+  if (failures.length > 1)
+    throw new AggregateError(failures, `${name}: several parts did not stop`);
 }

@@ -4,16 +4,16 @@ import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 
-/** An answered request. */
+/** A request whose response has been sent. */
 export interface HttpRequestObservation {
   readonly method: string;
-  /** The pattern of the route, as in `/v1/registries/{name}`, never the requested path. */
+  /** The pattern of the route, such as `/v1/registries/{name}`, never the requested path. */
   readonly route: string;
   readonly status: number;
   readonly durationMs: number;
 }
 
-/** Metrics about answers of the api. */
+/** Metrics about the responses of the api. */
 export interface HttpMetrics {
   httpRequest(observation: HttpRequestObservation): void;
 }
@@ -21,7 +21,7 @@ export interface HttpMetrics {
 function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
   const durations = new Histogram({
     name: 'syncline_http_request_duration_seconds',
-    help: 'How long requests to the api took to answer.',
+    help: 'How long the api took to answer requests.',
     labelNames: ['route', 'method', 'status'],
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60],
     registers: [register],
@@ -32,13 +32,13 @@ function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
   };
 }
 
-/** The metrics of one process. Methods that record never throw. */
+/** The metrics of one process. The methods that record values never throw. */
 export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics {
   /** Returns all metrics in the text format of Prometheus. */
   expose(): Promise<{ contentType: string; body: string }>;
 }
 
-/** Creates metrics with a registry of their own, so that a process can have several sets, as tests do. */
+/** Creates metrics with their own Prometheus registry, so that one process can have several sets, as tests do. */
 export function createMetrics(): Metrics {
   const register = new Registry();
   let processMetrics: Promise<void> | undefined;
@@ -48,7 +48,7 @@ export function createMetrics(): Metrics {
   };
   new Gauge({
     name: 'syncline_build_info',
-    help: 'Always 1; the label has the version.',
+    help: 'Always 1. The label has the version.',
     labelNames: ['version'],
     registers: [register],
   }).set({ version: VERSION }, 1);
@@ -57,7 +57,7 @@ export function createMetrics(): Metrics {
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
     expose: async () => {
-      // The first scrape adds those of the process itself, because many processes are never scraped.
+      // Adds the metrics of the process itself at the first scrape, because many processes are never scraped.
       processMetrics ??= addProcessMetrics();
       await processMetrics;
       return { contentType: register.contentType, body: await register.metrics() };
@@ -65,17 +65,20 @@ export function createMetrics(): Metrics {
   };
 }
 
-/** Returns the age of each registry's copy, in seconds, by its name. */
+/** Returns the age of each registry's copy, in seconds, keyed by the name of the registry. */
 export type AgesSource = () => Promise<ReadonlyMap<string, number>>;
 
-/** Less than the ten seconds after which Prometheus gives up by default, and then has no metrics at all. */
+/**
+ * Less than Prometheus's default timeout of ten seconds. After that timeout, Prometheus would have no metrics from
+ * this process.
+ */
 const SOURCE_TIMEOUT_MS = 2_000;
 
-/** Metrics that are read at a scrape. */
+/** Metrics whose values are read at each scrape. */
 export interface ScrapeMetrics {
   /**
-   * Asks `source` at each scrape for the age of each registry's copy, in seconds. If it fails or takes more than two
-   * seconds, its ages are omitted and the failure is counted in `syncline_scrape_errors_total`.
+   * Asks `source` at each scrape for the age of each registry's copy, in seconds. If the call fails or takes more
+   * than two seconds, omits the ages and counts the failure in `syncline_scrape_errors_total`.
    *
    * @returns a function that removes the source
    */
@@ -86,7 +89,7 @@ function createScrapeMetrics(register: PrometheusRegistry): ScrapeMetrics {
   const sources = new Set<AgesSource>();
   const errors = new Counter({
     name: 'syncline_scrape_errors_total',
-    help: 'Scrapes that could not look everything up.',
+    help: 'Scrapes that could not read all values.',
     registers: [register],
   });
   new Gauge({
@@ -95,7 +98,7 @@ function createScrapeMetrics(register: PrometheusRegistry): ScrapeMetrics {
     labelNames: ['registry'],
     registers: [register],
     async collect() {
-      // A registry that is gone must not keep its last age.
+      // A removed registry must not keep its last age.
       this.reset();
       for (const source of sources) {
         try {

@@ -6,9 +6,9 @@ import type { RedisServer } from './find-redis-server.ts';
 
 const run = promisify(execFile);
 
-/** apt names the missing packages of this machine. These are the ones that Redis can need. */
+/** apt lists all packages that are missing on this machine. This pattern matches those that Redis may need. */
 const WANTED = /^(redis-server|redis-tools|lib(?!c6$)[a-z0-9.+-]+)$/;
-/** The packages to try if apt cannot make a plan, because packages of this machine are half installed. */
+/** The packages to try if apt cannot make a plan because some packages of this machine are only partly installed. */
 const ALWAYS_WANTED = ['libatomic1', 'libjemalloc2', 'liblzf1', 'redis-server', 'redis-tools'];
 
 /** Returns the Redis that {@link fetchRedisPackages} unpacked in `directory`, if it exists and starts. */
@@ -27,33 +27,33 @@ export async function findFetchedRedis(directory: string): Promise<RedisServer |
   );
 }
 
-/** Returns the folders of `lib` with libraries, such as `x86_64-linux-gnu`. */
+/** Returns the subfolders of `lib` that contain libraries, such as `x86_64-linux-gnu`. */
 async function architectures(lib: string): Promise<string[]> {
   const names = await readdir(lib).catch(() => []);
   return names.filter((name) => name.includes('-linux-gnu')).map((name) => join(lib, name));
 }
 
 /**
- * Downloads the Debian packages of Redis with apt and unpacks them in `directory`. Needs no root and does not change the
- * machine: the lists and the cache of apt are also in `directory` meanwhile.
+ * Downloads the Debian packages of Redis with apt and unpacks them in `directory`. Needs no root rights and does not
+ * change the machine, because the lists and the cache of apt are also in `directory`.
  */
 export async function fetchRedisPackages(
   directory: string,
   onProgress: (line: string) => void = () => {},
 ): Promise<void> {
   await run('apt-get', ['--version']).catch((cause: unknown) => {
-    throw new Error('apt-get is missing. Install Redis', { cause });
+    throw new Error('apt-get is not installed', { cause });
   });
   await mkdir(directory, { recursive: true });
-  // A directory of its own, moved when it is complete, because other processes may do the same.
+  // Works in a separate directory and moves the complete result, because other processes may do the same.
   const work = await mkdtemp(join(directory, 'fetch-'));
   try {
-    onProgress('fetching redis-server from Debian’s packages…');
+    onProgress('downloading redis-server from the Debian packages…');
     const apt = await prepareApt(work);
-    // The exit status is ignored: one third-party source that is down makes apt fail.
+    // Ignores the exit status, because apt fails if a single third-party source is unavailable.
     await apt(['update']).catch(() => {});
     await apt(['download', ...(await missingPackages(apt))]).catch((cause: unknown) => {
-      throw new Error(`apt could not fetch one${firstError(cause)}`, { cause });
+      throw new Error(`apt could not download the package${firstError(cause)}`, { cause });
     });
     for (const file of await readdir(work)) {
       if (file.endsWith('.deb'))
@@ -73,9 +73,9 @@ async function prepareApt(work: string): Promise<Apt> {
     `Dir::State=${state}`,
     `Dir::State::lists=${join(state, 'lists')}`,
     `Dir::Cache=${join(state, 'cache')}`,
-    // Packages that are installed need not be downloaded.
+    // With the machine's package status, apt does not download installed packages.
     'Dir::State::status=/var/lib/dpkg/status',
-    // As root, apt would download as a user without write access here.
+    // By default, apt run by root downloads as another user, who has no write access here.
     'APT::Sandbox::User=root',
     'Acquire::Languages=none',
     'Acquire::http::Timeout=30',
@@ -94,7 +94,10 @@ async function prepareApt(work: string): Promise<Apt> {
   };
 }
 
-/** Names differ between releases (libssl3, libssl3t64), so this asks apt what an installation would add. */
+/**
+ * Returns the packages that an installation of Redis would add. Asks apt, because names differ between releases
+ * (libssl3, libssl3t64).
+ */
 async function missingPackages(apt: Apt): Promise<string[]> {
   const plan = await apt([
     '--simulate',
@@ -114,7 +117,7 @@ function firstError(error: unknown): string {
 
 async function moveIntoPlace(from: string, to: string): Promise<void> {
   await rename(from, to).catch(async () => {
-    // Another process was first, or the existing one does not start. One that starts stays.
+    // Either another process was first, or the existing Redis does not start. A Redis that starts is kept.
     if ((await findFetchedRedis(join(to, '..'))) !== undefined) return;
     await rm(to, { recursive: true, force: true });
     await rename(from, to);

@@ -1,4 +1,4 @@
-// `infra/setup.mjs` runs it, so `start` has a Redis without a download.
+// `infra/setup.mjs` runs this script, so that `start` finds a Redis without a download.
 import { findRedisServer } from './find-redis-server.ts';
 
 try {

@@ -19,21 +19,21 @@ export interface FindRedisServerOptions {
   readonly cacheDir?: string;
   /** The directories to search, in the form of PATH. Default: PATH. */
   readonly path?: string;
-  /** Called with one line for each step that takes time. */
+  /** Called with one line of text for each slow step. */
   readonly onProgress?: (line: string) => void;
 }
 
-/** `.cache` beside the project's `package.json`. */
+/** The folder `.cache` beside the project's `package.json`. */
 export const PROJECT_CACHE_DIR = fileURLToPath(new URL('../../../../.cache', import.meta.url));
 
-/** BullMQ's minimum. Valkey began at 7.2, so every Valkey is recent enough. */
+/** The oldest version that BullMQ supports. Valkey began at 7.2, so every Valkey is recent enough. */
 const LEAST_REDIS_VERSION = [6, 2] as const;
 
 /**
  * Finds a Redis server: `redis-server` or `valkey-server` on the PATH, or one that was unpacked earlier. Otherwise, on
- * Debian and Ubuntu, it unpacks one from their packages, without installing anything.
+ * Debian and Ubuntu, downloads and unpacks their packages, without installing anything.
  *
- * @throws SynclineError `store-unavailable` with what to install
+ * @throws SynclineError `store-unavailable`, with advice what to install
  */
 export async function findRedisServer(options: FindRedisServerOptions = {}): Promise<RedisServer> {
   const { cacheDir = PROJECT_CACHE_DIR, path = process.env['PATH'] ?? '', onProgress } = options;
@@ -41,14 +41,14 @@ export async function findRedisServer(options: FindRedisServerOptions = {}): Pro
   const found = (await findOnPath(path)) ?? (await findFetchedRedis(packagesDir));
   if (found !== undefined) return found;
   const problem = await fetchRedisPackages(packagesDir, onProgress).then(
-    () => 'the one from Debian’s packages does not start',
+    () => 'the redis-server from the Debian packages does not start',
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
   const fetched = await findFetchedRedis(packagesDir);
   if (fetched !== undefined) return fetched;
   throw new SynclineError(
     'store-unavailable',
-    `no redis-server found (${problem}): install Redis 6.2 or newer, or Valkey, or set REDIS_URL`,
+    `no redis-server found: ${problem}. Install Redis 6.2 or newer, install Valkey, or set REDIS_URL`,
   );
 }
 

@@ -12,31 +12,31 @@ export interface RedisProcessOptions {
   readonly server: RedisServer;
   /** An existing directory for the append-only file. */
   readonly directory: string;
-  /** Default: a free port. */
+  /** The port to listen on. Default: a free port. */
   readonly port?: number;
-  /** Settings that override `infra/redis.conf`. A list is a setting of several words, such as `replicaof`. */
+  /** Settings that override `infra/redis.conf`. A list is a setting with several words, such as `replicaof`. */
   readonly settings?: RedisSettings;
-  /** Starts a sentinel instead of a Redis, with this file, which the sentinel rewrites. */
+  /** Starts a sentinel with this config file instead of a Redis. The sentinel rewrites the file. */
   readonly sentinelFile?: string;
   /** Called with each line that Redis prints. */
   readonly onOutput?: (line: string) => void;
 }
 
-/** A Redis that listens on loopback and ends with this process, even after SIGKILL. */
+/** A Redis that listens on loopback. It ends with this process, even if SIGKILL ends this process. */
 export interface RedisProcess {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
-  /** Resolves when Redis has ended, with a short description. */
+  /** Resolves when Redis has ended, with a short description of how it ended. */
   readonly ended: Promise<string>;
-  /** Makes Redis save its data and end. Resolves when it is gone. Idempotent. */
+  /** Makes Redis save its data and end. Resolves when Redis has ended. Can be called more than once. */
   stop(): Promise<void>;
 }
 
 /**
- * A shell that starts a watcher and then becomes Redis. The watcher reads from a pipe of this process. A line means that
- * Redis has ended. An end without a line means that this process has ended, even by SIGKILL. Then the watcher ends Redis,
- * even a stopped one. `setpriv --pdeathsig` would work on Linux only.
+ * A shell script that starts a watcher and then becomes Redis. The watcher reads from a pipe of this process. If it reads
+ * a line, Redis has ended. If the pipe closes without a line, this process has ended, even by SIGKILL. Then the watcher
+ * ends Redis, even if Redis is stopped by SIGSTOP. `setpriv --pdeathsig` would work only on Linux.
  */
 const WATCHED = `
 exec 3<&0
@@ -44,7 +44,7 @@ exec 3<&0
 exec "$@" 3<&- </dev/null
 `;
 
-/** The line that Redis prints when it takes commands, and that of a sentinel. */
+/** The lines that Redis and a sentinel print when they take commands. */
 const READY = /Ready to accept connections|Sentinel ID is/;
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 10_000;
@@ -53,17 +53,20 @@ const PORT_TRIES = 5;
 /**
  * Starts Redis and waits until it takes commands.
  *
- * @throws SynclineError `store-unavailable` with the last lines that Redis printed.
+ * @throws SynclineError `store-unavailable` with the last lines that Redis printed
  */
 export async function startRedisProcess(options: RedisProcessOptions): Promise<RedisProcess> {
   for (let tries = 1; ; tries += 1) {
     const port = options.port ?? (await freePort());
     const started = await tryToStart(options, port);
     if (started.state === 'ready') return started.redis;
-    // Another process may take the port between finding it and using it.
+    // Another process may take the free port before Redis uses it.
     const taken = options.port === undefined && started.output.includes('Address already in use');
     if (taken && tries < PORT_TRIES) continue;
-    throw new SynclineError('store-unavailable', `redis-server did not start: ${started.output}`);
+    throw new SynclineError(
+      'store-unavailable',
+      `redis-server did not start. Its output: ${started.output}`,
+    );
   }
 }
 
@@ -74,7 +77,7 @@ async function tryToStart(options: RedisProcessOptions, port: number): Promise<S
   const child = spawn(
     '/bin/sh',
     ['-c', WATCHED, 'redis-server', server.path, ...redisArguments(options, port)],
-    // Detached, because a Ctrl-C reaches every process of the terminal, and Redis must outlive its users.
+    // Detached, because Ctrl-C reaches every process of the terminal, and Redis must end after the processes that use it.
     { detached: true, stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ...server.env } },
   );
   const ended = whenEnded(child);
@@ -100,7 +103,7 @@ async function tryToStart(options: RedisProcessOptions, port: number): Promise<S
 type RedisChild = ChildProcessByStdio<Writable, Readable, null>;
 
 function whenEnded(child: RedisChild): Promise<string> {
-  // The watcher may end before the line reaches it.
+  // The watcher may end before it reads the line.
   child.stdin.on('error', () => {});
   return new Promise((resolve) => {
     child.once('error', (error) => resolve(error.message));
@@ -131,7 +134,7 @@ function redisArguments(options: RedisProcessOptions, port: number): string[] {
   ];
 }
 
-/** `infra/redis.conf` has the reasons. */
+/** The same settings as in `infra/redis.conf`, which explains them. */
 const STORE_SETTINGS: RedisSettings = {
   appendonly: 'yes',
   appendfsync: 'everysec',

@@ -7,21 +7,21 @@ import { listServers } from '../list-servers.ts';
 import { parseListQuery, parseVersionQuery } from '../query.ts';
 import { getVersion, listVersions, type ServerRequest } from '../show-server.ts';
 
-/** A catalog, opened. */
+/** An open catalog. */
 export interface OpenCatalog {
   readonly snapshot: OpenSnapshot;
-  /** How fresh each of its registries is, now. */
+  /** Returns how current the data of each registry is. */
   readonly freshnessOf: FreshnessOf;
-  /** If the catalog may be outdated: when it was read, in epoch milliseconds, and how long ago. */
+  /** Present if the catalog may be outdated: when it was read, in epoch milliseconds, and how long ago. */
   readonly asOf?: { readonly atMs: number; readonly ageMs: number } | undefined;
 }
 
-/** Opens what a catalog serves now. */
+/** Opens the snapshot that a catalog serves now. */
 export interface CatalogOpener {
   openCatalog(name: string): Promise<OpenCatalog>;
 }
 
-/** For each endpoint: parses a request, and returns how an open catalog answers it. */
+/** The endpoints. Each one parses a request and returns a function that answers it from an open catalog. */
 const ENDPOINTS: Record<string, (request: Request) => (catalog: OpenCatalog) => Promise<object>> = {
   '/servers': (request) => {
     const query = parseListQuery(queryOf(request));
@@ -37,17 +37,17 @@ const ENDPOINTS: Record<string, (request: Request) => (catalog: OpenCatalog) => 
   },
 };
 
-/** Each path, as OpenAPI writes it, with its endpoint. `v0` is the same as `v0.1`, for older clients. */
+/** The endpoint for each path, in the notation of OpenAPI. For older clients, `v0` is the same as `v0.1`. */
 const ROUTES = ['v0.1', 'v0'].flatMap((version) =>
   Object.entries(ENDPOINTS).map(
     ([path, parse]) => [`/{catalog}/${version}${path}`, parse] as const,
   ),
 );
 
-/** The paths of the router, as OpenAPI writes them. */
+/** The paths of the router, in the notation of OpenAPI. */
 export const REGISTRY_PATHS: readonly string[] = ROUTES.map(([path]) => path);
 
-/** Errors of the client, and temporary ones. All others go to the app's error handler. */
+/** Client errors and temporary errors, which the router answers. All other errors go to the app's error handler. */
 const ANSWERED: ReadonlySet<ErrorCode> = new Set([
   'bad-request',
   'unknown-catalog',
@@ -56,8 +56,8 @@ const ANSWERED: ReadonlySet<ErrorCode> = new Set([
 ]);
 
 /**
- * Returns the read endpoints of the MCP Registry API for an Express app. Add middleware for access, CORS and limits in
- * front of it. Sets `response.locals.route` to the endpoint's path, for metrics.
+ * Creates a router for an Express app, with the read endpoints of the MCP Registry API. Add middleware for access,
+ * CORS and limits before this router. Sets `response.locals.route` to the endpoint's path, for metrics.
  */
 export function createRegistryRouter(catalogs: CatalogOpener): Router {
   const router = Router({ caseSensitive: true });
@@ -82,7 +82,7 @@ function serverOf(request: Request): ServerRequest {
   return { name: String(request.params['serverName']), includeDeleted };
 }
 
-/** Returns the query as it was sent: an app may parse queries in its own way. */
+/** Returns the query as the client sent it, because an app may configure its own query parser. */
 function queryOf({ originalUrl }: Request): URLSearchParams {
   return new URLSearchParams(originalUrl.split('?').slice(1).join('?'));
 }

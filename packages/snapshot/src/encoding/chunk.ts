@@ -1,11 +1,11 @@
-/** Blobs: compressed, and stored under their SHA-256. */
+/** Encodes and decodes blobs, which are compressed and stored under their SHA-256. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { fnv1a, SynclineError, sha256 } from '@syncline/contract';
 import { type JsonObject, type ReadRow, type StoredRow, toStoredRow } from '@syncline/rows';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
 
-/** @param options.level default: that of zstd, 3 */
+/** Returns a compressed blob. @param options.level default: 3, the default of zstd */
 export function encodeBlob(
   content: string | Uint8Array,
   { level = constants.ZSTD_CLEVEL_DEFAULT }: { level?: number } = {},
@@ -19,7 +19,7 @@ export function encodeBlob(
  * Decodes a blob after verifying its digest.
  *
  * @param options.what names the blob in errors
- * @param options.maxBytes a larger content is never one of ours
+ * @param options.maxBytes Syncline never stores more content than this
  * @throws SynclineError `snapshot-corrupt`
  */
 export function decodeBlob<Schema extends z.ZodType>(
@@ -40,7 +40,7 @@ export function decodeBlob<Schema extends z.ZodType>(
     );
     return schema.parse(parse(content));
   } catch (cause) {
-    const message = `${what} ${digest} is not in a format that this version knows`;
+    const message = `this version cannot read the format of ${what} ${digest}`;
     throw new SynclineError('snapshot-corrupt', message, { cause });
   }
 }
@@ -50,23 +50,23 @@ export function parseJsonContent(content: Buffer): unknown {
 }
 
 /**
- * Prevents that a worker thread is terminated while it constructs a zlib object. A thread and the code that may terminate
- * it share the lock.
+ * Prevents the termination of a worker thread while the thread constructs a zlib object. The thread and the code that
+ * may terminate it share the lock.
  *
- * Node.js constructs such an object in two steps: `new binding.ZstdCompress()`, then `init()`. If `worker.terminate()`
- * takes effect between the two, the thread's cleanup destroys the object, and `CompressionStream::Close` in
- * `src/node_zlib.cc` fails its check `init_done_ && "close before init"`. That aborts the whole process. Node.js 24 is
- * affected, for all of zlib, Brotli and zstd. The lock can be removed once the test "threads that compress all the
+ * Node.js constructs a zlib object in two steps: `new binding.ZstdCompress()`, then `init()`. If `worker.terminate()`
+ * takes effect between the two steps, the thread's cleanup destroys the object. `CompressionStream::Close` in
+ * `src/node_zlib.cc` then fails its check `init_done_ && "close before init"`, which aborts the whole process. The bug
+ * affects Node.js 24, with zlib, Brotli and zstd. The lock can be removed if the test "threads that compress all the
  * time can be terminated" passes without the lock.
  *
- * It does not help if Node.js itself ends a thread because its heap is full.
+ * The lock does not help if Node.js itself ends a thread because its heap is full.
  */
 export type TerminationLock = Int32Array<SharedArrayBuffer>;
 
 const FREE = 0;
 const BUSY = 1;
 const TERMINATING = 2;
-/** The work under the lock takes milliseconds. A thread that died in it never releases the lock. */
+/** Work under the lock takes milliseconds. A thread that dies during the work never releases the lock. */
 const LONGEST_WAIT_MS = 5_000;
 
 let ownLock: TerminationLock | undefined;
@@ -75,12 +75,12 @@ export function createTerminationLock(): TerminationLock {
   return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 }
 
-/** Makes this thread use the lock from now on. */
+/** Makes this thread use the lock. */
 export function useTerminationLock(lock: TerminationLock): void {
   ownLock = lock;
 }
 
-/** Does work during which this thread is not terminated. Waits instead if the thread is about to be terminated. */
+/** Runs work that no termination of this thread can interrupt. Blocks if another thread has claimed the termination. */
 export function withoutTermination<Result>(work: () => Result): Result {
   // The main thread has no lock.
   if (ownLock === undefined) return work();
@@ -96,7 +96,7 @@ export function withoutTermination<Result>(work: () => Result): Result {
   }
 }
 
-/** Waits until the thread can be terminated. The thread then begins no more such work, and must be terminated. */
+/** Waits until the thread can be terminated. The caller must then terminate it, because it starts no more work. */
 export async function claimTermination(lock: TerminationLock): Promise<void> {
   while (Atomics.compareExchange(lock, 0, FREE, TERMINATING) === BUSY) {
     const waiting = Atomics.waitAsync(lock, 0, BUSY, LONGEST_WAIT_MS);
@@ -105,35 +105,35 @@ export async function claimTermination(lock: TerminationLock): Promise<void> {
 }
 
 const CHUNK_SCHEMA_VERSION = 1;
-/** A chunk has at most 128 rows of at most 1 MiB. */
+/** A chunk has at most 128 rows, each with at most 1 MiB. */
 const MAX_CHUNK_BYTES = 256 * 1024 * 1024;
 
-/** A row on its way into a chunk: what is compared between two states. */
+/** The fields of a row that Syncline compares between two snapshots. */
 export type MarkedRow = Pick<ReadRow, 'key' | 'json'> & Pick<StoredRow, 'isLatest'>;
 
-/** What each run may change in a row that stays the same. */
+/** Times that may change even if the row stays the same. */
 export type RowTimes = Pick<StoredRow, 'updatedAtMs' | 'firstSeenAtMs'>;
 
 /**
- * Stands for the time of the chunk, which is in the manifest. So a chunk can be encoded before it is known when its
- * snapshot will be published.
+ * Means the chunk's own time, which is in the manifest. With it, Syncline can encode a chunk before it knows the time
+ * of the publication.
  */
 export const AS_CHUNK = 0;
 
 const chunkSchema = z.object({
   v: z.literal(CHUNK_SCHEMA_VERSION),
-  // Not z.record, which copies, and drops a key `__proto__`.
+  // z.record would copy the row, and would drop a key `__proto__`.
   rows: z.array(z.custom<JsonObject>((row) => typeof row === 'object' && row !== null)),
   latest: z.array(z.literal([0, 1])),
   updatedAt: z.array(z.number()),
   firstSeenAt: z.array(z.number()),
 });
 
-/** The part of a chunk that came from upstream. */
+/** The part of a chunk that comes from the upstream. */
 export interface ChunkContent {
-  /** UTF-8. */
+  /** The content in UTF-8. */
   readonly bytes: Buffer;
-  /** 128 bits of SHA-256: equal digests mean that no row has changed. */
+  /** 128 bits of SHA-256. Equal digests mean equal rows. */
   readonly digest: string;
 }
 
@@ -146,8 +146,8 @@ export function chunkContent(rows: readonly Pick<MarkedRow, 'json' | 'isLatest'>
 }
 
 /**
- * Returns texts in UTF-8, one after the other. Joined, they would all take two bytes for each character as soon as one of
- * them does.
+ * Returns the concatenated texts in UTF-8. Joining them first would take two bytes for each character if any character
+ * needs two.
  */
 function encodeTexts(texts: readonly string[]): Buffer {
   const bytes = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
@@ -165,12 +165,12 @@ export function encodeChunk(content: ChunkContent, times: readonly RowTimes[]): 
       content.bytes,
       Buffer.from(`,"updatedAt":[${updatedAt}],"firstSeenAt":[${firstSeenAt}]}`),
     ]),
-    // The next levels take half as long again, and save a fiftieth.
+    // The next levels take 50% longer, and save only 2%.
     { level: 1 },
   );
 }
 
-/** Decodes a chunk into parallel lists, one entry a row. @throws SynclineError `snapshot-corrupt` */
+/** Decodes a chunk into parallel lists, with one entry per row. @throws SynclineError `snapshot-corrupt` */
 export function decodeChunk(blob: Blob): z.output<typeof chunkSchema> {
   return decodeBlob(blob, {
     what: 'chunk',
@@ -183,7 +183,7 @@ export function decodeChunk(blob: Blob): z.output<typeof chunkSchema> {
 /**
  * Returns the rows of a chunk, in order.
  *
- * @param chunk.newestMs of the chunk, in its manifest
+ * @param chunk.newestMs the chunk's time in the manifest
  * @throws SynclineError `snapshot-corrupt`
  */
 export function decodeRows(blob: Blob, { newestMs }: { newestMs: number }): StoredRow[] {
@@ -199,16 +199,16 @@ export function decodeRows(blob: Blob, { newestMs }: { newestMs: number }): Stor
   });
 }
 
-/** The fewest rows of a chunk, but for the last one. */
+/** The smallest number of rows in a chunk, except for the last chunk. */
 export const LEAST_ROWS = 32;
 export const MOST_ROWS = 128;
-/** One key in this many ends a chunk. With {@link LEAST_ROWS} before it, chunks have 64 rows on average. */
+/** One key in this many ends a chunk. After {@link LEAST_ROWS}, this makes 64 rows on average. */
 const CUT_ONE_IN = 32;
 
 /**
- * Returns where sorted keys are cut into chunks: the index after each chunk. Keys after the last cut continue with the
- * keys that follow. A cut depends only on the key before it and on the distance to the last cut: a new or removed row
- * moves only the cuts around it, and every worker cuts the same rows the same way.
+ * Returns the index after each chunk of the sorted keys. Keys after the last cut belong to a chunk with later keys. A
+ * cut depends only on the key before the cut and on the distance to the last cut. An added or removed row therefore
+ * moves only nearby cuts, and every worker cuts the same rows the same way.
  */
 export function chunkCuts(keys: readonly string[]): number[] {
   const cuts: number[] = [];

@@ -11,41 +11,41 @@ const CONTENT_DIGEST_BYTES = 16;
 
 /** The limit for all skills, or all plugins, of a registry, in characters of JSON. */
 export const MAX_ATTACHMENT_CHARACTERS = 32 * 1024 * 1024;
-/** A character takes up to three bytes. */
+/** A character takes at most three bytes. */
 const MAX_ATTACHMENT_BYTES = 3 * MAX_ATTACHMENT_CHARACTERS;
 
 const attachmentSchema = z.object({
   kind: z.enum(['skills', 'plugins']),
-  /** SHA-256 of its bytes, in hex. */
+  /** SHA-256 of the blob's bytes, in hex. */
   digest: z.string().regex(/^[0-9a-f]{64}$/),
-  /** 128 bits of SHA-256 over its JSON, in hex. Unlike `digest`, it does not depend on the compression. */
+  /** 128 bits of SHA-256 over the JSON, in hex. Unlike `digest`, this does not depend on the compression. */
   contentDigest: z.string(),
   count: z.int().nonnegative(),
 });
 
-/** The skills or plugins of a registry. Their blob is among the chunks. */
+/** The skills or plugins of a registry. The chunks include their blob. */
 export type Attachment = Readonly<z.infer<typeof attachmentSchema>>;
 export type AttachmentKind = Attachment['kind'];
 
-/** An attachment that may be equal to one of the previous snapshot. */
+/** An attachment that may equal an attachment of the previous snapshot. */
 export interface AttachmentDraft {
   readonly kind: AttachmentKind;
-  /** The JSON of each, in the order of the source. */
+  /** The JSON of each item, in the order of the source. */
   readonly items: readonly string[];
 }
 
 /** One chunk of a snapshot. */
 export interface ManifestChunk {
-  /** Sort key of its first row. */
+  /** The sort key of the first row. */
   readonly firstKey: string;
   readonly count: number;
-  /** SHA-256 of its bytes, in hex. */
+  /** SHA-256 of the chunk's bytes, in hex. */
   readonly digest: string;
-  /** 128 bits of SHA-256, in hex, over its rows as they came from upstream. */
+  /** 128 bits of SHA-256, in hex, over the rows as the upstream gave them. */
   readonly contentDigest: string;
   /**
-   * The newest `updatedAt` in it, epoch milliseconds. Rows without a time of their own have this one, and readers of
-   * changes skip a chunk by it.
+   * The newest `updatedAt` in the chunk, in epoch milliseconds. Rows without their own time have this time. Readers of
+   * changes skip the chunk if this time is too old.
    */
   readonly newestMs: number;
 }
@@ -54,22 +54,22 @@ const count = z.int().nonnegative();
 
 const totalsSchema = z.object({
   rowCount: count,
-  /** Valid rows of the source, before the filter. */
+  /** The number of valid rows of the source, before the filter. */
   sourceRowCount: count,
-  /** Distinct names. */
+  /** The number of distinct names. */
   serverCount: count,
   skillCount: count,
   pluginCount: count,
-  /** The newest `updatedAt` so far, also of removed rows; the next change is stamped later. */
+  /** The newest `updatedAt` so far, including removed rows. The next change gets a later time. */
   newestMs: z.number(),
   attachments: z.array(attachmentSchema).optional(),
-  /** Digest of the mirror's manifest that this is the view of; absent if this is the mirror itself. */
+  /** The digest of the mirror's manifest, if this snapshot is a view. Absent for a mirror. */
   mirror: z.string().optional(),
-  /** Digest of the filter that its rows have passed; absent if there was none, and in manifests of older versions. */
+  /** The digest of the rows' filter. Absent without a filter, and in manifests of older versions. */
   filterHash: z.string().optional(),
 });
 
-/** A snapshot: its totals, and where its rows are. */
+/** A snapshot: its totals, and its chunks of rows. */
 export interface Manifest extends Readonly<z.infer<typeof totalsSchema>> {
   readonly chunks: readonly ManifestChunk[];
 }
@@ -89,7 +89,7 @@ export function blobDigests({ chunks, attachments = [] }: Manifest): string[] {
   return [...chunks, ...attachments].map(({ digest }) => digest);
 }
 
-/** Columns, not rows: they compress better, and digests take only their bytes. */
+/** Stores columns instead of rows, because columns compress better. Digests are bytes instead of text. */
 const manifestSchema = totalsSchema
   .extend({
     v: z.literal(MANIFEST_SCHEMA_VERSION),
@@ -122,7 +122,7 @@ export function encodeManifest({ chunks, ...totals }: Manifest): Blob {
   );
 }
 
-/** @throws SynclineError `snapshot-corrupt`, also for a schema version that this build does not know */
+/** Decodes a manifest. @throws SynclineError `snapshot-corrupt`, also for an unknown schema version */
 export function decodeManifest(blob: Blob): Manifest {
   const {
     v: _v,
@@ -154,7 +154,7 @@ function hexSlice(bytes: Uint8Array, { index, size }: { index: number; size: num
   return Buffer.from(bytes.buffer, bytes.byteOffset + index * size, size).toString('hex');
 }
 
-/** Keeps attachments that are stored already, also in the previous snapshot, and encodes the others. */
+/** Returns the attachments and the new blobs. Reuses stored attachments and equal ones of the previous snapshot. */
 export function attach(
   drafts: readonly (AttachmentDraft | Attachment)[],
   previous: readonly Attachment[] = [],
@@ -175,7 +175,7 @@ export function attach(
   return { attachments, newBlobs };
 }
 
-/** @throws SynclineError `snapshot-corrupt` */
+/** Decodes an attachment. @throws SynclineError `snapshot-corrupt` */
 export function decodeAttachment(blob: Blob): unknown[] {
   return decodeBlob(blob, {
     what: 'attachment',

@@ -12,13 +12,13 @@ import {
 import { type PatchTarget, patch } from './patch.ts';
 
 export interface DeltaOptions extends PatchTarget {
-  /** Rows that are new or changed, sorted by key, each key once. */
+  /** New or changed rows, sorted by key. Each key occurs once. */
   readonly upserts: readonly ReadRow[];
-  /** Keys of removed rows. A row that is also among the upserts stays. */
+  /** Keys of removed rows. If a key is also in `upserts`, the row stays. */
   readonly removals: readonly RowKey[];
 }
 
-/** Builds the mirror after a delta. Reads only the chunks that the delta touches. */
+/** Builds the mirror after a delta. Reads only the chunks that the delta affects. */
 export function applyDelta({ upserts, removals, ...target }: DeltaOptions): Promise<BuiltSnapshot> {
   const { previous = EMPTY_MANIFEST } = target.builder;
   const { skillCount, pluginCount, attachments } = previous;
@@ -37,7 +37,7 @@ export function applyDelta({ upserts, removals, ...target }: DeltaOptions): Prom
   });
 }
 
-/** Returns the ranges of the chunks that have the keys. @param keys sorted */
+/** Returns the ranges of the chunks for the keys. @param keys sorted */
 function rangesOf(previous: Manifest, keys: readonly string[]): KeyRange[] {
   const pieces = previous.chunks.length === 0 ? [ALL_KEYS] : chunkRanges(previous);
   let next = 0;

@@ -8,14 +8,14 @@ import { type PatchTarget, patch, readRows } from './patch.ts';
 
 export interface ViewOptions extends PatchTarget {
   readonly mirror: Manifest;
-  /** The mirror of which the served snapshot is the view by the same filter; `undefined` to read everything. */
+  /** The mirror of the served view, if the view has the same filter. `undefined` makes the function read everything. */
   readonly before: Manifest | undefined;
   readonly filter: Filter;
   /** The mirror and the filter, for the manifest. */
   readonly origin: Pick<Manifest, 'mirror' | 'filterHash'>;
 }
 
-/** Builds what is served of a mirror: the rows that pass the filter, stamped with when their served state changed. */
+/** Builds the served view of a mirror: the rows that pass the filter. Rows that changed in the view get a new time. */
 export function deriveView(options: ViewOptions): Promise<BuiltSnapshot> {
   const { mirror, before, filter, origin, ...target } = options;
   const { sourceRowCount, skillCount, pluginCount, attachments } = mirror;

@@ -1,22 +1,22 @@
 import { nameOfKey } from '@syncline/rows';
 import type { Manifest, ManifestChunk } from '../encoding/manifest.ts';
 
-/** Sort keys from `from` up to, but not including, `to`. Contains whole names only. */
+/** Sort keys from `from` up to, but not including, `to`. A range contains all versions of its names. */
 export interface KeyRange {
   readonly from: string;
   readonly to: string;
 }
 
-/** After all keys, whose characters are bytes. */
+/** Sorts after all keys, because the characters of keys are bytes. */
 const END = '\uffff';
 export const ALL_KEYS: KeyRange = { from: '', to: END };
 
-/** A chunk and the keys that belong in it: up to the next chunk. */
+/** A chunk and its key range, which ends at the next chunk. */
 export interface ChunkRange extends KeyRange {
   readonly chunk: ManifestChunk;
 }
 
-/** Returns the range of each chunk. Keys before the first chunk belong to it, too. */
+/** Returns the range of each chunk. The range of the first chunk also includes all smaller keys. */
 export function chunkRanges({ chunks }: Manifest): ChunkRange[] {
   return chunks.map((chunk, index) => ({
     chunk,
@@ -25,13 +25,13 @@ export function chunkRanges({ chunks }: Manifest): ChunkRange[] {
   }));
 }
 
-/** Returns the names whose rows may differ between two states of a registry, in order, without overlaps. */
+/** Returns sorted, disjoint ranges of the names whose rows may differ between two snapshots of a registry. */
 export function changedRanges(before: Manifest, after: Manifest): KeyRange[] {
   return joinRanges([...rangesOnlyIn(before, after), ...rangesOnlyIn(after, before)]);
 }
 
 function rangesOnlyIn(one: Manifest, other: Manifest): KeyRange[] {
-  // The same bytes at another time are other rows: rows without a time of their own have the chunk's.
+  // Equal bytes with another chunk time are other rows, because rows without their own time use the chunk's.
   const mark = ({ digest, newestMs }: ManifestChunk) => `${digest}:${newestMs}`;
   const known = new Set(other.chunks.map(mark));
   return chunkRanges(one)
@@ -39,16 +39,16 @@ function rangesOnlyIn(one: Manifest, other: Manifest): KeyRange[] {
     .map(widenToNames);
 }
 
-/** Widens a range to whole names: the versions of a name may be in several chunks. */
+/** Widens a range to whole names, because the versions of a name may be in several chunks. */
 export function widenToNames({ from, to }: KeyRange): KeyRange {
   return {
     from: from === '' ? '' : `${nameOfKey(from)}\0`,
-    // After all versions of the name, and before every other name: names have no control characters.
+    // Sorts after all versions of the name, and before all other names, which have no control characters.
     to: to === END ? END : `${nameOfKey(to)}\u0001`,
   };
 }
 
-/** Returns the same keys, in order, each once. */
+/** Returns sorted, disjoint ranges with the same keys. */
 export function joinRanges(ranges: readonly KeyRange[]): KeyRange[] {
   const joined: KeyRange[] = [];
   for (const range of ranges.toSorted(byStart)) {
@@ -59,7 +59,7 @@ export function joinRanges(ranges: readonly KeyRange[]): KeyRange[] {
   return joined;
 }
 
-/** Returns the keys outside of `ranges`, which are as {@link joinRanges} returns them. */
+/** Returns the ranges outside of `ranges`. @param ranges sorted and disjoint, as {@link joinRanges} returns them */
 export function gapsBetween(ranges: readonly KeyRange[]): KeyRange[] {
   const starts = ['', ...ranges.map(({ to }) => to)];
   const ends = [...ranges.map(({ from }) => from), END];
@@ -76,7 +76,7 @@ export function overlaps(one: KeyRange, other: KeyRange): boolean {
   return other.from < one.to && one.from < other.to;
 }
 
-/** Whether all of `inner` is in `outer`. */
+/** Returns whether `outer` contains all of `inner`. */
 export function includes(outer: KeyRange, inner: KeyRange): boolean {
   return outer.from <= inner.from && inner.to <= outer.to;
 }

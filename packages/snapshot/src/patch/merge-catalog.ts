@@ -13,30 +13,30 @@ import type { Blob } from '../store.ts';
 import { ALL_KEYS, changedRanges, chunkRanges, joinRanges, type KeyRange } from './key-ranges.ts';
 import { type PatchTarget, patch, readRows } from './patch.ts';
 
-/** A registry of the catalog. */
+/** A member of the catalog. */
 export interface MergeMember {
   readonly registry: string;
   readonly manifest: Manifest;
-  /** What the catalog was last built from; `undefined` if that is not known. */
+  /** The member's manifest at the last build of the catalog, or `undefined` if it is unknown. */
   readonly before: Manifest | undefined;
 }
 
 export interface MergeOptions extends PatchTarget {
-  /** In order of precedence. */
+  /** The members in order of precedence. */
   readonly members: readonly MergeMember[];
   readonly filter: Filter;
-  /** The filter, for the manifest. */
+  /** The digest of the filter, for the manifest. */
   readonly filterHash?: string | undefined;
-  /** Reads chunks of a registry, or of the catalog itself if none is named. Never called twice at once. */
+  /** Reads chunks of the named registry, or of the catalog itself without a name. Calls never overlap. */
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
 }
 
-/** How long tombstones are kept: the longest time for which a client may follow only a catalog's changes. */
+/** How long a catalog keeps tombstones: the longest time for which a client may read only the changes. */
 export const TOMBSTONE_RETENTION_MS = 90 * 86_400_000;
 
 /**
- * Builds the snapshot of a catalog from those of its registries. A name belongs to the first registry that has it. A row
- * that the catalog has lost stays as a tombstone.
+ * Builds the snapshot of a catalog from the snapshots of its members. The first member with a name provides its rows. A
+ * row that the catalog loses stays as a tombstone.
  */
 export function mergeCatalog(options: MergeOptions): Promise<BuiltSnapshot> {
   const { members, filter, filterHash, ...target } = options;
@@ -60,7 +60,7 @@ export function mergeCatalog(options: MergeOptions): Promise<BuiltSnapshot> {
       const rows = [...current, ...tombstones(last, { current, nowMs: target.nowMs })];
       return rows.sort((one, other) => (one.key < other.key ? -1 : 1));
     },
-    // The patch itself reads only chunks of the catalog.
+    // The patch itself reads only the catalog's own chunks.
     readChunks: (digests) => target.readChunks(digests),
     totals: {
       skillCount: 0,

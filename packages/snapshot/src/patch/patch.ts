@@ -1,7 +1,7 @@
 /**
- * Builds a snapshot from the one before it by reading only the keys that may have changed. Everything else is taken over
- * chunk by chunk. Catalogs, filtered views and deltas are all built this way. They differ in the ranges that they read,
- * and in the rows that they give to a name.
+ * Builds a snapshot from the previous one. Reads only the keys that may have changed, and reuses all other chunks.
+ * Catalogs, filtered views and deltas use this module. They differ in the ranges that they read, and in the rows that
+ * they return for a name.
  */
 import { batchesOf } from '@syncline/contract';
 import { byName, type ReadRow, type StoredRow } from '@syncline/rows';
@@ -26,34 +26,34 @@ import {
   overlaps,
 } from './key-ranges.ts';
 
-/** What every patch needs. */
+/** The options of every patch. */
 export interface PatchTarget {
-  /** Made for the snapshot to patch, if there is one. */
+  /** The builder, with the snapshot to patch as `previous`, if one exists. */
   readonly builder: SnapshotBuilder;
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
-  /** Reads all chunks that the patch needs. Never called twice at once. */
+  /** Reads the chunks that the patch needs. Calls never overlap. */
   readonly readChunks: ReadChunks;
 }
 
 export interface PatchOptions<Row extends { readonly key: string }> extends PatchTarget {
-  /** The keys to read, as `joinRanges` returns them. All keys if there is no snapshot to patch. */
+  /** The key ranges to read, sorted and disjoint. All keys if there is no snapshot to patch. */
   readonly ranges: readonly KeyRange[];
-  /** The streams from which a range is built. */
+  /** The streams of rows that the patch reads for a range. */
   readonly streams: (
     range: KeyRange,
   ) => readonly (AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>)[];
   /**
    * Returns the new rows of a name, sorted by key.
    *
-   * @param last its rows in the snapshot to patch
-   * @param groups its rows in each stream
+   * @param last the name's rows in the snapshot to patch
+   * @param groups the name's rows in each stream
    */
   readonly rowsOf: (
     last: readonly StoredRow[],
     groups: readonly (readonly Row[])[],
   ) => readonly ReadRow[];
-  /** What the manifest says of the snapshot. Default of `sourceRowCount`: all rows. */
+  /** The totals for the manifest. `sourceRowCount` defaults to the number of all rows. */
   readonly totals: Pick<FinishOptions, 'skillCount' | 'pluginCount' | 'attachments' | 'origin'> &
     Partial<Pick<FinishOptions, 'sourceRowCount'>>;
 }
@@ -92,13 +92,13 @@ export async function patch<Row extends { readonly key: string }>({
   });
 }
 
-/** What the rows of a range are read with. */
+/** The arguments for reading the rows of a range. */
 interface ReadContext {
   readonly range: KeyRange;
   readonly readChunks: ReadChunks;
 }
 
-/** Takes over a range that has not changed. Only chunks whose cuts move are read. */
+/** Reuses the chunks of an unchanged range. Reads only chunks whose cuts move. */
 async function takeOver(
   pieces: readonly ChunkRange[],
   context: ReadContext,
@@ -119,7 +119,7 @@ async function takeOver(
   }
 }
 
-/** How many chunks are read at once: few enough for the memory, enough not to wait for each. */
+/** How many chunks one call reads: few enough for the memory, and enough to avoid a round trip per chunk. */
 const CHUNKS_AT_ONCE = 32;
 
 /** Reads the rows of a range, in order. */
@@ -138,7 +138,7 @@ export async function* readRows(
   }
 }
 
-/** Keeps blobs that were read: the builder reads those that it replaces, too. */
+/** Caches blobs, because the builder reads the replaced chunks again. */
 function keepingBlobs(read: ReadChunks): ReadChunks {
   const known = new Map<string, Blob>();
   return async (digests) => {

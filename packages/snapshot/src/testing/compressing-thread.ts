@@ -1,4 +1,4 @@
-/** A thread that compresses small texts, one after another, until it is terminated. */
+/** Compresses small texts in a thread until the thread is terminated. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeBlob, type TerminationLock, useTerminationLock } from '../encoding/chunk.ts';
 

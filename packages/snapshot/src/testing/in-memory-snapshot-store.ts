@@ -1,13 +1,13 @@
 import type { Lease } from '@syncline/contract';
 import type { SnapshotStore } from '../store.ts';
 
-/** The snapshots of one registry. Tests may change them at will. */
+/** The snapshots of one registry. Tests may change them freely. */
 export interface InMemorySnapshots {
-  /** Digest of the served manifest. */
+  /** The digest of the served manifest. */
   pointer: string | undefined;
   readonly manifests: Map<string, Uint8Array>;
   readonly chunks: Map<string, Uint8Array>;
-  /** When a manifest was superseded, epoch milliseconds; absent while it is served, or if it never was. */
+  /** When the next manifest replaced a manifest, in epoch ms. A served or unpublished manifest has no entry. */
   readonly supersededAtMs: Map<string, number>;
 }
 
@@ -21,13 +21,13 @@ export function createInMemorySnapshots(): InMemorySnapshots {
 }
 
 export interface InMemorySnapshotState {
-  /** Returns the snapshots of a registry; creates them if there are none. */
+  /** Returns the snapshots of a registry, and creates them if necessary. */
   of(registry: string): InMemorySnapshots;
-  /** Whether to accept a write under the lease. */
+  /** Returns whether the store accepts a write under the lease. */
   isHeld(lease: Lease): boolean;
 }
 
-/** Creates a store in memory. The owner of the state decides which snapshot is served. */
+/** Creates a store in memory. The owner of `state` decides which snapshot is served. */
 export function createInMemorySnapshotStore(state: InMemorySnapshotState): SnapshotStore {
   return {
     readPointer: async (registry) => state.of(registry).pointer,

@@ -1,7 +1,7 @@
 import { OFFICIAL_META, type OfficialMeta, type ServedRow, SYNCLINE_META } from '@syncline/rows';
 import type { OpenSnapshot } from '../reader.ts';
 
-/** Returns a row of a plain active server, with changes. */
+/** Returns the row of a plain active server, with changes applied. */
 export function testRow(
   key: `${string}@${string}`,
   { official, server }: { official?: Partial<OfficialMeta>; server?: object } = {},
@@ -27,7 +27,7 @@ export function testRow(
   };
 }
 
-/** Returns a snapshot in memory, in the order of a real one. */
+/** Returns a snapshot in memory with the sort order of a real one. */
 export function testSnapshot(rows: readonly ServedRow[]): OpenSnapshot {
   const sorted = rows.toSorted((one, other) => compareKeys(one.server, other.server));
   return {

@@ -21,14 +21,14 @@ export function createSnapshotHarness({ nowMs = Date.parse('2026-02-01T12:00:00Z
   return {
     clock,
     snapshots: createInMemorySnapshotStore({ of, isHeld }),
-    /** Acquires the registry's lease; the previous one is lost. */
+    /** Acquires the registry's lease, so that the previous lease is lost. */
     acquire(registry: string): Lease {
       term += 1;
       const lease: Lease = { registry, term: String(term), owner: 'alice' };
       tokens.set(registry, fencingToken(lease));
       return lease;
     },
-    /** Publishes the snapshot, a millisecond after the previous one. */
+    /** Publishes the snapshot, one millisecond after the previous publication. */
     publish(registry: string, { manifest }: Publication): void {
       const stored = of(registry);
       clock.nowMs += 1;

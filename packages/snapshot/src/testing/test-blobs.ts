@@ -1,13 +1,13 @@
 import { type Lease, sha256 } from '@syncline/contract';
 import type { Blob, Publication, SnapshotStore } from '../store.ts';
 
-/** Returns a blob with a text. */
+/** Returns a blob that contains a text. */
 export function testBlob(text: string): Blob {
   const bytes = Buffer.from(text, 'utf8');
   return { digest: sha256(bytes), bytes };
 }
 
-/** Stores a manifest and chunks of any content, ready to be published. */
+/** Stores a manifest and chunks with arbitrary content, ready for publication. */
 export async function storeSnapshot(
   snapshots: SnapshotStore,
   {
@@ -16,7 +16,7 @@ export async function storeSnapshot(
     chunks = [`${name}-1`, `${name}-2`],
   }: {
     lease: Lease;
-    /** Snapshots of one name have one digest. */
+    /** Equal names give equal digests. */
     name: string;
     chunks?: readonly string[];
   },

@@ -4,7 +4,7 @@ import { type BuiltSnapshot, SnapshotBuilder } from '../build.ts';
 import { type AttachmentDraft, blobDigests, type Manifest } from '../encoding/manifest.ts';
 import { type Publication, readChunkBlobs, type SnapshotStore } from '../store.ts';
 
-/** Reads rows of a source, and sorts them. */
+/** Parses rows like a source, and sorts them. */
 export function ingested(rows: readonly object[]): ReadRow[] {
   return rows
     .map((row, index) => {
@@ -38,7 +38,7 @@ export async function build(
   });
 }
 
-/** Builds a snapshot on the previous one, stores it, and returns it with its publication. */
+/** Builds a snapshot on top of the previous one, stores it, and returns it with its publication. */
 export async function storeRows(
   snapshots: SnapshotStore,
   {

@@ -39,15 +39,31 @@ describe('readAccessHeaders', () => {
   });
 
   test.each<[what: string, make: () => Promise<unknown>, why: string]>([
-    ['is missing', async () => {}, 'there is no such file'],
-    ['is empty', () => writeFile(path, ' \n'), 'it is empty'],
-    ['has two lines', () => writeFile(path, `${SECRET}\n${SECRET}`), 'it has other characters'],
-    ['has a control character', () => writeFile(path, `${SECRET}\0`), 'it has other characters'],
-    ['has non-ASCII letters', () => writeFile(path, `${SECRET}ü`), 'it has other characters'],
-    ['is binary', () => writeFile(path, Buffer.from([0xff, 0xfe, 65])), 'it has other characters'],
-    ['is large', () => writeFile(path, SECRET.repeat(1_000)), 'it is too large'],
-    ['is a directory', () => mkdir(path), 'it is no file'],
-    ['is a pipe', async () => execFileSync('sh', ['-c', 'mkfifo "$0"', path]), 'it is no file'],
+    ['is missing', async () => {}, 'the file does not exist'],
+    ['is empty', () => writeFile(path, ' \n'), 'the file is empty'],
+    [
+      'has two lines',
+      () => writeFile(path, `${SECRET}\n${SECRET}`),
+      'the file has characters that are not printable ASCII',
+    ],
+    [
+      'has a control character',
+      () => writeFile(path, `${SECRET}\0`),
+      'the file has characters that are not printable ASCII',
+    ],
+    [
+      'has non-ASCII letters',
+      () => writeFile(path, `${SECRET}ü`),
+      'the file has characters that are not printable ASCII',
+    ],
+    [
+      'is binary',
+      () => writeFile(path, Buffer.from([0xff, 0xfe, 65])),
+      'the file has characters that are not printable ASCII',
+    ],
+    ['is large', () => writeFile(path, SECRET.repeat(1_000)), 'the file is too large'],
+    ['is a directory', () => mkdir(path), 'it is not a file'],
+    ['is a pipe', async () => execFileSync('sh', ['-c', 'mkfifo "$0"', path]), 'it is not a file'],
   ])(
     'an error names a file that %s, and shows nothing of its contents',
     async (_what, make, why) => {

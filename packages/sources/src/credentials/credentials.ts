@@ -2,10 +2,10 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type RegistryConfig, SynclineError } from '@syncline/contract';
 
-/** What a credential file may have. */
+/** The limits of a credential file. */
 export interface CredentialLimits {
   readonly maxBytes: number;
-  /** The end of error messages: what to put into the file. */
+  /** The advice at the end of error messages: what the file must contain. */
   readonly advice: string;
 }
 
@@ -16,23 +16,23 @@ export interface CredentialLimits {
  */
 export async function readCredentialFile(path: string, limits: CredentialLimits): Promise<string> {
   const text = (await readSmallFile(path, limits)).trim();
-  if (text === '') throw unreadableCredential(path, 'it is empty', limits);
+  if (text === '') throw unreadableCredential(path, 'the file is empty', limits);
   return text;
 }
 
 async function readSmallFile(path: string, limits: CredentialLimits): Promise<string> {
   const { maxBytes } = limits;
   try {
-    // Does not wait for a writer of a pipe.
+    // With O_NONBLOCK, opening a named pipe does not wait for a writer.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if (!(await file.stat()).isFile()) throw unreadableCredential(path, 'it is no file', limits);
+    if (!(await file.stat()).isFile()) throw unreadableCredential(path, 'it is not a file', limits);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1));
-    if (bytesRead > maxBytes) throw unreadableCredential(path, 'it is too large', limits);
+    if (bytesRead > maxBytes) throw unreadableCredential(path, 'the file is too large', limits);
     return buffer.toString('utf8', 0, bytesRead);
   } catch (error) {
     if (error instanceof SynclineError) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    throw unreadableCredential(path, code === 'ENOENT' ? 'there is no such file' : code, limits);
+    throw unreadableCredential(path, code === 'ENOENT' ? 'the file does not exist' : code, limits);
   }
 }
 
@@ -50,18 +50,18 @@ export function unreadableCredential(
 /** The headers and the token that the config sets for an upstream. */
 export type Access = Pick<NonNullable<RegistryConfig['api']>, 'auth' | 'headers'>;
 
-/** Servers refuse longer headers. */
+/** Servers reject longer headers. */
 const MAX_CREDENTIAL_BYTES = 8 * 1024;
 const LIMITS = {
   maxBytes: MAX_CREDENTIAL_BYTES,
-  advice: `Put one line of printable ASCII into it, of at most ${MAX_CREDENTIAL_BYTES} bytes`,
+  advice: `Put one line of at most ${MAX_CREDENTIAL_BYTES} printable ASCII characters into the file`,
 };
 
 /**
- * Returns the configured headers, with names in lower case. Files are read for each request, so a new
- * credential takes effect at once.
+ * Returns the configured headers, with names in lower case. Each call reads the credential files again,
+ * so a new credential takes effect at once.
  *
- * @param credentials gets each credential that was read
+ * @param credentials receives each credential that this function reads
  * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
  */
 export async function readAccessHeaders(
@@ -71,7 +71,11 @@ export async function readAccessHeaders(
   const take = async (path: string) => {
     const credential = await readCredentialFile(path, LIMITS);
     if (!/^[\x20-\x7e]+$/.test(credential)) {
-      throw unreadableCredential(path, 'it has other characters', LIMITS);
+      throw unreadableCredential(
+        path,
+        'the file has characters that are not printable ASCII',
+        LIMITS,
+      );
     }
     credentials.add(credential);
     return credential;

@@ -23,25 +23,27 @@ import {
 } from './process/git-process.ts';
 
 export interface GitOptions {
-  /** The process's directory for files. Its folder `git` has the clones. */
+  /** The directory for the files of the process. Its subfolder `git` contains the clones. */
   readonly dataDir: string;
   readonly guard: ConnectionGuard;
   /** The `PATH` of the process. */
   readonly searchPath?: string | undefined;
-  /** Returns the proxy for a target of `http:` or `https:`. Default: no proxies. */
+  /** Returns the proxy for an `http:` or `https:` target. Default: no proxies. */
   readonly proxyFor?: (target: URL) => string | undefined;
-  /** Called for each command, because the config may change. */
+  /** Returns the user agent. Called for each command, because the config may change. */
   readonly userAgent?: () => string | undefined;
-  /** Returns the trusted authorities, in PEM. Default: those of this process. */
+  /**
+   * Returns the trusted certificate authorities, in PEM. Default: the authorities that this process trusts.
+   */
   readonly certificates?: () => readonly string[];
   readonly limits?: Partial<RepositoryLimits>;
-  /** Default: no host has a budget. */
+  /** The request budgets. Default: no host has a budget. */
   readonly budgets?: RequestBudgets | undefined;
 }
 
 const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** The settings of every command. They override any config. */
+/** The settings of every git command. They override all config files. */
 const SETTINGS = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
@@ -50,16 +52,16 @@ const SETTINGS = [
   'submodule.recurse=false',
   'transfer.bundleURI=false',
   'protocol.version=2',
-  // A fetch stays one pack file, whose size is the number of received bytes.
+  // Keeps each fetch as one pack file, so the size of the pack is the number of received bytes.
   'fetch.unpackLimit=1',
-  // Git streams larger blobs and does not load them into memory.
+  // Git streams blobs above this size instead of loading them into memory.
   'core.bigFileThreshold=4m',
-  // Ends the connection to a silent server, even if the worker has died.
+  // Closes the connection to a server that sends nothing, even if the worker has ended.
   'http.lowSpeedLimit=1',
   'http.lowSpeedTime=120',
 ].flatMap((setting) => ['-c', setting]);
 
-/** The git program. It has the clones: create one per process. */
+/** Runs the git program and manages its clones. Create one instance per process. */
 export class Git {
   readonly limits: RepositoryLimits;
   readonly clones: CloneCache;
@@ -85,12 +87,15 @@ export class Git {
     };
   }
 
-  /** Runs git to its end. @throws GitFailure, SynclineError, the signal's reason */
+  /** Runs git until it exits. @throws GitFailure, SynclineError, the signal's reason */
   run(command: Partial<GitCommand>, limits: GitLimits): Promise<Buffer> {
     return runGit(this.#complete(command), limits);
   }
 
-  /** Runs git on an upstream, by its route and within the budget of its host. */
+  /**
+   * Runs a git command that contacts an upstream, with the settings of its route and within the budget of its
+   * host.
+   */
   async ask(
     route: Route,
     command: Partial<GitCommand>,
@@ -104,7 +109,7 @@ export class Git {
     return await this.run({ ...command, args, env, credential }, limits);
   }
 
-  /** Starts git for an exchange on its standard streams. */
+  /** Starts git, to exchange data over its standard streams. */
   start(command: Partial<GitCommand>, limits: GitLimits): GitProcess {
     return new GitProcess(this.#complete(command), limits);
   }
@@ -116,16 +121,16 @@ export class Git {
       args: [...SETTINGS, ...args],
       env: {
         ...this.#env,
-        // A command without a repository must not find one by itself.
+        // Without this variable, a command without a repository could find one by itself.
         GIT_DIR: join(this.#root, 'none'),
-        // Some servers serve git only to clients that call themselves so.
+        // Some servers serve git only to clients whose user agent starts with `git/`.
         ...(userAgent === undefined ? {} : { GIT_HTTP_USER_AGENT: `git/2 (${userAgent})` }),
         ...env,
       },
     };
   }
 
-  /** Returns whether this git accepts the addresses of a host, as it does from 2.37 on. */
+  /** Returns whether the installed git accepts fixed addresses for a host. Git 2.37 and later versions do. */
   async #canPinAddresses(): Promise<boolean> {
     const limits = { signal: new AbortController().signal, timeoutMs: 10_000 };
     this.#version ??= (await this.run({ args: ['version'] }, limits)).toString();
@@ -134,9 +139,9 @@ export class Git {
   }
 }
 
-/** One way to read a repository. If it fails, another way may be left. */
+/** One way to read a repository. If it fails, `nextAttempt` may return another way. */
 export interface Attempt {
-  /** Whether to use a new clone even if there is one. */
+  /** Whether to use a new clone even if a kept clone exists. */
   readonly isFresh: boolean;
   readonly extent: Extent;
   readonly objectFormat: 'sha1' | 'sha256';
@@ -147,7 +152,9 @@ export function firstAttempt({ commit }: Target): Attempt {
   return { isFresh: false, extent: 'without-files', objectFormat };
 }
 
-/** Returns the next way after an error; `undefined` if none is left. Each way is tried once. */
+/**
+ * Returns the next way to try after an error, or `undefined` if no way is left. Tries each way at most once.
+ */
 export function nextAttempt(
   error: unknown,
   { attempt, claimed, visit }: { attempt: Attempt; claimed: ClaimedClone; visit: Visit },
@@ -157,16 +164,16 @@ export function nextAttempt(
   if (hasOtherFormat(error) && attempt.objectFormat === 'sha1') {
     return { ...fresh, objectFormat: 'sha256' };
   }
-  // A server that serves no files by their ids must serve all of them.
+  // If a server does not serve files by their ids, fetch all files together with the commit.
   if (refusesIds(error) && attempt.extent === 'without-files') return { ...fresh, extent: 'whole' };
   if (error instanceof WornClone) return fresh;
-  // A kept clone may be damaged. A new one is as git made it.
+  // A kept clone may be damaged, so try a new clone.
   return !claimed.isNew && isUnexplained(error, claimed.directory) ? fresh : undefined;
 }
 
 /**
- * Returns whether a clone can be used again after an error. A killed git may have left it in any state. A git
- * that has ended by itself has cleaned up.
+ * Returns whether a clone can be used again after an error. If git was killed, the clone may be in any state.
+ * If git exited by itself, it has cleaned up.
  */
 export function isSound(error: unknown, { directory }: ClaimedClone, { context }: Visit): boolean {
   if (context.signal.aborted) return false;
@@ -179,11 +186,11 @@ export function isSound(error: unknown, { directory }: ClaimedClone, { context }
 
 /** The branch, tag or commit that a registry follows. */
 export interface Target {
-  /** A ref or the id of a commit, for `git fetch`. */
+  /** The argument for `git fetch`: a ref, or the id of a commit. */
   readonly wanted: string;
-  /** The id of a configured commit, which never changes. */
+  /** The id of a configured commit. It never changes. */
   readonly commit?: string;
-  /** In words: `branch main`. */
+  /** The target in words, such as `branch main`. */
   readonly shown: string;
 }
 
@@ -194,7 +201,10 @@ export function targetOf({ branch, tag, commit }: SourceBlocks['git']): Target {
   return { wanted: 'HEAD', shown: 'branch of its own: it is empty' };
 }
 
-/** Returns the commit of a ref from the output of `git ls-remote`; for an annotated tag, the tagged commit. */
+/**
+ * Returns the commit of a ref from the output of `git ls-remote`. For an annotated tag, returns the tagged
+ * commit.
+ */
 export function commitOf(output: string, { wanted }: Target): string | undefined {
   const ids = new Map(
     output.split('\n').map((line) => {

@@ -72,7 +72,8 @@ describe('a repository over HTTP', () => {
     const context = sourceContext();
     expect(await source().probe(commit, context)).toEqual({ state: 'unchanged' });
     expect(context.upstream.requests).toBe(1);
-    // The capabilities of the server, and the configured ref.
+    // The first request gets the capabilities of the server, the second request gets the configured
+    // ref.
     expect(server.requests.slice(before).map(({ url }) => url)).toEqual([
       `/${repository.name}/info/refs?service=git-upload-pack`,
       `/${repository.name}/git-upload-pack`,
@@ -170,7 +171,7 @@ describe('an HTTP login', () => {
   });
 
   test.each([
-    ['is empty', ' \n', 'it is empty'],
+    ['is empty', ' \n', 'the file is empty'],
     ['has two lines', 'one\ntwo', 'more than one line'],
   ])('whose password file %s fails without a request', async (_, text, message) => {
     const { server, source } = await setUp({ server: { login: LOGIN } });
@@ -187,7 +188,7 @@ describe('an HTTP login', () => {
     const auth = { username: 'mirror', passwordFile: '/nowhere/password' };
     expect(await errorOf(fetchAll(source({ auth })))).toMatchObject({
       code: 'source-credential-unreadable',
-      message: expect.stringContaining('/nowhere/password: there is no such file'),
+      message: expect.stringContaining('/nowhere/password: the file does not exist'),
     });
   });
 
@@ -351,7 +352,7 @@ describe('the address of a git server', () => {
         },
       }),
     });
-    // No resolver knows this name: if git asked one, it would fail.
+    // No resolver knows this name. If git asked a resolver, the probe would fail.
     const url = `http://git.invalid:${server.port}/${repository.name}`;
     const source = gitSource(git, { repository: url });
     expect(await source.probe(commit, sourceContext())).toEqual({ state: 'unchanged' });

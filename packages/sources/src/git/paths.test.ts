@@ -127,7 +127,7 @@ describe('a folder path', () => {
   test('to a folder without a readable file is rejected', async () => {
     await expect(read({ 's/README.md': 'no' }, 's')).rejects.toMatchObject({
       code: 'source-path-missing',
-      message: expect.stringContaining('Put a .json, .yaml or .yml file into it'),
+      message: expect.stringContaining('Add a .json, .yaml or .yml file to the folder'),
     });
   });
 
@@ -161,7 +161,7 @@ describe('a symbolic link', () => {
       's',
     );
     expect(found.files).toEqual({ 's/x.json': 'a', 's/y/a.json': 'a', 's/y/b.json': 'b' });
-    // The commit, both links at once, the files.
+    // The first request gets the commit, the second gets both links, and the third gets the files.
     expect(found.upstream.requests).toBe(3);
   });
 

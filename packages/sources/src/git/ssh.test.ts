@@ -45,7 +45,7 @@ describe.skipIf(!hasSsh)('git over SSH', () => {
     const auth = { knownHostsFile: server.wrongKnownHostsFile };
     await expect(fetchAll(source(auth))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('Add its host key to the known hosts'),
+      message: expect.stringContaining('Add the host key of the server to the known hosts file'),
     });
     expect(server.commands).toEqual([]);
   });
@@ -56,7 +56,7 @@ describe.skipIf(!hasSsh)('git over SSH', () => {
     await writeFile(knownHostsFile, '# nobody\n');
     await expect(fetchAll(source({ knownHostsFile }))).rejects.toMatchObject({
       code: 'source-git-failed',
-      message: expect.stringContaining('Add its host key to the known hosts'),
+      message: expect.stringContaining('Add the host key of the server to the known hosts file'),
     });
     expect(server.commands).toEqual([]);
   });

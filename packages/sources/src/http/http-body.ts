@@ -4,21 +4,24 @@ import { SynclineError } from '@syncline/contract';
 import type { Dispatcher } from 'undici';
 import type { UpstreamUsage } from '../source.ts';
 
-/** JSON compresses to about a tenth. A body that expands more than this was made to do harm. */
+/**
+ * The maximum compression ratio of a body. JSON compresses to about a tenth of its size, so a body with a
+ * larger ratio is probably an attack.
+ */
 const MAX_UNPACK_RATIO = 250;
-/** Smaller bodies do no harm. */
+/** The limit of the ratio does not apply to smaller bodies, because they are harmless. */
 const RATIO_COUNTS_FROM_BYTES = 16 * 1024 * 1024;
 
 export interface BodyOptions {
   readonly url: URL;
-  /** Of the body, both compressed and decompressed. */
+  /** The largest size of the body. It applies to the compressed and to the decompressed size. */
   readonly maxBytes: number;
   readonly upstream: UpstreamUsage;
   readonly take: (chunk: Buffer) => void;
 }
 
 /**
- * Passes a body to `take`, decompressed, chunk by chunk.
+ * Decompresses a body and passes it to `take`, chunk by chunk.
  *
  * @throws SynclineError `source-too-large`; `source-not-json` for an encoding other than gzip, or invalid
  *   gzip; `source-unreachable` for truncated gzip
@@ -33,12 +36,15 @@ export async function readBody(
   try {
     if (!isPacked && encoding !== '' && encoding !== 'identity') {
       const shown = JSON.stringify(encoding.slice(0, 40));
-      throw notJson(url, `a body encoded as ${shown}. It must accept gzip or no encoding`);
+      throw notJson(
+        url,
+        `a body with the encoding ${shown}. Configure the server to send gzip or no encoding`,
+      );
     }
     if (Number(response.headers['content-length']) > maxBytes)
       throw tooLarge(url, `${maxBytes} bytes`);
     const { countPacked, read } = meter(options);
-    // In a pipeline an error of one stream ends the others and is thrown here.
+    // If one stream of a pipeline fails, `pipeline` ends the other streams and throws the error here.
     if (isPacked) await pipeline(response.body, countPacked, createGunzip(), read);
     else await pipeline(response.body, read);
   } catch (error) {
@@ -54,7 +60,7 @@ function meter({ url, maxBytes, upstream, take }: BodyOptions) {
     async *countPacked(body: AsyncIterable<Buffer>) {
       for await (const chunk of body) {
         packedBytes += chunk.length;
-        // A body that decompresses to nothing must end too.
+        // The limit also ends a compressed body that decompresses to nothing.
         if (packedBytes > maxBytes) throw tooLarge(url, `${maxBytes} bytes`);
         yield chunk;
       }
@@ -66,7 +72,7 @@ function meter({ url, maxBytes, upstream, take }: BodyOptions) {
         if (bytes > maxBytes) throw tooLarge(url, `${maxBytes} bytes`);
         const isBomb = packedBytes > 0 && bytes > packedBytes * MAX_UNPACK_RATIO;
         if (isBomb && bytes > RATIO_COUNTS_FROM_BYTES) {
-          throw tooLarge(url, `${MAX_UNPACK_RATIO} times its size, decompressed`);
+          throw tooLarge(url, `${MAX_UNPACK_RATIO} times its compressed size`);
         }
         take(chunk);
       }
@@ -85,17 +91,17 @@ function notJson(url: URL, what: string, cause?: unknown): SynclineError {
 function unpackError(url: URL, error: unknown): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   if (code === 'Z_BUF_ERROR') {
-    const what = `the answer of ${place(url)} was cut off`;
+    const what = `the connection to ${place(url)} closed before the response was complete`;
     return new SynclineError('source-unreachable', what, { cause: error });
   }
   if (!code.startsWith('Z_')) return error;
-  return notJson(url, 'a body that is not gzip, although its headers say so', error);
+  return notJson(url, 'a body that is not valid gzip, although its headers say gzip', error);
 }
 
-/** The longest wait that an upstream can ask for. */
+/** The longest wait that an upstream can request. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 
-/** Returns a URL without user, password and query, which may be shown. */
+/** Returns a URL without user, password and query, so that messages may show it. */
 export function place(url: URL): string {
   return `${url.origin}${url.pathname}`;
 }
@@ -107,12 +113,12 @@ export function statusError(
   const retryAfterMs = parseRetryAfter(headers['retry-after'], Date.now());
   return new SynclineError(
     statusCode === 429 ? 'source-rate-limited' : 'source-http-status',
-    `${place(url)} answered ${statusCode}`,
+    `${place(url)} answered with status ${statusCode}`,
     { status: statusCode, ...(retryAfterMs !== undefined && { retryAfterMs }) },
   );
 }
 
-/** Returns the error of a failed connection, or of an answer that broke off. */
+/** Returns the error for a failed connection, or for an incomplete response. */
 export function connectionError(url: URL, cause: unknown): SynclineError {
   const detail = cause instanceof Error ? cause.message : String(cause);
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
@@ -124,7 +130,8 @@ export function connectionError(url: URL, cause: unknown): SynclineError {
 }
 
 /**
- * Returns the milliseconds to wait by a `Retry-After` header: seconds, or an HTTP date.
+ * Returns how many milliseconds a `Retry-After` header asks to wait. The header contains a number of
+ * seconds or an HTTP date.
  *
  * @see RFC 9110, section 10.2.3
  */

@@ -9,7 +9,7 @@ import { followRedirect, redirectTarget } from './http.ts';
 
 const SECRET = 'planted-secret-8d21';
 
-/** A server that redirects each path of the table, and answers any other. */
+/** A server that redirects each path in the table, and responds to all other paths. */
 async function serveRedirects(table: Record<string, string>, status = 302) {
   return startLocalServer((request, response) => {
     const location = table[request.url ?? ''];

@@ -35,7 +35,7 @@ async function text(url: string, options: Partial<HttpRequest> = {}): Promise<st
   return Buffer.from(await get(url, options)).toString();
 }
 
-/** A server that always answers the same way. */
+/** A server that always sends the same response. */
 function serve(answer: Answer): Promise<LocalServer> {
   return startLocalServer(answer);
 }
@@ -85,7 +85,7 @@ describe('HttpClient', () => {
     await expect(get(`${server.url}/path?token=secret`)).rejects.toMatchObject({
       code: 'source-http-status',
       status,
-      message: `${server.url}/path answered ${status}`,
+      message: `${server.url}/path answered with status ${status}`,
     });
   });
 
@@ -223,7 +223,7 @@ describe('a request budget', () => {
     const first = limited.get(testHttpRequest(`${server.url}/held`));
     const response = await held.promise;
     const others = [1, 2].map(() => limited.get(testHttpRequest(`${server.url}/moved`)));
-    // Without the budget, the other requests would have arrived before this one.
+    // Without the budget, the two waiting requests would arrive before this request.
     await http.get(testHttpRequest(`${server.url}/unlimited`));
     expect(arrived).toEqual(['/held', '/unlimited']);
     response.end();

@@ -9,47 +9,53 @@ import { orAbort, type SourceContext, type UpstreamUsage } from '../source.ts';
 import { connectionError, place, readBody, statusError } from './http-body.ts';
 
 const DEFAULT_USER_AGENT = 'syncline (+https://github.com/syncline/syncline)';
-/** An unwanted body is read to its end up to this size, to keep the connection. */
+/**
+ * If an unwanted body has at most this size, the client reads it to its end, so that the connection can be
+ * used again.
+ */
 const MAX_DUMPED_BYTES = 64 * 1024;
 
 export interface HttpRequest {
   readonly url: URL;
-  /** Of each request, also of each redirected one. The wait for a budget does not count. */
+  /** The timeout of each request, and of each redirected request. It excludes the wait for a budget. */
   readonly timeoutMs: number;
-  /** Of the body, both compressed and decompressed. */
+  /** The largest size of the body. It applies to the compressed and to the decompressed size. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly upstream: UpstreamUsage;
-  /** Headers and token of the config. Only the URL's origin gets them. */
+  /** The headers and the token of the config. Only the origin of the URL gets them. */
   readonly access?: Access;
-  /** The credentials that were read for `access` are added here. */
+  /** Receives the credentials that the client reads for `access`. */
   readonly credentials?: Set<string>;
-  /** Default: JSON. */
+  /** The `Accept` header. Default: JSON. */
   readonly accept?: string;
-  /** Headers such as `if-none-match`. With them, a 304 is a valid answer. */
+  /** Request headers such as `if-none-match`. With these headers, status 304 is a valid response. */
   readonly conditions?: Readonly<Record<string, string>>;
 }
 
 export interface HttpAnswer {
-  /** False after a 304: there was no body to read. */
+  /** Whether the response had a body. False for status 304. */
   readonly isModified: boolean;
   readonly headers: Dispatcher.ResponseData['headers'];
 }
 
 export interface HttpClientOptions {
-  /** Called for each request, because the config may change. */
+  /** Returns the user agent. Called for each request, because the config may change. */
   readonly userAgent: () => string | undefined;
   readonly guard: ConnectionGuard;
-  /** Default: none. */
+  /** Default: no proxies. */
   readonly proxies?: ProxyOptions;
-  /** Default: no host has a budget. */
+  /** The request budgets. Default: no host has a budget. */
   readonly budgets?: RequestBudgets | undefined;
 }
 
 type TakeChunk = (chunk: Buffer) => void;
 type Response = Dispatcher.ResponseData;
 
-/** Gets whole bodies from upstreams, within limits. It keeps connections: create one per process. */
+/**
+ * Downloads complete bodies from upstreams, within limits. The client keeps connections open, so create one
+ * per process.
+ */
 export class HttpClient {
   readonly #outgoing: Outgoing;
   readonly #userAgent: () => string;
@@ -62,7 +68,8 @@ export class HttpClient {
   }
 
   /**
-   * Returns the body of a 200. Follows redirects; each target is checked like a configured one.
+   * Returns the body of a response with status 200. Follows redirects, and checks each target like a
+   * configured URL.
    *
    * @throws SynclineError as {@link read} does
    */
@@ -73,7 +80,7 @@ export class HttpClient {
   }
 
   /**
-   * Passes the body of a 200 to `take`, chunk by chunk.
+   * Passes the body of a response with status 200 to `take`, chunk by chunk.
    *
    * @throws SynclineError `source-http-status`, `source-rate-limited`, `source-timeout`,
    *   `source-too-large`, `source-unreachable`, `source-not-json` (an encoding other than gzip),
@@ -108,7 +115,7 @@ export class HttpClient {
     try {
       either.throwIfAborted();
       upstream.requests += 1;
-      // undici ignores an abort until it is connected, which may take longer.
+      // undici ignores an abort until it is connected. `orAbort` does not wait for the connection.
       const response = await orAbort(this.#send(request, hop, either), either);
       const location = redirectTarget(response);
       const isUnmodified = response.statusCode === 304 && request.conditions !== undefined;
@@ -146,20 +153,25 @@ export class HttpClient {
   }
 }
 
-/** Reads an unwanted body to its end if that is near: only then can the connection be used again. */
+/**
+ * Reads an unwanted body to its end if only a few bytes are left, so that the connection can be used again.
+ */
 async function dump({ body }: Response, signal: AbortSignal): Promise<void> {
   await body.dump({ limit: MAX_DUMPED_BYTES, signal }).catch(() => {});
   signal.throwIfAborted();
 }
 
-/** Tries before the run gives up. A registry whose last run failed gets one try only. */
+/**
+ * The maximum number of tries of a request in one run. If the last run of the registry failed, the run
+ * tries only once.
+ */
 const ATTEMPTS = 3;
 const FIRST_RETRY_DELAY_MS = 1_000;
-/** A longer `Retry-After` ends the run, and delays the next one. */
+/** A longer `Retry-After` ends the run and delays the next run. */
 const LONGEST_WAIT_IN_RUN_MS = 30_000;
 
 /**
- * Retries a request a few times, with growing delays, after errors that may pass.
+ * Retries a request a few times after temporary errors, with growing delays.
  *
  * @throws the error of the last try; the reason of an aborted signal
  */
@@ -179,7 +191,7 @@ export async function withRetries<Result>(
   }
 }
 
-/** Returns how long to wait before the next try; `undefined` if a retry is useless. */
+/** Returns how long to wait before the next try, or `undefined` if a retry is useless. */
 function retryDelayMs(error: unknown, attempt: number): number | undefined {
   if (!(error instanceof SynclineError)) return undefined;
   const isRefused = error.code === 'source-http-status' && (error.status ?? 0) < 500;
@@ -191,16 +203,16 @@ function retryDelayMs(error: unknown, attempt: number): number | undefined {
 const MAX_REDIRECTIONS = 5;
 const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** One of the requests on the way to a body. */
+/** One request in a chain of redirects. */
 export interface Hop {
   readonly url: URL;
-  /** The headers of the config. A redirect to another origin drops them for good. */
+  /** The headers of the config. After a redirect to another origin, all later requests omit them. */
   readonly accessHeaders: Readonly<Record<string, string>>;
-  /** The URLs that redirected here. */
+  /** The URLs that redirected to this URL. */
   readonly before: readonly string[];
 }
 
-/** Returns the target of a redirect; `undefined` if the answer is not a redirect. */
+/** Returns the target of a redirect, or `undefined` if the response is not a redirect. */
 export function redirectTarget({
   statusCode,
   headers,
@@ -210,12 +222,12 @@ export function redirectTarget({
   return Array.isArray(location) ? location[0] : location;
 }
 
-/** Returns the next request. @throws SynclineError `source-redirect-refused` */
+/** Returns the request that follows a redirect. @throws SynclineError `source-redirect-refused` */
 export function followRedirect(hop: Hop, location: string): Hop {
   const { url: from, accessHeaders } = hop;
   const to = URL.parse(location, from.href);
   if (to === null || !/^https?:$/.test(to.protocol))
-    throw refused(from, 'to a URL that is not http or https');
+    throw refused(from, 'to a URL that is neither http nor https');
   if (from.protocol === 'https:' && to.protocol === 'http:') {
     throw refused(from, `from https to ${place(to)}, which is not encrypted`);
   }
@@ -223,13 +235,13 @@ export function followRedirect(hop: Hop, location: string): Hop {
   const before = [...hop.before, from.href];
   if (before.includes(to.href)) throw refused(from, `back to ${place(to)}`);
   if (before.length > MAX_REDIRECTIONS)
-    throw refused(from, `once more, after ${MAX_REDIRECTIONS} redirects`);
+    throw refused(from, `again, after ${MAX_REDIRECTIONS} redirects`);
   return { url: to, accessHeaders: to.origin === from.origin ? accessHeaders : {}, before };
 }
 
 function refused(from: URL, where: string): SynclineError {
   return new SynclineError(
     'source-redirect-refused',
-    `${place(from)} redirects ${where}. Configure the URL that serves the registry itself`,
+    `${place(from)} redirects ${where}. Set the URL in the config to the final URL`,
   );
 }

@@ -1,24 +1,24 @@
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 
-/** The reliable marks by which an upstream tells one state from another. */
+/** The headers that reliably identify a state of the upstream. */
 export interface Validators {
   readonly etag?: string | undefined;
   readonly lastModified?: string | undefined;
 }
 
-/** The validators of a state, and the SHA-256 of its bytes, in hex. */
+/** The validators of a state, and the SHA-256 of its body, in hex. */
 export interface UrlRevision extends Validators {
   readonly digest: string;
 }
 
-/** Longer than any real one. The status stores it. */
+/** Longer than any real validator. The limit exists because the status stores validators. */
 const MAX_VALIDATOR_LENGTH = 500;
-/** Quoted, as the standard says: `*` or a list would match anything. */
+/** The standard requires quotes. Without them, `*` or a list would match any state. */
 const ETAG = /^(W\/)?"[\x21\x23-\x7e]*"$/;
 /**
- * Times of modification have whole seconds, and clocks differ. A file that was modified less than this
- * before it was sent may change again without another time.
+ * Modification times have whole seconds, and clocks differ. If a file was modified less than this long
+ * before it was sent, it may change again with the same modification time.
  */
 const SETTLED_AFTER_MS = 60_000;
 
@@ -28,7 +28,7 @@ const revisionSchema = z.strictObject({
   lastModified: z.string().optional(),
 });
 
-/** Returns `undefined` for a text of another kind. */
+/** Parses a revision. Returns `undefined` if the text has another format. */
 export function parseRevision(text: string): UrlRevision | undefined {
   try {
     return revisionSchema.safeParse(JSON.parse(text)).data;
@@ -52,24 +52,27 @@ export function validatorsOf(headers: Headers): Validators {
   };
 }
 
-/** Returns the headers that ask for a changed body only; `undefined` without validators. */
+/**
+ * Returns the headers that request the body only if it has changed. Returns `undefined` without
+ * validators.
+ */
 export function conditionsOf({
   etag,
   lastModified,
 }: Validators): Readonly<Record<string, string>> | undefined {
-  // Not both: some servers answer 304 if either matches.
+  // Sends only one condition: some servers return 304 if either of two conditions matches.
   if (etag !== undefined) return { 'if-none-match': etag };
   return lastModified === undefined ? undefined : { 'if-modified-since': lastModified };
 }
 
-/** Returns whether a 304 is about the known state. A cache may have confused it with another. */
+/** Returns whether a 304 refers to the known state. A cache may return a 304 for another state. */
 export function confirms(known: Validators, headers: Headers): boolean {
   const etag = single(headers['etag']);
   if (etag === undefined || known.etag === undefined) return true;
   return opaquePart(etag) === opaquePart(known.etag);
 }
 
-/** Returns a tag without the marks that servers add when they compress. */
+/** Returns an ETag without the markers that servers add when they compress a body. */
 function opaquePart(etag: string): string {
   return etag.replace(/^W\//, '').replace(/[-;]+gzip"$/, '"');
 }
@@ -79,6 +82,6 @@ function single(header: string | string[] | undefined): string | undefined {
 }
 
 function isSettled(lastModified: string, date: string | string[] | undefined): boolean {
-  // Both times are of the upstream's clock. An invalid one gives NaN, which is never greater.
+  // Both times come from the upstream's clock. An invalid time gives NaN, which is never greater.
   return Date.parse(single(date) ?? '') - Date.parse(lastModified) > SETTLED_AFTER_MS;
 }

@@ -214,7 +214,7 @@ describe('ApiSource', () => {
     });
     const startMs = performance.now();
     await expect(walk(server.url, sourceContext({ signal: abort.signal }))).rejects.toThrow();
-    // It has not waited the 20 s.
+    // The walk has not waited for the 20 s of `retry-after`.
     expect(performance.now() - startMs).toBeLessThan(20_000);
   });
 

@@ -10,17 +10,20 @@ const MAX_TOTAL_BYTES = 8 * 1024 * 1024 * 1024;
 
 export interface ApiSourceOptions {
   readonly endpoint: string;
-  /** Of each request. */
+  /** The timeout of each request. */
   readonly timeoutMs: number;
-  /** Default: no credentials are sent. */
+  /** The headers and the token for the upstream. Default: none. */
   readonly access?: Access;
   readonly http: HttpClient;
-  /** Default: more than any registry has. */
+  /**
+   * The maximum number of pages. The default is larger than the number of pages of any registry.
+   */
   readonly maxPages?: number;
 }
 
 /**
- * Reads a registry that serves the MCP Registry API, page by page. It passes cursors back verbatim.
+ * Reads a registry that serves the MCP Registry API, page by page. It sends each cursor back
+ * unchanged.
  *
  * @see the MCP Registry API, `GET /v0.1/servers`
  */
@@ -31,7 +34,10 @@ export class ApiSource implements Source {
     this.#options = options;
   }
 
-  /** The API has no mark of its whole state: isLatest and bodies change without a new `updatedAt`. */
+  /**
+   * Always reports a change, because the API has no revision of its complete state. `isLatest` and
+   * bodies can change without a new `updatedAt`.
+   */
   async probe(): Promise<Probe> {
     return { state: 'changed' };
   }
@@ -48,7 +54,7 @@ export class ApiSource implements Source {
       if (nextCursor === undefined) return { kind: 'whole' };
       if (cursors.has(nextCursor)) {
         const shown = JSON.stringify(nextCursor.slice(0, 80));
-        const what = `the source gave the cursor ${shown} twice. Report this to its operator`;
+        const what = `the source returned the cursor ${shown} twice. Report this fault to the operator of the source`;
         throw new SynclineError('source-cursor-repeated', what);
       }
       if (page >= maxPages) throw tooLarge(`more than ${maxPages} pages`);

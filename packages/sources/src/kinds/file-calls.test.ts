@@ -38,7 +38,7 @@ function makePipe(path: string): void {
   execFileSync('sh', ['-c', 'mkdir -p "$(dirname "$0")" && mkfifo "$0"', path]);
 }
 
-/** Unblocks all readers of the pipe, also those that open it later in the test. */
+/** Unblocks all readers of the pipe, including readers that open it later in the test. */
 async function endWaiting(pipe: string): Promise<void> {
   const writer = await open(pipe, constants.O_RDWR | constants.O_NONBLOCK);
   onTestFinished(() => writer.close());

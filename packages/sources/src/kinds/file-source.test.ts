@@ -20,7 +20,7 @@ function sourceOf(of = path): FileSource {
   return new FileSource({ path: of, calls: new FileCalls() });
 }
 
-/** Writes the file as if that had been an hour ago. */
+/** Writes the file, and sets its times to an hour ago. */
 async function writeSettled(text: string): Promise<void> {
   await writeFile(path, text);
   const hourAgoS = Date.now() / 1_000 - 3_600;
@@ -118,7 +118,7 @@ describe('FileSource', () => {
   });
 
   test('can be fetched more than once in a run', async () => {
-    // Large enough to have its own buffer instead of a shared one.
+    // The text is so large that it has its own buffer and not a shared buffer.
     const text = 'x'.repeat(200_000);
     await writeSettled('one');
     const { revision } = await fetch();
@@ -154,14 +154,14 @@ describe('FileSource', () => {
 
   test.each<[what: string, make: () => unknown]>([
     ['directory', () => mkdir(path)],
-    // A pipe that nobody writes into.
+    // A pipe without a writer.
     ['pipe', () => execFileSync('sh', ['-c', 'mkfifo "$0"', path])],
     ['endless device', () => symlink('/dev/zero', path)],
   ])('rejects a %s', async (_what, make) => {
     await make();
     await expect(fetch()).rejects.toMatchObject({
       code: 'source-file-unreadable',
-      message: expect.stringContaining('is no file'),
+      message: expect.stringContaining('is not a file'),
     });
   });
 

@@ -13,21 +13,23 @@ import {
   type WholeReading,
 } from '../source.ts';
 
-/** One call reads at most this much. It ends soon, and other files have their turn. */
+/**
+ * The maximum number of bytes that one call reads. Between short calls, a thread can read other files.
+ */
 const CHUNK_BYTES = 1024 * 1024;
 /**
- * A file that was changed less than this before it was read may change again with the same times, because
- * some file systems have a coarse clock. Then only its digest is trusted, not its stamp.
+ * Some file systems have a coarse clock. So a file that changed less than this long before a read may
+ * change again with the same times. For such a file, the revision has only the digest and no stamp.
  */
 const SETTLED_AFTER_MS = 2_000;
 
 interface ReadFile {
   readonly revision: string;
-  /** `undefined` if the file is too large to be kept. */
+  /** `undefined` if the file is too large to keep. */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Reads a registry in a file. Its revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */
+/** Reads a registry from a file. The revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */
 export class FileSource implements Source {
   readonly #path: string;
   readonly #calls: FileCalls;
@@ -55,7 +57,7 @@ export class FileSource implements Source {
     context: SourceContext,
   ): Promise<WholeReading & { revision: string }> {
     const read = this.#read;
-    // `take` may transfer the bytes to a thread: the next fetch needs new ones.
+    // `take` may transfer the bytes to a thread, so the next fetch must read them again.
     this.#read = undefined;
     const { bytes, revision } = await (read?.bytes === undefined
       ? this.#readFile(context, { maxKeptBytes: MAX_BODY_BYTES })
@@ -71,10 +73,10 @@ export class FileSource implements Source {
     return this.#explained(signal, async () => {
       const file = await this.#open(signal);
       try {
-        // The stamp and the bytes are of the same file because they come from one handle.
+        // One file handle gives both the stamp and the bytes, so both belong to the same file.
         const stats = await this.#call(signal, () => file.stat());
         this.#calls.learn(this.#path, stats.dev);
-        if (!stats.isFile()) throw unreadable(`${this.#path} is no file`);
+        if (!stats.isFile()) throw unreadable(`${this.#path} is not a file`);
         if (stats.size > MAX_BODY_BYTES) {
           const what = `${this.#path} has ${stats.size} bytes. The limit is ${MAX_BODY_BYTES}`;
           throw new SynclineError('source-too-large', what);
@@ -87,13 +89,13 @@ export class FileSource implements Source {
         const settled = Date.now() - stats.mtimeMs > SETTLED_AFTER_MS;
         return { bytes, revision: `${settled ? stampOf(stats) : ''}:${digest}` };
       } finally {
-        // Not awaited: on a hanging file system, this call hangs too.
+        // Does not await the call, because the call never returns if the file system hangs.
         file.close().catch(() => {});
       }
     });
   }
 
-  /** Opens the file. Does not wait for a writer of a pipe: nothing could end that wait. */
+  /** Opens the file. Does not wait for a writer of a named pipe, because nothing could end that wait. */
   async #open(signal: AbortSignal): Promise<FileHandle> {
     let opening: Promise<FileHandle> | undefined;
     try {
@@ -102,7 +104,7 @@ export class FileSource implements Source {
         return opening;
       });
     } catch (error) {
-      // The file may still open after the wait for it has ended.
+      // The file may still open after the wait has ended. Then close it.
       opening?.then((file) => file.close()).catch(() => {});
       throw error;
     }
@@ -132,7 +134,7 @@ export class FileSource implements Source {
     return this.#calls.make(this.#path, signal, call);
   }
 
-  /** Turns an error of the file system into one that names the file. */
+  /** Turns a file system error into an error that names the file. */
   async #explained<Result>(signal: AbortSignal, work: () => Promise<Result>): Promise<Result> {
     try {
       return await work();
@@ -140,7 +142,7 @@ export class FileSource implements Source {
       if (signal.aborted || cause instanceof SynclineError) throw cause;
       const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
       if (code === 'ENOENT' || code === 'ENOTDIR') {
-        const what = `there is no file ${this.#path}`;
+        const what = `the file ${this.#path} does not exist`;
         throw new SynclineError('source-file-missing', what, { cause });
       }
       const detail = cause instanceof Error ? cause.message : String(cause);
@@ -153,26 +155,31 @@ function unreadable(what: string, cause?: unknown): SynclineError {
   return new SynclineError('source-file-unreadable', what, { cause });
 }
 
-/** Returns what tells whether a file has changed. */
+/** Returns a stamp that changes when the file changes. */
 function stampOf({ size, mtimeMs, ctimeMs }: Stats): string {
   return `${size}-${mtimeMs}-${ctimeMs}`;
 }
 
-/** A working file system answers sooner. */
+/** The default timeout of a call. A working file system responds much sooner. */
 const TIMEOUT_MS = 30_000;
-/** Node has four threads by default. The fourth looks up host names. */
+/** Node has four threads by default. The fourth thread looks up host names. */
 const DEFAULT_MAX_THREADS = 3;
-/** One or two hanging file systems leave threads for the others. */
+/**
+ * Calls to one file system use at most this fraction of the threads: a third. So if one or two file
+ * systems hang, other file systems still get threads.
+ */
 const FILE_SYSTEMS_AT_ONCE = 3;
 
 export interface FileCallsOptions {
-  /** How long a call may take, including its wait for a thread. Default: 30,000. */
+  /** The maximum duration of a call, including the wait for a thread. Default: 30,000. */
   readonly timeoutMs?: number;
-  /** How many threads of libuv's pool these calls may hold at once. Default: 3. */
+  /**
+   * The maximum number of threads of libuv's pool that these calls occupy at the same time. Default: 3.
+   */
   readonly maxThreads?: number | undefined;
 }
 
-/** A call that waits for a thread or has begun. */
+/** A call that is running or waits for a thread. */
 interface Call {
   readonly place: string;
   readonly begin: () => void;
@@ -180,9 +187,10 @@ interface Call {
 }
 
 /**
- * Makes calls to file systems. A call that never returns, for example because its server is gone, cannot be
- * ended and keeps its thread. So one file system gets a third of the threads at most, and no new call while
- * one is overdue. Create one per process.
+ * Makes calls to file systems. A call may never return, for example because the server of the file system
+ * is down. Nothing can end this call, and it occupies its thread. So calls to one file system use at most
+ * a third of the threads. While a call to a file system is overdue, new calls to this file system wait.
+ * Create one instance per process.
  */
 export class FileCalls {
   readonly #timeoutMs: number;
@@ -191,9 +199,9 @@ export class FileCalls {
   #threads = 0;
   readonly #threadsOfPlace = new Map<string, number>();
   readonly #waiting = new Set<Call>();
-  /** The file system of each path. Until it is known, each folder counts as a file system of its own. */
+  /** The file system of each path. Until it is known, each folder counts as a separate file system. */
   readonly #devices = new Map<string, number>();
-  /** Calls that were begun and have not returned in time. */
+  /** Calls that have started and have not returned in time. */
   readonly #overdue = new Set<Call>();
 
   constructor({ timeoutMs = TIMEOUT_MS, maxThreads = DEFAULT_MAX_THREADS }: FileCallsOptions = {}) {
@@ -202,7 +210,7 @@ export class FileCalls {
     this.#maxThreadsOfPlace = Math.ceil(maxThreads / FILE_SYSTEMS_AT_ONCE);
   }
 
-  /** Notes which file system a path lies on. */
+  /** Stores which file system a path is on. */
   learn(path: string, device: number): void {
     this.#devices.set(path, device);
   }
@@ -219,15 +227,15 @@ export class FileCalls {
   }
 
   /**
-   * Makes a call about `path` as soon as its file system may have a thread.
+   * Makes a call about `path` as soon as a thread is free for its file system.
    *
-   * @throws SynclineError `source-timeout`; the signal's reason; what the call throws
+   * @throws SynclineError `source-timeout`; the signal's reason; the error that the call throws
    */
   make<Result>(path: string, signal: AbortSignal, call: () => Promise<Result>): Promise<Result> {
     const place = String(this.#devices.get(path) ?? dirname(path));
     if (signal.aborted) return Promise.reject(signal.reason);
     if (this.#isHanging(place)) return Promise.reject(hangs(path));
-    // Each tick of a file passes here: it costs one promise, one timer and one listener.
+    // Each tick of a file runs this code, so it creates only one promise, one timer and one listener.
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const end = () => {
       clearTimeout(timer);
@@ -250,7 +258,7 @@ export class FileCalls {
       reject(hangs(path));
     }, this.#timeoutMs);
     const listening = onAbort(signal, () => {
-      // A call that was begun goes on, and may still become overdue.
+      // A call that has started continues, and may still become overdue.
       if (this.#waiting.delete(made)) clearTimeout(timer);
       reject(signal.reason);
     });

@@ -121,7 +121,7 @@ describe('the cost of a git source', () => {
     await repository.commit({ ...TWO, 'large.txt': `${random}?` });
     const second = await fetchAll(source());
     expect(second.files).toEqual(TWO);
-    // The commit with its folders, then the file.
+    // The first request gets the commit with its folders, and the second gets the file.
     expect(second.upstream.requests).toBe(2);
     expect(second.upstream.bytes).toBeLessThan(1_000);
   });
@@ -218,7 +218,7 @@ describe('a git source reports', () => {
     const source = gitSource(git, { repository: repository.directory });
     const missing = {
       code: 'source-git-failed',
-      message: 'cannot run git: ENOENT. Install git 2.30 or later where the worker runs',
+      message: 'cannot run git: ENOENT. Install git 2.30 or newer on every machine with a worker',
     };
     await expect(source.probe('x', sourceContext())).rejects.toMatchObject(missing);
     await expect(fetchAll(source)).rejects.toMatchObject(missing);

@@ -15,13 +15,13 @@ import { explainFailure } from '../git/process/git-errors.ts';
 import type { Probe, Source, SourceContext, TakeBody, WholeReading } from '../source.ts';
 
 export interface GitSourceOptions {
-  /** The name of the registry: registries share no clone. */
+  /** The name of the registry. Each registry has its own clone. */
   readonly registry: string;
   readonly config: SourceBlocks['git'];
   readonly git: Git;
 }
 
-/** Reads a registry in a Git repository. Its revision is the id of the commit. */
+/** Reads a registry from a Git repository. The revision is the id of the commit. */
 export class GitSource implements Source {
   readonly #git: Git;
   readonly #config: GitSourceOptions['config'];
@@ -31,7 +31,7 @@ export class GitSource implements Source {
   #fetchedCommit: string | undefined;
   #failedProbe: unknown;
 
-  /** @throws SynclineError `config-invalid` if the repository is invalid */
+  /** Creates the source. @throws SynclineError `config-invalid` if the repository is invalid */
   constructor({ registry, config, git }: GitSourceOptions) {
     this.#git = git;
     this.#config = config;
@@ -54,7 +54,7 @@ export class GitSource implements Source {
     take: TakeBody,
     context: SourceContext,
   ): Promise<WholeReading & { revision: string }> {
-    // A run asks a failing upstream only once.
+    // If the last run failed, this run asks the upstream only once.
     if (this.#failedProbe !== undefined && context.status.consecutiveFailures > 0) {
       throw this.#failedProbe;
     }
@@ -76,7 +76,7 @@ export class GitSource implements Source {
     return { kind: 'whole', revision: this.#target.commit ?? commit };
   }
 
-  /** Runs one `git ls-remote` for one ref. */
+  /** Asks the upstream for the commit of the configured ref, with one `git ls-remote`. */
   async #askForCommit({ signal, upstream }: SourceContext): Promise<string> {
     const { wanted, shown } = this.#target;
     const args = ['ls-remote', '--quiet', 'origin', wanted, `${wanted}^{}`];
@@ -91,7 +91,10 @@ export class GitSource implements Source {
     throw new SynclineError('source-ref-missing', `${this.#repository.shown} has no ${shown}`);
   }
 
-  /** Reads the configured files from the kept clone; if that one is unusable, from a new one. */
+  /**
+   * Reads the configured files from the kept clone. If that clone is unusable, reads them from a
+   * new clone.
+   */
   async #readClone(visit: Visit): Promise<string> {
     const { clones } = this.#git;
     let attempt = firstAttempt(this.#target);
@@ -113,7 +116,7 @@ export class GitSource implements Source {
     }
   }
 
-  /** Finds and checks the route to the repository, and explains the failures of git on it. */
+  /** Finds and checks the route to the repository, and adds explanations to failures of git. */
   async #onRoute<Result>(work: (route: Route) => Promise<Result>): Promise<Result> {
     const route = await findRoute(this.#repository, this.#config.auth, this.#git.routes);
     try {

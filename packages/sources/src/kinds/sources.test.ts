@@ -13,7 +13,7 @@ import { ApiSource } from './api-source.ts';
 import { FileCalls, FileSource } from './file-source.ts';
 import { UrlSource } from './url-source.ts';
 
-// Each test of git starts some ten processes; a busy machine takes its time for them.
+// Each test of git starts about ten processes, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 30_000 });
 
 async function temporaryPath(name: string): Promise<string> {
@@ -28,14 +28,17 @@ function httpOptions(url: string) {
   return { url, endpoint: url, timeoutMs: 5_000, http };
 }
 
-/** Redirects to a path with the token of the request, and refuses that path. An error with the path would leak it. */
+/**
+ * Redirects to a path that contains the token of the request, and rejects requests to that path. An error that shows
+ * the path would leak the token.
+ */
 function refuseBearer({ url, headers }: IncomingMessage, response: ServerResponse): void {
   const [, token] = headers.authorization?.split(' ') ?? [];
   if (url?.includes(CREDENTIAL)) response.writeHead(403).end();
   else response.writeHead(302, { location: `/${token}` }).end();
 }
 
-/** Refuses, with the password of the request in the part of the response that git prints. */
+/** Rejects the request, and repeats its password in the part of the response that git prints. */
 function refuseLogin({ headers }: IncomingMessage, response: ServerResponse): void {
   const [, login] = headers.authorization?.split(' ') ?? [];
   if (login === undefined) {

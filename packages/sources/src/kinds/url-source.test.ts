@@ -23,7 +23,7 @@ interface Served {
   lastModified?: string;
 }
 
-/** A server of one file, which answers conditions as servers do. */
+/** A server of one file, which handles conditional requests as usual servers do. */
 async function serveFile(
   file: Served,
 ): Promise<LocalServer & { file: Served; statuses: readonly number[] }> {

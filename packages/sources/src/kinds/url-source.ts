@@ -24,20 +24,23 @@ const ACCEPT = 'application/json, application/yaml;q=0.9, text/plain;q=0.8, */*;
 
 export interface UrlSourceOptions {
   readonly url: string;
-  /** Of each request. */
+  /** The timeout of each request. */
   readonly timeoutMs: number;
-  /** Default: no credentials are sent. */
+  /** The headers and the token for the upstream. Default: none. */
   readonly access?: Access;
   readonly http: HttpClient;
 }
 
 interface Download {
   readonly revision: UrlRevision;
-  /** `undefined` if the body is too large to be kept. */
+  /** `undefined` if the body is too large to keep. */
   readonly bytes: Uint8Array | undefined;
 }
 
-/** Reads a registry in a file behind a URL. Its revision has the validators of the answer, and a digest. */
+/**
+ * Reads a registry from a file behind a URL. The revision contains the validators of the response and the
+ * digest of the body.
+ */
 export class UrlSource implements Source {
   readonly #options: UrlSourceOptions;
   #read: Download | undefined;
@@ -47,7 +50,7 @@ export class UrlSource implements Source {
     this.#options = options;
   }
 
-  /** Asks for the body unless it is the known one, and compares a new body by its digest. */
+  /** Requests the body only if it has changed, and compares the digest of a new body with the known one. */
   async probe(known: string, context: SourceContext): Promise<Probe> {
     const revision = parseRevision(known);
     if (revision === undefined) return { state: 'changed' };
@@ -70,10 +73,10 @@ export class UrlSource implements Source {
     take: TakeBody,
     context: SourceContext,
   ): Promise<WholeReading & { revision: string }> {
-    // A run asks a failing upstream only once.
+    // If the last run failed, this run asks the upstream only once.
     if (this.#failure !== undefined && context.status.consecutiveFailures > 0) throw this.#failure;
     const read = this.#read;
-    // `take` may transfer the bytes to a thread: the next fetch needs new ones.
+    // `take` may transfer the bytes to a thread, so the next fetch must download them again.
     this.#read = undefined;
     const { revision, bytes } = await (read?.bytes === undefined
       ? withRetries(context, () => this.#download(context, { maxKeptBytes: MAX_BODY_BYTES }))
@@ -82,7 +85,7 @@ export class UrlSource implements Source {
     return { kind: 'whole', revision: formatRevision(revision) };
   }
 
-  /** Downloads the body unless the upstream confirms the known state. */
+  /** Downloads the body unless the upstream confirms that the known state has not changed. */
   async #downloadUnless(known: Validators, context: SourceContext): Promise<Download | undefined> {
     const limits = { maxKeptBytes: MAX_KEPT_BYTES };
     const conditions = conditionsOf(known);
@@ -92,7 +95,7 @@ export class UrlSource implements Source {
     return confirms(known, answer.headers) ? undefined : this.#download(context, limits);
   }
 
-  /** Hashes the body as it arrives, and keeps it if it is small enough. */
+  /** Hashes the body while it arrives, and keeps the body if it is small enough. */
   async #download(
     { signal, upstream, credentials }: SourceContext,
     { maxKeptBytes, ...conditional }: { maxKeptBytes: number } & Pick<HttpRequest, 'conditions'>,

@@ -193,13 +193,13 @@ const specialIpv4 = fc
     fc.integer({ min: 0, max: 2 ** (32 - bits) - 1 }).map((rest) => base + rest),
   );
 
-/** A number in one of the bases that resolvers and URLs take. */
+/** A number in one of the bases that resolvers and URLs accept. */
 function spell(value: number, base: number): string {
   if (base === 16) return `0x${value.toString(16)}`;
   return base === 8 ? `0${value.toString(8)}` : String(value);
 }
 
-/** Any spelling of an IPv4 address: of one to four parts, each in a base of its own. */
+/** Any spelling of an IPv4 address: one to four parts, each in its own base. */
 const spelling = fc
   .tuple(
     specialIpv4,
@@ -228,7 +228,7 @@ describe('no spelling permits an address that is not public', () => {
     await fc.assert(
       fc.asyncProperty(spelling, fc.constantFrom('', '.'), async (host, end) => {
         const error = await system.resolve(host + end).catch((thrown: unknown) => thrown);
-        // The system resolver reads most of them as addresses, and cannot resolve the others.
+        // The system resolver reads most spellings as addresses, and cannot resolve the others.
         expect(error).toMatchObject({
           code: expect.stringMatching(/^source-(address-refused|unreachable)$/),
         });

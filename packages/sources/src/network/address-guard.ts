@@ -6,33 +6,34 @@ import ipaddr from 'ipaddr.js';
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Range = readonly [base: Address, bits: number];
 
-/** The global unicast addresses of IPv6 so far. Others are reserved or have special uses. */
+/** The global unicast addresses of IPv6 at present. Other addresses are reserved or have special uses. */
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3');
-/** A gateway translates these to the IPv4 address in their last 32 bits. @see RFC 6052 */
+/** A NAT64 gateway translates these addresses to the IPv4 address in their last 32 bits. @see RFC 6052 */
 const NAT64 = ipaddr.IPv6.parseCIDR('64:ff9b::/96');
-/** A public number, but only machines in Azure reach it: it serves their metadata. */
+/** A public address that only machines in Azure can reach. It serves their metadata. */
 const AZURE_PLATFORM = ipaddr.IPv4.parse('168.63.129.16');
 
-/** Returns whether an address is one of the open internet. */
+/** Returns whether an address belongs to the public internet. */
 function isPublic(address: string): boolean {
   return rangeOf(address) === 'unicast';
 }
 
-/** Returns a noun phrase for an address that is not public. */
+/** Returns a noun phrase that describes a non-public address. */
 function kindOfAddress(address: string): string {
   const range = rangeOf(address);
   if (range === 'loopback' || range === 'private') return `a ${range} address`;
-  return `an address of the range ${range}`;
+  const words = range.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `an address in the ${words} range`;
 }
 
 /**
- * Returns whether an address equals one of `entries`, or lies in a range among them. An IPv4 address is the
- * same with and without `::ffff:` before it, in the address and in the entry.
+ * Returns whether an address equals an address in `entries` or lies in a range in `entries`. An IPv4
+ * address matches with and without the prefix `::ffff:`, both as the address and as the entry.
  */
 export function isAllowed(address: string, entries: readonly string[]): boolean {
   const parsed = parseAddress(address);
   if (parsed === undefined) return false;
-  // A range may cover the gateway's addresses, or those behind it.
+  // A range may contain the addresses of the gateway, or the IPv4 addresses inside them.
   const meanings = [parsed, embeddedIn(parsed)].filter((it) => it !== undefined);
   const ranges = entries.map(parseRange).filter((it) => it !== undefined);
   return meanings.some((meaning) => ranges.some((range) => isIn(meaning, range)));
@@ -48,7 +49,7 @@ function rangeOf(address: string): string {
   return isOutside && range === 'unicast' ? 'reserved' : range;
 }
 
-/** Parses an address without its zone. An IPv4 address in the notation of IPv6 becomes IPv4. */
+/** Parses an address and ignores its zone. Turns an IPv4 address in IPv6 notation into an IPv4 address. */
 function parseAddress(address: string): Address | undefined {
   const [withoutZone = ''] = address.split('%', 1);
   if (ipaddr.IPv4.isValidFourPartDecimal(withoutZone)) return ipaddr.IPv4.parse(withoutZone);
@@ -56,7 +57,7 @@ function parseAddress(address: string): Address | undefined {
   return ipaddr.IPv6.isValid(plain) ? ipaddr.process(plain) : undefined;
 }
 
-/** ipaddr.js confuses `::1.2.3.4`, a deprecated kind of address, with `::ffff:1.2.3.4`. */
+/** ipaddr.js treats `::1.2.3.4`, a deprecated form of address, as `::ffff:1.2.3.4`. */
 const DOTTED_END = /(?<=:)(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
 
 function hexEnd(parts: readonly string[]): string {
@@ -69,7 +70,7 @@ function embeddedIn(address: Address): ipaddr.IPv4 | undefined {
   return new ipaddr.IPv4(address.toByteArray().slice(-4));
 }
 
-/** Returns `undefined` for the name of a host. */
+/** Parses an address or a range. Returns `undefined` for a host name. */
 function parseRange(entry: string): Range | undefined {
   const [base = '', bits] = entry.split('/');
   const parsed = parseAddress(base);
@@ -81,7 +82,7 @@ function parseRange(entry: string): Range | undefined {
   return ownBits >= 0 && ownBits <= width ? [parsed, ownBits] : undefined;
 }
 
-/** Returns false for a range and an address of different kinds. */
+/** Returns whether an address lies in a range. Returns false if one is IPv4 and the other is IPv6. */
 function isIn(address: Address, [base, bits]: Range): boolean {
   return address.kind() === base.kind() && address.match(base, bits);
 }
@@ -91,23 +92,23 @@ export interface ResolvedAddress {
   readonly family: 4 | 6;
 }
 
-/** Keeps requests away from addresses that are not public, unless the config allows them. */
+/** Blocks requests to non-public addresses unless the config allows these addresses. */
 export interface ConnectionGuard {
   /**
-   * Returns the permitted addresses of a host, in the order of the resolver. Connect only to one of these:
-   * a second lookup may return others.
+   * Returns the permitted addresses of a host, in the order of the resolver. Connect only to one of these
+   * addresses: a second lookup may return other addresses.
    *
-   * @param host a name, or an address; an IPv6 address with or without brackets
-   * @throws SynclineError `source-address-refused` if one of them is neither public nor allowed;
+   * @param host a host name or an address; an IPv6 address with or without brackets
+   * @throws SynclineError `source-address-refused` if one of the addresses is neither public nor allowed;
    *   `source-unreachable` if the name does not resolve
    */
   resolve(host: string): Promise<readonly ResolvedAddress[]>;
-  /** Returns whether a connection to this address, made for this host, may be used now. */
+  /** Returns whether the config in force permits a connection to this address, made for this host. */
   permits(host: string, address: string): boolean;
 }
 
 export interface AddressGuardOptions {
-  /** `network.allow` of the config in force: addresses, ranges, names of hosts. */
+  /** Returns `network.allow` of the config in force: addresses, ranges and host names. */
   readonly allow: () => readonly string[];
   readonly lookup?: (host: string) => Promise<readonly ResolvedAddress[]>;
 }
@@ -133,7 +134,7 @@ export function createAddressGuard({
   };
 }
 
-/** Returns a name for comparison: without the brackets of an IPv6 address and the dot of the root. */
+/** Normalizes a name for comparison: removes the brackets of an IPv6 address and the trailing dot. */
 function normalName(host: string): string {
   return host
     .replace(/^\[(.*)\]$/, '$1')
@@ -141,7 +142,10 @@ function normalName(host: string): string {
     .replace(/\.$/, '');
 }
 
-/** Returns false for addresses: they have several notations, and are compared by value. */
+/**
+ * Returns whether `entries` contains a host name. Returns false for addresses: an address has several
+ * notations, so other code compares addresses by value.
+ */
 function isNamed(name: string, entries: readonly string[]): boolean {
   return isIP(name) === 0 && entries.some((entry) => normalName(entry) === name);
 }

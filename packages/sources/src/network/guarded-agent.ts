@@ -3,10 +3,13 @@ import { Agent, buildConnector } from 'undici';
 import type { ConnectionGuard } from './address-guard.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Of all headers of an answer together. */
+/** The largest total size of all response headers. */
 const MAX_HEADER_BYTES = 32 * 1024;
 
-/** The options of all connections. Only HTTP/1.1: the tests cover its limits. */
+/**
+ * The options of all connections. They allow only HTTP/1.1, because the tests cover only the limits
+ * of HTTP/1.1.
+ */
 export const AGENT_OPTIONS = {
   allowH2: false,
   connectTimeout: CONNECT_TIMEOUT_MS,
@@ -18,7 +21,10 @@ interface OpenConnection {
   readonly address: string;
 }
 
-/** Connects only to addresses that the guard permits, and keeps connections for further requests. */
+/**
+ * Connects only to addresses that the guard permits, and keeps connections open for further
+ * requests.
+ */
 export class GuardedAgent {
   readonly agent: Agent;
   readonly #guard: ConnectionGuard;
@@ -47,7 +53,7 @@ export class GuardedAgent {
     });
   }
 
-  /** Closes the connections of a host that the config in force no longer permits. */
+  /** Closes connections to a host whose addresses the config in force no longer permits. */
   closeForbidden(host: string): void {
     const name = host.replace(/^\[(.*)\]$/, '$1');
     for (const { socket, address } of this.#open.get(name) ?? []) {
@@ -55,7 +61,7 @@ export class GuardedAgent {
     }
   }
 
-  /** Checks a literal address: it is connected to without a lookup. */
+  /** Checks a literal address, because connecting to it needs no lookup. */
   async #check(host: string): Promise<void> {
     if (isIP(host) !== 0) await this.#guard.resolve(host);
   }
@@ -71,7 +77,10 @@ export class GuardedAgent {
   }
 }
 
-/** Returns a lookup that checks the addresses in use: a second lookup might return others. */
+/**
+ * Returns a lookup function that checks the same addresses that the connection uses. A second lookup
+ * might return other addresses.
+ */
 function guardedLookup(guard: ConnectionGuard): LookupFunction {
   return (hostname, options, callback) => {
     guard.resolve(hostname).then(

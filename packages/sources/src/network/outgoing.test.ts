@@ -101,7 +101,7 @@ describe('a direct request', () => {
       const request = testHttpRequest(`http://${host}:${portOf(server.url)}/`);
       const get = async () => {
         await http.get(request);
-        // A connection is free again a moment after its answer has been read.
+        // A connection can be reused a moment after its response has been read.
         await setImmediate();
       };
       ports.clear();
@@ -291,13 +291,13 @@ describe('a private certificate authority', () => {
     await writeFile(file, certificate.cert);
     expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, url)).toBe('hello\n');
     expect(await askInProcess({}, url)).toMatch(/^source-unreachable .*self-signed certificate/);
-    // Through a tunnel too, for the requested name.
+    // The certificate is also trusted through a tunnel, for the requested name.
     const proxy = await startLocalProxy();
     const named = url.replace('127.0.0.1', 'a.example');
     const through = `http://user:pw@127.0.0.1:${proxy.port}`;
     expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, named, through)).toBe('hello\n');
     expect(proxy.asked).toHaveLength(1);
-    // The name is checked too.
+    // The client also checks the name in the certificate.
     const other = url.replace('127.0.0.1', '[::ffff:127.0.0.1]');
     expect(await askInProcess({ NODE_EXTRA_CA_CERTS: file }, other)).toMatch(/^source-unreachable/);
   });

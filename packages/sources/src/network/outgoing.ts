@@ -5,9 +5,9 @@ import { type Dispatcher, ProxyAgent } from 'undici';
 import { type ConnectionGuard, isAllowed } from './address-guard.ts';
 import { AGENT_OPTIONS, GuardedAgent } from './guarded-agent.ts';
 
-/** How long the check of a name behind a proxy stays valid. The proxy resolves the name by itself. */
+/** How long the check of a name behind a proxy stays valid. The proxy resolves the name itself. */
 const TARGET_CHECK_VALID_MS = 30_000;
-/** In networks that only proxies can leave, lookups may fail slowly. */
+/** In networks that only proxies can leave, lookups may take long to fail. */
 const TARGET_CHECK_TIMEOUT_MS = 2_000;
 const TARGETS_REMEMBERED = 1_000;
 
@@ -17,8 +17,8 @@ export interface OutgoingOptions {
 }
 
 /**
- * Sends requests directly to checked addresses, or through the operator's proxies. The address of a proxy is
- * the operator's choice, and is not checked.
+ * Sends requests directly to checked addresses, or through the operator's proxies. The operator chooses the proxies,
+ * so their addresses are not checked.
  */
 export class Outgoing {
   readonly #guard: ConnectionGuard;
@@ -33,7 +33,10 @@ export class Outgoing {
     this.#direct = new GuardedAgent(guard);
   }
 
-  /** Returns the way to a target. @throws SynclineError `source-address-refused` if a proxy's target is not public */
+  /**
+   * Returns the dispatcher for a target. @throws SynclineError `source-address-refused` if a proxy's target is not
+   * public
+   */
   async dispatcherFor(target: URL): Promise<Dispatcher> {
     const proxy = proxyFor(target, this.#proxies);
     if (proxy === undefined) {
@@ -57,7 +60,10 @@ export class Outgoing {
     return found;
   }
 
-  /** Checks a host that resolves here. If it does not, only the proxy knows its addresses. */
+  /**
+   * Checks the addresses of a host if its name resolves on this machine. Otherwise only the proxy knows the
+   * addresses.
+   */
   async #checkBehindProxy(host: string): Promise<void> {
     const nowMs = performance.now();
     const checkedAtMs = this.#checkedAtMs.get(host) ?? Number.NEGATIVE_INFINITY;
@@ -78,17 +84,17 @@ export class Outgoing {
   }
 }
 
-/** The proxies of requests, as in the usual variables of the environment. */
+/** The proxies for requests. They have the format of the usual environment variables. */
 export interface ProxyOptions {
-  /** The URL for targets of `http:`. It may carry a user and a password. */
+  /** The URL of the proxy for `http:` targets. It may contain a user and a password. */
   readonly http?: string | undefined;
-  /** The URL for targets of `https:`. */
+  /** The URL of the proxy for `https:` targets. */
   readonly https?: string | undefined;
-  /** Targets without a proxy: names, which include the names below them, addresses, ranges, `*`. */
+  /** Targets without a proxy: addresses, ranges, `*`, or names, which include their subdomains. */
   readonly except?: string | undefined;
 }
 
-/** Returns the URL of the proxy for a target; `undefined` for a direct request. */
+/** Returns the URL of the proxy for a target, or `undefined` for a direct request. */
 export function proxyFor(
   target: URL,
   { http, https, except = '' }: ProxyOptions,
@@ -115,7 +121,7 @@ function matches(target: URL, entry: string): boolean {
   return host.endsWith(`.${suffix}`) || (host === suffix && !name.startsWith('*'));
 }
 
-/** A port may follow a name, an IPv4 address, or an IPv6 address in brackets. */
+/** Splits the port from an entry. A port may follow a name, an IPv4 address, or an IPv6 address in brackets. */
 function splitPort(entry: string): { name: string; port: string | undefined } {
   const found = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(entry);
   return { name: found?.[1] ?? found?.[2] ?? entry, port: found?.[3] };

@@ -3,15 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type NetworkConfig, SynclineError } from '@syncline/contract';
 import { orAbort } from '../source.ts';
 
-/** How many requests a host gets from all processes that share a store. */
+/** Limits the requests to each host, for all processes that share a store. */
 export interface RequestBudgets {
   /**
-   * Waits until a request to the host may begin. A host without a budget is never waited for.
+   * Waits until a request to the host may begin. Does not wait if the host has no budget.
    *
-   * @returns what frees the place of the request; more than one call does no harm
-   * @param options.signal ends the waiting, with its reason
-   * @param options.holdMs the longest that the request may take. Then the place is free again, even if its
-   *   process has died.
+   * @returns an object that releases the place of the request; you may dispose of it more than once
+   * @param options.signal ends the wait, and `take` throws its reason
+   * @param options.holdMs the longest time that the request may take. After this time the place is free
+   *   again, even if the process has died.
    * @throws SynclineError `source-rate-limited`, with `retryAfterMs`, if the wait would be longer than
    *   {@link LONGEST_BUDGET_WAIT_MS}
    */
@@ -20,41 +20,48 @@ export interface RequestBudgets {
 
 const LONGEST_BUDGET_WAIT_MS = 30_000;
 
-/** A freed place is not announced: a waiting request polls, at growing intervals. */
+/** The store does not announce free places. So a waiting request polls the store, at growing intervals. */
 const FIRST_POLL_MS = 10;
 const LONGEST_POLL_MS = 250;
-/** How long a registry stays away from a host whose places were all taken for the whole wait. */
+/**
+ * How long a registry sends no requests to a host if all places of the host were taken during the whole
+ * wait.
+ */
 const RETRY_AFTER_FULL_MS = 5_000;
 
-/** The budget of one host in the config. */
+/** The config of one host's budget. */
 export type RequestBudget = NetworkConfig['budgets'][number];
 
 type PlaceAnswer =
-  /** The request may begin in so many milliseconds. Its place is taken from now on. */
+  /** The place is taken now. The request may begin after this many milliseconds. */
   | { readonly state: 'taken'; readonly waitMs: number }
   /** All places are taken. */
   | { readonly state: 'full' }
-  /** A request may begin only in so many milliseconds, which is longer than the longest wait. */
+  /**
+   * The request could begin only after this many milliseconds, which exceeds the longest permitted wait.
+   */
   | { readonly state: 'late'; readonly waitMs: number };
 
-/** Where places are kept. */
+/** Stores the places of requests. */
 export interface PlaceStore {
   tryTake(
     budget: RequestBudget,
     options: { place: string; holdMs: number; longestWaitMs: number },
   ): Promise<PlaceAnswer>;
-  /** Never rejects: a place that cannot be released becomes free when its time is over. */
+  /**
+   * Releases a place. Never rejects: a place that cannot be released becomes free when its time is over.
+   */
   release(host: string, place: string): Promise<void>;
 }
 
 export interface RequestBudgetsOptions {
   readonly store: PlaceStore;
-  /** `network.budgets` of the config in force. */
+  /** Returns `network.budgets` of the config in force. */
   readonly budgets: () => readonly RequestBudget[];
   readonly longestWaitMs?: number;
 }
 
-/** Creates budgets on a store of places. All that share the store share the budgets. */
+/** Creates budgets on a store of places. All processes that share the store share the budgets. */
 export function createRequestBudgets({
   store,
   budgets,
@@ -88,7 +95,7 @@ interface Polling {
   readonly release: () => void;
 }
 
-/** Returns how long to wait until the request may begin. */
+/** Polls until the request has a place. Returns how long to wait until the request may begin. */
 async function pollUntilTaken(
   tryTake: () => Promise<PlaceAnswer>,
   { host, signal, longestWaitMs, release }: Polling,
@@ -96,16 +103,16 @@ async function pollUntilTaken(
   const deadlineMs = performance.now() + longestWaitMs;
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)) {
     const asked = tryTake();
-    // The store may not answer for long, and an abort must not wait for it.
+    // The store may respond slowly, and an abort must not wait for the response.
     const answer = await orAbort(asked, signal).catch((error: unknown) => {
-      // A place that it gives later is not used.
+      // If the store grants a place later, release it.
       asked.then(release, () => {});
       throw error;
     });
     if (answer.state === 'taken') return answer.waitMs;
     if (answer.state === 'late') throw overBudget(host, answer.waitMs);
     if (performance.now() + pollMs > deadlineMs) throw overBudget(host, RETRY_AFTER_FULL_MS);
-    // At random, so that waiting requests do not poll at the same moments.
+    // A random factor prevents waiting requests from polling at the same moments.
     await sleep(pollMs * (0.5 + Math.random()), undefined, { signal });
   }
 }
@@ -113,19 +120,19 @@ async function pollUntilTaken(
 function overBudget(host: string, retryAfterMs: number): SynclineError {
   return new SynclineError(
     'source-rate-limited',
-    `the budget of ${host} is used up for longer than a run waits. Raise it in network.budgets, or sync less often`,
+    `the request budget of ${host} is used up, and the run cannot wait longer. Increase the budget in network.budgets, or sync less often`,
     { retryAfterMs },
   );
 }
 
 interface Host {
-  /** When each place is free again at the latest. */
+  /** The latest time at which each place becomes free again. */
   readonly places: Map<string, number>;
-  /** When the last request begins. */
+  /** The start time of the last request. */
   lastMs: number;
 }
 
-/** Creates a store for the users of one process. */
+/** Creates a store in the memory of one process. */
 export function createInMemoryPlaceStore(): PlaceStore {
   const hosts = new Map<string, Host>();
   return {

@@ -1,4 +1,7 @@
-/** Creates a self-signed certificate for each run: a committed one would expire. */
+/**
+ * A self-signed certificate. Tests create a new one each time, because a committed certificate
+ * would expire.
+ */
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export interface TestCertificate {
@@ -23,7 +26,7 @@ const sequence = (...items: readonly Uint8Array[]) => encode(0x30, ...items);
 const bytes = (...values: readonly number[]) => Buffer.from(values);
 const oid = (hex: string) => encode(0x06, Buffer.from(hex, 'hex'));
 
-/** ecdsa-with-SHA256 */
+/** The object identifier of ecdsa-with-SHA256. */
 const ALGORITHM = sequence(oid('2a8648ce3d040302'));
 
 function utcTime(ms: number): Buffer {
@@ -35,7 +38,10 @@ function commonName(name: string): Buffer {
   return sequence(encode(0x31, sequence(oid('550403'), encode(0x0c, Buffer.from(name)))));
 }
 
-/** basicConstraints: an authority; subjectAltName: the names and addresses. */
+/**
+ * Returns the extensions: basicConstraints marks an authority; subjectAltName lists the names and
+ * addresses.
+ */
 function extensions(names: readonly string[], ipv4: readonly number[]): Buffer {
   const isAuthority = sequence(
     oid('551d13'),
@@ -50,7 +56,7 @@ function extensions(names: readonly string[], ipv4: readonly number[]): Buffer {
   return encode(0xa3, sequence(isAuthority, subjectNames));
 }
 
-/** For 127.0.0.1, and for these names besides; valid from yesterday to tomorrow. */
+/** Creates a certificate for 127.0.0.1 and the given names, valid from yesterday to tomorrow. */
 export function createCertificate(...names: readonly string[]): TestCertificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = commonName('Syncline test');

@@ -1,12 +1,12 @@
 import { displayKey, type RowKey, sortKey } from '@syncline/rows';
 import type { Source, SourceContext } from '../source.ts';
 
-/** A row as upstreams send it. */
+/** A row as an upstream sends it. */
 export interface TestRow extends RowKey {
   readonly description?: string | undefined;
 }
 
-/** A registry in memory that tells what has changed since each of its states. */
+/** An in-memory registry that reports the changes since each of its earlier states. */
 export class DeltaUpstream {
   readonly #states: (readonly TestRow[])[] = [[]];
 
@@ -44,13 +44,13 @@ export class DeltaUpstream {
   }
 }
 
-/** The body that lists rows, as an API and a file have it. */
+/** Returns the body of a list of rows, in the format of the API and of registry files. */
 export function listOf(rows: readonly TestRow[]): Buffer<ArrayBuffer> {
   const servers = rows.map((server) => ({ server }));
   return Buffer.from(JSON.stringify({ servers, metadata: { count: rows.length } }));
 }
 
-/** `name@version`. */
+/** Returns `name@version`. */
 export function keyOf(row: RowKey): string {
   return displayKey(sortKey(row));
 }

@@ -10,9 +10,10 @@ const HOST = 'a.example';
 const FOREVER_MS = 3_600_000;
 
 /**
- * What every {@link RequestBudgets} promises.
+ * Tests the contract of every {@link RequestBudgets}.
  *
- * @param createStore creates an empty store, and returns a factory of budgets that share it
+ * @param createStore creates an empty store, and returns a function that creates budgets on that
+ *   store
  */
 export function describeRequestBudgets(
   name: string,
@@ -33,14 +34,14 @@ export function describeRequestBudgets(
       from = requests,
     ) => from.take(host, { signal, holdMs });
 
-    /** Returns whether the promise is still pending after everything that can happen at once. */
+    /** Returns whether the promise is still pending after all immediate work has finished. */
     const isOpen = async (promise: Promise<unknown>) => {
       let open = true;
       const settle = () => {
         open = false;
       };
       promise.then(settle, settle);
-      // Each round calls the store, after all earlier calls.
+      // Each round calls the store after all earlier calls.
       budgets.push({ host: 'other.example', concurrency: 100 });
       for (let round = 0; round < 5; round += 1) {
         (await take({ host: 'other.example' }))[Symbol.dispose]();
@@ -60,7 +61,7 @@ export function describeRequestBudgets(
       const second = create({ budgets: () => budgets });
       const startMs = performance.now();
       await Promise.all([take(), take({}, second), take(), take({}, second), take()]);
-      // Timers may be early by a little.
+      // Timers may fire slightly early.
       expect(performance.now() - startMs).toBeGreaterThan(4 * 50 - 10);
     });
 

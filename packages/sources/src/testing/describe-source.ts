@@ -8,23 +8,26 @@ import { sourceContext } from './source-context.ts';
 
 export const CREDENTIAL = 'hunter2-hunter2';
 
-/** A source, and its upstream, which a test plays. */
+/** A source with an upstream that the test controls. */
 export interface SourceFixture {
-  /** Makes these rows the state of the upstream, as of some time ago. */
+  /** Makes these rows the state of the upstream, as if they had been published some time ago. */
   publish(rows: readonly TestRow[]): unknown;
   /** Opens the source as a new run does. */
   open(): Source;
 }
 
 export interface SourceTraits {
-  /** Whether a cheap check can tell that nothing changed. */
+  /** Whether a cheap check can detect that nothing has changed. */
   readonly hasProbe: boolean;
-  /** How often probe and fetch together ask an upstream whose state has changed. */
+  /**
+   * The number of requests that `probe` and `fetch` together send if the state of the upstream has
+   * changed.
+   */
   readonly requestsOfChange: number;
   readonly create: () => Promise<SourceFixture>;
   /**
-   * Opens a source whose upstream is sent {@link CREDENTIAL}, sends it back, and refuses; if the kind has
-   * credentials.
+   * Opens a source that sends {@link CREDENTIAL} to an upstream. The upstream rejects the credential and
+   * sends it back. Only for kinds with credentials.
    */
   readonly openRefused?: () => Promise<Source>;
 }
@@ -40,7 +43,7 @@ const AFTER: readonly TestRow[] = [
   { name: 'a/stays', version: '1.0.0' },
 ];
 
-/** A revision of a previous source, or one that the upstream has forgotten. */
+/** A revision of another source, or one that the upstream no longer knows. */
 const KNOWN_ELSEWHERE = JSON.stringify({ digest: 'of another source' });
 
 const listSchema = z.object({
@@ -81,7 +84,7 @@ class Rows {
   }
 }
 
-/** The fixture, and the rows of its first state as a run has read them. */
+/** Returns the fixture, and the rows of its first state as a run has read them. */
 async function setUp(create: SourceTraits['create']) {
   const fixture = await create();
   await fixture.publish(BEFORE);

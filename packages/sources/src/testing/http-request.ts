@@ -2,14 +2,14 @@ import { onTestFinished } from 'vitest';
 import { HttpClient, type HttpClientOptions, type HttpRequest } from '../http/http.ts';
 import { localGuard } from './local-guard.ts';
 
-/** A client that may ask upstreams on this machine; closed after the test. */
+/** Creates a client that may connect to upstreams on this machine. It is closed after the test. */
 export function testHttpClient(options: Partial<HttpClientOptions> = {}): HttpClient {
   const http = new HttpClient({ userAgent: () => undefined, guard: localGuard(), ...options });
   onTestFinished(() => http.close());
   return http;
 }
 
-/** A request with limits that no honest server of a test comes near. */
+/** Returns a request whose limits no honest test server reaches. */
 export function testHttpRequest(url: string, options: Partial<HttpRequest> = {}): HttpRequest {
   return {
     url: new URL(url),

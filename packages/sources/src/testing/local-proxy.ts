@@ -4,14 +4,14 @@ import { onTestFinished } from 'vitest';
 
 export interface LocalProxy {
   readonly port: number;
-  /** What it was asked for: the URL, or `CONNECT host:port`. */
+  /** The requested targets: a URL, or `CONNECT host:port`. */
   readonly asked: readonly string[];
   readonly authorizations: readonly (string | undefined)[];
 }
 
 /**
- * A proxy on the loopback address; closed after the test. Whatever name it is asked for, it goes to
- * 127.0.0.1.
+ * Starts a proxy on the loopback address, which is closed after the test. The proxy connects to
+ * 127.0.0.1, whatever name a client requests.
  */
 export async function startLocalProxy({
   refuseWith,

@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { onTestFinished } from 'vitest';
 
 export interface LocalServer {
-  /** Without a slash at its end. */
+  /** The URL without a trailing slash. */
   readonly url: string;
-  /** Path and query of each request, oldest first. */
+  /** The path and the query of each request, oldest first. */
   readonly paths: readonly string[];
   readonly headers: readonly IncomingMessage['headers'][];
   close(): Promise<void>;
@@ -12,7 +12,7 @@ export interface LocalServer {
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
-/** A server on the loopback address; closed after the test. */
+/** Starts a server on the loopback address. It is closed after the test. */
 export async function startLocalServer(answer: Answer): Promise<LocalServer> {
   const paths: string[] = [];
   const headers: IncomingMessage['headers'][] = [];

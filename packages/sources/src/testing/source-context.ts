@@ -1,7 +1,7 @@
 import { changeStatus, PENDING_STATUS } from '@syncline/contract';
 import type { SourceContext } from '../source.ts';
 
-/** Returns the context of a healthy run, which has not failed before. */
+/** Returns the context of a run whose registry has not failed before. */
 export function sourceContext(
   changes: { signal?: AbortSignal; consecutiveFailures?: number } = {},
 ): SourceContext & { readonly reports: readonly string[] } {

@@ -2,11 +2,11 @@ import { onAbort } from '@syncline/contract';
 
 /** One acquired slot of a {@link Semaphore}. */
 export interface SemaphoreSlot {
-  /** May be called more than once. */
+  /** Releases the slot. A second call does nothing. */
   release(): void;
 }
 
-/** A fixed number of slots. Callers get them in the order of their calls, urgent callers first. */
+/** A fixed number of slots. Callers get slots in the order of their calls, but urgent callers go first. */
 export class Semaphore {
   #free: number;
   readonly #urgent = new Set<() => void>();
@@ -21,7 +21,7 @@ export class Semaphore {
     return this.#urgent.size + this.#waiting.size;
   }
 
-  /** Waits for a free slot. Rejects with the signal's reason if it is aborted first. */
+  /** Waits for a free slot. Rejects with the signal's reason if the signal is aborted first. */
   async acquire(
     signal: AbortSignal,
     { isUrgent = false }: { isUrgent?: boolean } = {},
@@ -61,25 +61,25 @@ export class Semaphore {
 }
 
 /**
- * Runs registries that may be poison one at a time in this process. If one of them ends the process, no other such
- * registry dies with it.
+ * Runs registries that may be poison one at a time in this process. If one ends the process, no other such registry
+ * dies with it.
  */
 export class PoisonIsolation {
   readonly #turns = new Semaphore(1);
   readonly #waiting = new Set<string>();
   readonly #turnMs: number;
 
-  /** @param options.turnMs how long one run excludes the others at most, from its admission; default 15,000 */
+  /** @param options.turnMs how long one run may exclude the others, from its admission; default 15,000 */
   constructor({ turnMs = 15_000 }: { turnMs?: number } = {}) {
     this.#turnMs = turnMs;
   }
 
-  /** Returns whether a run of the registry waits for its turn. A second one need not wait too. */
+  /** Returns whether a run of the registry is waiting for its turn. A second run need not wait too. */
   isWaiting(registry: string): boolean {
     return this.#waiting.has(registry);
   }
 
-  /** Waits for the turn of the registry. Rejects with the signal's reason if it is aborted first. */
+  /** Waits for the turn of the registry. Rejects with the signal's reason if the signal is aborted first. */
   async enter(registry: string, signal: AbortSignal): Promise<SemaphoreSlot> {
     this.#waiting.add(registry);
     try {
@@ -90,9 +90,9 @@ export class PoisonIsolation {
   }
 
   /**
-   * Releases the turn after `turnMs`: most crashes come soon, and a long run must not block all others.
+   * Releases the turn after `turnMs`, because most crashes come soon, and a long run must not block the others.
    *
-   * @returns what releases it at once
+   * @returns a function that releases the turn at once
    */
   limit(turn: SemaphoreSlot): () => void {
     const timer = setTimeout(() => turn.release(), this.#turnMs);
@@ -103,20 +103,20 @@ export class PoisonIsolation {
   }
 }
 
-/** Requests and threads end at once with their signal, git and its child processes within some seconds. */
+/** Long enough for git and its child processes. Requests and threads end at once when their signal is aborted. */
 const GRACE_MS = 3_000;
 
 export interface OrLeaveOptions {
   readonly signal: AbortSignal;
-  /** Called if the work is left behind. */
+  /** Called when the caller leaves the work behind. */
   readonly onLeft?: () => void;
-  /** How long the work has after an abort to end by itself. Default: 3,000. */
+  /** How long the work may take to end after an abort. Default: 3,000. */
   readonly graceMs?: number | undefined;
 }
 
 /**
- * Returns the result of the work. Rejects with the signal's reason if the work has not ended some time after an abort.
- * That work is left behind: it goes on, and its result is dropped.
+ * Returns the result of the work. If the work does not end within the grace time after an abort, rejects with the
+ * signal's reason. The work then continues in the background, and its result is lost.
  */
 export async function orLeave<Result>(
   work: Promise<Result>,
@@ -138,24 +138,24 @@ export async function orLeave<Result>(
 }
 
 /**
- * Work that ignores its abort signal: a call to a file system that never returns, a promise that is never settled.
- * Nothing can end such work. Its run ends without it, and no further work of the same registry begins.
+ * Tracks work that ignores its abort signal, such as a file system call that never returns. Nothing can end such work.
+ * The run ends without the work, and no other work for the same registry starts.
  */
 export class HungWork {
   readonly #registries = new Set<string>();
   readonly #graceMs: number | undefined;
 
-  /** @param options.graceMs how long work has after its signal to end by itself; default 3,000 */
+  /** @param options.graceMs how long work may take to end after an abort; default 3,000 */
   constructor({ graceMs }: { graceMs?: number | undefined } = {}) {
     this.#graceMs = graceMs;
   }
 
-  /** Returns whether work for the registry was left behind in this process and still goes on. */
+  /** Returns whether hung work for the registry still continues in this process. */
   has(registry: string): boolean {
     return this.#registries.has(registry);
   }
 
-  /** Returns the result of the work. Rejects with the reason of the signal if the work was left behind. */
+  /** Returns the result of the work. Rejects with the signal's reason if the work hangs after an abort. */
   watch<Result>(registry: string, work: Promise<Result>, signal: AbortSignal): Promise<Result> {
     const onLeft = () => {
       this.#registries.add(registry);

@@ -2,15 +2,15 @@ import type { RegistryConfig } from '@syncline/contract';
 import { nextFiringMs } from './cron.ts';
 
 const FIRST_DELAY_MS = 5_000;
-/** These tries come within about the first minute. After them an interval has at most two tries. */
+/** The first attempts, within about one minute. Later attempts come at most twice per interval. */
 const QUICK_TRIES = 4;
-/** Delays are shortened by up to this share, which spreads registries that failed together. */
+/** Each delay shrinks by a random share of up to this much, to spread registries that failed together. */
 const JITTER = 0.2;
-/** However short the interval: each try may end the process of other runs. */
+/** Applies even to shorter intervals, because each attempt may end the process of other runs. */
 const LONGEST_AFTER_DEATHS_MS = 3_600_000;
 
 /**
- * Returns how long a failing registry waits for its next try: longer each time, up to its interval.
+ * Returns how many milliseconds a failing registry waits before its next attempt. The wait grows up to the interval.
  *
  * @param options.random in [0, 1)
  */
@@ -28,8 +28,8 @@ export function backoffMs(options: {
 }
 
 /**
- * Returns the longest wait for a next try: the interval. With a cron pattern it is the time between the next two
- * firings, but no more than the default interval.
+ * Returns the longest wait before an attempt: the interval. With a cron pattern, it is the time between the next two
+ * firings, up to the default interval.
  */
 export function longestBackoffMs({ schedule, syncPolicy }: RegistryConfig, nowMs: number): number {
   if (schedule === undefined) return syncPolicy.interval;
@@ -38,8 +38,8 @@ export function longestBackoffMs({ schedule, syncPolicy }: RegistryConfig, nowMs
 }
 
 /**
- * Returns the longest wait of a registry that has ended its process on each of its tries. The first wait is as after
- * any failure: another registry may have been at fault.
+ * Returns the longest wait of a registry whose attempts have all ended the process. The first wait is as after any
+ * failure, because another registry may have caused the crash.
  */
 export function longestWaitAfterDeathsMs(
   longestMs: number,

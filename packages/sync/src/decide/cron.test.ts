@@ -31,14 +31,14 @@ describe('a cron pattern', () => {
   test.each([
     ['0 0 30 2 *', /no day ever matches/],
     ['0 0 31 4,6 *', /no day ever matches/],
-    ['60 * * * *', /^a cron pattern, but constraint error, got value 60/],
-    ['* * *', /^a cron pattern of five fields/],
-    ['* * * * * * *', /^a cron pattern of five fields/],
-    ['@daily', /^a cron pattern of five fields/],
+    ['60 * * * *', /^the cron pattern is invalid: Constraint error, got value 60/],
+    ['* * *', /^use a cron pattern with five fields/],
+    ['* * * * * * *', /^use a cron pattern with five fields/],
+    ['@daily', /^use a cron pattern with five fields/],
     // Each process would pick its own value for `H`.
-    ['H H * * *', /^a cron pattern of five fields/],
-    ['H(0-5) * * * *', /^a cron pattern of five fields/],
-    ['every day at noon sharp', /^a cron pattern, but /],
+    ['H H * * *', /^use a cron pattern with five fields/],
+    ['H(0-5) * * * *', /^use a cron pattern with five fields/],
+    ['every day at noon sharp', /^the cron pattern is invalid: /],
   ])('%s is rejected', (pattern, problem) => {
     expect(cronProblem(utc(pattern))).toMatch(problem);
   });

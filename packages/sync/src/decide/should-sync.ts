@@ -14,10 +14,10 @@ export interface SyncNeedInput
   readonly nowMs: number;
 }
 
-/** What the rules say before the source is asked. */
+/** The result of the rules, before any request to the source. */
 export type SyncNeed =
   | { readonly need: 'none'; readonly reason: Reason; readonly message: string }
-  /** Fetch without a cheap check. If there is a `mirror`, derive from that without the source. */
+  /** Fetch without a cheap check. With a `mirror`, derive from the mirror, without the source. */
   | { readonly need: 'fetch'; readonly reason: Reason; readonly mirror?: string }
   /** Ask the source whether it has changed since `known`. */
   | {
@@ -27,7 +27,7 @@ export type SyncNeed =
       readonly unchanged: Reason;
     };
 
-/** Returns whether a registry must be synced, and why. Pure. The rules are in their order of precedence. */
+/** Returns whether a registry needs a sync, and why. A pure function. The rules follow in order of precedence. */
 export function decideSyncNeed(input: SyncNeedInput): SyncNeed {
   const { registry, status, control, trigger, force, nowMs } = input;
   const asked = trigger === 'manual' || trigger === 'webhook';
@@ -38,13 +38,13 @@ export function decideSyncNeed(input: SyncNeedInput): SyncNeed {
   if (control.pinned !== undefined) {
     return { need: 'none', reason: 'suspended', message: `pinned to snapshot ${control.pinned}` };
   }
-  // A filter takes effect at once, also while the source fails.
+  // A filter takes effect at once, even while the source fails.
   const mirror = mirrorToDerive(input);
   if (mirror !== undefined) return { need: 'fetch', reason: 'filter-changed', mirror };
-  // Each run of a registry that crashes may end a process, so its requests wait too.
+  // Each run of a crashing registry may end a process, so its requests wait too.
   const waits = !force && (!asked || status.errorCode === 'run-crashed');
   if (waits && Date.parse(status.nextDueAt ?? '') > nowMs) {
-    const message = `failing; the next try is due at ${status.nextDueAt}`;
+    const message = `failing; the next try is at ${status.nextDueAt}`;
     return { need: 'none', reason: 'backing-off', message };
   }
   if (status.snapshot === undefined) return { need: 'fetch', reason: 'registry-not-ready' };
@@ -61,40 +61,39 @@ export function decideSyncNeed(input: SyncNeedInput): SyncNeed {
   return { need: 'probe', known: status.revision, changed, unchanged };
 }
 
-/** Returns the mirror if the filter differs from that of what is served, and nothing else does. */
+/** Returns the mirror if only the filter differs from the filter of the served snapshot. */
 function mirrorToDerive({ registry, status, force }: SyncNeedInput): string | undefined {
   const hash = filterHash(registry);
   const isSameSource = status.sourceHash === sourceHash(registry);
   if (force || registry.catalog !== undefined || !isSameSource) return undefined;
   if (status.snapshot === undefined || status.filterHash === hash) return undefined;
-  // A view that is held, or ends its process, would do so again. Only the source can change that.
+  // A view that was held, or that ended its process, would do so again. Only the source can change that.
   if (status.held?.filterHash === hash || status.errorCode === 'run-crashed') return undefined;
   return mirrorOf(status);
 }
 
 function fullSyncIsDue({ registry, status, trigger, nowMs }: SyncNeedInput): boolean {
   const isCatalog = registry.catalog !== undefined;
-  // Older versions stored only what passed the filter. A held state has no revision, and so is fetched anyway.
+  // Older versions stored only rows that passed the filter. A held state has no revision, so a run fetches it anyway.
   if (!isCatalog && status.held === undefined && mirrorOf(status) === undefined) return true;
   const { schedule, syncPolicy } = registry;
   const lastMs = Date.parse(status.lastSyncAt ?? '');
-  // A daily firing comes a little before a day has passed since the end of the last run. So a full sync that would be
-  // overdue at the next firing is due at this one.
+  // A daily firing comes slightly less than a day after the end of the last run. Therefore, if a full sync would be
+  // overdue at the next firing, it is due at this firing.
   const byMs =
     schedule === undefined || trigger !== 'schedule' ? nowMs : nextFiringMs(schedule, nowMs) - 1;
   return !(byMs - lastMs < syncPolicy.fullInterval);
 }
 
-/** Hashes the identity of the source. If it changes, the revision is that of another source. */
+/** Hashes the identity of the source. After a change, the revision belongs to another source. */
 export const sourceHash = hashOnce(sourceIdentity);
 
 const filterIdentity = ({ filter }: Pick<RegistryConfig, 'filter'>) => [filter.names, filter.tags];
 
-/** Hashes the filter. */
 export const filterHash = hashOnce(filterIdentity);
 
 const NO_PATTERNS = { include: [], exclude: [] };
-/** The hash of the filter that keeps everything. */
+/** The hash of the filter that keeps all rows. */
 const NO_FILTER_HASH = hashOf(
   filterIdentity({ filter: { names: NO_PATTERNS, tags: NO_PATTERNS } }),
 );
@@ -103,7 +102,7 @@ export function isFiltered(registry: RegistryConfig): boolean {
   return filterHash(registry) !== NO_FILTER_HASH;
 }
 
-/** Returns the hash of the filter that a snapshot was built by. Older versions did not store it. */
+/** Returns the hash of the filter that produced a snapshot. Older versions did not store it. */
 export function filterHashOf({
   filterHash: noted = NO_FILTER_HASH,
 }: {
@@ -112,7 +111,7 @@ export function filterHashOf({
   return noted;
 }
 
-/** Returns the digest of the mirror; `undefined` if the registry has no valid mirror. */
+/** Returns the digest of the mirror, or `undefined` if the registry has no valid mirror. */
 export function mirrorOf({
   filterHash: current,
   snapshot,
@@ -122,7 +121,7 @@ export function mirrorOf({
   return isMirrorValid(status) ? status.mirror : undefined;
 }
 
-/** Returns whether the mirror of a status is of its last sync. Older versions sync without a mirror. */
+/** Returns whether the mirror in a status comes from the last sync. Older versions sync without a mirror. */
 export function isMirrorValid({
   mirror,
   mirrorSyncAt,
@@ -131,7 +130,7 @@ export function isMirrorValid({
   return mirror !== undefined && mirrorSyncAt === lastSyncAt;
 }
 
-/** Caches hashes: each tick needs them, and the config in force remains the same object. */
+/** Caches hashes, because each tick needs them. An unchanged config stays the same object. */
 function hashOnce(
   select: (registry: RegistryConfig) => object,
 ): (registry: RegistryConfig) => string {

@@ -55,7 +55,7 @@ describe('IngestPool', () => {
     });
     await expect(
       session.add(Buffer.from('a: ['), { name: 'b.yaml', syntax: 'yaml' }),
-    ).rejects.toThrow(/^b\.yaml: the source gave YAML that is broken/);
+    ).rejects.toThrow(/^b\.yaml: the source returned YAML that is invalid/);
   });
 
   test('builds on the served snapshot, and reads only the chunks that it needs', async () => {

@@ -21,39 +21,39 @@ import {
 } from './messages.ts';
 
 const THREAD_IDLE_TIMEOUT_MS = 60_000;
-/** More than a worker has runs: a run keeps its thread while it waits for its next body. */
+/** More than the runs of a worker, because a run keeps its thread while it waits for its next body. */
 const MAX_THREADS = 1_024;
-/** Rows live until they are compressed. In a young generation of this size few are ever moved. */
+/** A row lives until its compression. With a young generation of this size, garbage collections rarely move rows. */
 const YOUNG_GENERATION_MB = 64;
 
 export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
   readonly heavyRuns: number;
-  /** Heap of each thread. A run that needs more fails; other runs are not affected. */
+  /** The heap of each thread. A run that needs more fails without affecting other runs. */
   readonly threadHeapMb?: number | undefined;
-  /** Makes the lock between a session's thread and its termination. */
+  /** Creates the lock that coordinates a session's thread with its termination. */
   readonly createLock?: () => TerminationLock;
 }
 
 export interface BuildOptions {
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
-  /** Reads chunks of the registry itself, or of another one. */
+  /** Reads chunks of the registry itself, or of another registry. */
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
 }
 
 export interface OpenOptions extends Pick<IngestTask, 'order' | 'previous' | 'view' | 'detail'> {
-  /** Ends the session, also in the middle of a computation. */
+  /** Ends the session, even during a computation. */
   readonly signal: AbortSignal;
 }
 
-/** Threads for heavy work. Neither a large registry nor a hostile one can block the process. */
+/** Threads for heavy work, so that no large or hostile registry can block the process. */
 export class IngestPool {
-  /** Taken while a body is decoded or a snapshot is built, and never while a body is on its way. */
+  /** A session takes a slot while it decodes a body or builds a snapshot, but never while it waits for a body. */
   readonly capacity: Semaphore;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
   readonly #createLock: () => TerminationLock;
-  /** The locks of all threads that work. */
+  /** The locks of all working threads. */
   readonly #locks = new Set<TerminationLock>();
 
   constructor({
@@ -65,7 +65,7 @@ export class IngestPool {
     this.capacity = new Semaphore(heavyRuns);
     this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
-      // One thread starts at once: its modules take half a second to load.
+      // One thread starts at once, because loading its modules takes half a second.
       minThreads: 1,
       maxThreads: MAX_THREADS,
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
@@ -76,7 +76,7 @@ export class IngestPool {
     });
   }
 
-  /** Opens a session. Its thread starts with the first body. */
+  /** Opens a session. The session's thread starts with the first body. */
   open(options: OpenOptions): IngestSession {
     return new IngestSession(options, {
       capacity: this.capacity,
@@ -85,7 +85,7 @@ export class IngestPool {
     });
   }
 
-  /** Rejects when the work of the thread has ended, with the reason. */
+  /** Rejects with the reason when the thread's work has ended. */
   async #run(task: IngestTask, signal: AbortSignal): Promise<never> {
     signal.throwIfAborted();
     const { port, lock } = task;
@@ -111,8 +111,11 @@ export class IngestPool {
   }
 }
 
-/** Made once: each session that is closed ends with it, and only a fault of ours shows it. */
-const ENDED_EARLY = new SynclineError('internal', 'the ingest thread ended before its work did');
+/** Created once, because every closed session ends with this error. Only a bug in Syncline shows it. */
+const ENDED_EARLY = new SynclineError(
+  'internal',
+  'the ingest thread ended before its work was complete',
+);
 
 function endError(end: IngestEnd): Error {
   switch (end.kind) {
@@ -127,7 +130,7 @@ function endError(end: IngestEnd): Error {
 
 function threadError(error: unknown): SynclineError {
   if (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    const message = 'the registry needs more memory than a run may have';
+    const message = 'the registry needs more memory than a run may use';
     return new SynclineError('run-out-of-memory', message, { cause: error });
   }
   return toSynclineError(error);
@@ -151,10 +154,11 @@ export class IngestSession {
   }
 
   /**
-   * Parses one body. Returns while its rows are still being taken. The bytes go to the thread, and are empty afterwards.
+   * Parses one body. Returns while the thread is still taking the rows. Moves the bytes to the thread, so that `body`
+   * is empty afterwards.
    *
-   * @throws SynclineError for this body or an earlier one. One invalid body of several fails them all: a folder of which
-   *   half was read would look as if the other half had been deleted. {@link OutOfOrder}
+   * @throws SynclineError for this body or an earlier one. One invalid body fails all bodies, because a half-read
+   *   folder would look as if the other half had been deleted. {@link OutOfOrder}
    */
   add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
     return this.#withCapacity(async () => {
@@ -165,9 +169,9 @@ export class IngestSession {
   }
 
   /**
-   * Builds the snapshot of all rows taken.
+   * Builds the snapshot of all rows.
    *
-   * @param options.removals given if the rows are a delta of `previous`, in the order `buffered`: what it removes
+   * @param options.removals the removed rows, if the rows are a delta of `previous`. Needs the order `buffered`
    */
   build({
     readChunks,
@@ -181,7 +185,7 @@ export class IngestSession {
     return this.#untilBuilt({ kind: 'derive', nowMs }, readChunks);
   }
 
-  /** Builds the snapshot of a catalog from those of its registries instead. */
+  /** Builds the snapshot of a catalog from its members' snapshots instead. */
   merge({
     readChunks,
     ...work
@@ -216,7 +220,7 @@ export class IngestSession {
     try {
       return await work();
     } finally {
-      // After its last body a run asks again at once, to build.
+      // After its last body, a run immediately asks for a slot again, to build the snapshot.
       setImmediate(() => slot.release());
     }
   }
@@ -235,13 +239,13 @@ export class IngestSession {
     const { signal: _signal, ...options } = this.#options;
     const { port1, port2 } = new MessageChannel();
     const ended = this.#pool.run({ ...options, port: port2, lock: this.#pool.createLock() });
-    // The next question gets the error. Without one there is no unhandled rejection.
+    // The next question gets the error. Without a next question, this prevents an unhandled rejection.
     ended.catch(() => {});
     return { port: port1, ended };
   }
 }
 
-/** Returns the memory of the bytes if it has no others. It is then not copied. */
+/** Returns the buffer of the bytes if it contains nothing else. The thread then gets it without a copy. */
 function ownBuffer({ buffer, byteLength }: Uint8Array): ArrayBuffer[] {
   return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }

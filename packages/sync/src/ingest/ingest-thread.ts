@@ -1,6 +1,6 @@
 /**
- * The thread that does the heavy work of a run: parsing, validating, hashing, compressing. One task is one run. It ends
- * when its port is closed.
+ * Does the heavy work of a run in a thread: parsing, validating, hashing, compressing. One task is one run. The task
+ * ends when its port is closed.
  */
 import { on } from 'node:events';
 import {
@@ -63,7 +63,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
       if (question.kind === 'close') return { kind: 'closed' };
       if (question.kind === 'body') {
         const { summary, take } = collector.parse(question.body, question.origin);
-        // First the answer: the next body is fetched while the rows of this one are taken.
+        // Answers first, so that the source can fetch the next body while the thread takes these rows.
         answer({ kind: 'summary', summary });
         take();
       } else if (question.kind !== 'chunks') {
@@ -82,13 +82,13 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
 
 interface Thread {
   readonly task: IngestTask;
-  /** `task.previous`, decoded. */
+  /** The decoded `task.previous`. */
   readonly previous: Manifest | undefined;
-  /** Reads chunks of the registry itself, or of another one. */
+  /** Reads chunks of the registry itself, or of another registry. */
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
   readonly builder: SnapshotBuilder;
   readonly collector: RowCollector;
-  /** The difference to what is served. */
+  /** The difference from the served snapshot. */
   readonly diff: DiffCollector;
 }
 
@@ -105,7 +105,7 @@ async function build(
   if (question.kind === 'merge') return { ...NOTHING_READ, ...(await merge(question, thread)) };
   if (question.kind === 'derive') {
     if (previous === undefined || task.previous === undefined) {
-      throw new Error('there is no mirror to derive a view from');
+      throw new Error('cannot derive the view: the registry has no mirror');
     }
     const mirror = { manifest: previous, manifestBlob: task.previous, newChunks: [] };
     return { ...NOTHING_READ, ...(await derive(mirror, { thread, nowMs })) };
@@ -118,7 +118,8 @@ async function build(
 async function buildMirror({ nowMs, removals }: Question<'build'>, thread: Thread) {
   const { collector, builder, previous, readChunks } = thread;
   if (removals !== undefined) {
-    if (previous === undefined) throw new Error('there is no mirror to apply a delta to');
+    if (previous === undefined)
+      throw new Error('cannot apply the delta: the registry has no mirror');
     const upserts: ReadRow[] = [];
     const { readCount, quarantined } = collector.finish((rows) => {
       for (const row of rows) upserts.push(row);
@@ -155,7 +156,7 @@ function derive(
     before: isCurrent ? thread.previous : undefined,
     builder: new SnapshotBuilder({ previous, diff }),
     filter,
-    // A view by a filter that keeps everything is itself a mirror.
+    // If the filter keeps everything, the view is itself a mirror.
     origin: filterHash === undefined ? {} : { mirror: manifestBlob.digest, filterHash },
     nowMs,
     readChunks: async (digests) => {
@@ -184,24 +185,24 @@ function merge(
 }
 
 export interface RowCollectorOptions {
-  /** Default: 2,000,000. No registry of today has so many; the official one has some 100,000. */
+  /** Default: 2,000,000. No current registry has so many rows: the official one has about 100,000. */
   readonly maxRows?: number;
-  /** How many skipped rows are named with their reasons. */
+  /** How many skipped rows to name with their reasons. */
   readonly sampleLimit?: number;
   /**
-   * `arrival`: rows are handed on as they come, as long as they are in order; few are buffered.
-   * `buffered`: all rows are buffered, and handed on at the end.
+   * - `arrival`: hands rows on as they arrive, while they are in order. Few rows are buffered.
+   * - `buffered`: buffers all rows, and hands them on at the end.
    */
   readonly order: 'arrival' | 'buffered';
-  /** Gets rows sorted by key, each key once, all versions of a name together. */
+  /** Receives rows sorted by key. Each key occurs once, and all versions of a name come together. */
   readonly onRows: (rows: readonly ReadRow[]) => void;
 }
 
 const MAX_ROWS = 2_000_000;
-/** At least so many rows are buffered, to detect the order before any is handed on. */
+/** The collector buffers at least this many rows to detect the order before it hands any on. */
 const BUFFERED_ROWS = 500;
 
-/** Takes the bodies of a source one by one: parses them, validates each row, sorts the rows. */
+/** Takes the bodies of a source one by one: parses them, validates each row, and sorts the rows. */
 export class RowCollector {
   readonly #options: RowCollectorOptions;
   #buffer = new Map<string, ReadRow>();
@@ -221,7 +222,11 @@ export class RowCollector {
     this.#isSorted = options.order === 'arrival';
   }
 
-  /** Parses a body. `take` must then be called for its rows. @throws SynclineError if it is not a registry */
+  /**
+   * Parses a body. The caller must then call `take` for the rows.
+   *
+   * @throws SynclineError if the body is not a registry
+   */
   parse(body: Uint8Array, origin: BodyOrigin = {}): { summary: BodySummary; take: () => void } {
     const parsed = parseBody(body, origin);
     const { format, rowCount, nextCursor } = parsed;
@@ -231,7 +236,7 @@ export class RowCollector {
     };
   }
 
-  /** Hands on the rows that are still buffered. Returns the totals of all bodies: `readCount` includes invalid rows. */
+  /** Hands on the buffered rows. Returns the totals of all bodies. `readCount` includes invalid rows. */
   finish(onRows = this.#options.onRows) {
     const rows = [...this.#buffer.values()];
     this.#buffer = new Map();
@@ -245,11 +250,11 @@ export class RowCollector {
     };
   }
 
-  /** @throws SynclineError for too many rows; {@link OutOfOrder} */
+  /** Takes the rows of a body. @throws SynclineError for too many rows; {@link OutOfOrder} */
   #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
     this.#attach('skills', skills);
     this.#attach('plugins', plugins);
-    // In a body with a name, the place within that body is the useful one.
+    // If the body has a name, a row's place within the body is more useful.
     const firstPlace = name === undefined ? this.#readCount + 1 : 1;
     for (const reading of readRows(firstPlace)) this.#take(reading, name);
     if (this.#isSorted && this.#buffer.size >= BUFFERED_ROWS) this.#handOn();
@@ -259,8 +264,8 @@ export class RowCollector {
     const { maxRows = MAX_ROWS } = this.#options;
     this.#readCount += 1;
     if (this.#readCount > maxRows) {
-      const expected = `at most ${maxRows}`;
-      throw new SynclineError('source-too-large', 'the source has too many rows', { expected });
+      const message = `the source has too many rows. The limit is ${maxRows}`;
+      throw new SynclineError('source-too-large', message);
     }
     const quarantine = (label: string, reason: string) =>
       this.#quarantine({ row: bodyName === undefined ? label : `${bodyName}: ${label}`, reason });
@@ -270,10 +275,10 @@ export class RowCollector {
     }
     const { row } = reading;
     const known = this.#buffer.get(row.key);
-    // Overlapping pages repeat rows. Only a contradiction is reported.
+    // Overlapping pages repeat rows. Only a contradiction matters.
     if (known?.json === row.json) return;
     if (known !== undefined) {
-      const reason = 'the source has another row of this name and version, which was kept';
+      const reason = 'the source has another row with this name and version. That row was kept';
       quarantine(`${row.name}@${row.version}`, reason);
       return;
     }
@@ -291,7 +296,7 @@ export class RowCollector {
     this.#isSorted = false;
   }
 
-  /** Hands on all names but the last one: more of its versions may come. */
+  /** Hands on all names except the last one, which may get more versions. */
   #handOn(): void {
     const rows = [...this.#buffer.values()];
     const lastName = rows.at(-1)?.name;
@@ -307,16 +312,15 @@ export class RowCollector {
     if (this.#samples.length < sampleLimit) this.#samples.push(row);
   }
 
-  /** @throws SynclineError `source-too-large` */
+  /** Adds skills or plugins. @throws SynclineError `source-too-large` */
   #attach(kind: AttachmentKind, values: readonly unknown[]): void {
     const attached = this.#attached[kind];
     for (const value of values) {
       const json = JSON.stringify(value);
       attached.size += json.length;
       if (attached.size > MAX_ATTACHMENT_CHARACTERS) {
-        const expected = `at most ${MAX_ATTACHMENT_CHARACTERS} characters of them`;
-        const message = `the source has too many ${kind}`;
-        throw new SynclineError('source-too-large', message, { expected });
+        const limit = `The limit is ${MAX_ATTACHMENT_CHARACTERS} characters in total`;
+        throw new SynclineError('source-too-large', `the source has too many ${kind}. ${limit}`);
       }
       attached.items.push(json);
     }

@@ -9,54 +9,54 @@ export interface IngestTask {
   readonly port: MessagePort;
   readonly lock: TerminationLock;
   readonly order: RowCollectorOptions['order'];
-  /** The manifest to build upon: that of the mirror, or of a catalog. */
+  /** The base manifest: the manifest of the mirror, or of a catalog. */
   readonly previous: Blob | undefined;
-  /** The view of the mirror that is served, if that is not the mirror itself. */
+  /** The served view of the mirror, if the served snapshot is not the mirror itself. */
   readonly view?: ViewTask | undefined;
-  /** How many rows of each kind to name with their changed fields, for a person to read. */
+  /** How many rows of each kind to name with their changed fields, for people to read. */
   readonly detail?: { readonly sampleLimit: number } | undefined;
 }
 
 /** The view of a mirror. */
 export interface ViewTask extends FilterTask {
-  /** The manifest that is served now. */
+  /** The served manifest. */
   readonly served: Blob | undefined;
-  /** Whether `served` was derived from `previous` with this filter. If not, the thread filters every row again. */
+  /** Whether `served` was derived from `previous` with this filter. Otherwise, the thread filters every row again. */
   readonly isCurrent: boolean;
 }
 
 export interface FilterTask {
   readonly filter: Filter;
-  /** `undefined` for a filter that keeps everything. */
+  /** `undefined` if the filter keeps everything. */
   readonly filterHash: string | undefined;
 }
 
-/** To the thread, each answered by one {@link IngestAnswer}. */
+/** A message to the thread. One {@link IngestAnswer} answers each question. */
 export type IngestQuestion =
   | { readonly kind: 'body'; readonly body: Uint8Array; readonly origin: BodyOrigin }
-  /** With `removals` the bodies are a delta of the mirror; else they are the whole state. */
+  /** With `removals`, the bodies are a delta of the mirror. Otherwise, they are the whole state. */
   | {
       readonly kind: 'build';
       readonly nowMs: number;
       readonly removals?: readonly RowKey[] | undefined;
     }
-  /** Instead of bodies: the view is derived from the mirror as it is. */
+  /** Derives the view from the stored mirror, without bodies. */
   | { readonly kind: 'derive'; readonly nowMs: number }
-  /** Instead of bodies: a catalog is built from what its registries have published. */
+  /** Builds a catalog from the served snapshots of its members, without bodies. */
   | ({
       readonly kind: 'merge';
       readonly nowMs: number;
       readonly members: readonly MemberBlobs[];
     } & FilterTask)
-  /** The reply to `need-chunks`. Its answer is that of the question before. */
+  /** The reply to `need-chunks`. The thread then answers the question before. */
   | { readonly kind: 'chunks'; readonly chunks: readonly Blob[] }
   | { readonly kind: 'close' };
 
-/** From the thread. */
+/** A message from the thread. */
 export type IngestAnswer =
-  /** The body is a registry. Its rows are taken while the next body is fetched. */
+  /** The body is a registry. The thread takes the rows while the source fetches the next body. */
   | { readonly kind: 'summary'; readonly summary: BodySummary }
-  /** Chunks of the registry itself, or of the one that is named. */
+  /** Asks for chunks of the registry itself, or of the named one. */
   | {
       readonly kind: 'need-chunks';
       readonly digests: readonly string[];
@@ -64,34 +64,34 @@ export type IngestAnswer =
     }
   | { readonly kind: 'built'; readonly built: IngestResult };
 
-/** The manifests of a registry that a catalog is built from. */
+/** The manifests of a catalog's member. */
 export interface MemberBlobs {
   readonly registry: string;
   readonly manifest: Blob;
-  /** The manifest that the catalog was last built from, if it is still stored. */
+  /** The member's manifest at the last build of the catalog, if it is still stored. */
   readonly before: Blob | undefined;
 }
 
 /** How a thread's work on a run ended. */
 export type IngestEnd =
   | { readonly kind: 'closed' }
-  /** A row came too late for the order: read everything again, in the order `buffered`. */
+  /** A row came too late for the order. The run must read everything again, with the order `buffered`. */
   | { readonly kind: 'out-of-order' }
   /** The parts of an error that structured cloning would lose. */
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
-/** A row came that belongs before rows that are already handed on. */
+/** A row belongs before rows that were already handed on. */
 export class OutOfOrder extends Error {
   override readonly name = 'OutOfOrder';
 }
 
 /** The result of all bodies: the snapshot to serve. */
 export interface IngestResult extends BuiltSnapshot {
-  /** How many rows were read, with the invalid ones. */
+  /** The number of rows, including invalid ones. */
   readonly readCount: number;
   readonly quarantined: { readonly count: number; readonly samples: readonly QuarantinedRow[] };
-  /** The mirror that it was derived from, if that was built too. */
+  /** The mirror of the snapshot, if the thread also built the mirror. */
   readonly mirror?: BuiltSnapshot | undefined;
-  /** With {@link IngestTask.detail}: the fields that differ, for each sample of `diff` that is updated. */
+  /** With {@link IngestTask.detail}: the fields that differ in each updated sample of `diff`. */
   readonly changedFields: readonly (readonly string[])[];
 }

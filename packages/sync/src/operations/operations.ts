@@ -23,27 +23,27 @@ import { countsOf } from '../run/outcome.ts';
 
 /** The operations on a registry. */
 export interface Operations {
-  /** Ends a running run within one renewal, and prevents others from fetching. */
+  /** Ends a running run within one renewal, and prevents later runs from fetching. */
   suspend(registry: string, suspension: Suspension): Promise<void>;
   /**
    * Removes a suspension and the pin of a rollback, and syncs the registry.
    *
-   * @throws SynclineError `suspended-by-config` if the config suspends the registry too
+   * @throws SynclineError `suspended-by-config` if the config also suspends the registry
    */
   resume(registry: Pick<RegistryConfig, 'name' | 'suspended'>): Promise<void>;
   /**
-   * Serves an earlier snapshot, and nothing else until {@link resume}. If the filter has changed since, the filter in
-   * force is applied to the mirror behind that snapshot.
+   * Serves an earlier snapshot until {@link resume}. If the filter has changed since that snapshot, applies the current
+   * filter to the snapshot's mirror.
    *
-   * @param options.snapshot a digest, or the beginning of one
-   * @returns the digest that is served
+   * @param options.snapshot a digest, or its first characters
+   * @returns the digest of the served snapshot
    * @throws SynclineError `unknown-snapshot`, `registry-busy`, `unknown-registry`
    */
   rollback(registry: string, options: { snapshot: string }): Promise<{ snapshot: string }>;
   /**
-   * Publishes exactly the snapshot that the guard holds back.
+   * Publishes exactly the snapshot that the guard holds.
    *
-   * @throws SynclineError `unknown-snapshot` if it is not the one that is held, or if the filter has changed since;
+   * @throws SynclineError `unknown-snapshot` if another snapshot is held, or if the filter has changed since;
    *   `registry-busy`, `unknown-registry`
    */
   approve(registry: string, options: { snapshot: string }): Promise<{ snapshot: string }>;
@@ -54,13 +54,13 @@ export interface OperationsDependencies {
   readonly runStore: RunStore;
   readonly snapshots: SnapshotStore;
   readonly owner: string;
-  /** The registry, or the derived one of a catalog, as the config in force has it. */
+  /** Returns a registry, or the derived registry of a catalog, from the current config. */
   readonly registryOf: (name: string) => Promise<RegistryConfig | undefined>;
-  /** The catalogs to build again when a registry serves another snapshot. */
+  /** Returns the catalogs that must run when a registry serves another snapshot. */
   readonly dependentsOf: (registry: string) => readonly string[];
 }
 
-/** A run ends at its next renewal. This is time for two renewals and the end of the run. */
+/** A run ends at its next renewal. This time covers two renewals and the end of the run. */
 const LEASE_WAIT_MS = 3 * DEFAULT_LEASE_TIMES.renewEveryMs;
 const LEASE_POLL_MS = 100;
 
@@ -73,14 +73,14 @@ export function createOperations(deps: OperationsDependencies): Operations {
     async resume({ name, suspended }) {
       await operators.resume(name);
       if (!suspended) return;
-      const message = `${name} is suspended by the config. Remove suspended there`;
+      const message = `the config suspends ${name}. Remove suspended from its entry in the config`;
       throw new SynclineError('suspended-by-config', message);
     },
 
     async rollback(registry, { snapshot: prefix }) {
       const digest = await resolveSnapshot(deps, registry, prefix);
       const before = await operators.pinned(registry);
-      // The pin comes first: it makes a running run give up its lease.
+      // Pins first, because a pin makes a running run give up its lease.
       await operators.setPinned(registry, digest);
       try {
         const find: Find = (context) => stageSnapshot(snapshots, context, digest);
@@ -94,8 +94,8 @@ export function createOperations(deps: OperationsDependencies): Operations {
     async approve(registry, { snapshot: prefix }) {
       const held = await operators.held(registry);
       if (held === undefined || !held.startsWith(prefix)) {
-        const message = `${registry} holds no snapshot that starts with ${prefix}`;
-        throw new SynclineError('unknown-snapshot', `${message}. It holds ${held ?? 'none'}`);
+        const message = `the guard holds no snapshot of ${registry} that starts with ${prefix}`;
+        throw new SynclineError('unknown-snapshot', `${message}. Held: ${held ?? 'none'}`);
       }
       const find: Find = (context) => findHeld(snapshots, context, held);
       return publish(deps, registry, { find, pin: false, message: 'approved' });
@@ -118,16 +118,17 @@ async function resolveSnapshot(
     snapshots.readPointer(registry),
     operators.held(registry),
   ]);
-  // The others are mirrors: only views of them were served.
+  // Leaves out mirrors, because only their views were served.
   const known = history
     .filter((it) => it.supersededAtMs !== undefined || others.includes(it.manifest))
     .map(({ manifest }) => manifest);
   const matches = known.filter((it) => it.startsWith(prefix));
   const [digest] = matches;
   if (digest !== undefined && matches.length === 1 && prefix !== '') return digest;
-  const found = digest === undefined ? 'no snapshot that starts' : 'several that start';
+  const found = digest === undefined ? 'no snapshot that starts' : 'several snapshots that start';
+  const problem = prefix === '' ? 'the digest is empty' : `${registry} has ${found} with ${prefix}`;
   const available = known.map((it) => it.slice(0, 12)).join(', ');
-  const message = `${registry} has ${found} with ${prefix}. Available: ${available}`;
+  const message = `${problem}. Available: ${available}`;
   throw new SynclineError('unknown-snapshot', message);
 }
 
@@ -141,7 +142,7 @@ async function publish(
   const { operators, runStore, registryOf, dependentsOf } = deps;
   const config = await registryOf(registry);
   if (config === undefined) {
-    throw new SynclineError('unknown-registry', `the config in force names no ${registry}`);
+    throw new SynclineError('unknown-registry', `the config in force has no registry ${registry}`);
   }
   const acquired = await waitForLease(deps, registry);
   const { lease, status } = acquired;
@@ -155,10 +156,13 @@ async function publish(
     const finished = await runStore.publishAndFinish(lease, ending, publication);
     if (finished.state === 'refused') throw busy(registry);
     if (finished.state === 'incomplete') {
-      throw new SynclineError('snapshot-incomplete', `${registry} lacks ${finished.missing}`);
+      throw new SynclineError(
+        'snapshot-incomplete',
+        `the store has no ${finished.missing} for ${registry}`,
+      );
     }
   } catch (error) {
-    // Releases the lease, and leaves the registry as it was.
+    // Releases the lease without changing the registry.
     const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
     await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });
     throw error;
@@ -167,7 +171,7 @@ async function publish(
   return { snapshot: staged.blob.digest };
 }
 
-/** Renews the lease during the work: deriving a view of a large registry may take longer than a lease lasts. */
+/** Renews the lease during the work, because deriving the view of a large registry may take longer than a lease. */
 async function whileRenewing<Result>(
   { runStore }: OperationsDependencies,
   { lease, nowMs }: Acquired,
@@ -179,7 +183,7 @@ async function whileRenewing<Result>(
     const [renewal] = await runStore.renew([lease], { ttlMs });
     if (renewal?.held !== true) lost.abort(busy(lease.registry));
   };
-  // A later renewal may succeed. If none does, the store refuses the write.
+  // A later renewal may succeed. If none succeeds, the store rejects the write.
   const timer = setInterval(() => void renew().catch(() => {}), renewEveryMs);
   const startedAtMs = performance.now();
   try {
@@ -204,11 +208,11 @@ async function waitForLease(
 }
 
 function busy(registry: string): SynclineError {
-  const message = `${registry} is being synced. Try again when the run has ended`;
+  const message = `a run of ${registry} is in progress. Try again when the run has ended`;
   return new SynclineError('registry-busy', message);
 }
 
-/** Returns what an operator's publication writes into status and run log. */
+/** Returns the changes of status and run log for an operator's publication. */
 function operatorEnding(
   { lease, nowMs, status, control }: Acquired,
   {
@@ -241,7 +245,7 @@ function operatorEnding(
     mirror: mirror?.blob.digest,
     mirrorSyncAt: mirror === undefined ? undefined : status.lastSyncAt,
     held: undefined,
-    // What is served is not the state of the source: the next run must not find its revision.
+    // The served snapshot is not the state of the source, so the next run must not find its revision.
     revision: undefined,
     message,
     lastChangeAt: now,

@@ -24,12 +24,12 @@ import {
   storeBuilt,
 } from './store-built.ts';
 
-/** Whether there is anything to do, and why. */
+/** Whether a sync is needed, and why. */
 export type SyncDecision =
   | {
       readonly sync: false;
       readonly reason: Reason;
-      /** `unchanged`: the source was asked. `skipped`: it was not, and `message` says why. */
+      /** `unchanged`: the source was asked. `skipped`: the source was not asked, and `message` has the reason. */
       readonly outcome: 'unchanged' | 'skipped';
       readonly message?: string;
       /** A newer mark of the same state. */
@@ -38,19 +38,19 @@ export type SyncDecision =
   | {
       readonly sync: true;
       readonly reason: Reason;
-      /** `undefined` for a catalog, which is merged from what its registries serve. */
+      /** `undefined` for a catalog, which has members instead of a source. */
       readonly source: Source | undefined;
-      /** Digest of the mirror to filter instead. The source is read only if parts of the mirror are lost. */
+      /** The digest of the mirror to filter instead. A run reads the source only if parts of the mirror are lost. */
       readonly mirror?: string | undefined;
     };
 
-/** Decides about and syncs a registry. Knows nothing of queues and leases. */
+/** Decides whether a registry needs a sync, and syncs it. Knows nothing of queues and leases. */
 export interface Manager {
-  /** Decides whether the registry must be synced: the rules first, then the source's cheap check. */
+  /** Decides whether the registry needs a sync: first by the rules, then with the source's cheap check. */
   shouldSync(context: CheckContext): Promise<SyncDecision>;
   /**
-   * Fetches, validates and stores the mirror and the view of it that is served. Publishes nothing: the end of the run
-   * does that in one step.
+   * Fetches, validates and stores the mirror and its served view. Publishes nothing, because the end of the run
+   * publishes in one step.
    *
    * @throws SynclineError if the source or the store fails
    */
@@ -81,7 +81,7 @@ export function createManager({ createSource, ...deps }: ManagerDependencies): M
         return { ...probe, sync: false, outcome: 'unchanged', reason: need.unchanged };
       } catch (error) {
         if (context.signal.aborted) throw error;
-        context.logger.debug({ err: error }, 'the cheap check failed; fetching instead');
+        context.logger.debug({ err: error }, 'the cheap check failed; fetching everything');
         return { sync: true, reason: 'error-checking-data-changes', source };
       }
     },
@@ -89,7 +89,7 @@ export function createManager({ createSource, ...deps }: ManagerDependencies): M
     async performSync(context, { source, reason, mirror }) {
       const derived = mirror === undefined ? undefined : await deriveAndStore(deps, context);
       if (derived !== undefined) return derived;
-      // If the mirror is unusable, only reading all of it may show the damage.
+      // If the mirror is unusable, only reading all of it may reveal the damage.
       const isThorough = context.force || reason === 'reconcile-due' || mirror !== undefined;
       if (source !== undefined) return fetchAndStore(deps, context, { source, isThorough });
       const { registries = [] } = context.registry.catalog ?? {};
@@ -98,14 +98,14 @@ export function createManager({ createSource, ...deps }: ManagerDependencies): M
   };
 }
 
-/** Checks whether the registries of a catalog still serve what it was built from. */
+/** Checks whether the members of a catalog still serve the snapshots of the last build. */
 async function decideMerge(
   snapshots: SnapshotStore,
   registries: readonly string[],
   need: Exclude<SyncNeed, { need: 'none' }>,
 ): Promise<SyncDecision> {
   const members = await readMembers(snapshots, registries);
-  // Until all registries are published, nobody knows which of them a name belongs to.
+  // Until every member has a snapshot, the owner of a name is unknown.
   const missing = members.filter(({ snapshot }) => snapshot === undefined);
   if (missing.length > 0) {
     const names = missing.map(({ registry }) => registry).join(', ');
@@ -127,14 +127,14 @@ export interface FetchDependencies {
 export interface FetchWork extends Pick<OpenOptions, 'detail'> {
   readonly source: Source;
   readonly previous: Previous;
-  /** The revision of the mirror, if the source may give a delta of it. */
+  /** The mirror's revision, if the source may answer with a delta. */
   readonly since?: string | undefined;
 }
 
 /**
- * Fetches a registry, builds its mirror and the view that is served, checks the guard, and stores the result.
+ * Fetches a registry, builds its mirror and its served view, checks the guard, and stores the result.
  *
- * @param options.isThorough reads all stored chunks to find damaged ones; otherwise only lost chunks are found
+ * @param options.isThorough reads all stored chunks to find damaged ones. Otherwise, only lost chunks are found
  * @throws SynclineError if the source or the store fails
  */
 async function fetchAndStore(
@@ -148,7 +148,7 @@ async function fetchAndStore(
   return storeBuilt(deps, context, { ...fetched, origin: 'source' });
 }
 
-/** Returns the revision of the mirror to build upon, if a delta of the same source can be applied to it. */
+/** Returns the mirror's revision, if Syncline can apply a delta of the same source to the mirror. */
 function deltaBase(
   { registry, status }: ReadContext,
   { source, previous }: { source: Source; previous: Previous },
@@ -158,12 +158,12 @@ function deltaBase(
   return base !== undefined && base === previous.mirror?.blob ? status.revision : undefined;
 }
 
-/** Returns the manifest that rows of the source are built upon. */
+/** Returns the base manifest for the rows of the source. */
 function baseOf(registry: RegistryConfig, { blob, mirror }: Previous): Blob | undefined {
   return isFiltered(registry) ? mirror?.blob : blob;
 }
 
-/** Returns the view to derive, if what is served is not the mirror. */
+/** Returns the view to derive from the mirror. */
 function viewOf(
   { registry, status }: Pick<ReadContext, 'registry' | 'status'>,
   { blob: served, mirror }: Previous,
@@ -177,7 +177,7 @@ function viewOf(
   };
 }
 
-/** Returns what was built and what it was built upon: nothing, if the stored snapshot is damaged. */
+/** Returns the built snapshot and its base. The base is empty if the stored snapshot is damaged. */
 export async function fetchAndBuild(
   deps: FetchDependencies,
   context: ReadContext,
@@ -196,10 +196,10 @@ export async function fetchAndBuild(
 
 type FetchAttempt = FetchWork & Pick<OpenOptions, 'order'>;
 
-/** Returns the next attempt after an error. @throws that error if a further attempt would not help */
+/** Returns the next attempt after an error. @throws the error if another attempt would not help */
 function attemptAfter(error: unknown, attempt: FetchAttempt): FetchAttempt {
   const { order, previous } = attempt;
-  // Most upstreams give their rows in order. If one does not, its rows are read again and sorted.
+  // Most upstreams sort their rows. Otherwise, the next attempt reads the rows again and sorts them.
   if (error instanceof OutOfOrder && order === 'arrival') return { ...attempt, order: 'buffered' };
   if (!isDamage(error) || (previous.blob ?? previous.mirror) === undefined) throw error;
   return { ...attempt, previous: { manifest: previous.manifest }, since: undefined };
@@ -214,7 +214,7 @@ async function fetchOnce(
   using session = ingest.open({
     signal,
     detail,
-    // The source may answer with a delta. That is known only when it has given all rows.
+    // Only the end of the fetch shows whether the source answered with a delta.
     order: since === undefined ? order : 'buffered',
     previous: baseOf(registry, previous),
     view: isFiltered(registry) ? viewOf(context, previous) : undefined,
@@ -230,7 +230,7 @@ async function fetchOnce(
   return { revision, built: { ...built, quarantined: safeQuarantine(built, context) } };
 }
 
-/** Removes credentials: an invalid row may contain anything, also what its upstream was sent. */
+/** Removes credentials, because an invalid row may contain anything, even what Syncline sent to the upstream. */
 function safeQuarantine(
   { quarantined: { count, samples } }: IngestResult,
   { credentials }: ReadContext,
@@ -243,9 +243,9 @@ function safeQuarantine(
 }
 
 /**
- * Filters the stored mirror again and stores the result. Does not ask the source.
+ * Filters the stored mirror again and stores the result, without the source.
  *
- * @returns `undefined` if parts of the mirror are lost: then only the source has all rows
+ * @returns `undefined` if parts of the mirror are lost. Only the source then has all rows
  */
 async function deriveAndStore(
   deps: FetchDependencies,
@@ -263,7 +263,7 @@ async function deriveAndStore(
   return storeBuilt(deps, context, { built, previous, revision, origin: 'mirror' });
 }
 
-/** Builds the view of a mirror by the filter in force. */
+/** Builds the view of a mirror with the current filter. */
 export async function deriveView(
   { ingest, snapshots }: FetchDependencies,
   context: Pick<ReadContext, 'registry' | 'status' | 'signal' | 'timePhase' | 'now'>,

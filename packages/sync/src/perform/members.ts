@@ -2,10 +2,10 @@ import { SynclineError } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '@syncline/snapshot';
 import type { MemberBlobs } from '../ingest/messages.ts';
 
-/** What each registry of a catalog serves now, in order of precedence. */
+/** The served snapshot of a member. Lists of members are in order of precedence. */
 export interface MemberState {
   readonly registry: string;
-  /** Digest of its manifest; `undefined` if it was never published. */
+  /** The digest of the member's manifest, or `undefined` before its first publication. */
   readonly snapshot: string | undefined;
 }
 
@@ -23,15 +23,15 @@ export function readMembers(
   );
 }
 
-/** Returns the revision of a catalog: what it was built from, as `<registry>=<manifest>` with commas between. */
+/** Returns the revision of a catalog: a comma-separated list of `<registry>=<manifest>`. */
 export function revisionOf(members: readonly MemberState[]): string {
   return members.map(({ registry, snapshot = '' }) => `${registry}=${snapshot}`).join(',');
 }
 
 /**
- * Reads the manifests to build a catalog from, and those that it was built from before.
+ * Reads the members' manifests for the next build of a catalog, and their manifests at the last build.
  *
- * @param options.known the revision to build upon; `undefined` to build from nothing
+ * @param options.known the revision of the last build; `undefined` to build from nothing
  * @throws SynclineError `snapshot-incomplete`
  */
 export function readMemberBlobs(
@@ -47,7 +47,7 @@ export function readMemberBlobs(
       };
       const manifest = await read(snapshot);
       if (manifest === undefined) {
-        const message = `${registry} lacks its manifest ${snapshot}`;
+        const message = `the store has no manifest ${snapshot} for ${registry}`;
         throw new SynclineError('snapshot-incomplete', message);
       }
       const part = parts.find((it) => it.startsWith(`${registry}=`));

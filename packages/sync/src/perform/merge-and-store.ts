@@ -13,8 +13,8 @@ import {
 } from './store-built.ts';
 
 /**
- * Builds the snapshot of a catalog from what its registries serve, and stores it. Reads only names that have changed
- * since the last build, unless `isThorough`.
+ * Builds the snapshot of a catalog from its members' served snapshots, and stores it. Reads only names that have
+ * changed since the last build, unless `isThorough`.
  *
  * @param options.registries in order of precedence
  * @throws SynclineError if the store fails
@@ -40,7 +40,7 @@ export async function mergeAndStore(
   }
 }
 
-/** @param attempt.known the revision that the catalog was built from; `undefined` to read everything */
+/** Builds the snapshot. @param attempt.known the revision of the last build; `undefined` to read everything */
 async function merge(
   { ingest, snapshots }: FetchDependencies,
   { registry, signal, timePhase, now }: RunContext,
@@ -58,7 +58,7 @@ async function merge(
   );
 }
 
-/** Returns the revision of what is served, if it was merged from the same registries by the same filter. */
+/** Returns the served revision, if the same registries and the same filter produced it. */
 function knownRevision({ registry, status }: RunContext): string | undefined {
   const isSame =
     status.sourceHash === sourceHash(registry) && status.filterHash === filterHash(registry);

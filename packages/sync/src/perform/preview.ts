@@ -1,4 +1,4 @@
-/** What a sync would do: it reads, builds and checks the guard as a run does, without lease, write or status. */
+/** Previews a sync: reads, builds and checks the guard like a run, without a lease, a write or a status change. */
 
 import {
   type Clock,
@@ -30,26 +30,26 @@ export interface PreviewDependencies extends ManagerDependencies {
 }
 
 export interface PreviewRequest {
-  /** As it is in the config in force, or as it might be. */
+  /** The registry in the current config, or a proposed config entry. */
   readonly registry: RegistryConfig;
-  /** What is stored of that name; `undefined` if the config in force has no such registry: then all rows are new. */
+  /** The stored state of the registry. `undefined` if the current config does not name it; all rows are then new. */
   readonly stored: { readonly status: SyncStatus; readonly control: Control } | undefined;
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
-  /** How many rows of each kind are named. */
+  /** How many rows of each kind to name. */
   readonly sampleLimit: number;
   readonly signal: AbortSignal;
 }
 
-/** Names of rows and fields come from upstream, and are shortened. */
+/** Limits for names of rows and fields, which come from the upstream. */
 const MAX_ROW_LABEL = 300;
 const MAX_FIELD_LABEL = 100;
 const MAX_FIELDS = 30;
 
 /**
- * Reads a registry's source, and returns what a sync would make of it. Waits while the process is at its capacity.
+ * Reads a registry's source, and returns what a sync would change. Waits while the process is at its capacity.
  *
- * @throws SynclineError if the source or the store fails; `run-timeout` as in a run; the signal's reason
+ * @throws SynclineError if the source or the store fails; `run-timeout` like a run; the signal's reason
  */
 export async function previewRegistry(
   deps: PreviewDependencies,

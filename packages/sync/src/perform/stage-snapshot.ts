@@ -12,14 +12,14 @@ export type StageContext = Pick<RunContext, 'lease' | 'registry' | 'status' | 'n
 
 /** A snapshot whose manifests and chunks are stored. */
 export interface StagedSnapshot extends Stored {
-  /** The mirror behind it, if that is another manifest. */
+  /** The mirror of the snapshot, if it is another manifest. */
   readonly mirror: Stored | undefined;
 }
 
 /**
- * Finds a stored snapshot, and applies the filter in force to it: a row that is filtered out now must not come back.
+ * Finds a stored snapshot, and applies the current filter to it. Rows that this filter removes must not come back.
  *
- * @returns the snapshot itself if it was built by that filter; else a new one, derived from the mirror behind it
+ * @returns the snapshot itself if the same filter built it, else a new snapshot from its mirror
  * @throws SynclineError `unknown-snapshot`
  */
 export async function stageSnapshot(
@@ -37,9 +37,9 @@ export async function stageSnapshot(
 }
 
 /**
- * Finds the snapshot that the guard holds back, to publish exactly that.
+ * Finds the snapshot that the guard holds, to publish exactly that one.
  *
- * @throws SynclineError `unknown-snapshot`, also if it was built by another filter than the one in force
+ * @throws SynclineError `unknown-snapshot`, also if another filter than the current one built it
  */
 export async function findHeld(
   snapshots: SnapshotStore,
@@ -49,21 +49,21 @@ export async function findHeld(
   const { name } = registry;
   const found = await findSnapshot(snapshots, { name, digest });
   if (passesFilterOf(found, registry)) return found;
-  const message = `${name}: the filter has changed since ${digest.slice(0, 12)} was held back`;
+  const message = `${name}: the filter has changed since the guard held ${digest.slice(0, 12)}`;
   throw new SynclineError(
     'unknown-snapshot',
-    `${message}. Sync ${name}, then approve what is held`,
+    `${message}. Sync ${name}, then approve the new held snapshot`,
   );
 }
 
-/** Finds a stored snapshot and the mirror behind it. */
+/** Finds a stored snapshot and its mirror. */
 async function findSnapshot(
   snapshots: SnapshotStore,
   { name, digest }: { name: string; digest: string },
 ): Promise<StagedSnapshot> {
   const found = await readStored(snapshots, { name, digest });
   if (found === undefined) {
-    throw new SynclineError('unknown-snapshot', `${name} keeps no snapshot ${digest}`);
+    throw new SynclineError('unknown-snapshot', `${name} has no snapshot ${digest}`);
   }
   const { mirror } = found.manifest;
   if (mirror === undefined) return { ...found, mirror };
@@ -74,7 +74,7 @@ function passesFilterOf({ manifest }: Stored, registry: StageContext['registry']
   return filterHashOf(manifest) === filterHash(registry);
 }
 
-/** Derives a view in a thread of its own, because this process serves others meanwhile. */
+/** Derives a view in its own thread, because this process serves others at the same time. */
 async function derive(
   snapshots: SnapshotStore,
   context: StageContext,

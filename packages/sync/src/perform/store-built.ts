@@ -19,9 +19,9 @@ import { Interruption } from '../run/lease-keeper.ts';
 /** The result of reading or deriving, and storing. */
 export type StoreResult =
   | ({ readonly state: 'unchanged' } & SyncedContent)
-  /** Stored, to be published. */
+  /** The snapshot is stored, and ready for publication. */
   | ({ readonly state: 'stored'; readonly publication: Publication } & SyncedContent)
-  /** Stored, and held back by the guard. */
+  /** The snapshot is stored, but the guard holds it back. */
   | ({
       readonly state: 'held';
       readonly reason: Exclude<GuardVerdict, 'pass'>;
@@ -30,10 +30,10 @@ export type StoreResult =
     } & SyncedContent);
 
 export interface SyncedContent extends Pick<IngestResult, 'manifest' | 'diff' | 'quarantined'> {
-  /** Whether the source was read, or the stored mirror was filtered again. */
+  /** Whether the run read the source, or filtered the stored mirror again. */
   readonly origin: 'source' | 'mirror';
   readonly revision: string | undefined;
-  /** Digest of the mirror's manifest, if the mirror is not what is served. */
+  /** The digest of the mirror's manifest, if the served snapshot is not the mirror. */
   readonly mirror: string | undefined;
 }
 
@@ -41,7 +41,7 @@ export interface StoreDependencies {
   readonly snapshots: SnapshotStore;
 }
 
-/** The part of a run that reads, and writes nothing. */
+/** The context for the part of a run that only reads. */
 export type ReadContext = Omit<RunContext, 'lease' | 'onEnd'>;
 
 /** A stored manifest. */
@@ -50,13 +50,13 @@ export interface Stored {
   readonly manifest: Manifest;
 }
 
-/** What is served now; empty if the registry was never published. */
+/** The served snapshot. Empty before the first publication. */
 export interface Previous {
   readonly blob?: Blob;
-  /** Whether the pointer names it: the pointer may be lost, too. */
+  /** Whether the pointer names the snapshot. The pointer may be lost, too. */
   readonly isServed?: boolean;
   readonly manifest?: Manifest | undefined;
-  /** All rows of the source; absent for a catalog, and if parts are lost. */
+  /** The snapshot with all rows of the source. Absent for a catalog, and if parts are lost. */
   readonly mirror?: Stored | undefined;
 }
 
@@ -65,7 +65,7 @@ export interface BuiltContent extends Pick<SyncedContent, 'origin' | 'revision'>
   readonly previous: Previous;
 }
 
-/** Compares a built snapshot with what is served, checks the guard, and stores the snapshot. */
+/** Compares a built snapshot with the served one, checks the guard, and stores the snapshot. */
 export async function storeBuilt(
   deps: StoreDependencies,
   context: RunContext,
@@ -105,7 +105,7 @@ export async function storeBuilt(
   };
 }
 
-/** Returns the mirror behind what was built, unless that is itself a mirror: the previous one if no row differs. */
+/** Returns the built snapshot's mirror (the previous one if no row differs), or `undefined` for a mirror. */
 function mirrorBehind({
   built,
   previous,
@@ -118,7 +118,7 @@ function mirrorBehind({
   return built.manifest.mirror === undefined ? undefined : previous.mirror;
 }
 
-/** Reads what is served and its mirror, to build upon. Leaves out what is lost, damaged or of an unknown version. */
+/** Reads the served snapshot and its mirror as a base. Omits lost, damaged and unknown parts. */
 export async function readPrevious(
   { snapshots }: StoreDependencies,
   { registry: { name, catalog }, status, logger }: ReadContext,
@@ -134,7 +134,7 @@ export async function readPrevious(
       digests.every((it) => chunks.has(it)) &&
       (!isThorough || (await areIntact(snapshots, { registry: name, digests })));
     if (found !== undefined && isWhole) return { found, whole: found };
-    // Not an error: the new snapshot is built from nothing, and is whole again.
+    // This is no error: the run builds the new snapshot from nothing, so that the snapshot is whole again.
     const fields = { registry: name, snapshot: wanted };
     logger.warn(fields, 'stored snapshot is incomplete or unreadable');
     return { found };
@@ -149,13 +149,13 @@ export async function readPrevious(
   return { ...whole, isServed, mirror };
 }
 
-/** Returns a function that reads chunks of the registry, or of another one. */
+/** Returns a function that reads chunks of the registry, or of another registry. */
 export function chunkReader(snapshots: SnapshotStore, name: string) {
   return (digests: readonly string[], registry = name) =>
     readChunkBlobs(snapshots, { registry, digests });
 }
 
-/** Returns whether an error means that what is stored cannot be built upon. */
+/** Returns whether an error means that the stored snapshot cannot be a base. */
 export function isDamage(error: unknown): boolean {
   return (
     error instanceof SynclineError &&
@@ -163,7 +163,7 @@ export function isDamage(error: unknown): boolean {
   );
 }
 
-/** Returns `undefined` if the manifest is missing, damaged, or of a version that this build does not know. */
+/** Returns the manifest, or `undefined` if it is missing, damaged, or of an unknown version. */
 export async function readStored(
   snapshots: Pick<SnapshotStore, 'readManifest'>,
   { name, digest }: { name: string; digest: string },
@@ -180,7 +180,7 @@ export async function readStored(
 }
 
 /**
- * Returns the digest of the held snapshot if it has the same rows. Stored again, the rows would get new timestamps and
+ * Returns the digest of the held snapshot if it has the same rows. Storing the rows again would give new timestamps and
  * another digest, and an operator could not approve the digest that they reviewed.
  */
 async function findHeldAlready(
@@ -196,7 +196,7 @@ async function findHeldAlready(
   return blobDigests(held.manifest).every((it) => chunks.has(it)) ? digest : undefined;
 }
 
-/** Writes what was built, and removes what no remaining snapshot needs. @throws Interruption if the lease is lost */
+/** Writes built snapshots, and removes garbage. @throws Interruption if the lease is lost */
 export async function store(
   { snapshots }: StoreDependencies,
   { lease, registry, status, now }: Pick<RunContext, 'lease' | 'registry' | 'status' | 'now'>,
@@ -216,10 +216,10 @@ export async function store(
     nowMs: now(),
     spare: [...own, status.held?.snapshot, status.snapshot, status.mirror],
   });
-  if (!written) throw new Interruption('lease-lost', 'a write was refused: the lease is lost');
+  if (!written) throw new Interruption('lease-lost', 'the run lost its lease: a write was refused');
 }
 
-/** Returns the publication of a snapshot, with all that must be stored for it. */
+/** Returns the publication of a snapshot, with all manifests and chunks that it needs. */
 export function publicationOf({
   blob,
   manifest,
@@ -229,7 +229,7 @@ export function publicationOf({
   return { manifest: blob.digest, mirror: mirror?.blob.digest, chunks: [...new Set(digests)] };
 }
 
-/** Includes the filter: an approval of the same rows by another filter must not count. */
+/** Includes the filter, because an approval must not count for another filter. */
 function contentOf({ chunks, attachments = [], filterHash = '' }: Manifest): string {
   return [filterHash, ...[...chunks, ...attachments].map((it) => it.contentDigest)].join();
 }
@@ -238,7 +238,7 @@ function attachedTo({ attachments = [] }: Manifest): string {
   return attachments.map(({ kind, contentDigest }) => kind + contentDigest).join();
 }
 
-/** Returns whether publishing it would change nothing. */
+/** Returns whether a publication would change nothing. */
 export function isUnchanged(
   { diff, manifest }: Pick<BuiltSnapshot, 'diff' | 'manifest'>,
   previous: Manifest | undefined,
@@ -251,27 +251,27 @@ export function isUnchanged(
   );
 }
 
-/** How many rows a state has. */
+/** The number of rows of a state. */
 export interface StateSize {
-  /** After the filter: what is served. */
+  /** After the filter: the served rows. */
   readonly rowCount: number;
-  /** Before the filter: what the source has. */
+  /** Before the filter: the source's rows. */
   readonly sourceRowCount: number;
 }
 
 export interface GuardInput {
   readonly guard: Guard;
-  /** What is served now; `undefined` if nothing was ever published. */
+  /** The served state, or `undefined` before the first publication. */
   readonly before: StateSize | undefined;
   readonly after: StateSize;
-  /** Whether the two were filtered differently. Rows that the new filter removes are then not lost. */
+  /** Whether the two states have different filters. Rows that the new filter removes are then not lost. */
   readonly isFilterNew: boolean;
 }
 
 /** `pass`, or why the guard holds the state back. */
 export type GuardVerdict = 'pass' | 'shrink' | 'empty';
 
-/** Returns the numbers that a guard compares: none lost if nothing was ever published, negative if there are more. */
+/** Returns the numbers that the guard compares. `lostPercent` is 0 for a new registry, and negative for growth. */
 export function guardNumbers({ before, after, isFilterNew }: Omit<GuardInput, 'guard'>) {
   const compared: keyof StateSize = isFilterNew ? 'sourceRowCount' : 'rowCount';
   const countBefore = before?.[compared] ?? 0;

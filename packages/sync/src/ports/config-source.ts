@@ -1,16 +1,16 @@
 import type { Config, RegistryConfig } from '@syncline/contract';
 
-/** The config in force. */
+/** The current config. */
 export interface ConfigSource {
-  /** The config last read; `undefined` before the first. */
+  /** Returns the last config that was read, or `undefined` before the first read. */
   current(): Config | undefined;
-  /** The registry of that name in the config last read, or the derived one of a catalog of that id. */
+  /** Returns the registry with this name, or the derived registry of a catalog with this id, from the last config. */
   registry(name: string): RegistryConfig | undefined;
-  /** All registries, then all catalogs. The same objects as long as the config is the same. */
+  /** Returns all registries, then the derived registries of catalogs. An unchanged config keeps the same objects. */
   targets(): readonly RegistryConfig[];
   /**
-   * Reads the config again, unless that was done within `maxAgeMs` (default 0). Keeps the last config if the store has
-   * no config.
+   * Reads the config again, unless a call has read it within `maxAgeMs` (default 0). Keeps the last config if the store
+   * has none.
    */
   refresh(options?: { maxAgeMs?: number }): Promise<void>;
 }

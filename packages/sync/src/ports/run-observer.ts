@@ -1,9 +1,9 @@
 import type { Run, Trigger } from '@syncline/contract';
 
-/** Gets events for metrics. Never throws. */
+/** Receives events for metrics. Never throws. */
 export interface RunObserver {
   runFinished(run: Run): void;
-  /** A tick that found nothing to do without a run. */
+  /** Counts a tick that found nothing to do without a run. */
   tickNoOp(): void;
   phaseFinished(phase: RunPhase, durationMs: number): void;
   overlapSkipped(trigger: Trigger): void;
@@ -12,5 +12,5 @@ export interface RunObserver {
   renewalFailed(): void;
 }
 
-/** The parts of a run that are timed. */
+/** The timed parts of a run. */
 export type RunPhase = 'decide' | 'fetch' | 'build' | 'store' | 'finish';

@@ -4,7 +4,7 @@ import type { FencingToken, StatusChanges, SyncStatus } from '@syncline/contract
 export interface StatusPersistence {
   load(registry: string): Promise<SyncStatus | undefined>;
   /**
-   * Changes the status if the stored token equals `expected` (`undefined`: if no token is stored).
+   * Changes the status if the stored token equals `expected`. `undefined` expects no stored token.
    *
    * @returns whether the status was changed
    */
@@ -13,6 +13,6 @@ export interface StatusPersistence {
     changes: StatusChanges,
     options: { expected: FencingToken | undefined },
   ): Promise<boolean>;
-  /** Returns all registries that have a status. */
+  /** Returns all registries with a status. */
   list(): Promise<ReadonlyMap<string, SyncStatus>>;
 }

@@ -7,35 +7,35 @@ export interface Tick {
   readonly trigger: Trigger;
   readonly force: boolean;
   readonly purpose: LeasePurpose;
-  /** When it was due, epoch milliseconds, if that is known. */
+  /** When the tick was due, in epoch milliseconds, if that is known. */
   readonly dueAtMs?: number;
-  /** Another tick follows soon enough, whatever the result of this one. */
+  /** Whether another tick soon follows, whatever the result of this tick. */
   readonly recurs?: boolean;
 }
 
-/** Why a tick did not become a run. Nothing was done and nothing is recorded. */
+/** Why a tick did not become a run. A refused tick does nothing and leaves no record. */
 export interface Refusal {
-  readonly state: /** Nothing had changed since the last run, and no run was needed to find that out. */
+  readonly state: /** Nothing has changed since the last run. The check needed no run. */
     | 'no-op'
-    /** Another run is running or waits. A request stays counted, and follows that run. */
+    /** Another run is running or waiting. The store still counts a request, which needs a later run. */
     | 'busy'
-    /** A run has handled the request already. */
+    /** A run has already handled the request. */
     | 'handled'
-    /** A run just before this scheduled tick supersedes it. */
+    /** A run shortly before this scheduled tick supersedes it. */
     | 'superseded'
-    /** The process stops, and the run had not begun. */
+    /** The process stops before the run has started. */
     | 'stopped'
-    /** The config does not name the registry. */
+    /** The config has no such registry. */
     | 'unknown-registry';
 }
 
-/** Something that must happen because a run has ended. The tick source carries it out. */
+/** What must happen after a run has ended. The tick source carries it out. */
 export type FollowUp =
-  /** The catalog `registry` is built from what the run has published: request a run of it. */
+  /** The catalog `registry` has the run's registry as a member: request a run of the catalog. */
   | { readonly kind: 'dependent'; readonly registry: string }
-  /** A request came in during the run: wake a worker for it. */
+  /** A request arrived during the run: wake a worker for it. */
   | { readonly kind: 'request'; readonly registry: string; readonly request: number }
-  /** The run of `term` failed: try again after `delayMs`. */
+  /** The run `term` failed: try again after `delayMs`. */
   | {
       readonly kind: 'retry';
       readonly registry: string;
@@ -56,13 +56,10 @@ export type TickResult = Ran | Refusal;
 
 export type TickHandler = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
 
-/** Makes registries run: BullMQ, or timers in the process. Carries out the follow-ups of each run. */
+/** The source of ticks: BullMQ, or timers in the process. It also carries out the follow-ups of each run. */
 export interface TickSource {
-  /** Hands each tick to `handle` until {@link stop}. */
+  /** Passes each tick to `handle` until {@link stop}. */
   start(handle: TickHandler): Promise<void>;
-  /**
-   * Stops handing out ticks, gives the running ones `graceMs` to end, aborts what is left, and
-   * resolves when all have ended.
-   */
+  /** Stops passing ticks, gives running ticks `graceMs` to end, aborts the rest, and resolves when all have ended. */
   stop(options: { graceMs: number }): Promise<void>;
 }

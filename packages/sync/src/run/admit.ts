@@ -16,27 +16,29 @@ import { Interruption, type Moment, momentOf } from './lease-keeper.ts';
 import type { NoOpCheck } from './no-op-ticks.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
-/** A run that holds its lease. */
+/** A run that has its lease. */
 export interface AdmittedRun {
   readonly context: RunContext;
-  /** What the tick decided before the lease was taken, if nothing has happened since. */
+  /** The tick's decision before it took the lease, if nothing has happened since. */
   readonly checked: SyncDecision | undefined;
-  /** Must be called when the outcome is written. Until then the lease is renewed. */
+  /** Ends the renewals. The caller must call it after writing the outcome. */
   readonly end: () => void;
 }
 
 export type Admission = { readonly state: 'admitted'; readonly run: AdmittedRun } | Refusal;
 
-/** A long run writes its progress into the status this often. */
+/** How often a long run may write its progress into the status. */
 const REPORT_EVERY_MS = 2_000;
-/** A tick is superseded if it follows a run by less than this, and by less than half an interval. */
+/** A run supersedes a tick within this time and within half an interval. */
 const SUPERSEDED_WITHIN_MS = 30_000;
 /** A change of the config adds wake-ups, so a scheduled tick need not read the config again. */
 const SCHEDULED_CONFIG_AGE_MS = 1_000;
 
 /**
- * Turns a tick into a run, unless something prevents that: an unknown registry, nothing to do, a busy lease, a handled
- * request, a superseded tick, poison isolation, a process that stops.
+ * Turns a tick into a run, unless something prevents it:
+ * - an unknown registry, or nothing to do
+ * - a busy lease, a handled request, or a superseded tick
+ * - poison isolation, or a stopping process
  */
 export async function admit(
   deps: SyncDependencies,
@@ -105,7 +107,7 @@ function refuse(
   return { state };
 }
 
-/** Returns the registry as the config in force has it. */
+/** Returns the registry from the current config. */
 async function findConfigured({ config }: SyncDependencies, { registry, trigger }: Tick) {
   await config.refresh({ maxAgeMs: trigger === 'schedule' ? SCHEDULED_CONFIG_AGE_MS : 0 });
   const found = config.registry(registry);
@@ -114,7 +116,7 @@ async function findConfigured({ config }: SyncDependencies, { registry, trigger 
   return config.registry(registry);
 }
 
-/** A run supersedes a recurring tick that comes soon after it. The tick of a cron pattern may be the only one a day. */
+/** Lets a recent run supersede a recurring tick. A cron pattern is exempt, because it may fire only once a day. */
 function purposeOf(
   { purpose, trigger, recurs }: Tick,
   { schedule, syncPolicy }: RegistryConfig,
@@ -126,7 +128,7 @@ function purposeOf(
   return { kind: 'tick', supersededWithinMs };
 }
 
-/** Whether a check made without the lease is valid under it: no run since, no open request, not paused. */
+/** Returns whether a check without the lease is still valid: no run since, no open request, not paused. */
 function isStillValid(
   check: NoOpCheck | undefined,
   { status, control }: Acquired,
@@ -144,16 +146,16 @@ interface RunStart {
   readonly tick: Tick;
   readonly registry: RegistryConfig;
   readonly acquisition: Acquired;
-  /** When the lease was asked for. */
+  /** When the tick asked for the lease. */
   readonly askedAt: Moment;
   readonly stop: AbortSignal;
-  /** The result of asking the source before the lease was taken. */
+  /** The result of asking the source before the tick took the lease. */
   readonly checked: NoOpCheck | undefined;
 }
 
 /**
- * Makes the context of one run: its signal, its clock, its logger. `end` must be called when the status of the run is
- * written: until then the lease is renewed.
+ * Creates the context of one run, with its signal, clock and logger. The caller must call `end` after writing the
+ * status, because `end` stops the renewals of the lease.
  */
 function startRun(
   deps: SyncDependencies,
@@ -161,7 +163,7 @@ function startRun(
 ): { context: RunContext; end: () => void } {
   const { clock } = deps;
   const { lease, nowMs, control } = acquisition;
-  // The store's clock, continued by the monotonic clock of this process.
+  // Starts at the store's clock and continues with the monotonic clock of this process.
   const acquiredAtMs = clock.monotonic();
   const now = () => nowMs + (clock.monotonic() - acquiredAtMs);
 
@@ -209,7 +211,7 @@ function startRun(
   };
 }
 
-/** Returns why the run is started: any run answers an open request. */
+/** Returns the run's trigger. The run answers any open request, so its trigger may differ from the tick's. */
 function effectiveTrigger(
   { trigger }: Tick,
   { registry, control }: { registry: RegistryConfig; control: Control },
@@ -219,7 +221,7 @@ function effectiveTrigger(
   return registry.catalog === undefined ? 'manual' : 'change';
 }
 
-/** Writes the progress of the run into the status from time to time. The run does not wait for it. */
+/** Creates a function that sometimes writes progress into the status. The run does not wait for the write. */
 function createReporter(
   { status, clock, logger }: SyncDependencies,
   lease: Lease,

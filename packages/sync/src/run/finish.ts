@@ -11,12 +11,12 @@ import type { SyncDependencies } from './sync-dependencies.ts';
 
 const FIRST_RETRY_DELAY_MS = 100;
 const LONGEST_RETRY_DELAY_MS = 1_000;
-/** Clocks of two processes may differ a little. A retry that comes before it is due does nothing. */
+/** The clocks of two processes may differ slightly. A retry before its due time does nothing. */
 const RETRY_SLACK_MS = 250;
 
 /**
- * Writes the outcome of a run and releases its lease: status, run log and served pointer in one fenced step. The only
- * place where the status of a run is written.
+ * Writes the outcome of a run and releases its lease: status, run log and served pointer in one fenced step. No other
+ * code writes the outcome into the status.
  */
 export async function finish(
   deps: SyncDependencies,
@@ -43,9 +43,9 @@ export async function finish(
 }
 
 /**
- * Returns what follows a run.
+ * Returns what must follow a run.
  *
- * @param options.openRequest a request that came in during the run
+ * @param options.openRequest a request that arrived during the run
  */
 export function followUpsOf(
   { registry, term, outcome, error, finishedAt }: Run,
@@ -75,8 +75,8 @@ export function dependentsOf(config: Pick<ConfigSource, 'current'>, registry: st
 }
 
 /**
- * Writes the result of a run. If the store has lost parts of the publication, or if a key has a value of another type,
- * the run has failed. In the second case only the status is written: run log and snapshot may be what is broken.
+ * Writes the result of a run. The run fails if the store has lost parts of the publication, or if a key has a value of
+ * another type. In the second case, `write` saves only the status, because the broken key may be the run log.
  */
 async function write(
   deps: SyncDependencies,
@@ -98,16 +98,16 @@ async function write(
     return write(deps, context, { outcome: 'failed', reason, error }, { isStatusOnly: true });
   }
   if (finished.state !== 'incomplete') return { finished, ending };
-  const message = `${context.registry.name} lacks ${finished.missing}`;
+  const message = `the store has no ${finished.missing} for ${context.registry.name}`;
   const error = new SynclineError('snapshot-incomplete', message);
   return write(deps, context, { outcome: 'failed', reason, error });
 }
 
 /**
- * Writes the ending in one step. Repeats a failed write as long as the lease may last. After that another run may have
+ * Writes the ending in one step. Repeats a failed write as long as the lease may last. After that, another run may have
  * the lease, and this ending is lost.
  *
- * @throws the last error if no try succeeds
+ * @throws the last error if no attempt succeeds
  */
 async function writeEnding(
   { runStore, clock, times, logger }: SyncDependencies,
@@ -122,7 +122,7 @@ async function writeEnding(
         ? await runStore.finish(lease, ending)
         : await runStore.publishAndFinish(lease, ending, publication);
     } catch (error) {
-      // A value of another type does not go away within a second.
+      // Waiting does not repair a value of another type.
       if (isStoreCorrupt(error)) throw error;
       const { registry, term } = lease;
       logger.warn({ err: error, registry, term }, 'could not save the status');
@@ -137,14 +137,14 @@ function isStoreCorrupt(error: unknown): error is SynclineError {
   return error instanceof SynclineError && error.code === 'store-corrupt';
 }
 
-/** A scheduled tick that finds the same as the tick before is not logged. The status counts it. */
+/** Returns whether to log a run. The run log skips scheduled ticks without news, which only the status records. */
 function isWorthARecord({ trigger, status, control }: RunContext, { outcome }: Run): boolean {
   if (trigger !== 'schedule' || control.requested > control.handled) return true;
   const isNoOp = outcome === 'unchanged' || outcome === 'skipped';
   return !isNoOp || (outcome === 'unchanged' && status.consecutiveFailures > 0);
 }
 
-/** Logs one line a run: its purpose and its outcome. */
+/** Logs one line per run, with its purpose and its outcome. */
 function logRun({ logger }: RunContext, run: Run): void {
   const { id, registry, term, trigger, reason, outcome, durationMs, rowCount, diff, error } = run;
   const { added, updated, removed } = diff ?? {};

@@ -2,10 +2,10 @@ import type { Clock, Lease } from '@syncline/contract';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
 export interface LeaseTimes {
-  /** How long a lease lasts unless it is renewed. */
+  /** How long a lease lasts without a renewal. */
   readonly leaseTtlMs: number;
   readonly renewEveryMs: number;
-  /** A holder that cannot renew gives up this long before its lease ends. */
+  /** How long before the end of its lease a run without renewals gives up. */
   readonly marginMs: number;
 }
 
@@ -15,7 +15,7 @@ export const DEFAULT_LEASE_TIMES: LeaseTimes = {
   marginMs: 2_000,
 };
 
-/** Why a run was ended from outside. The registry is not at fault, and is run again. */
+/** The outside reason that ended a run. The registry is not at fault, so another run follows. */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
   readonly kind: 'stopping' | 'lease-lost' | 'operator';
@@ -26,7 +26,7 @@ export class Interruption extends Error {
   }
 }
 
-/** A moment on both clocks of a process: the wall clock jumps, the monotonic one stops while the machine sleeps. */
+/** A moment on both clocks: the wall clock may jump, and the monotonic clock stops while the machine sleeps. */
 export interface Moment {
   readonly wallMs: number;
   readonly monotonicMs: number;
@@ -37,15 +37,15 @@ export function momentOf(clock: Clock): Moment {
 }
 
 export interface HoldOptions {
-  /** When the lease was asked for. It lasts from then, however late the answer came. */
+  /** When the run asked for the lease. The lease lasts from this moment, even if the answer came late. */
   readonly askedAt: Moment;
-  /** Called with the reason if the lease is lost; at once if it has ended already. */
+  /** Called with the reason if the lease is lost, or at once if it has already ended. */
   readonly abort: (reason: Interruption) => void;
 }
 
 interface HeldLease extends Pick<HoldOptions, 'abort'> {
   readonly lease: Lease;
-  /** When the last successful renewal was asked for. */
+  /** When the keeper asked for the last successful renewal. */
   renewedAt: Moment;
 }
 
@@ -55,8 +55,8 @@ type LeaseKeeperDependencies = Pick<
 >;
 
 /**
- * Renews the leases of all runs in this process in one round trip. Ends a run whose lease may be gone: if a renewal is
- * refused, or if none has succeeded for too long on either clock.
+ * Renews the leases of all runs in this process in one round trip. Ends a run if the store refuses its renewal, or if
+ * no renewal has succeeded for too long on either clock.
  */
 export class LeaseKeeper {
   readonly #deps: LeaseKeeperDependencies;
@@ -71,7 +71,7 @@ export class LeaseKeeper {
   /**
    * Renews `lease` until it is lost.
    *
-   * @returns what ends the renewals
+   * @returns a function that ends the renewals
    */
   hold(lease: Lease, { askedAt, abort }: HoldOptions): () => void {
     const held: HeldLease = { lease, abort, renewedAt: askedAt };
@@ -90,7 +90,7 @@ export class LeaseKeeper {
     const { renewEveryMs, marginMs } = this.#deps.times;
     this.#timers = [
       setInterval(() => void this.#renew(), renewEveryMs),
-      // So often that an expired lease is dropped within the margin.
+      // Often enough to drop an expired lease within the margin.
       setInterval(() => this.#dropExpired(), marginMs / 2),
     ];
   }
@@ -111,11 +111,17 @@ export class LeaseKeeper {
         const renewal = renewals[index];
         if (renewal?.held !== true) {
           observer.renewalFailed();
-          this.#abort(held, new Interruption('lease-lost', 'the lease is no longer held'));
+          this.#abort(held, new Interruption('lease-lost', 'the run lost its lease'));
         } else if (renewal.stop) {
-          this.#abort(held, new Interruption('operator', 'suspended or pinned while it ran'));
+          this.#abort(
+            held,
+            new Interruption('operator', 'the registry was suspended or pinned during the run'),
+          );
         } else if (config.registry(held.lease.registry) === undefined) {
-          this.#abort(held, new Interruption('operator', 'removed from the config while it ran'));
+          this.#abort(
+            held,
+            new Interruption('operator', 'the registry was removed from the config during the run'),
+          );
         } else {
           held.renewedAt = askedAt;
         }
@@ -138,7 +144,10 @@ export class LeaseKeeper {
       );
       if (sinceMs < limitMs) continue;
       this.#deps.observer.renewalFailed();
-      this.#abort(held, new Interruption('lease-lost', `no renewal for ${Math.round(sinceMs)} ms`));
+      this.#abort(
+        held,
+        new Interruption('lease-lost', `the lease was not renewed for ${Math.round(sinceMs)} ms`),
+      );
     }
   }
 

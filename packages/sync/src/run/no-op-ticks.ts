@@ -1,7 +1,8 @@
 /**
- * Most ticks find nothing to do. If the last run of the registry ended in this process, a tick asks the source first.
- * Then it confirms in one round trip, without a lease, that nothing has changed. The store accepts that only if no run
- * has begun since. If the source has changed, the run goes on with the answer of the source.
+ * Handles the many ticks that find nothing to do. If the registry's last run ended in this process, a tick asks the
+ * source first. If nothing has changed, the tick confirms this in one round trip, without a lease. The store accepts
+ * the confirmation only if no run has started since. If the source has changed, the tick becomes a run with this
+ * answer.
  */
 import { controlSchema, onAbort, type RegistryConfig, type SyncStatus } from '@syncline/contract';
 import type { UpstreamUsage } from '@syncline/sources';
@@ -9,7 +10,7 @@ import type { SyncDecision } from '../perform/manager.ts';
 import type { Tick } from '../ports/tick-source.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
 
-/** How long the last reading of the store's clock is used. */
+/** How long the last reading of the store's clock stays valid. */
 const CLOCK_VALID_MS = 60_000;
 
 const UNTOUCHED_CONTROL = controlSchema.parse({});
@@ -21,7 +22,7 @@ type NoOpTickDependencies = Pick<
 
 /** The result of asking the source without a lease. */
 export interface NoOpCheck {
-  /** The tick is done: nothing has changed, and the status says so. */
+  /** Whether the tick is done: nothing has changed, and the status records this. */
   readonly isNoOp: boolean;
   /** `undefined` if asking failed, took too long or was stopped. */
   readonly decision: SyncDecision | undefined;
@@ -41,7 +42,7 @@ interface Question extends Omit<NoOpCheck, 'isNoOp' | 'decision'> {
 
 export class NoOpTicks {
   readonly #deps: NoOpTickDependencies;
-  /** The status after the last run of each registry in this process. A new config begins with nothing. */
+  /** The status after the last run of each registry in this process. A new config starts without entries. */
   readonly #lastRuns = new WeakMap<RegistryConfig, SyncStatus>();
   #storeClock: { readonly nowMs: number; readonly monotonicMs: number } | undefined;
 
@@ -49,7 +50,7 @@ export class NoOpTicks {
     this.#deps = deps;
   }
 
-  /** Notes the status after a run, and the store's clock when the run began. */
+  /** Remembers the status after a run, and the time of the store's clock when the run started. */
   remember(
     registry: RegistryConfig,
     { status, nowMs }: { status: SyncStatus; nowMs: number },
@@ -58,7 +59,7 @@ export class NoOpTicks {
     this.#storeClock = { nowMs, monotonicMs: this.#deps.clock.monotonic() };
   }
 
-  /** Asks the source, and confirms that nothing has changed if that is so. `undefined` if the tick needs a run anyway. */
+  /** Asks the source, and confirms if nothing has changed. Returns `undefined` if the tick needs a run anyway. */
   async check(
     registry: RegistryConfig,
     tick: Tick,
@@ -103,7 +104,7 @@ export class NoOpTicks {
     const { manager, logger, capacity } = this.#deps;
     const check = new AbortController();
     const timer = setTimeout(() => check.abort(), registry.syncPolicy.timeout);
-    // Not `AbortSignal.any`: it costs as much as the rest of the check.
+    // `AbortSignal.any` would cost as much as the rest of the check.
     using _listening = onAbort(stop, () => check.abort());
     try {
       const asking = manager.shouldSync({

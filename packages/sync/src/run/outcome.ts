@@ -21,22 +21,22 @@ import { Interruption } from './lease-keeper.ts';
 export type RunResult =
   /** Nothing to do: `skipped` by a rule, or `unchanged` at the source. */
   | (SyncDecision & { readonly sync: false })
-  /** `stored` says whether a snapshot was stored, is held, or is served already. */
+  /** `stored` tells whether the snapshot was stored, is held, or is already served. */
   | { readonly outcome: 'performed'; readonly reason: Reason; readonly stored: StoreResult }
-  /** A step threw. `reason`: why the run had begun to sync, if it got so far. */
+  /** A step threw. `reason`: why the run had started to sync, if it had. */
   | {
       readonly outcome: 'failed';
       readonly reason?: Reason | undefined;
       readonly error: SynclineError;
     }
-  /** The process stops, the lease is lost, or an operator ended the run. It does not count, and is run again. */
+  /** The process stops, the lease is lost, or an operator ended the run. Another run follows. */
   | { readonly outcome: 'interrupted'; readonly message: string };
 
-/** What a result writes. */
+/** What the end of a run writes. */
 export interface Ending {
-  /** The run as the run log keeps it. */
+  /** The entry for the run log. */
   readonly run: Run;
-  /** What differs from the status before. `undefined` removes a field. */
+  /** The changes of the status. `undefined` removes a field. */
   readonly changes: StatusChanges;
   readonly publication: Publication | undefined;
 }
@@ -44,12 +44,12 @@ export interface Ending {
 interface Verdict {
   readonly outcome: Outcome;
   readonly changes: StatusChanges;
-  /** What the run log says in addition. */
+  /** Further fields for the run log. */
   readonly details?: Partial<Run>;
   readonly publication?: Publication;
 }
 
-/** Returns the result of a run in which a step threw. The reason of an aborted signal counts more than the error. */
+/** Returns the result of a run in which a step threw. The reason of an aborted signal replaces the error. */
 export function resultOfError(context: RunContext, error: unknown, reason?: Reason): RunResult {
   const cause = context.signal.aborted ? context.signal.reason : error;
   if (cause instanceof Interruption) return { outcome: 'interrupted', message: cause.message };
@@ -57,9 +57,9 @@ export function resultOfError(context: RunContext, error: unknown, reason?: Reas
 }
 
 /**
- * Returns what the result of a run writes: its record and the changes of its registry's status.
+ * Returns what the end of a run writes: the run's entry and the changes of the registry's status.
  *
- * @param options.random in [0, 1); spreads the next tries of registries that fail together
+ * @param options.random in [0, 1); spreads the next attempts of registries that fail together
  */
 export function endingOf(
   context: RunContext,
@@ -76,7 +76,7 @@ export function endingOf(
     startedAt: iso(startedAtMs),
     finishedAt: iso(startedAtMs + durationMs),
     durationMs,
-    // An interrupted run handles no request: a new run does.
+    // An interrupted run handles no request, because a new run follows.
     handledRequest: outcome === 'interrupted' ? control.handled : control.requested,
     upstream: { ...upstream },
     ...details,
@@ -86,7 +86,7 @@ export function endingOf(
   return { run, changes: { ...withoutRepetition(changes, status), phase }, publication };
 }
 
-/** Returns what differs, and the message: the reports of the run have changed it since. */
+/** Returns the fields that differ, and always the message, because progress reports have changed it. */
 function withoutRepetition(changes: StatusChanges, before: StatusChanges): StatusChanges {
   const differs = ([name, value]: [string, unknown]) =>
     name === 'message' || Reflect.get(before, name) !== value;
@@ -97,9 +97,9 @@ function verdictOf(context: RunContext, result: RunResult, random: number): Verd
   switch (result.outcome) {
     case 'skipped': {
       const { reason, message } = result;
-      // The registry was not tried, so whether it survives a run is still unknown.
+      // No step tried the registry, so it is still unknown whether it survives a run.
       const startsWithoutFinish = Math.max(0, context.status.startsWithoutFinish - 1);
-      // While a registry backs off, its status keeps the error of the last try.
+      // While a registry backs off, its status keeps the error of the last attempt.
       const changes =
         reason === 'backing-off'
           ? { startsWithoutFinish }
@@ -139,7 +139,7 @@ function performed(
         sourceHash: sourceHash(registry),
         quarantinedCount: quarantined.count,
       }
-    : // The source was not asked: the time of its last sync and its failures stay.
+    : // The run did not ask the source, so the time of its last sync and its failures stay.
       {
         startsWithoutFinish: 0,
         message: status.consecutiveFailures > 0 ? status.message : undefined,
@@ -180,13 +180,13 @@ function performed(
         details: { ...details, snapshot },
         changes: {
           ...changes,
-          // The held state is not what is served. The next check must not find its revision or hashes.
+          // The held state is not served. The next check must not find its revision or hashes.
           revision: undefined,
           sourceHash: status.sourceHash,
           filterHash: status.filterHash,
           mirror: status.mirror,
           mirrorSyncAt: isMirrorValid(status) ? lastSyncAt : undefined,
-          message: `held back: ${rowCountAfter} rows instead of ${rowCountBefore}`,
+          message: `the guard holds the new state: ${rowCountAfter} rows instead of ${rowCountBefore}`,
           held: {
             snapshot,
             since: status.held?.snapshot === snapshot ? status.held.since : now,
@@ -201,12 +201,12 @@ function performed(
   }
 }
 
-/** Returns the counts that the status shows once a snapshot is published. */
+/** Returns the counts that the status shows after a publication. */
 export function countsOf({ serverCount, rowCount, skillCount, pluginCount }: Manifest) {
   return { serverCount, versionCount: rowCount, skillCount, pluginCount };
 }
 
-/** The status keeps what is served, its counts and its revision. */
+/** Returns the changes after a failure. The status keeps the served snapshot, its counts and its revision. */
 function failed(
   { registry, status, now }: RunContext,
   { error, reason }: Extract<RunResult, { outcome: 'failed' }>,
@@ -229,7 +229,7 @@ function failed(
     outcome: 'failed',
     details: { ...(reason && { reason }), error: { code, message, nextTryAt } },
     changes: {
-      // After a crash there is one try. If it dies too, the registry waits again, longer.
+      // After a crash, the registry gets one attempt. If it crashes again, the next wait is longer.
       startsWithoutFinish: isCrash ? POISON_AFTER_STARTS - 1 : 0,
       reason,
       consecutiveFailures,
@@ -240,16 +240,16 @@ function failed(
   };
 }
 
-/** Returns whether the registry has died so often that it counts as poison and is not tried. */
+/** Returns whether so many runs have died that the registry counts as poison and must not run. */
 export function isPoison({ status }: RunContext): boolean {
   return status.startsWithoutFinish > POISON_AFTER_STARTS;
 }
 
-/** Returns the error with which a run of a poison registry fails. */
+/** Returns the error of a poison registry's run. */
 export function poisonError(): SynclineError {
   return new SynclineError(
     'run-crashed',
-    `the last ${POISON_AFTER_STARTS} runs ended with the death of their process`,
+    `the process died in each of the last ${POISON_AFTER_STARTS} runs of the registry`,
   );
 }
 

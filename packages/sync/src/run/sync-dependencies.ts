@@ -15,7 +15,7 @@ export interface SyncDependencies {
   readonly status: StatusPersistence;
   readonly config: ConfigSource;
   readonly keeper: LeaseKeeper;
-  /** State that the runs of one process share: no run blocks the others. */
+  /** State that the runs of one process share, so that no run blocks the others. */
   readonly capacity: { readonly hungWork: HungWork; readonly isolation: PoisonIsolation };
   /** Handles ticks that need no run. Without it, each tick becomes a run. */
   readonly noOpTicks?: NoOpTicks;
@@ -23,8 +23,8 @@ export interface SyncDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly observer: RunObserver;
-  /** Names this process in leases: unique among all that share the store. */
+  /** The name of this process in leases. It is unique among the processes that share the store. */
   readonly owner: string;
-  /** In [0, 1); spreads the tries of registries that fail together. */
+  /** Returns a number in [0, 1), which spreads the attempts of registries that fail together. */
   readonly random: () => number;
 }

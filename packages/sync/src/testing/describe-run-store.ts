@@ -103,7 +103,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       const soon = { kind: 'tick', supersededWithinMs: 10_000 } as const;
       const ask = (purpose: LeasePurpose) =>
         store.runStore.acquire({ registry: 'alpha', owner: 'bob', ttlMs: 60_000, purpose });
-      /** Finishes a run that began this long ago. */
+      /** Finishes a run that started `agoMs` ago. */
       const finished = async (agoMs: number, { succeeded = true } = {}) => {
         const { lease, nowMs } = await acquire(store, 'alpha');
         const at = new Date(nowMs - agoMs).toISOString();
@@ -487,7 +487,7 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
       const CHECKED = { lastSuccessAt: '2026-02-01T12:01:00.000Z' };
       const confirm = (term: string) =>
         store.runStore.confirmUnchanged('alpha', { term, changes: CHECKED });
-      /** The term of a run that has ended. */
+      /** Returns the term of an ended run. */
       const runOnce = async () => {
         const { lease } = await acquire(store, 'alpha');
         await store.runStore.finish(lease, { changes: { phase: 'Complete', message: 'done' } });

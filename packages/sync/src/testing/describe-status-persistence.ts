@@ -2,7 +2,7 @@ import type { StatusChanges } from '@syncline/contract';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { StatusPersistence } from '../ports/status-persistence.ts';
 
-/** Every field that a status has. */
+/** A status with every field. */
 const FULL = {
   phase: 'Failed',
   term: '1770000000000001',
@@ -41,7 +41,7 @@ const FULL_TOKEN = `${FULL.term}:alice`;
 /**
  * Tests the contract of {@link StatusPersistence}.
  *
- * @param create returns an empty one, for the registries with the given names
+ * @param create returns an empty store for the named registries
  */
 export function describeStatusPersistence(
   name: string,

@@ -2,7 +2,7 @@ import { createRecordRunStore } from '../embed/record-run-store.ts';
 import type { RunStore } from '../ports/run-store.ts';
 import type { InMemoryState } from './in-memory-state.ts';
 
-/** Leases and what they fence, in memory. Time is that of the state's clock. */
+/** Creates a run store in memory. The state's clock gives the times. */
 export function createInMemoryRunStore({ records, clock, of }: InMemoryState): RunStore {
   return createRecordRunStore({
     records,

@@ -8,20 +8,20 @@ import {
   type RegistryRecord,
 } from '../embed/records.ts';
 
-/** All that a store knows of one registry. */
+/** The whole state of one registry. */
 export type InMemoryRegistry = InMemorySnapshots & {
   -readonly [Field in 'status' | 'control' | 'runs']: RegistryRecord[Field];
 };
 
-/** What the in-memory ports share, as the Redis ones share a Redis. Tests may change it at will. */
+/** The state that the in-memory ports share, like Redis ports share a Redis. Tests may change it freely. */
 export interface InMemoryState {
   readonly clock: Clock;
   readonly registries: Map<string, InMemoryRegistry>;
-  /** The same, as a run store changes it. */
+  /** The same registries in the form that a run store changes. */
   readonly records: Records;
   /** Returns the state of the registry with that name, and creates it if it is missing. */
   of(registry: string): InMemoryRegistry;
-  /** Whether a write under the lease is to be accepted: its token is the one that is stored. */
+  /** Returns whether the store accepts a write under the lease, because its token is the stored one. */
   isHeld(lease: Lease): boolean;
 }
 

@@ -1,10 +1,10 @@
 import type { Clock } from '@syncline/contract';
 
-/** A clock that goes only when a test says so. Both of its times can be moved apart. */
+/** A clock that moves only if a test moves it. A test can also move the wall clock alone. */
 export interface ManualClock extends Clock {
-  /** Moves both times on. */
+  /** Advances both clocks. */
   advance(ms: number): void;
-  /** Moves the wall clock alone, also back: as a correction of it, or a machine that slept, does. */
+  /** Moves only the wall clock, forward or back, like a clock correction or a sleeping machine. */
   jump(ms: number): void;
 }
 

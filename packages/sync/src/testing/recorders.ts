@@ -7,7 +7,7 @@ export interface LogEntry {
   readonly message: string;
 }
 
-/** A logger that records its entries. */
+/** Creates a logger that records its entries. */
 export function createRecordingLogger(): Logger & { readonly entries: readonly LogEntry[] } {
   const entries: LogEntry[] = [];
   const keep = (level: keyof Logger) => (fields: object, message: string) => {
@@ -22,7 +22,7 @@ export function createRecordingLogger(): Logger & { readonly entries: readonly L
   };
 }
 
-/** An observer that records runs, and counts the rest. */
+/** An observer that records runs, and counts other events. */
 export interface RecordingObserver extends RunObserver {
   readonly runs: readonly Run[];
   readonly counts: Readonly<

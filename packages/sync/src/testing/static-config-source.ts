@@ -1,12 +1,12 @@
 import { type ConfigInput, configSchema, syncTargets } from '@syncline/contract';
 import type { ConfigSource } from '../ports/config-source.ts';
 
-/** A config that stays as it is, until a test replaces it: that is seen from the next refresh on. */
+/** A config that stays the same until a test replaces it. The next refresh returns the new config. */
 export interface StaticConfigSource extends ConfigSource {
   replace(config: ConfigInput): void;
 }
 
-/** @param initial as people write it; `undefined` for none at all */
+/** Creates the source. @param initial the config as people write it; `undefined` for no config */
 export function createStaticConfigSource(initial: ConfigInput | undefined): StaticConfigSource {
   let next = initial === undefined ? undefined : parse(initial);
   let current = next;

@@ -9,25 +9,25 @@ import { createInMemoryState } from './in-memory-state.ts';
 
 import { createManualClock } from './manual-clock.ts';
 
-/** The ports of one store, and what a suite does to it from outside. */
+/** The ports of one store, and the actions of others on it. */
 export interface StoreHarness {
   readonly runStore: RunStore;
   readonly snapshots: SnapshotStore;
   readonly status: StatusPersistence;
   readControl(registry: string): Promise<Control>;
-  /** As an operator does it. */
+  /** Changes the control hash like an operator. */
   changeControl(registry: string, change: { suspended: true } | { pinned: string }): Promise<void>;
-  /** Newest first. */
+  /** Returns the runs, newest first. */
   listRuns(registry: string): Promise<readonly Run[]>;
-  /** Ends the time of a lease, as if its holder had not been heard of for longer than it lasts. */
+  /** Expires a lease, as if its holder had not renewed it in time. */
   expireLease(registry: string): Promise<void>;
-  /** Everything is gone, as after a FLUSHALL. */
+  /** Removes everything, like FLUSHALL. */
   loseData(): Promise<void>;
   /** Resolves when the store's clock shows another millisecond. */
   passTime(): Promise<void>;
 }
 
-/** Of the in-memory ports. */
+/** Creates a harness for the in-memory ports. */
 export function createInMemoryHarness(
   clock = createManualClock({ nowMs: Date.parse('2026-02-01T12:00:00Z') }),
   state = createInMemoryState({ clock }),
@@ -53,7 +53,7 @@ export function createInMemoryHarness(
 
 type Acquired = Extract<Acquisition, { state: 'acquired' }>;
 
-/** A lease that no run holds. */
+/** Acquires a free lease. @throws Error if a run has the lease */
 export async function acquire(
   { runStore }: Pick<StoreHarness, 'runStore'>,
   registry: string,
@@ -71,7 +71,7 @@ export async function acquire(
   throw new Error(`expected a free lease of ${registry}, found it ${acquisition.state}`);
 }
 
-/** A run for a run log. */
+/** Returns a run for a run log. */
 export function testRun({ registry, term, owner }: Lease, changes: Partial<Run> = {}): Run {
   return {
     id: `${registry}:${term}`,

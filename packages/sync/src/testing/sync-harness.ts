@@ -22,16 +22,16 @@ import { createStaticConfigSource } from './static-config-source.ts';
 
 export const START_MS = Date.parse('2026-02-01T12:00:00Z');
 
-/** Renewals come often; time, by the clock, passes only when a test says so. */
+/** The keeper renews often, but the clock advances only if a test moves it. */
 const TIMES: LeaseTimes = { leaseTtlMs: 12_000, renewEveryMs: 10, marginMs: 2_000 };
 
-/** A fake upstream. The test sets its rows, and what happens when it is read. */
+/** A fake upstream. The test sets its rows, and what happens on a probe or a fetch. */
 export interface FakeUpstream {
   rows: object[];
-  /** Given instead of the rows, byte by byte. */
+  /** The bodies that the upstream sends instead of the rows. */
   bodies?: readonly FakeBody[];
   revision: string | undefined;
-  /** How often it was probed, and fetched. */
+  /** How many probes and fetches the upstream got. */
   readonly counts: { probes: number; fetches: number };
   beforeProbe: (context: SourceContext) => Promise<void> | void;
   beforeFetch: (context: SourceContext) => Promise<void> | void;
@@ -46,7 +46,7 @@ export function server(name: string, changes: object = {}): object {
   return { name, version: '1.0.0', description: 'does things', ...changes };
 }
 
-/** Returns servers, from `server-000` on. */
+/** Returns servers with names from `server-000`. */
 export function servers(count: number): object[] {
   return Array.from({ length: count }, (_, index) =>
     server(`server-${String(index).padStart(3, '0')}`),
@@ -70,14 +70,14 @@ export function request({ force = false } = {}): Tick {
   return { registry: 'alpha', trigger: 'manual', force, purpose: { kind: 'request', force } };
 }
 
-/** Threads take a while to start, so that the tests of a file share them. Closed after the last test. */
+/** Creates a pool that the tests of a file share, because threads start slowly. The pool closes after the last test. */
 export function suiteIngestPool(): IngestPool {
   const ingest = new IngestPool({ heavyRuns: 2 });
   afterAll(() => ingest.close());
   return ingest;
 }
 
-/** All that {@link syncRegistry} needs, real but for the upstream, the clock and the store. */
+/** Creates real dependencies of {@link syncRegistry}, except for the upstream, the clock and the store. */
 export function createSyncHarness({
   ingest,
   config: input = configOf({ name: 'alpha' }),
@@ -88,7 +88,7 @@ export function createSyncHarness({
   config?: ConfigInput;
   /** Whether ticks may be no-ops, as in a coordinator. */
   quiet?: boolean;
-  /** How long a registry that may be poison has its turn. */
+  /** How long a registry that may be poison excludes others. */
   turnMs?: number;
 }) {
   const clock = createManualClock({ nowMs: START_MS });
@@ -139,7 +139,7 @@ export function createSyncHarness({
       syncRegistry(deps, tick, stop),
     status: (registry = 'alpha'): SyncStatus | undefined => state.of(registry).status,
     open: (registry = 'alpha') => reader.open(registry),
-    /** Names that are served, in order. */
+    /** Returns the names of the served rows, in order. */
     async served(registry = 'alpha'): Promise<string[] | undefined> {
       const snapshot = await reader.open(registry);
       if (snapshot === undefined) return undefined;
@@ -152,13 +152,13 @@ export function createSyncHarness({
 
 export type SyncHarness = ReturnType<typeof createSyncHarness>;
 
-/** The run that a tick came to. */
+/** Returns the run of a tick. @throws Error if the tick was refused */
 export function ran(result: TickResult): Extract<TickResult, { state: 'ran' }>['run'] {
   if (result.state === 'ran') return result.run;
   throw new Error(`expected a run, found ${result.state}`);
 }
 
-/** The source of an upstream that a test plays. */
+/** Returns the source of a fake upstream. */
 export function sourceOf(upstream: FakeUpstream): Source {
   return {
     async probe(known, context) {
@@ -179,7 +179,7 @@ export function sourceOf(upstream: FakeUpstream): Source {
   };
 }
 
-/** Waits as a source does that gets no answer: until the signal of its run. */
+/** Waits until the run's signal is aborted, like a source without an answer. */
 export function untilAborted({ signal }: SourceContext): Promise<never> {
   return new Promise((_resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);

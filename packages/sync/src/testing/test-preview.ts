@@ -1,6 +1,6 @@
 import type { Preview } from '@syncline/contract';
 
-/** A preview for tests: one row would come. */
+/** Returns a preview for tests, in which one row is new. */
 export function testPreview(registry: string): Preview {
   return {
     registry,

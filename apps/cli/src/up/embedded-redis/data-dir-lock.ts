@@ -5,9 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 const BUSY = 5;
 
 /**
- * Locks the data directory for this process. Returns a function that releases the lock, or undefined if
- * another process has it. The kernel frees the lock when the process ends, so a lock is never stale. Node
- * offers such locks only through SQLite; the file stays empty.
+ * Locks the data directory for this process. Returns a function that releases the lock, or `undefined` if
+ * another process has the lock. The kernel releases the lock when the process ends, so a lock is never
+ * stale. Node offers such locks only through SQLite; the file stays empty.
  */
 export function tryLockDataDir(dataDir: string): (() => void) | undefined {
   const database = new DatabaseSync(join(dataDir, 'up.lock'));

@@ -30,7 +30,7 @@ async function start(): Promise<EmbeddedRedis> {
   return redis;
 }
 
-/** Sends one inline command, and returns the first answer of Redis. */
+/** Sends one inline command, and returns the first reply of Redis. */
 async function command(url: string, line: string): Promise<string> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -126,7 +126,7 @@ describe('an embedded Redis', () => {
     const refused = startEmbeddedRedis({ dataDir, logger });
 
     await expect(refused).rejects.toThrow(SynclineError);
-    await expect(refused).rejects.toThrow(`in use by the process ${child.pid}.`);
+    await expect(refused).rejects.toThrow(`process ${child.pid} uses the data directory `);
   });
 
   test('is refused for the data directory of its own process, and the first one continues', async () => {
@@ -172,7 +172,7 @@ describe('an embedded Redis', () => {
 
     process.kill(-(child.pid ?? Number.NaN), 'SIGINT');
 
-    // Redis handles signals a hundred times a second, and this answers after 0.3 s.
+    // Redis handles signals a hundred times per second, and replies to this command after 0.3 s.
     expect(await command(url, 'BLPOP nothing 0.3')).toContain('*-1');
   });
 

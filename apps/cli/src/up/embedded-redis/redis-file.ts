@@ -3,13 +3,15 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 const redisFileSchema = z.object({
-  /** The `syncline up` that runs Redis. */
+  /** The id of the `syncline up` process that runs Redis. */
   pid: z.int().positive(),
   /** Absent while Redis is starting. */
   url: z.url().optional(),
   redisPid: z.int().positive().optional(),
 });
-/** `redis.json` in the data directory: who runs the embedded Redis, and where it listens. */
+/**
+ * The content of `redis.json` in the data directory: the processes and the URL of the embedded Redis.
+ */
 export type RedisFile = z.infer<typeof redisFileSchema>;
 
 function redisFilePath(dataDir: string): string {
@@ -26,7 +28,7 @@ export async function readRedisFile(dataDir: string): Promise<RedisFile | undefi
   }
 }
 
-/** Writes `redis.json` so that a reader sees all of it or none. */
+/** Replaces `redis.json` atomically, so that a reader never sees a partly written file. */
 export async function writeRedisFile(dataDir: string, content: RedisFile): Promise<void> {
   const path = redisFilePath(dataDir);
   const draft = `${path}.${process.pid}`;
@@ -38,19 +40,22 @@ export async function removeRedisFile(dataDir: string): Promise<void> {
   await rm(redisFilePath(dataDir), { force: true });
 }
 
-/** Returns the URL of the Redis of the `syncline up` that runs on `dataDir`; undefined if none does. */
+/**
+ * Returns the URL of the Redis that `syncline up` runs on `dataDir`. Returns `undefined` if no
+ * `syncline up` uses `dataDir`.
+ */
 export async function readRedisUrl(dataDir: string): Promise<string | undefined> {
   const file = await readRedisFile(dataDir);
   return file !== undefined && isAlive(file.pid) ? file.url : undefined;
 }
 
-/** Returns whether a process has that id. */
+/** Returns whether a process with this id exists. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it exists, and belongs to another user.
+    // EPERM: the process exists and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

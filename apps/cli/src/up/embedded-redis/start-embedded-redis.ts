@@ -14,7 +14,7 @@ import { tryLockDataDir } from './data-dir-lock.ts';
 import { isAlive, readRedisFile, removeRedisFile, writeRedisFile } from './redis-file.ts';
 
 export interface EmbeddedRedisOptions {
-  /** Created if it is missing. Only one embedded Redis at a time runs on it. */
+  /** The data directory, created if missing. Only one embedded Redis at a time can use it. */
   readonly dataDir: string;
   /** The directory for a downloaded Redis. Default: `.cache` in the project. */
   readonly cacheDir?: string;
@@ -23,21 +23,21 @@ export interface EmbeddedRedisOptions {
 
 export interface EmbeddedRedis {
   readonly url: string;
-  /** Ends Redis, which writes its data, and unlocks the data directory. May be called again. */
+  /** Ends Redis, which saves its data, and unlocks the data directory. Can be called more than once. */
   stop(): Promise<void>;
 }
 
-/** Redis writes its file and ends within this time after its parent. */
+/** After its parent process has ended, Redis saves its data and ends within this time. */
 const EARLIER_REDIS_TIMEOUT_MS = 10_000;
 const RESTART_DELAY_MS = 1_000;
 
 /**
- * Starts a Redis on the data directory and writes its URL to `redis.json` there. That Redis keeps an
- * append-only file and listens on loopback only. It is restarted if it ends by itself, and it ends with
- * this process, even if this process is killed.
+ * Starts a Redis on the data directory and writes its URL to `redis.json` there. This Redis keeps an
+ * append-only file and listens only on loopback. If Redis ends unexpectedly, this function restarts it.
+ * Redis ends with this process, even if this process is killed.
  *
  * @throws SynclineError `store-unavailable` if the data directory is in use (the message names the
- *   process), if no Redis is found, or if it does not start
+ *   process), if no Redis is found, or if Redis does not start
  */
 export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise<EmbeddedRedis> {
   const dataDir = resolve(options.dataDir);
@@ -61,10 +61,10 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
 
 async function throwInUse(dataDir: string): Promise<never> {
   const pid = (await readRedisFile(dataDir))?.pid;
-  const holder = pid !== undefined && isAlive(pid) ? `the process ${pid}` : 'another process';
+  const holder = pid !== undefined && isAlive(pid) ? `process ${pid}` : 'another process';
   throw new SynclineError(
     'store-unavailable',
-    `the data directory ${dataDir} is in use by ${holder}. End it, or set SYNCLINE_DATA_DIR`,
+    `${holder} uses the data directory ${dataDir}. Stop that process, or set SYNCLINE_DATA_DIR to another directory`,
   );
 }
 
@@ -98,7 +98,7 @@ async function startAndKeep(options: KeepOptions): Promise<EmbeddedRedis> {
     while (!signal.aborted) {
       const how = await redis.ended;
       if (signal.aborted) return;
-      logger.error(`the embedded Redis ended by itself: ${how}; starting it again`);
+      logger.error(`the embedded Redis ended unexpectedly: ${how}; restarting it`);
       redis = (await restart(() => start(redis.port), { signal, logger })) ?? redis;
     }
   })();
@@ -119,7 +119,7 @@ async function startAndKeep(options: KeepOptions): Promise<EmbeddedRedis> {
   };
 }
 
-/** Starts Redis again, always on the same port, because others know its URL. */
+/** Restarts Redis on the same port, because other processes know its URL. */
 async function restart(
   start: () => Promise<RedisProcess>,
   { signal, logger }: { signal: AbortSignal; logger: EmbeddedRedisOptions['logger'] },
@@ -136,18 +136,18 @@ async function restart(
 }
 
 /**
- * Waits until the Redis of a killed `syncline up` has ended by itself, because two must never share a file.
+ * Waits until the Redis of a killed `syncline up` has ended. Two Redis processes must never share a file.
  */
 async function waitForEarlierRedis(dataDir: string): Promise<void> {
   const { redisPid, url } = (await readRedisFile(dataDir)) ?? {};
   if (redisPid === undefined || url === undefined) return;
   const deadlineMs = Date.now() + EARLIER_REDIS_TIMEOUT_MS;
-  // The id may belong to another process by now, so the address is checked too.
+  // Another process may have the same id by now, so the loop also checks the address.
   while (isAlive(redisPid) && (await isListening(url))) {
     if (Date.now() > deadlineMs) {
       throw new SynclineError(
         'store-unavailable',
-        `an earlier Redis still uses the data directory ${dataDir}. End the process ${redisPid}`,
+        `an earlier Redis still uses the data directory ${dataDir}. Stop the process ${redisPid}`,
       );
     }
     await sleep(50);

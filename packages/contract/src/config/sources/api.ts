@@ -12,7 +12,7 @@ const schema = z
   .strictObject({
     endpoint: httpUrl
       .refine((text) => (URL.parse(text)?.search ?? '') === '', {
-        error: 'expected a URL without a query',
+        error: 'use a URL without a query',
       })
       .meta({
         description: 'Base URL of an MCP Registry API, without `/v0.1`.',
@@ -22,7 +22,7 @@ const schema = z
     auth: tokenAuthSchema.optional(),
     headers: headersSchema.optional(),
   })
-  .meta({ description: 'A registry that serves the MCP Registry API.' });
+  .meta({ description: 'A server of the MCP Registry API.' });
 
 export const apiSource = defineSource({
   schema,

@@ -1,42 +1,42 @@
 import type { z } from 'zod';
 
-/** A path of a config that lies on the workers' disk. */
+/** A path in a config that refers to the disk of the workers. */
 export interface SourcePath {
-  /** The keys that lead to it, from the block of the source inwards. */
+  /** The keys from the source's block to the path. */
   readonly keys: readonly string[];
-  /** The option that messages name, such as `auth.tokenFile`. */
+  /** The option's name in messages, such as `auth.tokenFile`. */
   readonly option: string;
   readonly path: string;
-  /** `registry`: the registry itself; `secret`: a credential; `public`: other files of a login. */
+  /** `registry`: the registry itself; `secret`: a credential; `public`: another file for the login. */
   readonly use: 'registry' | 'secret' | 'public';
 }
 
-/** Everything in the config about one kind of source. `packages/sources` reads it. */
+/** Everything that the config knows about one kind of source. `packages/sources` reads it. */
 export interface SourceDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema;
-  /** Whether a cheap check can tell that nothing changed. Without it, only reading tells. */
+  /** Whether a cheap check can detect that nothing changed. Without a cheap check, a run must read the source. */
   readonly hasProbe: boolean;
   /**
-   * Returns what decides which state is read. A revision says nothing about another identity. The order of
-   * the keys is part of the hash.
+   * Returns the settings that decide which state a run reads. A revision is valid only for one identity. The order of
+   * the keys affects the hash.
    */
   identity(block: z.output<Schema>): object;
-  /** Returns where the registry is read from, for people, without credentials. */
+  /** Returns the location of the registry, for people to read. It has no credentials. */
   location(block: z.output<Schema>): string;
-  /** Returns what the credentials are sent to: an origin, or a repository. */
+  /** Returns the origin or the repository that receives the credentials. */
   audience(block: z.output<Schema>): string;
-  /** Returns the paths in a block, which need not be parsed. */
+  /** Returns the paths in a parsed or unparsed block. */
   paths(block: z.input<Schema> | z.output<Schema>): SourcePath[];
 }
 
-/** Defines one kind of source; the schema gives the types of the rest. */
+/** Defines one kind of source. TypeScript infers the other types from the schema. */
 export function defineSource<Schema extends z.ZodType>(
   definition: SourceDefinition<Schema>,
 ): SourceDefinition<Schema> {
   return definition;
 }
 
-/** Returns the path in a list; an empty list for an absent path. */
+/** Returns a list with the path, or an empty list if the path is undefined. */
 export function pathAt(
   keys: readonly string[],
   path: string | undefined,

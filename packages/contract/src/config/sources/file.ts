@@ -15,11 +15,12 @@ const schema = z
       .min(1)
       .optional()
       .meta({
-        description: 'A file that holds a registry; relative to the config file.',
+        description:
+          'The path of a registry file. A relative path starts at the folder of the config file.',
         examples: ['./registry.json'],
       }),
     url: httpUrl.optional().meta({
-      description: 'The URL of such a file, instead of `path`.',
+      description: 'The URL of a registry file, instead of `path`.',
       examples: ['https://mcp.example.com/registry.json'],
     }),
     timeout: requestTimeout,
@@ -28,14 +29,18 @@ const schema = z
   })
   .superRefine((file, context) => {
     if ((file.path === undefined) === (file.url === undefined)) {
-      context.addIssue({ code: 'custom', message: 'expected either path or url' });
+      context.addIssue({ code: 'custom', message: 'set either path or url' });
     }
     for (const key of ['auth', 'headers'] as const) {
       if (file.path === undefined || file[key] === undefined) continue;
-      context.addIssue({ code: 'custom', path: [key], message: 'expected it with url only' });
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: 'this key works only with url. Remove it, or replace path with url',
+      });
     }
   })
-  .meta({ description: 'A file: on the workers’ disk, or behind a URL.' });
+  .meta({ description: 'A registry file on the disk of the workers, or at a URL.' });
 
 export const fileSource = defineSource({
   schema,

@@ -3,7 +3,7 @@ import { durationSchema } from '../duration.ts';
 import { defineSource, pathAt } from './define-source.ts';
 import { credentialFile } from './http-access.ts';
 
-/** A name of a ref that git allows. @see git-check-ref-format(1) */
+/** A ref name that git allows. @see git-check-ref-format(1) */
 const refName = z
   .string()
   .min(1)
@@ -11,7 +11,7 @@ const refName = z
   .refine(
     (name) =>
       !/[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|^[-/.]|[/.]$|\.lock(\/|$)|\/\./u.test(name) && name !== '@',
-    { error: 'expected a name that git allows' },
+    { error: 'use a name that git accepts' },
   );
 
 const schema = z
@@ -21,41 +21,43 @@ const schema = z
       .min(1)
       .refine((text) => isRepository(text), {
         error:
-          'expected an https, http, ssh or file URL without a password or query, host:path, or a local path',
+          'use an https, http, ssh or file URL without a password or query, host:path, or a local path',
       })
       .meta({
         description:
-          'The repository: `https://…`, `ssh://…` or `git@host:path`, or a local path, relative to the config file.',
+          'The repository: `https://…`, `ssh://…`, `git@host:path`, or a local path. A relative path starts at the folder of the config file.',
         examples: ['https://git.example.com/mcp.git'],
       }),
     branch: refName.optional().meta({
-      description: 'The branch to follow. Without branch, tag and commit: the remote’s own.',
+      description:
+        'The branch to follow. Without branch, tag and commit, Syncline follows the default branch of the repository.',
     }),
-    tag: refName.optional().meta({ description: 'A tag, instead of a branch.' }),
+    tag: refName.optional().meta({ description: 'A tag to follow, instead of a branch.' }),
     commit: z
       .string()
-      .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, { error: 'expected a whole commit id in lower case' })
+      .regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/, { error: 'use a complete commit id in lower case' })
       .optional()
-      .meta({ description: 'A commit, instead of a branch.' }),
+      .meta({ description: 'A commit to read, instead of a branch.' }),
     path: z
       .string()
       .min(1)
-      .refine((path) => isInside(path), { error: 'expected a path inside of the repository' })
+      .refine((path) => isInside(path), { error: 'use a path inside the repository' })
       .default('registry.json')
       .meta({
         description:
-          'A file in the repository, or a folder: its `.json`, `.yaml` and `.yml` files are merged.',
+          'A file or a folder in the repository. Syncline merges the `.json`, `.yaml` and `.yml` files of a folder.',
       }),
     timeout: durationSchema({ leastMs: 100 })
       .prefault('2m')
-      .meta({ description: 'How long one call of git may take.' }),
+      .meta({ description: 'How long one git command may take.' }),
     auth: z
       .strictObject({
-        username: z.string().min(1).optional().meta({ description: 'For https.' }),
+        username: z.string().min(1).optional().meta({ description: 'The user name, for https.' }),
         passwordFile: credentialFile('the password or token').optional(),
         sshKeyFile: credentialFile('the private key, for ssh').optional(),
         knownHostsFile: z.string().min(1).optional().meta({
-          description: 'The known host keys, for ssh. Without it, those of the workers’ user.',
+          description:
+            'A file with the known host keys, for ssh. Without it, ssh uses the known hosts of the system account of the worker.',
         }),
       })
       .refine(
@@ -63,15 +65,15 @@ const schema = z
           sshKeyFile === undefined
             ? username !== undefined && passwordFile !== undefined && knownHostsFile === undefined
             : username === undefined && passwordFile === undefined,
-        { error: 'expected username and passwordFile, or sshKeyFile' },
+        { error: 'set username and passwordFile, or sshKeyFile' },
       )
       .optional()
-      .meta({ description: 'How to log in.' }),
+      .meta({ description: 'The credentials for the repository.' }),
   })
   .superRefine((git, context) => {
     const refs = (['branch', 'tag', 'commit'] as const).filter((key) => git[key] !== undefined);
     if (refs.length < 2) return;
-    const message = `expected one of branch, tag and commit, but ${refs.join(' and ')} are given`;
+    const message = `${refs.join(' and ')} are both set. Use only one of branch, tag and commit`;
     context.addIssue({ code: 'custom', path: refs.slice(1, 2), message });
   })
   .meta({ description: 'A Git repository.' });
@@ -95,11 +97,11 @@ export const gitSource = defineSource({
   ],
 });
 
-/** `host:path` as scp and git read it. A single letter before the colon would be a drive. */
+/** `host:path` as scp and git read it. A single letter before the colon is a drive, not a host. */
 const SCP_LIKE = /^(?:[\w.-]+@)?[\w][\w.-]+:(?!\/\/)[^\s-][^\s]*$/;
 const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
-/** Whether a repository is a path on the disk, without a scheme. */
+/** Returns whether a repository is a local path without a scheme. */
 function isLocalRepository(repository: string): boolean {
   return !HAS_SCHEME.test(repository) && !SCP_LIKE.test(repository);
 }

@@ -4,19 +4,19 @@ import type { SourceDefinition, SourcePath } from './define-source.ts';
 import { fileSource } from './file.ts';
 import { gitSource } from './git.ts';
 
-/** Every kind of source that a config may name. Schema, hashes, previews, doctor and docs read this table. */
+/** All kinds of sources that a config may name. Schema, hashes, previews, doctor and docs read this table. */
 export const SOURCE_KINDS = { file: fileSource, git: gitSource, api: apiSource };
 
 type SourceKinds = typeof SOURCE_KINDS;
 export type ConfiguredSourceKind = keyof SourceKinds;
 
-/** The parsed block of each kind. */
+/** The parsed config block of each kind of source. */
 export type SourceBlocks = {
   [Kind in ConfiguredSourceKind]: z.output<SourceKinds[Kind]['schema']>;
 };
 type BlocksWritten = { [Kind in ConfiguredSourceKind]: z.input<SourceKinds[Kind]['schema']> };
 
-/** The blocks of a registry: it has exactly one. The derived registry of a catalog has none. */
+/** The source blocks of a registry. A configured registry has one, and the derived registry of a catalog has none. */
 export type Sources = { readonly [Kind in ConfiguredSourceKind]?: SourceBlocks[Kind] | undefined };
 export type SourcesWritten = {
   readonly [Kind in ConfiguredSourceKind]?: SourceBlocks[Kind] | BlocksWritten[Kind] | undefined;
@@ -29,7 +29,7 @@ type Definitions = {
 };
 const DEFINITIONS: Definitions = SOURCE_KINDS;
 
-/** Returns the paths on the workers' disk that a registry names. The registry need not be parsed. */
+/** Returns the paths on the workers' disk that a parsed or unparsed registry names. */
 export function sourcePaths(sources: SourcesWritten): SourcePath[] {
   const pathsOf = <Kind extends ConfiguredSourceKind>(kind: Kind): SourcePath[] => {
     const block = sources[kind];
@@ -43,7 +43,7 @@ export function sourcePaths(sources: SourcesWritten): SourcePath[] {
   return CONFIGURED_SOURCE_KINDS.flatMap(pathsOf);
 }
 
-/** Returns the source of a registry by the table; `undefined` for the derived registry of a catalog. */
+/** Returns the source of a registry, or `undefined` for the derived registry of a catalog. */
 export function configuredSource(sources: Sources) {
   const describe = <Kind extends ConfiguredSourceKind>(kind: Kind) => {
     const block = sources[kind];

@@ -4,16 +4,20 @@ import { type RegistryConfig, SynclineError, sha256 } from '@syncline/contract';
 import { readCredentialFile, unreadableCredential } from '../../credentials/credentials.ts';
 
 /**
- * Returns the authorities that this process trusts: Node's own, those of `NODE_EXTRA_CA_CERTS`, and those of
- * the system. Git by itself would trust only the last.
+ * Returns the certificate authorities that this process trusts: the authorities of Node, of
+ * `NODE_EXTRA_CA_CERTS`, and of the system. By default, git trusts only the authorities of the system.
  */
 export function trustedCertificates(): string[] {
-  // An `import` of the module would read all its exports, Node's list of authorities among them: 30 ms.
+  // An `import` of `node:tls` would read all of its exports, including Node's list of authorities, which
+  // takes 30 ms.
   const { getCACertificates } = process.getBuiltinModule('node:tls');
   return [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
 }
 
-/** A file of trusted authorities. Git accepts only one, and then trusts no other. */
+/**
+ * A file of trusted certificate authorities. Git accepts only one such file, and then trusts only the
+ * authorities in it.
+ */
 export class CertificateBundle {
   readonly #directory: string;
   readonly #certificates: () => readonly string[];
@@ -44,15 +48,15 @@ export class CertificateBundle {
 
 export type GitAuth = NonNullable<NonNullable<RegistryConfig['git']>['auth']>;
 
-/** Keys of 16,384 bits fit. */
+/** This limit permits keys of up to 16,384 bits. */
 const MAX_CREDENTIAL_BYTES = 32 * 1024;
 const LIMITS = {
   maxBytes: MAX_CREDENTIAL_BYTES,
-  advice: 'Put a password in one line, or a private key, into it',
+  advice: 'Put a private key, or a password in one line, into the file',
 };
 
 /**
- * Reads the password of a login. It is read for each call, so a new one takes effect at once.
+ * Reads the password of a login. Each call reads the file again, so a new password takes effect at once.
  *
  * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
  */
@@ -60,24 +64,27 @@ export async function readPassword(auth: GitAuth | undefined) {
   const { username, passwordFile } = auth ?? {};
   if (username === undefined || passwordFile === undefined) return undefined;
   if (/\p{Cc}/u.test(username)) {
-    const what = 'git.auth.username has control characters. Remove them';
+    const what = 'git.auth.username has control characters. Remove these characters';
     throw new SynclineError('source-credential-unreadable', what);
   }
   const password = await readCredentialFile(passwordFile, LIMITS);
   if (/\p{Cc}/u.test(password)) {
-    throw unreadableCredential(passwordFile, 'it has more than one line', LIMITS);
+    throw unreadableCredential(passwordFile, 'the file has more than one line', LIMITS);
   }
   return { username, password };
 }
 
-/** Checks that a file can be read, because ssh says little about a key that it cannot read. */
+/**
+ * Checks that the process can read a file. If ssh cannot read a key, the message of ssh does not explain the
+ * reason.
+ */
 export async function checkCredentialFile(path: string): Promise<void> {
   await readCredentialFile(path, LIMITS);
 }
 
 const SSH_PORT = 22;
 
-/** No config of the user, no prompts, no unknown hosts, and no command but the one of git. */
+/** Disables the user's config, prompts, unknown hosts, and all commands except git's own. */
 const OPTIONS = [
   'BatchMode=yes',
   'StrictHostKeyChecking=yes',
@@ -88,7 +95,7 @@ const OPTIONS = [
   'PermitLocalCommand=no',
   'ProxyCommand=none',
   'ConnectTimeout=30',
-  // Ends the connection to a dead server, even if the worker has died too.
+  // Closes the connection to a server that no longer responds, even if the worker has ended.
   'ServerAliveInterval=15',
   'ServerAliveCountMax=4',
 ] as const;
@@ -96,14 +103,14 @@ const OPTIONS = [
 export interface SshTarget {
   readonly host: string;
   readonly port: number;
-  /** The checked address to connect to. */
+  /** The address to connect to, which the address guard has checked. */
   readonly address: string;
   readonly auth: GitAuth | undefined;
 }
 
 /**
- * Returns the variables that set git's ssh command. A shell runs that command, so it contains no text from
- * outside: the shell inserts variables verbatim.
+ * Returns the variables that set git's ssh command. A shell runs that command, so the command contains no
+ * external text. External text is only in variables, which the shell inserts verbatim.
  */
 export function sshCommand({ host, port, address, auth }: SshTarget): Record<string, string> {
   const { sshKeyFile, knownHostsFile } = auth ?? {};
@@ -122,7 +129,7 @@ export function sshCommand({ host, port, address, auth }: SshTarget): Record<str
     GIT_SSH_COMMAND: parts.join(' '),
     GIT_SSH_VARIANT: 'ssh',
     SYNCLINE_SSH_ADDRESS: address,
-    // The name in known_hosts files, independent of the present address.
+    // The name of the host in known_hosts files. It does not depend on the current address of the host.
     SYNCLINE_SSH_HOST_KEY_ALIAS: port === SSH_PORT ? host : `[${host}]:${port}`,
     ...(sshKeyFile === undefined ? {} : { SYNCLINE_SSH_KEY_FILE: sshPath(sshKeyFile) }),
     ...(knownHostsFile === undefined
@@ -131,7 +138,7 @@ export function sshCommand({ host, port, address, auth }: SshTarget): Record<str
   };
 }
 
-/** Quotes a path for ssh, and escapes the signs that ssh would expand. */
+/** Quotes a path for ssh, and escapes the characters that ssh would expand. */
 function sshPath(path: string): string {
   return `"${path.replaceAll('%', '%%').replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { SynclineError } from '@syncline/contract';
 
-/** The place of a repository, and its transport. */
+/** The location of a repository, and its transport. */
 export type Repository =
   | { readonly transport: 'http' | 'https'; readonly url: URL; readonly shown: string }
   | {
       readonly transport: 'ssh';
-      /** The argument for git. */
+      /** The repository argument for git. */
       readonly location: string;
       readonly host: string;
       readonly port: number;
@@ -15,9 +15,9 @@ export type Repository =
   | { readonly transport: 'file'; readonly location: string; readonly shown: string };
 
 const SSH_PORT = 22;
-/** A host that git and this process read in the same way. */
+/** A host name that git and this process parse in the same way. */
 const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])$/i;
-/** `host:path` of scp. The schema of the config checks the rest. */
+/** The form `host:path` of scp. The schema of the config checks the rest. */
 const SCP_LIKE = /^(?:[^@/:]+@)?([^@/:]{2,}):/;
 
 /**
@@ -37,7 +37,7 @@ function parseUrl(text: string): Repository {
   const url = URL.parse(text);
   if (url === null || /\p{Cc}/u.test(text)) throw invalid(text);
   if (url.protocol === 'file:') return { transport: 'file', location: text, shown: text };
-  // curl looks up names without the dot of the root.
+  // curl resolves host names without the trailing dot.
   url.hostname = url.hostname.replace(/\.$/, '');
   if (!HOST.test(url.hostname)) throw invalid(text);
   if (url.protocol === 'ssh:') {
@@ -51,7 +51,8 @@ function parseUrl(text: string): Repository {
 }
 
 function invalid(text: string): SynclineError {
-  const what = `${JSON.stringify(text)} is not a repository`;
-  const advice = 'Set git.repository to an https, http, ssh or file URL, host:path, or a path';
+  const what = `${JSON.stringify(text)} is not a valid repository address`;
+  const advice =
+    'Set git.repository to an https, http, ssh or file URL, to host:path, or to a local path';
   return new SynclineError('config-invalid', `${what}. ${advice}`);
 }

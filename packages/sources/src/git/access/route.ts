@@ -11,29 +11,32 @@ import {
 } from './access.ts';
 import type { Repository } from './repository.ts';
 
-/** The only way by which git may reach a repository. */
+/** The settings that let git reach one repository, and nothing else. */
 export interface Route {
-  /** The host, as budgets name it. A repository on this machine has none. */
+  /** The host name that the request budgets use. `undefined` for a repository on this machine. */
   readonly host?: string;
-  /** Arguments before the command. */
+  /** Git arguments to put before the command. */
   readonly config: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** For {@link GitCommand.credential}. */
+  /** The login for {@link GitCommand.credential}. */
   readonly credential?: string | undefined;
-  /** Texts that no message may show. */
+  /** Secret texts that messages must not contain. */
   readonly secrets: readonly string[];
 }
 
 export interface RouteOptions {
   readonly guard: ConnectionGuard;
-  /** Returns the proxy for a target. Its own address is the operator's choice. */
+  /** Returns the proxy for a target. The operator chooses the proxy, so its address is not checked. */
   readonly proxyFor: (target: URL) => string | undefined;
   readonly certificates: CertificateBundle;
-  /** Returns whether git can be limited to the checked addresses. */
+  /** Returns whether the installed git can be restricted to the checked addresses. */
   readonly canPinAddresses: () => Promise<boolean>;
 }
 
-/** Prints the credential from the descriptor that only git and its child processes have. Ignores its arguments. */
+/**
+ * A shell function that prints the credential from descriptor 3 and ignores its arguments. Only git and its child
+ * processes have that descriptor.
+ */
 const CREDENTIAL_HELPER = '!f() { cat <&3; }; f';
 
 const LOCAL_CONFIG = fileURLToPath(new URL('./local.gitconfig', import.meta.url));
@@ -64,7 +67,11 @@ async function sshRoute(
   { guard }: RouteOptions,
 ): Promise<Route> {
   const [first] = await guard.resolve(host);
-  if (first === undefined) throw new SynclineError('source-unreachable', `cannot resolve ${host}`);
+  if (first === undefined)
+    throw new SynclineError(
+      'source-unreachable',
+      `cannot resolve ${host}: DNS returned no address`,
+    );
   if (auth?.sshKeyFile !== undefined) await checkCredentialFile(auth.sshKeyFile);
   if (auth?.knownHostsFile !== undefined) await checkCredentialFile(auth.knownHostsFile);
   return {
@@ -88,7 +95,7 @@ async function httpRoute(
   ]);
   const settings = [
     'http.followRedirects=false',
-    // An empty value drops all other helpers.
+    // An empty value removes all other credential helpers.
     'credential.helper=',
     ...(login === undefined ? [] : [`credential.helper=${CREDENTIAL_HELPER}`]),
     ...(certificates === undefined ? [] : [`http.sslCAInfo=${certificates}`]),
@@ -100,7 +107,8 @@ async function httpRoute(
     config: [...remote(url.href), ...settings.flatMap((setting) => ['-c', setting])],
     env: {
       GIT_ALLOW_PROTOCOL: transport,
-      // It may carry a password, and every user of the machine can read arguments.
+      // The URL of the proxy may contain a password. Every user of the machine can read arguments, but not
+      // variables.
       ...(proxy === undefined ? {} : { [`${transport}_proxy`]: proxy }),
     },
     credential: login && `username=${username}\npassword=${password}\n`,
@@ -113,7 +121,7 @@ function secretsOf(proxy: string | undefined): string[] {
   return [password, decodeURIComponent(password)];
 }
 
-/** Returns settings that make git connect to the checked addresses only, without a lookup of its own. */
+/** Returns settings that make git connect only to the checked addresses, without a name lookup by git itself. */
 async function pinAddresses(
   url: URL,
   { guard, canPinAddresses }: RouteOptions,
@@ -122,15 +130,19 @@ async function pinAddresses(
   const isAddress = url.hostname.startsWith('[') || addresses[0]?.address === url.hostname;
   if (isAddress) return [];
   if (!(await canPinAddresses())) {
-    const what = 'this git looks up addresses by itself. Install git 2.37 or later';
-    throw new SynclineError('source-git-failed', `${what} where the worker runs`);
+    const what =
+      'this version of git cannot connect to a fixed address. Install git 2.37 or newer on every machine with a worker';
+    throw new SynclineError('source-git-failed', what);
   }
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
   const list = addresses.map(({ address, family }) => (family === 6 ? `[${address}]` : address));
   return [`http.curloptResolve=${url.hostname}:${port}:${list.join(',')}`];
 }
 
-/** Checks a host that resolves here. If it does not, only the proxy knows its addresses. */
+/**
+ * Checks the addresses of a host if its name resolves on this machine. Otherwise only the proxy knows the
+ * addresses.
+ */
 async function checkBehindProxy(url: URL, guard: ConnectionGuard): Promise<readonly string[]> {
   try {
     await guard.resolve(url.hostname);
@@ -141,7 +153,7 @@ async function checkBehindProxy(url: URL, guard: ConnectionGuard): Promise<reado
   return [];
 }
 
-/** Returns the environment of every command: no config of the user or the system, and no prompts. */
+/** Returns the environment of every git command: it has no config of the user or the system, and no prompts. */
 export function baseEnv({ root, searchPath }: { root: string; searchPath: string }) {
   const home = join(root, 'home');
   return {
@@ -152,10 +164,10 @@ export function baseEnv({ root, searchPath }: { root: string; searchPath: string
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_ATTR_NOSYSTEM: '1',
-    // No protocol. A route allows one.
+    // Allows no protocol by default. Each route allows its own protocol.
     GIT_ALLOW_PROTOCOL: '',
     GIT_TERMINAL_PROMPT: '0',
-    // Empty: no program for prompts, not even one of ssh's.
+    // Empty values: git and ssh start no program that prompts for a password.
     GIT_ASKPASS: '',
     SSH_ASKPASS: '',
     SSH_ASKPASS_REQUIRE: 'never',

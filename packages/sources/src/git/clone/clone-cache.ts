@@ -5,13 +5,19 @@ import { join } from 'node:path';
 import { SynclineError, sha256 } from '@syncline/contract';
 
 const HOUR_MS = 3_600_000;
-/** The registry of a clone that was unused for so long is probably gone. If not, it makes a new clone. */
+/**
+ * A clone is deleted if no run has used it for this time, because its registry has probably been removed. If
+ * the registry still exists, its next run makes a new clone.
+ */
 const UNUSED_AFTER_MS = 7 * 24 * HOUR_MS;
-/** No run takes so long: its process, on whatever machine, has died. */
+/**
+ * No run takes this long. So if a clone was claimed longer ago, the process that claimed the clone has ended,
+ * even if it ran on another machine.
+ */
 const ABANDONED_AFTER_MS = 24 * HOUR_MS;
 const CLEAN_EVERY_MS = HOUR_MS;
 
-/** A clone, or an empty directory for one, that belongs to one run. */
+/** A clone, or an empty directory for a clone, that one run uses exclusively. */
 export interface ClaimedClone {
   readonly directory: string;
   /** Whether the directory is empty. */
@@ -20,9 +26,9 @@ export interface ClaimedClone {
 }
 
 /**
- * Keeps clones between runs. It is a cache, which may be deleted at any time. A run renames the clone that it
- * uses, and renames it back in the end. So no other run can write it, and the clone of a process that has
- * died is never used again.
+ * Keeps clones between runs. The clones are a cache: you may delete them at any time. A run renames the clone
+ * that it uses, and renames it back at the end. So no other run can write to the clone. If a process ends
+ * during a run, no later run uses the clone of that run.
  */
 export class CloneCache {
   readonly #directory: string;
@@ -35,7 +41,9 @@ export class CloneCache {
     this.#directory = directory;
   }
 
-  /** Claims the clone of a key, or an empty directory if the clone is missing or another run has it. */
+  /**
+   * Claims the clone for a key. If no clone exists or another run has claimed it, claims an empty directory.
+   */
   async claim(key: string): Promise<ClaimedClone> {
     await this.#clean();
     const { home, directory } = this.#placesFor(key);
@@ -48,20 +56,22 @@ export class CloneCache {
     }
   }
 
-  /** Claims an empty directory. @throws SynclineError `source-git-failed` if it cannot be made */
+  /**
+   * Claims an empty directory. @throws SynclineError `source-git-failed` if the directory cannot be created
+   */
   async claimNew(key: string): Promise<ClaimedClone> {
     const { home, directory } = this.#placesFor(key);
     try {
       await mkdir(directory, { recursive: true });
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
-      const what = `cannot keep clones: ${detail}. Let the worker write to ${this.#directory}`;
+      const what = `cannot store clones: ${detail}. Give the worker write access to ${this.#directory}`;
       throw new SynclineError('source-git-failed', what, { cause });
     }
     return { home, directory, isNew: true };
   }
 
-  /** Returns a clone for the next run. If another run was faster, its clone stays. */
+  /** Keeps a clone for the next run. If another run has kept a clone in the meantime, deletes this one. */
   async keep({ home, directory }: ClaimedClone): Promise<void> {
     try {
       await utimes(directory, new Date(), new Date());
@@ -103,7 +113,7 @@ export class CloneCache {
     if (ageMs > ABANDONED_AFTER_MS) return true;
     const [ownHost, ownPid, ownId] = this.#process.split('.');
     if (host !== ownHost || id === ownId) return false;
-    // In a container, an earlier process may have had the same number.
+    // In a container, an earlier process may have had the same process id.
     return pid === ownPid || !isAlive(Number(pid));
   }
 }

@@ -17,7 +17,7 @@ const KINDS: Readonly<Record<string, TreeEntry['kind']>> = {
 };
 
 /**
- * Parses a tree as git stores it: a sequence of `<mode> <name>\0<id>`.
+ * Parses a tree object as git stores it: a sequence of `<mode> <name>\0<id>`.
  *
  * @param idBytes the length of an id: 20 or 32 bytes
  */
@@ -39,9 +39,9 @@ function parseTree(tree: Uint8Array, idBytes: number): TreeEntry[] {
   return entries;
 }
 
-/** A folder of some 300,000 entries. */
+/** The maximum size of a tree object, enough for a folder of about 300,000 entries. */
 export const MAX_TREE_BYTES = 16 * 1024 * 1024;
-/** The longest path. */
+/** The length of the longest path on Linux. */
 const MAX_LINK_BYTES = 4_096;
 
 /** The folders of one commit in a clone. */
@@ -73,7 +73,10 @@ export class CloneTree {
     return entries;
   }
 
-  /** Returns the targets of links by the ids of their blobs, and fetches those that the clone does not have. */
+  /**
+   * Returns the targets of links, keyed by the ids of their blobs. Fetches the blobs that the clone does not
+   * have.
+   */
   async readLinks(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const missing = await this.#readKnownLinks(ids);
     if (missing.length > 0) {
@@ -84,7 +87,7 @@ export class CloneTree {
     return this.#links;
   }
 
-  /** Returns the ids that the clone does not have yet. */
+  /** Reads the links that the clone has. Returns the ids that the clone does not have. */
   async #readKnownLinks(ids: readonly string[]): Promise<string[]> {
     const missing: string[] = [];
     for (const id of new Set(ids)) {
@@ -104,7 +107,7 @@ export function missingObject(id: string): GitFailure {
 const NEWLINE = 0x0a;
 const MAX_HEADER_BYTES = 4_096;
 
-/** Reads objects of a clone one after another, through one `git cat-file --batch`. */
+/** Reads objects of a clone one after another, with one `git cat-file --batch` process. */
 export class ObjectReader implements AsyncDisposable {
   readonly #process: GitProcess;
   readonly #chunks: AsyncIterator<Buffer>;
@@ -152,7 +155,7 @@ export class ObjectReader implements AsyncDisposable {
     return line;
   }
 
-  /** Returns bytes in memory of their own, which can be transferred to a thread. */
+  /** Returns bytes in a buffer that nothing else uses, so the buffer can be transferred to a thread. */
   async #readBytes(size: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(size);
     let filled = 0;
@@ -171,7 +174,7 @@ export class ObjectReader implements AsyncDisposable {
       .next()
       .catch(() => ({ value: undefined, done: true }));
     if (done !== true && value !== undefined) return value;
-    // Git has ended early. `finish` throws the reason.
+    // Git has ended early. `finish` throws an error with the reason.
     await this.#process.finish();
     throw this.#unexpected();
   }

@@ -7,19 +7,19 @@ import type { Git } from '../git.ts';
 import { GitFailure } from '../process/git-process.ts';
 import { ObjectReader } from './clone-tree.ts';
 
-/** Limits of a repository. Tests have smaller ones. */
+/** The limits of a repository. Tests use smaller ones. */
 export interface RepositoryLimits {
-  /** Of a kept clone on the disk. */
+  /** The largest size of a kept clone on disk. */
   readonly maxCloneBytes: number;
   readonly maxFileBytes: number;
-  /** Of all files of a run together. */
+  /** The largest total size of all files that one run reads. */
   readonly maxTotalBytes: number;
   readonly maxFiles: number;
-  /** Of files and folders that a search reads. */
+  /** The largest number of files and folders that a search reads. */
   readonly maxEntries: number;
-  /** Of folders within the folder that is asked for. */
+  /** The largest depth of folders below the configured folder. */
   readonly maxDepth: number;
-  /** Of links on one path; Linux has the same limit. */
+  /** The largest number of links on one path. Linux has the same limit. */
   readonly maxLinks: number;
 }
 
@@ -33,17 +33,17 @@ export const DEFAULT_LIMITS: RepositoryLimits = {
   maxLinks: 40,
 };
 
-/** The ref of a clone that has the fetched commit. */
+/** The ref in a clone that names the fetched commit. */
 const HEAD = 'refs/syncline/head';
 export const HEAD_COMMIT = `${HEAD}^{commit}`;
 export const HEAD_TREE = `${HEAD}^{tree}`;
-/** Each fetch adds a pack. A clone with so many is replaced by a new one. */
+/** Each fetch adds a pack. A new clone replaces a clone with this many packs. */
 const MAX_PACKS = 50;
-/** The depth that git reads as unlimited, also in a shallow clone. */
+/** Git treats this depth as unlimited, even in a shallow clone. */
 const ALL_COMMITS = 2_147_483_647;
 const LOCAL_TIMEOUT_MS = 60_000;
 
-/** The objects that a fetch brings: commits and folders, or files as well. */
+/** The objects that a fetch downloads: commits and folders only, or files too. */
 export type Extent = 'without-files' | 'whole';
 
 export interface CloneOptions {
@@ -54,7 +54,7 @@ export interface CloneOptions {
   readonly timeoutMs: number;
 }
 
-/** A bare repository. It never has a work tree, and none of its content is ever run. */
+/** A bare clone of a repository. It never has a work tree, and nothing executes its content. */
 export class Clone {
   readonly #options: CloneOptions;
 
@@ -67,24 +67,29 @@ export class Clone {
     await this.#runLocally(['-c', 'init.defaultBranch=main', ...args]);
   }
 
-  /** Returns whether the next fetch might exceed a limit. */
+  /** Returns whether the next fetch might exceed a limit, so that a new clone is better. */
   async isWorn(): Promise<boolean> {
     const packs = await this.#packSizes();
     return packs.length >= MAX_PACKS || sum(packs) > this.#options.git.limits.maxCloneBytes / 2;
   }
 
-  /** Fetches the newest commit of a ref, or a commit by its id, into {@link HEAD_COMMIT}. */
+  /**
+   * Fetches the newest commit of a ref, or a commit by its id. {@link HEAD_COMMIT} then names the commit.
+   */
   async fetchHead(wanted: string, extent: Extent): Promise<void> {
     await this.#fetch(['--depth=1', 'origin', `+${wanted}:${HEAD}`], { extent });
   }
 
-  /** Fetches the history of all branches and tags, from a server that serves no commit by its id. */
+  /**
+   * Fetches the history of all branches and tags. This is necessary if the server does not serve commits
+   * by their ids.
+   */
   async fetchHistory(extent: Extent): Promise<void> {
     const refs = ['+refs/heads/*:refs/syncline/heads/*', '+refs/tags/*:refs/syncline/tags/*'];
     await this.#fetch([`--depth=${ALL_COMMITS}`, 'origin', ...refs], { extent });
   }
 
-  /** Moves the head to a commit. Returns whether the clone has it. */
+  /** Sets the head to a commit. Returns whether the clone has that commit. */
   async moveHead(commit: string): Promise<boolean> {
     try {
       await this.#runLocally(['update-ref', HEAD, commit]);
@@ -101,7 +106,7 @@ export class Clone {
     await this.#fetch(['--depth=1', '--stdin', 'origin'], { extent: 'without-files', input });
   }
 
-  /** Returns the sizes of those files that the clone has. */
+  /** Returns the sizes of those given files that the clone contains. */
   async fileSizes(ids: readonly string[]): Promise<Map<string, number>> {
     const output = await this.#options.git.run(
       {
@@ -119,10 +124,10 @@ export class Clone {
     return sizes;
   }
 
-  /** Opens a reader of the clone. The caller disposes of it. */
+  /** Opens a reader of the clone. The caller must dispose of the reader. */
   openReader(): ObjectReader {
     const { git, context } = this.#options;
-    // It has no timeout of its own, because it waits for `take`.
+    // The reader has no timeout of its own, because its lifetime includes the waits for `take`.
     const limits = { signal: context.signal };
     return new ObjectReader(git.start({ args: ['cat-file', '--batch'], env: this.#env() }, limits));
   }
@@ -141,7 +146,8 @@ export class Clone {
         {
           args: [
             ...(extent === 'whole' ? [] : PROMISOR.flatMap((setting) => ['-c', setting])),
-            // No negotiation: files that the clone has do not help to fetch others.
+            // Disables the negotiation with the server, because the files in the clone do not help to
+            // fetch other files.
             ...(input === undefined ? [] : ['-c', 'fetch.negotiationAlgorithm=noop']),
             'fetch',
             ...FETCH_OPTIONS.split(' '),
@@ -179,7 +185,7 @@ export class Clone {
     return { GIT_DIR: this.#options.directory };
   }
 
-  /** Returns the sizes of finished packs and of those on their way. */
+  /** Returns the sizes of complete packs, and of packs that git is still receiving. */
   async #packSizes(): Promise<number[]> {
     const directory = join(this.#options.directory, 'objects', 'pack');
     const names = await readdir(directory).catch(() => []);
@@ -195,18 +201,21 @@ export class Clone {
   }
 }
 
-/** Only a fetch knows that the server has the missing files. So no other command of git asks for them. */
+/**
+ * These settings tell git that the server has the missing files. Only `git fetch` gets these settings, so
+ * other git commands do not ask the server for files.
+ */
 const PROMISOR = ['remote.origin.promisor=true', 'remote.origin.partialclonefilter=blob:none'];
 
 const FETCH_OPTIONS =
   '--quiet --no-tags --no-write-fetch-head --no-recurse-submodules --no-auto-maintenance --no-show-forced-updates';
 
-/** Returns whether a server serves only what its refs name. */
+/** Returns whether the error shows that a server serves only the commits that its refs name. */
 export function refusesIds(error: unknown): boolean {
   return error instanceof GitFailure && /unadvertised object/.test(error.stderr);
 }
 
-/** Returns whether a clone's ids have another length than the server's. */
+/** Returns whether the error shows that a clone's ids and the server's ids have different lengths. */
 export function hasOtherFormat(error: unknown): boolean {
   return error instanceof GitFailure && /mismatched algorithms/.test(error.stderr);
 }
@@ -216,6 +225,6 @@ function sum(sizes: readonly number[]): number {
 }
 
 function cloneTooLarge(maxBytes: number): SynclineError {
-  const what = `the repository is too large. A clone may have at most ${maxBytes} bytes`;
+  const what = `the clone of the repository has more than ${maxBytes} bytes, which is the limit. Use a smaller repository`;
   return new SynclineError('source-too-large', what);
 }

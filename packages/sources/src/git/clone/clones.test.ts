@@ -120,7 +120,7 @@ describe('a kept clone', () => {
       fetchAll(gitSource(small.git, { repository: repository.directory })),
     ).rejects.toMatchObject({
       code: 'source-too-large',
-      message: expect.stringContaining('at most 10000 bytes'),
+      message: expect.stringContaining('more than 10000 bytes, which is the limit'),
     });
     expect(await readdir(small.clones)).toEqual([]);
   });

@@ -10,7 +10,7 @@ export interface RegistryFile {
   readonly origin: Required<BodyOrigin>;
 }
 
-/** The folders from the root to the present one, each with the id of its tree. */
+/** The folders from the root to the current folder, each with the id of its tree. */
 type Way = readonly Pick<TreeEntry, 'name' | 'id'>[];
 
 type Place =
@@ -33,7 +33,7 @@ export async function selectFiles(tree: CloneTree, path: string): Promise<Regist
   if (place.kind === 'file') return [fileAt(shown, place.id)];
   await search.collect({ ...place, shown, above: [] });
   if (search.files.length === 0) {
-    const what = `the folder ${printable(path)} has no registry. Put a .json, .yaml or .yml file into it`;
+    const what = `the folder ${printable(path)} has no registry file. Add a .json, .yaml or .yml file to the folder`;
     throw new SynclineError('source-path-missing', what);
   }
   return search.files.sort((a, b) =>
@@ -43,9 +43,11 @@ export async function selectFiles(tree: CloneTree, path: string): Promise<Regist
 
 interface FolderVisit {
   readonly way: Way;
-  /** Its path by the config and the names of the links on the way. */
+  /**
+   * The folder's path for messages: the configured path, followed by the names of entries and links below it.
+   */
   readonly shown: readonly string[];
-  /** The paths of the folders that contain it. */
+  /** The paths of the folders that contain this folder. */
   readonly above: readonly string[];
 }
 
@@ -58,7 +60,10 @@ class Search {
     this.#tree = tree;
   }
 
-  /** Returns what a path from a folder leads to; `undefined` if nothing is there. */
+  /**
+   * Returns the file or folder that a path leads to, starting from a folder. Returns `undefined` if neither
+   * exists.
+   */
   async follow(from: Way, path: string): Promise<Place | undefined> {
     let way = from;
     let links = 0;
@@ -104,7 +109,7 @@ class Search {
     const { maxDepth } = this.#tree.limits;
     if (above.length > maxDepth) throw tooLarge(`the folder has more than ${maxDepth} levels`);
     const entries = (await this.#list(way)).filter(({ name }) => !name.startsWith('.'));
-    // All links at once: one call to the upstream fetches the missing ones.
+    // Reads all links together, so that one request to the upstream fetches the missing blobs.
     await this.#tree.readLinks(entries.filter(({ kind }) => kind === 'link').map(({ id }) => id));
     for (const entry of entries) {
       const path = [...shown, entry.name];
@@ -115,7 +120,8 @@ class Search {
       } else if (REGISTRY_FILE.test(entry.name)) {
         this.files.push(fileAt(path, place.id));
         const { maxFiles } = this.#tree.limits;
-        if (this.files.length > maxFiles) throw tooLarge(`the folder has over ${maxFiles} files`);
+        if (this.files.length > maxFiles)
+          throw tooLarge(`the folder has more than ${maxFiles} files`);
       }
     }
   }
@@ -141,7 +147,7 @@ class Search {
     this.#entries += entries.length;
     const { maxEntries } = this.#tree.limits;
     if (this.#entries <= maxEntries) return entries;
-    throw tooLarge(`the folder has over ${maxEntries} files and folders`);
+    throw tooLarge(`the folder has more than ${maxEntries} files and folders`);
   }
 }
 
@@ -162,11 +168,11 @@ function missing(path: string): SynclineError {
   return new SynclineError('source-path-missing', `the repository has no ${printable(path)}`);
 }
 
-const IN_SUBMODULE = 'is a submodule, or lies in one';
-const TOO_MANY_LINKS = 'leads in a circle, or through too many links';
+const IN_SUBMODULE = 'is a submodule or is inside a submodule';
+const TOO_MANY_LINKS = 'is a circular link, or leads through too many links';
 
 function refused(path: string, why: string): SynclineError {
-  const what = `${printable(path)} ${why}. Set git.path to files of the repository itself`;
+  const what = `${printable(path)} ${why}. Set git.path to a regular file or folder of the repository`;
   return new SynclineError('source-path-refused', what);
 }
 
@@ -175,7 +181,7 @@ function tooLarge(what: string): SynclineError {
 }
 
 /**
- * Fetches the missing files of a clone in one call, and checks the size of every selected file.
+ * Fetches the missing files of a clone in one request, and checks the size of every selected file.
  *
  * @throws SynclineError `source-too-large`; GitFailure
  */
@@ -200,6 +206,6 @@ export async function getFiles(
     total += size;
   }
   if (total > limits.maxTotalBytes) {
-    throw tooLarge(`the files have ${total} bytes together. The limit is ${limits.maxTotalBytes}`);
+    throw tooLarge(`the files have ${total} bytes in total. The limit is ${limits.maxTotalBytes}`);
   }
 }

@@ -7,7 +7,7 @@ import type { ClaimedClone } from './clone-cache.ts';
 import { CloneTree, MAX_TREE_BYTES, missingObject, type ObjectReader } from './clone-tree.ts';
 import { getFiles, selectFiles } from './select-files.ts';
 
-/** The use of a repository by one run. */
+/** The data of one run that reads a repository. */
 export interface Visit {
   readonly git: Git;
   readonly route: Route;
@@ -15,17 +15,17 @@ export interface Visit {
   /** The configured file or folder. */
   readonly path: string;
   readonly timeoutMs: number;
-  /** The repository without credentials. */
+  /** The repository for messages, without credentials. */
   readonly shown: string;
-  /** If the clone has this commit, nothing is fetched. */
+  /** If the clone already has this commit, the run fetches nothing. */
   readonly knownCommit: string | undefined;
   readonly take: TakeBody;
   readonly context: SourceContext;
-  /** The number of bodies passed on. After the first one, the visit cannot be repeated. */
+  /** The number of bodies passed to `take`. After the first body, the visit cannot be repeated. */
   taken: number;
 }
 
-/** A clone has so many packs that a new clone is better. */
+/** Thrown if a clone has so many packs that a new clone is better. */
 export class WornClone extends Error {
   override readonly name = 'WornClone';
 }
@@ -35,7 +35,7 @@ const MAX_COMMIT_BYTES = 1024 * 1024;
 /**
  * Updates a clone and passes the configured files to `take`.
  *
- * @returns the commit of the files
+ * @returns the id of the commit that contains the files
  * @throws SynclineError, GitFailure, {@link WornClone}
  */
 export async function visitClone(
@@ -73,7 +73,10 @@ export async function visitClone(
   return head.commit;
 }
 
-/** Returns whether the clone is at the known commit: a configured one, or one that this run has fetched. */
+/**
+ * Returns whether the clone is at the known commit. The known commit is the configured one, or one that
+ * this run has fetched.
+ */
 async function hasKnownCommit(clone: Clone, { knownCommit }: Visit): Promise<boolean> {
   if (knownCommit === undefined) return false;
   await using reader = clone.openReader();
@@ -97,7 +100,7 @@ async function fetchHead(
     if (target.commit === undefined || !refusesIds(error)) throw error;
     await clone.fetchHistory(attempt.extent);
     if (await clone.moveHead(target.commit)) return;
-    const what = `${shown} has no ${target.shown}. Set a commit that a branch or tag contains`;
+    const what = `${shown} has no ${target.shown}. Set git.commit to a commit that a branch or tag contains`;
     throw new SynclineError('source-ref-missing', what);
   }
 }

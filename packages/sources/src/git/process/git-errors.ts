@@ -7,11 +7,11 @@ const NOISE = /^(hint:|and the repository exists|please make sure)/i;
 interface Verdict {
   readonly code: SynclineError['code'];
   readonly status?: number;
-  /** What to do about it. */
+  /** The advice for the operator. */
   readonly advice?: string;
 }
 
-/** What git's messages mean. The first match counts. */
+/** The meaning of git's messages. The first matching pattern applies. */
 const VERDICTS: readonly (readonly [pattern: RegExp, verdict: Verdict])[] = [
   [
     /couldn't find remote ref|remote ref \S+ not found|not our ref|no such remote ref/i,
@@ -29,20 +29,20 @@ const VERDICTS: readonly (readonly [pattern: RegExp, verdict: Verdict])[] = [
     /url base from redirection|returned error: 3\d\d|code 3\d\d/i,
     {
       code: 'source-redirect-refused',
-      advice: 'Set git.repository to the URL that it redirects to',
+      advice: 'Set git.repository to the final URL of the redirect',
     },
   ],
   [/returned error: 429/, { code: 'source-rate-limited', status: 429 }],
   [/^fatal: repository '[^']*' not found/im, { code: 'source-http-status', status: 404 }],
   [
     /Host key verification failed|no \S+ host key is known|REMOTE HOST IDENTIFICATION HAS CHANGED/i,
-    { code: 'source-git-failed', advice: 'Add its host key to the known hosts' },
+    { code: 'source-git-failed', advice: 'Add the host key of the server to the known hosts file' },
   ],
   [
     /UNPROTECTED PRIVATE KEY|bad permissions|error in libcrypto|invalid format/i,
     {
       code: 'source-credential-unreadable',
-      advice: 'Use a private key without a passphrase that only its owner can read',
+      advice: 'Use a private key without a passphrase, and let only its owner read the key file',
     },
   ],
   [
@@ -60,9 +60,10 @@ const VERDICTS: readonly (readonly [pattern: RegExp, verdict: Verdict])[] = [
 ];
 
 /**
- * Returns an error that says what to do about a failure of git. Other errors stay as they are.
+ * Turns a failure of git into an error with advice for the operator. Returns other errors unchanged.
  *
- * @param context `shown` is the repository without credentials, `wanted` a ref in words: `branch main`
+ * @param context `shown` is the repository without credentials; `wanted` is a ref in words, such as
+ *   `branch main`
  */
 export function explainFailure(
   error: unknown,
@@ -74,13 +75,13 @@ export function explainFailure(
   const { code, status, advice } = verdictOn(error.stderr) ?? { code: 'source-git-failed' };
   const what = `${error.message} for ${shown}${detail === '' ? '' : `: ${detail}`}`;
   const message = code === 'source-ref-missing' ? `${shown} has no ${wanted}` : what;
-  // Without a cause: git's own text is never shown unfiltered.
+  // The new error has no `cause`, because logs would show git's unfiltered text.
   return new SynclineError(code, advice === undefined ? message : `${message}. ${advice}`, {
     ...(status !== undefined && { status }),
   });
 }
 
-/** Returns whether git has failed for an unknown reason, or for one that is about `directory`. */
+/** Returns whether git failed for an unknown reason, or for a reason that concerns `directory`. */
 export function isUnexplained(error: unknown, directory: string): boolean {
   if (!(error instanceof GitFailure)) return false;
   return verdictOn(error.stderr) === undefined || error.stderr.includes(directory);
@@ -94,8 +95,9 @@ function verdictOn(stderr: string): Verdict | undefined {
 }
 
 /**
- * Returns the useful lines of git's text in one line, without secrets. A server that knows a secret could
- * send it back in any form, so its own lines are left out then.
+ * Returns the useful lines of git's text as one line, without secrets. A server that knows a secret could
+ * send it back in any encoding. So if there are secrets, this function removes the lines that the server
+ * wrote.
  */
 function detailOf(stderr: string, secrets: readonly string[]): string {
   const lines = withoutSecrets(stderr, secrets)
@@ -113,7 +115,7 @@ function withoutSecrets(text: string, secrets: readonly string[]): string {
   return known.replaceAll(/\/\/[^/\s@]+@/g, '//…@');
 }
 
-/** Returns a text without characters that a terminal or a log might interpret. */
+/** Returns a text without the characters that a terminal or a log might interpret. */
 export function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\ufffd');
 }

@@ -4,31 +4,36 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onAbort, SynclineError } from '@syncline/contract';
 
-/** The end of git's standard error. More of it helps nobody. */
+/** Keeps only the last bytes of git's standard error. More text would not help. */
 const MAX_STDERR_BYTES = 16 * 1024;
 const DEFAULT_MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
 
 export interface GitCommand {
   readonly args: readonly string[];
-  /** The whole environment: git inherits nothing. */
+  /** The complete environment: git inherits no variables from this process. */
   readonly env: Readonly<Record<string, string>>;
   readonly input?: string | undefined;
-  /** A secret for git's credential helper, which reads it from descriptor 3. It exists nowhere else. */
+  /**
+   * A secret for git's credential helper, which reads it from descriptor 3. The secret does not appear in
+   * arguments, variables or files.
+   */
   readonly credential?: string | undefined;
 }
 
 export interface GitLimits {
   readonly signal: AbortSignal;
-  /** Default: unlimited. */
+  /** The timeout of the command. Default: unlimited. */
   readonly timeoutMs?: number;
   readonly maxOutputBytes?: number;
-  /** Called several times a second. An error that it throws ends the command. */
+  /** Called several times a second. If it throws an error, the command ends. */
   readonly watch?: () => Promise<void>;
-  /** Of git and its child processes together, on systems with `/proc`. */
+  /**
+   * The memory limit of git and its child processes together. It applies only on systems with `/proc`.
+   */
   readonly maxMemoryBytes?: number;
 }
 
-/** Git has ended by itself, with an error. */
+/** Thrown if git exits by itself with an error. */
 export class GitFailure extends Error {
   override readonly name = 'GitFailure';
   readonly stderr: string;
@@ -42,7 +47,7 @@ export class GitFailure extends Error {
 const WATCH_EVERY_MS = 200;
 const MAX_MEMORY_BYTES = 2 * 1024 * 1024 * 1024;
 
-/** A running git and its child processes. They are one process group, and end together. */
+/** A running git and its child processes. They form one process group and end together. */
 export class GitProcess {
   readonly child: ChildProcess;
   readonly #command: string;
@@ -50,24 +55,25 @@ export class GitProcess {
   #stderr = '';
   #stopReason: { readonly error: unknown } | undefined;
   #ending: Promise<void> | undefined;
-  /** The group has no process left. Another one may have its number by now. */
+  /** Whether all processes of the group have ended. The system may then reuse the number of the group. */
   #isGroupGone = false;
   readonly #limits = new DisposableStack();
 
-  /** @throws the reason of an aborted signal */
+  /** Starts git. @throws the reason of an aborted signal */
   constructor({ args, env, input, credential }: GitCommand, limits: GitLimits) {
     limits.signal.throwIfAborted();
     this.#command = args.find((arg) => /^[a-z][a-z-]+$/.test(arg)) ?? '';
     this.child = spawn('git', args, {
-      // The current directory could be in a repository, with a config of its own.
+      // The current directory could belong to a repository, and git would read the config of that
+      // repository.
       cwd: '/',
       env,
-      // A group of its own, without a terminal for prompts.
+      // Starts git in a new process group, without a terminal for prompts.
       detached: true,
       stdio: ['pipe', 'pipe', 'pipe', credential === undefined ? 'ignore' : 'pipe'],
     });
     this.#exited = this.#watchExit();
-    // `finish` reports the error. If nothing awaits it, it must not be an unhandled rejection.
+    // `finish` reports the error. Without this handler, the rejection could be unhandled.
     this.#exited.catch(() => {});
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-MAX_STDERR_BYTES);
@@ -77,7 +83,7 @@ export class GitProcess {
     this.#applyLimits(limits);
   }
 
-  /** Returns the standard output after a successful end. @throws GitFailure, SynclineError */
+  /** Returns the standard output after git has succeeded. @throws GitFailure, SynclineError */
   async output(maxBytes: number): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let size = 0;
@@ -90,7 +96,7 @@ export class GitProcess {
     return Buffer.concat(chunks);
   }
 
-  /** Waits until git and its child processes have ended. @throws GitFailure, or the reason of `stop` */
+  /** Waits until git and its child processes have exited. @throws GitFailure, or the reason of `stop` */
   async finish(): Promise<void> {
     try {
       const exit = await this.#exited;
@@ -101,13 +107,13 @@ export class GitProcess {
     }
   }
 
-  /** Ends git for a reason, which `finish` throws. */
+  /** Stops git with a reason, which `finish` then throws. */
   stop(error: unknown): void {
     this.#stopReason ??= { error };
     void this.end();
   }
 
-  /** Ends git and its group at any time. */
+  /** Ends git and its process group. Can be called at any time. */
   async end(): Promise<void> {
     this.#limits.dispose();
     this.#ending ??= this.#endGroup();
@@ -126,14 +132,14 @@ export class GitProcess {
     const closed = once(child, 'close').catch(() => undefined);
     try {
       const [code, signal] = await once(child, 'exit');
-      // A leftover child process may keep the pipes open, and then they would never close.
+      // A leftover child process may hold the pipes open, so end the group before waiting for the pipes.
       if (child.pid !== undefined) await endProcessGroup(child.pid);
       this.#isGroupGone = true;
       await closed;
       return code === null ? `signal ${signal}` : `status ${code}`;
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-      const what = `cannot run git: ${code}. Install git 2.30 or later where the worker runs`;
+      const what = `cannot run git: ${code}. Install git 2.30 or newer on every machine with a worker`;
       throw new SynclineError('source-git-failed', what, { cause });
     }
   }
@@ -141,7 +147,7 @@ export class GitProcess {
   #write(descriptor: 0 | 3, text: string | undefined): void {
     const stream = this.child.stdio[descriptor];
     if (stream === null || stream === undefined || !('write' in stream)) return;
-    // A process that ends without reading reports why by its status.
+    // If git exits without reading its input, its exit status explains why.
     stream.on('error', () => {});
     if (descriptor === 3 || text !== undefined) stream.end(text);
   }
@@ -155,7 +161,8 @@ export class GitProcess {
     }
     const check = async () => {
       const memoryBytes = await groupMemoryBytes(this.child.pid ?? 0);
-      if (memoryBytes > maxMemoryBytes) this.#exceed(`took over ${maxMemoryBytes} bytes of memory`);
+      if (memoryBytes > maxMemoryBytes)
+        this.#exceed(`used more than ${maxMemoryBytes} bytes of memory`);
       await watch?.().catch((error: unknown) => this.stop(error));
     };
     const timer = setInterval(() => void check().catch(() => undefined), WATCH_EVERY_MS);
@@ -167,18 +174,20 @@ export class GitProcess {
   }
 }
 
-/** Runs git to its end, and returns its output. @throws GitFailure, SynclineError, the signal's reason */
+/**
+ * Runs git until it exits, and returns its output. @throws GitFailure, SynclineError, the signal's reason
+ */
 export async function runGit(command: GitCommand, limits: GitLimits): Promise<Buffer> {
   const process = new GitProcess({ ...command, input: command.input ?? '' }, limits);
   return process.output(limits.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES);
 }
 
-/** How long processes have to end in order. Git deletes its lock files meanwhile. */
+/** How long processes have to exit after SIGTERM. Git deletes its lock files in this time. */
 const TERM_GRACE_MS = 2_000;
 const KILL_GRACE_MS = 3_000;
 const CHECK_EVERY_MS = 10;
 
-/** Ends all processes of a group, and waits until none of them is running. */
+/** Ends all processes of a group, and waits until no process of the group is running. */
 async function endProcessGroup(leader: number): Promise<void> {
   for (const [signal, graceMs] of [
     ['SIGTERM', TERM_GRACE_MS],
@@ -198,15 +207,15 @@ async function isGone(leader: number, withinMs: number): Promise<boolean> {
   return false;
 }
 
-/** Returns the resident memory of a group; 0 without `/proc`. */
+/** Returns the resident memory of all processes of a group. Returns 0 on systems without `/proc`. */
 async function groupMemoryBytes(leader: number): Promise<number> {
   const members = await membersOf(leader);
   return (members ?? []).reduce((total, { memoryBytes }) => total + memoryBytes, 0);
 }
 
 /**
- * Returns whether a process of a group runs. Zombies do not count: orphans stay in the table of processes
- * until the first process of the machine or container collects them. True without `/proc`.
+ * Returns whether a process of a group is running; true on systems without `/proc`. Zombies do not count:
+ * a zombie stays in the process table until the init process of the machine or container reaps it.
  */
 async function isAnyRunning(leader: number): Promise<boolean> {
   const members = await membersOf(leader);
@@ -221,19 +230,19 @@ async function membersOf(leader: number) {
 }
 
 const PAGE_BYTES = 4_096;
-/** The field of proc(5) with the resident pages, counted from the state. */
+/** The index of the resident pages among the fields of proc(5), counted from the state. */
 const RESIDENT_FIELD = 21;
 
 async function readProcess(pid: string) {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  // After the name, which is in parentheses and may contain anything: state, parent, group.
+  // The name is in parentheses and may contain any character. After it come state, parent and group.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state = '', , group] = fields;
   const memoryBytes = Number(fields[RESIDENT_FIELD] ?? 0) * PAGE_BYTES;
   return { state, group: Number(group), memoryBytes };
 }
 
-/** Sends a signal to a group. Returns whether it has a process. */
+/** Sends a signal to a process group. Returns whether the group has a process. */
 function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-leader, signal);

@@ -12,7 +12,7 @@ import { type GitHttpServerOptions, startGitHttpServer } from './git-http-server
 import { SEARCH_PATH } from './search-path.ts';
 import { TestRepository } from './test-repository.ts';
 
-/** A git of our own with a data directory of its own; both end with the test. */
+/** Creates a `Git` with its own data directory. Both are disposed of after the test. */
 export async function testGit(options: Partial<GitOptions> = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'syncline-git-'));
   onTestFinished(() => rm(dataDir, { recursive: true, force: true }));
@@ -51,7 +51,7 @@ export function gitSource(
   return new GitSource({ registry: registry.name, config: registry.git, git });
 }
 
-/** Returns what a fetch of a new run reads. */
+/** Returns the files that a new run fetches. */
 export async function fetchAll(source: GitSource, context = sourceContext()) {
   const files: Record<string, string> = {};
   const syntaxes: (string | undefined)[] = [];

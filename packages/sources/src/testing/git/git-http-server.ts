@@ -4,25 +4,25 @@ import { createServer as createTlsServer } from 'node:https';
 import { SEARCH_PATH } from './search-path.ts';
 
 export interface GitHttpServerOptions {
-  /** The directory that repositories are in. */
+  /** The directory that contains the repositories. */
   readonly root: string;
   readonly login?: { readonly username: string; readonly password: string };
-  /** Answers instead of git; after `false`, git answers. */
+  /** Responds to a request instead of git. If the function returns false, git responds. */
   readonly answer?: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 export interface GitHttpServer {
-  /** Without a slash at its end. */
+  /** The URL without a trailing slash. */
   readonly url: string;
   readonly port: number;
   readonly requests: readonly IncomingMessage[];
-  /** The bytes of all answers' bodies so far. */
+  /** Returns the total bytes of all response bodies so far. */
   sentBytes(): number;
   close(): Promise<void>;
 }
 
-/** Serves repositories through `git http-backend`, on the loopback address. */
+/** Serves repositories with `git http-backend` on the loopback address. */
 export async function startGitHttpServer(options: GitHttpServerOptions): Promise<GitHttpServer> {
   const requests: IncomingMessage[] = [];
   let sent = 0;
@@ -61,7 +61,10 @@ function isLoggedIn({ headers }: IncomingMessage, { login }: GitHttpServerOption
   return headers.authorization === `Basic ${expected}`;
 }
 
-/** As CGI has it: the request in variables, the answer with its headers on standard output. */
+/**
+ * Runs the backend as CGI does: variables contain the request, and standard output contains the
+ * headers and the body of the response.
+ */
 function runBackend(
   root: string,
   request: IncomingMessage,

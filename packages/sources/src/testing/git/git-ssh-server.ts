@@ -9,22 +9,22 @@ const { Server, utils } = ssh2;
 
 export interface GitSshServer {
   readonly port: number;
-  /** The commands that were asked for. */
+  /** The commands that clients have requested. */
   readonly commands: readonly string[];
-  /** A private key that is let in. */
+  /** A private key that the server accepts. */
   readonly keyFile: string;
-  /** One that is not. */
+  /** A private key that the server rejects. */
   readonly otherKeyFile: string;
   /** The public key of the server. */
   readonly hostKey: string;
   readonly knownHostsFile: string;
-  /** Has another key for the server. */
+  /** A known_hosts file with a wrong key for the server. */
   readonly wrongKnownHostsFile: string;
   readonly directory: string;
   close(): Promise<void>;
 }
 
-/** Serves repositories by their absolute paths through `git-upload-pack`, on the loopback address. */
+/** Serves repositories by their absolute paths with `git-upload-pack`, on the loopback address. */
 export async function startGitSshServer(): Promise<GitSshServer> {
   const [host, otherHost, user, otherUser] = [newKey(), newKey(), newKey(), newKey()];
   const allowed = utils.parseKey(user.public);
@@ -58,7 +58,7 @@ export async function startGitSshServer(): Promise<GitSshServer> {
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('expected a TCP address');
   const { port } = address;
-  // A blank in its name checks that commands quote it.
+  // The space in the name checks that commands quote it.
   const directory = await mkdtemp(join(tmpdir(), 'syncline ssh-'));
   const write = async (name: string, text: string) => {
     const path = join(directory, name);
@@ -82,7 +82,7 @@ export async function startGitSshServer(): Promise<GitSshServer> {
 }
 
 function newKey() {
-  // Now and then it makes a key that it cannot read itself.
+  // `generateKeyPairSync` sometimes makes a key that `parseKey` cannot read.
   for (;;) {
     const pair = utils.generateKeyPairSync('ed25519');
     const parts = [utils.parseKey(pair.public), utils.parseKey(pair.private)];

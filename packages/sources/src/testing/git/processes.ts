@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The command lines and environments of what runs for a git with this data directory. */
+/**
+ * Returns the command lines and environments of all processes that a git with this data directory
+ * has started.
+ */
 export function processesOf(dataDir: string): string {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   const texts = pids.map((pid) => `${read(pid, 'cmdline')}\n${read(pid, 'environ')}\n`);

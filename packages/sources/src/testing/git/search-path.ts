@@ -1,2 +1,5 @@
-/** Where servers for tests look for git: nothing here reads the environment. */
+/**
+ * The directories where test servers look for git, because these modules do not read the
+ * environment.
+ */
 export const SEARCH_PATH = '/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin';

@@ -18,21 +18,24 @@ const ENV = {
   GIT_ALLOW_PROTOCOL: 'file',
 };
 
-/** A file of a commit: its text, or the target of a link; `undefined` removes it. */
+/** A file of a commit: its text, or the target of a link. `undefined` removes the file. */
 export type TestFile = string | { readonly link: string } | undefined;
 
-/** A repository with a working tree, in a directory of its own. */
+/** A repository with a working tree, in its own directory. */
 export class TestRepository {
-  /** The directory that holds it, for servers. */
+  /** The directory that contains the repository, for servers. */
   readonly root: string;
-  /** Its name in there. */
+  /** The repository's name in `root`. */
   readonly name = 'registry.git';
 
   private constructor(root: string) {
     this.root = root;
   }
 
-  /** @param config `name=value`; by default filters are served, as the large hosts do */
+  /**
+   * Creates a repository. @param config a list of `name=value`; by default the repository serves
+   * filtered fetches, as large hosts do
+   */
   static async create({
     objectFormat = 'sha1',
     config = ['uploadpack.allowFilter=true'],
@@ -64,7 +67,7 @@ export class TestRepository {
     return stdout.trim();
   }
 
-  /** @returns the commit's id */
+  /** Commits changed files. @returns the id of the commit */
   async commit(files: Readonly<Record<string, TestFile>>): Promise<string> {
     for (const [path, file] of Object.entries(files)) await this.#write(path, file);
     await this.git('add', '--all');
@@ -72,7 +75,7 @@ export class TestRepository {
     return this.git('rev-parse', 'HEAD');
   }
 
-  /** Replaces the history by one new commit. */
+  /** Replaces the history with one new commit. */
   async rewrite(files: Readonly<Record<string, TestFile>>): Promise<string> {
     await this.git('checkout', '--quiet', '--orphan', 'rewritten');
     await this.commit(files);

@@ -1,6 +1,6 @@
 /**
- * What holders, requesters and operators do, one command each. A command is one call of a port, which is one
- * script: Redis runs one at a time, so that every interleaving of processes is some sequence of these.
+ * The actions of holders, requesters and operators, each as one command. A command is one call of a port, and thus one
+ * script. Redis runs one script at a time, so that every interleaving of processes is a sequence of commands.
  */
 import { fencingToken } from '@syncline/contract';
 import type { LeasePurpose } from '../../ports/run-store.ts';
@@ -25,7 +25,7 @@ export interface Played {
   readonly what: string;
   readonly answer: unknown;
   readonly expected: unknown;
-  /** Whether anything in the store may have changed by it. */
+  /** Whether the command may have changed the store. */
   readonly changes: boolean;
 }
 
@@ -37,16 +37,16 @@ export interface World {
 export interface Step {
   readonly name: string;
   isPossible(model: ProtocolModel): boolean;
-  /** Changes the model as the store must change, and the store. */
+  /** Changes the store, and changes the model in the same way. */
   play(model: ProtocolModel, world: World): Promise<Played>;
 }
 
-/** A step that anyone can take at any time. */
+/** Creates a step that is possible at any time. */
 function step(name: string, play: Step['play'], isPossible: Step['isPossible'] = () => true): Step {
   return { name, play, isPossible };
 }
 
-/** A step under a lease that somebody once was given, `back` before the newest: it may long be over. */
+/** Creates a step under an earlier lease, `back` leases before the newest. The lease may have ended. */
 function underLease(
   back: number,
   name: string,
@@ -222,7 +222,7 @@ async function incomplete(
   };
 }
 
-/** Confirms to the store that nothing has changed. Only a run that ended well does so. */
+/** Confirms to the store that nothing has changed. Only a run that ended well does this. */
 export function confirmUnchanged(back: number): Step {
   const quiet = underLease(
     back,
@@ -250,8 +250,8 @@ export function confirmUnchanged(back: number): Step {
 }
 
 /**
- * Writes as another owner under the same term: after a failover, a Redis with a slow clock may issue it again.
- * Each write is refused, except the repeated finish of a run that has ended.
+ * Writes as another owner with the same term, which a Redis with a slow clock may issue again after a failover. The
+ * store refuses each write, except the repeated finish of an ended run.
  */
 export function impersonate(back: number): Step {
   return underLease(
@@ -288,7 +288,7 @@ export function report(back: number): Step {
   });
 }
 
-/** Removes all snapshots except the served one. It also asks to remove that one, like a holder with old data. */
+/** Removes all snapshots except the served one. Also asks to remove the served one, like a holder with old data. */
 export function collect(back: number): Step {
   return underLease(back, 'collect', async ({ lease, label }, stored, { store }) => {
     const isHeld = stored.isHeldUnder(lease);
@@ -304,7 +304,7 @@ export function collect(back: number): Step {
   });
 }
 
-/** Ends the lease: its holder is dead, asleep or cut off. The holder may still write later. */
+/** Expires the lease, because its holder is dead, asleep or cut off. The holder may still write later. */
 export const lapse: Step = step(
   'the lease ends',
   async ({ registry: stored }, { store, registry }) => {
@@ -347,12 +347,12 @@ export const resume: Step = step('resume', async (model, { store, registry }) =>
 export const loseData: Step = step('the store loses its data', async (model, world) => {
   model.registry = new ModelRegistry();
   await world.store.loseData(world.registry);
-  // Terms come from the clock alone now.
+  // From now on, terms come only from the clock.
   await world.store.passTime();
   return { what: 'all data is lost', answer: 'so', expected: 'so', changes: true };
 });
 
-/** I5: every open request and every begun run without a worker can be found. */
+/** I5: a sweep finds every open request and every interrupted run. */
 export const sweep: Step = step('sweep', async ({ registry: stored }, { store, registry }) => {
   const { owner, lapsed, term, openRequest, isRunning } = stored;
   const expected = {

@@ -23,7 +23,7 @@ const MANIFEST = {
   chunks: [],
 };
 
-/** What a run writes at its end: made by the code that real runs end with. */
+/** Returns what a run writes at its end, with the code that real runs use. */
 export function endRun(
   acquired: Acquired,
   kind: Exclude<EndingKind, 'poisoned'>,

@@ -1,6 +1,6 @@
 /**
- * What must hold of one registry, whoever does what in whatever order: the tables of `SPEC.md` as a plain
- * program. It knows neither Redis nor how the ports are made.
+ * What must be true of one registry after any sequence of actions: the tables of `SPEC.md` as a plain program. The
+ * model knows neither Redis nor the implementation of the ports.
  */
 import type { Lease, Phase } from '@syncline/contract';
 import {
@@ -9,7 +9,7 @@ import {
   POISON_AFTER_STARTS,
 } from '../../ports/run-store.ts';
 
-/** Snapshots that are played with, and their chunks; some share one. */
+/** The snapshots of the model and their chunks. Two snapshots share a chunk. */
 export const SNAPSHOTS = {
   a: ['a-1', 'shared'],
   b: ['b-1', 'shared'],
@@ -20,17 +20,17 @@ export const SNAPSHOT_NAMES: readonly SnapshotName[] = ['a', 'b', 'c'];
 
 export type Acquired = Extract<Acquisition, { state: 'acquired' }>;
 
-/** A lease that somebody was given, and may still believe in. */
+/** A lease that a holder got, and may still believe in. */
 export interface KnownLease {
   readonly lease: Lease;
-  /** As `t3 of bob`: terms are long. */
+  /** A short name such as `t3 of bob`, because terms are long. */
   readonly label: string;
   readonly acquired: Acquired;
-  /** What its run has left, once it has ended. */
+  /** The phase after the run has ended. */
   phaseLeft?: Phase;
 }
 
-/** How a run ends, as the transition table tells endings apart. */
+/** How a run ends, in the terms of the transition table. */
 export type EndingKind =
   | 'published'
   | 'unchanged'
@@ -42,11 +42,11 @@ export type EndingKind =
 export interface ModelEnding {
   readonly kind: EndingKind;
   readonly publish?: { readonly name: SnapshotName; readonly pin: boolean } | undefined;
-  /** What it says in the status; `undefined` removes what was said, `null` leaves it. */
+  /** The new message in the status. `undefined` removes the message, and `null` keeps it. */
   readonly message: string | null | undefined;
 }
 
-/** What is stored of the registry. */
+/** The stored state of the registry. */
 export class ModelRegistry {
   term: string | undefined;
   owner: string | undefined;
@@ -55,7 +55,7 @@ export class ModelRegistry {
   succeeded = false;
   startsWithoutFinish = 0;
   message: string | undefined;
-  /** As the status names it. */
+  /** The snapshot that the status names. */
   snapshot: SnapshotName | undefined;
 
   requested = 0;
@@ -68,7 +68,7 @@ export class ModelRegistry {
   readonly superseded = new Set<SnapshotName>();
   readonly manifests = new Set<SnapshotName>();
   readonly chunks = new Set<string>();
-  /** Terms of the runs that were logged, newest first. */
+  /** The terms of the logged runs, newest first. */
   readonly runs: string[] = [];
 
   get phase(): Phase {
@@ -96,7 +96,7 @@ export class ModelRegistry {
     return this.term === term && this.owner === undefined;
   }
 
-  /** What a publication of the snapshot lacks. */
+  /** Returns the missing parts for a publication of the snapshot. */
   missingOf(name: SnapshotName): string[] {
     const chunks = SNAPSHOTS[name].filter((chunk) => !this.chunks.has(chunk));
     return [...(this.manifests.has(name) ? [] : [name]), ...chunks];
@@ -107,7 +107,7 @@ export class ModelRegistry {
     this.force ||= force;
   }
 
-  /** Counts what is to be counted, and says what the answer must be. */
+  /** Counts a request, and returns the expected answer. */
   ask({
     purpose,
     isIsolated,
@@ -126,7 +126,7 @@ export class ModelRegistry {
     this.startsWithoutFinish += 1;
   }
 
-  /** A run that holds the lease ends. */
+  /** Ends a run that has the lease. */
   end(run: KnownLease, { kind, publish, message }: ModelEnding): void {
     const { control, status } = run.acquired;
     this.owner = undefined;
@@ -158,7 +158,7 @@ export class ModelRegistry {
     if (this.openRequest === 0) this.force = false;
   }
 
-  /** All snapshots but the served one, and what only they need. */
+  /** Returns all snapshots except the served one, and the chunks that only they need. */
   garbage(): { manifests: SnapshotName[]; chunks: string[] } {
     const needed = new Set<string>(this.pointer === undefined ? [] : SNAPSHOTS[this.pointer]);
     const chunks = [...new Set(Object.values(SNAPSHOTS).flat())];
@@ -185,15 +185,15 @@ function startsAfter(kind: EndingKind, startsWithThisOne: number): number {
 /** The registry, and what its holders remember. */
 export class ProtocolModel {
   registry = new ModelRegistry();
-  /** Every lease that was given and that somebody still knows, oldest first. */
+  /** Every lease that a holder still knows, oldest first. */
   readonly leases: KnownLease[] = [];
-  /** How many leases were given. */
+  /** How many leases the store has granted. */
   leaseCount = 0;
   lastTerm = 0n;
-  /** What has happened, for people. */
+  /** The steps so far, for people to read. */
   readonly steps: string[] = [];
 
-  /** Counted from the newest; the oldest if there are fewer. */
+  /** Returns the lease `back` positions before the newest, or the oldest one if there are fewer. */
   lease(back: number): KnownLease | undefined {
     return this.leases.at(-1 - back) ?? this.leases[0];
   }

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import { type ModelRegistry, SNAPSHOT_NAMES, SNAPSHOTS, type SnapshotName } from './model.ts';
 import type { ProtocolStore } from './protocol-store.ts';
 
-/** All that a store has of the registry. */
+/** Everything that a store knows of the registry. */
 export interface Observed {
   readonly status: SyncStatus | undefined;
   readonly control: Control;
@@ -44,11 +44,11 @@ const NAMES = new Map<string, string>([
     .flat()
     .map((chunk) => [chunkOf(chunk).digest, chunk] as const),
 ]);
-/** Digests are not for people. */
+/** Returns the name for a digest, for people to read. */
 export const nameOf = (digest: string | undefined) =>
   digest === undefined ? undefined : (NAMES.get(digest) ?? digest);
 
-/** Holds what is stored against what must be. */
+/** Compares the stored state with the model. */
 export function expectAsModelled(observed: Observed, model: ModelRegistry): void {
   const { status, control } = observed;
   expect({
@@ -96,7 +96,7 @@ export function expectAsModelled(observed: Observed, model: ModelRegistry): void
   expectServedWhole(observed);
 }
 
-/** I3, whatever the model says: what the pointer names is there. */
+/** I3, independent of the model: the store has every part of the served snapshot. */
 function expectServedWhole({ pointer, history, chunks }: Observed): void {
   const name = SNAPSHOT_NAMES.find((it) => it === nameOf(pointer));
   if (name === undefined) return;
@@ -108,7 +108,7 @@ function isSuperseded({ supersededAtMs }: SnapshotHistoryEntry): boolean {
   return supersededAtMs !== undefined;
 }
 
-/** Leases that are given last minutes; one that is made to end has ended long ago. */
+/** Returns the state of the lease. New leases last minutes, and expired leases ended long ago. */
 function leaseState(status: SyncStatus | undefined): 'none' | 'lapsed' | 'lasts' {
   if (status?.leaseUntil === undefined) return 'none';
   return status.leaseUntil <= 1 ? 'lapsed' : 'lasts';

@@ -7,7 +7,7 @@ import { expectAsModelled, type Observed, observe } from './observe.ts';
 import type { ProtocolStore } from './protocol-store.ts';
 
 interface Game extends commands.World {
-  /** What the store had before the next step. */
+  /** The store's state before the next step. */
   before: Observed;
 }
 
@@ -15,7 +15,7 @@ type Command = fc.AsyncCommand<ProtocolModel, Game>;
 
 const HOLDERS = ['alice', 'bob', 'carol'] as const;
 
-/** Mostly the newest lease; now and then one that is over. */
+/** Mostly the newest lease, and sometimes an earlier one that has ended. */
 const back = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat({ max: 3 }));
 const snapshotName = fc.constantFrom(...SNAPSHOT_NAMES);
 const force = fc.record({ force: fc.boolean() });
@@ -29,7 +29,7 @@ const purpose = fc.oneof(
       .map((number) => ({ kind: 'wake-up', request: number + 1 }) as const),
   },
 );
-/** Mostly the caller runs no other registry that may be poison. */
+/** Mostly, the caller runs no other registry that may be poison. */
 const isIsolated = fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, fc.constant(false));
 const whole = { chunks: true, manifest: true };
 const parts = fc.oneof(
@@ -40,7 +40,7 @@ const parts = fc.oneof(
 const endingKind = fc.constantFrom('unchanged', 'failed', 'skipped', 'interrupted');
 const isPinned = fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, fc.constant(true));
 
-/** How often each step is tried, and with what. */
+/** How often each step is tried, and with which arguments. */
 const STEPS: readonly fc.WeightedArbitrary<commands.Step>[] = [
   {
     weight: 6,
@@ -66,14 +66,14 @@ const STEPS: readonly fc.WeightedArbitrary<commands.Step>[] = [
   { weight: 2, arbitrary: fc.constant(commands.sweep) },
 ];
 
-/** How a game is played: much, and in the same way each time. */
+/** Many generated sequences, the same in each test run. */
 const GAMES = { seed: FUZZ.seed, numRuns: 200 };
 
 /**
- * Plays the protocol on a store in many ways, each on a registry that never ran, and looks at all that is
- * stored after each step.
+ * Plays generated sequences of steps on a store. Each sequence has its own new registry. Checks the whole stored state
+ * after each step.
  *
- * @returns the shortest sequence of steps that goes wrong, and how; `undefined` where none does
+ * @returns the shortest failing sequence of steps and its error, or `undefined` if none fails
  */
 export async function findViolation(
   store: ProtocolStore,

@@ -1,20 +1,20 @@
 import type { StoreHarness } from '../store-harness.ts';
 
-/** What a sweep finds of a registry. */
+/** What a sweep finds for a registry. */
 export interface Found {
-  /** The term of a run whose lease has ended without a word. */
+  /** The term of a run whose lease has expired before the run ended. */
   readonly interruptedTerm?: string;
   /** The number of an open request without a run. */
   readonly openRequest?: number;
 }
 
-/** A store that the protocol is played on, and what is done to it from outside. */
+/** A store for the protocol tests, with the actions of others on it. */
 export interface ProtocolStore extends Omit<StoreHarness, 'loseData'> {
-  /** As those ask who hold no lease: an api, another service. */
+  /** Requests a run like a process without a lease, such as an api. */
   request(registry: string, options: { force: boolean }): Promise<void>;
-  /** As an operator does it: lifts a suspension, and a pin. */
+  /** Removes a suspension and a pin, like an operator. */
   resume(registry: string): Promise<void>;
-  /** All that the store has of the registry is gone. */
+  /** Removes everything that the store knows of the registry. */
   loseData(registry: string): Promise<void>;
   /** Absent if a store has no sweep. */
   sweep?(registry: string): Promise<Found>;
