@@ -43,12 +43,10 @@ export async function startScheduler(
   // After a restart, Redis may be empty. Without this call, the next pass could be 30 s away.
   redis.on('ready', () => loop.wake());
 
-  const watching = new AbortController();
-  const watched = watchConfig({
+  const watcher = watchConfig({
     path: env.configPath,
     checks: CONFIG_CHECKS,
     knownDigest: loaded.digest,
-    signal: watching.signal,
     onChange: (changed) => {
       logger.info({ digest: changed.digest }, 'the config file has changed');
       logWarnings(logger, changed);
@@ -70,8 +68,7 @@ export async function startScheduler(
         ...(reconciler.hasPassed() ? [] : ['the schedules have not been reconciled yet']),
       ]),
     stop: async () => {
-      watching.abort();
-      await watched;
+      await watcher.stop();
       const ended = loop.stop();
       await store.close();
       // While Redis is unavailable, a pass never ends. Ending it early loses nothing.

@@ -13,24 +13,22 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SynclineError } from '@syncline/contract';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Loop } from '../lifecycle/loop.ts';
 import { loadConfig } from './load-config.ts';
 import { type WatchConfigOptions, watchConfig } from './watch-config.ts';
 
 let directory: string;
 let path: string;
-let watching: AbortController;
-let watched: Promise<void>;
+let watcher: Loop;
 let told: string[];
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'syncline-watch-'));
   path = join(directory, 'syncline.yaml');
-  watching = new AbortController();
   told = [];
 });
 afterEach(async () => {
-  watching.abort();
-  await watched;
+  await watcher.stop();
   await rm(directory, { recursive: true });
 });
 
@@ -47,9 +45,8 @@ async function put(text: string): Promise<void> {
 
 /** Records what the watcher reports: the names of registries, and the codes of errors. */
 function watch(options: Partial<WatchConfigOptions> = {}): void {
-  watched = watchConfig({
+  watcher = watchConfig({
     path,
-    signal: watching.signal,
     pollIntervalMs: 5,
     onChange: ({ config }) => void told.push(config.registries.map(({ name }) => name).join()),
     onError: (error: SynclineError) => void told.push(error.code),
@@ -188,9 +185,8 @@ test('the watcher reports a config again if the caller could not apply it', asyn
   expect(attempts).toBe(3);
 });
 
-test('the watcher ends when its signal aborts', async () => {
+test('the watcher ends at once when it is stopped', async () => {
   await put(configOf('one'));
   watch({ pollIntervalMs: 60_000 });
-  watching.abort();
-  await expect(watched).resolves.toBeUndefined();
+  await expect(watcher.stop()).resolves.toBeUndefined();
 });

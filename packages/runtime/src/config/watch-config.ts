@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type SynclineError, toSynclineError } from '@syncline/contract';
+import { type Loop, startLoop } from '../lifecycle/loop.ts';
 import { type LoadConfigOptions, type LoadedConfig, parseConfig } from './load-config.ts';
 import { readConfigText } from './read-document.ts';
 
@@ -14,8 +14,6 @@ export interface WatchConfigOptions extends LoadConfigOptions {
   readonly onChange: (loaded: LoadedConfig) => void | Promise<void>;
   /** Called once for each change that makes the config invalid. The previous config stays in force. */
   readonly onError: (error: SynclineError) => void;
-  /** Stops the watcher when aborted. */
-  readonly signal: AbortSignal;
   /**
    * The interval between two reads of the file, in milliseconds. A change takes effect after two equal reads in a row.
    * If the new text looks like the beginning of a file, it takes effect after six equal reads. Default: 1,000.
@@ -39,22 +37,24 @@ type Look =
 
 /**
  * Watches a config file by reading it repeatedly. Unlike file notifications, this works with replaced symbolic links and
- * network file systems. Resolves when the signal is aborted.
+ * network file systems.
  */
-export async function watchConfig(options: WatchConfigOptions): Promise<void> {
-  const { path, signal, pollIntervalMs = 1_000 } = options;
+export function watchConfig(options: WatchConfigOptions): Loop {
+  const { path, onError, pollIntervalMs = 1_000 } = options;
   /** The last result that was reported. */
   let settled: Look | undefined;
   let seen: { readonly mark: string; readonly times: number } | undefined;
   const tell = createTeller(options);
-  while (!signal.aborted) {
+  const pass = async (signal: AbortSignal) => {
     const look = await lookAt(path);
     const { mark } = look;
     seen = { mark, times: seen?.mark === mark ? seen.times + 1 : 1 };
     const isBelieved = seen.times >= looksToBelieve(look, settled);
-    if (isBelieved && mark !== settled?.mark && (await tell(look))) settled = look;
-    await delay(pollIntervalMs, undefined, { signal }).catch(() => undefined);
-  }
+    if (!isBelieved || mark === settled?.mark || signal.aborted) return;
+    if (await tell(look)) settled = look;
+  };
+  const onLoopError = (error: unknown) => onError(toSynclineError(error));
+  return startLoop({ everyMs: pollIntervalMs, pass, onError: onLoopError });
 }
 
 /**
@@ -70,7 +70,7 @@ function looksToBelieve(look: Look, settled: Look | undefined): number {
 
 /** Returns a function that reports a result. The function returns whether the result needs no further report. */
 function createTeller(options: WatchConfigOptions) {
-  const { onChange, onError, knownDigest, signal } = options;
+  const { onChange, onError, knownDigest } = options;
   let toldDigest = knownDigest;
   let toldErrorMark: string | undefined;
   const tellError = (mark: string, error: unknown) => {
@@ -78,7 +78,6 @@ function createTeller(options: WatchConfigOptions) {
     toldErrorMark = mark;
   };
   return async (look: Look): Promise<boolean> => {
-    if (signal.aborted) return false;
     const loaded = load(options, look);
     if ('error' in loaded) {
       tellError(look.mark, loaded.error);
