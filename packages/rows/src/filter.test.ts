@@ -1,7 +1,6 @@
-import { SynclineError } from '@syncline/contract';
 import { registryConfig } from '@syncline/contract/testing';
 import { describe, expect, test } from 'vitest';
-import { compileFilter, compileGlob } from './filter.ts';
+import { compileFilter } from './filter.ts';
 import { PUBLISHER_META } from './row.ts';
 
 type FilterInput = NonNullable<Parameters<typeof registryConfig>[0]>['filter'];
@@ -16,37 +15,6 @@ function passing(filter: FilterInput, servers: readonly { name: string; _meta?: 
 function tagged(name: string, ...tags: unknown[]) {
   return { name, _meta: { [PUBLISHER_META]: { 'io.github.acme': { [name]: { tags } } } } };
 }
-
-describe('compileGlob', () => {
-  test.each<[glob: string, matching: string[], others: string[]]>([
-    ['a/b', ['a/b'], ['a/bc', 'xa/b', 'a', 'A/b']],
-    [
-      'io.github.*',
-      ['io.github.acme/x', 'io.github.a/b/c'],
-      ['io.github', 'io_github.x', 'x.io.github.a'],
-    ],
-    ['*', ['a', 'a/b', '.hidden', 'a/.b'], []],
-    ['*/weather', ['a/weather', 'a/b/weather'], ['weather', 'a/weather2']],
-    ['a?c', ['abc', 'a.c'], ['ac', 'abbc']],
-    ['v[a-c]', ['va', 'vc'], ['vd', 'v', 'v-']],
-    ['v[!x]', ['va', 'v!'], ['vx', 'v']],
-    ['{a,b}/*', ['a/1', 'b/1'], ['c/1', '{a,b}/1']],
-    ['a.b', ['a.b'], ['axb']],
-    ['a+b', ['a+b'], ['aab']],
-    ['!a', ['!a'], ['b']],
-    ['@(a|b)', [], ['a', 'b']],
-  ])('%s matches %j, but not %j', (glob, matching, others) => {
-    const matches = compileGlob(glob);
-    expect(matching.filter(matches)).toEqual(matching);
-    expect(others.filter(matches)).toEqual([]);
-  });
-
-  test.each(['[a', 'a{b', 'a]b[', '[z-a]', 'a\\', 'a\\\\\\'])('rejects %s', (glob) => {
-    expect(() => compileGlob(glob)).toThrow(
-      expect.objectContaining({ name: SynclineError.name, code: 'config-invalid' }),
-    );
-  });
-});
 
 describe('compileFilter', () => {
   const servers = [{ name: 'a/one' }, { name: 'a/two' }, { name: 'b/one' }];

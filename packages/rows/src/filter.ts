@@ -1,6 +1,8 @@
-import { type Filter, SynclineError } from '@syncline/contract';
-import picomatch from 'picomatch';
+import type { Filter } from '@syncline/contract';
+import { compileGlob } from './glob.ts';
 import { PUBLISHER_META } from './row.ts';
+
+export { compileGlob } from './glob.ts';
 
 /** Returns whether a server passes the filter, by its name and its tags in `_meta`. */
 export type FilterPredicate = (server: {
@@ -32,30 +34,6 @@ export function compileFilter(filter: Filter): FilterPredicate {
       (wantedTags.size === 0 || !wantedTags.isDisjointFrom(tags))
     );
   };
-}
-
-/** Compiles a glob like ToolHive: the glob matches the whole name, is case-sensitive, and `*` crosses `/`. */
-export function compileGlob(glob: string): (name: string) => boolean {
-  try {
-    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('nothing follows the last \\');
-    const matches = picomatch(glob, {
-      bash: true, // a single star crosses slashes
-      debug: true, // otherwise, a range such as [z-a] matches nothing without an error
-      dot: true,
-      nonegate: true,
-      noextglob: true,
-      posix: true, // [!x] matches any character but x
-      strictBrackets: true,
-      strictSlashes: true,
-    });
-    // With a second argument, picomatch's own function returns an object, for example in Array.filter.
-    return (name) => matches(name);
-  } catch (cause) {
-    throw new SynclineError('config-invalid', `the glob ${JSON.stringify(glob)} is invalid`, {
-      expected: 'only *, ?, [a-c], [!x] and {a,b} as special characters',
-      cause,
-    });
-  }
 }
 
 /** Returns the tags of every list `_meta[publisher-provided].<namespace>.<key>.tags`. */
