@@ -46,12 +46,22 @@ __proto__:
     expect(parse('\ufeff{"servers": [{"name": "a"}]}')).toEqual({ servers: [{ name: 'a' }] });
   });
 
+  test('reads a map of many keys in a time that grows with their number', () => {
+    const text = Array.from({ length: 80_000 }, (_, index) => `key-${index}: 1`).join('\n');
+    expect(Object.keys(Object(parse(text)))).toHaveLength(80_000);
+  });
+
   test('accepts aliases of anchors', () => {
     expect(parse('a: &x [1]\nb: *x')).toEqual({ a: [1], b: [1] });
   });
 
   test.each<[what: string, text: string | Uint8Array, reason: RegExp]>([
-    ['a duplicate key', 'a: 1\na: 2', /keys must be unique at line 2/],
+    ['a duplicate key', 'a: 1\na: 2', /the key a appears twice, at line 2/],
+    [
+      'a duplicate key in a map of a list',
+      '- a: 1\n- {b: 1, b: 2}',
+      /the key b appears twice, at line 2/,
+    ],
     ['a tag', 'a: !ruby/object x', /Unresolved tag/],
     ['a tag of YAML that JSON does not have', 'a: !!binary aGk=', /Unresolved tag/],
     ['two documents', 'a: 1\n---\nb: 1', /multiple documents/],

@@ -1,5 +1,5 @@
 import { SynclineError } from '@syncline/contract';
-import { parseDocument } from 'yaml';
+import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import { decodeText, notJson, type ParsedValue, reasonOf, tooDeep } from './parse-json.ts';
 
 /** Parsing YAML takes about a hundred times as long as JSON. Hand-written files are smaller than this. */
@@ -23,18 +23,22 @@ export function parseYaml(body: Uint8Array): ParsedValue {
     );
   }
   const text = decodeText(body, { expected });
+  const lineCounter = new LineCounter();
   try {
     const document = parseDocument(text, {
+      lineCounter,
       version: '1.2',
       schema: 'core',
       resolveKnownTags: false,
       merge: false,
-      uniqueKeys: true,
+      // The parser compares each key with all others of its map, which takes a minute for 80,000 keys.
+      uniqueKeys: false,
       stringKeys: true,
       logLevel: 'error',
     });
     const [problem] = [...document.errors, ...document.warnings];
     if (problem !== undefined) throw problem;
+    rejectDuplicateKeys(document, lineCounter);
     return { value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }), isSuspect: true };
   } catch (cause) {
     const [reason = ''] = reasonOf(cause).split('\n');
@@ -45,4 +49,22 @@ export function parseYaml(body: Uint8Array): ParsedValue {
       cause,
     });
   }
+}
+
+function rejectDuplicateKeys(document: Document, lineCounter: LineCounter): void {
+  visit(document, {
+    Map: (_key, { items }) => {
+      const seen = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          const { line } = lineCounter.linePos(key.range?.[0] ?? 0);
+          throw new Error(
+            `the key ${String(key.value).slice(0, 40)} appears twice, at line ${line}`,
+          );
+        }
+        seen.add(key.value);
+      }
+    },
+  });
 }
