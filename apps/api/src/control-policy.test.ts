@@ -45,12 +45,17 @@ describe('control without a token configured', () => {
     },
   );
 
-  test.each(['0.0.0.0', '::', '192.168.1.5', 'example.com', '', '127.0.0.1.example.com'])(
-    'is disabled on the address %j, even for this machine',
-    (host) => {
-      expect(refusal({ host }, LOCAL)).toBe('control-disabled');
-    },
-  );
+  test.each([
+    '0.0.0.0',
+    '::',
+    '192.168.1.5',
+    'example.com',
+    '',
+    '127.0.0.1.example.com',
+    '127.999.1.1',
+  ])('is disabled on the address %j, even for this machine', (host) => {
+    expect(refusal({ host }, LOCAL)).toBe('control-disabled');
+  });
 
   test.each<[string, ControlHeaders]>([
     ['a program', { host: 'localhost:8080' }],
@@ -74,6 +79,8 @@ describe('control without a token configured', () => {
       { host: 'evil.example:8080', origin: 'http://evil.example:8080' },
     ],
     ['a name that begins like ours', { host: '127.0.0.1.evil.example' }],
+    ['a name that looks like our address', { host: '127.999.1.1' }],
+    ['a name of digits', { host: '127.0.0.256:8080' }],
     ['a name that ends like ours', { host: 'evil-localhost' }],
     ['a request without a Host header', {}],
   ])('is refused to %s', (_who, headers) => {

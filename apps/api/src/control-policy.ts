@@ -20,8 +20,13 @@ export interface ControlHeaders {
   readonly 'x-forwarded-for'?: string | string[] | undefined;
 }
 
-const LOOPBACK_ADDRESS = /^(localhost|127(\.\d{1,3}){3}|::1)$/i;
-const LOOPBACK_HOST_HEADER = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+/** Resolvers may look up a name such as `127.999.1.1`, which is no address, and its owner could point it here. */
+const LOOPBACK_IPV4 = String.raw`127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}`;
+const LOOPBACK_ADDRESS = new RegExp(`^(localhost|${LOOPBACK_IPV4}|::1)$`, 'i');
+const LOOPBACK_HOST_HEADER = new RegExp(
+  String.raw`^(localhost|${LOOPBACK_IPV4}|\[::1\])(:\d{1,5})?$`,
+  'i',
+);
 
 /**
  * Creates the policy. If there is a token, requests need it. Without a token, the api must listen on a loopback
