@@ -73,6 +73,7 @@ const POLICIES = {
     'Check that the source contains a registry in a supported format.',
   ),
   'source-cursor-repeated': ofSource('Report this fault to the operator of the upstream.'),
+  'source-cursor-too-long': ofSource('Report this fault to the operator of the upstream.'),
   'source-too-deep': ofSource(CHECK_FILE),
   'source-address-refused': ofSource('Add the address to network.allow to permit it.'),
   'source-redirect-refused': ofSource('Set the URL in the config to the final URL.'),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { SynclineError } from '@syncline/contract';
 import type { Access } from '../credentials/credentials.ts';
 import { type HttpClient, withRetries } from '../http/http.ts';
@@ -7,6 +8,8 @@ const PAGE_ROWS = 100;
 const MAX_PAGES = 50_000;
 const MAX_PAGE_BYTES = 64 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 8 * 1024 * 1024 * 1024;
+/** A cursor travels in the URL, and servers refuse longer URLs. Real cursors have fewer than 200 characters. */
+const MAX_CURSOR_LENGTH = 4_096;
 
 export interface ApiSourceOptions {
   readonly endpoint: string;
@@ -52,7 +55,10 @@ export class ApiSource implements Source {
       rowCount += rowsOfPage;
       context.report(`read ${rowCount} rows in ${page} pages`);
       if (nextCursor === undefined) return { kind: 'whole' };
-      if (cursors.has(nextCursor)) {
+      if (nextCursor.length > MAX_CURSOR_LENGTH) throw cursorTooLong(nextCursor.length);
+      // Digests, because a walk remembers all cursors, and long ones would fill the memory.
+      const digest = createHash('sha256').update(nextCursor).digest('base64');
+      if (cursors.has(digest)) {
         const shown = JSON.stringify(nextCursor.slice(0, 80));
         const what = `the source returned the cursor ${shown} twice. Report this fault to the operator of the source`;
         throw new SynclineError('source-cursor-repeated', what);
@@ -61,7 +67,7 @@ export class ApiSource implements Source {
       if (context.upstream.bytes - bytesBefore > MAX_TOTAL_BYTES) {
         throw tooLarge(`more than ${MAX_TOTAL_BYTES} bytes`);
       }
-      cursors.add(nextCursor);
+      cursors.add(digest);
       cursor = nextCursor;
     }
   }
@@ -78,6 +84,11 @@ export class ApiSource implements Source {
       http.get({ url, access, ...limits, signal, upstream, credentials }),
     );
   }
+}
+
+function cursorTooLong(length: number): SynclineError {
+  const what = `the source returned a cursor of ${length} characters. The limit is ${MAX_CURSOR_LENGTH}`;
+  return new SynclineError('source-cursor-too-long', what);
 }
 
 function tooLarge(what: string): SynclineError {
