@@ -78,7 +78,7 @@ function refuseRemote(headers: ControlHeaders): SynclineError | undefined {
   if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) {
     return new SynclineError(
       'control-disabled',
-      'the request came through a proxy. Set SYNCLINE_ADMIN_TOKEN_FILE, or send the request directly from this machine',
+      'the request came through a proxy. Set SYNCLINE_ADMIN_TOKEN_FILE, or send the request without a proxy, from the machine of the api',
     );
   }
   if (!LOOPBACK_HOST_HEADER.test(host)) {
@@ -130,7 +130,7 @@ async function readText(path: string): Promise<string> {
   } catch (error) {
     throw new SynclineError(
       'config-invalid',
-      `SYNCLINE_ADMIN_TOKEN_FILE: cannot read ${path}. Check its path and its permissions`,
+      `SYNCLINE_ADMIN_TOKEN_FILE: cannot read ${path}. Check the path and the permissions of the file`,
       { cause: error },
     );
   }

@@ -236,7 +236,7 @@ async function guard<Result>(reply: Promise<Result>): Promise<Result> {
   } catch (cause) {
     const keys = keysOfWrongValue(cause);
     if (keys !== undefined) {
-      const message = `the key ${keys[0]} holds a value of the wrong type. Delete the key, and sync with force`;
+      const message = `the key ${keys[0]} has a value of the wrong type. Delete the key, and sync with force`;
       throw new SynclineError('store-corrupt', message, { cause });
     }
     const detail = cause instanceof Error ? cause.message : String(cause);

@@ -29,7 +29,7 @@ const SYNTAX = {
  */
 export function compileGlob(glob: string): (name: string) => boolean {
   try {
-    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('nothing follows the last \\');
+    if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('the last \\ has no character after it');
     picomatch.makeRe(glob, SYNTAX);
     const alternatives = expandBraces(withoutGlobstars(glob)).map(runsOf);
     return (name) => alternatives.some((runs) => matchesRuns(runs, name));

@@ -35,7 +35,7 @@ export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Pro
 export async function toStoreError(redis: Redis, cause: unknown): Promise<unknown> {
   const keys = keysOfWrongValue(cause);
   if (keys === undefined) return cause;
-  let message = 'a key of Syncline holds a value of the wrong type';
+  let message = 'a Redis key of Syncline has a value of the wrong type';
   for (const key of keys) {
     const expected = TYPES.find(([name]) => name.test(key))?.[1] ?? OTHER_TYPE;
     const found = await redis.type(key);

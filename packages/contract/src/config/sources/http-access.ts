@@ -12,7 +12,9 @@ export const credentialFile = (what: string) =>
   z
     .string()
     .min(1)
-    .meta({ description: `A file on the disk of the workers that contains ${what}.` });
+    .meta({
+      description: `The path of a file with ${what}. Each worker must be able to read this file.`,
+    });
 
 export const headersSchema = z
   .record(
