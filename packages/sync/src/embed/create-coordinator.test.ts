@@ -57,9 +57,6 @@ async function namesOf(coordinator: EmbeddedCoordinator, catalog: string): Promi
   return rows.map((row) => row.server.name);
 }
 
-/** Like `vi.waitFor`, with enough time for threads to start on a busy machine. */
-const untilSo = (assertion: () => unknown) => vi.waitFor(assertion, { timeout: 15_000 });
-
 const IDLE: Manager = {
   shouldSync: async () => ({ sync: false, outcome: 'unchanged', reason: 'up-to-date-with-policy' }),
   performSync: async () => {
@@ -100,7 +97,7 @@ describe('createCoordinator', () => {
     await second.start();
     expect(await namesOf(second, 'alpha')).toEqual(['one']);
     // The copy begins empty, and is filled from the files.
-    await untilSo(async () =>
+    await vi.waitFor(async () =>
       expect(await status.load('alpha')).toMatchObject({ phase: 'Failed', versionCount: 1 }),
     );
   });
@@ -118,7 +115,7 @@ describe('createCoordinator', () => {
     await coordinator.start();
     expect(await namesOf(coordinator, 'alpha')).toEqual(['one']);
     await writeRegistry('alpha', 'one', 'two');
-    await untilSo(() => expect(observer.runs.map(({ rowCount }) => rowCount)).toContain(2));
+    await vi.waitFor(() => expect(observer.runs.map(({ rowCount }) => rowCount)).toContain(2));
     expect(logger.entries).toContainEqual(
       expect.objectContaining({ level: 'warn', message: 'could not save the status' }),
     );
@@ -137,7 +134,7 @@ describe('createCoordinator', () => {
     });
     await first.stop();
     await second.start();
-    await untilSo(async () =>
+    await vi.waitFor(async () =>
       expect(await second.getStatus('alpha')).toMatchObject({ phase: 'Complete' }),
     );
   });
@@ -193,7 +190,7 @@ describe('createCoordinator', () => {
     expect(freshnessOf('alpha')).toMatchObject({ stale: false, syncedAt: expect.any(String) });
     expect(freshnessOf('gone')).toMatchObject({ stale: true });
     await writeRegistry('alpha', 'one', 'three');
-    await untilSo(async () => expect(await namesOf(coordinator, 'default')).toHaveLength(3));
+    await vi.waitFor(async () => expect(await namesOf(coordinator, 'default')).toHaveLength(3));
   });
 
   test('reading the rows of a catalog that cannot be served rejects with the reason', async () => {
@@ -232,7 +229,7 @@ describe('createCoordinator', () => {
       config: { registries: [{ name: 'alpha', api: { endpoint } }] },
     });
     await coordinator.start();
-    await untilSo(async () =>
+    await vi.waitFor(async () =>
       expect(await coordinator.getStatus('alpha')).toMatchObject({ phase: 'Failed' }),
     );
     expect((await coordinator.getStatus('alpha')).errorCode).toBe(errorCode);
@@ -279,7 +276,9 @@ describe('stop', () => {
   test('ends within its grace period even if a manager hangs, and unlocks the folder', async () => {
     const coordinator = coordinatorOf({ manager: DEAF, stopGraceMs: 300 });
     await coordinator.start();
-    await untilSo(async () => expect((await coordinator.getStatus('alpha')).phase).toBe('Syncing'));
+    await vi.waitFor(async () =>
+      expect((await coordinator.getStatus('alpha')).phase).toBe('Syncing'),
+    );
     const rows = namesOf(coordinator, 'alpha');
     rows.catch(() => {});
     const startedAt = performance.now();
@@ -290,7 +289,7 @@ describe('stop', () => {
 
     const next = coordinatorOf({ manager: IDLE });
     await next.start();
-    await untilSo(async () => expect((await next.getStatus('alpha')).phase).toBe('Complete'));
+    await vi.waitFor(async () => expect((await next.getStatus('alpha')).phase).toBe('Complete'));
   });
 
   test('is also triggered by a signal, even if the signal was aborted before the start', async () => {

@@ -6,5 +6,5 @@ import type { ProtocolStore } from './protocol-store.ts';
 export function describeProtocol(name: string, create: () => ProtocolStore): void {
   test(`${name} follows the protocol in any order of actions`, async () => {
     expect(await findViolation(create())).toBeUndefined();
-  }, 60_000);
+  });
 }
