@@ -5,6 +5,7 @@ import { delta } from './delta/benchmark.ts';
 import { files } from './files/benchmark.ts';
 import { fullSync } from './full-sync/benchmark.ts';
 import { git } from './git/benchmark.ts';
+import { growth } from './growth/benchmark.ts';
 import { recovery } from './recovery/benchmark.ts';
 import { formatFigures, saveFigures } from './results.ts';
 import { schedules } from './schedules/benchmark.ts';
@@ -19,6 +20,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   schedules,
   recovery,
   files,
+  growth,
 ];
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -27,7 +29,7 @@ const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
 if (unknown.length > 0) {
   const known = BENCHMARKS.map(({ name, about }) => `  ${name}: ${about}`).join('\n');
-  console.error(`there is no benchmark ${unknown.join(', ')}; expected some of\n${known}`);
+  console.error(`there is no benchmark ${unknown.join(', ')}. Use one or more of\n${known}`);
   process.exit(EXIT_USAGE);
 }
 

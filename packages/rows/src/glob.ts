@@ -1,7 +1,7 @@
 import { SynclineError } from '@syncline/contract';
 import picomatch from 'picomatch';
 
-/** A glob with braces stands for several globs. More of them are a mistake, or an attack on memory. */
+/** A glob with braces stands for several globs. More than this number of globs would fill the memory. */
 const MAX_ALTERNATIVES = 1_000;
 
 /** Returns whether one character matches. */
@@ -23,13 +23,16 @@ const SYNTAX = {
 
 /**
  * Compiles a glob like ToolHive: the glob matches the whole name, is case-sensitive, and `*` crosses `/`. The time of a
- * match grows with the product of the lengths of the glob and the name. A regular expression could need years.
+ * match grows at most with the product of the lengths of the glob and the name. A regular expression that goes back
+ * from star to star can take exponential time.
  *
  * @throws SynclineError `config-invalid` for an invalid glob
  */
 export function compileGlob(glob: string): (name: string) => boolean {
   try {
     if (/(?<!\\)(?:\\\\)*\\$/.test(glob)) throw new Error('the last \\ has no character after it');
+    if (UNSUPPORTED.test(glob))
+      throw new Error('parentheses and ranges in braces are not supported');
     picomatch.makeRe(glob, SYNTAX);
     const alternatives = expandBraces(withoutGlobstars(glob)).map(runsOf);
     return (name) => alternatives.some((runs) => matchesRuns(runs, name));
@@ -40,6 +43,9 @@ export function compileGlob(glob: string): (name: string) => boolean {
     });
   }
 }
+
+/** What picomatch takes as a group, or as a range of characters. As text, it would match no name of a server. */
+const UNSUPPORTED = /(?<!\\)(?:[()]|\{[^{},]*\.\.[^{},]*\})/;
 
 /** An escaped character, a class, or any other character. */
 const PART = /\\[\s\S]|\[[!^]?\]?(?:\[:\w+:\]|\\[\s\S]|[^\]\\])*\]|[\s\S]/g;

@@ -20,7 +20,7 @@ const SOURCE_TIMEOUT_MS = 15_000;
 /** Checks everything that a working system needs. A failed check is a finding, not an error. */
 export async function examine({ env, sources }: ExamineOptions): Promise<Finding[]> {
   const file = await checkConfigFile(env.configPath);
-  // Workers use the config in force. If there is none yet, check the registries of the config file.
+  // Workers use the config in force. Before the first one is stored, check the registries of the config file.
   const { server, stored, config = file.config } = await examineRedis(env, file.digest);
   const [machine, asked] = await Promise.all([
     checkMachine(env.dataDir, config?.registries ?? []),

@@ -11,7 +11,7 @@ import { type Control, readStatus, type SyncStatus } from './status.ts';
 export type RegistryView = ReturnType<typeof registryView>;
 
 /**
- * Combines the config, the operators' wishes and the status into one view.
+ * Combines the config, the control hash and the status into one view.
  *
  * @param nowMs epoch milliseconds by Redis's clock
  */

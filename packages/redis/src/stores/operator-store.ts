@@ -5,7 +5,7 @@ import { createRegistryReader, redisNowMs } from './registry-reader.ts';
 
 const FIELDS_OF_OPERATORS = ['suspended', 'note', 'author', 'suspendedAt', 'pinned'];
 
-/** Stores the operators' wishes in the control hashes. */
+/** Stores suspensions and pins in the control hashes. */
 export function createRedisOperatorStore(
   options: KeyAccess & { readonly queue: SyncQueue },
 ): OperatorStore {

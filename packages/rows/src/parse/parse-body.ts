@@ -115,7 +115,7 @@ function splitBody({ value, isSuspect }: ParsedValue): ParsedBody {
     `the source returned ${describeValue(value)}, which is not a registry`,
     {
       expected:
-        'an object with `servers`, an object with `data.servers`, an array of servers, or a server',
+        'an object with a list `servers` or `data.servers`, an array of servers, or a server',
     },
   );
 }

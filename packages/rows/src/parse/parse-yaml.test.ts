@@ -46,7 +46,7 @@ __proto__:
     expect(parse('\ufeff{"servers": [{"name": "a"}]}')).toEqual({ servers: [{ name: 'a' }] });
   });
 
-  test('reads a map of many keys in a time that grows with their number', () => {
+  test('reads a map of 80,000 keys', () => {
     const text = Array.from({ length: 80_000 }, (_, index) => `key-${index}: 1`).join('\n');
     expect(Object.keys(Object(parse(text)))).toHaveLength(80_000);
   });

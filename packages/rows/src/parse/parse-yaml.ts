@@ -31,7 +31,7 @@ export function parseYaml(body: Uint8Array): ParsedValue {
       schema: 'core',
       resolveKnownTags: false,
       merge: false,
-      // The parser compares each key with all others of its map, which takes a minute for 80,000 keys.
+      // The parser compares each key with all others of its map, which takes quadratic time.
       uniqueKeys: false,
       stringKeys: true,
       logLevel: 'error',

@@ -143,15 +143,15 @@ describe('ApiSource', () => {
     expect(await walk(server.url)).toEqual([0, 2]);
   });
 
-  test('accepts a cursor of 4,096 characters, and rejects a longer one', async () => {
-    const longest = 'x'.repeat(4_096);
+  test('accepts a cursor of 8,192 characters, and rejects a longer one', async () => {
+    const longest = 'x'.repeat(8_192);
     const server = await serve({
       '': { rows: 1, next: longest },
-      [longest]: { rows: 1, next: 'y'.repeat(4_097) },
+      [longest]: { rows: 1, next: 'y'.repeat(8_193) },
     });
     await expect(walk(server.url)).rejects.toMatchObject({
       code: 'source-cursor-too-long',
-      message: 'the source returned a cursor of 4097 characters. The limit is 4096',
+      message: 'the source returned a cursor of 8193 characters. The limit is 8192',
     });
   });
 

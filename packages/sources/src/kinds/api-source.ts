@@ -8,8 +8,8 @@ const PAGE_ROWS = 100;
 const MAX_PAGES = 50_000;
 const MAX_PAGE_BYTES = 64 * 1024 * 1024;
 const MAX_TOTAL_BYTES = 8 * 1024 * 1024 * 1024;
-/** A cursor travels in the URL, and servers refuse longer URLs. Real cursors have fewer than 200 characters. */
-const MAX_CURSOR_LENGTH = 4_096;
+/** Enough for a cursor of Syncline's own api: name and version may have 1,000 characters each, of up to three bytes. */
+const MAX_CURSOR_LENGTH = 8_192;
 
 export interface ApiSourceOptions {
   readonly endpoint: string;

@@ -24,7 +24,7 @@ import { type CatalogState, type OpenCatalog, openCatalog, rowsOf } from './cata
 import { Coordinator } from './coordinator.ts';
 import { DataFolder } from './files/data-folder.ts';
 import { openFileStores } from './files/file-stores.ts';
-import { createFixedConfig } from './fixed-config.ts';
+import { createFixedConfig, rejected } from './fixed-config.ts';
 import { type CreateManager, openManager } from './open-manager.ts';
 import { StatusCopy } from './status-copy.ts';
 import { createTimerTickSource } from './timer-tick-source.ts';
@@ -68,9 +68,7 @@ const optionsSchema = z.object({
 /** @throws SynclineError `config-invalid` */
 function checkOptions(options: CreateCoordinatorOptions): void {
   const { error } = optionsSchema.safeParse(options);
-  if (error === undefined) return;
-  const problems = error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-  throw new SynclineError('config-invalid', `Options rejected. ${problems.join('. ')}`);
+  if (error !== undefined) throw rejected('Options', error.issues);
 }
 
 /** Syncs the registries of a config in this process, without Redis. */

@@ -11,12 +11,7 @@ import type { ConfigSource } from '../ports/config-source.ts';
 export function createFixedConfig(input: ConfigInput): ConfigSource {
   const { data: config, error } = configSchema.safeParse(input);
   const issues = config ? [...checkGlobs(config), ...checkSchedules(config)] : error.issues;
-  if (config === undefined || issues.length > 0) {
-    const problems = issues.map(
-      ({ path, message }) => `${z.core.toDotPath(path) || 'config'}: ${message}`,
-    );
-    throw new SynclineError('config-invalid', `Config rejected. ${problems.join('. ')}`);
-  }
+  if (config === undefined || issues.length > 0) throw rejected('Config', issues);
   const targets = syncTargets(config);
   return {
     current: () => config,
@@ -24,4 +19,15 @@ export function createFixedConfig(input: ConfigInput): ConfigSource {
     targets: () => targets,
     refresh: async () => {},
   };
+}
+
+/** Returns the error of an invalid value, with the place and the advice of each problem. */
+export function rejected(
+  what: 'Config' | 'Options',
+  issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[],
+): SynclineError {
+  const problems = issues.map(
+    ({ path, message }) => `${z.core.toDotPath([...path]) || what.toLowerCase()}: ${message}`,
+  );
+  return new SynclineError('config-invalid', `${what} rejected. ${problems.join('. ')}`);
 }
