@@ -2,6 +2,7 @@ import type { JobPayloadInput } from '@syncline/contract';
 import type { Worker as BullWorker, Job, JobJson } from 'bullmq';
 import { Worker } from 'bullmq';
 import type { Redis } from 'ioredis';
+import { z } from 'zod';
 import { pairsOf } from '../lua/lua-script.ts';
 import type { SyncQueue } from './queue.ts';
 
@@ -34,7 +35,7 @@ export interface ScheduledJob {
 }
 
 /** The options of a Job Scheduler in Redis. An unset option is `null`. */
-export interface StoredRepeat {
+interface StoredRepeat {
   readonly every: string | null;
   readonly offset: string | null;
   readonly pattern: string | null;
@@ -47,16 +48,39 @@ export async function listScheduledJobs({ redis, queue }: QueueAccess): Promise<
   return pairsOf(flat).map(([registry, score]) => ({ registry, nextAtMs: Number(score) }));
 }
 
-/** Returns the options of a Job Scheduler, and whether the hash of its next job exists. */
-export async function readSchedule(
+/** A Job Scheduler in Redis. */
+export interface StoredSchedule extends ScheduledJob {
+  readonly repeat: StoredRepeat;
+  /** Whether the next job exists. Without a next job, the schedule is dead. */
+  readonly hasNextJob: boolean;
+}
+
+const option = z.string().nullable();
+const repeatSchema = z
+  .tuple([option, option, option, option])
+  .transform(([every, offset, pattern, tz]): StoredRepeat => ({ every, offset, pattern, tz }));
+
+/** Reads the Job Schedulers of these jobs in one pipeline. Separate commands take up to three times as long. */
+export async function readSchedules(
   { redis, queue }: QueueAccess,
-  job: ScheduledJob,
-): Promise<{ repeat: StoredRepeat; hasNextJob: boolean }> {
-  const [[every = null, offset = null, pattern = null, tz = null], jobs] = await Promise.all([
-    redis.hmget(queue.toKey(`repeat:${job.registry}`), 'every', 'offset', 'pattern', 'tz'),
-    redis.exists(queue.toKey(jobId(job))),
-  ]);
-  return { repeat: { every, offset, pattern, tz }, hasNextJob: jobs === 1 };
+  jobs: readonly ScheduledJob[],
+): Promise<StoredSchedule[]> {
+  const pipeline = redis.pipeline();
+  for (const job of jobs) {
+    pipeline.hmget(queue.toKey(`repeat:${job.registry}`), 'every', 'offset', 'pattern', 'tz');
+    pipeline.exists(queue.toKey(jobId(job)));
+  }
+  const replies = (await pipeline.exec()) ?? [];
+  const valueAt = (index: number): unknown => {
+    const [error, value] = replies[index] ?? [new Error('Redis gave no answer')];
+    if (error !== null) throw error;
+    return value;
+  };
+  return jobs.map((job, index) => ({
+    ...job,
+    repeat: repeatSchema.parse(valueAt(2 * index)),
+    hasNextJob: valueAt(2 * index + 1) === 1,
+  }));
 }
 
 /** Returns the state of a scheduled job, or `unknown` if it is in no list of the queue. */

@@ -1,13 +1,13 @@
-import { fnv1a, JOB_NAME, mapInBatches, type RegistryConfig } from '@syncline/contract';
+import { batchesOf, fnv1a, JOB_NAME, mapInBatches, type RegistryConfig } from '@syncline/contract';
 import { type CronSchedule, nextFiringMs } from '@syncline/sync';
 import type { RepeatOptions } from 'bullmq';
 import {
   listScheduledJobs,
   type QueueAccess,
-  readSchedule,
+  readSchedules,
   removeOrphan,
   type ScheduledJob,
-  type StoredRepeat,
+  type StoredSchedule,
   stateOfScheduledJob,
 } from '../queue/bullmq-internals.ts';
 import { FAILED_KEPT, TICK_PRIORITY } from '../queue/queue.ts';
@@ -24,13 +24,6 @@ export function wantedSchedule({ name, schedule, syncPolicy }: RegistryConfig): 
   return schedule === undefined
     ? { registry, intervalMs: syncPolicy.interval }
     : { registry, ...schedule };
-}
-
-/** A Job Scheduler in Redis. */
-interface StoredSchedule extends ScheduledJob {
-  readonly repeat: StoredRepeat;
-  /** Whether the next job exists. Without a next job, the schedule is dead. */
-  readonly hasNextJob: boolean;
 }
 
 /** The number of changes in one pass. */
@@ -137,19 +130,22 @@ export class ScheduleReconciler {
   }
 
   async #list(nowMs: number): Promise<Map<string, StoredSchedule>> {
-    let checksLeft = BATCH_SIZE;
-    const jobs = await listScheduledJobs(this.#access);
-    const entries = await mapInBatches(jobs, BATCH_SIZE, async (job) => {
-      const schedule = { ...job, ...(await readSchedule(this.#access, job)) };
-      if (schedule.hasNextJob && nowMs - job.nextAtMs > LOST_AFTER_MS && checksLeft > 0) {
-        checksLeft -= 1;
-        // A late job may wait in the queue. A job that is in no list of the queue would wait forever.
-        const state = await stateOfScheduledJob(this.#access, job);
-        schedule.hasNextJob = state !== 'unknown';
-      }
-      return [job.registry, schedule] as const;
+    const stored: StoredSchedule[] = [];
+    for (const batch of batchesOf(await listScheduledJobs(this.#access), BATCH_SIZE)) {
+      stored.push(...(await readSchedules(this.#access, batch)));
+    }
+    // A late job may wait in the queue. A job that is in no list of the queue would wait forever.
+    const late = stored.filter((job) => job.hasNextJob && nowMs - job.nextAtMs > LOST_AFTER_MS);
+    const lost = new Set<string>();
+    await mapInBatches(late.slice(0, BATCH_SIZE), BATCH_SIZE, async (job) => {
+      if ((await stateOfScheduledJob(this.#access, job)) === 'unknown') lost.add(job.registry);
     });
-    return new Map(entries);
+    return new Map(
+      stored.map((schedule) => [
+        schedule.registry,
+        lost.has(schedule.registry) ? { ...schedule, hasNextJob: false } : schedule,
+      ]),
+    );
   }
 
   async #upsert(schedules: readonly WantedSchedule[]): Promise<void> {
