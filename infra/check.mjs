@@ -10,8 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, sep } from 'node:path';
+import { delimiter, dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const REPORTS = '.cache/checks';
@@ -55,6 +56,7 @@ for (const { name, ...counts } of results) {
   console.log(
     `${counts.failed === 0 ? 'ok    ' : 'FAILED'} ${name} (${counts.passed} passed, ${counts.failed} failed, ${counts.seconds} s)`,
   );
+  for (const failure of counts.failures ?? []) console.log(`       ${failure}`);
 }
 process.exitCode = failed === 0 ? 0 : 1;
 
@@ -105,23 +107,32 @@ function tests(name, args) {
   rmSync(report, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const status = run(['vitest', 'run', ...args, ...reporters]);
-  const { passed, failed } = countTests(report);
+  const { passed, failures } = readReport(report);
   // A run can fail without a failed test: on an unhandled rejection, or if it has no tests.
-  return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
+  if (status !== 0 && failures.length === 0) failures.push('The run failed without a failed test.');
+  return { passed, failed: failures.length, failures };
 }
 
-function countTests(report) {
-  try {
-    const { numPassedTests, numFailedTests, testResults } = JSON.parse(
-      readFileSync(report, 'utf8'),
+/** The number of passed tests, and a line for each failed one: the result is often all that a log keeps. */
+function readReport(report) {
+  if (!existsSync(report)) return { passed: 0, failures: ['The run wrote no report.'] };
+  const { numPassedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'));
+  const failures = testResults.flatMap((file) => {
+    const path = relative(ROOT, file.name);
+    const failed = file.assertionResults.filter(({ status }) => status === 'failed');
+    // A file that could not be loaded has failed without a failed test.
+    if (file.status === 'failed' && failed.length === 0) {
+      return [`${path}: ${firstLine(file.message)}`];
+    }
+    return failed.map(
+      ({ fullName, failureMessages }) => `${path}: ${fullName}: ${firstLine(failureMessages[0])}`,
     );
-    const broken = testResults.filter(
-      (file) => file.status === 'failed' && file.assertionResults.length === 0,
-    );
-    return { passed: numPassedTests, failed: numFailedTests + broken.length };
-  } catch {
-    return { passed: 0, failed: 1 };
-  }
+  });
+  return { passed: numPassedTests, failures };
+}
+
+function firstLine(message = '') {
+  return stripVTControlCharacters(message).trim().split('\n')[0];
 }
 
 function run([program, ...args]) {
