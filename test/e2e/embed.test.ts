@@ -7,11 +7,10 @@ import { startProcess } from '../support/processes.ts';
 import { projectRoot } from '../support/project.ts';
 import { generateRows, rowKey } from '../support/rows.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { until } from '../support/until.ts';
+import { until, WAITING_MS } from '../support/until.ts';
 import { startUpstream } from '../support/upstream.ts';
 
 const ROWS = generateRows({ count: 1_744 });
-const STOP_GRACE_MS = 10_000;
 
 const pageSchema = z.object({
   servers: z.array(z.object({ server: z.object({ name: z.string(), version: z.string() }) })),
@@ -66,11 +65,11 @@ test.each(['reads its upstream', 'stores what it has read'])(
 
 /** Polls without a pause: a chunk is there for milliseconds before its snapshot is published. */
 async function firstFileIn(folder: string): Promise<void> {
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(WAITING_MS);
   while ((await readdir(folder).catch(() => [])).length === 0) signal.throwIfAborted();
 }
 
-test('an Express app serves the mirror, locks its folder, and stops within its grace period', async () => {
+test('an Express app serves the mirror, locks its folder, and stops', async () => {
   const directory = await temporaryDirectory();
   const upstream = await startUpstream({ rows: ROWS });
   const port = await freePort();
@@ -102,22 +101,18 @@ test('an Express app serves the mirror, locks its folder, and stops within its g
   expect(await second.exited).toMatchObject({ code: 1 });
   expect(second.output.tail()).toContain('another coordinator uses ');
 
-  const startedAt = performance.now();
   expect(await app.stop()).toEqual({ code: 0, signal: null });
-  expect(performance.now() - startedAt).toBeLessThan(STOP_GRACE_MS);
   expect(await readdir(directory)).toEqual(['data']);
 });
 
-test('an Express app stops within its grace period while its upstream does not answer', async () => {
+test('an Express app stops while its upstream does not answer', async () => {
   const directory = await temporaryDirectory();
   const upstream = await startUpstream({ rows: ROWS });
   const gate = upstream.hold({ times: Infinity });
   const port = await freePort();
   const app = await startExample('serve.ts', { directory, args: [upstream.url], port });
   await gate.arrived;
-  const startedAt = performance.now();
   expect(await app.stop()).toEqual({ code: 0, signal: null });
-  expect(performance.now() - startedAt).toBeLessThan(STOP_GRACE_MS + 1_000);
 });
 
 test('the embedding page shows the example that these tests run', async () => {
