@@ -48,9 +48,9 @@ describe('readRow', () => {
   });
 
   test.each<[why: string, candidate: unknown, reason: RegExp, label: string]>([
-    ['a value that is not an object', 7, /the row is not a server/, 'row 17'],
-    ['null', null, /the row is not a server/, 'row 17'],
-    ['a wrapper around nothing', { server: null }, /the row is not a server/, 'row 17'],
+    ['a value that is not an object', 7, /the row does not describe a server/, 'row 17'],
+    ['null', null, /the row does not describe a server/, 'row 17'],
+    ['a wrapper around nothing', { server: null }, /the row does not describe a server/, 'row 17'],
     ['no name', { ...server, name: undefined }, /server\.name is missing/, 'row 17'],
     ['an empty name', { ...server, name: '' }, /server\.name is empty/, '@1.0.0'],
     [

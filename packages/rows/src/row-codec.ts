@@ -69,7 +69,7 @@ const serverSchema = z.object(
       .min(1, { error: 'server.description is empty' }),
     _meta: z.custom<JsonObject>(isObject, { error: 'server._meta is not an object' }).optional(),
   },
-  { error: 'the row is not a server' },
+  { error: 'the row does not describe a server' },
 );
 
 const officialSchema = z.object(
@@ -142,7 +142,7 @@ export function rowLabel(candidate: unknown, place: number): string {
 }
 
 function firstReason({ issues: [issue] }: z.ZodError): string {
-  if (issue === undefined) return 'the row is not a server';
+  if (issue === undefined) return 'the row does not describe a server';
   const isOwn = issue.code === 'custom' || !issue.message.startsWith('Invalid');
   return isOwn ? issue.message : `${issue.path.join('.')}: ${issue.message}`;
 }

@@ -81,7 +81,10 @@ export function createManager({ createSource, ...deps }: ManagerDependencies): M
         return { ...probe, sync: false, outcome: 'unchanged', reason: need.unchanged };
       } catch (error) {
         if (context.signal.aborted) throw error;
-        context.logger.debug({ err: error }, 'the cheap check failed; fetching everything');
+        context.logger.debug(
+          { err: error },
+          'could not check whether the source changed; fetching all rows',
+        );
         return { sync: true, reason: 'error-checking-data-changes', source };
       }
     },

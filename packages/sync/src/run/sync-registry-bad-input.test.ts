@@ -154,7 +154,7 @@ describe('only the invalid row is skipped', () => {
       /invalid Unicode/,
     ],
     ['with NUL in its name', JSON.stringify(server('a\0b')), /^a\0b@/, /control characters/],
-    ['that is a string', '"server"', /^row 4$/, /is not a server/],
+    ['that is a string', '"server"', /^row 4$/, /does not describe a server/],
   ])('%s', async (_what, row, label, reason) => {
     const sync = await synced();
     const rows = [...servers(3).map((it) => JSON.stringify(it)), row];
