@@ -33,6 +33,11 @@ const composeSchema = z.object({
 const lockfileSchema = z.object({
   packages: z.record(z.string(), z.object({ resolution: z.record(z.string(), z.string()) })),
 });
+const workspaceSchema = z.object({
+  allowBuilds: z.record(z.string(), z.boolean()),
+  minimumReleaseAge: z.number(),
+  trustPolicy: z.string(),
+});
 const manifestSchema = z.object({
   scripts: z.record(z.string(), z.string()),
   engines: z.object({ node: z.string() }),
@@ -111,6 +116,21 @@ describe('what is installed', () => {
       expect(Object.keys(resolution), name).toEqual(['integrity']);
       expect(resolution['integrity'], name).toMatch(/^sha512-/);
     }
+  });
+
+  test('is not young, has no worse proof than before, and runs no scripts', async () => {
+    const workspace = workspaceSchema.parse(parse(await read('pnpm-workspace.yaml')));
+    const threeDaysInMinutes = 3 * 24 * 60;
+    expect(workspace.minimumReleaseAge).toBeGreaterThanOrEqual(threeDaysInMinutes);
+    expect(workspace.trustPolicy).toBe('no-downgrade');
+    expect(new Set(Object.values(workspace.allowBuilds))).toEqual(new Set([false]));
+  });
+
+  test('is never resolved anew', async () => {
+    const installs = dockerfile.match(/\bpnpm@\S+ install .*$/gm) ?? [];
+    expect(installs).toHaveLength(2);
+    for (const install of installs) expect(install).toContain(' --frozen-lockfile ');
+    expect(await read('infra/setup.mjs')).toContain("PNPM, 'install', '--frozen-lockfile'");
   });
 
   test('is installed by one version of pnpm', async () => {
