@@ -35,7 +35,8 @@ async function architectures(lib: string): Promise<string[]> {
 
 /**
  * Downloads the Debian packages of Redis with apt and unpacks them in `directory`. Needs no root rights and does not
- * change the machine, because the lists and the cache of apt are also in `directory`.
+ * change the machine, because the lists and the cache of apt are also in `directory`. apt checks the packages against the
+ * signed lists of the machine's sources.
  */
 export async function fetchRedisPackages(
   directory: string,
@@ -77,6 +78,9 @@ async function prepareApt(work: string): Promise<Apt> {
     'Dir::State::status=/var/lib/dpkg/status',
     // By default, apt run by root downloads as another user, who has no write access here.
     'APT::Sandbox::User=root',
+    // By default, apt checks signatures, but some machines disable this check. We would then run what anyone sends.
+    'Acquire::AllowInsecureRepositories=false',
+    'APT::Get::AllowUnauthenticated=false',
     'Acquire::Languages=none',
     'Acquire::http::Timeout=30',
     'Acquire::https::Timeout=30',
