@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SynclineError } from '@syncline/contract';
+import type { CredentialDirs } from '../../credentials/credential-dirs.ts';
 import type { ConnectionGuard } from '../../network/address-guard.ts';
 import {
   type CertificateBundle,
@@ -29,8 +30,9 @@ export interface RouteOptions {
   /** Returns the proxy for a target. The operator chooses the proxy, so its address is not checked. */
   readonly proxyFor: (target: URL) => string | undefined;
   readonly certificates: CertificateBundle;
-  /** Returns whether the installed git can be restricted to the checked addresses. */
-  readonly canPinAddresses: () => Promise<boolean>;
+  readonly credentialDirs: CredentialDirs;
+  /** Throws if the installed git is missing, or too old to be safe. */
+  readonly requireRecentGit: () => Promise<void>;
 }
 
 /**
@@ -44,13 +46,15 @@ const LOCAL_CONFIG = fileURLToPath(new URL('./local.gitconfig', import.meta.url)
 /**
  * Resolves and checks the host of a repository, and reads the login.
  *
- * @throws SynclineError `source-address-refused`, `source-unreachable`, `source-credential-unreadable`
+ * @throws SynclineError `source-address-refused`, `source-unreachable`, `source-credential-unreadable`,
+ *   `source-credential-refused`, `source-git-failed` if git is missing or too old
  */
 export async function findRoute(
   repository: Repository,
   auth: GitAuth | undefined,
   options: RouteOptions,
 ): Promise<Route> {
+  await options.requireRecentGit();
   if (repository.transport === 'ssh') return sshRoute(repository, auth, options);
   if (repository.transport !== 'file') return httpRoute(repository, auth, options);
   const env = { GIT_ALLOW_PROTOCOL: 'file', GIT_CONFIG_GLOBAL: LOCAL_CONFIG };
@@ -64,7 +68,7 @@ function remote(url: string): string[] {
 async function sshRoute(
   { location, host, port }: Repository & { transport: 'ssh' },
   auth: GitAuth | undefined,
-  { guard }: RouteOptions,
+  { guard, credentialDirs }: RouteOptions,
 ): Promise<Route> {
   const [first] = await guard.resolve(host);
   if (first === undefined)
@@ -72,12 +76,19 @@ async function sshRoute(
       'source-unreachable',
       `cannot resolve ${host}: DNS returned no address`,
     );
-  if (auth?.sshKeyFile !== undefined) await checkCredentialFile(auth.sshKeyFile);
-  if (auth?.knownHostsFile !== undefined) await checkCredentialFile(auth.knownHostsFile);
+  const check = async (path: string | undefined) =>
+    path === undefined ? undefined : await checkCredentialFile(path, credentialDirs);
+  const files = {
+    sshKeyFile: await check(auth?.sshKeyFile),
+    knownHostsFile: await check(auth?.knownHostsFile),
+  };
   return {
     host,
     config: remote(location),
-    env: { GIT_ALLOW_PROTOCOL: 'ssh', ...sshCommand({ host, port, address: first.address, auth }) },
+    env: {
+      GIT_ALLOW_PROTOCOL: 'ssh',
+      ...sshCommand({ host, port, address: first.address, files }),
+    },
     secrets: [],
   };
 }
@@ -90,7 +101,7 @@ async function httpRoute(
   const proxy = options.proxyFor(url);
   const [pins, login, certificates] = await Promise.all([
     proxy === undefined ? pinAddresses(url, options) : checkBehindProxy(url, options.guard),
-    readPassword(auth),
+    readPassword(auth, options.credentialDirs),
     transport === 'https' ? options.certificates.path() : undefined,
   ]);
   const settings = [
@@ -122,18 +133,10 @@ function secretsOf(proxy: string | undefined): string[] {
 }
 
 /** Returns settings that make git connect only to the checked addresses, without a name lookup by git itself. */
-async function pinAddresses(
-  url: URL,
-  { guard, canPinAddresses }: RouteOptions,
-): Promise<readonly string[]> {
+async function pinAddresses(url: URL, { guard }: RouteOptions): Promise<readonly string[]> {
   const addresses = await guard.resolve(url.hostname);
   const isAddress = url.hostname.startsWith('[') || addresses[0]?.address === url.hostname;
   if (isAddress) return [];
-  if (!(await canPinAddresses())) {
-    const what =
-      'this version of git cannot connect to a fixed address. Install git 2.37 or newer on every machine with a worker';
-    throw new SynclineError('source-git-failed', what);
-  }
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
   const list = addresses.map(({ address, family }) => (family === 6 ? `[${address}]` : address));
   return [`http.curloptResolve=${url.hostname}:${port}:${list.join(',')}`];
