@@ -154,6 +154,15 @@ function withoutEmpty(source: Variables): Variables {
   );
 }
 
+/** Kubernetes sets such variables for a service whose name starts with `syncline`. */
+const OF_KUBERNETES = /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/;
+
+/** Returns the variables that have our prefix but that {@link readEnv} does not know, for example because of a typo. */
+export function unknownVariables(source: Variables = process.env): string[] {
+  const names = Object.keys(source).filter((name) => name.startsWith('SYNCLINE_'));
+  return names.filter((name) => !(name in variablesSchema.shape) && !OF_KUBERNETES.test(name));
+}
+
 /** A variable as the documentation shows it. */
 export interface EnvVariable {
   readonly name: string;
