@@ -182,6 +182,7 @@ function startRun(
     lease,
     status: acquisition.status,
     control,
+    served: acquisition.served,
     trigger: effectiveTrigger(tick, { registry, control }),
     force: tick.force || (control.force && control.requested > control.handled),
     startedAtMs: nowMs,
