@@ -346,11 +346,15 @@ export const resume: Step = step('resume', async (model, { store, registry }) =>
   return { what: 'resumed', answer: 'so', expected: 'so', changes: true };
 });
 
-export const losePointer: Step = step('the pointer is lost', async (model, { store, registry }) => {
-  model.registry.pointer = undefined;
-  await store.losePointer(registry);
-  return { what: 'the pointer is lost', answer: 'so', expected: 'so', changes: true };
-});
+export const losePointer: Step = step(
+  'the pointer is lost',
+  async (model, { store, registry }) => {
+    model.registry.pointer = undefined;
+    await store.losePointer(registry);
+    return { what: 'the pointer is lost', answer: 'so', expected: 'so', changes: true };
+  },
+  ({ registry }) => registry.pointer !== undefined,
+);
 
 export const loseData: Step = step('the store loses its data', async (model, world) => {
   model.registry = new ModelRegistry();
