@@ -219,6 +219,7 @@ async function fetchOnce(
   const { registry, signal, timePhase, now } = context;
   using session = ingest.open({
     signal,
+    credentials: context.credentials,
     detail,
     // Only the end of the fetch shows whether the source answered with a delta.
     order: since === undefined ? order : 'buffered',

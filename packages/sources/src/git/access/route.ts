@@ -23,6 +23,8 @@ export interface Route {
   readonly credential?: string | undefined;
   /** Secret texts that messages must not contain. */
   readonly secrets: readonly string[];
+  /** The password, alone and in the login that the server gets. */
+  readonly credentials: readonly string[];
 }
 
 export interface RouteOptions {
@@ -58,7 +60,7 @@ export async function findRoute(
   if (repository.transport === 'ssh') return sshRoute(repository, auth, options);
   if (repository.transport !== 'file') return httpRoute(repository, auth, options);
   const env = { GIT_ALLOW_PROTOCOL: 'file', GIT_CONFIG_GLOBAL: LOCAL_CONFIG };
-  return { config: remote(repository.location), env, secrets: [] };
+  return { config: remote(repository.location), env, secrets: [], credentials: [] };
 }
 
 function remote(url: string): string[] {
@@ -90,6 +92,7 @@ async function sshRoute(
       ...sshCommand({ host, port, address: first.address, files }),
     },
     secrets: [],
+    credentials: [],
   };
 }
 
@@ -123,6 +126,7 @@ async function httpRoute(
       ...(proxy === undefined ? {} : { [`${transport}_proxy`]: proxy }),
     },
     credential: login && `username=${username}\npassword=${password}\n`,
+    credentials: login === undefined ? [] : [password, `${username}:${password}`],
     secrets: [password, encodeURIComponent(password), ...secretsOf(proxy)].filter(Boolean),
   };
 }
