@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -153,6 +154,11 @@ test('a preview works for a registry that is not in the config, and for settings
   expect(
     await system.client.post('/v1/registries/source/preview', { config: missing }),
   ).toMatchObject({
+    status: 400,
+    body: { code: 'bad-request', detail: expect.stringContaining('config.file.path: use a path') },
+  });
+  await rm(source.path);
+  expect(await system.client.post('/v1/registries/source/preview', {})).toMatchObject({
     status: 502,
     body: {
       code: 'preview-failed',

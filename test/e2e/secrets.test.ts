@@ -48,13 +48,19 @@ function secretsIn(text: string): string[] {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 
+/** Returns good rows, and a row that repeats what the upstream received. */
+function withEcho({ headers }: IncomingMessage): object[] {
+  const description = `your request was ${JSON.stringify(headers)}`;
+  return [...ROWS, { name: 'io.echo/echo', version: '1.0.0', description }];
+}
+
 /** An upstream that admits holders of a secret, and leaks it in every way it can. */
 async function startUpstream(): Promise<{ url: string; seen: () => string }> {
   const received: string[] = [];
   const answers: Record<string, Answer> = {
-    '/good': (_request, response) => response.end(JSON.stringify({ servers: ROWS })),
-    '/api/v0.1/servers': (_request, response) =>
-      response.end(JSON.stringify({ servers: ROWS, metadata: { count: ROWS.length } })),
+    '/good': (request, response) => response.end(JSON.stringify({ servers: withEcho(request) })),
+    '/api/v0.1/servers': (request, response) =>
+      response.end(JSON.stringify({ servers: withEcho(request), metadata: { count: 6 } })),
     '/echo-text': (request, response) => response.end(request.headers.authorization),
     '/echo-html': (request, response) =>
       response.end(`<html>${JSON.stringify(request.headers)}</html>`),

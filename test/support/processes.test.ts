@@ -31,7 +31,7 @@ test('a process starts with a clean environment, and its log is captured', async
     'HOME',
     'NODE_COMPILE_CACHE',
     'GIVEN',
-    'SYNCLINE_TEST_PROCESS',
+    'TEST_PROCESS_OF_SYNCLINE',
   ]);
   expect(running.output.lines[0]).toBe('plain text');
   expect(await running.stop()).toEqual({ code: 3, signal: null });

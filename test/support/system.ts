@@ -20,6 +20,8 @@ export interface SystemOptions {
   readonly config: ConfigInput;
   /** The URL of the Redis. Default: the Redis of the test run. */
   readonly redisUrl?: string;
+  /** Returns the URL of the Redis for a process of its own login. Default: `redisUrl`. */
+  readonly redisUrlOf?: (program: Program) => string;
   /** The key prefix. Default: a new prefix. */
   readonly prefix?: string;
   /** How many schedulers and workers to start. Default: one scheduler and two workers. */
@@ -76,7 +78,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       nodeArgs,
       directory: config.directory,
       env: {
-        REDIS_URL: url,
+        REDIS_URL: options.redisUrlOf?.(program) ?? url,
         SYNCLINE_PREFIX: prefix,
         SYNCLINE_CONFIG: config.path,
         LOG_LEVEL: 'debug',

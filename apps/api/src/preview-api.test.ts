@@ -16,6 +16,8 @@ const CONFIG = {
         headers: { 'X-Api-Key': { file: '/secrets/key' } },
       },
     },
+    { name: 'local', file: { path: '/registries/local.json' } },
+    { name: 'clone', git: { repository: '/registries/clone.git' } },
   ],
 };
 
@@ -52,7 +54,7 @@ test('a worker previews a registry of the config', async () => {
 });
 
 test('a config in the body of the request is sent to the worker as it was written', async () => {
-  const config = { file: { path: '/new.json' }, syncPolicy: { interval: '5m' } };
+  const config = { file: { path: '/registries/local.json' }, syncPolicy: { interval: '5m' } };
   expect(await preview('new', { config })).toMatchObject({ status: 200 });
   expect(await preview('new', { config: { ...config, name: 'new' } })).toMatchObject({
     status: 200,
@@ -140,6 +142,30 @@ test('credentials are accepted only for the target that has them in the config i
   }
   expect(await preview('new', { config: { api: source } })).toMatchObject({ status: 400 });
   expect(world.previewsAsked).toHaveLength(1);
+});
+
+test.each([
+  [{ file: { path: '/etc/shadow' } }, 'config.file.path: '],
+  [{ file: { path: '/registries/../etc/shadow' } }, 'config.file.path: '],
+  [{ file: { path: '/registries' } }, 'config.file.path: '],
+  [{ git: { repository: '/srv/private.git' } }, 'config.git.repository: '],
+  [{ git: { repository: 'file:///srv/private.git' } }, 'config.git.repository: '],
+])('a preview of the new local path %j is refused before a worker looks', async (config, field) => {
+  const answer = await preview('local', { config });
+  expect(answer).toMatchObject({ status: 400 });
+  expect(answer.body['detail']).toContain(
+    `${field}use a path that a registry in the config in force`,
+  );
+  expect(world.previewsAsked).toEqual([]);
+});
+
+test('a local path of the config in force can be previewed under any name', async () => {
+  for (const config of [
+    { file: { path: '/registries/local.json' } },
+    { git: { repository: '/registries/clone.git', path: 'servers' } },
+  ]) {
+    expect(await preview('new', { config })).toMatchObject({ status: 200 });
+  }
 });
 
 test('a preview that fails in the worker is 502', async () => {

@@ -61,6 +61,38 @@ export function refuseNewCredentials(
   );
 }
 
+/**
+ * Refuses an entry that reads a local path which no registry in force reads. Otherwise, a caller with control could find
+ * out which files exist on the machines of the workers, and whether they change.
+ *
+ * @throws SynclineError `bad-request`
+ */
+export function refuseNewLocalPaths(
+  registry: RegistryConfig,
+  inForce: readonly RegistryConfig[],
+): void {
+  const known = new Set(inForce.flatMap((other) => localPlaces(other).map(({ path }) => path)));
+  const refused = localPlaces(registry).filter(({ path }) => !known.has(path));
+  if (refused.length === 0) return;
+  throw invalid(
+    refused.map(
+      ({ option }) =>
+        `${option}: use a path that a registry in the config in force reads, or preview with \`syncline diff --file\``,
+    ),
+  );
+}
+
+/** Returns the local paths of a registry, and a repository with a `file:` URL. */
+function localPlaces(registry: RegistryConfig): Pick<SourcePath, 'option' | 'path'>[] {
+  const repository = registry.git?.repository ?? '';
+  const isFileUrl = /^file:/i.test(repository);
+  return isFileUrl ? [{ option: 'git.repository', path: repository }] : localPaths(registry);
+}
+
+function localPaths(registry: RegistryConfig): SourcePath[] {
+  return sourcePaths(registry).filter(({ use }) => use === 'registry');
+}
+
 /** The file of a credential, its option in the config, and the target that receives it. */
 type CredentialUse = SourcePath & { readonly audience: string };
 
@@ -72,8 +104,8 @@ function credentialUses(registry: RegistryConfig): CredentialUse[] {
 }
 
 function relativePaths(registry: RegistryConfig): string[] {
-  return sourcePaths(registry)
-    .filter(({ use, path }) => use === 'registry' && !path.startsWith('/'))
+  return localPaths(registry)
+    .filter(({ path }) => !path.startsWith('/'))
     .map(({ option }) => option);
 }
 

@@ -43,7 +43,7 @@ async function setUp() {
     file: { path: '/registry.json' },
     staleAfter: '2s',
   }));
-  await publishConfig({ redis, keys }, { input: { registries }, digest: 'one' });
+  await publishConfig({ redis, keys }, { input: { registries } });
   await publish(redis, 'local', ROWS);
   await publish(redis, 'unread', ROWS);
   const api = await startApi(processContext('api', { redisUrl: server.url, prefix: 'syncline' }));

@@ -37,7 +37,7 @@ test('the api becomes ready with the first config, and serves what is in Redis',
   expect(await get('/readiness')).toMatchObject({ status: 503, body: { ready: false } });
   expect(await get('/v1/registries')).toMatchObject({ status: 503 });
 
-  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  await publishConfig({ redis: client, keys }, { input: INPUT });
   await until(async () => (await get('/readiness')).status === 200, { what: 'readiness' });
   expect(await get('/v1/registries')).toMatchObject({
     status: 200,
@@ -57,7 +57,7 @@ test('the api becomes ready with the first config, and serves what is in Redis',
 test('a sync request is counted, its wake-up job is queued, and Bull Board shows the queue', async () => {
   const { url: redisUrl, prefix, client } = testRedis();
   const keys = redisKeys(prefix);
-  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  await publishConfig({ redis: client, keys }, { input: INPUT });
   const { get } = await start({ redisUrl, prefix });
 
   expect(await get('/v1/registries/local/sync', { method: 'POST' })).toEqual({
@@ -109,7 +109,7 @@ test('the api starts without Redis, reports that, and recovers when Redis is the
 test('the api stops even while a caller waits for a run', async () => {
   const { url: redisUrl, prefix, client } = testRedis();
   const keys = redisKeys(prefix);
-  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  await publishConfig({ redis: client, keys }, { input: INPUT });
   const { api, get } = await start({ redisUrl, prefix });
   const asked = get('/v1/registries/local/sync', {
     method: 'POST',
@@ -133,7 +133,7 @@ test('the api does not start if its token file is missing', async () => {
 test('a preview that no worker takes fails after the wait', async () => {
   const { url: redisUrl, prefix, client } = testRedis();
   const keys = redisKeys(prefix);
-  await publishConfig({ redis: client, keys }, { input: INPUT, digest: 'one' });
+  await publishConfig({ redis: client, keys }, { input: INPUT });
   const { get } = await start({ redisUrl, prefix });
   const asked = await get('/v1/registries/local/preview', {
     method: 'POST',

@@ -33,6 +33,7 @@ export function openPerformer(options: PerformerOptions): Performer {
     dataDir: env.dataDir,
     searchPath: searchPath(),
     fileThreads: FILE_CALL_THREADS,
+    credentialDirs: env.credentialDirs,
   });
   const ingest = new IngestPool({ heavyRuns: env.heavyRuns, threadHeapMb });
   const dependencies = { createSource: sources.createSource, ingest, snapshots };

@@ -36,7 +36,7 @@ async function publishRegistry(
     await writeFile(file, JSON.stringify({ servers: rows }));
   };
   const input = { registries: names.map((name) => ({ name, file: { path: file } })) };
-  await publishConfig({ redis, keys: redisKeys(prefix) }, { input, digest: 'one' });
+  await publishConfig({ redis, keys: redisKeys(prefix) }, { input });
   return write;
 }
 
@@ -157,7 +157,7 @@ test('a preview shows no contents of a file that is not a registry', async () =>
   await start({ redisUrl: shared.url, prefix: shared.prefix });
   const keys = redisKeys(shared.prefix);
   const input = { registries: [{ name: 'known', file: { path: file } }] };
-  await publishConfig({ redis: shared.client, keys }, { input, digest: 'one' });
+  await publishConfig({ redis: shared.client, keys }, { input });
   const previewer = createPreviewRequester({ redis: shared.client, keys, onError: () => {} });
   onTestFinished(() => previewer.close());
   const messageOf = (name: string) =>

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Run, redisKeys, runId } from '@syncline/contract';
+import { digestOf, type Run, redisKeys, runId } from '@syncline/contract';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { expect, inject, onTestFinished, test, vi } from 'vitest';
@@ -26,10 +26,12 @@ async function createShared() {
     if (used.length > 0) await redis.unlink(...used);
     redis.disconnect();
   });
-  const config = (...registries: object[]) =>
-    redis.set(keys.configDocument('one'), JSON.stringify({ registries }));
+  const config = async (...registries: object[]) => {
+    const digest = digestOf({ registries });
+    await redis.set(keys.configDocument(digest), JSON.stringify({ registries }));
+    await redis.set(keys.config, digest);
+  };
   await config({ name: 'alpha', file: { path: '/alpha.json' } });
-  await redis.set(keys.config, 'one');
 
   /** Adds a run that has ended and has handled requests up to `handledRequest`. */
   async function answer(term: string, handledRequest: number, changes: Partial<Run> = {}) {
@@ -113,11 +115,9 @@ test('a registry that is not in the config is rejected as unknown', async () => 
 });
 
 test('a new config takes effect at the next call', async () => {
-  const { client, redis, keys } = await createShared();
+  const { client, config } = await createShared();
   await client.getStatus('alpha');
-  const document = JSON.stringify({ registries: [{ name: 'beta', file: { path: '/b' } }] });
-  await redis.set(keys.configDocument('two'), document);
-  await redis.set(keys.config, 'two');
+  await config({ name: 'beta', file: { path: '/b' } });
   expect(await client.getStatus('beta')).toMatchObject({ phase: 'Pending' });
   await expect(client.getStatus('alpha')).rejects.toMatchObject({ code: 'unknown-registry' });
 });
@@ -126,6 +126,13 @@ test('getStatus rejects with store-corrupt if the config cannot be read', async 
   const { client, redis, keys } = await createShared();
   await redis.set(keys.config, 'lost');
   await expect(client.getStatus('alpha')).rejects.toMatchObject({ code: 'store-corrupt' });
+  const planted = { registries: [{ name: 'alpha', file: { path: '/etc/shadow' } }] };
+  await redis.set(keys.configDocument('planted'), JSON.stringify(planted));
+  await redis.set(keys.config, 'planted');
+  await expect(client.getStatus('alpha')).rejects.toMatchObject({
+    code: 'store-corrupt',
+    message: expect.stringContaining('find out which program changed the config'),
+  });
   await redis.set(keys.configDocument('broken'), '{');
   await redis.set(keys.config, 'broken');
   await expect(client.getStatus('alpha')).rejects.toMatchObject({ code: 'store-corrupt' });

@@ -4,6 +4,7 @@ import {
   configSchema,
   controlSchema,
   countRequest,
+  digestOf,
   type JobPayloadInput,
   keysOfWrongValue,
   parseHash,
@@ -185,10 +186,12 @@ export function createSynclineClient({
   async function readConfig(digest: string) {
     const text = await guard(redis.get(keys.configDocument(digest)));
     try {
-      const targets = syncTargets(configSchema.parse(JSON.parse(text ?? '')));
+      const document: unknown = JSON.parse(text ?? '');
+      if (digestOf(document) !== digest) throw new Error('another program has changed the config');
+      const targets = syncTargets(configSchema.parse(document));
       return new Map(targets.map((target) => [target.name, target]));
     } catch (cause) {
-      const message = `the client cannot read the config ${digest} in Redis. Update the client`;
+      const message = `the client cannot read the config ${digest} in Redis. Update the client, or find out which program changed the config`;
       throw new SynclineError('store-corrupt', message, { cause });
     }
   }

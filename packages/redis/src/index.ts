@@ -16,11 +16,7 @@ export { createBullTickSource } from './queue/tick-source.ts';
 export { createReconciler } from './recovery/reconciler.ts';
 export { ScheduleReconciler } from './recovery/schedules.ts';
 export { createSweeper } from './recovery/sweeper.ts';
-export {
-  type ConfigDocument,
-  configEdition,
-  publishConfig,
-} from './stores/config-store.ts';
+export { publishConfig } from './stores/config-store.ts';
 export {
   currentConfig,
   findInConfig,

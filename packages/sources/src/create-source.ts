@@ -61,6 +61,8 @@ export interface SourcesOptions {
   /** The directories to search for git, in the form of PATH. */
   readonly searchPath?: string | undefined;
   readonly fileThreads?: number | undefined;
+  /** The directories below which credential files must lie. Default: they may lie anywhere. */
+  readonly credentialDirs?: readonly string[] | undefined;
 }
 
 /**
@@ -71,9 +73,9 @@ export function openSources(options: SourcesOptions): {
   readonly createSource: CreateSource;
   readonly close: () => Promise<void>;
 } {
-  const { network, proxies, budgets, dataDir, searchPath, fileThreads } = options;
+  const { network, proxies, budgets, dataDir, searchPath, fileThreads, credentialDirs } = options;
   const guard = createAddressGuard({ allow: () => network()?.allow ?? [] });
-  const shared = { guard, budgets, userAgent: () => network()?.userAgent };
+  const shared = { guard, budgets, credentialDirs, userAgent: () => network()?.userAgent };
   const http = new HttpClient({ ...shared, proxies });
   const git = new Git({
     ...shared,

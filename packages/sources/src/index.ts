@@ -1,5 +1,6 @@
 export { type CreateSource, createSourceFactory, openSources, withhold } from './create-source.ts';
 export { Git } from './git/git.ts';
+export { isGitRecent, LEAST_GIT_VERSION } from './git/process/git-version.ts';
 export { HttpClient } from './http/http.ts';
 export { createAddressGuard } from './network/address-guard.ts';
 export { type ProxyOptions, proxyFor } from './network/outgoing.ts';

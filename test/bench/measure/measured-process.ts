@@ -37,7 +37,7 @@ export async function startMeasured(
   const measured = await startProcess({
     ...options,
     nodeArgs: [...(options.nodeArgs ?? []), '--import', probe],
-    env: { ...options.env, SYNCLINE_BENCH_PROBE: file },
+    env: { ...options.env, BENCH_PROBE_OF_SYNCLINE: file },
   });
   return {
     process: measured,

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
 
-const file = process.env['SYNCLINE_BENCH_PROBE'];
+const file = process.env['BENCH_PROBE_OF_SYNCLINE'];
 const RESOLUTION_MS = 5;
 
 // Worker threads load it too.

@@ -35,7 +35,7 @@ export async function benchSyncline(
   const keys = redisKeys(prefix);
   const client = connect(url, lifetime);
   const input = allowingLocalTargets(config);
-  await publishConfig({ redis: client, keys }, { input, digest: 'benchmark' });
+  await publishConfig({ redis: client, keys }, { input });
   const queue = openQueue(url, prefix, lifetime);
   return {
     prefix,

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { until } from '../until.ts';
 
 /** A variable that is set for each process that a test starts. Child processes inherit it. */
-export const TAG_VARIABLE = 'SYNCLINE_TEST_PROCESS';
+export const TAG_VARIABLE = 'TEST_PROCESS_OF_SYNCLINE';
 const GRACE_MS = 30_000;
 
 interface Found {

@@ -142,9 +142,12 @@ async function targetOf(
     });
   }
   // Imported on demand, because this module loads the code that reads config files.
-  const { readRegistryInput, refuseNewCredentials } = await import('../preview-config.ts');
+  const { readRegistryInput, refuseNewCredentials, refuseNewLocalPaths } = await import(
+    '../preview-config.ts'
+  );
   const { input, registry } = readRegistryInput(name, config);
   await dependencies.config.refresh();
   refuseNewCredentials(registry, dependencies.config.registry(name));
+  refuseNewLocalPaths(registry, dependencies.config.targets());
   return { config: input };
 }

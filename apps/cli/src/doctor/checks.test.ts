@@ -132,7 +132,7 @@ describe('processes that', () => {
 
 test.each([
   ['no git', 'problem', checkGit(undefined)],
-  ['an old git', 'warning', checkGit('git version 2.30.2')],
+  ['an old git', 'problem', checkGit('git version 2.30.2')],
   ['a recent git', 'ok', checkGit('git version 2.39.5')],
   ['no ssh', 'problem', checkSsh(undefined)],
   ['an ssh', 'ok', checkSsh('OpenSSH_9.2p1')],

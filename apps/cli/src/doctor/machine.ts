@@ -3,13 +3,11 @@ import { access, constants, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type RegistryConfig, sourcePaths } from '@syncline/contract';
-import semver from 'semver';
+import { isGitRecent, LEAST_GIT_VERSION } from '@syncline/sources';
 import { type Finding, problem, type Result, toFinding, warning } from './finding.ts';
 
 const run = promisify(execFile);
 const PROGRAM_TIMEOUT_MS = 5_000;
-/** The oldest Git version that accepts a fixed address for a host. */
-const LEAST_GIT = '2.37.0';
 const OTHERS_MAY_READ = 0o004;
 
 /**
@@ -73,12 +71,11 @@ export function checkGit(version: string | undefined): Result {
       advice: 'Install git on every machine that runs workers.',
     });
   }
-  const parsed = semver.coerce(version);
-  if (parsed !== null && semver.gte(parsed, LEAST_GIT)) return version;
-  return warning({
+  if (isGitRecent(version)) return version;
+  return problem({
     found: version,
-    why: 'an older Git version may connect to addresses that Syncline has not checked',
-    advice: `Use git ${LEAST_GIT} or newer.`,
+    why: 'workers refuse this Git version, because a hostile repository could read files or run programs',
+    advice: `Install git ${LEAST_GIT_VERSION} or newer on every machine that runs workers.`,
   });
 }
 

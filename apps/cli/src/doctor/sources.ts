@@ -36,6 +36,7 @@ export async function checkSources(
     proxies: { http: env.httpProxy, https: env.httpsProxy, except: env.noProxy },
     dataDir: env.dataDir,
     searchPath: searchPath(),
+    credentialDirs: env.credentialDirs,
   });
   const findings: Finding[] = [];
   const left = registries.entries();

@@ -14,12 +14,17 @@ const PLAIN = {
 } as const;
 
 describe('parseRedisUrl', () => {
-  test.each(['redis://127.0.0.1:6379', 'rediss://user:p%40ss@redis.example/2'])(
-    'reads a URL of one server: %s',
-    (url) => {
-      expect(parseRedisUrl(url)).toEqual({ kind: 'server', url });
-    },
-  );
+  test.each([
+    'redis://127.0.0.1:6379',
+    'rediss://user:p%40ss@redis.example/2',
+    'REDIS://a',
+    'redis://a/',
+    'redis://a:/0',
+    'redis://[::1]:65535/15?family=6',
+    'redis://:p@ss:w@a:1',
+  ])('reads a URL of one server: %s', (url) => {
+    expect(parseRedisUrl(url)).toEqual({ kind: 'server', url });
+  });
 
   test.each([
     ['redis+sentinel://a/main', {}],
@@ -54,6 +59,18 @@ describe('parseRedisUrl', () => {
     ['hunter2', 'use a redis://, '],
     ['http://u:hunter2@a', 'use a redis://, '],
     ['sentinel://u:hunter2@a/main', 'use a redis://, '],
+    ['redis://u:hunter2@a:99999', 'use a port from 1 to 65535'],
+    ['redis://u:hunter2@a:0', 'use a port from 1 to 65535'],
+    ['redis://u:hunter2@a:hunter2', 'use a port from 1 to 65535'],
+    ['redis://u:hunter2@a:-1', 'use a port from 1 to 65535'],
+    ['redis://u:hunter2@a:6379/hunter2', 'put the number of the database'],
+    ['redis://u:hunter2@a/1/2', 'put the number of the database'],
+    ['redis:///run/hunter2.sock', 'use the name of a host; sockets'],
+    ['redis://u:hunter2@', 'use the name of a host'],
+    ['redis://', 'use the name of a host'],
+    ['redis://u:hunter2%zz@a', 'put two hexadecimal digits'],
+    ['redis://u:hunter2#@a', 'use a redis://, '],
+    ['redis://a b:1', 'use a redis://, '],
     ['redis+sentinel:a/main', 'use redis+sentinel://[user:password@]host'],
     ['redis+sentinel://hunter2@a/main', 'use redis+sentinel://[user:password@]host'],
     ['redis+sentinel://u:hunter2@hunter2@a/main', 'use redis+sentinel://[user:password@]host'],

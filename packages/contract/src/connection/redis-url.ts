@@ -83,12 +83,27 @@ function readParameters(query: unknown): unknown {
   return Object.fromEntries(pairs);
 }
 
-const serverSchema = z
-  .url({
-    protocol: /^rediss?$/,
-    error: 'use a redis://, rediss://, redis+sentinel:// or rediss+sentinel:// URL',
-  })
-  .transform((url) => ({ kind: 'server' as const, url }));
+const SERVER_FORM =
+  /^rediss?:\/\/(?:(?<login>[^/?#]*)@)?(?<host>\[[^\]/?#]*\]|[^:@/?#[\]]*)(?::(?<port>[^/?#]*))?(?<path>\/[^?#]*)?(?:\?[^#]*)?$/i;
+const schemeError = 'use a redis://, rediss://, redis+sentinel:// or rediss+sentinel:// URL';
+
+/** Checks each part, because ioredis would replace an invalid part by its default and connect to another server. */
+const serverSchema = z.string().transform((url, context) => {
+  const parts = SERVER_FORM.exec(url)?.groups;
+  const problem = parts === undefined ? schemeError : problemOf(parts);
+  if (problem === undefined && URL.canParse(url)) return { kind: 'server' as const, url };
+  context.addIssue(problem ?? schemeError);
+  return z.NEVER;
+});
+
+function problemOf({ login = '', host, port = '', path = '' }: Record<string, string>) {
+  if (host === '') return 'use the name of a host; sockets of the file system are not supported';
+  if (port !== '' && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
+    return 'use a port from 1 to 65535';
+  }
+  if (!/^\/?$|^\/\d{1,5}$/.test(path)) return 'put the number of the database after the host';
+  return decodedSchema.safeParse(login).error?.issues[0]?.message;
+}
 
 /** The target of a Redis URL: one server, or the sentinels that know the address of the primary. */
 export type RedisTarget = z.output<typeof serverSchema> | SentinelTarget;

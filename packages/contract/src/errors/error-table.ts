@@ -80,6 +80,9 @@ const POLICIES = {
   'source-credential-unreadable': ofSource(
     'Put the credential file on every machine with a worker, and give read permission to the system account of the worker.',
   ),
+  'source-credential-refused': ofSource(
+    'Move the credential file below a directory in SYNCLINE_CREDENTIAL_DIRS, or add its directory there.',
+  ),
   'source-git-failed': ofSource('Read the output of git at the end of the message.'),
   'source-ref-missing': ofSource(
     'Check whether someone renamed or removed the branch, tag or commit.',

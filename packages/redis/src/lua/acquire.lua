@@ -1,7 +1,7 @@
 --[[
 Takes the lease of a registry if it is free. If the purpose is a request, also counts the request.
 
-KEYS  1 status hash   2 control hash
+KEYS  1 status hash   2 control hash   3 snapshot pointer
 ARGV  1 owner   2 lease TTL in ms   3 'tick' | 'request' | 'wake-up'
       4 for a tick: a time in ms, 0 for never. The tick is superseded if the last run succeeded and started within it
         for a request: '1' if it is forced   for a wake-up: the number of its request
@@ -12,8 +12,8 @@ Returns
   {'superseded'}                                  the last run answers the tick
   {'isolate', request}                            the next start makes the registry poison, and the caller runs others;
                                                   request: the newest open request, 0 for none; it stays counted
-  {'acquired', term, now ms, JSON}                {status, control}: the hashes as flat lists, from before this call.
-                                                  One string, because clients parse one string faster
+  {'acquired', term, now ms, JSON}                {status, control, served}: the hashes as flat lists, from before this
+                                                  call, and the pointer. One string, because clients parse one faster
 The term is the time in microseconds, or the last term + 1 if that is larger. It grows even if this Redis has lost
 its data. An invalid number counts as 0 and is replaced, because it would stop every run and every request. All
 times come from Redis's clock, because a worker's clock may be wrong.
@@ -83,5 +83,8 @@ local term = string.format('%.0f', math.max(whole(stored[1]) + 1, time[1] * 1000
 redis.call('HSET', KEYS[1], 'phase', 'Syncing', 'term', term, 'owner', ARGV[1],
   'leaseUntil', string.format('%.0f', nowMs + ARGV[2]),
   'startsWithoutFinish', string.format('%.0f', whole(stored[4]) + 1))
+local served = redis.pcall('GET', KEYS[3])
+-- A value of another type is not a pointer. The publication reports it.
+if type(served) ~= 'string' then served = nil end
 return {'acquired', term, string.format('%.0f', nowMs),
-  cjson.encode({status = status, control = redis.call('HGETALL', KEYS[2])})}
+  cjson.encode({status = status, control = redis.call('HGETALL', KEYS[2]), served = served})}

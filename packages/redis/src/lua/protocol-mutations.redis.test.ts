@@ -57,6 +57,18 @@ const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
     to: '',
   },
   {
+    mistake: 'ignores a lost pointer',
+    script: 'confirm-unchanged',
+    from: "if redis.pcall('GET', KEYS[3]) ~= stored[3] then return 0 end",
+    to: '',
+  },
+  {
+    mistake: 'hides a lost pointer',
+    script: 'acquire',
+    from: "local served = redis.pcall('GET', KEYS[3])",
+    to: "local served = redis.call('HGET', KEYS[1], 'snapshot')",
+  },
+  {
     mistake: 'takes a current lease',
     script: 'acquire',
     from: 'if stored[2] and leaseUntil > nowMs then',

@@ -1,4 +1,4 @@
-import { type ConfigInput, configSchema } from '@syncline/contract';
+import { type ConfigInput, configSchema, digestOf } from '@syncline/contract';
 import { filterHash, lastFiringMs, sourceHash } from '@syncline/sync';
 import { createRecordingLogger } from '@syncline/sync/testing';
 import { expect, onTestFinished, test } from 'vitest';
@@ -8,8 +8,6 @@ import { testRedis } from '../testing/test-redis.ts';
 import { addDueWakeUps } from './due-wake-ups.ts';
 import { createReconciler } from './reconciler.ts';
 
-const logger = createRecordingLogger();
-
 function configOf(...names: readonly string[]): ConfigInput {
   return { registries: names.map((name) => ({ name, file: { path: `/${name}.json` } })) };
 }
@@ -17,6 +15,7 @@ function configOf(...names: readonly string[]): ConfigInput {
 /** Creates a Redis, and a function that creates schedulers that share it. */
 function createShared() {
   const { redis, prefix } = testRedis();
+  const logger = createRecordingLogger();
   const open = () => openStore({ redis, prefix, logger });
   const { keys, queue } = open();
   onTestFinished(() => queue.close());
@@ -38,15 +37,19 @@ function createShared() {
       .sort();
   };
   const schedules = async () => (await queue.getJobSchedulers()).map(({ key }) => key).sort();
-  return { redis, prefix, keys, queue, repairs, createScheduler, wakeUps, schedules };
+  const warnings = () =>
+    logger.entries.filter(({ level }) => level === 'warn').map(({ message }) => message);
+  return { redis, prefix, keys, queue, repairs, createScheduler, wakeUps, schedules, warnings };
 }
+
+type Shared = ReturnType<typeof createShared>;
 
 test('the first pass puts the config in force, and schedules and wakes each registry', async () => {
   const { createScheduler, wakeUps, schedules, repairs, redis, keys } = createShared();
   const scheduler = createScheduler();
-  scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  scheduler.adopt({ input: configOf('alpha', 'beta') });
   await scheduler.pass();
-  expect(await redis.get(keys.config)).toBe('one');
+  expect(await redis.get(keys.config)).toBe(digestOf(configOf('alpha', 'beta')));
   expect(await schedules()).toEqual(['alpha', 'beta']);
   expect(await wakeUps()).toEqual(['startup alpha', 'startup beta']);
   expect(repairs).toEqual(['added 2']);
@@ -58,7 +61,7 @@ test('the first pass puts the config in force, and schedules and wakes each regi
 test('several schedulers have the same effect as one', async () => {
   const { createScheduler, wakeUps, schedules } = createShared();
   const all = [createScheduler(), createScheduler(), createScheduler()];
-  for (const it of all) it.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  for (const it of all) it.adopt({ input: configOf('alpha', 'beta') });
   await Promise.all(all.map((it) => it.pass()));
   await Promise.all(all.map((it) => it.pass()));
   expect(await schedules()).toEqual(['alpha', 'beta']);
@@ -68,9 +71,9 @@ test('several schedulers have the same effect as one', async () => {
 test('a scheduler with an older config does not undo the config in force', async () => {
   const { createScheduler, schedules } = createShared();
   const [old, current] = [createScheduler(), createScheduler()];
-  old.adopt({ input: configOf('alpha'), digest: 'old' });
+  old.adopt({ input: configOf('alpha') });
   await old.pass();
-  current.adopt({ input: configOf('beta'), digest: 'new' });
+  current.adopt({ input: configOf('beta') });
   await current.pass();
   for (let pass = 0; pass < 3; pass += 1) {
     await old.pass();
@@ -82,7 +85,7 @@ test('a scheduler with an older config does not undo the config in force', async
 test('everything is scheduled and synced again after Redis was emptied', async () => {
   const { createScheduler, wakeUps, schedules, queue, redis, prefix } = createShared();
   const scheduler = createScheduler();
-  scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  scheduler.adopt({ input: configOf('alpha', 'beta') });
   await scheduler.pass();
   await queue.obliterate({ force: true });
   await redis.unlink(...(await redis.keys(`${prefix}:*`)));
@@ -94,35 +97,105 @@ test('everything is scheduled and synced again after Redis was emptied', async (
 test('a config that Redis lost is put in force again, and its registries are synced', async () => {
   const { createScheduler, wakeUps, schedules, redis, keys, queue } = createShared();
   const [first, second] = [createScheduler(), createScheduler()];
-  for (const it of [first, second]) it.adopt({ input: configOf('alpha'), digest: 'old' });
+  for (const it of [first, second]) it.adopt({ input: configOf('alpha') });
   await first.pass();
   await second.pass();
   const edition = await redis.get(keys.configEdition);
-  first.adopt({ input: configOf('alpha', 'beta'), digest: 'new' });
+  const old = digestOf(configOf('alpha'));
+  const current = digestOf(configOf('alpha', 'beta'));
+  first.adopt({ input: configOf('alpha', 'beta') });
   await first.pass();
-  await redis.mset(keys.config, 'old', keys.configEdition, edition ?? '');
+  await redis.mset(keys.config, old, keys.configEdition, edition ?? '');
   await queue.removeJobScheduler('beta');
-  await queue.remove('startup-beta-0-new');
+  await queue.remove(`startup-beta-0-${current.slice(0, 12)}`);
   expect(await wakeUps()).not.toContain('startup beta');
   // The second scheduler has seen no later edition, so it changes nothing.
   await second.pass();
-  expect(await redis.get(keys.config)).toBe('old');
+  expect(await redis.get(keys.config)).toBe(old);
   await first.pass();
   await second.pass();
-  expect(await redis.get(keys.config)).toBe('new');
+  expect(await redis.get(keys.config)).toBe(current);
   expect(await schedules()).toEqual(['alpha', 'beta']);
   expect(await wakeUps()).toContain('startup beta');
+});
+
+test.each<[what: string, tamper: (test: Shared, planted: ConfigInput) => Promise<unknown>]>([
+  ['the pointer', ({ redis, keys }) => redis.set(keys.config, 'planted')],
+  [
+    'the pointer and a document with the right digest',
+    ({ redis, keys }, planted) =>
+      redis.mset(
+        keys.config,
+        digestOf(planted),
+        keys.configDocument(digestOf(planted)),
+        JSON.stringify(planted),
+      ),
+  ],
+  [
+    'the document',
+    ({ redis, keys }, planted) =>
+      redis.set(keys.configDocument(digestOf(configOf('alpha'))), JSON.stringify(planted)),
+  ],
+  [
+    'the type of the document',
+    async ({ redis, keys }) => {
+      await redis.del(keys.configDocument(digestOf(configOf('alpha'))));
+      await redis.sadd(keys.configDocument(digestOf(configOf('alpha'))), 'planted');
+    },
+  ],
+])(
+  'a scheduler restores its config in the next pass, with a warning, if another program changes %s',
+  async (_what, tamper) => {
+    const shared = createShared();
+    const { createScheduler, schedules, warnings, redis, keys } = shared;
+    const [publisher, other] = [createScheduler(), createScheduler()];
+    for (const it of [publisher, other]) {
+      it.adopt({ input: configOf('alpha') });
+      await it.pass();
+    }
+    // The scheduler that published last may end. The other one must still notice.
+    await publisher.pass();
+    await tamper(shared, configOf('planted'));
+    await publisher.pass();
+    await other.pass();
+    const digest = digestOf(configOf('alpha'));
+    expect(await redis.get(keys.config)).toBe(digest);
+    expect(JSON.parse((await redis.get(keys.configDocument(digest))) ?? '')).toEqual(
+      configOf('alpha'),
+    );
+    expect(await schedules()).toEqual(['alpha']);
+    expect(warnings()).toEqual(['config in Redis was changed by another program; restored']);
+  },
+);
+
+test('schedulers with different configs never overwrite each other again, whoever passes when', async () => {
+  const { createScheduler, warnings, redis, keys } = createShared();
+  const all = ['a', 'b', 'c'].map((name) => ({ name, scheduler: createScheduler() }));
+  for (const { name, scheduler } of all) scheduler.adopt({ input: configOf(name) });
+  await Promise.all(all.map(({ scheduler }) => scheduler.pass()));
+  const winner = await redis.get(keys.config);
+  const edition = await redis.get(keys.configEdition);
+  for (let pass = 0; pass < 5; pass += 1) {
+    await Promise.all(all.map(({ scheduler }) => scheduler.pass()));
+  }
+  expect(await redis.get(keys.config)).toBe(winner);
+  expect(await redis.get(keys.configEdition)).toBe(edition);
+  expect(warnings()).toEqual([]);
+  // The winner's config is restored, and not that of an older scheduler.
+  await redis.set(keys.config, digestOf(configOf('planted')));
+  await Promise.all(all.map(({ scheduler }) => scheduler.pass()));
+  expect(await redis.get(keys.config)).toBe(winner);
 });
 
 test('an invalid value at the config key is replaced', async () => {
   const { createScheduler, redis, keys, schedules } = createShared();
   const scheduler = createScheduler();
-  scheduler.adopt({ input: configOf('alpha'), digest: 'one' });
+  scheduler.adopt({ input: configOf('alpha') });
   await scheduler.pass();
   await redis.del(keys.config);
   await redis.sadd(keys.config, 'not ours');
   await scheduler.pass();
-  expect(await redis.get(keys.config)).toBe('one');
+  expect(await redis.get(keys.config)).toBe(digestOf(configOf('alpha')));
   expect(await schedules()).toEqual(['alpha']);
 });
 
@@ -136,10 +209,10 @@ test('a pass without any config changes nothing', async () => {
 test('a registry that is removed from the config loses its schedule, but keeps its data for a while', async () => {
   const { createScheduler, schedules, redis, keys } = createShared();
   const scheduler = createScheduler();
-  scheduler.adopt({ input: configOf('alpha', 'beta'), digest: 'one' });
+  scheduler.adopt({ input: configOf('alpha', 'beta') });
   await scheduler.pass();
   await redis.hset(keys.status('alpha'), 'term', '1');
-  scheduler.adopt({ input: configOf('beta'), digest: 'two' });
+  scheduler.adopt({ input: configOf('beta') });
   await scheduler.pass();
   expect(await schedules()).toEqual(['beta']);
   expect(await redis.exists(keys.status('alpha'))).toBe(1);

@@ -1,6 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Config, type Logger, type RecurringTask, syncTargets } from '@syncline/contract';
-import { type ConfigDocument, configEdition, publishConfig } from '../stores/config-store.ts';
+import {
+  type Config,
+  digestOf,
+  type Logger,
+  type RecurringTask,
+  syncTargets,
+} from '@syncline/contract';
+import {
+  type ConfigState,
+  editionOf,
+  isConfigDocument,
+  type PublishedConfig,
+  publishConfig,
+  publishOver,
+  readConfigState,
+} from '../stores/config-store.ts';
 import type { Store } from '../stores/open-store.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
 import { addDueWakeUps } from './due-wake-ups.ts';
@@ -26,7 +40,7 @@ export interface ReconcilerOptions {
 
 export interface Reconciler extends RecurringTask {
   /** Makes the next pass put this config in force. */
-  adopt(document: ConfigDocument): void;
+  adopt(config: PublishedConfig): void;
   /** Returns whether a pass has completed. */
   hasPassed(): boolean;
 }
@@ -37,9 +51,9 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
   const schedules = new ScheduleReconciler(store);
   let hasPassed = false;
   /** The config of this process's file, and whether it is new. */
-  let own: ConfigDocument | undefined;
+  let own: (PublishedConfig & { readonly digest: string }) | undefined;
   let isNews = false;
-  /** The edition of the last config that this process has published. */
+  /** The last edition at which this process has seen its own config in force. */
   let edition = 0;
   /** The digest of the config whose due registries have wake-ups. */
   let wokenDigest: string | undefined;
@@ -49,8 +63,8 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
     retryAfterMs: RETRY_AFTER_MS,
     hasPassed: () => hasPassed,
 
-    adopt(document) {
-      own = document;
+    adopt({ input }) {
+      own = { input, digest: digestOf(input) };
       isNews = true;
     },
 
@@ -84,19 +98,46 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
 
   /**
    * Publishes the config at the start and after a change of the file. Also publishes it if Redis has lost the config or
-   * its last editions, for example after a failover to a lagging replica. Otherwise does nothing, because schedulers
-   * with different files must not overwrite each other's config.
+   * its last editions, for example after a failover to a lagging replica, and if another program has changed the config.
+   * A scheduler that publishes raises the edition. So a higher edition with another config comes from a scheduler with a
+   * newer file, and this process leaves that config in force: schedulers with different files must not overwrite each
+   * other's config for ever.
    */
   async function publish(): Promise<void> {
     if (own === undefined) return;
-    // A value of another type is not a config, so `publish` replaces it.
-    const isInForce = (await redis.type(keys.config)) === 'string';
-    const isLost = (await configEdition({ redis, keys })) < edition;
-    if (!isNews && isInForce && !isLost) return;
-    edition = await publishConfig({ redis, keys }, own);
-    isNews = false;
-    // Redis has also lost the syncs since then, so the next step searches for due registries again.
-    if (isLost) wokenDigest = undefined;
+    if (isNews) {
+      edition = await publishConfig({ redis, keys }, own);
+      isNews = false;
+      return;
+    }
+    const state = await readConfigState({ redis, keys });
+    const isLost = state.pointer === '' || editionOf(state) < edition;
+    if (!isLost && !(await isChanged(own.digest, state))) {
+      if (state.pointer === own.digest) edition = editionOf(state);
+      return;
+    }
+    const restored = await publishOver({ redis, keys }, own, state);
+    // Another scheduler has published meanwhile. The next pass looks again.
+    if (restored === undefined) return;
+    edition = restored;
+    if (isLost) {
+      // Redis has also lost the syncs since then, so the next step searches for due registries again.
+      wokenDigest = undefined;
+      return;
+    }
+    const found = state.pointer;
+    logger.warn(
+      { found, digest: own.digest },
+      'config in Redis was changed by another program; restored',
+    );
+  }
+
+  async function isChanged(digest: string, state: ConfigState): Promise<boolean> {
+    if (state.pointer !== digest) return editionOf(state) === edition;
+    const key = keys.configDocument(digest);
+    // A value of another type is not a document.
+    const text = (await redis.type(key)) === 'string' ? await redis.get(key) : null;
+    return text === null || !isConfigDocument(text, digest);
   }
 
   async function repairSchedules(config: Config): Promise<void> {

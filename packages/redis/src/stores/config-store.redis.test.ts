@@ -1,13 +1,16 @@
+import { digestOf } from '@syncline/contract';
 import { createRecordingLogger } from '@syncline/sync/testing';
 import { expect, test } from 'vitest';
 import { testConfig, testRedis } from '../testing/test-redis.ts';
 import { createConfigFollower, publishConfig } from './config-store.ts';
 
+const ALPHA = digestOf(testConfig('alpha'));
+const BETA = digestOf(testConfig('beta'));
+
 function createFollower() {
   const test = testRedis();
   const logger = createRecordingLogger();
-  const publish = (digest: string, ...names: string[]) =>
-    publishConfig(test, { digest, input: testConfig(...names) });
+  const publish = (...names: string[]) => publishConfig(test, { input: testConfig(...names) });
   return { ...test, logger, publish, follower: createConfigFollower({ ...test, logger }) };
 }
 
@@ -21,15 +24,15 @@ test('returns no config before one is published', async () => {
 
 test('a follower returns the config that was published last', async () => {
   const { follower, publish } = createFollower();
-  await publish('one', 'alpha');
+  await publish('alpha');
   await follower.refresh();
-  expect(follower.digest()).toBe('one');
+  expect(follower.digest()).toBe(ALPHA);
   expect(follower.registry('alpha')).toMatchObject({
     name: 'alpha',
     syncPolicy: { interval: 3_600_000 },
   });
-  await publish('two', 'beta', 'gamma');
-  expect(follower.digest()).toBe('one');
+  await publish('beta', 'gamma');
+  expect(follower.digest()).toBe(ALPHA);
   await follower.refresh();
   expect(follower.current()?.registries.map(({ name }) => name)).toEqual(['beta', 'gamma']);
   expect(follower.registry('alpha')).toBeUndefined();
@@ -37,47 +40,79 @@ test('a follower returns the config that was published last', async () => {
 
 test('a replaced config expires after a while, and the config in force does not', async () => {
   const { publish, redis, keys } = createFollower();
-  await publish('one', 'alpha');
-  await publish('two', 'beta');
-  expect(await redis.ttl(keys.configDocument('one'))).toBeGreaterThan(3_000);
-  expect(await redis.ttl(keys.configDocument('two'))).toBe(-1);
-  await publish('one', 'alpha');
-  expect(await redis.ttl(keys.configDocument('one'))).toBe(-1);
-  await publish('one', 'alpha');
-  expect(await redis.ttl(keys.configDocument('one'))).toBe(-1);
+  await publish('alpha');
+  await publish('beta');
+  expect(await redis.ttl(keys.configDocument(ALPHA))).toBeGreaterThan(3_000);
+  expect(await redis.ttl(keys.configDocument(BETA))).toBe(-1);
+  await publish('alpha');
+  expect(await redis.ttl(keys.configDocument(ALPHA))).toBe(-1);
+  await publish('alpha');
+  expect(await redis.ttl(keys.configDocument(ALPHA))).toBe(-1);
 });
 
 test('a Redis that lost its data does not make a process drop registries', async () => {
   const { follower, publish, redis, keys } = createFollower();
-  await publish('one', 'alpha');
+  await publish('alpha');
   await follower.refresh();
-  await redis.del(keys.config, keys.configDocument('one'));
+  await redis.del(keys.config, keys.configDocument(ALPHA));
   await follower.refresh();
   expect(follower.registry('alpha')).toBeDefined();
   // The pointer alone is not enough either.
   await redis.set(keys.config, 'lost');
   await follower.refresh();
-  expect(follower.digest()).toBe('one');
+  expect(follower.digest()).toBe(ALPHA);
+});
+
+test('a config that this build does not know is rejected with one log entry, and the last valid config stays in force', async () => {
+  const { follower, publish, redis, keys, logger } = createFollower();
+  await publish('alpha');
+  await follower.refresh();
+  const unknown = { registries: [{ name: 'x', queue: {} }] };
+  await redis.set(keys.configDocument(digestOf(unknown)), JSON.stringify(unknown));
+  await redis.set(keys.config, digestOf(unknown));
+  await follower.refresh();
+  await follower.refresh();
+  expect(follower.digest()).toBe(ALPHA);
+  expect(follower.registry('alpha')).toBeDefined();
+  expect(logger.entries.filter(({ level }) => level === 'error')).toHaveLength(1);
+  await publish('beta');
+  await follower.refresh();
+  expect(follower.digest()).toBe(BETA);
 });
 
 test.each([
+  ['another config', JSON.stringify(testConfig('planted'))],
   ['invalid JSON', '{'],
-  ['a config that this build does not know', '{"registries":[{"name":"x","queue":{}}]}'],
+  ['an empty text', ''],
 ])(
-  '%s is rejected with one log entry, and the last valid config stays in force',
-  async (_what, document) => {
+  '%s in place of a document is refused with one log entry, until the document is restored',
+  async (_what, planted) => {
     const { follower, publish, redis, keys, logger } = createFollower();
-    await publish('one', 'alpha');
+    await publish('alpha');
     await follower.refresh();
-    await redis.set(keys.configDocument('bad'), document);
-    await redis.set(keys.config, 'bad');
+    await publish('beta');
+    await redis.set(keys.configDocument(BETA), planted);
     await follower.refresh();
     await follower.refresh();
-    expect(follower.digest()).toBe('one');
-    expect(follower.registry('alpha')).toBeDefined();
-    expect(logger.entries.filter(({ level }) => level === 'error')).toHaveLength(1);
-    await publish('two', 'beta');
+    expect(follower.digest()).toBe(ALPHA);
+    expect(follower.registry('planted')).toBeUndefined();
+    expect(logger.entries.filter(({ level }) => level === 'error')).toMatchObject([
+      { fields: { code: 'store-corrupt', reason: expect.stringContaining(BETA) } },
+    ]);
+    // A process that starts now must not follow the planted config either.
+    const fresh = createConfigFollower({ redis, keys, logger });
+    await fresh.refresh();
+    expect(fresh.current()).toBeUndefined();
+    await publish('beta');
     await follower.refresh();
-    expect(follower.digest()).toBe('two');
+    expect(follower.digest()).toBe(BETA);
   },
 );
+
+test('a document may have its members in another order', async () => {
+  const { follower, redis, keys } = createFollower();
+  const text = '{"registries":[{"file":{"path":"/registries/alpha.json"},"name":"alpha"}]}';
+  await redis.mset(keys.configDocument(ALPHA), text, keys.config, ALPHA);
+  await follower.refresh();
+  expect(follower.digest()).toBe(ALPHA);
+});

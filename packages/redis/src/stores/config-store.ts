@@ -2,6 +2,7 @@ import {
   type Config,
   type ConfigInput,
   configSchema,
+  digestOf,
   jsonTextSchema,
   type Logger,
   type RegistryConfig,
@@ -10,50 +11,89 @@ import {
 } from '@syncline/contract';
 import type { ConfigSource } from '@syncline/sync';
 import { z } from 'zod';
-import { type KeyAccess, toStoreError } from '../lua/lua-script.ts';
+import { type KeyAccess, luaScript, toStoreError } from '../lua/lua-script.ts';
 
 /** How long a replaced config stays, for processes that are about to read it. */
 const REPLACED_CONFIG_TTL_S = 3_600;
 
-/** A config in the form that people write, with its storage digest. */
-export interface ConfigDocument {
+const publishConfigScript = luaScript('publish-config');
+
+/** A config in the form that people write. */
+export interface PublishedConfig {
   readonly input: ConfigInput;
-  readonly digest: string;
+}
+
+/** What Redis says about the config in force. A missing or invalid value counts as ''. */
+export interface ConfigState {
+  /** The digest of the config in force. */
+  readonly pointer: string;
+  /** The value that grows with each config that is put in force. */
+  readonly edition: string;
+}
+
+/** Reads the state in one step, because a scheduler must not see the pointer of one config and the edition of another. */
+export async function readConfigState({ redis, keys }: KeyAccess): Promise<ConfigState> {
+  const replies = (await redis.multi().get(keys.config).get(keys.configEdition).exec()) ?? [];
+  const [pointer, edition] = replies.map(([error, value]) => {
+    // A value of another type is not a config, and `publishOver` replaces it.
+    if (error !== null && !error.message.startsWith('WRONGTYPE')) throw error;
+    return typeof value === 'string' ? value : '';
+  });
+  return { pointer: pointer ?? '', edition: edition ?? '' };
+}
+
+/** Returns how many configs this Redis has put in force, as far as it remembers. */
+export function editionOf({ edition }: ConfigState): number {
+  return /^\d{1,15}$/.test(edition) ? Number(edition) : 0;
 }
 
 /**
  * Puts a config in force: every process follows the pointer.
  *
- * @returns the edition of this config. {@link configEdition} is lower only if Redis has lost this config
+ * @returns the edition of this config. The stored edition is lower only if Redis has lost this config
  */
-export async function publishConfig(
-  { redis, keys }: KeyAccess,
-  { input, digest }: ConfigDocument,
-): Promise<number> {
-  // `publishConfig` replaces a value of any type.
-  const before = (await redis.type(keys.config)) === 'string' ? await redis.get(keys.config) : null;
-  const edition = 1 + (await configEdition({ redis, keys }));
-  const change = redis
-    .multi()
-    .set(keys.configDocument(digest), JSON.stringify(input))
-    .set(keys.configEdition, edition)
-    .set(keys.config, digest);
-  if (before !== null && before !== digest) {
-    change.expire(keys.configDocument(before), REPLACED_CONFIG_TTL_S);
+export async function publishConfig(access: KeyAccess, config: PublishedConfig): Promise<number> {
+  for (;;) {
+    const edition = await publishOver(access, config, await readConfigState(access));
+    if (edition !== undefined) return edition;
   }
-  // ioredis resolves even if Redis has rejected a command.
-  for (const [error] of (await change.exec()) ?? []) if (error !== null) throw error;
-  return edition;
 }
 
-/** Returns how many configs this Redis has put in force, as far as it remembers. */
-export async function configEdition({ redis, keys }: KeyAccess): Promise<number> {
-  if ((await redis.type(keys.configEdition)) !== 'string') return 0;
-  const stored = await redis.get(keys.configEdition);
-  return /^\d{1,15}$/.test(stored ?? '') ? Number(stored) : 0;
+/** Puts a config in force if the state is still `before`. Returns its edition, or undefined. */
+export async function publishOver(
+  { redis, keys }: KeyAccess,
+  { input }: PublishedConfig,
+  before: ConfigState,
+): Promise<number | undefined> {
+  const digest = digestOf(input);
+  const edition = 1 + editionOf(before);
+  const names = [keys.config, keys.configEdition, keys.configDocument(digest)];
+  if (before.pointer !== '' && before.pointer !== digest) {
+    names.push(keys.configDocument(before.pointer));
+  }
+  const { pointer, edition: editionBefore } = before;
+  const text = JSON.stringify(input);
+  const args = [pointer, editionBefore, edition, digest, text, REPLACED_CONFIG_TTL_S];
+  return (await publishConfigScript(redis, names, args)) === 1 ? edition : undefined;
+}
+
+/** Returns whether a stored document is the config with this digest. */
+export function isConfigDocument(text: string, digest: string): boolean {
+  try {
+    return digestOf(JSON.parse(text)) === digest;
+  } catch {
+    return false;
+  }
 }
 
 const documentSchema = jsonTextSchema.pipe(configSchema);
+
+const MISMATCH = 'config in Redis was changed by another program and is refused';
+
+function mismatch(key: string) {
+  const reason = `the value of ${key} does not have the digest in its key. The last valid config stays in force, and a scheduler restores the value. Find out which program wrote the key`;
+  return { code: 'store-corrupt', reason } as const;
+}
 
 /** Follows the current config. */
 export interface ConfigFollower extends ConfigSource {
@@ -62,7 +102,8 @@ export interface ConfigFollower extends ConfigSource {
 }
 
 /**
- * Follows the current config in Redis. If Redis has no valid config, the last valid config stays in force, because a
+ * Follows the current config in Redis. A document must have the digest that the pointer names: this detects a document
+ * that something else has changed. If Redis has no valid config, the last valid config stays in force, because a
  * process must not drop registries when Redis loses its data.
  */
 export function createConfigFollower({
@@ -74,6 +115,8 @@ export function createConfigFollower({
     | { digest: string; config: Config; targets: Map<string, RegistryConfig> }
     | undefined;
   let refused: string | undefined;
+  /** The scheduler may restore this document, so each refresh looks at it again. */
+  let mismatched: string | undefined;
   let unreadable: string | undefined;
   let refreshedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -90,6 +133,12 @@ export function createConfigFollower({
       if (digest === null || digest === followed?.digest || digest === refused) return;
       const document = await read(keys.configDocument(digest));
       if (document === null) return;
+      if (!isConfigDocument(document, digest)) {
+        if (mismatched !== digest) logger.error(mismatch(keys.configDocument(digest)), MISMATCH);
+        mismatched = digest;
+        return;
+      }
+      mismatched = undefined;
       const parsed = documentSchema.safeParse(document);
       if (parsed.success) {
         const targets = new Map(syncTargets(parsed.data).map((target) => [target.name, target]));

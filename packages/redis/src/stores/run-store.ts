@@ -39,7 +39,7 @@ const acquireReply = z.union([
   z.tuple([z.literal('superseded')]),
   z.tuple([z.literal('isolate'), z.coerce.number()]),
 ]);
-const acquiredHashes = z.object({ status: hash(), control: hash() });
+const acquiredState = z.object({ status: hash(), control: hash(), served: z.string().optional() });
 const finishReply = z.union([
   z.tuple([z.literal('finished'), z.number()]),
   z.tuple([z.literal('refused')]),
@@ -67,7 +67,8 @@ export function createRedisRunStore({ redis, keys, logger }: RunStoreOptions): R
     async confirmUnchanged(registry, { term, changes }) {
       const { set } = statusFields(changes);
       const args = [term, ...Object.entries(set).flat()];
-      return (await confirmUnchangedScript(redis, leaseKeys(keys, registry), args)) === 1;
+      const names = [...leaseKeys(keys, registry), keys.snapshot(registry)];
+      return (await confirmUnchangedScript(redis, names, args)) === 1;
     },
   };
 
@@ -125,7 +126,8 @@ async function acquire(
   { redis, keys, logger }: RunStoreOptions,
   { registry, owner, ttlMs, purpose, isIsolated = false }: AcquireOptions,
 ): Promise<Acquisition> {
-  const reply = await acquireScript(redis, leaseKeys(keys, registry), [
+  const names = [...leaseKeys(keys, registry), keys.snapshot(registry)];
+  const reply = await acquireScript(redis, names, [
     owner,
     ttlMs,
     purpose.kind,
@@ -146,7 +148,7 @@ async function acquire(
       break;
   }
   const [, term, nowMs, json] = parsed;
-  const hashes = acquiredHashes.parse(JSON.parse(json));
+  const { served, ...hashes } = acquiredState.parse(JSON.parse(json));
   const { value: status, invalid } = parseHash(statusSchema, hashes.status);
   const control = parseHash(controlSchema, hashes.control);
   await removeInvalid(
@@ -160,6 +162,7 @@ async function acquire(
     // The script counts this start after it reads the status.
     status: { ...status, startsWithoutFinish: status.startsWithoutFinish + 1 },
     control: control.value,
+    served,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { RedisKeys } from '@syncline/contract';
+import { digestOf, type RedisKeys } from '@syncline/contract';
 import type { Publication } from '@syncline/snapshot';
 import { storeRows } from '@syncline/snapshot/testing';
 import { acquire, createRecordingLogger, testRun } from '@syncline/sync/testing';
@@ -165,15 +165,16 @@ describe('a key of another type', () => {
 });
 
 describe('the config', () => {
-  test.each<RegistryKey>([(keys) => keys.config, (keys) => keys.configDocument('two')])(
+  const two = digestOf(testConfig('beta'));
+  test.each<RegistryKey>([(keys) => keys.config, (keys) => keys.configDocument(two)])(
     'a config key of another type leaves the last valid config in force, and is logged once: %s',
     async (key) => {
       const { redis, keys } = testRedis();
       const logger = createRecordingLogger();
       const follower = createConfigFollower({ redis, keys, logger });
-      await publishConfig({ redis, keys }, { input: testConfig('alpha'), digest: 'one' });
+      await publishConfig({ redis, keys }, { input: testConfig('alpha') });
       await follower.refresh();
-      await redis.set(keys.config, 'two');
+      await redis.set(keys.config, two);
       await redis.del(key(keys));
       await redis.sadd(key(keys), 'not ours');
       await follower.refresh();
@@ -181,7 +182,7 @@ describe('the config', () => {
       expect(follower.registry('alpha')).toBeDefined();
       const said = logger.entries.filter(({ level }) => level === 'error');
       expect(said).toMatchObject([{ fields: { code: 'store-corrupt' } }]);
-      await publishConfig({ redis, keys }, { input: testConfig('beta'), digest: 'two' });
+      await publishConfig({ redis, keys }, { input: testConfig('beta') });
       await follower.refresh();
       expect(follower.registry('beta')).toBeDefined();
     },

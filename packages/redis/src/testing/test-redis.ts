@@ -77,6 +77,9 @@ export function redisHarness(test = testRedis()): StoreHarness {
     expireLease: async (registry) => {
       await redis.hset(keys.status(registry), 'leaseUntil', '1');
     },
+    losePointer: async (registry) => {
+      await redis.del(keys.snapshot(registry));
+    },
     loseData: () => deleteAll(test.prefix),
     passTime: async () => {
       const startMs = await redisNowMs(redis);

@@ -1,6 +1,6 @@
 import { SynclineError } from '@syncline/contract';
 import { expect, test } from 'vitest';
-import { envVariables, readEnv } from './env.ts';
+import { envVariables, readEnv, unknownVariables } from './env.ts';
 
 function messageOf(source: Record<string, string>): string {
   try {
@@ -54,6 +54,7 @@ test('every variable in the table is read', () => {
     SYNCLINE_CONCURRENCY: '64',
     SYNCLINE_HEAVY_RUNS: '4',
     SYNCLINE_DATA_DIR: '/var/lib/syncline',
+    SYNCLINE_CREDENTIAL_DIRS: '/run/secrets',
     HTTPS_PROXY: 'http://user:pw@proxy.example:3128',
     HTTP_PROXY: 'https://proxy.example',
     NO_PROXY: '.corp.example,10.0.0.0/8',
@@ -70,6 +71,7 @@ test('every variable in the table is read', () => {
     concurrency: 64,
     heavyRuns: 4,
     dataDir: '/var/lib/syncline',
+    credentialDirs: ['/run/secrets'],
     httpsProxy: 'http://user:pw@proxy.example:3128',
     httpProxy: 'https://proxy.example',
     noProxy: '.corp.example,10.0.0.0/8',
@@ -132,4 +134,28 @@ test('each variable is listed with a description, and its default if it has one'
   expect(variables.every(({ description }) => description.length > 10)).toBe(true);
   expect(variables.find(({ name }) => name === 'PORT')?.default).toBe('8080');
   expect(variables.find(({ name }) => name === 'REDIS_URL')).not.toHaveProperty('default');
+});
+
+test('unknown variables with our prefix are found, except those that Kubernetes sets', () => {
+  const known = Object.fromEntries(envVariables().map(({ name }) => [name, 'x']));
+  const ofKubernetes = {
+    SYNCLINE_SERVICE_HOST: '10.0.0.1',
+    SYNCLINE_API_SERVICE_PORT_HTTP: '8080',
+    SYNCLINE_API_PORT: 'tcp://10.0.0.1:8080',
+    SYNCLINE_API_PORT_8080_TCP_ADDR: '10.0.0.1',
+  };
+  expect(unknownVariables({ ...known, ...ofKubernetes, PATH: '/bin', MY_SYNCLINE_X: '' })).toEqual(
+    [],
+  );
+  expect(unknownVariables({ SYNCLINE_CREDENTIAL_DIR: '/a', syncline_prefix: 'b' })).toEqual([
+    'SYNCLINE_CREDENTIAL_DIR',
+  ]);
+});
+
+test('credential directories are a list of absolute paths', () => {
+  const { credentialDirs } = readEnv({ SYNCLINE_CREDENTIAL_DIRS: '/run/secrets::/etc/syncline:' });
+  expect(credentialDirs).toEqual(['/run/secrets', '/etc/syncline']);
+  expect(messageOf({ SYNCLINE_CREDENTIAL_DIRS: '/run/secrets:secrets' })).toBe(
+    'SYNCLINE_CREDENTIAL_DIRS: use absolute paths',
+  );
 });

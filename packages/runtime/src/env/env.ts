@@ -1,3 +1,4 @@
+import { delimiter, isAbsolute } from 'node:path';
 import { redisUrlSchema, SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 
@@ -53,6 +54,10 @@ const variablesSchema = z.object({
     description:
       'The folder for the files of a process: clones of Git repositories, and the Redis data of `syncline up`.',
   }),
+  SYNCLINE_CREDENTIAL_DIRS: directoryList().exactOptional().meta({
+    description:
+      'Absolute directories, separated by `:`. If it is set, a worker reads credential files only below these directories.',
+  }),
   HTTPS_PROXY: proxyUrl.exactOptional().meta({
     description: 'The proxy for `https:` requests to upstreams. The lower-case name works too.',
   }),
@@ -80,6 +85,7 @@ const envSchema = variablesSchema.transform((variables) => ({
   concurrency: variables.SYNCLINE_CONCURRENCY,
   heavyRuns: variables.SYNCLINE_HEAVY_RUNS,
   dataDir: variables.SYNCLINE_DATA_DIR,
+  credentialDirs: variables.SYNCLINE_CREDENTIAL_DIRS,
   httpProxy: variables.HTTP_PROXY,
   httpsProxy: variables.HTTPS_PROXY,
   noProxy: variables.NO_PROXY,
@@ -95,6 +101,14 @@ function wholeNumber({ least, most }: { least: number; most: number }) {
     .regex(/^\d{1,9}$/, { error, abort: true })
     .transform(Number)
     .refine((value) => value >= least && value <= most, { error });
+}
+
+/** A list in the form of PATH. */
+function directoryList() {
+  return z
+    .string()
+    .transform((text) => text.split(delimiter).filter((directory) => directory !== ''))
+    .refine((directories) => directories.every(isAbsolute), { error: 'use absolute paths' });
 }
 
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -138,6 +152,15 @@ function withoutEmpty(source: Variables): Variables {
   return Object.fromEntries(
     Object.entries(source).filter(([, value]) => value !== undefined && value !== ''),
   );
+}
+
+/** Kubernetes sets such variables for a service whose name starts with `syncline`. */
+const OF_KUBERNETES = /_SERVICE_(HOST|PORT)(_|$)|_PORT(_\d+_(TCP|UDP|SCTP)(_|$)|$)/;
+
+/** Returns the variables that have our prefix but that {@link readEnv} does not know, for example because of a typo. */
+export function unknownVariables(source: Variables = process.env): string[] {
+  const names = Object.keys(source).filter((name) => name.startsWith('SYNCLINE_'));
+  return names.filter((name) => !(name in variablesSchema.shape) && !OF_KUBERNETES.test(name));
 }
 
 /** A variable as the documentation shows it. */

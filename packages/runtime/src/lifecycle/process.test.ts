@@ -252,3 +252,10 @@ test('the ops server listens from before the start until after the stop', async 
   expect(await ended).toMatchObject({ code: 0 });
   await expect(readiness()).rejects.toThrow();
 });
+
+test('a misspelled variable is logged at the start, without its value', async () => {
+  const { logged } = run('return service;', { SYNCLINE_CREDENTIAL_DIR: '/planted' });
+  const line = await logged('unknown environment variables ignored');
+  expect(line).toMatchObject({ level: 'warn', variables: ['SYNCLINE_CREDENTIAL_DIR'] });
+  expect(JSON.stringify(line)).not.toContain('planted');
+});

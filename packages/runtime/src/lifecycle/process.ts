@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isConfigFault } from '@syncline/contract';
-import { type Env, type ReadEnvOptions, readEnv } from '../env/env.ts';
+import { type Env, type ReadEnvOptions, readEnv, unknownVariables } from '../env/env.ts';
 import { startOpsServer } from '../http/ops-server.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
@@ -106,7 +106,10 @@ function hasBusyThreads(): boolean {
 function createContext(name: string, envOptions: ReadEnvOptions | undefined): ProcessContext {
   try {
     const env = readEnv(process.env, envOptions);
-    return { env, logger: createLogger({ name, level: env.logLevel }), metrics: createMetrics() };
+    const logger = createLogger({ name, level: env.logLevel });
+    const variables = unknownVariables();
+    if (variables.length > 0) logger.warn({ variables }, 'unknown environment variables ignored');
+    return { env, logger, metrics: createMetrics() };
   } catch (error) {
     return exitWith(error);
   }

@@ -1,6 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { SynclineError } from '@syncline/contract';
@@ -16,6 +18,8 @@ export interface RedisProcessOptions {
   readonly port?: number;
   /** Settings that override `infra/redis.conf`. A list is a setting with several words, such as `replicaof`. */
   readonly settings?: RedisSettings;
+  /** The password that Redis demands, in letters and digits. Default: none. */
+  readonly password?: string;
   /** Starts a sentinel with this config file instead of a Redis. The sentinel rewrites the file. */
   readonly sentinelFile?: string;
   /** Called with each line that Redis prints. */
@@ -24,6 +28,7 @@ export interface RedisProcessOptions {
 
 /** A Redis that listens on loopback. It ends with this process, even if SIGKILL ends this process. */
 export interface RedisProcess {
+  /** The URL, with the password if there is one. */
   readonly url: string;
   readonly port: number;
   readonly pid: number;
@@ -73,10 +78,11 @@ export async function startRedisProcess(options: RedisProcessOptions): Promise<R
 type Start = { state: 'ready'; redis: RedisProcess } | { state: 'failed'; output: string };
 
 async function tryToStart(options: RedisProcessOptions, port: number): Promise<Start> {
-  const { server, onOutput } = options;
+  const { server, onOutput, password } = options;
+  const secrets = password === undefined ? [] : [await writeSecrets(options.directory, password)];
   const child = spawn(
     '/bin/sh',
-    ['-c', WATCHED, 'redis-server', server.path, ...redisArguments(options, port)],
+    ['-c', WATCHED, 'redis-server', server.path, ...secrets, ...redisArguments(options, port)],
     // Detached, because Ctrl-C reaches every process of the terminal, and Redis must end after the processes that use it.
     { detached: true, stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, ...server.env } },
   );
@@ -95,9 +101,18 @@ async function tryToStart(options: RedisProcessOptions, port: number): Promise<S
   if (state !== 'ready' || child.pid === undefined) {
     return { state: 'failed', output: `${await ended}; ${output.slice(-3).join(' / ')}` };
   }
-  const url = `redis://127.0.0.1:${port}`;
+  const login = password === undefined ? '' : `:${password}@`;
+  const url = `redis://${login}127.0.0.1:${port}`;
   const stop = () => stopRedis(child, ended);
   return { state: 'ready', redis: { url, port, pid: child.pid, ended, stop } };
+}
+
+/** Writes the password into a config file, because every user of the machine can read the command line of a process. */
+async function writeSecrets(directory: string, password: string): Promise<string> {
+  const path = join(directory, 'password.conf');
+  await rm(path, { force: true });
+  await writeFile(path, `requirepass ${password}\n`, { mode: 0o600, flag: 'wx' });
+  return path;
 }
 
 type RedisChild = ChildProcessByStdio<Writable, Readable, null>;

@@ -79,3 +79,61 @@ describe('readAccessHeaders', () => {
     },
   );
 });
+
+describe('with credential directories', () => {
+  const read = (file: string, dirs: string[]) =>
+    readAccessHeaders({ auth: { tokenFile: file } }, new Set(), dirs);
+  const refused = { code: 'source-credential-refused' };
+  let allowed: string;
+  beforeEach(async () => {
+    allowed = join(directory, 'allowed');
+    await mkdir(allowed);
+    await writeFile(path, SECRET);
+    await writeFile(join(allowed, 'token'), SECRET);
+  });
+
+  test('files below them are read, also through links that stay below them', async () => {
+    await mkdir(join(allowed, '..data'));
+    await writeFile(join(allowed, '..data', 'mounted'), SECRET);
+    await symlink(join('..data', 'mounted'), join(allowed, 'mounted'));
+    await symlink(allowed, join(directory, 'link'));
+    for (const [file, dir] of [
+      [join(allowed, 'token'), allowed],
+      [join(allowed, 'mounted'), allowed],
+      [join(directory, 'link', 'token'), allowed],
+      [join(allowed, 'token'), join(directory, 'link')],
+      [join(allowed, 'token'), `${allowed}/`],
+    ] as const) {
+      expect(await read(file, ['/nowhere', dir]), file).toEqual({
+        authorization: `Bearer ${SECRET}`,
+      });
+    }
+  });
+
+  test('files elsewhere are refused, also through links, and whether they exist or not', async () => {
+    await symlink(path, join(allowed, 'out'));
+    await symlink(directory, join(allowed, 'up'));
+    await mkdir(`${allowed}-not`);
+    await writeFile(join(`${allowed}-not`, 'token'), SECRET);
+    for (const file of [
+      path,
+      join(directory, 'missing'),
+      join(allowed, 'out'),
+      join(allowed, 'up', 'token'),
+      `${allowed}/../token`,
+      join(`${allowed}-not`, 'token'),
+      allowed,
+    ]) {
+      await expect(read(file, [allowed]), file).rejects.toMatchObject(refused);
+    }
+    await expect(read(path, [])).rejects.toMatchObject(refused);
+    await expect(read(path, [allowed])).rejects.toThrow('SYNCLINE_CREDENTIAL_DIRS');
+  });
+
+  test('a missing file below them is reported as missing', async () => {
+    await expect(read(join(allowed, 'missing'), [allowed])).rejects.toMatchObject({
+      code: 'source-credential-unreadable',
+      message: expect.stringContaining('the file does not exist'),
+    });
+  });
+});

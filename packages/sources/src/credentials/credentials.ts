@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type RegistryConfig, SynclineError } from '@syncline/contract';
+import { type CredentialDirs, findCredentialFile } from './credential-dirs.ts';
 
 /** The limits of a credential file. */
 export interface CredentialLimits {
+  readonly dirs?: CredentialDirs;
   readonly maxBytes: number;
   /** The advice at the end of error messages: what the file must contain. */
   readonly advice: string;
@@ -12,7 +14,8 @@ export interface CredentialLimits {
 /**
  * Reads the text of a credential file, without surrounding white space.
  *
- * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
+ * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content;
+ *   `source-credential-refused`
  */
 export async function readCredentialFile(path: string, limits: CredentialLimits): Promise<string> {
   const text = (await readSmallFile(path, limits)).trim();
@@ -21,10 +24,12 @@ export async function readCredentialFile(path: string, limits: CredentialLimits)
 }
 
 async function readSmallFile(path: string, limits: CredentialLimits): Promise<string> {
-  const { maxBytes } = limits;
+  const { maxBytes, dirs } = limits;
+  const found = await findCredentialFile(path, dirs);
   try {
-    // With O_NONBLOCK, opening a named pipe does not wait for a writer.
-    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    // With O_NONBLOCK, opening a named pipe does not wait for a writer. With O_NOFOLLOW, a new link is not followed.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+    await using file = await open(found, flags);
     if (!(await file.stat()).isFile()) throw unreadableCredential(path, 'it is not a file', limits);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes + 1));
     if (bytesRead > maxBytes) throw unreadableCredential(path, 'the file is too large', limits);
@@ -62,14 +67,16 @@ const LIMITS = {
  * so a new credential takes effect at once.
  *
  * @param credentials receives each credential that this function reads
- * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
+ * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content;
+ *   `source-credential-refused`
  */
 export async function readAccessHeaders(
   { auth, headers = {} }: Access,
   credentials = new Set<string>(),
+  dirs: CredentialDirs = undefined,
 ): Promise<Record<string, string>> {
   const take = async (path: string) => {
-    const credential = await readCredentialFile(path, LIMITS);
+    const credential = await readCredentialFile(path, { ...LIMITS, dirs });
     if (!/^[\x20-\x7e]+$/.test(credential)) {
       throw unreadableCredential(
         path,

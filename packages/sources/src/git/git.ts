@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { type SourceBlocks, SynclineError } from '@syncline/contract';
+import type { CredentialDirs } from '../credentials/credential-dirs.ts';
 import type { ConnectionGuard } from '../network/address-guard.ts';
 import type { RequestBudgets } from '../network/request-budgets.ts';
 import { CertificateBundle } from './access/access.ts';
@@ -21,6 +22,7 @@ import {
   GitProcess,
   runGit,
 } from './process/git-process.ts';
+import { isGitRecent, LEAST_GIT_VERSION } from './process/git-version.ts';
 
 export interface GitOptions {
   /** The directory for the files of the process. Its subfolder `git` contains the clones. */
@@ -39,6 +41,7 @@ export interface GitOptions {
   readonly limits?: Partial<RepositoryLimits>;
   /** The request budgets. Default: no host has a budget. */
   readonly budgets?: RequestBudgets | undefined;
+  readonly credentialDirs?: CredentialDirs;
 }
 
 const DEFAULT_SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -70,7 +73,7 @@ export class Git {
   readonly #env: Readonly<Record<string, string>>;
   readonly #userAgent: (() => string | undefined) | undefined;
   readonly #budgets: RequestBudgets | undefined;
-  #version: string | undefined;
+  #isRecent = false;
 
   constructor({ dataDir, guard, searchPath, proxyFor, certificates, ...options }: GitOptions) {
     this.#root = resolve(dataDir, 'git');
@@ -83,7 +86,8 @@ export class Git {
       guard,
       proxyFor: proxyFor ?? (() => undefined),
       certificates: new CertificateBundle(this.#root, certificates),
-      canPinAddresses: () => this.#canPinAddresses(),
+      credentialDirs: options.credentialDirs,
+      requireRecentGit: () => this.#requireRecentGit(),
     };
   }
 
@@ -130,12 +134,15 @@ export class Git {
     };
   }
 
-  /** Returns whether the installed git accepts fixed addresses for a host. Git 2.37 and later versions do. */
-  async #canPinAddresses(): Promise<boolean> {
+  /** @throws SynclineError `source-git-failed` if git is missing or too old */
+  async #requireRecentGit(): Promise<void> {
+    if (this.#isRecent) return;
     const limits = { signal: new AbortController().signal, timeoutMs: 10_000 };
-    this.#version ??= (await this.run({ args: ['version'] }, limits)).toString();
-    const [, major = 0, minor = 0] = (/(\d+)\.(\d+)/.exec(this.#version) ?? []).map(Number);
-    return major > 2 || (major === 2 && minor >= 37);
+    const version = (await this.run({ args: ['version'] }, limits)).toString().trim();
+    this.#isRecent = isGitRecent(version);
+    if (this.#isRecent) return;
+    const what = `${version} is too old and has known vulnerabilities. Install git ${LEAST_GIT_VERSION} or newer on every machine with a worker`;
+    throw new SynclineError('source-git-failed', what);
   }
 }
 

@@ -332,8 +332,9 @@ describe('the address of a git server', () => {
     const { server, source } = await setUp({
       git: { guard: createAddressGuard({ allow: () => [] }) },
     });
-    for (const attempt of [source().probe('x', sourceContext()), fetchAll(source())]) {
-      expect(await errorOf(attempt)).toMatchObject({ code: 'source-address-refused' });
+    const probe = () => source().probe('x', sourceContext());
+    for (const attempt of [probe, () => fetchAll(source())]) {
+      expect(await errorOf(attempt())).toMatchObject({ code: 'source-address-refused' });
     }
     expect(server.requests).toHaveLength(0);
   });

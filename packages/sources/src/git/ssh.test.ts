@@ -40,6 +40,13 @@ describe.skipIf(!hasSsh)('git over SSH', () => {
     expect(server.commands).toEqual([command, command, command]);
   });
 
+  test('uses keys only below the credential directories', async () => {
+    const { repository, server, source } = await setUp({ credentialDirs: ['/nowhere'] });
+    await repository.commit(ONE);
+    await expect(fetchAll(source())).rejects.toMatchObject({ code: 'source-credential-refused' });
+    expect(server.commands).toEqual([]);
+  });
+
   test('rejects a host with an unexpected key', async () => {
     const { server, source } = await setUp();
     const auth = { knownHostsFile: server.wrongKnownHostsFile };

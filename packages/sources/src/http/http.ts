@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, SynclineError } from '@syncline/contract';
 import type { Dispatcher } from 'undici';
+import type { CredentialDirs } from '../credentials/credential-dirs.ts';
 import { type Access, readAccessHeaders } from '../credentials/credentials.ts';
 import type { ConnectionGuard } from '../network/address-guard.ts';
 import { Outgoing, type ProxyOptions } from '../network/outgoing.ts';
@@ -47,6 +48,7 @@ export interface HttpClientOptions {
   readonly proxies?: ProxyOptions;
   /** The request budgets. Default: no host has a budget. */
   readonly budgets?: RequestBudgets | undefined;
+  readonly credentialDirs?: CredentialDirs;
 }
 
 type TakeChunk = (chunk: Buffer) => void;
@@ -60,8 +62,10 @@ export class HttpClient {
   readonly #outgoing: Outgoing;
   readonly #userAgent: () => string;
   readonly #budgets: RequestBudgets | undefined;
+  readonly #credentialDirs: CredentialDirs;
 
-  constructor({ userAgent, guard, proxies = {}, budgets }: HttpClientOptions) {
+  constructor({ userAgent, guard, proxies = {}, budgets, credentialDirs }: HttpClientOptions) {
+    this.#credentialDirs = credentialDirs;
     this.#outgoing = new Outgoing({ guard, proxies });
     this.#userAgent = () => userAgent() ?? DEFAULT_USER_AGENT;
     this.#budgets = budgets;
@@ -84,12 +88,12 @@ export class HttpClient {
    *
    * @throws SynclineError `source-http-status`, `source-rate-limited`, `source-timeout`,
    *   `source-too-large`, `source-unreachable`, `source-not-json` (an encoding other than gzip),
-   *   `source-address-refused`, `source-redirect-refused`, `source-credential-unreadable`; the reason of an
-   *   aborted signal
+   *   `source-address-refused`, `source-redirect-refused`, `source-credential-unreadable`,
+   *   `source-credential-refused`; the reason of an aborted signal
    */
   async read(request: HttpRequest, take: TakeChunk): Promise<HttpAnswer> {
     const { access = {}, credentials } = request;
-    const accessHeaders = await readAccessHeaders(access, credentials);
+    const accessHeaders = await readAccessHeaders(access, credentials, this.#credentialDirs);
     let hop: Hop = { url: request.url, accessHeaders, before: [] };
     for (;;) {
       const answer = await this.#ask(request, hop, take);

@@ -1,5 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { fetchAll, gitSource, testGit, testRepository } from '../testing/git/git-harness.ts';
+import { SEARCH_PATH } from '../testing/git/search-path.ts';
 import { sourceContext } from '../testing/source-context.ts';
 
 const ONE = { 'registry.json': '{"servers":[1]}' };
@@ -218,10 +222,31 @@ describe('a git source reports', () => {
     const source = gitSource(git, { repository: repository.directory });
     const missing = {
       code: 'source-git-failed',
-      message: 'cannot run git: ENOENT. Install git 2.30 or newer on every machine with a worker',
+      message: 'cannot run git: ENOENT. Install git 2.39.4 or newer on every machine with a worker',
     };
     await expect(source.probe('x', sourceContext())).rejects.toMatchObject(missing);
     await expect(fetchAll(source)).rejects.toMatchObject(missing);
+  });
+
+  test('a git program with known vulnerabilities, until it is replaced', async () => {
+    const repository = await testRepository();
+    await repository.commit(ONE);
+    const directory = await mkdtemp(join(tmpdir(), 'syncline-old-git-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    await writeFile(join(directory, 'git'), '#!/bin/sh\necho git version 2.30.2\n', {
+      mode: 0o755,
+    });
+    const { git } = await testGit({ searchPath: `${directory}:${SEARCH_PATH}` });
+    const source = () => gitSource(git, { repository: repository.directory });
+    const tooOld = {
+      code: 'source-git-failed',
+      message:
+        'git version 2.30.2 is too old and has known vulnerabilities. Install git 2.39.4 or newer on every machine with a worker',
+    };
+    await expect(source().probe('x', sourceContext())).rejects.toMatchObject(tooOld);
+    await expect(fetchAll(source())).rejects.toMatchObject(tooOld);
+    await rm(join(directory, 'git'));
+    expect((await fetchAll(source())).files).toEqual(ONE);
   });
 
   test('an abort before the first request', async () => {

@@ -58,7 +58,7 @@ export class GitSource implements Source {
     if (this.#failedProbe !== undefined && context.status.consecutiveFailures > 0) {
       throw this.#failedProbe;
     }
-    const commit = await this.#onRoute((route) =>
+    const commit = await this.#onRoute(context, (route) =>
       this.#readClone({
         git: this.#git,
         path: this.#config.path,
@@ -77,11 +77,12 @@ export class GitSource implements Source {
   }
 
   /** Asks the upstream for the commit of the configured ref, with one `git ls-remote`. */
-  async #askForCommit({ signal, upstream }: SourceContext): Promise<string> {
+  async #askForCommit(context: SourceContext): Promise<string> {
+    const { signal, upstream } = context;
     const { wanted, shown } = this.#target;
     const args = ['ls-remote', '--quiet', 'origin', wanted, `${wanted}^{}`];
     const limits = { signal, timeoutMs: this.#config.timeout };
-    const output = await this.#onRoute((route) => {
+    const output = await this.#onRoute(context, (route) => {
       upstream.requests += 1;
       return this.#git.ask(route, { args }, limits);
     });
@@ -117,8 +118,12 @@ export class GitSource implements Source {
   }
 
   /** Finds and checks the route to the repository, and adds explanations to failures of git. */
-  async #onRoute<Result>(work: (route: Route) => Promise<Result>): Promise<Result> {
+  async #onRoute<Result>(
+    { credentials }: SourceContext,
+    work: (route: Route) => Promise<Result>,
+  ): Promise<Result> {
     const route = await findRoute(this.#repository, this.#config.auth, this.#git.routes);
+    for (const credential of route.credentials) credentials.add(credential);
     try {
       return await work(route);
     } catch (error) {

@@ -143,7 +143,6 @@ describe('an HTTP proxy', () => {
     allow: () => [],
     lookup: async (host) => {
       if (host === 'inside.example') return [{ address: '10.0.0.1', family: 4 }];
-      if (host === 'hanging.example') return new Promise(() => {});
       throw new Error(`getaddrinfo ENOTFOUND ${host}`);
     },
   });
@@ -207,13 +206,42 @@ describe('an HTTP proxy', () => {
     expect(proxy.asked).toHaveLength(1);
   });
 
-  test('is used even if the local resolver does not answer', async () => {
+  test('is not used before the local resolver has answered, and a late answer counts', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
-    const http = testHttpClient({ guard, proxies: { http: `http://127.0.0.1:${proxy.port}` } });
-    const request = testHttpRequest(`http://hanging.example:${portOf(server.url)}/`, {
-      timeoutMs: 20_000,
+    const answers = new Map<string, PromiseWithResolvers<ResolvedAddress[]>>();
+    const lookups: string[] = [];
+    const slow = createAddressGuard({
+      allow: () => [],
+      lookup: (host) => {
+        lookups.push(host);
+        const answer = Promise.withResolvers<ResolvedAddress[]>();
+        answers.set(host, answer);
+        return answer.promise;
+      },
     });
-    expect(await http.get(request)).toHaveLength(5);
+    const proxies = { http: `http://127.0.0.1:${proxy.port}` };
+    const http = testHttpClient({ guard: slow, proxies });
+    const get = (host: string, timeoutMs: number) =>
+      http.get(testHttpRequest(`http://${host}:${portOf(server.url)}/`, { timeoutMs }));
+    const hosts = ['inside.example', 'outside.example', 'unknown.example'];
+    // The old limit was 2 s.
+    const early = await Promise.allSettled(hosts.map((host) => get(host, 2_500)));
+    for (const { status, ...result } of early) {
+      expect({ status, ...result }).toMatchObject({ reason: { code: 'source-timeout' } });
+    }
+    expect(proxy.asked).toEqual([]);
+
+    const later = hosts.map((host) => get(host, 60_000));
+    answers.get('inside.example')?.resolve([{ address: '10.0.0.1', family: 4 }]);
+    answers.get('outside.example')?.resolve([{ address: '93.184.215.14', family: 4 }]);
+    answers.get('unknown.example')?.reject(new Error('getaddrinfo EAI_AGAIN'));
+    const results = await Promise.allSettled(later);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    expect(results[0]).toMatchObject({ reason: REFUSED });
+    expect(proxy.asked).toHaveLength(2);
+    expect(proxy.asked.join()).not.toContain('inside.example');
+    // All requests to a host share its lookup.
+    expect(lookups).toEqual(hosts);
   });
 
   test('is skipped for NO_PROXY targets, whose addresses are checked', async () => {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SynclineError } from '@syncline/contract';
 import ipaddr from 'ipaddr.js';
 import { type Dispatcher, ProxyAgent } from 'undici';
@@ -7,8 +6,6 @@ import { AGENT_OPTIONS, GuardedAgent } from './guarded-agent.ts';
 
 /** How long the check of a name behind a proxy stays valid. The proxy resolves the name itself. */
 const TARGET_CHECK_VALID_MS = 30_000;
-/** In networks that only proxies can leave, lookups may take long to fail. */
-const TARGET_CHECK_TIMEOUT_MS = 2_000;
 const TARGETS_REMEMBERED = 1_000;
 
 export interface OutgoingOptions {
@@ -25,7 +22,7 @@ export class Outgoing {
   readonly #proxies: ProxyOptions;
   readonly #direct: GuardedAgent;
   readonly #proxyAgents = new Map<string, ProxyAgent>();
-  readonly #checkedAtMs = new Map<string, number>();
+  readonly #targetChecks = new Map<string, TargetCheck>();
 
   constructor({ guard, proxies }: OutgoingOptions) {
     this.#guard = guard;
@@ -61,17 +58,25 @@ export class Outgoing {
   }
 
   /**
-   * Checks the addresses of a host if its name resolves on this machine. Otherwise only the proxy knows the
-   * addresses.
+   * Checks the addresses of a host if its name resolves on this machine. Otherwise only the proxy knows the addresses.
+   * Waits for the resolver as long as it takes: a request times out first, and the next request uses the late answer. A
+   * name that resolves slowly must not skip the check.
    */
-  async #checkBehindProxy(host: string): Promise<void> {
-    const nowMs = performance.now();
-    const checkedAtMs = this.#checkedAtMs.get(host) ?? Number.NEGATIVE_INFINITY;
-    if (nowMs - checkedAtMs < TARGET_CHECK_VALID_MS) return;
-    const tooLong = sleep(TARGET_CHECK_TIMEOUT_MS, undefined, { ref: false });
-    await Promise.race([this.#refuseForbidden(host), tooLong]);
-    if (this.#checkedAtMs.size >= TARGETS_REMEMBERED) this.#checkedAtMs.clear();
-    this.#checkedAtMs.set(host, nowMs);
+  #checkBehindProxy(host: string): Promise<void> {
+    const known = this.#targetChecks.get(host);
+    if (known !== undefined && performance.now() < known.validUntilMs) return known.passed;
+    if (this.#targetChecks.size >= TARGETS_REMEMBERED) this.#targetChecks.clear();
+    const check = { passed: this.#refuseForbidden(host), validUntilMs: Number.POSITIVE_INFINITY };
+    this.#targetChecks.set(host, check);
+    check.passed.then(
+      () => {
+        check.validUntilMs = performance.now() + TARGET_CHECK_VALID_MS;
+      },
+      () => {
+        check.validUntilMs = 0;
+      },
+    );
+    return check.passed;
   }
 
   async #refuseForbidden(host: string): Promise<void> {
@@ -82,6 +87,12 @@ export class Outgoing {
       throw error;
     }
   }
+}
+
+/** The check of a target, which is valid while it runs. */
+interface TargetCheck {
+  readonly passed: Promise<void>;
+  readonly validUntilMs: number;
 }
 
 /** The proxies for requests. They have the format of the usual environment variables. */

@@ -18,6 +18,7 @@ const NONE = controlSchema.parse({});
 const SYNCED: SyncNeedInput = {
   registry,
   control: NONE,
+  served: SNAPSHOT,
   trigger: 'schedule',
   force: false,
   nowMs: NOW_MS,
@@ -53,6 +54,39 @@ const CRASHING = status({
   errorCode: 'run-crashed',
   consecutiveFailures: 2,
   nextDueAt: '2026-02-01T12:00:01.000Z',
+});
+
+const LOST = { served: undefined };
+const RESTORE = { need: 'fetch', reason: 'registry-not-ready', restore: true };
+
+describe('a pointer that something else has changed', () => {
+  test.each<[why: string, input: Partial<SyncNeedInput>, need: unknown]>([
+    ['is restored', LOST, RESTORE],
+    ['is restored if it names another snapshot', { served: 'b'.repeat(64) }, RESTORE],
+    ['is restored while the source fails', { ...LOST, ...FAILING }, RESTORE],
+    [
+      'is restored by the sync that an operator asked for',
+      { ...LOST, trigger: 'manual' },
+      { need: 'fetch', reason: 'registry-not-ready' },
+    ],
+    [
+      'does not replace a thorough sync',
+      { ...LOST, trigger: 'manual', force: true },
+      { need: 'fetch', reason: 'manual-sync-with-data-changes' },
+    ],
+    [
+      'does not serve the rows of another source',
+      { ...LOST, ...status({ sourceHash: 'other' }) },
+      { need: 'fetch', reason: 'config-changed' },
+    ],
+    [
+      'does not end a suspension',
+      { ...LOST, control: { ...NONE, suspended: true } },
+      { need: 'none', reason: 'suspended', message: 'suspended' },
+    ],
+  ])('%s', (_why, input, need) => {
+    expect(decideSyncNeed(synced(input))).toEqual(need);
+  });
 });
 
 describe('decideSyncNeed', () => {

@@ -9,7 +9,7 @@ import type { CheckContext } from '../ports/run-context.ts';
 import { nextFiringMs } from './cron.ts';
 
 export interface SyncNeedInput
-  extends Pick<CheckContext, 'registry' | 'status' | 'control' | 'trigger' | 'force'> {
+  extends Pick<CheckContext, 'registry' | 'status' | 'control' | 'served' | 'trigger' | 'force'> {
   /** Epoch milliseconds by the store's clock. */
   readonly nowMs: number;
 }
@@ -17,8 +17,16 @@ export interface SyncNeedInput
 /** The result of the rules, before any request to the source. */
 export type SyncNeed =
   | { readonly need: 'none'; readonly reason: Reason; readonly message: string }
-  /** Fetch without a cheap check. With a `mirror`, derive from the mirror, without the source. */
-  | { readonly need: 'fetch'; readonly reason: Reason; readonly mirror?: string }
+  /**
+   * Fetch without a cheap check. With a `mirror`, derive from the mirror, without the source. With `restore`, serve the
+   * stored snapshot again, without the source.
+   */
+  | {
+      readonly need: 'fetch';
+      readonly reason: Reason;
+      readonly mirror?: string;
+      readonly restore?: true;
+    }
   /** Ask the source whether it has changed since `known`. */
   | {
       readonly need: 'probe';
@@ -41,24 +49,41 @@ export function decideSyncNeed(input: SyncNeedInput): SyncNeed {
   // A filter takes effect at once, even while the source fails.
   const mirror = mirrorToDerive(input);
   if (mirror !== undefined) return { need: 'fetch', reason: 'filter-changed', mirror };
+  // Readers get nothing or a wrong state, so this does not wait for a source that fails.
+  if (!asked && !force && isPointerLost(input)) {
+    return { need: 'fetch', reason: 'registry-not-ready', restore: true };
+  }
   // Each run of a crashing registry may end a process, so its requests wait too.
   const waits = !force && (!asked || status.errorCode === 'run-crashed');
   if (waits && Date.parse(status.nextDueAt ?? '') > nowMs) {
     const message = `failing; the next try is at ${status.nextDueAt}`;
     return { need: 'none', reason: 'backing-off', message };
   }
-  if (status.snapshot === undefined) return { need: 'fetch', reason: 'registry-not-ready' };
-  if (status.sourceHash !== sourceHash(registry))
-    return { need: 'fetch', reason: 'config-changed' };
-  if (status.filterHash !== filterHash(registry))
-    return { need: 'fetch', reason: 'filter-changed' };
-  if (force) return { need: 'fetch', reason: 'manual-sync-with-data-changes' };
-  if (fullSyncIsDue(input)) return { need: 'fetch', reason: 'reconcile-due' };
+  const reason = reasonToFetch(input);
+  if (reason !== undefined) return { need: 'fetch', reason };
 
   const changed = asked ? 'manual-sync-with-data-changes' : 'source-data-changed';
   const unchanged = asked ? 'manual-sync-no-data-changes' : 'up-to-date-with-policy';
   if (status.revision === undefined) return { need: 'fetch', reason: changed };
   return { need: 'probe', known: status.revision, changed, unchanged };
+}
+
+/** Returns why a sync must read the source without asking first, or `undefined` to ask first. */
+function reasonToFetch(input: SyncNeedInput): Reason | undefined {
+  const { registry, status, force } = input;
+  if (status.snapshot === undefined) return 'registry-not-ready';
+  if (status.sourceHash !== sourceHash(registry)) return 'config-changed';
+  if (status.filterHash !== filterHash(registry)) return 'filter-changed';
+  if (force) return 'manual-sync-with-data-changes';
+  if (isPointerLost(input)) return 'registry-not-ready';
+  return fullSyncIsDue(input) ? 'reconcile-due' : undefined;
+}
+
+/** Returns whether something else has changed the pointer, and whether the snapshot of the status still counts. */
+function isPointerLost({ registry, status, served }: SyncNeedInput): boolean {
+  const isCurrent =
+    status.sourceHash === sourceHash(registry) && status.filterHash === filterHash(registry);
+  return status.snapshot !== undefined && status.snapshot !== served && isCurrent;
 }
 
 /** Returns the mirror if only the filter differs from the filter of the served snapshot. */

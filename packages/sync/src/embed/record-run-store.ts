@@ -97,7 +97,14 @@ function acquire(
   const status = changeStatus(before, { startsWithoutFinish: before.startsWithoutFinish + 1 });
   const claim = { phase: 'Syncing', term, owner, leaseUntil: nowMs + ttlMs } as const;
   return {
-    answer: { state: 'acquired', lease: { registry, term, owner }, nowMs, status, control },
+    answer: {
+      state: 'acquired',
+      lease: { registry, term, owner },
+      nowMs,
+      status,
+      control,
+      served: record.pointer,
+    },
     record: { control, status: changeStatus(status, claim) },
   };
 }
@@ -149,12 +156,13 @@ function finish(
 }
 
 function confirmUnchanged(
-  { status = PENDING_STATUS, control }: RegistryRecord,
+  { status = PENDING_STATUS, control, pointer }: RegistryRecord,
   { term, changes }: { term: string; changes: StatusChanges },
 ): Change<boolean> {
   const { requested, handled, suspended, pinned } = control;
   const isWanted = suspended || pinned !== undefined || requested > handled;
-  if (isWanted || storedToken(status) !== fencingToken({ term, owner: '' })) {
+  const isLost = pointer !== status.snapshot;
+  if (isWanted || isLost || storedToken(status) !== fencingToken({ term, owner: '' })) {
     return { answer: false };
   }
   return { answer: true, record: { status: changeStatus(status, changes) } };

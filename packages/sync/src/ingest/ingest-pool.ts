@@ -45,6 +45,8 @@ export interface BuildOptions {
 export interface OpenOptions extends Pick<IngestTask, 'order' | 'previous' | 'view' | 'detail'> {
   /** Ends the session, even during a computation. */
   readonly signal: AbortSignal;
+  /** The credentials that the run has used. The run may add more before each body. */
+  readonly credentials?: ReadonlySet<string>;
 }
 
 /** Threads for heavy work, so that no large or hostile registry can block the process. */
@@ -162,7 +164,8 @@ export class IngestSession {
    */
   add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
     return this.#withCapacity(async () => {
-      const answer = await this.#ask({ kind: 'body', body, origin });
+      const secrets = [...(this.#options.credentials ?? [])];
+      const answer = await this.#ask({ kind: 'body', body, origin, secrets });
       if (answer.kind !== 'summary') throw unexpected(answer);
       return answer.summary;
     });
@@ -236,7 +239,7 @@ export class IngestSession {
   }
 
   #start() {
-    const { signal: _signal, ...options } = this.#options;
+    const { signal: _signal, credentials: _credentials, ...options } = this.#options;
     const { port1, port2 } = new MessageChannel();
     const ended = this.#pool.run({ ...options, port: port2, lock: this.#pool.createLock() });
     // The next question gets the error. Without a next question, this prevents an unhandled rejection.

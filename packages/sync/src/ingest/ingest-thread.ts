@@ -35,6 +35,7 @@ import {
   type IngestTask,
   OutOfOrder,
 } from './messages.ts';
+import { createSecretFinder } from './secret-finder.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   const { port, lock, order, detail } = task;
@@ -62,6 +63,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
       const question = await nextQuestion();
       if (question.kind === 'close') return { kind: 'closed' };
       if (question.kind === 'body') {
+        collector.withhold(question.secrets);
         const { summary, take } = collector.parse(question.body, question.origin);
         // Answers first, so that the source can fetch the next body while the thread takes these rows.
         answer({ kind: 'summary', summary });
@@ -198,6 +200,7 @@ export interface RowCollectorOptions {
   readonly onRows: (rows: readonly ReadRow[]) => void;
 }
 
+const HAS_CREDENTIAL = 'the row repeats a credential that Syncline has sent to the source';
 const MAX_ROWS = 2_000_000;
 /** The collector buffers at least this many rows to detect the order before it hands any on. */
 const BUFFERED_ROWS = 500;
@@ -216,10 +219,21 @@ export class RowCollector {
     plugins: { items: [] as string[], size: 0 },
   };
   #quarantinedCount = 0;
+  #secrets: { readonly known: string; readonly isIn: (json: string) => boolean } = {
+    known: '[]',
+    isIn: () => false,
+  };
 
   constructor(options: RowCollectorOptions) {
     this.#options = options;
     this.#isSorted = options.order === 'arrival';
+  }
+
+  /** Skips rows, skills and plugins of later bodies that contain one of these credentials. */
+  withhold(secrets: readonly string[]): void {
+    const known = JSON.stringify(secrets);
+    if (known === this.#secrets.known) return;
+    this.#secrets = { known, isIn: createSecretFinder(secrets) };
   }
 
   /**
@@ -274,6 +288,11 @@ export class RowCollector {
       return;
     }
     const { row } = reading;
+    if (this.#secrets.isIn(row.json)) {
+      // The name may contain the credential, too.
+      quarantine(`row ${this.#readCount}`, HAS_CREDENTIAL);
+      return;
+    }
     const known = this.#buffer.get(row.key);
     // Overlapping pages repeat rows. Only a contradiction matters.
     if (known?.json === row.json) return;
@@ -317,6 +336,10 @@ export class RowCollector {
     const attached = this.#attached[kind];
     for (const value of values) {
       const json = JSON.stringify(value);
+      if (this.#secrets.isIn(json)) {
+        this.#quarantine({ row: `one of the ${kind}`, reason: HAS_CREDENTIAL });
+        continue;
+      }
       attached.size += json.length;
       if (attached.size > MAX_ATTACHMENT_CHARACTERS) {
         const limit = `The limit is ${MAX_ATTACHMENT_CHARACTERS} characters in total`;

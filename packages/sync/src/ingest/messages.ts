@@ -33,7 +33,13 @@ export interface FilterTask {
 
 /** A message to the thread. One {@link IngestAnswer} answers each question. */
 export type IngestQuestion =
-  | { readonly kind: 'body'; readonly body: Uint8Array; readonly origin: BodyOrigin }
+  | {
+      readonly kind: 'body';
+      readonly body: Uint8Array;
+      readonly origin: BodyOrigin;
+      /** The credentials that the run has used so far. A row that contains one is skipped. */
+      readonly secrets: readonly string[];
+    }
   /** With `removals`, the bodies are a delta of the mirror. Otherwise, they are the whole state. */
   | {
       readonly kind: 'build';

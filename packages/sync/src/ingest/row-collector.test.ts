@@ -19,6 +19,7 @@ function createCollector(options: Partial<RowCollectorOptions> = {}) {
       take();
       return summary;
     },
+    withhold: collector.withhold.bind(collector),
     finish: () => collector.finish(),
     names: () => handedOn.flat().map(({ name, version }) => `${name}@${version}`),
   };
@@ -31,6 +32,27 @@ function row(name: string, changes: object = {}): object {
 function rows(count: number): object[] {
   return Array.from({ length: count }, (_, index) => row(`s${String(index).padStart(5, '0')}`));
 }
+
+test('rows with a credential are skipped, from the body on for which it was read', () => {
+  const collector = createCollector();
+  const secret = 'planted-secret-1f7c';
+  collector.add([row('a', { description: secret })]);
+  collector.withhold([secret]);
+  collector.add([
+    row('b', { description: `got Bearer ${secret}` }),
+    row(`c.${secret}`),
+    row('d', { _meta: { deep: [{ [secret]: 1 }] } }),
+    row('e'),
+  ]);
+  const { quarantined, readCount } = collector.finish();
+  expect(collector.names()).toEqual(['a@1', 'e@1']);
+  expect({ readCount, count: quarantined.count }).toEqual({ readCount: 5, count: 3 });
+  expect(JSON.stringify(quarantined)).not.toContain(secret);
+  expect(quarantined.samples[0]).toEqual({
+    row: 'row 2',
+    reason: 'the row repeats a credential that Syncline has sent to the source',
+  });
+});
 
 describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
   test('sorts the rows, and counts read and quarantined ones', () => {

@@ -19,6 +19,7 @@ import {
   type Previous,
   type ReadContext,
   readPrevious,
+  restoreServed,
   type Stored,
   type StoreResult,
   storeBuilt,
@@ -42,6 +43,8 @@ export type SyncDecision =
       readonly source: Source | undefined;
       /** The digest of the mirror to filter instead. A run reads the source only if parts of the mirror are lost. */
       readonly mirror?: string | undefined;
+      /** Whether to serve the stored snapshot again. A run reads the source only if parts of the snapshot are lost. */
+      readonly restore?: true | undefined;
     };
 
 /** Decides whether a registry needs a sync, and syncs it. Knows nothing of queues and leases. */
@@ -73,7 +76,8 @@ export function createManager({ createSource, ...deps }: ManagerDependencies): M
       if (catalog !== undefined) return decideMerge(snapshots, catalog.registries, need);
       const source = createSource(context.registry);
       if (need.need === 'fetch') {
-        return { sync: true, reason: need.reason, source, mirror: need.mirror };
+        const { reason, mirror, restore } = need;
+        return { sync: true, reason, source, mirror, restore };
       }
       try {
         const probe = await source.probe(need.known, context);
@@ -89,7 +93,9 @@ export function createManager({ createSource, ...deps }: ManagerDependencies): M
       }
     },
 
-    async performSync(context, { source, reason, mirror }) {
+    async performSync(context, { source, reason, mirror, restore }) {
+      const restored = restore === true ? await restoreServed(deps, context) : undefined;
+      if (restored !== undefined) return restored;
       const derived = mirror === undefined ? undefined : await deriveAndStore(deps, context);
       if (derived !== undefined) return derived;
       // If the mirror is unusable, only reading all of it may reveal the damage.
@@ -118,8 +124,8 @@ async function decideMerge(
   if (need.need === 'probe' && need.known === revisionOf(members)) {
     return { sync: false, outcome: 'unchanged', reason: need.unchanged };
   }
-  const reason = need.need === 'fetch' ? need.reason : need.changed;
-  return { sync: true, reason, source: undefined };
+  if (need.need === 'probe') return { sync: true, reason: need.changed, source: undefined };
+  return { sync: true, reason: need.reason, source: undefined, restore: need.restore };
 }
 
 export interface FetchDependencies {
@@ -216,6 +222,7 @@ async function fetchOnce(
   const { registry, signal, timePhase, now } = context;
   using session = ingest.open({
     signal,
+    credentials: context.credentials,
     detail,
     // Only the end of the fetch shows whether the source answered with a delta.
     order: since === undefined ? order : 'buffered',

@@ -99,6 +99,7 @@ function readContext(
     registry,
     status: stored?.status ?? PENDING_STATUS,
     control: stored?.control ?? controlSchema.parse({}),
+    served: stored?.status.snapshot,
     trigger: 'manual',
     force: true,
     signal,

@@ -30,8 +30,8 @@ export type StoreResult =
     } & SyncedContent);
 
 export interface SyncedContent extends Pick<IngestResult, 'manifest' | 'diff' | 'quarantined'> {
-  /** Whether the run read the source, or filtered the stored mirror again. */
-  readonly origin: 'source' | 'mirror';
+  /** Whether the run read the source, filtered the stored mirror again, or serves the stored snapshot again. */
+  readonly origin: 'source' | 'mirror' | 'stored';
   readonly revision: string | undefined;
   /** The digest of the mirror's manifest, if the served snapshot is not the mirror. */
   readonly mirror: string | undefined;
@@ -147,6 +147,40 @@ export async function readPrevious(
   if (whole === undefined) return { manifest: found?.manifest, mirror };
   const isServed = (await snapshots.readPointer(name)) === digest;
   return { ...whole, isServed, mirror };
+}
+
+const NO_CHANGES = {
+  added: 0,
+  updated: 0,
+  removed: 0,
+  samples: { added: [], updated: [], removed: [] },
+};
+
+/**
+ * Returns the publication of the snapshot that the status names, after something else has changed the pointer.
+ *
+ * @returns `undefined` if parts of the snapshot are lost
+ */
+export async function restoreServed(
+  deps: StoreDependencies,
+  context: RunContext,
+): Promise<StoreResult | undefined> {
+  const { blob, manifest, mirror } = await readPrevious(deps, context, { isThorough: false });
+  if (blob === undefined || manifest === undefined) return undefined;
+  const { registry, status, served, logger } = context;
+  const fields = { registry: registry.name, snapshot: blob.digest, found: served };
+  logger.warn(fields, 'pointer was changed by another program; restored');
+  const separate = mirror?.blob.digest === blob.digest ? undefined : mirror;
+  return {
+    state: 'stored',
+    origin: 'stored',
+    publication: publicationOf({ blob, manifest, mirror: separate }),
+    manifest,
+    diff: NO_CHANGES,
+    quarantined: { count: status.quarantinedCount ?? 0, samples: [] },
+    revision: status.revision,
+    mirror: separate?.blob.digest,
+  };
 }
 
 /** Returns a function that reads chunks of the registry, or of another registry. */

@@ -8,12 +8,15 @@ import type {
 } from '@syncline/contract';
 import type { UpstreamUsage } from '@syncline/sources';
 import type { RunPhase } from './run-observer.ts';
+import type { Acquired } from './run-store.ts';
 
 /** What a manager needs to decide whether a sync is needed. */
 export interface CheckContext {
   readonly registry: RegistryConfig;
   readonly status: SyncStatus;
   readonly control: Control;
+  /** The digest that the pointer names, see {@link Acquired.served}. */
+  readonly served: Acquired['served'];
   readonly trigger: Trigger;
   readonly force: boolean;
   /** Aborted when the process stops, the run exceeds its timeout, or the lease is lost. */

@@ -32,6 +32,8 @@ export interface Acquired {
   /** The status after the last run, except that `startsWithoutFinish` counts this run. */
   readonly status: SyncStatus;
   readonly control: Control;
+  /** The digest that the pointer names. It differs from `status.snapshot` only if something else changed the pointer. */
+  readonly served: string | undefined;
 }
 
 export type Acquisition =
@@ -84,7 +86,8 @@ export interface RunStore {
   /**
    * Changes the status without a lease, if nothing has happened since the run `term` ended. One round trip.
    *
-   * @returns false if another run has started since, a request is open, or the registry is paused
+   * @returns false if another run has started since, a request is open, the registry is paused, or the pointer does not
+   *   name the snapshot of the status
    */
   confirmUnchanged(
     registry: string,

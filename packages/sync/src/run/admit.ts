@@ -128,14 +128,15 @@ function purposeOf(
   return { kind: 'tick', supersededWithinMs };
 }
 
-/** Returns whether a check without the lease is still valid: no run since, no open request, not paused. */
+/** Returns whether a check without the lease is still valid: no run since, no open request, not paused, still served. */
 function isStillValid(
   check: NoOpCheck | undefined,
-  { status, control }: Acquired,
+  { status, control, served }: Acquired,
 ): check is NoOpCheck & { decision: SyncDecision } {
   return (
     check?.decision !== undefined &&
     check.term === status.term &&
+    served === status.snapshot &&
     control.requested <= control.handled &&
     !control.suspended &&
     control.pinned === undefined
@@ -182,6 +183,7 @@ function startRun(
     lease,
     status: acquisition.status,
     control,
+    served: acquisition.served,
     trigger: effectiveTrigger(tick, { registry, control }),
     force: tick.force || (control.force && control.requested > control.handled),
     startedAtMs: nowMs,

@@ -24,7 +24,7 @@ type NoOpTickDependencies = Pick<
 export interface NoOpCheck {
   /** Whether the tick is done: nothing has changed, and the status records this. */
   readonly isNoOp: boolean;
-  /** `undefined` if asking failed, took too long or was stopped. */
+  /** `undefined` if asking failed, took too long or was stopped, or if the store refused the confirmation. */
   readonly decision: SyncDecision | undefined;
   /** The term of the last run. */
   readonly term: string;
@@ -75,7 +75,8 @@ export class NoOpTicks {
     const decision = await this.#ask(question, stop);
     const isUnchanged = decision?.sync === false && decision.outcome === 'unchanged';
     const isNoOp = isUnchanged && (await this.#confirm(question, decision));
-    return { ...asked, decision, isNoOp };
+    // After a refusal, the run must decide with the current state.
+    return { ...asked, decision: isUnchanged && !isNoOp ? undefined : decision, isNoOp };
   }
 
   async #confirm(
@@ -111,6 +112,8 @@ export class NoOpTicks {
         registry,
         status,
         control: UNTOUCHED_CONTROL,
+        // `confirmUnchanged` compares the pointer.
+        served: status.snapshot,
         trigger: 'schedule',
         force: false,
         signal: check.signal,

@@ -150,7 +150,7 @@ function performed(
     filterHash: filterHash(registry),
     mirror,
     mirrorSyncAt: mirror === undefined ? undefined : lastSyncAt,
-    held: undefined,
+    held: stored.origin === 'stored' ? status.held : undefined,
   };
   const details: Partial<Run> = {
     reason,

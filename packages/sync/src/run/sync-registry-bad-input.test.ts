@@ -44,6 +44,19 @@ async function synced() {
 
 const whole = JSON.stringify({ servers: servers(3) });
 
+test('a row that repeats a credential of the run is skipped, and the others are served', async () => {
+  const sync = createSyncHarness({ ingest });
+  const secret = 'planted-secret-1f7c';
+  sync.upstream.rows = [...servers(3), { ...server('server-003'), description: `got ${secret}` }];
+  sync.upstream.beforeFetch = ({ credentials }) => void credentials.add(secret);
+  expect(ran(await sync.sync())).toMatchObject({
+    outcome: 'published',
+    rowCount: 3,
+    quarantined: { count: 1, samples: [{ reason: expect.stringContaining('credential') }] },
+  });
+  expect(await sync.served()).toEqual(NAMES);
+});
+
 describe('a body that is not a registry fails its run', () => {
   test.each<[what: string, body: string | Uint8Array, code: string, message: RegExp]>([
     ['empty', '', 'source-not-json', /an empty body/],

@@ -14,7 +14,7 @@ const ingest = suiteIngestPool();
 
 describe('a damaged snapshot', () => {
   const damage = async (what: 'chunk' | 'manifest' | 'version' | 'pointer') => {
-    const sync = createSyncHarness({ ingest });
+    const sync = createSyncHarness({ ingest, quiet: true });
     sync.upstream.rows = servers(300);
     await sync.sync();
     const registry = sync.state.of('alpha');
@@ -46,7 +46,7 @@ describe('a damaged snapshot', () => {
     },
   );
 
-  test.each(['chunk', 'manifest', 'version', 'pointer'] as const)(
+  test.each(['chunk', 'manifest', 'version'] as const)(
     'with an invalid %s is rebuilt when the source has changed',
     async (what) => {
       const sync = await damage(what);
@@ -57,4 +57,54 @@ describe('a damaged snapshot', () => {
       expect(await sync.served()).toHaveLength(301);
     },
   );
+
+  test.each([undefined, 'b'.repeat(64)])(
+    'whose pointer became %s is served again by the next tick, without the source',
+    async (pointer) => {
+      const sync = await damage('pointer');
+      sync.state.of('alpha').pointer = pointer;
+      const { counts } = sync.upstream;
+      const before = { ...counts, fields: { ...PENDING_STATUS, ...sync.status() } };
+      sync.upstream.beforeFetch = () => {
+        throw new Error('the source is down');
+      };
+      sync.clock.advance(1_000);
+      expect(ran(await sync.sync())).toMatchObject({
+        outcome: 'published',
+        reason: 'registry-not-ready',
+        diff: { added: 0, updated: 0, removed: 0 },
+        snapshot: before.fields.snapshot,
+      });
+      expect(await sync.served()).toHaveLength(300);
+      expect(counts.fetches).toBe(before.fetches);
+      const { snapshot, revision, lastSyncAt, serverCount } = before.fields;
+      expect(sync.status()).toMatchObject({ snapshot, revision, lastSyncAt, serverCount });
+      sync.clock.advance(1_000);
+      expect(await sync.sync()).toEqual({ state: 'no-op' });
+    },
+  );
+
+  test('is fetched if its pointer and a chunk are lost', async () => {
+    const sync = await damage('pointer');
+    sync.state.of('alpha').chunks.clear();
+    sync.clock.advance(1_000);
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    expect(sync.upstream.counts.fetches).toBe(2);
+    expect(await sync.served()).toHaveLength(300);
+  });
+
+  test('stays held while its pointer is restored', async () => {
+    const sync = await damage('pointer');
+    sync.state.of('alpha').pointer = sync.status()?.snapshot;
+    sync.upstream.rows = [];
+    sync.upstream.revision = 'r2';
+    await sync.sync();
+    const held = sync.status()?.held;
+    expect(held).toBeDefined();
+    sync.state.of('alpha').pointer = undefined;
+    sync.clock.advance(1_000);
+    expect(ran(await sync.sync())).toMatchObject({ outcome: 'published' });
+    expect(sync.status()?.held).toEqual(held);
+    expect(await sync.served()).toHaveLength(300);
+  });
 });

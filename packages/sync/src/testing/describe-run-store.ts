@@ -533,6 +533,24 @@ export function describeRunStore(name: string, create: () => Promise<StoreHarnes
         },
       );
 
+      test('is refused if the pointer does not name the snapshot of the status', async () => {
+        const { lease } = await acquire(store, 'alpha');
+        const publication = await storeSnapshot(store.snapshots, { lease, name: 'one' });
+        const ending = { changes: { phase: 'Complete', snapshot: publication.manifest } } as const;
+        await store.runStore.publishAndFinish(lease, ending, publication);
+        expect(await confirm(lease.term)).toBe(true);
+
+        await store.losePointer('alpha');
+        expect(await confirm(lease.term)).toBe(false);
+        const next = await acquire(store, 'alpha');
+        expect(next.status.snapshot).toBe(publication.manifest);
+        expect(next.served).toBeUndefined();
+
+        await store.runStore.publishAndFinish(next.lease, UNDONE, publication);
+        expect(await confirm(next.lease.term)).toBe(true);
+        expect((await acquire(store, 'alpha')).served).toBe(publication.manifest);
+      });
+
       test('is refused if all data was lost', async () => {
         const term = await runOnce();
         await store.loseData();

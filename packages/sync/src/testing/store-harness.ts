@@ -21,6 +21,8 @@ export interface StoreHarness {
   listRuns(registry: string): Promise<readonly Run[]>;
   /** Expires a lease, as if its holder had not renewed it in time. */
   expireLease(registry: string): Promise<void>;
+  /** Removes the pointer to the served snapshot, like an operator by mistake. */
+  losePointer(registry: string): Promise<void>;
   /** Removes everything, like FLUSHALL. */
   loseData(): Promise<void>;
   /** Resolves when the store's clock shows another millisecond. */
@@ -45,6 +47,9 @@ export function createInMemoryHarness(
     expireLease: async (name) => {
       const registry = state.of(name);
       if (registry.status !== undefined) registry.status = { ...registry.status, leaseUntil: 1 };
+    },
+    losePointer: async (registry) => {
+      state.of(registry).pointer = undefined;
     },
     loseData: async () => state.registries.clear(),
     passTime: async () => clock.advance(1),

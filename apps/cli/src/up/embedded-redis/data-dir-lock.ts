@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -10,8 +11,11 @@ const BUSY = 5;
  * stale. Node offers such locks only through SQLite; the file stays empty.
  */
 export function tryLockDataDir(dataDir: string): (() => void) | undefined {
-  const database = new DatabaseSync(join(dataDir, 'up.lock'));
+  const path = join(dataDir, 'up.lock');
+  const database = new DatabaseSync(path);
   try {
+    // Whoever may read the file could lock it.
+    chmodSync(path, 0o600);
     database.exec('BEGIN EXCLUSIVE');
     return () => database.close();
   } catch (error) {

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { SynclineError } from '@syncline/contract';
 import { createLogger } from '@syncline/runtime';
+import { findRedisServer, startRedisProcess } from '@syncline/runtime/redis-server';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { isAlive, readRedisFile, readRedisUrl, writeRedisFile } from './redis-file.ts';
 import { type EmbeddedRedis, startEmbeddedRedis } from './start-embedded-redis.ts';
@@ -30,10 +31,14 @@ async function start(): Promise<EmbeddedRedis> {
   return redis;
 }
 
-/** Sends one inline command, and returns the first reply of Redis. */
+/** Logs in, sends one inline command, and returns the reply of Redis. */
 async function command(url: string, line: string): Promise<string> {
-  const { hostname, port } = new URL(url);
+  const { hostname, port, password } = new URL(url);
   const socket = connect(Number(port), hostname);
+  if (password !== '') {
+    socket.write(`AUTH ${password}\r\n`);
+    await once(socket, 'data');
+  }
   socket.write(`${line}\r\n`);
   const closed = once(socket, 'close').then(() => 'closed');
   const answer = await Promise.race([once(socket, 'data'), closed]);
@@ -86,6 +91,62 @@ describe('an embedded Redis', () => {
     expect(new URL(url).hostname).toBe('127.0.0.1');
     expect(await command(url, 'CONFIG GET bind')).toContain('\r\n127.0.0.1\r\n');
     expect((await stat(join(dataDir, 'redis'))).mode & 0o777).toBe(0o700);
+  });
+
+  test('takes commands only with the password in redis.json, which other users cannot read', async () => {
+    const { url } = await start();
+    const { host, password } = new URL(url);
+
+    expect(password).toMatch(/^[0-9a-f]{64}$/);
+    expect(await command(`redis://${host}`, 'SET syncline:config planted')).toContain('NOAUTH');
+    expect(await command(url, 'PING')).toContain('PONG');
+    for (const name of ['redis.json', 'redis/password.conf', 'up.lock']) {
+      expect((await stat(join(dataDir, name))).mode & 0o777, name).toBe(0o600);
+    }
+  });
+
+  test('gets its password from a file, because everybody can read the command line', async () => {
+    const path = join(dataDir, 'fake-redis');
+    const script = '#!/bin/sh\necho "arguments: $*"\necho Ready to accept connections\n';
+    await writeFile(path, script, { mode: 0o755 });
+    const lines: string[] = [];
+    const { ended } = await startRedisProcess({
+      server: { path, env: {} },
+      directory: dataDir,
+      password: 'planted1f7c',
+      onOutput: (line) => lines.push(line),
+    });
+    await ended;
+
+    expect(lines.join()).toContain(`arguments: ${join(dataDir, 'password.conf')} --bind`);
+    expect(lines.join()).not.toContain('planted1f7c');
+  });
+
+  test('has a new password after a restart, and reads the data of a version without one', async () => {
+    await mkdir(join(dataDir, 'redis'), { mode: 0o755 });
+    const server = await findRedisServer();
+    const old = await startRedisProcess({ server, directory: join(dataDir, 'redis') });
+    await command(old.url, 'SET kept yes');
+    await old.stop();
+
+    const first = await start();
+    expect(await command(first.url, 'GET kept')).toContain('yes');
+    await first.stop();
+    const second = await start();
+
+    expect(new URL(second.url).password).not.toBe(new URL(first.url).password);
+    expect(await command(second.url, 'GET kept')).toContain('yes');
+  });
+
+  test('does not log its password', async () => {
+    const entries: unknown[] = [];
+    const record = (...entry: unknown[]) => void entries.push(entry);
+    const recording = { debug: record, info: record, error: record };
+    const redis = await startEmbeddedRedis({ dataDir, logger: recording });
+    cleanups.push(() => redis.stop());
+
+    expect(entries.length).toBeGreaterThan(0);
+    expect(JSON.stringify(entries)).not.toContain(new URL(redis.url).password);
   });
 
   test('has the settings of infra/redis.conf', async () => {

@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SynclineError } from '@syncline/contract';
+import { redisPlace, SynclineError } from '@syncline/contract';
 import type { Logger } from '@syncline/runtime';
 import {
   findRedisServer,
@@ -22,6 +23,7 @@ export interface EmbeddedRedisOptions {
 }
 
 export interface EmbeddedRedis {
+  /** The URL, with the password. */
   readonly url: string;
   /** Ends Redis, which saves its data, and unlocks the data directory. Can be called more than once. */
   stop(): Promise<void>;
@@ -30,10 +32,12 @@ export interface EmbeddedRedis {
 /** After its parent process has ended, Redis saves its data and ends within this time. */
 const EARLIER_REDIS_TIMEOUT_MS = 10_000;
 const RESTART_DELAY_MS = 1_000;
+const PASSWORD_BYTES = 32;
 
 /**
  * Starts a Redis on the data directory and writes its URL to `redis.json` there. This Redis keeps an
- * append-only file and listens only on loopback. If Redis ends unexpectedly, this function restarts it.
+ * append-only file and listens only on loopback. It has a new random password at each start of this function,
+ * because every local user can reach loopback, and only the owner can read `redis.json`. If Redis ends unexpectedly, this function restarts it.
  * Redis ends with this process, even if this process is killed.
  *
  * @throws SynclineError `store-unavailable` if the data directory is in use (the message names the
@@ -43,6 +47,7 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
   const dataDir = resolve(options.dataDir);
   const directory = join(dataDir, 'redis');
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Not the data directory itself: the user may share an existing folder with others.
   await chmod(directory, 0o700);
   const unlock = tryLockDataDir(dataDir) ?? (await throwInUse(dataDir));
   try {
@@ -79,15 +84,17 @@ async function startAndKeep(options: KeepOptions): Promise<EmbeddedRedis> {
     ...(cacheDir === undefined ? {} : { cacheDir }),
     onProgress: (line) => logger.info(line),
   });
+  const password = randomBytes(PASSWORD_BYTES).toString('hex');
   const start = async (port?: number): Promise<RedisProcess> => {
     const redis = await startRedisProcess({
       server,
       directory,
+      password,
       ...(port === undefined ? {} : { port }),
       onOutput: (line) => logger.debug({ line }, 'redis'),
     });
     await writeRedisFile(dataDir, { pid: process.pid, url: redis.url, redisPid: redis.pid });
-    logger.info({ url: redis.url, server: server.path }, 'embedded Redis is ready');
+    logger.info({ url: redisPlace(redis.url), server: server.path }, 'embedded Redis is ready');
     return redis;
   };
 

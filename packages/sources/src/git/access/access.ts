@@ -1,6 +1,7 @@
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RegistryConfig, SynclineError, sha256 } from '@syncline/contract';
+import { type CredentialDirs, findCredentialFile } from '../../credentials/credential-dirs.ts';
 import { readCredentialFile, unreadableCredential } from '../../credentials/credentials.ts';
 
 /**
@@ -38,7 +39,7 @@ export class CertificateBundle {
       () => undefined,
     );
     if (size === Buffer.byteLength(text)) return path;
-    await mkdir(this.#directory, { recursive: true });
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const fresh = `${path}.${process.pid}`;
     await writeFile(fresh, text);
     await rename(fresh, path);
@@ -60,14 +61,14 @@ const LIMITS = {
  *
  * @throws SynclineError `source-credential-unreadable`, which names the file and never shows its content
  */
-export async function readPassword(auth: GitAuth | undefined) {
+export async function readPassword(auth: GitAuth | undefined, dirs?: CredentialDirs) {
   const { username, passwordFile } = auth ?? {};
   if (username === undefined || passwordFile === undefined) return undefined;
   if (/\p{Cc}/u.test(username)) {
     const what = 'git.auth.username has control characters. Remove these characters';
     throw new SynclineError('source-credential-unreadable', what);
   }
-  const password = await readCredentialFile(passwordFile, LIMITS);
+  const password = await readCredentialFile(passwordFile, { ...LIMITS, dirs });
   if (/\p{Cc}/u.test(password)) {
     throw unreadableCredential(passwordFile, 'the file has more than one line', LIMITS);
   }
@@ -75,11 +76,12 @@ export async function readPassword(auth: GitAuth | undefined) {
 }
 
 /**
- * Checks that the process can read a file. If ssh cannot read a key, the message of ssh does not explain the
- * reason.
+ * Checks that the process can and may read a file, and returns its path without links. If ssh cannot read a key, the
+ * message of ssh does not explain the reason.
  */
-export async function checkCredentialFile(path: string): Promise<void> {
-  await readCredentialFile(path, LIMITS);
+export async function checkCredentialFile(path: string, dirs?: CredentialDirs): Promise<string> {
+  await readCredentialFile(path, { ...LIMITS, dirs });
+  return findCredentialFile(path, dirs);
 }
 
 const SSH_PORT = 22;
@@ -105,15 +107,18 @@ export interface SshTarget {
   readonly port: number;
   /** The address to connect to, which the address guard has checked. */
   readonly address: string;
-  readonly auth: GitAuth | undefined;
+  readonly files: {
+    readonly sshKeyFile: string | undefined;
+    readonly knownHostsFile: string | undefined;
+  };
 }
 
 /**
  * Returns the variables that set git's ssh command. A shell runs that command, so the command contains no
  * external text. External text is only in variables, which the shell inserts verbatim.
  */
-export function sshCommand({ host, port, address, auth }: SshTarget): Record<string, string> {
-  const { sshKeyFile, knownHostsFile } = auth ?? {};
+export function sshCommand({ host, port, address, files }: SshTarget): Record<string, string> {
+  const { sshKeyFile, knownHostsFile } = files;
   const parts = [
     'ssh -F /dev/null -a -x -T',
     ...OPTIONS.map((option) => `-o ${option}`),

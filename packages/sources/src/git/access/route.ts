@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SynclineError } from '@syncline/contract';
+import type { CredentialDirs } from '../../credentials/credential-dirs.ts';
 import type { ConnectionGuard } from '../../network/address-guard.ts';
 import {
   type CertificateBundle,
@@ -22,6 +23,8 @@ export interface Route {
   readonly credential?: string | undefined;
   /** Secret texts that messages must not contain. */
   readonly secrets: readonly string[];
+  /** The password, alone and in the login that the server gets. */
+  readonly credentials: readonly string[];
 }
 
 export interface RouteOptions {
@@ -29,8 +32,9 @@ export interface RouteOptions {
   /** Returns the proxy for a target. The operator chooses the proxy, so its address is not checked. */
   readonly proxyFor: (target: URL) => string | undefined;
   readonly certificates: CertificateBundle;
-  /** Returns whether the installed git can be restricted to the checked addresses. */
-  readonly canPinAddresses: () => Promise<boolean>;
+  readonly credentialDirs: CredentialDirs;
+  /** Throws if the installed git is missing, or too old to be safe. */
+  readonly requireRecentGit: () => Promise<void>;
 }
 
 /**
@@ -44,17 +48,19 @@ const LOCAL_CONFIG = fileURLToPath(new URL('./local.gitconfig', import.meta.url)
 /**
  * Resolves and checks the host of a repository, and reads the login.
  *
- * @throws SynclineError `source-address-refused`, `source-unreachable`, `source-credential-unreadable`
+ * @throws SynclineError `source-address-refused`, `source-unreachable`, `source-credential-unreadable`,
+ *   `source-credential-refused`, `source-git-failed` if git is missing or too old
  */
 export async function findRoute(
   repository: Repository,
   auth: GitAuth | undefined,
   options: RouteOptions,
 ): Promise<Route> {
+  await options.requireRecentGit();
   if (repository.transport === 'ssh') return sshRoute(repository, auth, options);
   if (repository.transport !== 'file') return httpRoute(repository, auth, options);
   const env = { GIT_ALLOW_PROTOCOL: 'file', GIT_CONFIG_GLOBAL: LOCAL_CONFIG };
-  return { config: remote(repository.location), env, secrets: [] };
+  return { config: remote(repository.location), env, secrets: [], credentials: [] };
 }
 
 function remote(url: string): string[] {
@@ -64,7 +70,7 @@ function remote(url: string): string[] {
 async function sshRoute(
   { location, host, port }: Repository & { transport: 'ssh' },
   auth: GitAuth | undefined,
-  { guard }: RouteOptions,
+  { guard, credentialDirs }: RouteOptions,
 ): Promise<Route> {
   const [first] = await guard.resolve(host);
   if (first === undefined)
@@ -72,13 +78,21 @@ async function sshRoute(
       'source-unreachable',
       `cannot resolve ${host}: DNS returned no address`,
     );
-  if (auth?.sshKeyFile !== undefined) await checkCredentialFile(auth.sshKeyFile);
-  if (auth?.knownHostsFile !== undefined) await checkCredentialFile(auth.knownHostsFile);
+  const check = async (path: string | undefined) =>
+    path === undefined ? undefined : await checkCredentialFile(path, credentialDirs);
+  const files = {
+    sshKeyFile: await check(auth?.sshKeyFile),
+    knownHostsFile: await check(auth?.knownHostsFile),
+  };
   return {
     host,
     config: remote(location),
-    env: { GIT_ALLOW_PROTOCOL: 'ssh', ...sshCommand({ host, port, address: first.address, auth }) },
+    env: {
+      GIT_ALLOW_PROTOCOL: 'ssh',
+      ...sshCommand({ host, port, address: first.address, files }),
+    },
     secrets: [],
+    credentials: [],
   };
 }
 
@@ -90,7 +104,7 @@ async function httpRoute(
   const proxy = options.proxyFor(url);
   const [pins, login, certificates] = await Promise.all([
     proxy === undefined ? pinAddresses(url, options) : checkBehindProxy(url, options.guard),
-    readPassword(auth),
+    readPassword(auth, options.credentialDirs),
     transport === 'https' ? options.certificates.path() : undefined,
   ]);
   const settings = [
@@ -112,6 +126,7 @@ async function httpRoute(
       ...(proxy === undefined ? {} : { [`${transport}_proxy`]: proxy }),
     },
     credential: login && `username=${username}\npassword=${password}\n`,
+    credentials: login === undefined ? [] : [password, `${username}:${password}`],
     secrets: [password, encodeURIComponent(password), ...secretsOf(proxy)].filter(Boolean),
   };
 }
@@ -122,18 +137,10 @@ function secretsOf(proxy: string | undefined): string[] {
 }
 
 /** Returns settings that make git connect only to the checked addresses, without a name lookup by git itself. */
-async function pinAddresses(
-  url: URL,
-  { guard, canPinAddresses }: RouteOptions,
-): Promise<readonly string[]> {
+async function pinAddresses(url: URL, { guard }: RouteOptions): Promise<readonly string[]> {
   const addresses = await guard.resolve(url.hostname);
   const isAddress = url.hostname.startsWith('[') || addresses[0]?.address === url.hostname;
   if (isAddress) return [];
-  if (!(await canPinAddresses())) {
-    const what =
-      'this version of git cannot connect to a fixed address. Install git 2.37 or newer on every machine with a worker';
-    throw new SynclineError('source-git-failed', what);
-  }
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port;
   const list = addresses.map(({ address, family }) => (family === 6 ? `[${address}]` : address));
   return [`http.curloptResolve=${url.hostname}:${port}:${list.join(',')}`];

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { SynclineError, sha256 } from '@syncline/contract';
@@ -16,6 +16,8 @@ const UNUSED_AFTER_MS = 7 * 24 * HOUR_MS;
  */
 const ABANDONED_AFTER_MS = 24 * HOUR_MS;
 const CLEAN_EVERY_MS = HOUR_MS;
+/** Only the owner may read clones, because repositories may be private. */
+const PRIVATE = 0o700;
 
 /** A clone, or an empty directory for a clone, that one run uses exclusively. */
 export interface ClaimedClone {
@@ -62,7 +64,7 @@ export class CloneCache {
   async claimNew(key: string): Promise<ClaimedClone> {
     const { home, directory } = this.#placesFor(key);
     try {
-      await mkdir(directory, { recursive: true });
+      await mkdir(directory, { recursive: true, mode: PRIVATE });
     } catch (cause) {
       const detail = cause instanceof Error ? cause.message : String(cause);
       const what = `cannot store clones: ${detail}. Give the worker write access to ${this.#directory}`;
@@ -94,6 +96,8 @@ export class CloneCache {
   async #clean(): Promise<void> {
     if (performance.now() - this.#cleanedAtMs < CLEAN_EVERY_MS) return;
     this.#cleanedAtMs = performance.now();
+    // An earlier version made the folder readable for all users.
+    await chmod(this.#directory, PRIVATE).catch(() => undefined);
     const names = await readdir(this.#directory).catch(() => []);
     for (const name of names) {
       const path = join(this.#directory, name);

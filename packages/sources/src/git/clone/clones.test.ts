@@ -1,4 +1,14 @@
-import { appendFile, chmod, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  mkdir,
+  readdir,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -27,6 +37,15 @@ async function keptClone(): Promise<string> {
   expect(names).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/)]);
   return join(clones, names[0] ?? '');
 }
+
+test('only the owner can read clones, also in a folder of an earlier version', async () => {
+  await mkdir(clones, { recursive: true, mode: 0o755 });
+  await repository.commit(ONE);
+  await fetchAll(source());
+  for (const directory of [clones, await keptClone()]) {
+    expect((await stat(directory)).mode & 0o777, directory).toBe(0o700);
+  }
+});
 
 describe('a kept clone', () => {
   test('is reused by the next run', async () => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onAbort, SynclineError } from '@syncline/contract';
+import { LEAST_GIT_VERSION } from './git-version.ts';
 
 /** Keeps only the last bytes of git's standard error. More text would not help. */
 const MAX_STDERR_BYTES = 16 * 1024;
@@ -139,7 +140,7 @@ export class GitProcess {
       return code === null ? `signal ${signal}` : `status ${code}`;
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-      const what = `cannot run git: ${code}. Install git 2.30 or newer on every machine with a worker`;
+      const what = `cannot run git: ${code}. Install git ${LEAST_GIT_VERSION} or newer on every machine with a worker`;
       throw new SynclineError('source-git-failed', what, { cause });
     }
   }

@@ -31,7 +31,7 @@ export class DataFolder {
    * @throws SynclineError `store-unavailable` if another coordinator has locked the folder
    */
   lock(): void {
-    mkdirSync(this.path, { recursive: true });
+    mkdirSync(this.path, { recursive: true, mode: 0o700 });
     const database = new DatabaseSync(join(this.path, 'lock'));
     try {
       database.exec('BEGIN EXCLUSIVE');

@@ -61,6 +61,11 @@ function createHarness(): StoreHarness {
         answer: undefined,
         record: { status: status && { ...status, leaseUntil: 1 } },
       })),
+    losePointer: (registry) =>
+      stores.records.update(registry, () => ({
+        answer: undefined,
+        record: { pointer: undefined },
+      })),
     loseData: async () => {
       await rm(directory, { recursive: true });
       stores = reopen();

@@ -100,6 +100,7 @@ export function acquire(owner: string, purpose: LeasePurpose, isIsolated: boolea
         requested: control.requested,
         handled: control.handled,
         force: control.force,
+        served: nameOf(answer.served),
       },
       expected: {
         grows: true,
@@ -108,6 +109,7 @@ export function acquire(owner: string, purpose: LeasePurpose, isIsolated: boolea
         requested: requested + (purpose.kind === 'request' ? 1 : 0),
         handled,
         force: stored.force,
+        served: stored.pointer,
       },
     };
   });
@@ -229,7 +231,7 @@ export function confirmUnchanged(back: number): Step {
     'confirm unchanged',
     async ({ lease, label }, stored, { store, registry }) => {
       const isFree = !stored.suspended && stored.pinned === undefined && stored.openRequest === 0;
-      const expected = stored.hasEnded(lease) && isFree;
+      const expected = stored.hasEnded(lease) && isFree && stored.pointer === stored.snapshot;
       const changes = { lastSuccessAt: LATER, lastAttemptAt: LATER };
       const answer = await store.runStore.confirmUnchanged(registry, { term: lease.term, changes });
       return {
@@ -343,6 +345,16 @@ export const resume: Step = step('resume', async (model, { store, registry }) =>
   await store.resume(registry);
   return { what: 'resumed', answer: 'so', expected: 'so', changes: true };
 });
+
+export const losePointer: Step = step(
+  'the pointer is lost',
+  async (model, { store, registry }) => {
+    model.registry.pointer = undefined;
+    await store.losePointer(registry);
+    return { what: 'the pointer is lost', answer: 'so', expected: 'so', changes: true };
+  },
+  ({ registry }) => registry.pointer !== undefined,
+);
 
 export const loseData: Step = step('the store loses its data', async (model, world) => {
   model.registry = new ModelRegistry();

@@ -83,12 +83,13 @@ function messageOf(changes: StatusChanges): string | null | undefined {
   return 'message' in changes ? changes.message : null;
 }
 
-function contextOf({ lease, nowMs, status, control }: Acquired): RunContext {
+function contextOf({ lease, nowMs, status, control, served }: Acquired): RunContext {
   return {
     registry: registryConfig({ name: lease.registry }),
     lease,
     status,
     control,
+    served,
     trigger: 'manual',
     force: false,
     startedAtMs: nowMs,

@@ -64,6 +64,7 @@ const STEPS: readonly fc.WeightedArbitrary<commands.Step>[] = [
   { weight: 1, arbitrary: fc.constantFrom(commands.crash, commands.crash, commands.loseData) },
   { weight: 2, arbitrary: fc.constantFrom(commands.suspend, commands.pin, commands.resume) },
   { weight: 2, arbitrary: fc.constant(commands.sweep) },
+  { weight: 2, arbitrary: fc.constant(commands.losePointer) },
 ];
 
 /** Many generated sequences, the same in each test run. */
