@@ -12,5 +12,6 @@ if stored[1] ~= ARGV[1] or stored[2] then return 0 end
 local control = redis.call('HMGET', KEYS[2], 'requested', 'handled', 'suspended', 'pinned')
 if control[3] == '1' or control[4] then return 0 end
 if (tonumber(control[1]) or 0) > (tonumber(control[2]) or 0) then return 0 end
+redis.call('HDEL', KEYS[1], '') -- also works in a full Redis, see acquire.lua
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1

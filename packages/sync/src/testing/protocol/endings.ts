@@ -99,6 +99,7 @@ function contextOf({ lease, nowMs, status, control }: Acquired): RunContext {
     logger: createRecordingLogger(),
     report: () => {},
     timePhase: (_phase, work) => work(),
+    staging: { hasBegun: false },
     onEnd: () => {},
   };
 }
