@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { createSynclineClient } from '@syncline/client';
 import { isStoreUnavailable } from '@syncline/contract';
-import { connectRedis, createPreviewRequester, openStore, type Store } from '@syncline/redis';
+import {
+  connectRedis,
+  createPreviewRequester,
+  openStore,
+  readAllStoredBytes,
+  readStoredBytesLimit,
+  type Store,
+} from '@syncline/redis';
 import {
   listen,
   type ProcessContext,
@@ -49,7 +56,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   // A rollback or an approval is one large write, which must not time out in the middle. The reads before this write
   // use the other connection. So the write does not begin if Redis hangs.
   const patientWrites = connectRedis({ url, manner: 'prompt', onError });
-  const store = openStore({ redis, prefix: env.prefix, logger });
+  const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   const { keys, queue, config, reader, runs, snapshots } = store;
   const requester = createSynclineClient({ redis, prefix: env.prefix });
   const previewer = createPreviewRequester({ redis, keys, onError });
@@ -88,9 +95,15 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     pass: () => config.refresh(),
     onError: (error) => logger.debug({ err: error }, 'check for a new config failed'),
   });
-  const forgetAges = metrics.onScrape(() => readAges(store));
+  const forgetSources = [
+    metrics.onScrape(() => readAges(store)),
+    metrics.onScrapeOfStoredBytes({
+      registries: () => readAllStoredBytes(store),
+      limit: () => readStoredBytesLimit({ redis, storedBytes: env.storedBytes }),
+    }),
+  ];
   const close = async () => {
-    forgetAges();
+    for (const forget of forgetSources) forget();
     const refreshed = refresher.stop();
     await Promise.all([requester.close(), previewer.close(), store.close()]);
     patientWrites.disconnect();

@@ -47,7 +47,7 @@ export function createStore(
     level: logLevel,
     destination: process.stderr,
   });
-  const store = openStore({ redis, prefix: env.prefix, logger });
+  const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   return Object.assign(store, {
     env,
     /** Returns the config in force. @throws SynclineError `config-unreadable` if Redis has no config */

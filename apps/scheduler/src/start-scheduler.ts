@@ -33,7 +33,7 @@ export async function startScheduler(
   const onError = ({ message }: Error) =>
     logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({ url, manner: 'patient', onError });
-  const store = openStore({ redis, prefix: env.prefix, logger });
+  const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   const reconciler = createReconciler({ store, logger, metrics });
   reconciler.adopt(loaded);
   const loop = startLoop({

@@ -71,7 +71,7 @@ export async function startWorker(
     logger.warn({ reason: message }, 'redis connection failed');
   const redis = connectRedis({ url, manner: 'patient', onError });
   const blocking = connectRedis({ url, manner: 'patient', onError });
-  const store = openStore({ redis, prefix: env.prefix, logger });
+  const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   const { keys, queue, config, owner } = store;
   const { runStore, snapshots, status } = decorate.stores({
     runStore: createRedisRunStore({ redis, keys, logger }),

@@ -5,6 +5,7 @@ import {
   controlSchema,
   countRequest,
   digestOf,
+  isStoreFull,
   type JobPayloadInput,
   keysOfWrongValue,
   parseHash,
@@ -22,6 +23,7 @@ import {
   sentinelOptions,
   statusSchema,
   syncTargets,
+  toSynclineError,
 } from '@syncline/contract';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -44,7 +46,7 @@ export interface SynclineClient {
    *
    * @param options.force fetch even if the cheap check finds no change
    * @returns the request's number, and `joined` if the request waits for the end of the current run
-   * @throws SynclineError `unknown-registry`, `registry-suspended`, `store-unavailable`, `store-corrupt`
+   * @throws SynclineError `unknown-registry`, `registry-suspended`, `store-unavailable`, `store-full`, `store-corrupt`
    */
   requestSync(
     registry: string,
@@ -232,7 +234,7 @@ function connect(url: string): Redis {
   return redis;
 }
 
-/** Rethrows errors of Redis as `store-unavailable` or `store-corrupt`. */
+/** Rethrows errors of Redis as `store-unavailable`, `store-full` or `store-corrupt`. */
 async function guard<Result>(reply: Promise<Result>): Promise<Result> {
   try {
     return await reply;
@@ -242,6 +244,7 @@ async function guard<Result>(reply: Promise<Result>): Promise<Result> {
       const message = `the key ${keys[0]} has a value of the wrong type. Delete the key, and sync with force`;
       throw new SynclineError('store-corrupt', message, { cause });
     }
+    if (isStoreFull(cause)) throw toSynclineError(cause);
     const detail = cause instanceof Error ? cause.message : String(cause);
     const message = `Redis failed: ${detail}. Check that Redis runs and accepts writes`;
     throw new SynclineError('store-unavailable', message, { cause });

@@ -1,5 +1,7 @@
 export * from './batches.ts';
+export * from './byte-size.ts';
 export * from './canonical-json.ts';
+export * from './config/byte-size.ts';
 export * from './config/catalog.ts';
 export * from './config/config.ts';
 export * from './config/duration.ts';

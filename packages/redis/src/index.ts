@@ -37,3 +37,10 @@ export {
 export { createRedisRequestBudgets } from './stores/request-budgets.ts';
 export { createRedisRunStore, createRedisStatusPersistence } from './stores/run-store.ts';
 export { createRedisSnapshotStore } from './stores/snapshot-store.ts';
+export {
+  FULL_SHARE,
+  maxMemoryFor,
+  readAllStoredBytes,
+  readStoredBytesLimit,
+  totalLimit,
+} from './stores/stored-bytes.ts';

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { ERRORS, isStoreUnavailable, SynclineError } from '@syncline/contract';
+import { ERRORS, isStoreFull, isStoreUnavailable, SynclineError } from '@syncline/contract';
 import {
   type DestinationStream,
   type Logger,
@@ -74,7 +74,7 @@ function serializeError(error: unknown): unknown {
 
 function isExpected(error: unknown): boolean {
   if (error instanceof SynclineError) return ERRORS[error.code].fault !== 'ours';
-  return isStoreUnavailable(error);
+  return isStoreUnavailable(error) || isStoreFull(error);
 }
 
 /** Removes users, passwords and password parameters from the URLs in a text. */

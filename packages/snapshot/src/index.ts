@@ -14,6 +14,7 @@ export {
   type Manifest,
 } from './encoding/manifest.ts';
 export { LastKnown } from './last-known.ts';
+export { makeRoom, overQuota } from './quota.ts';
 export { createSnapshotReader, type OpenSnapshot, type SnapshotReader } from './reader.ts';
 export * from './store.ts';
 export { collectGarbage } from './store.ts';

@@ -13,7 +13,30 @@ export interface SnapshotHistoryEntry {
   readonly supersededAtMs: number | undefined;
 }
 
-/** The blobs of each registry, stored by digest. Every write needs the registry's lease. */
+/** How many bytes of manifests and chunks are stored, and what limits them. */
+export interface StoredBytes {
+  readonly registry: number;
+  /** The bytes of all registries. */
+  readonly total: number;
+  /** The number of registries that have or had data. */
+  readonly registryCount: number;
+  /** The most bytes of all registries. */
+  readonly totalLimit: number;
+  /** How many more bytes fit before the store counts as full. `Infinity` if the store has no limit. */
+  readonly free: number;
+}
+
+/** The most bytes that may be stored after a write. */
+export interface ByteLimits {
+  readonly registry: number;
+  /** The limit of all registries. */
+  readonly total: number;
+}
+
+/**
+ * The blobs of each registry, stored by digest. Every write needs the registry's lease. A write that would exceed the
+ * given limits throws `registry-over-quota` or `store-over-quota`. A store without free memory throws `store-full`.
+ */
 export interface SnapshotStore {
   /** Returns the digest of the served manifest. */
   readPointer(registry: string): Promise<string | undefined>;
@@ -21,8 +44,11 @@ export interface SnapshotStore {
   /** Returns chunks in the order of `digests`, with `undefined` for each missing chunk. */
   readChunks(registry: string, digests: readonly string[]): Promise<(Uint8Array | undefined)[]>;
   /** Writes chunks. @returns false if the lease is lost. Some or all chunks may then be missing */
-  writeChunks(lease: Lease, chunks: readonly Blob[]): Promise<boolean>;
-  writeManifest(lease: Lease, manifest: Blob): Promise<boolean>;
+  writeChunks(lease: Lease, chunks: readonly Blob[], limits?: ByteLimits): Promise<boolean>;
+  writeManifest(lease: Lease, manifest: Blob, limits?: ByteLimits): Promise<boolean>;
+  readStoredBytes(registry: string): Promise<StoredBytes>;
+  /** Returns the bytes of these chunks together. A missing chunk has none. */
+  sizeOfChunks(registry: string, digests: readonly string[]): Promise<number>;
   /** Returns every stored manifest, newest first, including held manifests and mirrors of views. */
   history(registry: string): Promise<SnapshotHistoryEntry[]>;
   /** Returns the digest of every stored chunk. */
@@ -98,9 +124,18 @@ export interface CollectOptions {
  */
 export async function collectGarbage(
   snapshots: SnapshotStore,
-  { lease, keep, spare, nowMs }: CollectOptions,
+  options: CollectOptions,
 ): Promise<boolean> {
-  const { registry } = lease;
+  const garbage = await findGarbage(snapshots, options);
+  if (garbage.manifests.length + garbage.chunks.length === 0) return true;
+  return snapshots.collect(options.lease, garbage);
+}
+
+/** Returns what {@link collectGarbage} removes. */
+export async function findGarbage(
+  snapshots: SnapshotStore,
+  { lease: { registry }, keep, spare, nowMs }: CollectOptions,
+): Promise<{ manifests: string[]; chunks: string[] }> {
   const history = await snapshots.history(registry);
   const isKept = keptManifests(history, { keep, spare, nowMs });
   const stored = await snapshots.listChunks(registry);
@@ -113,9 +148,7 @@ export async function collectGarbage(
     for (const blob of manifest === undefined ? [] : blobDigests(manifest)) needed.add(blob);
   }
   const manifests = history.map(({ manifest }) => manifest).filter((it) => !kept.has(it));
-  const chunks = stored.filter((digest) => !needed.has(digest));
-  if (manifests.length + chunks.length === 0) return true;
-  return snapshots.collect(lease, { manifests, chunks });
+  return { manifests, chunks: stored.filter((digest) => !needed.has(digest)) };
 }
 
 function keptManifests(

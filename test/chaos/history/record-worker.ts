@@ -105,9 +105,10 @@ function recordSnapshots(store: SnapshotStore, { record }: HistoryRecorder): Sna
   };
   return {
     ...store,
-    writeChunks: (lease, chunks) => write(lease, 'chunks', () => store.writeChunks(lease, chunks)),
-    writeManifest: (lease, manifest) =>
-      write(lease, 'manifest', () => store.writeManifest(lease, manifest)),
+    writeChunks: (lease, chunks, limits) =>
+      write(lease, 'chunks', () => store.writeChunks(lease, chunks, limits)),
+    writeManifest: (lease, manifest, limits) =>
+      write(lease, 'manifest', () => store.writeManifest(lease, manifest, limits)),
     collect: (lease, garbage) => write(lease, 'garbage', () => store.collect(lease, garbage)),
   };
 }

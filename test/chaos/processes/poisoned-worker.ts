@@ -51,8 +51,8 @@ function poisonManager(manager: Manager): Manager {
 function poisonSnapshots(snapshots: SnapshotStore): SnapshotStore {
   return {
     ...snapshots,
-    writeChunks: (lease, chunks) =>
-      lease.registry === 'hung-store' ? never : snapshots.writeChunks(lease, chunks),
+    writeChunks: (lease, chunks, limits) =>
+      lease.registry === 'hung-store' ? never : snapshots.writeChunks(lease, chunks, limits),
   };
 }
 

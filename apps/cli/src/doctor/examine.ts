@@ -42,7 +42,7 @@ async function examineRedis(env: StoreEnv, digestHere: string | undefined) {
     const redis = await connectToRedis(env.redisUrl);
     const store = createStore(env, redis, { logLevel: 'silent' });
     try {
-      const facts = await observeRedis(redis, redisPlace(env.redisUrl));
+      const facts = await observeRedis(store, redisPlace(env.redisUrl));
       server.push(...runChecks(REDIS_CHECKS, facts));
       const inForce = checkInForce(await observeInForce(store), digestHere);
       stored.push(toFinding('config in force', inForce));

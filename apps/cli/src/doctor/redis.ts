@@ -1,5 +1,14 @@
-import { type Redis, readServerInfo, redisNowMs, type ServerInfo } from '@syncline/redis';
+import { formatBytes } from '@syncline/contract';
+import {
+  FULL_SHARE,
+  readAllStoredBytes,
+  readServerInfo,
+  redisNowMs,
+  type ServerInfo,
+  totalLimit,
+} from '@syncline/redis';
 import semver from 'semver';
+import type { Store } from '../open-store.ts';
 import { type Checks, type Diagnosis, problem, type Result, warning } from './finding.ts';
 
 export interface RedisFacts extends ServerInfo {
@@ -11,11 +20,18 @@ export interface RedisFacts extends ServerInfo {
    * How far this machine's clock is ahead of Redis's clock. The error is at most half a round trip.
    */
   readonly aheadMs: number;
+  /** How many bytes of snapshots each registry stores, the largest first. */
+  readonly storedBytes: readonly (readonly [registry: string, bytes: number])[];
+  /** The most bytes of all registries. */
+  readonly storedBytesLimit: number;
 }
 
 const ROUND_TRIPS = 7;
 
-export async function observeRedis(redis: Redis, place: string): Promise<RedisFacts> {
+export async function observeRedis(
+  { redis, keys, env }: Pick<Store, 'redis' | 'keys' | 'env'>,
+  place: string,
+): Promise<RedisFacts> {
   const times: number[] = [];
   for (let count = 0; count < ROUND_TRIPS; count += 1) {
     const startedAtMs = performance.now();
@@ -27,14 +43,24 @@ export async function observeRedis(redis: Redis, place: string): Promise<RedisFa
   const beforeMs = Date.now();
   const redisMs = await redisNowMs(redis);
   const aheadMs = (beforeMs + Date.now()) / 2 - redisMs;
-  return { ...info, place, roundTripMs, aheadMs };
+  const stored = await readAllStoredBytes({ redis, keys });
+  return {
+    ...info,
+    place,
+    roundTripMs,
+    aheadMs,
+    storedBytes: [...stored].sort(([, one], [, other]) => other - one),
+    storedBytesLimit: totalLimit({ ...env, ...info }),
+  };
 }
 
 const LEAST_VERSION = '6.2.0';
 const WANTED_HZ = 100;
 /** A value above the first limit is a warning, a value above the second limit is a problem. */
 const MOST_ROUND_TRIP_MS = [50, 250] as const;
-const MOST_MEMORY_SHARE = [0.8, 0.95] as const;
+const MOST_MEMORY_SHARE = [0.8, FULL_SHARE] as const;
+/** Above the first limit, registries with more than their fair share can publish nothing. */
+const MOST_STORED_SHARE = [0.75, 0.95] as const;
 const MOST_CLOCK_DIFFERENCE_MS = [1_000, 10_000] as const;
 
 /** The checks of a Redis that responds. */
@@ -116,14 +142,39 @@ export const REDIS_CHECKS: Checks<RedisFacts> = {
     });
   },
 
-  'redis memory': ({ usedMemoryBytes, maxMemoryBytes }) => {
-    const used = `${megabytes(usedMemoryBytes)} used`;
+  'redis memory': ({ limitedMemoryBytes, maxMemoryBytes }) => {
+    const used = `${formatBytes(limitedMemoryBytes)} used`;
     if (maxMemoryBytes === 0) return `${used}, no limit`;
-    return graded(usedMemoryBytes / maxMemoryBytes, MOST_MEMORY_SHARE, {
-      found: `${used} of ${megabytes(maxMemoryBytes)}`,
-      why: 'at the limit, Redis refuses writes, and no run can end',
-      advice: 'Increase maxmemory. A snapshot of 100,000 rows needs about 10 MB.',
-    });
+    const found = `${used} of ${formatBytes(maxMemoryBytes)}`;
+    const advice =
+      'Increase maxmemory, or remove data of other programs. A snapshot of 100,000 rows needs about 10 MB.';
+    if (limitedMemoryBytes < maxMemoryBytes) {
+      return graded(limitedMemoryBytes / maxMemoryBytes, MOST_MEMORY_SHARE, {
+        found,
+        why: `above ${FULL_SHARE * 100} % of maxmemory, runs publish no new snapshots and fail with store-full`,
+        advice,
+      });
+    }
+    const why =
+      'Redis is full and refuses writes: the queue stands still, and no request is accepted';
+    return problem({ found, why, advice });
+  },
+
+  'stored bytes': ({ storedBytes, storedBytesLimit }) => {
+    const total = storedBytes.reduce((sum, [, bytes]) => sum + bytes, 0);
+    const found = `${formatBytes(total)} of ${formatBytes(storedBytesLimit)}`;
+    const largest = storedBytes.slice(0, 3).map(([name, bytes]) => `${name} ${formatBytes(bytes)}`);
+    return graded(
+      total / storedBytesLimit,
+      MOST_STORED_SHARE,
+      {
+        found: `${found}; the largest: ${largest.join(', ')}`,
+        why: 'registries that store more than their fair share publish no new snapshots, and fail with store-over-quota',
+        advice:
+          'Give Redis more memory, increase SYNCLINE_STORED_BYTES, or decrease limits.storedBytes of the largest registries.',
+      },
+      found,
+    );
   },
 
   'redis hz': ({ hz }) => {
@@ -151,11 +202,8 @@ function graded(
   value: number,
   [most, atAll]: readonly [most: number, atAll: number],
   diagnosis: Diagnosis,
+  whenGood = diagnosis.found,
 ): Result {
-  if (value <= most) return diagnosis.found;
+  if (value <= most) return whenGood;
   return value > atAll ? problem(diagnosis) : warning(diagnosis);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
 }

@@ -73,7 +73,7 @@ async function provideRedis(
     return { ...env, redisUrl };
   }
   print(`Starting Redis; its data is in ${dataDir}`);
-  const redis = await startEmbeddedRedis({ dataDir, logger });
+  const redis = await startEmbeddedRedis({ dataDir, logger, storedBytes: env.storedBytes });
   await start(Promise.resolve(partOf('redis', redis.stop)));
   return { ...env, redisUrl: redis.url };
 }

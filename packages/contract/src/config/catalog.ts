@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { catalogTargetId, registryNameSchema, uniqueBy } from './names.ts';
-import { filterSchema } from './policy.ts';
+import { filterSchema, limitsSchema } from './policy.ts';
 import { type RegistryConfig, registryConfigSchema } from './registry.ts';
 
 export const catalogConfigSchema = z
@@ -15,6 +15,7 @@ export const catalogConfigSchema = z
           'The registries that the catalog combines. If several have a server of the same name, the first one in this list provides it.',
       }),
     filter: filterSchema.prefault({}),
+    limits: limitsSchema.prefault({}),
   })
   .meta({ description: 'One or more registries, served together under one name.' });
 export type CatalogConfig = z.output<typeof catalogConfigSchema>;
@@ -23,7 +24,12 @@ export type CatalogConfig = z.output<typeof catalogConfigSchema>;
 const CATALOG_CHECK_INTERVAL = '30s';
 
 /** Returns the derived registry of a catalog. Syncline runs, stores and serves it like any other registry. */
-export function derivedRegistry({ name, registries, filter }: CatalogConfig): RegistryConfig {
+export function derivedRegistry({
+  name,
+  registries,
+  filter,
+  limits,
+}: CatalogConfig): RegistryConfig {
   const base = registryConfigSchema.parse({
     name,
     file: { path: '/' },
@@ -32,5 +38,5 @@ export function derivedRegistry({ name, registries, filter }: CatalogConfig): Re
     guard: { maxShrinkPercent: 100, allowEmpty: true },
   });
   const { file: _none, ...settings } = base;
-  return { ...settings, name: catalogTargetId(name), filter, catalog: { registries } };
+  return { ...settings, name: catalogTargetId(name), filter, limits, catalog: { registries } };
 }

@@ -24,6 +24,7 @@ describe('a config', () => {
           filter: { names: { include: [], exclude: [] }, tags: { include: [], exclude: [] } },
           guard: { maxShrinkPercent: 20, allowEmpty: false },
           snapshots: 5,
+          limits: { storedBytes: 256 * 1024 ** 2 },
           suspended: false,
         },
         expect.objectContaining({
@@ -40,6 +41,16 @@ describe('a config', () => {
     ['no registries', { registries: [] }, /^registries: list at least one registry/],
     ['an unknown key', { ...registry({}), sources: [] }, /^: Unrecognized key: "sources"/],
     ['an unknown key in a registry', registry({ intervall: '5s' }), /^registries\.0: .*intervall/],
+    [
+      'a size that is too small',
+      registry({ limits: { storedBytes: '999KB' } }),
+      /limits\.storedBytes: use a size of at least 1\.0 MB/,
+    ],
+    [
+      'a size without a unit',
+      registry({ limits: { storedBytes: '1000000' } }),
+      /limits\.storedBytes: use a size such as 256MiB or 1GiB/,
+    ],
     ['no name', registry({ name: undefined }), /^registries\.0\.name: /],
     ['a name with capitals', registry({ name: 'Local' }), /^registries\.0\.name: use 1 to 63/],
     ['a name that ends with a dash', registry({ name: 'local-' }), /name: use 1 to 63/],

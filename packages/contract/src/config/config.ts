@@ -19,7 +19,7 @@ export const configSchema = z
       .min(1, { error: 'list at least one registry' })
       .check(uniqueName('registries'))
       .meta({ description: 'The registries that Syncline mirrors.' }),
-    catalogs: z.array(catalogConfigSchema).check(uniqueName('catalogs')).default([]).meta({
+    catalogs: z.array(catalogConfigSchema).check(uniqueName('catalogs')).prefault([]).meta({
       description:
         'Catalogs combine registries and serve them under one name. Each registry is also served under its own name.',
     }),

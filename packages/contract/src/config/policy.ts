@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { byteSizeSchema } from './byte-size.ts';
 import { durationSchema } from './duration.ts';
 
 export const syncPolicySchema = z
@@ -85,6 +86,15 @@ export const guardSchema = z
       .meta({ description: 'Whether a worker may publish a state without rows.' }),
   })
   .meta({ description: 'Which new states the guard holds until someone approves them.' });
+
+export const limitsSchema = z
+  .strictObject({
+    storedBytes: byteSizeSchema({ leastBytes: 1_000_000 }).prefault('256MiB').meta({
+      description:
+        'How many bytes the snapshots may take in the store, after compression. If a new snapshot would exceed this limit, Syncline first removes old snapshots. If that is not enough, the run fails, and Syncline continues to serve the stored copy.',
+    }),
+  })
+  .meta({ description: 'What Syncline may store at most.' });
 
 export type Filter = z.output<typeof filterSchema>;
 export type Guard = z.output<typeof guardSchema>;

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
 import { registryNameSchema } from './names.ts';
-import { filterSchema, guardSchema, scheduleSchema, syncPolicySchema } from './policy.ts';
+import {
+  filterSchema,
+  guardSchema,
+  limitsSchema,
+  scheduleSchema,
+  syncPolicySchema,
+} from './policy.ts';
 import {
   CONFIGURED_SOURCE_KINDS,
   type ConfiguredSourceKind,
@@ -39,6 +45,7 @@ export const registryConfigSchema = z
       .max(100)
       .default(5)
       .meta({ description: 'How many snapshots Syncline keeps for rollback.' }),
+    limits: limitsSchema.prefault({}),
     suspended: z.boolean().default(false).meta({
       description: 'Do not sync the registry. Syncline continues to serve the stored copy.',
     }),

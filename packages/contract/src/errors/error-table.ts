@@ -143,6 +143,21 @@ const POLICIES = {
     ),
     2_000,
   ),
+  'registry-over-quota': policyOf(
+    'upstream',
+    507,
+    'Increase limits.storedBytes of the registry, decrease snapshots, or filter the registry.',
+  ),
+  'store-over-quota': policyOf(
+    'store',
+    507,
+    'Give Redis more memory, increase SYNCLINE_STORED_BYTES, or decrease limits.storedBytes of large registries.',
+  ),
+  'store-full': policyOf(
+    'store',
+    503,
+    'Increase maxmemory of Redis, or remove data of other programs. Syncline then continues automatically.',
+  ),
   'store-corrupt': policyOf(
     'store',
     500,

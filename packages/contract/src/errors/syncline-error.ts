@@ -37,6 +37,11 @@ export class SynclineError extends Error {
 /** Returns a SynclineError unchanged, and wraps any other error as `internal`. */
 export function toSynclineError(error: unknown): SynclineError {
   if (error instanceof SynclineError) return error;
+  if (isStoreFull(error)) {
+    return new SynclineError('store-full', 'Redis is full and refuses to store more data', {
+      cause: error,
+    });
+  }
   return new SynclineError('internal', error instanceof Error ? error.message : String(error), {
     cause: error,
   });
@@ -63,8 +68,7 @@ const CLIENT_MESSAGES =
   /^(Connection is closed|Stream isn't writeable|Command timed out|Socket timeout|Command aborted due to connection close|Reached the max retries per request limit)/;
 
 /** Replies of a Redis that cannot run the command now. */
-const SERVER_MESSAGES =
-  /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|OOM|UNBLOCKED) /;
+const SERVER_MESSAGES = /^(LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED) /;
 
 /** Returns whether Redis is unreachable or cannot run the command now. */
 export function isStoreUnavailable(error: unknown): boolean {
@@ -73,6 +77,16 @@ export function isStoreUnavailable(error: unknown): boolean {
     return true;
   if (CLIENT_MESSAGES.test(error.message) || SERVER_MESSAGES.test(error.message)) return true;
   return error instanceof AggregateError && error.errors.some(isStoreUnavailable);
+}
+
+/** Returns whether Redis refused a write because it has no free memory. */
+export function isStoreFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  // A script's error names the script first.
+  if (/\bOOM command not allowed/.test(error.message)) return true;
+  // ioredis lists the errors of the commands of a transaction that Redis has discarded.
+  const { previousErrors } = error as { previousErrors?: unknown };
+  return Array.isArray(previousErrors) && previousErrors.some(isStoreFull);
 }
 
 /** Replies of Redis if a command expects another type of value. */

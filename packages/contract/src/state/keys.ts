@@ -42,6 +42,8 @@ export function redisKeys(prefix: string) {
     epoch: `${prefix}:epoch`,
     /** Sorted set: registries with data here. Score: when the config dropped the registry (ms), or 0 before that. */
     registries: `${prefix}:registries`,
+    /** Hash: the bytes of the manifests and chunks of each registry. The field with the empty name is their sum. */
+    storedBytes: `${prefix}:stored-bytes`,
     /** String with expiry: the worker that sweeps now. */
     sweepTurn: `${prefix}:sweep`,
     /** String with expiry: the scheduler that last compared the schedules with the config. */

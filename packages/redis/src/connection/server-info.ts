@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { z } from 'zod';
+import { storeCall } from '../lua/lua-script.ts';
 
 const flag = z.enum(['0', '1']).transform((value) => value === '1');
 
@@ -12,10 +13,17 @@ const infoSchema = z.object({
   aof_enabled: flag.default(false),
   aof_last_write_status: z.string().default('ok'),
   used_memory: z.coerce.number().default(0),
+  mem_not_counted_for_evict: z.coerce.number().default(0),
   maxmemory: z.coerce.number().default(0),
   maxmemory_policy: z.string().default('noeviction'),
   configured_hz: z.coerce.number().optional(),
   hz: z.coerce.number().optional(),
+});
+
+const memorySchema = infoSchema.pick({
+  used_memory: true,
+  mem_not_counted_for_evict: true,
+  maxmemory: true,
 });
 
 /** The settings and the state of a Redis that Syncline depends on. */
@@ -38,11 +46,23 @@ export async function readServerInfo(redis: Redis) {
     /** Whether the last write to the append-only file succeeded. */
     isAppendOnlyFileGood: info.aof_last_write_status === 'ok',
     usedMemoryBytes: info.used_memory,
+    /** The part of the used memory that counts for `maxMemoryBytes`. */
+    limitedMemoryBytes: info.used_memory - info.mem_not_counted_for_evict,
     /** 0 without a limit. */
     maxMemoryBytes: info.maxmemory,
     maxMemoryPolicy: info.maxmemory_policy,
     /** How often per second Redis checks timeouts. */
     hz: info.configured_hz ?? info.hz,
+  };
+}
+
+/** Reads the memory of Redis that counts for `maxmemory`, and `maxmemory` itself, which is 0 without a limit. */
+export async function readMemory(redis: Redis) {
+  const text = await storeCall(redis, redis.info('memory'));
+  const info = memorySchema.parse(fieldsOf(text));
+  return {
+    limitedMemoryBytes: info.used_memory - info.mem_not_counted_for_evict,
+    maxMemoryBytes: info.maxmemory,
   };
 }
 

@@ -43,6 +43,9 @@ local handled = whole(counts[2])
 local requested = whole(counts[1])
 local stored = redis.call('HMGET', KEYS[1], 'term', 'owner', 'leaseUntil', 'startsWithoutFinish',
   'lastAttemptAt', 'lastSuccessAt')
+-- Removes nothing. Redis refuses a script's first write if Redis is full, unless this write needs no memory. With this
+-- write first, the script also works in a full Redis, in every version of Redis and Valkey.
+redis.call('HDEL', KEYS[1], '')
 if counts[2] and tostring(counts[2]) ~= string.format('%.0f', handled) then
   redis.call('HSET', KEYS[2], 'handled', string.format('%.0f', handled))
 end

@@ -15,5 +15,6 @@ if control[3] == '1' or control[4] then return 0 end
 if (tonumber(control[1]) or 0) > (tonumber(control[2]) or 0) then return 0 end
 -- A value of another type is not a pointer. The run that follows reports it.
 if redis.pcall('GET', KEYS[3]) ~= stored[3] then return 0 end
+redis.call('HDEL', KEYS[1], '') -- also works in a full Redis, see acquire.lua
 redis.call('HSET', KEYS[1], unpack(ARGV, 2))
 return 1

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { batchesOf, keysOfWrongValue, type RedisKeys, SynclineError } from '@syncline/contract';
+import {
+  batchesOf,
+  isStoreFull,
+  keysOfWrongValue,
+  type RedisKeys,
+  SynclineError,
+  toSynclineError,
+} from '@syncline/contract';
 import type { Redis } from 'ioredis';
 
 /** A Redis connection, and the key names of one Syncline installation. */
@@ -11,7 +18,7 @@ export interface KeyAccess {
 
 /** The Redis type of each key by its name, see `redisKeys`. */
 const TYPES: readonly (readonly [name: RegExp, type: string])[] = [
-  [/:(status|control|snapshot:manifests|snapshot:chunks)$/, 'hash'],
+  [/:(status|control|snapshot:manifests|snapshot:chunks|stored-bytes)$/, 'hash'],
   [/:runs$/, 'stream'],
   [/:(registries|snapshot:history)$/, 'zset'],
 ];
@@ -21,7 +28,7 @@ const OTHER_TYPE = 'string';
  * Awaits the reply to a command. If a key has a value of another type, Redis answers WRONGTYPE without the key. This
  * function then finds the key.
  *
- * @throws SynclineError `store-corrupt`, with the key to delete
+ * @throws SynclineError `store-corrupt`, with the key to delete, or `store-full`
  */
 export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Promise<Reply> {
   try {
@@ -31,8 +38,9 @@ export async function storeCall<Reply>(redis: Redis, reply: Promise<Reply>): Pro
   }
 }
 
-/** Returns `store-corrupt` with the key, if a key has a value of another type. Returns any other error unchanged. */
+/** Returns `store-full`, or `store-corrupt` with the key of another type. Returns any other error unchanged. */
 export async function toStoreError(redis: Redis, cause: unknown): Promise<unknown> {
+  if (isStoreFull(cause)) return toSynclineError(cause);
   const keys = keysOfWrongValue(cause);
   if (keys === undefined) return cause;
   let message = 'a Redis key of Syncline has a value of the wrong type';

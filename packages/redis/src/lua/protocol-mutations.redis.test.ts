@@ -183,6 +183,42 @@ const MUTATIONS: readonly (Mutation & { readonly mistake: string })[] = [
     to: 'if true then',
   },
   {
+    mistake: 'counts a blob twice that is written again',
+    script: 'write-blobs',
+    from: "(sizes[digest] or redis.call('HSTRLEN', KEYS[2], digest))",
+    to: '0',
+  },
+  {
+    mistake: 'does not count bytes in the sum',
+    script: 'write-blobs',
+    from: "  if total then redis.call('HSET', KEYS[3], '', string.format('%.0f', total + added)) end\n",
+    to: '',
+  },
+  {
+    mistake: 'ignores the quota of the registry',
+    script: 'write-blobs',
+    from: 'if own and own + added > tonumber(ARGV[4]) then return 2 end',
+    to: '',
+  },
+  {
+    mistake: 'refuses blobs that need no room',
+    script: 'write-blobs',
+    from: 'if added > 0 then',
+    to: 'if true then added = added + 1',
+  },
+  {
+    mistake: 'counts removed bytes',
+    script: 'collect',
+    from: "freed = freed + redis.call('HSTRLEN', key, digest)",
+    to: '',
+  },
+  {
+    mistake: 'counts removed bytes in the sum',
+    script: 'collect',
+    from: "  if total then redis.call('HSET', KEYS[6], '', string.format('%.0f', total - freed)) end\n",
+    to: '',
+  },
+  {
     mistake: 'does not stop a run that an operator ends',
     script: 'renew',
     from: "if control[1] == '1' or control[2] then return 2 end",

@@ -32,6 +32,7 @@ if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return {'refused'} end
 -- An error does not undo a script's writes. The script therefore reads values of doubtful type before any write.
 openRequest()
 if ARGV[4] ~= '' then redis.call('XLEN', KEYS[3]) end
+redis.call('HDEL', KEYS[1], '') -- also works in a full Redis, see acquire.lua
 
 local manifest = ARGV[6]
 if manifest ~= '' then

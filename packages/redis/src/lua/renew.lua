@@ -10,6 +10,7 @@ local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 if stored[1] ~= ARGV[1] or stored[2] ~= ARGV[2] then return 0 end
 local time = redis.call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HDEL', KEYS[1], '') -- also works in a full Redis, see acquire.lua
 redis.call('HSET', KEYS[1], 'leaseUntil', string.format('%.0f', nowMs + ARGV[3]))
 local control = redis.call('HMGET', KEYS[2], 'suspended', 'pinned')
 if control[1] == '1' or control[2] then return 2 end

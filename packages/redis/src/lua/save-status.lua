@@ -10,6 +10,7 @@ local stored = redis.call('HMGET', KEYS[1], 'term', 'owner')
 local token = ''
 if stored[1] then token = stored[1] .. ':' .. (stored[2] or '') end
 if token ~= ARGV[1] then return 0 end
+redis.call('HDEL', KEYS[1], '') -- also works in a full Redis, see acquire.lua
 local setEnd = 2 + 2 * tonumber(ARGV[2])
 if setEnd > 2 then redis.call('HSET', KEYS[1], unpack(ARGV, 3, setEnd)) end
 if #ARGV > setEnd then redis.call('HDEL', KEYS[1], unpack(ARGV, setEnd + 1)) end

@@ -17,6 +17,7 @@ local nowMs = math.floor(nowUs / 1000)
 local concurrency, gapUs = tonumber(ARGV[2]), tonumber(ARGV[3])
 local longestWaitMs, holdMs = tonumber(ARGV[4]), tonumber(ARGV[5])
 
+redis.call('ZREM', KEYS[1], '') -- also works in a full Redis, see acquire.lua
 if concurrency > 0 then
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', nowMs)
   if redis.call('ZCARD', KEYS[1]) >= concurrency then return {'full'} end

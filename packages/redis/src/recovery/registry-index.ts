@@ -38,6 +38,8 @@ async function track({ redis, keys, names, nowMs, graceMs }: TrackOptions): Prom
     if (droppedAtMs === 0) await redis.zadd(keys.registries, nowMs, name);
     else if (nowMs - droppedAtMs >= graceMs) {
       await redis.unlink(keys.allOfRegistry(name));
+      // Without the sum, stored-bytes.lua adds up the counts again.
+      await redis.hdel(keys.storedBytes, name, '');
       await redis.zrem(keys.registries, name);
       removed.push(name);
     }

@@ -16,18 +16,20 @@ export interface OpenStoreOptions {
   /** The prefix of all keys. */
   readonly prefix: string;
   readonly logger: Logger;
+  /** The most bytes of all snapshots. Default: a share of Redis's `maxmemory`. */
+  readonly storedBytes?: number | undefined;
 }
 
 /** Everything that a process uses of one Syncline installation in Redis. */
 export type Store = ReturnType<typeof openStore>;
 
 /** Opens the store of one Syncline installation, by its Redis and prefix. */
-export function openStore({ redis, prefix, logger }: OpenStoreOptions) {
+export function openStore({ redis, prefix, logger, storedBytes }: OpenStoreOptions) {
   const keys = redisKeys(prefix);
   /** The name of this process as the owner of leases. */
   const owner = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`;
   const config = createConfigFollower({ redis, keys, logger });
-  const snapshots = createRedisSnapshotStore({ redis, keys });
+  const snapshots = createRedisSnapshotStore({ redis, keys, storedBytes });
   const onError = ({ message }: Error) =>
     logger.warn({ reason: message }, 'redis connection failed');
   let queue: SyncQueue | undefined;

@@ -1,8 +1,10 @@
+import { testBlob } from '@syncline/snapshot/testing';
 import { acquire, testRun } from '@syncline/sync/testing';
 import { describe, expect, test } from 'vitest';
 import { claimEpoch, trackRegistries } from '../recovery/registry-index.ts';
 import { redisHarness, testRedis } from '../testing/test-redis.ts';
 import { createRegistryReader, createRunLog, redisNowMs } from './registry-reader.ts';
+import { countStoredBytes, readAllStoredBytes } from './stored-bytes.ts';
 
 async function runTimes(count: number) {
   const test = testRedis();
@@ -80,7 +82,7 @@ describe('the registry index', () => {
     const track = (names: string[], nowMs: number) =>
       trackRegistries({ ...test, names, nowMs, graceMs: GRACE_MS });
     const keysOf = async (registry: string) => test.redis.keys(`${test.prefix}:{${registry}}:*`);
-    return { track, keysOf };
+    return { ...test, store, track, keysOf };
   }
 
   test('removes the data of a registry only after the grace time', async () => {
@@ -95,6 +97,21 @@ describe('the registry index', () => {
     expect(await track(['beta'], 3_000 + GRACE_MS)).toEqual([]);
   });
 
+  test('no longer counts the bytes of a removed registry', async () => {
+    const { track, redis, keys, store } = await tracked();
+    for (const registry of ['alpha', 'gamma']) {
+      const { lease } = await acquire(store, registry);
+      await store.snapshots.readStoredBytes(registry);
+      await store.snapshots.writeChunks(lease, [testBlob('12345')]);
+    }
+    expect(await store.snapshots.readStoredBytes('gamma')).toMatchObject({ total: 10 });
+    await track(['alpha', 'beta', 'gamma'], 1_000);
+    await track(['beta', 'gamma'], 2_000);
+    await track(['beta', 'gamma'], 2_000 + GRACE_MS);
+    expect(await readAllStoredBytes({ redis, keys })).toEqual(new Map([['gamma', 5]]));
+    expect(await store.snapshots.readStoredBytes('gamma')).toMatchObject({ total: 5 });
+  });
+
   test('keeps the data of a registry that returns in time, and restarts its grace time', async () => {
     const { track, keysOf } = await tracked();
     await track(['alpha', 'beta'], 1_000);
@@ -102,6 +119,28 @@ describe('the registry index', () => {
     await track(['alpha', 'beta'], 3_000);
     expect(await track(['beta'], 4_000 + GRACE_MS)).toEqual([]);
     expect(await keysOf('alpha')).not.toEqual([]);
+  });
+});
+
+test('bytes that an older version has stored are counted, once', async () => {
+  const test = testRedis();
+  const store = redisHarness(test);
+  const { lease } = await acquire(store, 'alpha');
+  await store.snapshots.writeChunks(lease, [testBlob('12345')]);
+  await store.snapshots.writeManifest(lease, testBlob('123'));
+  const names = ['alpha', 'beta'];
+  for (let pass = 0; pass < 2; pass += 1) {
+    await countStoredBytes(test, names);
+    expect(await readAllStoredBytes(test)).toEqual(
+      new Map([
+        ['alpha', 8],
+        ['beta', 0],
+      ]),
+    );
+  }
+  expect(await store.snapshots.readStoredBytes('beta')).toMatchObject({
+    total: 8,
+    registryCount: 2,
   });
 });
 

@@ -1,6 +1,7 @@
 import { batchesOf, type Lease } from '@syncline/contract';
-import type { Blob, SnapshotStore } from '@syncline/snapshot';
+import { type Blob, type ByteLimits, overQuota, type SnapshotStore } from '@syncline/snapshot';
 import { type KeyAccess, luaScript, pairsOf, storeCall } from '../lua/lua-script.ts';
+import { readStoredBytes } from './stored-bytes.ts';
 
 const writeBlobsScript = luaScript('write-blobs');
 const collectScript = luaScript('collect');
@@ -9,9 +10,22 @@ const collectScript = luaScript('collect');
 const WRITE_BATCH_BYTES = 512 * 1024;
 const READ_BATCH_SIZE = 64;
 const COLLECT_BATCH_SIZE = 1_000;
+const NO_LIMITS: ByteLimits = {
+  registry: Number.MAX_SAFE_INTEGER,
+  total: Number.MAX_SAFE_INTEGER,
+};
+
+export interface SnapshotStoreOptions extends KeyAccess {
+  /** The most bytes of all registries. Default: a share of Redis's `maxmemory`. */
+  readonly storedBytes?: number | undefined;
+}
 
 /** Stores snapshots in Redis. Each registry has one hash of chunks and one hash of manifests. */
-export function createRedisSnapshotStore({ redis, keys }: KeyAccess): SnapshotStore {
+export function createRedisSnapshotStore({
+  redis,
+  keys,
+  storedBytes,
+}: SnapshotStoreOptions): SnapshotStore {
   return {
     async readPointer(registry) {
       return (await storeCall(redis, redis.get(keys.snapshot(registry)))) ?? undefined;
@@ -32,9 +46,22 @@ export function createRedisSnapshotStore({ redis, keys }: KeyAccess): SnapshotSt
       return found;
     },
 
-    writeChunks: (lease, chunks) => write(lease, keys.snapshotChunks(lease.registry), chunks),
-    writeManifest: (lease, manifest) =>
-      write(lease, keys.snapshotManifests(lease.registry), [manifest]),
+    writeChunks: (lease, chunks, limits) =>
+      write(lease, keys.snapshotChunks(lease.registry), { blobs: chunks, limits }),
+    writeManifest: (lease, manifest, limits) =>
+      write(lease, keys.snapshotManifests(lease.registry), { blobs: [manifest], limits }),
+
+    readStoredBytes: (registry) => readStoredBytes({ redis, keys, storedBytes }, registry),
+
+    async sizeOfChunks(registry, digests) {
+      const key = keys.snapshotChunks(registry);
+      let size = 0;
+      for (const batch of batchesOf(digests, COLLECT_BATCH_SIZE)) {
+        const sizes = batch.map((digest) => redis.hstrlen(key, digest));
+        for (const bytes of await storeCall(redis, Promise.all(sizes))) size += bytes;
+      }
+      return size;
+    },
 
     async history(registry) {
       const reply = Promise.all([
@@ -63,12 +90,14 @@ export function createRedisSnapshotStore({ redis, keys }: KeyAccess): SnapshotSt
         keys.snapshotManifests(registry),
         keys.snapshotChunks(registry),
         keys.snapshotHistory(registry),
+        keys.storedBytes,
       ];
+      const by = [term, owner, registry];
       // Removes manifests before chunks, because a listed snapshot must never lack a chunk.
-      let reply = await collectScript(redis, names, [term, owner, manifests.length, ...manifests]);
+      let reply = await collectScript(redis, names, [...by, manifests.length, ...manifests]);
       for (const batch of batchesOf(chunks, COLLECT_BATCH_SIZE)) {
         if (reply !== 1) break;
-        reply = await collectScript(redis, names, [term, owner, 0, ...batch]);
+        reply = await collectScript(redis, names, [...by, 0, ...batch]);
       }
       return reply === 1;
     },
@@ -77,15 +106,17 @@ export function createRedisSnapshotStore({ redis, keys }: KeyAccess): SnapshotSt
   async function write(
     { registry, term, owner }: Lease,
     key: string,
-    blobs: readonly Blob[],
+    { blobs, limits = NO_LIMITS }: { blobs: readonly Blob[]; limits: ByteLimits | undefined },
   ): Promise<boolean> {
     for (const batch of batches(blobs)) {
       const args = batch.flatMap(({ digest, bytes }) => [digest, bytes]);
       const reply = await writeBlobsScript(
         redis,
-        [keys.status(registry), key],
-        [term, owner, ...args],
+        [keys.status(registry), key, keys.storedBytes],
+        [term, owner, registry, limits.registry, limits.total, ...args],
       );
+      if (reply === 2) throw overQuota(registry, 'registry', limits);
+      if (reply === 3) throw overQuota(registry, 'total', limits);
       if (reply !== 1) return false;
     }
     return true;

@@ -16,6 +16,7 @@ export function redisProtocolStore(test: TestRedis): ProtocolStore {
     },
     loseData: async (registry) => {
       await redis.unlink(keys.allOfRegistry(registry));
+      await redis.hdel(keys.storedBytes, registry, '');
     },
     sweep: async (registry) => {
       const [found] = await findNeglected({ redis, keys }, [registry]);

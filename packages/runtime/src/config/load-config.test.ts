@@ -124,7 +124,7 @@ catalogs:
       '8:17 registries[0].syncPolicy.interval: found "1 hour". Use a duration such as 30s, 1h30m or 7d',
       '9:11 registries[0].guard: found an empty value. Use a map',
       '10:16 registries[0].snapshots: found the number 500. Use a number of at most 100',
-      '11:5 registries[0].surprise: unknown key. Use one of name, file, git, api, syncPolicy, schedule, staleAfter, filter, guard, snapshots, suspended',
+      '11:5 registries[0].surprise: unknown key. Use one of name, file, git, api, syncPolicy, schedule, staleAfter, filter, guard, snapshots, limits, suspended',
       '12:5 registries[1].name: found nothing. Use text',
       '13:5 registries[2]: found "just text". Use a map',
       '15:34 catalogs[0].registries: found a list of 0 items. List the registries of the catalog',

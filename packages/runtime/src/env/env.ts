@@ -1,5 +1,5 @@
 import { delimiter, isAbsolute } from 'node:path';
-import { redisUrlSchema, SynclineError } from '@syncline/contract';
+import { byteSizeSchema, redisUrlSchema, SynclineError } from '@syncline/contract';
 import { z } from 'zod';
 
 const port = wholeNumber({ least: 0, most: 65_535 });
@@ -58,6 +58,10 @@ const variablesSchema = z.object({
     description:
       'Absolute directories, separated by `:`. If it is set, a worker reads credential files only below these directories.',
   }),
+  SYNCLINE_STORED_BYTES: byteSizeSchema({ leastBytes: 64_000_000 }).exactOptional().meta({
+    description:
+      'How many bytes the snapshots of all registries may take in Redis, for example `2GiB`. The default is 70 % of `maxmemory` of Redis, or 4 GiB if `maxmemory` is not set. `syncline up` sets `maxmemory` of its own Redis so that this many bytes are 70 %. Its default is a quarter of the memory of the machine or container, but at most 2 GiB.',
+  }),
   HTTPS_PROXY: proxyUrl.exactOptional().meta({
     description: 'The proxy for `https:` requests to upstreams. The lower-case name works too.',
   }),
@@ -86,6 +90,7 @@ const envSchema = variablesSchema.transform((variables) => ({
   heavyRuns: variables.SYNCLINE_HEAVY_RUNS,
   dataDir: variables.SYNCLINE_DATA_DIR,
   credentialDirs: variables.SYNCLINE_CREDENTIAL_DIRS,
+  storedBytes: variables.SYNCLINE_STORED_BYTES,
   httpProxy: variables.HTTP_PROXY,
   httpsProxy: variables.HTTPS_PROXY,
   noProxy: variables.NO_PROXY,

@@ -96,6 +96,20 @@ test('a scrape succeeds even if the ages cannot be read', async () => {
   expect(await sampleOf('syncline_scrape_errors_total')).toBeGreaterThan(0);
 });
 
+test('stored bytes are read at each scrape, with their limit', async () => {
+  let registries = new Map([['official', 20_000]]);
+  const stop = metrics.onScrapeOfStoredBytes({
+    registries: async () => registries,
+    limit: async () => 50_000,
+  });
+  expect(await sampleOf('syncline_stored_bytes{registry="official"}')).toBe(20_000);
+  expect(await sampleOf('syncline_stored_bytes_limit')).toBe(50_000);
+  registries = new Map([['local', 4]]);
+  expect(await sampleOf('syncline_stored_bytes{registry="official"}')).toBeUndefined();
+  stop();
+  expect(await sampleOf('syncline_stored_bytes{registry="local"}')).toBeUndefined();
+});
+
 test('process metrics are included, in the Prometheus format', async () => {
   const { contentType, body } = await metrics.expose();
   expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);

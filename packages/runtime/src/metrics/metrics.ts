@@ -68,52 +68,102 @@ export function createMetrics(): Metrics {
 /** Returns the age of each registry's copy, in seconds, keyed by the name of the registry. */
 export type AgesSource = () => Promise<ReadonlyMap<string, number>>;
 
+export interface StoredBytesSource {
+  /** Returns the bytes that each registry stores, keyed by the name of the registry. */
+  readonly registries: () => Promise<ReadonlyMap<string, number>>;
+  /** Returns the most bytes of all registries. */
+  readonly limit: () => Promise<number>;
+}
+
 /**
  * Less than Prometheus's default timeout of ten seconds. After that timeout, Prometheus would have no metrics from
  * this process.
  */
 const SOURCE_TIMEOUT_MS = 2_000;
 
-/** Metrics whose values are read at each scrape. */
+/**
+ * Metrics whose values are read at each scrape. If a source fails or takes more than two seconds, its values are
+ * omitted, and `syncline_scrape_errors_total` counts the failure. Each method returns a function that removes the source.
+ */
 export interface ScrapeMetrics {
-  /**
-   * Asks `source` at each scrape for the age of each registry's copy, in seconds. If the call fails or takes more
-   * than two seconds, omits the ages and counts the failure in `syncline_scrape_errors_total`.
-   *
-   * @returns a function that removes the source
-   */
+  /** Asks `source` at each scrape for the age of each registry's copy. */
   onScrape(source: AgesSource): () => void;
+  /** Asks `source` at each scrape for the stored bytes. */
+  onScrapeOfStoredBytes(source: StoredBytesSource): () => void;
 }
 
 function createScrapeMetrics(register: PrometheusRegistry): ScrapeMetrics {
-  const sources = new Set<AgesSource>();
+  const registers = [register];
+  const labelNames = ['registry'] as const;
   const errors = new Counter({
     name: 'syncline_scrape_errors_total',
     help: 'Scrapes that could not read all values.',
-    registers: [register],
+    registers,
   });
+  const ages = createSources<ReadonlyMap<string, number>>();
   new Gauge({
     name: 'syncline_registry_age_seconds',
     help: 'Seconds since a check or a sync of the registry last succeeded.',
-    labelNames: ['registry'],
-    registers: [register],
+    labelNames,
+    registers,
     async collect() {
       // A removed registry must not keep its last age.
       this.reset();
+      await ages.read(errors, (found) => {
+        for (const [registry, ageSeconds] of found) this.set({ registry }, ageSeconds);
+      });
+    },
+  });
+  const limits = createSources<number>();
+  new Gauge({
+    name: 'syncline_stored_bytes_limit',
+    help: 'The most bytes that the snapshots of all registries may take in Redis.',
+    registers,
+    async collect() {
+      this.reset();
+      await limits.read(errors, (limit) => this.set(limit));
+    },
+  });
+  const storedBytes = createSources<ReadonlyMap<string, number>>();
+  new Gauge({
+    name: 'syncline_stored_bytes',
+    help: 'Bytes that the snapshots of the registry take in Redis.',
+    labelNames,
+    registers,
+    async collect() {
+      this.reset();
+      await storedBytes.read(errors, (found) => {
+        for (const [registry, bytes] of found) this.set({ registry }, bytes);
+      });
+    },
+  });
+  return {
+    onScrape: ages.add,
+    onScrapeOfStoredBytes: ({ registries, limit }) => {
+      const forget = [storedBytes.add(registries), limits.add(limit)];
+      return () => {
+        for (const it of forget) it();
+      };
+    },
+  };
+}
+
+function createSources<Values>() {
+  type Source = () => Promise<Values>;
+  const sources = new Set<Source>();
+  return {
+    add(source: Source): () => void {
+      sources.add(source);
+      return () => sources.delete(source);
+    },
+    async read(errors: Counter, take: (found: Values) => void) {
       for (const source of sources) {
         try {
-          const ages = await within(SOURCE_TIMEOUT_MS, source());
-          for (const [registry, ageSeconds] of ages) this.set({ registry }, ageSeconds);
+          take(await within(SOURCE_TIMEOUT_MS, source()));
         } catch {
           errors.inc();
         }
       }
-    },
-  });
-  return {
-    onScrape: (source) => {
-      sources.add(source);
-      return () => sources.delete(source);
     },
   };
 }

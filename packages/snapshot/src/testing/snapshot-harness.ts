@@ -7,7 +7,10 @@ import {
 } from './in-memory-snapshot-store.ts';
 
 /** Creates a snapshot store in memory, with a clock, leases and publications for tests. */
-export function createSnapshotHarness({ nowMs = Date.parse('2026-02-01T12:00:00Z') } = {}) {
+export function createSnapshotHarness({
+  nowMs = Date.parse('2026-02-01T12:00:00Z'),
+  totalLimit = Number.POSITIVE_INFINITY,
+} = {}) {
   const registries = new Map<string, InMemorySnapshots>();
   const tokens = new Map<string, string>();
   const clock = { nowMs };
@@ -20,7 +23,7 @@ export function createSnapshotHarness({ nowMs = Date.parse('2026-02-01T12:00:00Z
   const isHeld = (lease: Lease) => tokens.get(lease.registry) === fencingToken(lease);
   return {
     clock,
-    snapshots: createInMemorySnapshotStore({ of, isHeld }),
+    snapshots: createInMemorySnapshotStore({ registries, of, isHeld }, { totalLimit }),
     /** Acquires the registry's lease, so that the previous lease is lost. */
     acquire(registry: string): Lease {
       term += 1;

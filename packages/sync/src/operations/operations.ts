@@ -9,12 +9,8 @@ import {
 } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
 import { filterHash } from '../decide/should-sync.ts';
-import {
-  findHeld,
-  type StageContext,
-  type StagedSnapshot,
-  stageSnapshot,
-} from '../perform/stage-snapshot.ts';
+import { collectStaged, type StagingContext } from '../perform/stage.ts';
+import { findHeld, type StagedSnapshot, stageSnapshot } from '../perform/stage-snapshot.ts';
 import { publicationOf } from '../perform/store-built.ts';
 import type { OperatorStore, Suspension } from '../ports/operator-store.ts';
 import type { Acquired, RunEnding, RunStore } from '../ports/run-store.ts';
@@ -132,7 +128,7 @@ async function resolveSnapshot(
   throw new SynclineError('unknown-snapshot', message);
 }
 
-type Find = (context: StageContext) => Promise<StagedSnapshot>;
+type Find = (context: StagingContext) => Promise<StagedSnapshot>;
 
 async function publish(
   deps: OperationsDependencies,
@@ -146,10 +142,11 @@ async function publish(
   }
   const acquired = await waitForLease(deps, registry);
   const { lease, status } = acquired;
+  const staging = { hasBegun: false };
   let staged: StagedSnapshot;
   try {
     staged = await whileRenewing(deps, acquired, (signal, now) =>
-      find({ lease, status, registry: config, signal, now }),
+      find({ lease, status, registry: config, signal, now, staging }),
     );
     const ending = operatorEnding(acquired, { staged, config, message });
     const publication = { ...publicationOf(staged), pin };
@@ -162,6 +159,10 @@ async function publish(
       );
     }
   } catch (error) {
+    if (staging.hasBegun) {
+      const context = { lease, registry: config, now: () => acquired.nowMs };
+      await collectStaged(deps, context, [status]).catch(() => {});
+    }
     // Releases the lease without changing the registry.
     const startsWithoutFinish = Math.max(0, status.startsWithoutFinish - 1);
     await runStore.finish(lease, { changes: { startsWithoutFinish, phase: settledPhase(status) } });

@@ -1,4 +1,4 @@
-import type { Reason, RegistryConfig } from '@syncline/contract';
+import type { Reason, RegistryConfig, SyncStatus } from '@syncline/contract';
 import type { Blob, SnapshotStore } from '@syncline/snapshot';
 import { type CreateSource, type Source, type TakeBody, withhold } from '@syncline/sources';
 import {
@@ -13,6 +13,7 @@ import { type IngestResult, OutOfOrder, type ViewTask } from '../ingest/messages
 import type { CheckContext, RunContext } from '../ports/run-context.ts';
 import { readMembers, revisionOf } from './members.ts';
 import { mergeAndStore } from './merge-and-store.ts';
+import { collectStaged } from './stage.ts';
 import {
   chunkReader,
   isDamage,
@@ -58,6 +59,12 @@ export interface Manager {
    * @throws SynclineError if the source or the store fails
    */
   performSync(context: RunContext, decision: SyncDecision & { sync: true }): Promise<StoreResult>;
+  /**
+   * Removes what this run, or an earlier one that did not end, has stored without publishing it.
+   *
+   * @param statuses all statuses that the registry may have after the run
+   */
+  collectStaged?(context: RunContext, statuses: readonly SyncStatus[]): Promise<void>;
 }
 
 export interface ManagerDependencies extends FetchDependencies {
@@ -104,6 +111,8 @@ export function createManager({ createSource, ...deps }: ManagerDependencies): M
       const { registries = [] } = context.registry.catalog ?? {};
       return mergeAndStore(deps, context, { registries, isThorough });
     },
+
+    collectStaged: (context, statuses) => collectStaged(deps, context, statuses),
   };
 }
 

@@ -5,10 +5,8 @@ import { IngestPool } from '../ingest/ingest-pool.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
 import { deriveView } from './manager.ts';
-import { isDamage, readStored, type Stored, store } from './store-built.ts';
-
-/** The context of an operation that publishes a stored snapshot under a lease. */
-export type StageContext = Pick<RunContext, 'lease' | 'registry' | 'status' | 'now' | 'signal'>;
+import { type StagingContext, store } from './stage.ts';
+import { isDamage, readStored, type Stored } from './store-built.ts';
 
 /** A snapshot whose manifests and chunks are stored. */
 export interface StagedSnapshot extends Stored {
@@ -24,7 +22,7 @@ export interface StagedSnapshot extends Stored {
  */
 export async function stageSnapshot(
   snapshots: SnapshotStore,
-  context: StageContext,
+  context: StagingContext,
   digest: string,
 ): Promise<StagedSnapshot> {
   const found = await findSnapshot(snapshots, { name: context.registry.name, digest });
@@ -43,7 +41,7 @@ export async function stageSnapshot(
  */
 export async function findHeld(
   snapshots: SnapshotStore,
-  { registry }: StageContext,
+  { registry }: StagingContext,
   digest: string,
 ): Promise<StagedSnapshot> {
   const { name } = registry;
@@ -70,14 +68,14 @@ async function findSnapshot(
   return { ...found, mirror: await readStored(snapshots, { name, digest: mirror }) };
 }
 
-function passesFilterOf({ manifest }: Stored, registry: StageContext['registry']): boolean {
+function passesFilterOf({ manifest }: Stored, registry: StagingContext['registry']): boolean {
   return filterHashOf(manifest) === filterHash(registry);
 }
 
 /** Derives a view in its own thread, because this process serves others at the same time. */
 async function derive(
   snapshots: SnapshotStore,
-  context: StageContext,
+  context: StagingContext,
   mirror: Stored,
 ): Promise<IngestResult> {
   const { registry, status } = context;

@@ -4,7 +4,6 @@ import {
   type Blob,
   type BuiltSnapshot,
   blobDigests,
-  collectGarbage,
   decodeManifest,
   type Manifest,
   type Publication,
@@ -14,7 +13,7 @@ import {
 import { filterHash, mirrorOf } from '../decide/should-sync.ts';
 import type { IngestResult } from '../ingest/messages.ts';
 import type { RunContext } from '../ports/run-context.ts';
-import { Interruption } from '../run/lease-keeper.ts';
+import { type StoreDependencies, store } from './stage.ts';
 
 /** The result of reading or deriving, and storing. */
 export type StoreResult =
@@ -37,12 +36,8 @@ export interface SyncedContent extends Pick<IngestResult, 'manifest' | 'diff' | 
   readonly mirror: string | undefined;
 }
 
-export interface StoreDependencies {
-  readonly snapshots: SnapshotStore;
-}
-
 /** The context for the part of a run that only reads. */
-export type ReadContext = Omit<RunContext, 'lease' | 'onEnd'>;
+export type ReadContext = Omit<RunContext, 'lease' | 'onEnd' | 'staging'>;
 
 /** A stored manifest. */
 export interface Stored {
@@ -228,29 +223,6 @@ async function findHeldAlready(
   if (held === undefined || contentOf(held.manifest) !== contentOf(manifest)) return undefined;
   const chunks = new Set(await snapshots.listChunks(name));
   return blobDigests(held.manifest).every((it) => chunks.has(it)) ? digest : undefined;
-}
-
-/** Writes built snapshots, and removes garbage. @throws Interruption if the lease is lost */
-export async function store(
-  { snapshots }: StoreDependencies,
-  { lease, registry, status, now }: Pick<RunContext, 'lease' | 'registry' | 'status' | 'now'>,
-  built: readonly (BuiltSnapshot | undefined)[],
-): Promise<void> {
-  const parts = built.filter((it) => it !== undefined);
-  let written = true;
-  for (const { newChunks, manifestBlob } of parts) {
-    written &&=
-      (await snapshots.writeChunks(lease, newChunks)) &&
-      (await snapshots.writeManifest(lease, manifestBlob));
-  }
-  const own = parts.map(({ manifestBlob }) => manifestBlob.digest);
-  written &&= await collectGarbage(snapshots, {
-    lease,
-    keep: registry.snapshots,
-    nowMs: now(),
-    spare: [...own, status.held?.snapshot, status.snapshot, status.mirror],
-  });
-  if (!written) throw new Interruption('lease-lost', 'the run lost its lease: a write was refused');
 }
 
 /** Returns the publication of a snapshot, with all manifests and chunks that it needs. */

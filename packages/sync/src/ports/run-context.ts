@@ -36,6 +36,8 @@ export interface RunContext extends CheckContext {
   readonly lease: Lease;
   /** When the run took the lease, in epoch milliseconds by the store's clock. */
   readonly startedAtMs: number;
+  /** Whether the run has begun to store what it wants to publish. */
+  readonly staging: { hasBegun: boolean };
   readonly timePhase: <Result>(phase: RunPhase, work: () => Promise<Result>) => Promise<Result>;
   /** Calls `release` when the run has ended, even if hung work continues. */
   readonly onEnd: (release: () => void) => void;

@@ -187,6 +187,7 @@ function startRun(
     trigger: effectiveTrigger(tick, { registry, control }),
     force: tick.force || (control.force && control.requested > control.handled),
     startedAtMs: nowMs,
+    staging: { hasBegun: false },
     signal: run.signal,
     now,
     upstream: checked?.upstream ?? { requests: 0, bytes: 0 },

@@ -87,6 +87,7 @@ async function write(
   const durationMs = Math.max(0, Math.round(context.now() - context.startedAtMs));
   const ending = endingOf(context, result, { random: deps.random(), durationMs });
   const { run, changes, publication } = ending;
+  await removeUnpublished(deps, context, { result, changes });
   const { reason, handledRequest } = run;
   const isLogged = !isStatusOnly && isWorthARecord(context, run);
   let finished: Finished;
@@ -101,6 +102,28 @@ async function write(
   const message = `the store has no ${finished.missing} for ${context.registry.name}`;
   const error = new SynclineError('snapshot-incomplete', message);
   return write(deps, context, { outcome: 'failed', reason, error });
+}
+
+/**
+ * Removes what a run has staged without success, before the run releases its lease. Also removes what an earlier run has
+ * left behind, because its process died or it lost its lease.
+ */
+async function removeUnpublished(
+  { manager, logger }: SyncDependencies,
+  context: RunContext,
+  { result, changes }: { result: RunResult; changes: Ending['changes'] },
+): Promise<void> {
+  const { registry, lease, status, staging } = context;
+  const hasLeftovers = staging.hasBegun
+    ? result.outcome !== 'performed'
+    : status.startsWithoutFinish > 1;
+  if (!hasLeftovers) return;
+  try {
+    await manager.collectStaged?.(context, [status, changeStatus(status, changes)]);
+  } catch (error) {
+    const fields = { err: error, registry: registry.name, term: lease.term };
+    logger.warn(fields, 'could not remove what the run has stored');
+  }
 }
 
 /**

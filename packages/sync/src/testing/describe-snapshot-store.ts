@@ -141,6 +141,103 @@ export function describeSnapshotStore(name: string, create: () => Promise<StoreH
       expect(await store.snapshots.history('alpha')).toHaveLength(1);
     });
 
+    async function sizes(registry = 'alpha') {
+      const { registry: own, total } = await store.snapshots.readStoredBytes(registry);
+      return { own, total };
+    }
+
+    test('stored bytes are counted per registry and in total, and a blob that is written again counts once', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      const { lease: other } = await acquire(store, 'beta');
+      expect(await sizes()).toEqual({ own: 0, total: 0 });
+      expect(await sizes('beta')).toEqual({ own: 0, total: 0 });
+      await store.snapshots.writeChunks(lease, [testBlob('four'), testBlob('three')]);
+      await store.snapshots.writeChunks(lease, [testBlob('four'), testBlob('four')]);
+      await store.snapshots.writeManifest(lease, testBlob('manifest'));
+      await store.snapshots.writeManifest(lease, testBlob('manifest'));
+      await store.snapshots.writeChunks(other, [testBlob('of beta')]);
+      expect(await sizes()).toEqual({ own: 17, total: 24 });
+      expect(await sizes('beta')).toEqual({ own: 7, total: 24 });
+    });
+
+    test('a damaged blob that is written again counts with its new size', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      const { digest } = testBlob('whole');
+      await store.snapshots.readStoredBytes('alpha');
+      await store.snapshots.writeChunks(lease, [{ digest, bytes: Buffer.from('half') }]);
+      await store.snapshots.writeChunks(lease, [testBlob('whole')]);
+      expect(await sizes()).toEqual({ own: 5, total: 5 });
+    });
+
+    test('removed blobs no longer count, and missing ones change nothing', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      await store.snapshots.readStoredBytes('alpha');
+      const { manifest, chunks } = await storeSnapshot(store.snapshots, { lease, name: 'one' });
+      const before = await sizes();
+      await store.snapshots.writeChunks(lease, [testBlob('more')]);
+      const { digest } = testBlob('more');
+      await store.snapshots.collect(lease, { manifests: [], chunks: [digest, 'a'.repeat(64)] });
+      await store.snapshots.collect(lease, { manifests: [], chunks: [digest] });
+      expect(await sizes()).toEqual(before);
+      await store.snapshots.collect(lease, { manifests: [manifest], chunks });
+      expect(await sizes()).toEqual({ own: 0, total: 0 });
+    });
+
+    test('bytes that were stored before the first count are counted', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      expect(await sizes('beta')).toEqual({ own: 0, total: expect.any(Number) });
+      await store.snapshots.writeChunks(lease, [testBlob('first'), testBlob('garbage')]);
+      const { digest } = testBlob('garbage');
+      await store.snapshots.collect(lease, { manifests: [], chunks: [digest] });
+      expect(await sizes()).toEqual({ own: 5, total: 5 });
+      await store.snapshots.writeChunks(lease, [testBlob('second')]);
+      expect(await sizes()).toEqual({ own: 11, total: 11 });
+    });
+
+    test('a write that exceeds a limit is refused, and changes nothing', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      const { lease: other } = await acquire(store, 'beta');
+      await sizes();
+      await sizes('beta');
+      await store.snapshots.writeChunks(other, [testBlob('of beta')]);
+      const write = (registry: number, total: number) =>
+        store.snapshots.writeChunks(lease, [testBlob('1234'), testBlob('5678')], {
+          registry,
+          total,
+        });
+      await expect(write(7, 100)).rejects.toMatchObject({ code: 'registry-over-quota' });
+      await expect(write(100, 14)).rejects.toMatchObject({ code: 'store-over-quota' });
+      expect(await store.snapshots.listChunks('alpha')).toEqual([]);
+      expect(await sizes()).toEqual({ own: 0, total: 7 });
+      expect(await write(8, 15)).toBe(true);
+      // The same blobs again need no room.
+      expect(await write(1, 1)).toBe(true);
+      const manifest = store.snapshots.writeManifest(lease, testBlob('m'), {
+        registry: 8,
+        total: 99,
+      });
+      await expect(manifest).rejects.toMatchObject({ code: 'registry-over-quota' });
+      expect(await sizes()).toEqual({ own: 8, total: 15 });
+    });
+
+    test('a refused write under a lost lease counts nothing', async () => {
+      const { lease: stale } = await acquire(store, 'alpha');
+      await store.expireLease('alpha');
+      await acquire(store, 'alpha', { owner: 'bob' });
+      await sizes();
+      await store.snapshots.writeChunks(stale, [testBlob('one')], { registry: 1, total: 1 });
+      expect(await sizes()).toEqual({ own: 0, total: 0 });
+    });
+
+    test('the size of chunks is the sum of the stored ones', async () => {
+      const { lease } = await acquire(store, 'alpha');
+      const [four, three] = [testBlob('four'), testBlob('three')];
+      await store.snapshots.writeChunks(lease, [four, three]);
+      const asked = [four.digest, three.digest, 'd'.repeat(64)];
+      expect(await store.snapshots.sizeOfChunks('alpha', asked)).toBe(9);
+      expect(await store.snapshots.sizeOfChunks('alpha', [])).toBe(0);
+    });
+
     test('collect needs the lease', async () => {
       const one = await publish('one');
       await publish('two');

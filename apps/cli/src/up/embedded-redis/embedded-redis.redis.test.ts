@@ -159,6 +159,19 @@ describe('an embedded Redis', () => {
     }
   });
 
+  test('has a maxmemory that follows from the stored bytes', async () => {
+    const redis = await startEmbeddedRedis({ dataDir, logger, storedBytes: 70_000_000 });
+    cleanups.push(() => redis.stop());
+    expect(await command(redis.url, 'CONFIG GET maxmemory')).toContain('\r\n100000000\r\n');
+  });
+
+  test('limits its memory by default', async () => {
+    const { url } = await start();
+    const [, maxmemory] = /\r\n(\d+)\r\n$/.exec(await command(url, 'CONFIG GET maxmemory')) ?? [];
+    expect(Number(maxmemory)).toBeGreaterThan(0);
+    expect(Number(maxmemory)).toBeLessThanOrEqual((2 * 1024 ** 3) / 0.7 + 1);
+  });
+
   test('keeps its data across restarts', async () => {
     const first = await start();
     await command(first.url, 'SET kept yes');

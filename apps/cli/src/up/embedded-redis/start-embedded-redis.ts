@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redisPlace, SynclineError } from '@syncline/contract';
+import { maxMemoryFor } from '@syncline/redis';
 import type { Logger } from '@syncline/runtime';
 import {
   findRedisServer,
@@ -20,6 +22,8 @@ export interface EmbeddedRedisOptions {
   /** The directory for a downloaded Redis. Default: `.cache` in the project. */
   readonly cacheDir?: string;
   readonly logger: Pick<Logger, 'debug' | 'info' | 'error'>;
+  /** How many bytes of snapshots Redis must be able to store. `maxmemory` follows from it. */
+  readonly storedBytes?: number | undefined;
 }
 
 export interface EmbeddedRedis {
@@ -64,6 +68,16 @@ export async function startEmbeddedRedis(options: EmbeddedRedisOptions): Promise
   }
 }
 
+const MOST_DEFAULT_STORED_BYTES = 2 * 1024 ** 3;
+
+/** Leaves most memory to the processes beside Redis. */
+function defaultStoredBytes(): number {
+  const limit = process.constrainedMemory();
+  // Without a limit, Node.js returns 0 or a huge number.
+  const memoryBytes = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  return Math.min(MOST_DEFAULT_STORED_BYTES, Math.floor(memoryBytes / 4));
+}
+
 async function throwInUse(dataDir: string): Promise<never> {
   const pid = (await readRedisFile(dataDir))?.pid;
   const holder = pid !== undefined && isAlive(pid) ? `process ${pid}` : 'another process';
@@ -79,7 +93,7 @@ interface KeepOptions extends EmbeddedRedisOptions {
 }
 
 async function startAndKeep(options: KeepOptions): Promise<EmbeddedRedis> {
-  const { cacheDir, dataDir, directory, logger, release } = options;
+  const { cacheDir, dataDir, directory, logger, release, storedBytes } = options;
   const server = await findRedisServer({
     ...(cacheDir === undefined ? {} : { cacheDir }),
     onProgress: (line) => logger.info(line),
@@ -90,6 +104,7 @@ async function startAndKeep(options: KeepOptions): Promise<EmbeddedRedis> {
       server,
       directory,
       password,
+      settings: { maxmemory: String(maxMemoryFor(storedBytes ?? defaultStoredBytes())) },
       ...(port === undefined ? {} : { port }),
       onOutput: (line) => logger.debug({ line }, 'redis'),
     });

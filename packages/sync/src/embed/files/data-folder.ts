@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SynclineError, targetIdSchema } from '@syncline/contract';
@@ -17,6 +17,11 @@ export class DataFolder {
   constructor(path: string) {
     this.path = resolve(path);
     this.#temporary = join(this.path, 'tmp');
+  }
+
+  /** The folder that has a folder of each registry. */
+  get registries(): string {
+    return join(this.path, 'registries');
   }
 
   /** Whether this process has locked the folder. */
@@ -62,7 +67,7 @@ export class DataFolder {
     if (!targetIdSchema.safeParse(name).success) {
       throw new SynclineError('unknown-registry', `${name} is not a valid registry name`);
     }
-    return join(this.path, 'registries', name);
+    return join(this.registries, name);
   }
 
   /** Replaces a file of this folder, see {@link replaceFile}. */
@@ -95,6 +100,11 @@ export async function syncFolder(path: string): Promise<void> {
 /** Returns the bytes of a file, or `undefined` if the file is missing. */
 export function readIfThere(path: string): Promise<Buffer | undefined> {
   return readFile(path).catch(ifMissing(undefined));
+}
+
+/** Returns the size of a file, or 0 if the file is missing. */
+export function sizeIfThere(path: string): Promise<number> {
+  return stat(path).then(({ size }) => size, ifMissing(0));
 }
 
 /** Returns the names in a folder, or an empty list if the folder is missing. */

@@ -1,14 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { batchesOf, type Lease } from '@syncline/contract';
-import type { Blob, Publication, SnapshotStore } from '@syncline/snapshot';
+import type { Blob, ByteLimits, Publication, SnapshotStore } from '@syncline/snapshot';
 import { type Change, isHeld, type Records, type RegistryRecord } from '../records.ts';
 import { type DataFolder, listIfThere, readIfThere, syncFolder } from './data-folder.ts';
+import { FileSizes, type Kind } from './file-sizes.ts';
 
 /** Small enough to renew the lease between two batches, even on a slow disk. */
 const BATCH_SIZE = 32;
-
-type Kind = 'chunks' | 'manifests';
 
 /** Stores snapshots as files: one file per chunk and manifest of a registry, named by digest. */
 export function createFileSnapshotStore({
@@ -21,6 +20,7 @@ export function createFileSnapshotStore({
   const folderOf = (registry: string, kind: Kind) => join(folder.ofRegistry(registry), kind);
   const pathOf = (registry: string, kind: Kind, digest: string) =>
     join(folderOf(registry, kind), digest);
+  const sizes = new FileSizes(folder, pathOf);
 
   return {
     readPointer: async (registry) => (await records.read(registry)).pointer,
@@ -35,8 +35,18 @@ export function createFileSnapshotStore({
       return found;
     },
 
-    writeChunks: (lease, chunks) => write(lease, 'chunks', chunks),
-    writeManifest: (lease, manifest) => write(lease, 'manifests', [manifest]),
+    writeChunks: (lease, chunks, limits) => write(lease, 'chunks', { blobs: chunks, limits }),
+    writeManifest: (lease, manifest, limits) =>
+      write(lease, 'manifests', { blobs: [manifest], limits }),
+
+    // Only the disk limits all registries together.
+    readStoredBytes: async (registry) => ({
+      registry: await sizes.ofRegistry(registry),
+      ...(await sizes.ofAll()),
+      totalLimit: Number.POSITIVE_INFINITY,
+      free: Number.POSITIVE_INFINITY,
+    }),
+    sizeOfChunks: (registry, digests) => sizes.ofFiles(registry, 'chunks', digests),
 
     async history(registry) {
       const manifests = await listIfThere(folderOf(registry, 'manifests'));
@@ -55,12 +65,25 @@ export function createFileSnapshotStore({
     },
   };
 
-  async function write(lease: Lease, kind: Kind, blobs: readonly Blob[]): Promise<boolean> {
-    const folderPath = folderOf(lease.registry, kind);
+  async function write(
+    lease: Lease,
+    kind: Kind,
+    { blobs, limits }: { blobs: readonly Blob[]; limits: ByteLimits | undefined },
+  ): Promise<boolean> {
+    const { registry } = lease;
+    const folderPath = folderOf(registry, kind);
     const isWritten = await inBatches(lease, blobs, async (batch) => {
-      await Promise.all(
-        batch.map(({ digest, bytes }) => folder.replace(join(folderPath, digest), bytes)),
+      const written = new Map(batch.map(({ digest, bytes }) => [digest, bytes]));
+      let added = -(await sizes.ofFiles(registry, kind, [...written.keys()]));
+      for (const { length } of written.values()) added += length;
+      await sizes.add(registry, { added, limits });
+      const writing = [...written].map(([digest, bytes]) =>
+        folder.replace(join(folderPath, digest), bytes),
       );
+      await Promise.all(writing).catch((error: unknown) => {
+        sizes.forget(registry);
+        throw error;
+      });
       return {};
     });
     if (isWritten && blobs.length > 0) await syncFolder(folderPath);
@@ -71,6 +94,8 @@ export function createFileSnapshotStore({
     return inBatches(lease, digests, async (batch, { pointer, supersededAtMs }) => {
       const removed = batch.filter((digest) => digest !== pointer);
       const paths = removed.map((digest) => pathOf(lease.registry, kind, digest));
+      const freed = await sizes.ofFiles(lease.registry, kind, removed);
+      await sizes.add(lease.registry, { added: -freed });
       await Promise.all(paths.map((path) => rm(path, { force: true })));
       const left = [...supersededAtMs].filter(([digest]) => !removed.includes(digest));
       if (left.length === supersededAtMs.size) return {};

@@ -2,7 +2,7 @@
  * The actions of holders, requesters and operators, each as one command. A command is one call of a port, and thus one
  * script. Redis runs one script at a time, so that every interleaving of processes is a sequence of commands.
  */
-import { fencingToken } from '@syncline/contract';
+import { fencingToken, toSynclineError } from '@syncline/contract';
 import type { LeasePurpose } from '../../ports/run-store.ts';
 import { endRun } from './endings.ts';
 import {
@@ -13,7 +13,7 @@ import {
   SNAPSHOTS,
   type SnapshotName,
 } from './model.ts';
-import { chunkOf, manifestOf, nameOf } from './observe.ts';
+import { bytesOf, chunkOf, manifestOf, nameOf } from './observe.ts';
 import type { ProtocolStore } from './protocol-store.ts';
 
 /** Longer than any test. */
@@ -157,6 +157,26 @@ export function write(
       }
       const what = `${label} writes ${text.join(' and ')} of ${name}`;
       return { what, answer, expected: text.map(() => isHeld), changes: isHeld };
+    },
+  );
+}
+
+/** Writes a chunk although the registry may store no more bytes than it stores now. */
+export function overfill(back: number, name: SnapshotName): Step {
+  return underLease(
+    back,
+    `write beyond the quota for ${name}`,
+    async ({ lease, label }, stored, { store }) => {
+      const [chunk] = SNAPSHOTS[name];
+      const limits = { registry: bytesOf(stored), total: Number.MAX_SAFE_INTEGER };
+      const answer = await store.snapshots
+        .writeChunks(lease, [chunkOf(chunk)], limits)
+        .catch((error: unknown) => toSynclineError(error).code);
+      const expected = stored.isHeldUnder(lease)
+        ? stored.chunks.has(chunk) || 'registry-over-quota'
+        : false;
+      const what = `${label} writes ${chunk} beyond the quota`;
+      return { what, answer, expected, changes: false };
     },
   );
 }

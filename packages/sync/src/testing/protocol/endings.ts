@@ -100,6 +100,7 @@ function contextOf({ lease, nowMs, status, control, served }: Acquired): RunCont
     logger: createRecordingLogger(),
     report: () => {},
     timePhase: (_phase, work) => work(),
+    staging: { hasBegun: false },
     onEnd: () => {},
   };
 }

@@ -13,16 +13,20 @@ export interface Observed {
   readonly pointer: string | undefined;
   readonly history: readonly SnapshotHistoryEntry[];
   readonly chunks: readonly string[];
+  readonly storedBytes: number;
+  /** The bytes of all other registries. */
+  readonly otherBytes: number;
 }
 
 export async function observe(store: ProtocolStore, registry: string): Promise<Observed> {
-  const [status, control, runs, pointer, history, chunks] = await Promise.all([
+  const [status, control, runs, pointer, history, chunks, bytes] = await Promise.all([
     store.status.load(registry),
     store.readControl(registry),
     store.listRuns(registry),
     store.snapshots.readPointer(registry),
     store.snapshots.history(registry),
     store.snapshots.listChunks(registry),
+    store.snapshots.readStoredBytes(registry),
   ]);
   const runTerms = runs.map(({ term }) => term);
   return {
@@ -32,6 +36,8 @@ export async function observe(store: ProtocolStore, registry: string): Promise<O
     pointer,
     history: history.toSorted((one, other) => (one.manifest < other.manifest ? -1 : 1)),
     chunks: chunks.toSorted(),
+    storedBytes: bytes.registry,
+    otherBytes: bytes.total - bytes.registry,
   };
 }
 
@@ -73,6 +79,7 @@ export function expectAsModelled(observed: Observed, model: ModelRegistry): void
       .map((it) => nameOf(it.manifest))
       .sort(),
     chunks: observed.chunks.map(nameOf).sort(),
+    storedBytes: observed.storedBytes,
   }).toEqual({
     phase: model.phase,
     term: model.term,
@@ -92,8 +99,15 @@ export function expectAsModelled(observed: Observed, model: ModelRegistry): void
     manifests: [...model.manifests].sort(),
     superseded: [...model.superseded].filter((name) => model.manifests.has(name)).sort(),
     chunks: [...model.chunks].sort(),
+    storedBytes: bytesOf(model),
   });
   expectServedWhole(observed);
+}
+
+/** Returns the bytes that the registry stores. */
+export function bytesOf({ manifests, chunks }: ModelRegistry): number {
+  const blobs = [...[...manifests].map(manifestOf), ...[...chunks].map(chunkOf)];
+  return blobs.reduce((sum, { bytes }) => sum + bytes.length, 0);
 }
 
 /** I3, independent of the model: the store has every part of the served snapshot. */

@@ -59,6 +59,7 @@ const STEPS: readonly fc.WeightedArbitrary<commands.Step>[] = [
   { weight: 4, arbitrary: back.map(commands.confirmUnchanged) },
   { weight: 1, arbitrary: back.map(commands.report) },
   { weight: 1, arbitrary: back.map(commands.impersonate) },
+  { weight: 1, arbitrary: fc.tuple(back, snapshotName).map((it) => commands.overfill(...it)) },
   { weight: 2, arbitrary: back.map(commands.collect) },
   { weight: 3, arbitrary: fc.constant(commands.lapse) },
   { weight: 1, arbitrary: fc.constantFrom(commands.crash, commands.crash, commands.loseData) },
@@ -121,6 +122,7 @@ async function playStep(step: commands.Step, model: ProtocolModel, game: Game): 
   expect(answer).toEqual(expected);
   const after = await observe(game.store, game.registry);
   if (!changes) expect(after).toEqual(game.before);
+  expect({ otherBytes: after.otherBytes }).toEqual({ otherBytes: game.before.otherBytes });
   expectAsModelled(after, model.registry);
   model.steps.push(`${what} → ${JSON.stringify(answer)}`);
   game.before = after;
