@@ -19,12 +19,15 @@ import {
 } from '@syncline/contract';
 import type { PreviewTarget } from '@syncline/redis';
 import type { ServedRow } from '@syncline/rows';
+import { testSnapshot } from '@syncline/snapshot/testing';
 import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
-import { rememberRegistries } from '../registries.ts';
+import { createClientAddress } from '../http/client-address.ts';
+import { createLoadLimiter } from '../load/limit-load.ts';
+import { rememberRegistries } from '../remembered-registries.ts';
 
 /** The time of Redis's clock in the tests. */
 export const NOW = '2026-02-01T12:00:00.000Z';
@@ -131,6 +134,12 @@ export class MemoryWorld {
         registries: new Map(names.map((name) => [name, this.state(name)])),
       }),
     };
+    const logger = {
+      debug: log('debug'),
+      info: log('info'),
+      warn: log('warn'),
+      error: log('error'),
+    };
     return {
       config: {
         current: () => this.config,
@@ -141,8 +150,11 @@ export class MemoryWorld {
         },
       },
       registries,
-      remembered: rememberRegistries(registries),
-      snapshots: { open: async (registry) => openRows(this.state(registry).rows) },
+      remembered: rememberRegistries(registries, { isConfigured: () => true, freshMs: 0 }),
+      snapshots: {
+        open: async (registry) => openRows(this.state(registry).rows),
+        usage: () => ({ bytes: 0, maxBytes: 0, hits: 0, coldReads: 0 }),
+      },
       runs: this.#runLog(),
       operations: async () => this.#operations(),
       requester: this.#requester(),
@@ -156,7 +168,8 @@ export class MemoryWorld {
         httpRequest: (observation) => this.observed.push(observation),
         expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       },
-      logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      logger,
+      loadLimiter: createLoadLimiter({ clientAddress: createClientAddress(), logger }),
       readiness: async () => this.readiness,
       controlPolicy: createControlPolicy({ host: '127.0.0.1' }),
       version: '1.2.3',
@@ -251,24 +264,7 @@ export class MemoryWorld {
 }
 
 function openRows(rows: ServedRow[] | undefined) {
-  if (rows === undefined) return undefined;
-  return {
-    digest: 'test',
-    rowCount: rows.length,
-    ageMs: undefined,
-    async *rows({ after }: { after?: { name: string; version: string } } = {}) {
-      for (const row of rows) {
-        const { name, version } = row.server;
-        const isAfter =
-          after === undefined ||
-          name > after.name ||
-          (name === after.name && version > after.version);
-        if (isAfter) yield row;
-      }
-    },
-    attachment: async () => [],
-    versions: async (name: string) => rows.filter(({ server }) => server.name === name),
-  };
+  return rows === undefined ? undefined : testSnapshot(rows);
 }
 
 /** Starts the api on a loopback port. The api is closed when the result goes out of scope. */

@@ -1,0 +1,133 @@
+export interface GateLimits {
+  /** How many requests may be worked on at once. */
+  readonly slots: number;
+  /** How many of them one client may have, so that a slot is free for another client soon. */
+  readonly slotsPerClient: number;
+  /** How many requests may wait for a slot. */
+  readonly waiting: number;
+  /** How long a request may wait. */
+  readonly longestWaitMs: number;
+}
+
+/** Why a request was not admitted. `gone` means that its client disconnected. */
+export type Refusal = 'overloaded' | 'gone';
+
+/** Ends the work on an admitted request. Idempotent. */
+export type Leave = () => void;
+
+interface Waiting {
+  readonly settle: (result: Leave | Refusal) => void;
+}
+
+/**
+ * Bounds the requests that are worked on and that wait. Takes waiting requests round robin over their clients, so a
+ * client with many requests delays only itself. If too many requests wait, refuses a request of the client with most
+ * of them.
+ */
+export class FairGate {
+  readonly #limits: GateLimits;
+  readonly #activeOf = new Map<string, number>();
+  /** The waiting requests of each client. The client whose turn is next comes first. */
+  readonly #queues = new Map<string, Waiting[]>();
+  #active = 0;
+  #waiting = 0;
+  #refused = 0;
+
+  constructor(limits: GateLimits) {
+    this.#limits = limits;
+  }
+
+  usage(): { readonly active: number; readonly waiting: number; readonly refused: number } {
+    return { active: this.#active, waiting: this.#waiting, refused: this.#refused };
+  }
+
+  /** Resolves when the request may be worked on, or is refused. @param gone aborted when the client disconnects */
+  enter(client: string, gone: AbortSignal): Promise<Leave | Refusal> {
+    if (gone.aborted) return Promise.resolve('gone');
+    // Requests of other clients wait only if all slots are taken, or if their clients have all their slots.
+    if (this.#hasSlotFor(client)) return Promise.resolve(this.#admit(client));
+    if (this.#waiting >= this.#limits.waiting && !this.#refuseNewestOfLargest(client)) {
+      this.#refused += 1;
+      return Promise.resolve('overloaded');
+    }
+    return this.#wait(client, gone);
+  }
+
+  #wait(client: string, gone: AbortSignal): Promise<Leave | Refusal> {
+    const { promise, resolve } = Promise.withResolvers<Leave | Refusal>();
+    const onGone = () => this.#remove(client, waiting, 'gone');
+    const timer = setTimeout(
+      () => this.#remove(client, waiting, 'overloaded'),
+      this.#limits.longestWaitMs,
+    );
+    const waiting: Waiting = {
+      settle: (result) => {
+        clearTimeout(timer);
+        gone.removeEventListener('abort', onGone);
+        if (result === 'overloaded') this.#refused += 1;
+        resolve(result);
+      },
+    };
+    gone.addEventListener('abort', onGone);
+    const queue = this.#queues.get(client);
+    if (queue === undefined) this.#queues.set(client, [waiting]);
+    else queue.push(waiting);
+    this.#waiting += 1;
+    return promise;
+  }
+
+  #hasSlotFor(client: string): boolean {
+    const { slots, slotsPerClient } = this.#limits;
+    return this.#active < slots && (this.#activeOf.get(client) ?? 0) < slotsPerClient;
+  }
+
+  #admit(client: string): Leave {
+    this.#active += 1;
+    this.#activeOf.set(client, (this.#activeOf.get(client) ?? 0) + 1);
+    let hasLeft = false;
+    return () => {
+      if (hasLeft) return;
+      hasLeft = true;
+      this.#active -= 1;
+      const left = (this.#activeOf.get(client) ?? 1) - 1;
+      if (left === 0) this.#activeOf.delete(client);
+      else this.#activeOf.set(client, left);
+      this.#admitNext();
+    };
+  }
+
+  #admitNext(): void {
+    for (const [client, queue] of this.#queues) {
+      if (!this.#hasSlotFor(client)) continue;
+      const next = queue.shift();
+      this.#queues.delete(client);
+      // The client comes last in the next round.
+      if (queue.length > 0) this.#queues.set(client, queue);
+      this.#waiting -= 1;
+      next?.settle(this.#admit(client));
+      return;
+    }
+  }
+
+  #remove(client: string, waiting: Waiting, refusal: Refusal): void {
+    const queue = this.#queues.get(client) ?? [];
+    const index = queue.indexOf(waiting);
+    if (index < 0) return;
+    queue.splice(index, 1);
+    if (queue.length === 0) this.#queues.delete(client);
+    this.#waiting -= 1;
+    waiting.settle(refusal);
+  }
+
+  /** Makes room for a request of `client`. @returns false if no other client has more waiting requests */
+  #refuseNewestOfLargest(client: string): boolean {
+    let largest = { client, length: (this.#queues.get(client)?.length ?? 0) + 1 };
+    for (const [other, { length }] of this.#queues) {
+      if (length > largest.length) largest = { client: other, length };
+    }
+    const newest = this.#queues.get(largest.client)?.at(-1);
+    if (largest.client === client || newest === undefined) return false;
+    this.#remove(largest.client, newest, 'overloaded');
+    return true;
+  }
+}
