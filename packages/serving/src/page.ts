@@ -1,8 +1,8 @@
 /**
- * The most bytes of the rows on a page. 100 large real rows fit; 100 rows of the greatest size would take 25 MB of
- * memory for each reader.
+ * The most bytes of the rows on a page. 100 real rows have 220 KB, but 100 rows of the greatest size would take 25 MB
+ * of memory for each reader. To send a page of this size blocks the event loop for several milliseconds.
  */
-export const MAX_PAGE_BYTES = 2 * 1024 * 1024;
+const MAX_PAGE_BYTES = 1024 * 1024;
 
 /** Collects the items of a page and their JSON, up to a number of items and of bytes. */
 export class Page<Item> {

@@ -232,10 +232,10 @@ describe('cursors', () => {
 });
 
 describe('a page of large rows', () => {
-  const HALF_MIB = 512 * 1024;
+  const LARGE = 256 * 1024;
   const large = (count: number) =>
     Array.from({ length: count }, (_, index) =>
-      testRow(`a/a@1.${index}.0`, { server: { text: 'x'.repeat(HALF_MIB) } }),
+      testRow(`a/a@1.${index}.0`, { server: { text: 'x'.repeat(LARGE) } }),
     );
 
   test('ends early, and the next pages have the rest', async () => {
@@ -246,7 +246,7 @@ describe('a page of large rows', () => {
 
   test('has at least one row', async () => {
     const huge = [1, 2].map((patch) =>
-      testRow(`a/a@1.0.${patch}`, { server: { text: 'x'.repeat(8 * HALF_MIB) } }),
+      testRow(`a/a@1.0.${patch}`, { server: { text: 'x'.repeat(8 * LARGE) } }),
     );
     expect(await walk(huge, 'limit=100')).toEqual([['a/a@1.0.1'], ['a/a@1.0.2']]);
   });

@@ -1,6 +1,6 @@
 /**
- * How long a request may compute before other events are handled, in milliseconds. A response of several megabytes
- * takes longer than this in total. Then the process answers its liveness probe in between.
+ * How long a request may compute before other events are handled, in milliseconds. A search
+ * takes longer than this in total. The process answers its liveness probe in between.
  */
 const SLICE_MS = 4;
 

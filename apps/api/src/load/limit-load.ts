@@ -17,11 +17,14 @@ export type LoadClass = 'page' | 'scan' | 'state' | 'control';
 
 const LONGEST_WAIT_MS = 10_000;
 
-/** One process computes on one core, so more slots make no answer earlier. Each slot can hold a chunk and a page. */
+/**
+ * One process computes on one core. So a few slots are enough to compute while other requests wait for Redis, and more
+ * slots make no answer earlier. Each slot can hold a chunk and a page.
+ */
 const DEFAULT_LIMITS: Readonly<Record<LoadClass, GateLimits>> = {
-  page: { slots: 16, slotsPerClient: 8, waiting: 256, longestWaitMs: LONGEST_WAIT_MS },
-  scan: { slots: 4, slotsPerClient: 2, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
-  state: { slots: 8, slotsPerClient: 4, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
+  page: { slots: 6, slotsPerClient: 3, waiting: 256, longestWaitMs: LONGEST_WAIT_MS },
+  scan: { slots: 4, slotsPerClient: 1, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
+  state: { slots: 4, slotsPerClient: 2, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
   control: { slots: 256, slotsPerClient: 128, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
 };
 

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import {
   type Config,
   type ConfigInput,
@@ -19,6 +16,7 @@ import {
 } from '@syncline/contract';
 import type { PreviewTarget } from '@syncline/redis';
 import type { ServedRow } from '@syncline/rows';
+import { listen } from '@syncline/runtime';
 import { testSnapshot } from '@syncline/snapshot/testing';
 import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
@@ -269,17 +267,10 @@ function openRows(rows: ServedRow[] | undefined) {
 
 /** Starts the api on a loopback port. The api is closed when the result goes out of scope. */
 export async function serveApi(dependencies: ApiDependencies) {
-  const server = createServer(createApp(dependencies)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // The address of a server that listens on TCP always has this type.
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listen(createApp(dependencies), { host: '127.0.0.1', port: 0 });
   return {
     url: `http://127.0.0.1:${port}`,
     port,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => close({ graceMs: 0 }),
   };
 }

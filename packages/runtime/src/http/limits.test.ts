@@ -41,15 +41,22 @@ test('pipelined requests are handled one after the other', async () => {
   expect(handled).toEqual(['/a with 1', '/b with 1', '/c with 1']);
 });
 
-test('a connection with too many pipelined requests is closed', async () => {
-  let handled = 0;
-  const { open } = await serve(() => {
-    handled += 1;
+test('a client that pipelines too many requests is disconnected and refused, and others are served', async () => {
+  const handled: string[] = [];
+  const { open } = await serve((request, response) => {
+    handled.push(request.url ?? '');
+    if (request.url === '/other') response.end('fine');
   });
+  const idle = open();
+  await once(idle, 'connect');
   const socket = open();
   socket.write(get('/').repeat(20_000));
-  await closed(socket);
-  expect(handled).toBe(1);
+  await Promise.all([closed(socket), closed(idle), once(socket, 'connect')]);
+  await closed(open());
+  const other = open('127.0.0.2');
+  other.write(get('/other'));
+  expect(String(await once(other, 'data'))).toContain('fine');
+  expect(handled).toEqual(['/', '/other']);
 });
 
 test('a client address has a limit of connections, and others are served', async () => {

@@ -61,9 +61,9 @@ export async function listen(
       keepAliveTimeout: idleMs,
       connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersMs),
     },
-    oneAtATime(handle),
+    oneAtATime(handle, (socket) => guard.refuse(socket)),
   );
-  limitConnections(server, connections);
+  const guard = limitConnections(server, connections);
   answerMalformedRequests(server);
   let closing = false;
   server.on('request', (_request, response) => {

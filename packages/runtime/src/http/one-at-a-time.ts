@@ -8,9 +8,14 @@ type Exchange = readonly [request: IncomingMessage, response: ServerResponse];
 
 /**
  * Handles the requests of one connection one after the other. Node would handle all pipelined requests at once, and
- * would keep their responses in memory until the client reads. Closes a connection with too many pipelined requests.
+ * would keep their responses in memory until the client reads.
+ *
+ * @param onTooMany called for a client that pipelines too many requests. It must close the connection
  */
-export function oneAtATime(handle: RequestListener): RequestListener {
+export function oneAtATime(
+  handle: RequestListener,
+  onTooMany: (socket: Socket) => void,
+): RequestListener {
   const pipelined = new WeakMap<Socket, Exchange[]>();
 
   return (request, response) => {
@@ -24,7 +29,7 @@ export function oneAtATime(handle: RequestListener): RequestListener {
     } else if (waiting.length < MAX_PIPELINED) {
       waiting.push([request, response]);
     } else {
-      socket.destroy();
+      onTooMany(socket);
     }
   };
 
