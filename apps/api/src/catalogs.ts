@@ -61,7 +61,7 @@ export async function viewCatalogs(
 ): Promise<CatalogView[]> {
   const targets = catalogs.map(({ target }) => target);
   const members = withMembers(dependencies, targets);
-  const views = byName((await viewRegistries(dependencies.remembered, members)).views);
+  const views = byName((await viewRegistries(dependencies.remembered.current, members)).views);
   return catalogs.flatMap(({ name, target }) => {
     const own = views.get(target.name);
     if (own === undefined) return [];

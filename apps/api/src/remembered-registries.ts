@@ -1,12 +1,13 @@
 import { type Clock, isStoreUnavailable, systemClock } from '@syncline/contract';
 import type { RegistryReader, StoredRegistries } from '@syncline/redis';
 
-/**
- * Reads the state of registries from Redis, at most once a second for all requests. While Redis is
- * unavailable, returns the last state that this process read.
- */
+/** Reads the state of registries from Redis, at most once a second for all requests. */
 export interface RememberedRegistries {
+  /** Fails while Redis is unavailable. */
+  readonly current: RegistryReader;
   /**
+   * While Redis is unavailable, returns the last state that this process read.
+   *
    * `nowMs` is always the current time by Redis's clock. `ageMs` is the age of the oldest value, or `undefined` if all
    * values are current.
    */
@@ -40,10 +41,19 @@ export function rememberRegistries(
   let redisClock = { nowMs: 0, readAtMs: 0 };
   let pruneAt = FIRST_PRUNE_AT;
 
+  const isFresh = (name: string) =>
+    clock.monotonic() - (states.get(name)?.readAtMs ?? -Infinity) < freshMs;
+
   return {
+    current: {
+      async readMany(names) {
+        const wanted = names.filter((name) => !isFresh(name));
+        // Asks Redis for its time at least, so that the answer does not hide that Redis is away.
+        await (wanted.length > 0 ? read(wanted) : readOwn([]));
+        return answer(names, false);
+      },
+    },
     async readMany(names) {
-      const isFresh = (name: string) =>
-        clock.monotonic() - (states.get(name)?.readAtMs ?? -Infinity) < freshMs;
       const wanted = names.filter((name) => !isFresh(name));
       let isAway = false;
       try {

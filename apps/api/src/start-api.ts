@@ -151,7 +151,7 @@ async function readAges(
   remembered: RememberedRegistries,
 ): Promise<ReadonlyMap<string, number>> {
   const names = config.targets().map(({ name }) => name);
-  const { registries, nowMs } = await remembered.readMany(names);
+  const { registries, nowMs } = await remembered.current.readMany(names);
   const ages = new Map<string, number>();
   for (const [name, { status }] of registries) {
     if (status.lastSuccessAt === undefined) continue;

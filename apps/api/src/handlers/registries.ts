@@ -28,7 +28,7 @@ export async function getRegistries(
     cursor,
     signal,
     viewsOf: async (configs) => {
-      const { views } = await viewRegistries(remembered, configs);
+      const { views } = await viewRegistries(remembered.current, configs);
       return phase === undefined ? views : views.filter(({ status }) => status.phase === phase);
     },
   });
