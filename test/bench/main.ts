@@ -6,6 +6,7 @@ import { files } from './files/benchmark.ts';
 import { fullSync } from './full-sync/benchmark.ts';
 import { git } from './git/benchmark.ts';
 import { growth } from './growth/benchmark.ts';
+import { reads } from './reads/benchmark.ts';
 import { recovery } from './recovery/benchmark.ts';
 import { formatFigures, saveFigures } from './results.ts';
 import { schedules } from './schedules/benchmark.ts';
@@ -20,6 +21,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   schedules,
   recovery,
   files,
+  reads,
   growth,
 ];
 const EXIT_FAILED = 1;

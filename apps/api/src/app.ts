@@ -1,5 +1,5 @@
 import { ERRORS, SynclineError } from '@syncline/contract';
-import { errorBody, errorHeaders } from '@syncline/serving';
+import { errorBody, errorHeaders, isScanRequest } from '@syncline/serving';
 import { createRegistryRouter } from '@syncline/serving/express';
 import express, {
   type ErrorRequestHandler,
@@ -24,6 +24,7 @@ import { ROUTES } from './routes.ts';
 
 /** Creates the api as an Express app. The app does not listen yet. */
 export function createApp(dependencies: ApiDependencies): Express {
+  const { loadLimiter } = dependencies;
   const app = express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
@@ -35,9 +36,13 @@ export function createApp(dependencies: ApiDependencies): Express {
   app.use(refuseNul);
   for (const route of ROUTES) mount(app, route, dependencies);
   const catalogs = { openCatalog: (name: string) => openCatalog(dependencies, name) };
-  app.use('/registry', createRegistryRouter(catalogs));
+  const limitReads = loadLimiter.limit((request) =>
+    isScanRequest(request.originalUrl) ? 'scan' : 'page',
+  );
+  app.use('/registry', limitReads, createRegistryRouter(catalogs));
   if (dependencies.queueBoard !== undefined) {
-    app.use('/queues', countAs('/queues'), serveQueueBoard(dependencies));
+    const limitBoard = loadLimiter.limit(() => 'control');
+    app.use('/queues', countAs('/queues'), limitBoard, serveQueueBoard(dependencies));
   }
   app.use((request, _response, next) => {
     next(
@@ -68,8 +73,15 @@ function mount(app: Express, route: Route, dependencies: ApiDependencies): void 
       }),
     );
   };
-  if (route.method === 'GET') app.get(path, countAs(route.path), answer);
-  else app.post(path, countAs(route.path), requireControl(dependencies), ...readJsonBody, answer);
+  const { cost } = route;
+  const limits = cost === 'probe' ? [] : [dependencies.loadLimiter.limit(() => cost)];
+  if (route.method === 'GET') {
+    app.get(path, countAs(route.path), ...limits, answer);
+  } else {
+    // A slot is for work. So the body must have arrived before.
+    const checks = [requireControl(dependencies), ...readJsonBody];
+    app.post(path, countAs(route.path), ...checks, ...limits, answer);
+  }
 }
 
 function send(response: Response, { status, headers = {}, body }: Answer): void {

@@ -29,7 +29,7 @@ export interface CatalogView {
   readonly stale: boolean;
 }
 
-interface ServedCatalog {
+export interface ServedCatalog {
   readonly name: string;
   /** The registry behind the catalog: a derived registry, or the configured registry itself. */
   readonly target: RegistryConfig;
@@ -61,7 +61,7 @@ export async function viewCatalogs(
 ): Promise<CatalogView[]> {
   const targets = catalogs.map(({ target }) => target);
   const members = withMembers(dependencies, targets);
-  const views = byName((await viewRegistries(dependencies.registries, members)).views);
+  const views = byName((await viewRegistries(dependencies.remembered.current, members)).views);
   return catalogs.flatMap(({ name, target }) => {
     const own = views.get(target.name);
     if (own === undefined) return [];

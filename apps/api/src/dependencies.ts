@@ -5,13 +5,14 @@ import type { SnapshotReader } from '@syncline/snapshot';
 import type { ConfigSource, Operations } from '@syncline/sync';
 import type { QueueBoard } from './bull-board.ts';
 import type { ControlPolicy } from './control-policy.ts';
-import type { RememberedRegistries } from './registries.ts';
+import type { LoadLimiter } from './load/limit-load.ts';
+import type { RememberedRegistries } from './remembered-registries.ts';
 
 /** The dependencies of the api. */
 export interface ApiDependencies {
   readonly config: ConfigSource;
   readonly registries: RegistryReader;
-  /** The reader for the serving routes. It continues to work while Redis is unavailable. */
+  /** The reader for lists and for the serving routes. It continues to work while Redis is unavailable. */
   readonly remembered: RememberedRegistries;
   readonly snapshots: SnapshotReader;
   readonly runs: RunLog;
@@ -19,6 +20,7 @@ export interface ApiDependencies {
   readonly operations: () => Promise<Operations>;
   readonly requester: Pick<SynclineClient, 'getRequest' | 'requestSync' | 'waitForRun'>;
   readonly previewer: Pick<PreviewRequester, 'request'>;
+  readonly loadLimiter: LoadLimiter;
   readonly metrics: ApiMetrics;
   readonly logger: Logger;
   /** Returns whether the process is ready, and its problems if it is not. */

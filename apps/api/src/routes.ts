@@ -40,11 +40,11 @@ export const ROUTES: readonly Route[] = [
   get('/v1/runs/{id}', getRun),
   get('/v1/catalogs', getCatalogs),
   get('/v1/catalogs/{name}', getCatalog),
-  get('/v1/catalogs/{name}/conflicts', getConflicts),
+  get('/v1/catalogs/{name}/conflicts', getConflicts, { cost: 'scan' }),
 
-  get('/health', getHealth),
-  get('/readiness', getReadiness),
-  get('/version', getVersionOfSyncline),
+  get('/health', getHealth, { cost: 'probe' }),
+  get('/readiness', getReadiness, { cost: 'probe' }),
+  get('/version', getVersionOfSyncline, { cost: 'probe' }),
   get('/metrics', getMetrics),
   get('/openapi.yaml', getOpenApi),
 ];

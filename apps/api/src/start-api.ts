@@ -18,15 +18,20 @@ import {
   startLoop,
   VERSION,
 } from '@syncline/runtime';
+import { takeTurn } from '@syncline/serving';
 import { createSnapshotReader } from '@syncline/snapshot';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
 import { type ControlPolicy, createControlPolicy, readAdminToken } from './control-policy.ts';
-import { rememberRegistries } from './registries.ts';
+import { createClientAddress } from './http/client-address.ts';
+import { createLoadLimiter } from './load/limit-load.ts';
+import { type RememberedRegistries, rememberRegistries } from './remembered-registries.ts';
 
 /** How often the api checks for a new config. */
 const REFRESH_EVERY_MS = 1_000;
 const STOP_GRACE_MS = 5_000;
+/** The memory for cached rows and manifests. */
+const CACHED_BYTES = 128 * 1024 * 1024;
 /** Callers get an answer after about this time, even if Redis hangs. */
 const COMMAND_TIMEOUT_MS = 1_000;
 
@@ -67,11 +72,22 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
       ...(redis.status === 'ready' ? [] : [`Redis is ${redis.status}`]),
       ...(config.current() === undefined ? ['no config has been published'] : []),
     ]);
+  const remembered = rememberRegistries(reader, {
+    isConfigured: (name) => config.registry(name) !== undefined,
+  });
+  const cachedSnapshots = createSnapshotReader({
+    store: snapshots,
+    cachedBytes: CACHED_BYTES,
+    takeTurn,
+    isAway: isStoreUnavailable,
+  });
+  const loadLimiter = createLoadLimiter({ clientAddress: createClientAddress(), logger });
   const app = createApp({
     config,
     registries: reader,
-    remembered: rememberRegistries(reader),
-    snapshots: createSnapshotReader({ store: snapshots, isAway: isStoreUnavailable }),
+    remembered,
+    snapshots: cachedSnapshots,
+    loadLimiter,
     runs,
     operations: () => store.operations({ writes: patientWrites }),
     requester,
@@ -96,11 +112,12 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     onError: (error) => logger.debug({ err: error }, 'check for a new config failed'),
   });
   const forgetSources = [
-    metrics.onScrape(() => readAges(store)),
+    metrics.onScrape(() => readAges(config, remembered)),
     metrics.onScrapeOfStoredBytes({
       registries: () => readAllStoredBytes(store),
       limit: () => readStoredBytesLimit({ redis, storedBytes: env.storedBytes }),
     }),
+    metrics.onLoadScrape(() => ({ ...loadLimiter.usage(), cache: cachedSnapshots.usage() })),
   ];
   const close = async () => {
     for (const forget of forgetSources) forget();
@@ -138,13 +155,16 @@ async function readControlPolicy({
  * Returns the seconds since each registry was last checked successfully. Omits registries that were never checked
  * successfully.
  */
-async function readAges({ config, reader }: Pick<Store, 'config' | 'reader'>) {
+async function readAges(
+  config: Store['config'],
+  remembered: RememberedRegistries,
+): Promise<ReadonlyMap<string, number>> {
   const names = config.targets().map(({ name }) => name);
-  const stored = await reader.readMany(names);
+  const { registries, nowMs } = await remembered.current.readMany(names);
   const ages = new Map<string, number>();
-  for (const [name, { status }] of stored.registries) {
+  for (const [name, { status }] of registries) {
     if (status.lastSuccessAt === undefined) continue;
-    ages.set(name, (stored.nowMs - Date.parse(status.lastSuccessAt)) / 1_000);
+    ages.set(name, (nowMs - Date.parse(status.lastSuccessAt)) / 1_000);
   }
   return ages;
 }

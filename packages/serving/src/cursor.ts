@@ -14,6 +14,15 @@ export interface ListFilters {
   readonly includeDeleted: boolean;
 }
 
+/** The word that stands for the version marked as latest. */
+export const LATEST = 'latest';
+
+/** Returns whether a list may read many rows to find few. Most names have a latest version. */
+export function isScan({ search, version, updatedSince }: ListFilters): boolean {
+  const isExact = version !== undefined && version !== LATEST;
+  return search !== undefined || isExact || updatedSince !== undefined;
+}
+
 /** The data of a cursor. It is complete, so any api can serve the next page, even after a sync. */
 export interface CursorContent {
   /** The last row of the previous page. Lists are sorted by name, then by version, byte by byte. */

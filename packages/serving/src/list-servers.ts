@@ -1,4 +1,3 @@
-import { setImmediate as letOthersRun } from 'node:timers/promises';
 import {
   type FreshnessOf,
   OFFICIAL_META,
@@ -7,9 +6,11 @@ import {
   toPresentedRow,
 } from '@syncline/rows';
 import type { OpenSnapshot } from '@syncline/snapshot';
-import { encodeCursor, type ListFilters } from './cursor.ts';
+import { encodeCursor, isScan, LATEST, type ListFilters } from './cursor.ts';
 import { parseInstant } from './instant.ts';
+import { Page } from './page.ts';
 import type { ListRequest } from './query.ts';
+import { beginSlices, type Slices } from './turns.ts';
 
 /**
  * A list of the MCP Registry API. The last page has no `nextCursor`, because `null` would be invalid.
@@ -19,55 +20,80 @@ export interface ServerList {
   readonly metadata: { readonly count: number; readonly nextCursor?: string };
 }
 
-/** The word that stands for the version marked as latest. */
-export const LATEST = 'latest';
+export interface ReadOptions {
+  readonly freshnessOf: FreshnessOf;
+  /** Aborted when nobody needs the answer anymore. */
+  readonly signal?: AbortSignal | undefined;
+}
 
-/**
- * About as many rows as take several milliseconds. A search through all rows must not block other
- * requests.
- */
-const ROWS_PER_TURN = 5_000;
+/** A page of servers that is not sent yet. */
+export interface ServerPage {
+  readonly page: Page<PresentedRow>;
+  readonly nextCursor?: string | undefined;
+}
 
 /** `GET …/servers`: returns one page, sorted by name and version byte by byte. */
 export async function listServers(
-  snapshot: Pick<OpenSnapshot, 'rows'>,
-  { limit, filters, after }: ListRequest,
+  snapshot: Pick<OpenSnapshot, 'batches'>,
+  request: ListRequest,
   freshnessOf: FreshnessOf,
 ): Promise<ServerList> {
-  const page: ServedRow[] = [];
+  return toServerList(await readServers(snapshot, request, { freshnessOf }));
+}
+
+export async function readServers(
+  snapshot: Pick<OpenSnapshot, 'batches'>,
+  request: ListRequest,
+  { freshnessOf, signal }: ReadOptions,
+): Promise<ServerPage> {
+  const page = new Page<PresentedRow>({ limit: request.limit });
+  const slices = await beginSlices(signal);
+  let last: ServedRow['server'] | undefined;
+  for await (const row of matchingRows(snapshot, request, slices)) {
+    const isAdded = page.add(toPresentedRow(row, freshnessOf));
+    if (!isAdded && last !== undefined) {
+      const { name, version } = last;
+      const { filters } = request;
+      return { page, nextCursor: encodeCursor({ after: { name, version }, filters }) };
+    }
+    last = row.server;
+    if (slices.isOver()) await slices.pause();
+  }
+  return { page };
+}
+
+async function* matchingRows(
+  snapshot: Pick<OpenSnapshot, 'batches'>,
+  { filters, after }: Pick<ListRequest, 'filters' | 'after'>,
+  slices: Slices,
+): AsyncGenerator<ServedRow> {
   const since = filters.updatedSince === undefined ? undefined : parseInstant(filters.updatedSince);
   const matches = rowFilter(filters, since);
-  const rows = snapshot.rows({
+  const batches = snapshot.batches({
+    purpose: isScan(filters) ? 'scan' : 'page',
     ...(after === undefined ? {} : { after }),
     // Snapshots compare whole milliseconds. Subtracting one keeps the changes within the same
     // millisecond.
     ...(since === undefined ? {} : { updatedAfterMs: Number(since / 1_000_000n) - 1 }),
   });
-  let scanned = 0;
-  for await (const row of rows) {
-    scanned += 1;
-    if (scanned % ROWS_PER_TURN === 0) await letOthersRun();
-    if (!matches(row)) continue;
-    const last = page.at(-1);
-    if (page.length === limit && last !== undefined) {
-      const { name, version } = last.server;
-      return toServerList(page, freshnessOf, encodeCursor({ after: { name, version }, filters }));
-    }
-    page.push(row);
+  for await (const rows of batches) {
+    for (const row of rows) if (matches(row)) yield row;
+    if (slices.isOver()) await slices.pause();
   }
-  return toServerList(page, freshnessOf);
 }
 
 /** Returns a list in the format of the API. Clients rely on `metadata` and its `count`. */
-export function toServerList(
-  rows: readonly ServedRow[],
-  freshnessOf: FreshnessOf,
-  nextCursor?: string,
-): ServerList {
-  return {
-    servers: rows.map((row) => toPresentedRow(row, freshnessOf)),
-    metadata: { count: rows.length, ...(nextCursor === undefined ? {} : { nextCursor }) },
-  };
+export function toServerList({ page, nextCursor }: ServerPage): ServerList {
+  return { servers: page.items, metadata: metadataOf({ page, nextCursor }) };
+}
+
+/** Returns the JSON of {@link toServerList}. */
+export function toServerListJson({ page, nextCursor }: ServerPage): string {
+  return `{"servers":${page.json()},"metadata":${JSON.stringify(metadataOf({ page, nextCursor }))}}`;
+}
+
+function metadataOf({ page, nextCursor }: ServerPage): ServerList['metadata'] {
+  return { count: page.items.length, ...(nextCursor === undefined ? {} : { nextCursor }) };
 }
 
 function rowFilter(filters: ListFilters, since: bigint | undefined): (row: ServedRow) => boolean {

@@ -1,6 +1,6 @@
 import { SynclineError } from '@syncline/contract';
 import { z } from 'zod';
-import { type CursorContent, decodeCursor } from './cursor.ts';
+import { type CursorContent, decodeCursor, isScan } from './cursor.ts';
 import { parseInstant } from './instant.ts';
 
 const DEFAULT_PAGE_LIMIT = 30;
@@ -9,15 +9,18 @@ const MAX_PAGE_LIMIT = 100;
 const MAX_SEARCH_LENGTH = 500;
 const MAX_VERSION_LENGTH = 255;
 
-/** The `limit` of a page: by default {@link DEFAULT_PAGE_LIMIT}, at most {@link MAX_PAGE_LIMIT}. */
-export const pageLimitSchema = z
-  .string()
-  .regex(/^\d{1,9}$/, { error: `use a whole number from 1 to ${MAX_PAGE_LIMIT}` })
-  .transform(Number)
-  .refine((limit) => limit >= 1 && limit <= MAX_PAGE_LIMIT, {
-    error: `use a whole number from 1 to ${MAX_PAGE_LIMIT}`,
-  })
-  .default(DEFAULT_PAGE_LIMIT);
+/** Returns the schema of the `limit` of a page. @param options.fallback the limit of a query without one */
+export function pageLimit({ most, fallback }: { most: number; fallback: number }) {
+  const error = `use a whole number from 1 to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, { error })
+    .transform(Number)
+    .refine((limit) => limit >= 1 && limit <= most, { error })
+    .default(fallback);
+}
+
+export const pageLimitSchema = pageLimit({ most: MAX_PAGE_LIMIT, fallback: DEFAULT_PAGE_LIMIT });
 
 const flagSchema = z.stringbool({
   truthy: ['true', '1'],
@@ -45,7 +48,10 @@ const listQuerySchema = z
       'use true or no value together with updated_since, which always includes deleted servers',
   });
 
-const versionQuerySchema = z.object({ include_deleted: flagSchema.default(false) });
+const versionQuerySchema = z.object({
+  include_deleted: flagSchema.default(false),
+  cursor: z.string().optional(),
+});
 
 /** A request for one page of a list. */
 export interface ListRequest extends Omit<CursorContent, 'after'> {
@@ -73,13 +79,37 @@ export function parseListQuery(query: URLSearchParams): ListRequest {
   };
 }
 
+/** Returns whether the URL of a registry route asks to read many rows to find few. */
+export function isScanRequest(url: string): boolean {
+  const query = new URLSearchParams(url.split('?').slice(1).join('?'));
+  const cursor = query.get('cursor');
+  if (cursor === null || cursor === '') {
+    return isScan({
+      search: query.get('search') || undefined,
+      version: query.get('version') || undefined,
+      updatedSince: query.get('updated_since') || undefined,
+      includeDeleted: true,
+    });
+  }
+  try {
+    return isScan(decodeCursor(cursor).filters);
+  } catch {
+    // The handler rejects an invalid cursor before it reads anything.
+    return false;
+  }
+}
+
 /**
  * Parses the query of the two endpoints that read one server.
  *
  * @throws {SynclineError} `bad-request`, naming the parameter
  */
-export function parseVersionQuery(query: URLSearchParams): { includeDeleted: boolean } {
-  return { includeDeleted: parseQuery(versionQuerySchema, query).include_deleted };
+export function parseVersionQuery(query: URLSearchParams): {
+  includeDeleted: boolean;
+  cursor: string | undefined;
+} {
+  const { include_deleted: includeDeleted, cursor } = parseQuery(versionQuerySchema, query);
+  return { includeDeleted, cursor };
 }
 
 /**

@@ -2,7 +2,7 @@ import { type ServedRow, SYNCLINE_META } from '@syncline/rows';
 import { testRow, testSnapshot } from '@syncline/snapshot/testing';
 import { describe, expect, test } from 'vitest';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { listServers, type ServerList } from './list-servers.ts';
+import { listServers, readServers, type ServerList } from './list-servers.ts';
 import { parseListQuery, parseVersionQuery } from './query.ts';
 import { getVersion, listVersions } from './show-server.ts';
 
@@ -229,6 +229,74 @@ describe('cursors', () => {
       expect(() => decodeCursor(broken), broken).toThrowError(/cursor/);
     }
   });
+});
+
+describe('a page of large rows', () => {
+  const LARGE = 256 * 1024;
+  const large = (count: number) =>
+    Array.from({ length: count }, (_, index) =>
+      testRow(`a/a@1.${index}.0`, { server: { text: 'x'.repeat(LARGE) } }),
+    );
+
+  test('ends early, and the next pages have the rest', async () => {
+    const pages = await walk(large(8), 'limit=100');
+    expect(pages.map(({ length }) => length)).toEqual([3, 3, 2]);
+    expect(pages.flat()).toEqual(large(8).map(({ server }) => `a/a@${server.version}`));
+  });
+
+  test('has at least one row', async () => {
+    const huge = [1, 2].map((patch) =>
+      testRow(`a/a@1.0.${patch}`, { server: { text: 'x'.repeat(8 * LARGE) } }),
+    );
+    expect(await walk(huge, 'limit=100')).toEqual([['a/a@1.0.1'], ['a/a@1.0.2']]);
+  });
+
+  test('of versions ends early too', async () => {
+    const snapshot = testSnapshot(large(8));
+    const found: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const request = { name: 'a/a', includeDeleted: false, cursor };
+      const page = await listVersions(snapshot, request, FRESH);
+      found.push(...keysOf(page));
+      cursor = page.metadata.nextCursor;
+    } while (cursor !== undefined);
+    expect(found).toEqual(large(8).map(({ server }) => `a/a@${server.version}`));
+  });
+
+  test('of versions rejects the cursor of a version that is gone, or of another server', async () => {
+    const snapshot = testSnapshot(large(2));
+    for (const after of [
+      { name: 'a/a', version: '9.0.0' },
+      { name: 'b/b', version: '1.0.0' },
+    ]) {
+      const cursor = encodeCursor({ after, filters: { includeDeleted: false } });
+      const request = { name: 'a/a', includeDeleted: false, cursor };
+      await expect(listVersions(snapshot, request, FRESH)).rejects.toMatchObject({
+        code: 'bad-request',
+      });
+    }
+  });
+});
+
+test('a list stops when nobody needs it anymore', async () => {
+  const gone = new AbortController();
+  let batches = 0;
+  const endless = {
+    async *batches() {
+      for (;;) {
+        batches += 1;
+        if (batches === 3) gone.abort();
+        const untilMs = performance.now() + 10;
+        while (performance.now() < untilMs);
+        yield [testRow('a/a@1.0.0')];
+      }
+    },
+  };
+  const request = parseListQuery(new URLSearchParams('search=none'));
+  const options = { freshnessOf: FRESH, signal: gone.signal };
+  await expect(readServers(endless, request, options)).rejects.toThrow('aborted');
+  expect(batches).toBe(3);
 });
 
 describe('a single server', () => {

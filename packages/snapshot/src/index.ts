@@ -15,6 +15,7 @@ export {
 } from './encoding/manifest.ts';
 export { LastKnown } from './last-known.ts';
 export { makeRoom, overQuota } from './quota.ts';
-export { createSnapshotReader, type OpenSnapshot, type SnapshotReader } from './reader.ts';
+export type { OpenSnapshot } from './open-snapshot.ts';
+export { type CacheUsage, createSnapshotReader, type SnapshotReader } from './reader.ts';
 export * from './store.ts';
 export { collectGarbage } from './store.ts';

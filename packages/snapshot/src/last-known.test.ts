@@ -3,9 +3,14 @@ import { LastKnown } from './last-known.ts';
 
 const AWAY = new Error('away');
 
-function setUp() {
+function setUp({ maxBytes = 1_000 } = {}) {
   const clock = { nowMs: 0, monotonic: () => clock.nowMs };
-  const known = new LastKnown<string>({ clock, isAway: (error) => error === AWAY });
+  const known = new LastKnown<string>({
+    clock,
+    isAway: (error) => error === AWAY,
+    maxBytes,
+    sizeOf: (text) => text.length,
+  });
   return { clock, known };
 }
 
@@ -60,4 +65,13 @@ test('a failed earlier read returns a newer answer', async () => {
   await known.read('a', async () => 'two');
   slow.reject(AWAY);
   expect(await asked).toMatchObject({ value: 'two' });
+});
+
+test('forgets the answers that were not asked for the longest time, if there are too many bytes', async () => {
+  const { known } = setUp({ maxBytes: 10 });
+  for (const key of ['a', 'b', 'a', 'c']) await known.read(key, async () => 'four');
+  expect([known.peek('a'), known.peek('b'), known.peek('c')]).toEqual(['four', undefined, 'four']);
+  expect(known.bytes).toBe(10);
+  await known.read('large', async () => 'more than ten');
+  expect(known.bytes).toBe(0);
 });

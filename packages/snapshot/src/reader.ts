@@ -1,51 +1,44 @@
 import { SynclineError, systemClock } from '@syncline/contract';
-import { nameSortKey, type RowKey, type ServedRow, sortKey, toServedRow } from '@syncline/rows';
-import { ChunkCache, type Entry } from './chunk-cache.ts';
-import { decodeRows } from './encoding/chunk.ts';
-import {
-  type AttachmentKind,
-  decodeAttachment,
-  decodeManifest,
-  type Manifest,
-  type ManifestChunk,
-} from './encoding/manifest.ts';
+import { CONCURRENT_COLD_READS, createChunkReader } from './chunk-reader.ts';
+import { ColdReads } from './cold-reads.ts';
+import { decodeManifest, type Manifest } from './encoding/manifest.ts';
 import { LastKnown, type LastKnownOptions } from './last-known.ts';
-import { readChunkBlobs, type SnapshotStore } from './store.ts';
+import { type OpenSnapshot, openSnapshot } from './open-snapshot.ts';
+import type { SnapshotStore } from './store.ts';
 
 /** Reads served snapshots. */
 export interface SnapshotReader {
   /** Opens the current snapshot. Returns `undefined` before the first publication. */
   open(registry: string): Promise<OpenSnapshot | undefined>;
+  /** Returns the figures of the cache. The counters start at 0 with the reader. */
+  usage(): CacheUsage;
 }
 
-/** One snapshot. Later publications do not change it. */
-export interface OpenSnapshot {
-  readonly digest: string;
-  readonly rowCount: number;
-  /** Milliseconds since the reader looked up that this snapshot is served. `undefined` for a fresh lookup. */
-  readonly ageMs: number | undefined;
-  /**
-   * Returns the rows after `after`, sorted by name, then version, byte by byte. With `updatedAfterMs`, the result may
-   * omit rows without an update after that time.
-   */
-  rows(options?: { after?: RowKey; updatedAfterMs?: number }): AsyncIterable<ServedRow>;
-  /** Returns all versions of a name, in byte order. */
-  versions(name: string): Promise<ServedRow[]>;
-  /** Returns the registry's skills or plugins, as the source gave them. */
-  attachment(kind: AttachmentKind): Promise<unknown[]>;
+export interface CacheUsage {
+  /** An estimate of the memory that the cached rows and manifests take. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** How many chunks readers found in the cache. */
+  readonly hits: number;
+  /** How many chunks were read from the store and decoded. */
+  readonly coldReads: number;
 }
 
-/** The size of the cache, in rows. */
-const DEFAULT_CACHED_ROWS = 150_000;
+const DEFAULT_CACHED_BYTES = 128 * 1024 * 1024;
+/** The share of the cache that manifests may take. A catalog's manifest is much smaller than its rows. */
+const MANIFEST_SHARE = 1 / 4;
 /** A manifest disappears only if a reader is slower than the collector's grace time. This rarely happens twice. */
 const OPEN_ATTEMPTS = 3;
 
 export interface SnapshotReaderOptions {
   readonly store: Pick<SnapshotStore, 'readPointer' | 'readManifest' | 'readChunks'>;
-  readonly cachedRows?: number;
+  /** The memory for cached rows and manifests. Default: 128 MiB. */
+  readonly cachedBytes?: number;
+  /** Resolves when this reader may decode a chunk, which blocks the event loop for milliseconds. Default: at once. */
+  readonly takeTurn?: () => Promise<unknown>;
   /** Returns whether the store is unreachable, so that the reader opens the last known snapshot. Default: never. */
-  readonly isAway?: LastKnownOptions['isAway'];
-  readonly clock?: LastKnownOptions['clock'];
+  readonly isAway?: LastKnownOptions<unknown>['isAway'];
+  readonly clock?: LastKnownOptions<unknown>['clock'];
 }
 
 interface Served {
@@ -59,17 +52,33 @@ interface Served {
  */
 export function createSnapshotReader({
   store,
-  cachedRows = DEFAULT_CACHED_ROWS,
+  cachedBytes = DEFAULT_CACHED_BYTES,
+  takeTurn = async () => {},
   isAway = () => false,
   clock = systemClock,
 }: SnapshotReaderOptions): SnapshotReader {
-  const served = new LastKnown<Served | undefined>({ isAway, clock });
-  const chunks = new ChunkCache(cachedRows);
+  const served = new LastKnown<Served | undefined>({
+    isAway,
+    clock,
+    maxBytes: cachedBytes * MANIFEST_SHARE,
+    sizeOf: (value) => (value === undefined ? 0 : manifestMemory(value.manifest)),
+  });
+  const chunks = createChunkReader({
+    store,
+    takeTurn,
+    maxBytes: cachedBytes * (1 - MANIFEST_SHARE),
+    nowMs: () => clock.monotonic(),
+  });
+  const coldManifests = new ColdReads<Manifest | undefined>(CONCURRENT_COLD_READS);
 
   return {
     async open(registry) {
       const { value, ageMs } = await served.read(registry, () => readServed(registry));
-      return value === undefined ? undefined : openSnapshot(registry, { ...value, ageMs });
+      return value && openSnapshot({ ...value, registry, ageMs, store, chunks });
+    },
+    usage() {
+      const { bytes, ...counts } = chunks.usage();
+      return { ...counts, bytes: bytes + served.bytes, maxBytes: cachedBytes };
     },
   };
 
@@ -80,10 +89,16 @@ export function createSnapshotReader({
       if (digest === undefined) return undefined;
       const known = served.peek(registry);
       if (known?.digest === digest) return known;
-      const bytes = await store.readManifest(registry, digest);
-      if (bytes === undefined) continue;
-      const manifest = decodeManifest({ digest, bytes });
-      if (known !== undefined) dropSuperseded(registry, known.manifest, manifest);
+      const manifest = await coldManifests.read(`${registry}:${digest}`, async () => {
+        const bytes = await store.readManifest(registry, digest);
+        if (bytes === undefined) return undefined;
+        await takeTurn();
+        return decodeManifest({ digest, bytes });
+      });
+      if (manifest === undefined) continue;
+      if (known !== undefined) {
+        chunks.dropSuperseded(registry, { before: known.manifest.chunks, now: manifest.chunks });
+      }
       return { digest, manifest };
     }
     throw new SynclineError(
@@ -91,80 +106,12 @@ export function createSnapshotReader({
       `the store has no manifest for the snapshot of ${registry}`,
     );
   }
-
-  /** Frees chunks that are no longer served. Readers of the old snapshot read them again. */
-  function dropSuperseded(registry: string, before: Manifest, now: Manifest): void {
-    const kept = new Set(now.chunks.map((chunk) => cacheKeyOf(registry, chunk)));
-    for (const chunk of before.chunks) {
-      const cacheKey = cacheKeyOf(registry, chunk);
-      if (!kept.has(cacheKey)) chunks.drop(cacheKey);
-    }
-  }
-
-  async function readEntries(registry: string, chunk: ManifestChunk): Promise<readonly Entry[]> {
-    const cacheKey = cacheKeyOf(registry, chunk);
-    const known = chunks.get(cacheKey);
-    if (known !== undefined) return known;
-    const [blob] = await readChunkBlobs(store, { registry, digests: [chunk.digest] });
-    if (blob === undefined) return [];
-    const entries = decodeRows(blob, chunk).map((row) => ({
-      key: row.key,
-      row: toServedRow(row, registry),
-    }));
-    chunks.set(cacheKey, entries);
-    return entries;
-  }
-
-  function openSnapshot(
-    registry: string,
-    { digest, manifest, ageMs }: Served & Pick<OpenSnapshot, 'ageMs'>,
-  ): OpenSnapshot {
-    async function* entriesFrom(least: string, updatedAfterMs = Number.NEGATIVE_INFINITY) {
-      for (const chunk of manifest.chunks.slice(firstChunkFor(manifest, least))) {
-        if (chunk.newestMs <= updatedAfterMs) continue;
-        for (const entry of await readEntries(registry, chunk)) if (entry.key >= least) yield entry;
-      }
-    }
-    return {
-      digest,
-      rowCount: manifest.rowCount,
-      ageMs,
-      async *rows({ after, updatedAfterMs } = {}) {
-        // The smallest key after `after`, because NUL sorts before every other character.
-        const least = after === undefined ? '' : `${sortKey(after)}\0`;
-        for await (const { row } of entriesFrom(least, updatedAfterMs)) yield row;
-      },
-      async versions(name) {
-        const found: ServedRow[] = [];
-        for await (const { row } of entriesFrom(nameSortKey(name))) {
-          if (row.server.name !== name) break;
-          found.push(row);
-        }
-        return found;
-      },
-      async attachment(kind) {
-        const found = manifest.attachments?.find((attachment) => attachment.kind === kind);
-        if (found === undefined) return [];
-        const [blob] = await readChunkBlobs(store, { registry, digests: [found.digest] });
-        return blob === undefined ? [] : decodeAttachment(blob);
-      },
-    };
-  }
 }
 
-/** Returns the cache key of a chunk. The digest alone is ambiguous: the registry or the time may differ. */
-function cacheKeyOf(registry: string, { digest, newestMs }: ManifestChunk): string {
-  return `${registry}:${digest}:${newestMs}`;
-}
+/** The digests of a chunk, and its object. */
+const BYTES_PER_MANIFEST_CHUNK = 256;
 
-/** Returns the index of the only chunk that may contain `key`. */
-function firstChunkFor({ chunks }: Manifest, key: string): number {
-  let low = 0;
-  let high = chunks.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((chunks[middle]?.firstKey ?? '') <= key) low = middle + 1;
-    else high = middle;
-  }
-  return Math.max(low - 1, 0);
+/** Returns an estimate of the memory that a decoded manifest takes. */
+function manifestMemory({ chunks }: Manifest): number {
+  return chunks.reduce((sum, { firstKey }) => sum + BYTES_PER_MANIFEST_CHUNK + firstKey.length, 0);
 }

@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { BuiltSnapshot } from './build.ts';
 import { chunkContent, encodeChunk } from './encoding/chunk.ts';
 import { encodeManifest } from './encoding/manifest.ts';
-import { createSnapshotReader, type OpenSnapshot } from './reader.ts';
+import type { OpenSnapshot } from './open-snapshot.ts';
+import { createSnapshotReader } from './reader.ts';
 import { createSnapshotHarness, type SnapshotHarness } from './testing/snapshot-harness.ts';
 import { storeRows } from './testing/test-snapshots.ts';
 
@@ -103,7 +104,7 @@ describe('a first snapshot', () => {
     expect(built.manifest).toMatchObject({ rowCount: 0, chunks: [] });
     const snapshot = await open();
     expect(await all(snapshot.rows())).toEqual([]);
-    expect(await snapshot.versions('a')).toEqual([]);
+    expect(await snapshot.row({ name: 'a', version: '1' })).toBeUndefined();
   });
 });
 
@@ -347,16 +348,16 @@ describe('the reader', () => {
     expect(await all(snapshot.rows({ after: { name: 'a', version: '' } }))).toHaveLength(400);
   });
 
-  test('returns all versions of each name', async () => {
+  test('finds each row by its key, and no other', async () => {
     const rows = model(400);
     await publish(rows.values());
     const snapshot = await open();
-    const names = Map.groupBy(rows.values(), ({ name }) => name);
-    for (const [name, versions] of names) {
-      expect((await snapshot.versions(name)).map(key).sort()).toEqual(versions.map(keyOf).sort());
+    for (const { name, version } of rows.values()) {
+      expect((await snapshot.row({ name, version }))?.server).toMatchObject({ name, version });
+      expect(await snapshot.row({ name, version: `${version}0` })).toBeUndefined();
     }
     for (const absent of ['', 'a', 'io.github.a', 'io.github.a/server-', 'zzz']) {
-      expect(await snapshot.versions(absent)).toEqual([]);
+      expect(await snapshot.row({ name: absent, version: '1' })).toBeUndefined();
     }
   });
 
@@ -388,22 +389,41 @@ describe('the reader', () => {
     expect((await reader.open('alpha'))?.rowCount).toBe(0);
   });
 
-  test('caches rows up to a limit', async () => {
+  test('caches rows up to a number of bytes', async () => {
     await publish(model(1_000).values());
     const readChunks = vi.spyOn(store.snapshots, 'readChunks');
-    const large = await createSnapshotReader({ store: store.snapshots }).open('alpha');
+    const reader = createSnapshotReader({ store: store.snapshots });
+    const large = await reader.open('alpha');
     if (large === undefined) throw new Error('it is published');
     await all(large.rows());
     const reads = readChunks.mock.calls.length;
     await all(large.rows());
     expect(readChunks).toHaveBeenCalledTimes(reads);
+    expect(reader.usage()).toMatchObject({ coldReads: reads, hits: reads });
 
-    const reader = createSnapshotReader({ store: store.snapshots, cachedRows: 100 });
-    const small = await reader.open('alpha');
+    const maxBytes = reader.usage().bytes / 4;
+    const bounded = createSnapshotReader({ store: store.snapshots, cachedBytes: maxBytes });
+    const small = await bounded.open('alpha');
     if (small === undefined) throw new Error('it is published');
     expect(await all(small.rows())).toHaveLength(1_000);
     expect(await all(small.rows())).toHaveLength(1_000);
     expect(readChunks.mock.calls.length).toBeGreaterThan(reads * 2);
+    expect(bounded.usage().bytes).toBeLessThanOrEqual(maxBytes);
+    expect(bounded.usage().bytes).toBeGreaterThan(0);
+  });
+
+  test('concurrent readers share the reads of the manifest and of each chunk', async () => {
+    await publish(model(1_000).values());
+    const readChunks = vi.spyOn(store.snapshots, 'readChunks');
+    const readManifest = vi.spyOn(store.snapshots, 'readManifest');
+    const reader = createSnapshotReader({ store: store.snapshots });
+    const read = async () => Array.fromAsync((await reader.open('alpha'))?.rows() ?? []);
+    const [first, ...others] = await Promise.all(Array.from({ length: 20 }, read));
+    expect(first).toHaveLength(1_000);
+    for (const other of others) expect(other).toEqual(first);
+    expect(readManifest).toHaveBeenCalledTimes(1);
+    const digests = readChunks.mock.calls.map(([, [digest]]) => digest);
+    expect(new Set(digests).size).toBe(digests.length);
   });
 
   test('drops chunks that are no longer served, and reads them again for an old snapshot', async () => {

@@ -1,15 +1,22 @@
 import { currentConfig } from '@syncline/redis';
 import { type ConflictMember, listConflicts, pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
-import { membersOf, servedCatalogs, viewCatalogs } from '../catalogs.ts';
+import { membersOf, type ServedCatalog, servedCatalogs, viewCatalogs } from '../catalogs.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { type Answer, type ApiRequest, ok } from '../http/route.ts';
+import { namedPage, namedPageQuery } from '../http/named-pages.ts';
+import { type Answer, type ApiRequest, ok, okList } from '../http/route.ts';
 import { findCatalog } from '../registries.ts';
 
 /** `GET /v1/catalogs`: returns the catalogs of the config, and then each registry as a catalog of the same name. */
-export async function getCatalogs(dependencies: ApiDependencies): Promise<Answer> {
+export async function getCatalogs(
+  dependencies: ApiDependencies,
+  { query, signal }: ApiRequest,
+): Promise<Answer> {
+  const { limit, cursor } = parseQuery(namedPageQuery, query);
   const config = await currentConfig(dependencies.config);
-  return ok({ catalogs: await viewCatalogs(dependencies, servedCatalogs(config)) });
+  const viewsOf = (catalogs: readonly ServedCatalog[]) => viewCatalogs(dependencies, catalogs);
+  const options = { limit, cursor, signal, viewsOf };
+  return okList('catalogs', await namedPage(servedCatalogs(config), options));
 }
 
 /** `GET /v1/catalogs/{name}`: returns one catalog. */
@@ -33,7 +40,7 @@ const conflictsQuery = z.object({
  */
 export async function getConflicts(
   dependencies: ApiDependencies,
-  { params, query }: ApiRequest<'name'>,
+  { params, query, signal }: ApiRequest<'name'>,
 ): Promise<Answer> {
   const { limit, cursor } = parseQuery(conflictsQuery, query);
   const { filter, ...target } = await findCatalog(dependencies, params.name);
@@ -42,5 +49,5 @@ export async function getConflicts(
     return snapshot === undefined ? [] : [{ registry, snapshot }];
   };
   const members = await Promise.all(membersOf(target).map(open));
-  return ok(await listConflicts(members.flat(), { filter, limit, cursor }));
+  return ok(await listConflicts(members.flat(), { filter, limit, cursor, signal }));
 }

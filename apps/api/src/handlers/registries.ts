@@ -1,16 +1,38 @@
-import { SynclineError } from '@syncline/contract';
+import { phaseSchema, type Run, SynclineError } from '@syncline/contract';
 import { currentConfig, findRegistry, viewRegistries } from '@syncline/redis';
-import { pageLimitSchema, parseQuery } from '@syncline/serving';
+import { beginSlices, Page, pageLimitSchema, parseQuery } from '@syncline/serving';
 import { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
-import { type Answer, type ApiRequest, ok } from '../http/route.ts';
+import { namedPage, namedPageQuery } from '../http/named-pages.ts';
+import { type Answer, type ApiRequest, ok, okList } from '../http/route.ts';
 import { viewRegistry } from '../registries.ts';
 
-/** `GET /v1/registries`: returns all registries, in the order of the config. */
-export async function getRegistries(dependencies: ApiDependencies): Promise<Answer> {
-  const config = await currentConfig(dependencies.config);
-  const { views } = await viewRegistries(dependencies.registries, config.registries);
-  return ok({ registries: views });
+const registriesQuery = namedPageQuery.extend({
+  phase: phaseSchema.optional(),
+  search: z.string().max(100).optional(),
+});
+
+/** `GET /v1/registries`: returns one page of the registries, in the order of the config. */
+export async function getRegistries(
+  { config, remembered }: ApiDependencies,
+  { query, signal }: ApiRequest,
+): Promise<Answer> {
+  const { limit, cursor, phase, search } = parseQuery(registriesQuery, query);
+  const { registries } = await currentConfig(config);
+  const found =
+    search === undefined
+      ? registries
+      : registries.filter(({ name }) => name.includes(search.toLowerCase()));
+  const { json, nextCursor } = await namedPage(found, {
+    limit,
+    cursor,
+    signal,
+    viewsOf: async (configs) => {
+      const { views } = await viewRegistries(remembered.current, configs);
+      return phase === undefined ? views : views.filter(({ status }) => status.phase === phase);
+    },
+  });
+  return okList('registries', { json, nextCursor });
 }
 
 /** `GET /v1/registries/{name}`: returns one registry. */
@@ -30,18 +52,32 @@ const querySchema = z.object({
     .optional(),
 });
 
+/** How many runs one command reads. A run names up to 150 rows, so it may have hundreds of kilobytes. */
+const RUNS_PER_READ = 10;
+
 /** `GET /v1/registries/{name}/runs`: returns runs, newest first. */
 export async function getRuns(
   dependencies: ApiDependencies,
-  { params, query }: ApiRequest<'name'>,
+  { params, query, signal }: ApiRequest<'name'>,
 ): Promise<Answer> {
   const { limit, cursor } = parseQuery(querySchema, query);
   const registry = await findRegistry(dependencies.config, params.name);
-  const { runs, next } = await dependencies.runs.list(registry.name, {
-    limit,
-    ...(cursor === undefined ? {} : { before: cursor }),
-  });
-  return ok({ runs, ...(next === undefined ? {} : { nextCursor: next }) });
+  const page = new Page<Run>({ limit });
+  const slices = await beginSlices(signal);
+  for (let before = cursor; ; ) {
+    const { runs, next } = await dependencies.runs.list(registry.name, {
+      limit: RUNS_PER_READ,
+      ...(before === undefined ? {} : { before }),
+    });
+    for (const run of runs) {
+      const last = page.items.at(-1);
+      if (page.add(run)) continue;
+      return okList('runs', { json: page.json(), nextCursor: last?.term });
+    }
+    if (next === undefined) return okList('runs', { json: page.json(), nextCursor: undefined });
+    before = next;
+    await slices.pause();
+  }
 }
 
 /** `GET /v1/runs/{id}`: returns a run. The id is `<registry>:<term>`. */

@@ -1,6 +1,7 @@
 import { SynclineError } from '@syncline/contract';
 import type { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
+import type { LoadClass } from '../load/limit-load.ts';
 
 /** A request as handlers receive it. */
 export interface ApiRequest<Param extends string = never> {
@@ -37,6 +38,8 @@ export interface Route {
    */
   readonly path: string;
   readonly handle: Handler<string>;
+  /** What a request costs. A `probe` costs nothing, and is answered under any load. */
+  readonly cost: LoadClass | 'probe';
 }
 
 type ParamsOf<Path extends string> = Path extends `${string}{${infer Param}}${infer Rest}`
@@ -44,8 +47,12 @@ type ParamsOf<Path extends string> = Path extends `${string}{${infer Param}}${in
   : never;
 
 /** Creates a route that only reads. */
-export function get<const Path extends string>(path: Path, handle: Handler<ParamsOf<Path>>): Route {
-  return { method: 'GET', path, handle: withParams(handle) };
+export function get<const Path extends string>(
+  path: Path,
+  handle: Handler<ParamsOf<Path>>,
+  { cost = 'state' }: Partial<Pick<Route, 'cost'>> = {},
+): Route {
+  return { method: 'GET', path, handle: withParams(handle), cost };
 }
 
 /**
@@ -56,12 +63,25 @@ export function post<const Path extends string>(
   path: Path,
   handle: Handler<ParamsOf<Path>>,
 ): Route {
-  return { method: 'POST', path, handle: withParams(handle) };
+  return { method: 'POST', path, handle: withParams(handle), cost: 'control' };
 }
 
 function withParams<Param extends string>(handle: Handler<Param>): Handler<string> {
   // The router sets every parameter of the path, and `ParamsOf` is derived from the same path.
   return (dependencies, request) => handle(dependencies, request as ApiRequest<Param>);
+}
+
+/** Creates an answer with one page of a list. @param page.json the JSON of the items */
+export function okList(
+  name: string,
+  { json, nextCursor }: { json: string; nextCursor: string | undefined },
+): Answer {
+  const next = nextCursor === undefined ? '' : `,"nextCursor":${JSON.stringify(nextCursor)}`;
+  return {
+    status: 200,
+    body: `{"${name}":${json}${next}}`,
+    headers: { 'content-type': 'application/json; charset=utf-8' },
+  };
 }
 
 /** Creates an answer, with status 200 by default. */

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import {
   type Config,
   type ConfigInput,
@@ -19,12 +16,16 @@ import {
 } from '@syncline/contract';
 import type { PreviewTarget } from '@syncline/redis';
 import type { ServedRow } from '@syncline/rows';
+import { listen } from '@syncline/runtime';
+import { testSnapshot } from '@syncline/snapshot/testing';
 import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
-import { rememberRegistries } from '../registries.ts';
+import { createClientAddress } from '../http/client-address.ts';
+import { createLoadLimiter } from '../load/limit-load.ts';
+import { rememberRegistries } from '../remembered-registries.ts';
 
 /** The time of Redis's clock in the tests. */
 export const NOW = '2026-02-01T12:00:00.000Z';
@@ -131,6 +132,12 @@ export class MemoryWorld {
         registries: new Map(names.map((name) => [name, this.state(name)])),
       }),
     };
+    const logger = {
+      debug: log('debug'),
+      info: log('info'),
+      warn: log('warn'),
+      error: log('error'),
+    };
     return {
       config: {
         current: () => this.config,
@@ -141,8 +148,11 @@ export class MemoryWorld {
         },
       },
       registries,
-      remembered: rememberRegistries(registries),
-      snapshots: { open: async (registry) => openRows(this.state(registry).rows) },
+      remembered: rememberRegistries(registries, { isConfigured: () => true, freshMs: 0 }),
+      snapshots: {
+        open: async (registry) => openRows(this.state(registry).rows),
+        usage: () => ({ bytes: 0, maxBytes: 0, hits: 0, coldReads: 0 }),
+      },
       runs: this.#runLog(),
       operations: async () => this.#operations(),
       requester: this.#requester(),
@@ -156,7 +166,8 @@ export class MemoryWorld {
         httpRequest: (observation) => this.observed.push(observation),
         expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       },
-      logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      logger,
+      loadLimiter: createLoadLimiter({ clientAddress: createClientAddress(), logger }),
       readiness: async () => this.readiness,
       controlPolicy: createControlPolicy({ host: '127.0.0.1' }),
       version: '1.2.3',
@@ -251,39 +262,15 @@ export class MemoryWorld {
 }
 
 function openRows(rows: ServedRow[] | undefined) {
-  if (rows === undefined) return undefined;
-  return {
-    digest: 'test',
-    rowCount: rows.length,
-    ageMs: undefined,
-    async *rows({ after }: { after?: { name: string; version: string } } = {}) {
-      for (const row of rows) {
-        const { name, version } = row.server;
-        const isAfter =
-          after === undefined ||
-          name > after.name ||
-          (name === after.name && version > after.version);
-        if (isAfter) yield row;
-      }
-    },
-    attachment: async () => [],
-    versions: async (name: string) => rows.filter(({ server }) => server.name === name),
-  };
+  return rows === undefined ? undefined : testSnapshot(rows);
 }
 
 /** Starts the api on a loopback port. The api is closed when the result goes out of scope. */
 export async function serveApi(dependencies: ApiDependencies) {
-  const server = createServer(createApp(dependencies)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // The address of a server that listens on TCP always has this type.
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listen(createApp(dependencies), { host: '127.0.0.1', port: 0 });
   return {
     url: `http://127.0.0.1:${port}`,
     port,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => close({ graceMs: 0 }),
   };
 }

@@ -131,6 +131,15 @@ const POLICIES = {
     ),
     5_000,
   ),
+  // The longest queue is worked off within seconds.
+  overloaded: withRetry(
+    policyOf(
+      'none',
+      503,
+      'Send fewer requests at once, or add an api process. The metrics show which requests wait.',
+    ),
+    2_000,
+  ),
   'preview-failed': withRetry(
     policyOf('upstream', 502, 'Look up the code in the message, or check that a worker runs.'),
   ),

@@ -32,8 +32,11 @@ export interface RegistryReader {
   readMany(names: readonly string[]): Promise<StoredRegistries>;
 }
 
-/** How many registries one batch reads. Redis serves other clients between two batches. */
-const BATCH_SIZE = 500;
+/**
+ * How many registries one batch reads. Between two batches, Redis serves other clients, and this process handles other
+ * events: parsing a batch takes several milliseconds.
+ */
+const BATCH_SIZE = 100;
 
 export function createRegistryReader({ redis, keys }: KeyAccess): RegistryReader {
   return {

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { type ConnectionLimits, limitConnections } from './limit-connections.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 // An `import` of `node:http` reads all of its exports. So it also loads the HTTP client that `fetch` uses,
 // which takes 70 ms.
@@ -10,7 +12,29 @@ export interface ListenOptions {
   readonly host: string;
   /** The port. With 0, the system chooses a free port. */
   readonly port: number;
+  /** Replaces the built-in limits. */
+  readonly limits?: Partial<ServerLimits>;
 }
+
+interface ServerLimits extends ConnectionLimits {
+  /** How long the headers of a request may take, also of the first request of a connection. */
+  readonly headersMs: number;
+  /** How long a whole request may take to arrive. */
+  readonly requestMs: number;
+  /** How long a connection without a request stays open. */
+  readonly idleMs: number;
+}
+
+const DEFAULT_LIMITS: ServerLimits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  idleMs: 5_000,
+  total: 2_048,
+  perAddress: 512,
+  isProxy: () => false,
+};
+/** How often the server looks for requests that take too long. */
+const CHECK_EVERY_MS = 1_000;
 
 export interface HttpServer {
   readonly port: number;
@@ -27,9 +51,19 @@ export interface HttpServer {
  */
 export async function listen(
   handle: RequestListener,
-  { host, port }: ListenOptions,
+  { host, port, limits }: ListenOptions,
 ): Promise<HttpServer> {
-  const server = createServer(handle);
+  const { headersMs, requestMs, idleMs, ...connections } = { ...DEFAULT_LIMITS, ...limits };
+  const server = createServer(
+    {
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: idleMs,
+      connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersMs),
+    },
+    oneAtATime(handle, (socket) => guard.refuse(socket)),
+  );
+  const guard = limitConnections(server, connections);
   answerMalformedRequests(server);
   let closing = false;
   server.on('request', (_request, response) => {

@@ -2,6 +2,7 @@ import type { Registry as PrometheusRegistry } from 'prom-client';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
+import { createLoadMetrics, type LoadMetrics } from './load-metrics.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 
 /** A request whose response has been sent. */
@@ -33,7 +34,7 @@ function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
 }
 
 /** The metrics of one process. The methods that record values never throw. */
-export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics {
+export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics, LoadMetrics {
   /** Returns all metrics in the text format of Prometheus. */
   expose(): Promise<{ contentType: string; body: string }>;
 }
@@ -46,6 +47,14 @@ export function createMetrics(): Metrics {
     const { collectDefaultMetrics } = await import('prom-client');
     collectDefaultMetrics({ register });
   };
+  const expose = async () => {
+    // Adds the metrics of the process itself at the first scrape, because many processes are never scraped.
+    processMetrics ??= addProcessMetrics();
+    await processMetrics;
+    return { contentType: register.contentType, body: await register.metrics() };
+  };
+  /** Concurrent scrapes share one reading, because each one reads the state of all registries. */
+  let exposing: ReturnType<typeof expose> | undefined;
   new Gauge({
     name: 'syncline_build_info',
     help: 'Always 1. The label has the version.',
@@ -56,11 +65,12 @@ export function createMetrics(): Metrics {
     ...createRunMetrics(register),
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
-    expose: async () => {
-      // Adds the metrics of the process itself at the first scrape, because many processes are never scraped.
-      processMetrics ??= addProcessMetrics();
-      await processMetrics;
-      return { contentType: register.contentType, body: await register.metrics() };
+    ...createLoadMetrics(register),
+    expose: () => {
+      exposing ??= expose().finally(() => {
+        exposing = undefined;
+      });
+      return exposing;
     },
   };
 }

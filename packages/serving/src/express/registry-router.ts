@@ -1,11 +1,11 @@
 import { type ErrorCode, SynclineError } from '@syncline/contract';
 import type { FreshnessOf } from '@syncline/rows';
 import type { OpenSnapshot } from '@syncline/snapshot';
-import { type ErrorRequestHandler, type Request, Router } from 'express';
+import { type ErrorRequestHandler, type Request, type Response, Router } from 'express';
 import { errorBody, errorHeaders } from '../error-body.ts';
-import { listServers } from '../list-servers.ts';
+import { type ReadOptions, readServers, toServerListJson } from '../list-servers.ts';
 import { parseListQuery, parseVersionQuery } from '../query.ts';
-import { getVersion, listVersions, type ServerRequest } from '../show-server.ts';
+import { getVersion, readVersions, type VersionsRequest } from '../show-server.ts';
 
 /** An open catalog. */
 export interface OpenCatalog {
@@ -21,19 +21,25 @@ export interface CatalogOpener {
   openCatalog(name: string): Promise<OpenCatalog>;
 }
 
-/** The endpoints. Each one parses a request and returns a function that answers it from an open catalog. */
-const ENDPOINTS: Record<string, (request: Request) => (catalog: OpenCatalog) => Promise<object>> = {
+/** Answers a request from a snapshot. @returns JSON */
+type Answer = (snapshot: OpenSnapshot, options: ReadOptions) => Promise<string>;
+
+/** The endpoints. Each one parses a request and returns a function that answers it. */
+const ENDPOINTS: Record<string, (request: Request) => Answer> = {
   '/servers': (request) => {
     const query = parseListQuery(queryOf(request));
-    return ({ snapshot, freshnessOf }) => listServers(snapshot, query, freshnessOf);
+    return async (snapshot, options) =>
+      toServerListJson(await readServers(snapshot, query, options));
   },
   '/servers/{serverName}/versions': (request) => {
     const server = serverOf(request);
-    return ({ snapshot, freshnessOf }) => listVersions(snapshot, server, freshnessOf);
+    return async (snapshot, options) =>
+      toServerListJson(await readVersions(snapshot, server, options));
   },
   '/servers/{serverName}/versions/{version}': (request) => {
     const row = { ...serverOf(request), version: String(request.params['version']) };
-    return ({ snapshot, freshnessOf }) => getVersion(snapshot, row, freshnessOf);
+    return async (snapshot, { freshnessOf }) =>
+      JSON.stringify(await getVersion(snapshot, row, freshnessOf));
   },
 };
 
@@ -65,21 +71,33 @@ export function createRegistryRouter(catalogs: CatalogOpener): Router {
     router.get(path.replaceAll(/\{(\w+)\}/g, ':$1'), async (request, response) => {
       response.locals['route'] = `${request.baseUrl}${path}`;
       const answer = parse(request);
+      const signal = abortedOnClose(response);
       const catalog = await catalogs.openCatalog(String(request.params['catalog']));
-      const body = await answer(catalog);
-      if (catalog.asOf !== undefined) {
-        response.set('age', String(Math.floor(catalog.asOf.ageMs / 1_000)));
-        response.set('x-syncline-as-of', new Date(catalog.asOf.atMs).toISOString());
+      const { snapshot, freshnessOf, asOf } = catalog;
+      const body = await answer(snapshot, { freshnessOf, signal }).catch((error: unknown) => {
+        // The client is gone, so nobody reads an answer or an error.
+        if (!signal.aborted) throw error;
+      });
+      if (body === undefined) return;
+      if (asOf !== undefined) {
+        response.set('age', String(Math.floor(asOf.ageMs / 1_000)));
+        response.set('x-syncline-as-of', new Date(asOf.atMs).toISOString());
       }
-      response.json(body);
+      response.type('json').send(body);
     });
   }
   return router.use(answerError);
 }
 
-function serverOf(request: Request): ServerRequest {
-  const { includeDeleted } = parseVersionQuery(queryOf(request));
-  return { name: String(request.params['serverName']), includeDeleted };
+function serverOf(request: Request): VersionsRequest {
+  return { name: String(request.params['serverName']), ...parseVersionQuery(queryOf(request)) };
+}
+
+/** Returns a signal that is aborted when the client disconnects, because a long search would go on for nobody. */
+function abortedOnClose(response: Response): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 /** Returns the query as the client sent it, because an app may configure its own query parser. */

@@ -170,24 +170,39 @@ export function encodeChunk(content: ChunkContent, times: readonly RowTimes[]): 
   );
 }
 
-/** Decodes a chunk into parallel lists, with one entry per row. @throws SynclineError `snapshot-corrupt` */
-export function decodeChunk(blob: Blob): z.output<typeof chunkSchema> {
+/**
+ * Decodes a chunk into parallel lists, with one entry per row.
+ *
+ * @param onContent called with the decompressed JSON, before it is parsed
+ * @throws SynclineError `snapshot-corrupt`
+ */
+export function decodeChunk(
+  blob: Blob,
+  onContent?: (json: Buffer) => void,
+): z.output<typeof chunkSchema> {
   return decodeBlob(blob, {
     what: 'chunk',
     schema: chunkSchema,
     maxBytes: MAX_CHUNK_BYTES,
-    parse: parseJsonContent,
+    parse: (json) => {
+      onContent?.(json);
+      return parseJsonContent(json);
+    },
   });
 }
 
 /**
  * Returns the rows of a chunk, in order.
  *
- * @param chunk.newestMs the chunk's time in the manifest
+ * @param options.newestMs the chunk's time in the manifest
+ * @param options.onContent see {@link decodeChunk}
  * @throws SynclineError `snapshot-corrupt`
  */
-export function decodeRows(blob: Blob, { newestMs }: { newestMs: number }): StoredRow[] {
-  const chunk = decodeChunk(blob);
+export function decodeRows(
+  blob: Blob,
+  { newestMs, onContent }: { newestMs: number; onContent?: (json: Buffer) => void },
+): StoredRow[] {
+  const chunk = decodeChunk(blob, onContent);
   const time = (atMs = AS_CHUNK) => (atMs === AS_CHUNK ? newestMs : atMs);
   return chunk.rows.flatMap((value, index) => {
     const row = toStoredRow(value, {

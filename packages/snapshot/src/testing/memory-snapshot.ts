@@ -1,5 +1,8 @@
 import { OFFICIAL_META, type OfficialMeta, type ServedRow, SYNCLINE_META } from '@syncline/rows';
-import type { OpenSnapshot } from '../reader.ts';
+import type { OpenSnapshot, RowsOptions } from '../open-snapshot.ts';
+
+/** Few, so that tests with few rows have several batches. */
+const BATCH_ROWS = 3;
 
 /** Returns the row of a plain active server, with changes applied. */
 export function testRow(
@@ -30,17 +33,23 @@ export function testRow(
 /** Returns a snapshot in memory with the sort order of a real one. */
 export function testSnapshot(rows: readonly ServedRow[]): OpenSnapshot {
   const sorted = rows.toSorted((one, other) => compareKeys(one.server, other.server));
+  const from: (options?: RowsOptions) => ServedRow[] = ({ after } = {}) =>
+    sorted.filter(({ server }) => after === undefined || compareKeys(server, after) > 0);
   return {
     digest: 'test',
     rowCount: sorted.length,
     ageMs: undefined,
-    async *rows({ after } = {}) {
-      for (const row of sorted) {
-        if (after === undefined || compareKeys(row.server, after) > 0) yield row;
+    async *rows(options) {
+      yield* from(options);
+    },
+    async *batches(options) {
+      const all = from(options);
+      for (let start = 0; start < all.length; start += BATCH_ROWS) {
+        yield all.slice(start, start + BATCH_ROWS);
       }
     },
+    row: async (key) => sorted.find(({ server }) => compareKeys(server, key) === 0),
     attachment: async () => [],
-    versions: async (name) => sorted.filter(({ server }) => server.name === name),
   };
 }
 
