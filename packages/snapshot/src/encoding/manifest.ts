@@ -1,4 +1,5 @@
 import { sha256 } from '@syncline/contract';
+import { MAX_ATTACHMENT_BYTES } from '@syncline/rows';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
@@ -9,10 +10,8 @@ const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 const CONTENT_DIGEST_BYTES = 16;
 
-/** The limit for all skills, or all plugins, of a registry, in characters of JSON. */
-export const MAX_ATTACHMENT_CHARACTERS = 32 * 1024 * 1024;
-/** A character takes at most three bytes. */
-const MAX_ATTACHMENT_BYTES = 3 * MAX_ATTACHMENT_CHARACTERS;
+/** Earlier versions stored up to 32 Mi characters of JSON, and a character takes at most three bytes. */
+const MAX_STORED_ATTACHMENT_BYTES = 3 * MAX_ATTACHMENT_BYTES;
 
 const attachmentSchema = z.object({
   kind: z.enum(['skills', 'plugins']),
@@ -180,7 +179,7 @@ export function decodeAttachment(blob: Blob): unknown[] {
   return decodeBlob(blob, {
     what: 'attachment',
     schema: z.array(z.unknown()),
-    maxBytes: MAX_ATTACHMENT_BYTES,
+    maxBytes: MAX_STORED_ATTACHMENT_BYTES,
     parse: parseJsonContent,
   });
 }

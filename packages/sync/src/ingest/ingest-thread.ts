@@ -9,14 +9,21 @@ import {
   SynclineError,
   toSynclineError,
 } from '@syncline/contract';
-import type { BodyOrigin, BodySummary, ParsedBody, ReadRow, RowReading } from '@syncline/rows';
+import {
+  type BodyOrigin,
+  type BodySummary,
+  MAX_ATTACHMENT_BYTES,
+  MAX_ROWS,
+  type ParsedBody,
+  type ReadRow,
+  type RowReading,
+} from '@syncline/rows';
 import { parseBody } from '@syncline/rows/parse';
 import {
   type AttachmentKind,
   type Blob,
   type BuiltSnapshot,
   decodeManifest,
-  MAX_ATTACHMENT_CHARACTERS,
   type Manifest,
   useTerminationLock,
 } from '@syncline/snapshot';
@@ -185,7 +192,7 @@ function merge(
 }
 
 export interface RowCollectorOptions {
-  /** Default: 2,000,000. No current registry has so many rows: the official one has about 100,000. */
+  /** Default: {@link MAX_ROWS}. */
   readonly maxRows?: number;
   /** How many skipped rows to name with their reasons. */
   readonly sampleLimit?: number;
@@ -198,7 +205,6 @@ export interface RowCollectorOptions {
   readonly onRows: (rows: readonly ReadRow[]) => void;
 }
 
-const MAX_ROWS = 2_000_000;
 /** The collector buffers at least this many rows to detect the order before it hands any on. */
 const BUFFERED_ROWS = 500;
 
@@ -212,8 +218,8 @@ export class RowCollector {
   readonly #samples: QuarantinedRow[] = [];
   #readCount = 0;
   readonly #attached = {
-    skills: { items: [] as string[], size: 0 },
-    plugins: { items: [] as string[], size: 0 },
+    skills: { items: [] as string[], bytes: 0 },
+    plugins: { items: [] as string[], bytes: 0 },
   };
   #quarantinedCount = 0;
 
@@ -251,9 +257,8 @@ export class RowCollector {
   }
 
   /** Takes the rows of a body. @throws SynclineError for too many rows; {@link OutOfOrder} */
-  #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
-    this.#attach('skills', skills);
-    this.#attach('plugins', plugins);
+  #takeAll({ readRows, readAttached }: ParsedBody, { name }: BodyOrigin): void {
+    for (const { kind, json } of readAttached()) this.#attach(kind, json);
     // If the body has a name, a row's place within the body is more useful.
     const firstPlace = name === undefined ? this.#readCount + 1 : 1;
     for (const reading of readRows(firstPlace)) this.#take(reading, name);
@@ -265,7 +270,7 @@ export class RowCollector {
     this.#readCount += 1;
     if (this.#readCount > maxRows) {
       const message = `the source has too many rows. The limit is ${maxRows}`;
-      throw new SynclineError('source-too-large', message);
+      throw new SynclineError('source-too-many-rows', message);
     }
     const quarantine = (label: string, reason: string) =>
       this.#quarantine({ row: bodyName === undefined ? label : `${bodyName}: ${label}`, reason });
@@ -312,17 +317,15 @@ export class RowCollector {
     if (this.#samples.length < sampleLimit) this.#samples.push(row);
   }
 
-  /** Adds skills or plugins. @throws SynclineError `source-too-large` */
-  #attach(kind: AttachmentKind, values: readonly unknown[]): void {
+  /** Adds a skill or plugin. @throws SynclineError `source-attachments-too-large` */
+  #attach(kind: AttachmentKind, json: string): void {
     const attached = this.#attached[kind];
-    for (const value of values) {
-      const json = JSON.stringify(value);
-      attached.size += json.length;
-      if (attached.size > MAX_ATTACHMENT_CHARACTERS) {
-        const limit = `The limit is ${MAX_ATTACHMENT_CHARACTERS} characters in total`;
-        throw new SynclineError('source-too-large', `the source has too many ${kind}. ${limit}`);
-      }
-      attached.items.push(json);
+    attached.bytes += Buffer.byteLength(json);
+    if (attached.bytes > MAX_ATTACHMENT_BYTES) {
+      const limit = `The limit is ${MAX_ATTACHMENT_BYTES} bytes in total`;
+      const message = `the source has too many ${kind}. ${limit}`;
+      throw new SynclineError('source-attachments-too-large', message);
     }
+    attached.items.push(json);
   }
 }
