@@ -18,7 +18,7 @@ export const MAX_ROW_DEPTH = 200;
 /** The rows of a registry. The official registry has about 100,000. */
 export const MAX_ROWS = 1_000_000;
 /** All versions of a server together, in UTF-8 bytes of JSON, because Syncline processes them together. */
-export const MAX_SERVER_BYTES = 16 * MIB;
+export const MAX_SERVER_BYTES = 8 * MIB;
 /** The rows of a snapshot together, in UTF-8 bytes of JSON. The official registry has 150 MB. */
 export const MAX_SNAPSHOT_BYTES = 1024 * MIB;
 /** All skills, or all plugins, of a registry together, in UTF-8 bytes of JSON. */

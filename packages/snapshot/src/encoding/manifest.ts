@@ -47,6 +47,8 @@ export interface ManifestChunk {
    * changes skip the chunk if this time is too old.
    */
   readonly newestMs: number;
+  /** The size of the rows in bytes, uncompressed. Unknown for a chunk of an earlier version. */
+  readonly bytes?: number | undefined;
 }
 
 const count = z.int().nonnegative();
@@ -97,11 +99,14 @@ const manifestSchema = totalsSchema
     digests: z.instanceof(Uint8Array),
     contentDigests: z.instanceof(Uint8Array),
     newest: z.array(z.number()),
+    /** 0 if unknown. Absent in manifests of earlier versions. */
+    sizes: z.array(count).optional(),
   })
   .refine(
     ({ firstKeys: { length }, ...columns }) =>
       columns.counts.length === length &&
       columns.newest.length === length &&
+      (columns.sizes ?? columns.newest).length === length &&
       columns.digests.length === length * DIGEST_BYTES &&
       columns.contentDigests.length === length * CONTENT_DIGEST_BYTES,
     { error: 'the columns differ in length' },
@@ -117,6 +122,7 @@ export function encodeManifest({ chunks, ...totals }: Manifest): Blob {
       digests: Buffer.from(chunks.map(({ digest }) => digest).join(''), 'hex'),
       contentDigests: Buffer.from(chunks.map(({ contentDigest }) => contentDigest).join(''), 'hex'),
       newest: chunks.map(({ newestMs }) => newestMs),
+      sizes: chunks.map(({ bytes = 0 }) => bytes),
     }),
   );
 }
@@ -130,6 +136,7 @@ export function decodeManifest(blob: Blob): Manifest {
     digests,
     contentDigests,
     newest,
+    sizes,
     ...totals
   } = decodeBlob(blob, {
     what: 'manifest',
@@ -145,6 +152,7 @@ export function decodeManifest(blob: Blob): Manifest {
       digest: hexSlice(digests, { index, size: DIGEST_BYTES }),
       contentDigest: hexSlice(contentDigests, { index, size: CONTENT_DIGEST_BYTES }),
       newestMs: newest[index] ?? 0,
+      ...(sizes?.[index] ? { bytes: sizes[index] } : {}),
     })),
   };
 }

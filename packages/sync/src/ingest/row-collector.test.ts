@@ -1,7 +1,7 @@
 import type { BodyOrigin, ReadRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
-import { RowCollector, type RowCollectorOptions } from './ingest-thread.ts';
 import { OutOfOrder } from './messages.ts';
+import { RowCollector, type RowCollectorOptions } from './row-collector.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
   const handedOn: ReadRow[][] = [];
@@ -87,7 +87,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
   test('rejects a source with more rows than the limit', () => {
     const collector = createCollector({ order, maxRows: 3 });
     expect(() => collector.add(rows(4))).toThrow(
-      expect.objectContaining({ code: 'source-too-large' }),
+      expect.objectContaining({ code: 'source-too-many-rows' }),
     );
   });
 });
