@@ -101,7 +101,7 @@ describe('parseJson', () => {
     const { readItem } = parse(`[${ofSize(MAX_ROW_BYTES)},${'x'.repeat(MAX_ROW_BYTES + 1)}]`)();
     expect(readItem(0)).toEqual({ value: 'é'.repeat(MAX_ROW_BYTES / 2 - 1) });
     expect(readItem(1)).toEqual({
-      flaw: `has ${MAX_ROW_BYTES + 1} bytes. The limit is ${MAX_ROW_BYTES}`,
+      flaw: `has ${MAX_ROW_BYTES + 1} bytes. The limit is ${MAX_ROW_BYTES}. It starts with ${'x'.repeat(80)}`,
     });
   });
 });

@@ -5,6 +5,8 @@ import { RowScanner } from './row-scanner.ts';
 
 const OPENING_BRACKET = 0x5b;
 const OPENING_BRACE = 0x7b;
+/** How much of a row that is not parsed a reason shows, because its name is unknown. */
+const SHOWN_BYTES = 80;
 
 /**
  * Parses the envelope of a JSON body, and finds the body's rows. A parsed value is therefore never larger than one row
@@ -79,7 +81,9 @@ class SplitJson implements ParsedValue {
   };
 
   #read(start: number, end: number, describe: () => string): ItemReading {
-    if (end - start > MAX_ROW_BYTES) return tooLarge(end - start);
+    if (end - start > MAX_ROW_BYTES) {
+      return tooLarge(end - start, this.#bytes.slice(start, start + SHOWN_BYTES));
+    }
     return { value: parseText(this.#bytes.text(start, end), describe) };
   }
 }

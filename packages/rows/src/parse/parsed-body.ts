@@ -17,9 +17,10 @@ export interface ParsedValue {
   readonly finish: () => void;
 }
 
-/** Returns the reading of an item that is larger than a row may be. */
-export function tooLarge(bytes: number): ItemReading {
-  return { flaw: `has ${bytes} bytes. The limit is ${MAX_ROW_BYTES}` };
+/** Returns the reading of an item that is larger than a row may be. @param start the first bytes of the item */
+export function tooLarge(bytes: number, start: Buffer): ItemReading {
+  const text = start.toString('utf8').replace(/\s+/g, ' ');
+  return { flaw: `has ${bytes} bytes. The limit is ${MAX_ROW_BYTES}. It starts with ${text}` };
 }
 
 /**
