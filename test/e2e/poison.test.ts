@@ -138,7 +138,7 @@ test('a registry that hangs or fills memory is Failed with its reason, and leave
     dripping: ['run-timeout', { api: { endpoint: `${server.url}/dripping`, timeout: '1m' } }],
     pipe: ['source-file-unreadable', { file: { path: pipe } }],
     fat: ['run-out-of-memory', { file: { path: fat } }],
-    dense: ['source-too-large', { file: { path: dense } }],
+    dense: ['source-too-many-rows', { file: { path: dense } }],
   };
   const { client, startWorker } = await startPoisoned(
     [

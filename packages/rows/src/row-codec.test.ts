@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { MAX_NAME_BYTES, MAX_ROW_BYTES } from './limits.ts';
 import { OFFICIAL_META, SYNCLINE_META } from './row.ts';
-import { MAX_ROW_CHARACTERS, readRow } from './row-codec.ts';
+import { readRow } from './row-codec.ts';
 
 const server = { name: 'io.github.acme/x', version: '1.0.0', description: 'does things' };
 
@@ -79,8 +80,8 @@ describe('readRow', () => {
     ],
     [
       'a very long name',
-      { ...server, name: 'n'.repeat(1_001) },
-      /more than 1,000/,
+      { ...server, name: 'n'.repeat(MAX_NAME_BYTES + 1) },
+      /more than 600 bytes/,
       'n'.repeat(200),
     ],
     ['a NUL in the name', { ...server, name: 'a\0b' }, /control characters/, 'a\0b@1.0.0'],
@@ -117,9 +118,21 @@ describe('readRow', () => {
     ],
     [
       'a row above the size limit',
-      { ...server, blob: 'x'.repeat(MAX_ROW_CHARACTERS) },
-      /characters\. The limit is 1048576/,
+      { ...server, blob: 'é'.repeat(MAX_ROW_BYTES / 2) },
+      /^the row has 262\d+ bytes\. The limit is 262144/,
       'io.github.acme/x@1.0.0',
+    ],
+    [
+      'a row whose numbers need more bytes than in its source',
+      { ...server, numbers: Array(MAX_ROW_BYTES / 16).fill(1e20) },
+      /^the row has 360\d+ bytes\. The limit is 262144/,
+      'io.github.acme/x@1.0.0',
+    ],
+    [
+      'a name above the size limit',
+      { ...server, name: 'é'.repeat(MAX_NAME_BYTES / 2 + 1) },
+      /^server\.name has more than 600 bytes$/,
+      `${'é'.repeat(200)}`,
     ],
   ])('quarantines %s with the reason', (_why, candidate, reason, label) => {
     expect(readRow(candidate, 17)).toEqual({

@@ -1,5 +1,6 @@
 /** Converts rows between their stages: read, stored, served, presented. */
 import { z } from 'zod';
+import { MAX_NAME_BYTES, MAX_ROW_BYTES, MAX_VERSION_BYTES } from './limits.ts';
 import {
   type FreshnessOf,
   type JsonObject,
@@ -14,9 +15,6 @@ import {
   type SynclineMeta,
   serverStatusSchema,
 } from './row.ts';
-
-/** Syncline quarantines a larger row. The largest known real row has 58 KB. */
-export const MAX_ROW_CHARACTERS = 1024 * 1024;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is the point.
 const ASCII = /^[\x00-\x7f]*$/;
@@ -49,12 +47,20 @@ export function nameOfKey(key: string): string {
   return key.slice(0, key.indexOf('\0'));
 }
 
+/** Returns whether a text has at most `maxBytes` bytes in UTF-8. */
+function isWithin(text: string, maxBytes: number): boolean {
+  // A character takes at most three bytes.
+  return text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes;
+}
+
 // Validates only the fields that serving needs. One real row in seven violates its own schema.
-const identifier = (what: string) =>
+const identifier = (what: string, maxBytes: number) =>
   z
     .string({ error: `${what} is missing or is not a string` })
     .min(1, { error: `${what} is empty` })
-    .max(1_000, { error: `${what} has more than 1,000 characters` })
+    .refine((text) => isWithin(text, maxBytes), {
+      error: `${what} has more than ${maxBytes} bytes`,
+    })
     .refine((text) => text.isWellFormed() && !/\p{Cc}/u.test(text), {
       error: `${what} has control characters or invalid Unicode`,
     });
@@ -62,8 +68,8 @@ const identifier = (what: string) =>
 // Lists only known members, because copying the others would cost time for each of 100,000 rows.
 const serverSchema = z.object(
   {
-    name: identifier('server.name'),
-    version: identifier('server.version'),
+    name: identifier('server.name', MAX_NAME_BYTES),
+    version: identifier('server.version', MAX_VERSION_BYTES),
     description: z
       .string({ error: 'server.description is missing or is not a string' })
       .min(1, { error: 'server.description is empty' }),
@@ -109,8 +115,9 @@ export function readRow(candidate: unknown, place: number): RowReading {
   const parsed = wrappedRow.safeParse(isWrapped(candidate) ? candidate : row);
   if (!parsed.success) return invalid(firstReason(parsed.error));
   const json = JSON.stringify(row);
-  if (json.length > MAX_ROW_CHARACTERS) {
-    return invalid(`the row has ${json.length} characters. The limit is ${MAX_ROW_CHARACTERS}`);
+  // The row may be larger than its source: 1e20 becomes 100000000000000000000.
+  if (!isWithin(json, MAX_ROW_BYTES)) {
+    return invalid(`the row has ${Buffer.byteLength(json)} bytes. The limit is ${MAX_ROW_BYTES}`);
   }
   const { name, version } = parsed.data.server;
   const { status = 'active', publishedAt, isLatest } = parsed.data._meta?.[OFFICIAL_META] ?? {};

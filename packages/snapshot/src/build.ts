@@ -1,16 +1,25 @@
-import type { Diff } from '@syncline/contract';
-import { latestFlags, nameOfKey, type ReadRow } from '@syncline/rows';
+import { type Diff, SynclineError } from '@syncline/contract';
+import {
+  displayKey,
+  latestFlags,
+  MAX_SERVER_BYTES,
+  MAX_SNAPSHOT_BYTES,
+  nameOfKey,
+  type ReadRow,
+} from '@syncline/rows';
 import { DiffCollector } from './diff.ts';
 import {
   AS_CHUNK,
   type ChunkContent,
   chunkContent,
-  chunkCuts,
-  decodeRows,
+  compressContent,
+  decompressContent,
   encodeChunk,
   type MarkedRow,
   type RowTimes,
+  rowsOfContent,
 } from './encoding/chunk.ts';
+import { ChunkCutter } from './encoding/chunk-cutter.ts';
 import {
   type Attachment,
   type AttachmentDraft,
@@ -20,6 +29,8 @@ import {
   type Manifest,
   type ManifestChunk,
 } from './encoding/manifest.ts';
+import { decodeInOrder, type ReadChunks, ReplacedRows } from './read-chunks.ts';
+import { RetainedBytes } from './retained-bytes.ts';
 import type { Blob } from './store.ts';
 
 /** A snapshot that is ready to be stored. */
@@ -30,9 +41,6 @@ export interface BuiltSnapshot {
   readonly newChunks: readonly Blob[];
   readonly diff: Diff;
 }
-
-/** Returns chunks in the order of `digests`. @throws SynclineError `snapshot-incomplete` */
-export type ReadChunks = (digests: readonly string[]) => Promise<Blob[]>;
 
 export interface FinishOptions {
   /** Epoch milliseconds by the store's clock. Changed rows get this time as `updatedAt`. */
@@ -50,59 +58,88 @@ export interface FinishOptions {
   readonly readChunks: ReadChunks;
 }
 
-/** A row of the previous snapshot in a chunk that the new snapshot replaces. */
-type ReplacedRow = MarkedRow & RowTimes;
-
-interface StampContext {
-  readonly replaced: Map<string, ReplacedRow>;
-  readonly stampMs: number;
+/** A row with the size of its JSON in bytes. */
+interface SizedRow extends MarkedRow {
+  readonly bytes: number;
 }
+
+/** A chunk of the new snapshot, without the time that it may get at the end. */
+type EncodedChunk = Omit<ManifestChunk, 'newestMs'> & Partial<Pick<ManifestChunk, 'newestMs'>>;
+
+/** A changed chunk that is not encoded yet, because its rows must be compared with the previous snapshot. */
+interface PendingChunk {
+  readonly rows: readonly { readonly key: string; readonly isLatest: boolean }[];
+  /** The size of each row's JSON in bytes. */
+  readonly sizes: readonly number[];
+  readonly digest: string;
+  readonly content: Buffer;
+  readonly isCompressed: boolean;
+}
+
+/** Pending chunks beyond this size are kept compressed. Most changes are smaller. */
+const UNCOMPRESSED_BYTES = 4 * 1024 * 1024;
+/** What a row of a pending chunk needs besides its JSON. */
+const PENDING_ROW_BYTES = 150;
 
 /**
  * Cuts incoming rows into chunks, reuses equal chunks of the previous snapshot, and stamps changed rows with a time.
- * Memory, work and written bytes grow with the change, not with the registry.
+ * Memory, work and written bytes grow with the change, not with the registry. Only compressed chunks are retained.
  */
 export class SnapshotBuilder {
   /** The served snapshot, or `undefined` before the first one. */
   readonly previous: Manifest | undefined;
   readonly #reusable: ReadonlyMap<string, ManifestChunk>;
-  /** Functions that finish the chunks of the new snapshot, in order. */
-  readonly #pieces: ((context: StampContext) => ManifestChunk)[] = [];
+  /** The chunks of the new snapshot, in order. */
+  readonly #pieces: (EncodedChunk | PendingChunk)[] = [];
   /** Digests of the chunks that both snapshots have. */
   readonly #kept = new Set<string>();
   readonly #newChunks: Blob[] = [];
   readonly #diff: DiffCollector;
+  readonly #retained: RetainedBytes;
+  readonly #cutter = new ChunkCutter();
   /** The rows since the last cut. */
-  #tail: MarkedRow[] = [];
+  #tail: SizedRow[] = [];
   #rowCount = 0;
+  #bytes = 0;
+  #uncompressedBytes = 0;
   readonly #names = new NameCounter();
 
   constructor({
     previous,
     diff = new DiffCollector(),
+    retained = new RetainedBytes(),
   }: {
     previous: Manifest | undefined;
     diff?: DiffCollector;
+    retained?: RetainedBytes;
   }) {
     this.previous = previous;
     this.#diff = diff;
+    this.#retained = retained;
     this.#reusable = new Map(previous?.chunks.map((chunk) => [chunk.contentDigest, chunk]));
   }
 
-  /** Adds rows. @param rows sorted by key, after all earlier rows, and with all versions of each name */
+  /**
+   * Adds rows.
+   *
+   * @param rows sorted by key, after all earlier rows, and with all versions of each name
+   * @throws SynclineError `source-server-too-large`, `snapshot-too-large`, `run-out-of-memory`
+   */
   push(rows: readonly ReadRow[]): void {
     const latest = latestFlags(rows);
-    this.pushMarked(
-      rows.map(({ key, json }, index) => ({ key, json, isLatest: latest[index] === true })),
-    );
+    const sized = rows.map(({ key, json }, index) => ({
+      key,
+      json,
+      isLatest: latest[index] === true,
+      bytes: Buffer.byteLength(json),
+    }));
+    rejectLargeServers(sized);
+    this.#push(sized);
   }
 
   /** Adds rows with known `isLatest`. @param rows sorted by key, after all earlier rows */
   pushMarked(rows: readonly MarkedRow[]): void {
-    for (const row of rows) this.#tail.push(row);
-    this.#names.add(rows);
-    this.#rowCount += rows.length;
-    this.#cut({ isEnd: false });
+    this.#push(rows.map((row) => ({ ...row, bytes: Buffer.byteLength(row.json) })));
   }
 
   /** The number of rows so far, with the rows of kept chunks. */
@@ -122,16 +159,20 @@ export class SnapshotBuilder {
   keep(chunk: ManifestChunk): void {
     this.#keep(chunk);
     this.#rowCount += chunk.count;
+    this.#addBytes(chunk.bytes ?? 0);
   }
 
   async finish(options: FinishOptions): Promise<BuiltSnapshot> {
-    this.#cut({ isEnd: true });
+    this.#endChunk();
     const { newestMs, attachments: known } = this.previous ?? EMPTY_MANIFEST;
-    const replaced = await this.#readReplaced(options.readChunks);
     const stampMs = Math.max(options.nowMs, newestMs + 1);
-    const chunks = this.#pieces.map((finish) => finish({ replaced, stampMs }));
-    // The remaining rows were in replaced chunks, and no new chunk has them.
-    for (const key of replaced.keys()) this.#diff.count('removed', key);
+    const replaced = this.#replacedRows(options.readChunks);
+    const chunks: ManifestChunk[] = [];
+    for (const piece of this.#pieces) {
+      const chunk = 'rows' in piece ? await this.#finishPending(piece, replaced) : piece;
+      chunks.push({ newestMs: stampMs, ...chunk });
+    }
+    await replaced.finish();
     const { attachments, newBlobs } = attach(options.attachments ?? [], known);
     const isSame = this.previous !== undefined && this.#diff.isEmpty();
     const manifest: Manifest = {
@@ -153,97 +194,130 @@ export class SnapshotBuilder {
     };
   }
 
-  #cut({ isEnd }: { isEnd: boolean }): void {
-    const cuts = chunkCuts(this.#tail.map(({ key }) => key));
-    // Rows after the last cut may share a chunk with later rows.
-    if (isEnd && (cuts.at(-1) ?? 0) < this.#tail.length) cuts.push(this.#tail.length);
-    let start = 0;
-    for (const end of cuts) {
-      this.#addChunk(this.#tail.slice(start, end));
-      start = end;
+  #push(rows: readonly SizedRow[]): void {
+    this.#names.add(rows);
+    this.#rowCount += rows.length;
+    for (const row of rows) {
+      this.#tail.push(row);
+      if (this.#cutter.add(row.key, row.bytes)) this.#endChunk();
     }
-    this.#tail = this.#tail.slice(start);
   }
 
   #keep(chunk: ManifestChunk): void {
     this.#kept.add(chunk.digest);
-    this.#pieces.push(() => chunk);
+    this.#pieces.push(chunk);
   }
 
-  #addChunk(rows: readonly MarkedRow[]): void {
+  /** @throws SynclineError `snapshot-too-large` */
+  #addBytes(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes <= MAX_SNAPSHOT_BYTES) return;
+    const message = `the rows of the registry are too large. The limit is ${MAX_SNAPSHOT_BYTES} bytes in total`;
+    throw new SynclineError('snapshot-too-large', message);
+  }
+
+  #endChunk(): void {
+    const rows = this.#tail;
+    if (rows.length === 0) return;
+    this.#tail = [];
     const content = chunkContent(rows);
+    this.#addBytes(content.bytes.length);
     const known = this.#reusable.get(content.digest);
     if (known !== undefined) {
       this.#keep(known);
     } else if (this.previous === undefined) {
-      this.#addEncoded(content, rows);
+      // The rows of a first snapshot are not compared with others.
+      for (const { key } of rows) this.#diff.count('added', key);
+      const times = rows.map(() => ({ updatedAtMs: AS_CHUNK, firstSeenAtMs: AS_CHUNK }));
+      this.#pieces.push(this.#encode(content, rows, times));
     } else {
-      this.#pieces.push((context) => {
-        const times = rows.map((row) => this.#stamp(row, context));
-        const updatedMs = times.map(({ updatedAtMs: atMs }) =>
-          atMs === AS_CHUNK ? context.stampMs : atMs,
-        );
-        return { ...this.#encode(content, rows, times), newestMs: Math.max(...updatedMs) };
-      });
+      this.#pieces.push(this.#pending(content, rows));
     }
   }
 
-  /**
-   * Encodes a chunk of a first snapshot at once, so that the builder can free the rows. This method is separate,
-   * because closures of one function keep each other's variables alive: 200 MB with 100,000 rows.
-   */
-  #addEncoded(content: ChunkContent, rows: readonly MarkedRow[]): void {
-    for (const { key } of rows) this.#diff.count('added', key);
-    const times = rows.map(() => ({ updatedAtMs: AS_CHUNK, firstSeenAtMs: AS_CHUNK }));
-    this.#addStamped(this.#encode(content, rows, times));
+  #pending({ bytes, digest }: ChunkContent, rows: readonly SizedRow[]): PendingChunk {
+    const isCompressed = this.#uncompressedBytes + bytes.length > UNCOMPRESSED_BYTES;
+    const content = isCompressed ? compressContent(bytes) : bytes;
+    if (!isCompressed) this.#uncompressedBytes += bytes.length;
+    this.#retained.add(content.length + PENDING_ROW_BYTES * rows.length);
+    return {
+      rows: rows.map(({ key, isLatest }) => ({ key, isLatest })),
+      sizes: rows.map((row) => row.bytes),
+      digest,
+      content,
+      isCompressed,
+    };
   }
 
-  #addStamped(chunk: Omit<ManifestChunk, 'newestMs'>): void {
-    this.#pieces.push(({ stampMs }) => ({ ...chunk, newestMs: stampMs }));
+  /** Compares a chunk with the previous snapshot, and encodes it. */
+  async #finishPending(
+    { rows, sizes, digest, content, isCompressed }: PendingChunk,
+    replaced: ReplacedRows,
+  ): Promise<EncodedChunk> {
+    const bytes = isCompressed ? decompressContent(content) : content;
+    const times: RowTimes[] = [];
+    const json = rowsOfContent(bytes, sizes);
+    for (const row of rows) {
+      times.push(await this.#stamp({ ...row, json: json.next().value ?? '' }, replaced));
+    }
+    const chunk = this.#encode({ bytes, digest }, rows, times);
+    this.#retained.release(content.length + PENDING_ROW_BYTES * rows.length);
+    const updatedMs = times.map(({ updatedAtMs }) => updatedAtMs);
+    return updatedMs.includes(AS_CHUNK) ? chunk : { ...chunk, newestMs: Math.max(...updatedMs) };
   }
 
   #encode(
     content: ChunkContent,
-    rows: readonly MarkedRow[],
+    rows: readonly Pick<MarkedRow, 'key'>[],
     times: readonly RowTimes[],
-  ): Omit<ManifestChunk, 'newestMs'> {
+  ): EncodedChunk {
     const blob = encodeChunk(content, times);
+    this.#retained.add(blob.bytes.length);
     this.#newChunks.push(blob);
     return {
       firstKey: rows[0]?.key ?? '',
       count: rows.length,
       digest: blob.digest,
       contentDigest: content.digest,
+      bytes: content.bytes.length,
     };
   }
 
-  #stamp(row: MarkedRow, { replaced, stampMs }: StampContext): RowTimes {
+  /** Returns the times of a row. A changed row gets the time of its chunk. */
+  async #stamp(row: MarkedRow, replaced: ReplacedRows): Promise<RowTimes> {
     const { key, json, isLatest } = row;
-    const old = replaced.get(key);
-    replaced.delete(key);
+    const old = await replaced.take(key);
     if (old === undefined) {
       this.#diff.count('added', key);
-      return { updatedAtMs: AS_CHUNK, firstSeenAtMs: stampMs };
+      return { updatedAtMs: AS_CHUNK, firstSeenAtMs: AS_CHUNK };
     }
+    const before = { json: JSON.stringify(old.value), isLatest: old.isLatest };
     // The row is unchanged, but its chunk has other cuts.
-    if (old.json === json && old.isLatest === isLatest) return old;
-    this.#diff.countUpdate(key, { before: old, after: row });
+    if (before.json === json && before.isLatest === isLatest) return old;
+    this.#diff.countUpdate(key, { before, after: row });
     return { updatedAtMs: AS_CHUNK, firstSeenAtMs: old.firstSeenAtMs };
   }
 
-  /** Reads the previous snapshot's chunks that the new snapshot does not have. Returns their rows. */
-  async #readReplaced(readChunks: ReadChunks): Promise<Map<string, ReplacedRow>> {
+  /** Returns the rows of the previous snapshot's chunks that the new snapshot does not have. */
+  #replacedRows(readChunks: ReadChunks): ReplacedRows {
     const chunks = this.previous?.chunks.filter(({ digest }) => !this.#kept.has(digest)) ?? [];
-    const rows = new Map<string, ReplacedRow>();
-    if (chunks.length === 0) return rows;
-    const blobs = await readChunks(chunks.map(({ digest }) => digest));
-    for (const [index, blob] of blobs.entries()) {
-      const { newestMs = 0 } = chunks[index] ?? {};
-      for (const { value, ...row } of decodeRows(blob, { newestMs })) {
-        rows.set(row.key, { ...row, json: JSON.stringify(value) });
-      }
-    }
-    return rows;
+    return new ReplacedRows(decodeInOrder(chunks, readChunks), (key) =>
+      this.#diff.count('removed', key),
+    );
+  }
+}
+
+/** @throws SynclineError `source-server-too-large` */
+function rejectLargeServers(rows: readonly SizedRow[]): void {
+  let name: string | undefined;
+  let total = 0;
+  for (const { key, bytes } of rows) {
+    const rowName = nameOfKey(key);
+    total = rowName === name ? total + bytes : bytes;
+    name = rowName;
+    if (total <= MAX_SERVER_BYTES) continue;
+    const message = `the versions of ${displayKey(name)} are too large. The limit is ${MAX_SERVER_BYTES} bytes in total`;
+    throw new SynclineError('source-server-too-large', message);
   }
 }
 

@@ -10,7 +10,6 @@ export {
   type AttachmentKind,
   blobDigests,
   decodeManifest,
-  MAX_ATTACHMENT_CHARACTERS,
   type Manifest,
 } from './encoding/manifest.ts';
 export { LastKnown } from './last-known.ts';

@@ -68,6 +68,13 @@ const POLICIES = {
     'Increase the timeout, or ask the operator of the upstream. For a file, check the mount.',
   ),
   'source-too-large': ofSource(CHECK_FILE),
+  'source-too-many-rows': ofSource(CHECK_FILE),
+  'source-envelope-too-large': ofSource(CHECK_FILE),
+  'source-yaml-too-large': ofSource('Split the file into smaller files, or convert it to JSON.'),
+  'source-attachments-too-large': ofSource(CHECK_FILE),
+  'source-server-too-large': ofSource(
+    'Ask the operator of the upstream to remove old versions, or exclude the server from the source.',
+  ),
   'source-not-json': ofSource('Check that the source contains a registry in JSON, or in YAML.'),
   'source-not-a-registry': ofSource(
     'Check that the source contains a registry in a supported format.',
@@ -93,6 +100,9 @@ const POLICIES = {
   'run-timeout': ours('Increase syncPolicy.timeout. If the run hangs, restart the worker.'),
   'run-crashed': ours('Read the logs of the workers to find out why they crash.'),
   'run-out-of-memory': ours(CHECK_FILE),
+  'snapshot-too-large': ours(
+    'Split the registry into several registries, or ask the operator of the upstream to remove old versions.',
+  ),
   'lease-lost': ours(
     'If this error occurs often, check whether a machine or its disk is overloaded.',
   ),

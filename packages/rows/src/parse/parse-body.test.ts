@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { MAX_ROW_BYTES } from '../limits.ts';
 import { type ParsedBody, parseBody } from './parse-body.ts';
 
 const server = { name: 'a', version: '1', description: 'x' };
@@ -8,10 +9,14 @@ function parse(value: unknown) {
   return shown(parseBody(Buffer.from(JSON.stringify(value))));
 }
 
-/** A body with its rows read. */
-function shown({ readRows, ...body }: ParsedBody) {
+/** A body with its rows, skills and plugins read. */
+function shown({ readRows, readAttached, ...body }: ParsedBody) {
+  const attached = [...readAttached()];
+  const jsonOf = (kind: string) => attached.filter((it) => it.kind === kind).map((it) => it.json);
   return {
     ...body,
+    skills: jsonOf('skills'),
+    plugins: jsonOf('plugins'),
     rows: [...readRows(1)].map((it) => (it.ok ? it.row.json : `${it.label}: ${it.reason}`)),
   };
 }
@@ -58,8 +63,8 @@ describe('parseBody', () => {
     expect(parse({ $schema: 'x', version: '1.0.0', meta: {}, data })).toMatchObject({
       format: 'upstream-registry',
       rows: [json],
-      skills: [{ name: 's' }, 7],
-      plugins: [{}],
+      skills: ['{"name":"s"}', '7'],
+      plugins: ['{}'],
     });
     expect(parse({ data: { skills: null } })).toMatchObject({ rows: [], skills: [] });
   });
@@ -112,7 +117,7 @@ describe('parseBody', () => {
     ['[NaN]', /invalid or truncated JSON/],
     [Uint8Array.of(0xc3, 0x28), /2 bytes that are not valid UTF-8/],
   ])('rejects %j as not JSON, and describes it', (body, looks) => {
-    const parsing = () => parseBody(typeof body === 'string' ? Buffer.from(body) : body);
+    const parsing = () => shown(parseBody(typeof body === 'string' ? Buffer.from(body) : body));
     expect(parsing).toThrow(
       expect.objectContaining({ code: 'source-not-json', message: expect.stringMatching(looks) }),
     );
@@ -153,22 +158,64 @@ describe('parseBody', () => {
   );
 
   test.each([
-    [`[${'1,'.repeat(2_000_000)}1]`, /2000000 entries in one list/],
-    [`{"servers":[],"x":[${'{},'.repeat(2_000_000)}{}]}`, /2000000 entries in one list/],
-    [
-      `{${Array.from({ length: 200_001 }, (_, key) => `"${key}":1`).join()}}`,
-      /200000 keys in one object/,
-    ],
-    [
-      `[${Array(11)
-        .fill(`[${'1,'.repeat(1_900_000)}1]`)
-        .join()}]`,
-      /20000000 values in one body/,
-    ],
-  ])('rejects JSON with too many values before parsing it', (text, says) => {
+    ['many keys', `{${Array.from({ length: 200_001 }, (_, key) => `"${key}":1`).join()}}`],
+    ['a long list beside the rows', `{"servers":[],"x":[${'[],'.repeat(500_000)}{}]}`],
+    ['a long text', `{"servers":[],"x":"${'x'.repeat(2_000_000)}"}`],
+  ])('rejects %s before parsing it', (_what, text) => {
     expect(() => parseBody(Buffer.from(text))).toThrow(
-      expect.objectContaining({ code: 'source-too-large', message: expect.stringMatching(says) }),
+      expect.objectContaining({ code: 'source-envelope-too-large' }),
     );
+  });
+
+  test('reads the rows of a long list one at a time', () => {
+    const { rowCount, readRows } = parseBody(Buffer.from(`[${'{},'.repeat(100)}[}]`));
+    expect(rowCount).toBe(101);
+    const [first] = readRows(1);
+    expect(first).toMatchObject({ ok: false, label: 'row 1' });
+    expect(() => [...readRows(1)]).toThrow(/invalid or truncated JSON in row 101/);
+  });
+
+  test.each<[what: string, text: string]>([
+    ['a row', '[{"name":"a"},{"name":}]'],
+    ['a skill', '{"data":{"servers":[],"skills":[{"name":}]}}'],
+    ['a list that a later list replaces', '{"servers":[{"name":}],"servers":[]}'],
+    ['an entry that a later entry replaces', '{"version":"1","servers":{"a":{x},"a":{}}}'],
+    [
+      'a list beside a server',
+      '{"name":"a","version":"1","description":"x","data":{"skills":[x]}}',
+    ],
+  ])('rejects a body with invalid JSON in %s', (_what, text) => {
+    expect(() => shown(parseBody(Buffer.from(text)))).toThrow(
+      expect.objectContaining({ code: 'source-not-json' }),
+    );
+  });
+
+  test('finds lists whose keys are written with escape sequences', () => {
+    const text = JSON.stringify({ servers: [server] }).replace('servers', '\\u0073erver\\u0073');
+    expect(shown(parseBody(Buffer.from(text)))).toMatchObject({ rows: [json] });
+  });
+
+  test('keeps the lists of a server as they are', () => {
+    const groups = [{ servers: { a: 4 } }];
+    const value = { ...server, servers: [1, { a: 2 }], data: { servers: 7, skills: [3] }, groups };
+    const { rows } = parse({ ...value, metadata: 7 });
+    expect(rows.map((row) => JSON.parse(row).server)).toEqual([{ ...value, metadata: 7 }]);
+  });
+
+  test('quarantines only the rows above the size limit, without parsing them', () => {
+    const large = (key: string) => `{"name":"${key}","x":"${'x'.repeat(MAX_ROW_BYTES)}"}`;
+    const reason = /^the row has \d+ bytes\. The limit is 262144\. It starts with \{.*"name":"big"/;
+    const readings = (text: string) => [...parseBody(Buffer.from(text)).readRows(1)];
+    expect(readings(`[${large('big')},${JSON.stringify(server)}]`)).toMatchObject([
+      { ok: false, label: 'row 1', reason: expect.stringMatching(reason) },
+      { ok: true },
+    ]);
+    expect(readings(`{"version":"1","servers":{"big":${large('big')}}}`)).toMatchObject([
+      { label: 'io.github.stacklok/big@?', reason: expect.stringMatching(reason) },
+    ]);
+    expect(readings(large('big').replace('{', '{"version":"1",'))).toMatchObject([
+      { label: 'big@1', reason: expect.stringMatching(reason) },
+    ]);
   });
 
   test('describes text with many commas that is not JSON', () => {

@@ -1,9 +1,18 @@
 import { SynclineError } from '@syncline/contract';
 import { z } from 'zod';
+import { MAX_ROWS } from '../limits.ts';
 import { type RowReading, readRow, rowLabel } from '../row-codec.ts';
-import { findFlaw, type ParsedValue, parseJson } from './parse-json.ts';
+import type { Body } from './body-bytes.ts';
+import { parseJson } from './parse-json.ts';
 import { parseYaml } from './parse-yaml.ts';
-import { convertLegacyEntry, legacyEntries, type RowCandidate } from './toolhive-legacy.ts';
+import { findFlaw, type ItemReading, type ParsedValue } from './parsed-body.ts';
+import { tooManyRows } from './row-scanner.ts';
+import {
+  convertLegacyEntry,
+  type LegacyEntry,
+  legacyEntries,
+  type RowCandidate,
+} from './toolhive-legacy.ts';
 
 /** The formats that a registry may have. */
 export type BodyFormat =
@@ -24,16 +33,22 @@ export interface BodyOrigin {
 /** What a source needs to know about its body. */
 export type BodySummary = Pick<ParsedBody, 'format' | 'rowCount' | 'nextCursor'>;
 
-/** The content of a body. */
+/** A skill or plugin, as the source gave it. */
+export interface Attached {
+  readonly kind: 'skills' | 'plugins';
+  readonly json: string;
+}
+
+/** The content of a body. Its readers parse one row, skill or plugin at a time. They throw `source-not-json`. */
 export interface ParsedBody {
   readonly format: BodyFormat;
   readonly rowCount: number;
   /** Reads each row independently of the others. @param firstPlace the number of the first row */
   readonly readRows: (firstPlace: number) => Iterable<RowReading>;
+  /** @throws SynclineError `source-not-a-registry`, because Syncline cannot quarantine a single skill or plugin */
+  readonly readAttached: () => Iterable<Attached>;
   /** The cursor of the next page. Absent on the last page. */
   readonly nextCursor: string | undefined;
-  readonly skills: readonly unknown[];
-  readonly plugins: readonly unknown[];
 }
 
 const cursor = z.string().nullish();
@@ -57,59 +72,100 @@ const singleServer = z.union([
 ]);
 
 /**
- * Detects the format of a body, and splits the body into rows.
+ * Detects the format of a body, and finds the rows of the body.
  *
- * @throws SynclineError `source-not-json`, `source-not-a-registry`, `source-too-deep`, `source-too-large`. The message
- *   describes the body, after its name if it has one
+ * @throws SynclineError `source-not-json`, `source-not-a-registry`, `source-too-deep`, `source-envelope-too-large`,
+ *   `source-too-many-rows`, `source-yaml-too-large`. The message describes the body, after its name if it has one
  */
-export function parseBody(body: Uint8Array, { name, syntax }: BodyOrigin = {}): ParsedBody {
+export function parseBody(body: Body, { name, syntax }: BodyOrigin = {}): ParsedBody {
+  return withName(name, () => {
+    const parsed = syntax === 'yaml' ? parseYaml(body) : parseJson(body);
+    const { readRows, readAttached, ...content } = splitBody(parsed);
+    return {
+      ...content,
+      readRows: (firstPlace) => eachWithName(name, readRows(firstPlace)),
+      readAttached: () => eachWithName(name, readAttached()),
+    };
+  });
+}
+
+function withName<Result>(name: string | undefined, work: () => Result): Result {
   try {
-    return splitBody(syntax === 'yaml' ? parseYaml(body) : parseJson(body));
+    return work();
   } catch (error) {
     if (name === undefined || !(error instanceof SynclineError)) throw error;
     throw new SynclineError(error.code, `${name}: ${error.message}`, { cause: error });
   }
 }
 
-function splitBody({ value, isSuspect }: ParsedValue): ParsedBody {
-  const bodyOf = <Raw>(
+function* eachWithName<Item>(name: string | undefined, items: Iterator<Item>): Generator<Item> {
+  for (;;) {
+    const { done, value } = withName(name, () => items.next());
+    if (done === true) return;
+    yield value;
+  }
+}
+
+/** Where a body has its rows, and how to read them. */
+interface RowList<Item> {
+  readonly items: readonly Item[];
+  readonly readItem: (item: Item) => ItemReading;
+  /** Converts the value of an item to a row. */
+  readonly convert?: (value: unknown, item: Item) => RowCandidate;
+  /** The label of an item whose value is unknown. */
+  readonly labelOf?: (item: Item) => string;
+}
+
+interface SplitBody extends Omit<ParsedBody, 'readRows' | 'readAttached'> {
+  readonly readRows: (firstPlace: number) => Iterator<RowReading>;
+  readonly readAttached: () => Iterator<Attached>;
+}
+
+function splitBody(parsed: ParsedValue): SplitBody {
+  const { value, readItem } = parsed;
+  const bodyOf = <Item>(
     format: BodyFormat,
-    rows: readonly Raw[],
-    convert: (raw: Raw) => RowCandidate,
-    others: Partial<ParsedBody> = {},
-  ): ParsedBody => ({
-    format,
-    rowCount: rows.length,
-    *readRows(firstPlace) {
-      for (const [index, raw] of rows.entries()) {
-        const candidate = convert(raw);
-        if ('reason' in candidate) yield { ok: false, ...candidate };
-        else yield readCandidate(candidate.row, { place: firstPlace + index, isSuspect });
-      }
-    },
-    nextCursor: undefined,
-    skills: [],
-    plugins: [],
-    ...others,
-  });
+    rows: RowList<Item>,
+    others: Partial<SplitBody> = {},
+  ): SplitBody => {
+    if (rows.items.length > MAX_ROWS) throw tooManyRows();
+    return {
+      format,
+      rowCount: rows.items.length,
+      readRows: (firstPlace) => readRows(parsed, rows, firstPlace),
+      readAttached: () => [].values(),
+      nextCursor: undefined,
+      ...others,
+    };
+  };
   const array = serverArray.safeParse(value);
-  if (array.success) return bodyOf('server-array', array.data, toCandidate);
+  if (array.success) return bodyOf('server-array', { items: array.data, readItem });
   const list = registryList.safeParse(value);
   if (list.success) {
     const { servers, metadata } = list.data;
     const nextCursor = metadata?.nextCursor || metadata?.next_cursor || undefined;
-    return bodyOf('registry-list', servers ?? [], toCandidate, { nextCursor });
+    return bodyOf('registry-list', { items: servers ?? [], readItem }, { nextCursor });
   }
   const upstream = upstreamRegistry.safeParse(value);
   if (upstream.success) {
-    const { servers, skills, plugins } = upstream.data.data;
-    if (isSuspect) rejectFlaws({ skills, plugins });
-    const carried = { skills: skills ?? [], plugins: plugins ?? [] };
-    return bodyOf('upstream-registry', servers ?? [], toCandidate, carried);
+    const { servers, ...attached } = upstream.data.data;
+    return bodyOf(
+      'upstream-registry',
+      { items: servers ?? [], readItem },
+      { readAttached: () => readAttached(parsed, attached) },
+    );
   }
-  const entries = legacyEntries(value);
-  if (entries !== undefined) return bodyOf('toolhive-legacy', entries, convertLegacyEntry);
-  if (singleServer.safeParse(value).success) return bodyOf('single-server', [value], toCandidate);
+  const entries = legacyEntries(value, readItem);
+  if (entries !== undefined) return bodyOf('toolhive-legacy', legacyRows(entries, readItem));
+  if (singleServer.safeParse(value).success) {
+    return bodyOf('single-server', {
+      items: [value],
+      readItem: parsed.readWhole,
+      labelOf: (item) => rowLabel(item, 1),
+    });
+  }
+  // Invalid JSON is the better reason.
+  parsed.finish();
   throw new SynclineError(
     'source-not-a-registry',
     `the source returned ${describeValue(value)}, which is not a registry`,
@@ -120,19 +176,59 @@ function splitBody({ value, isSuspect }: ParsedValue): ParsedBody {
   );
 }
 
-function toCandidate(row: unknown): RowCandidate {
-  return { row };
+function legacyRows(
+  items: readonly LegacyEntry[],
+  readItem: ParsedValue['readItem'],
+): RowList<LegacyEntry> {
+  return {
+    items,
+    readItem: ({ item }) => readItem(item),
+    convert: (value, entry) => convertLegacyEntry(entry, value),
+    labelOf: ({ label }) => label,
+  };
 }
 
-/** Rejects invalid skills and plugins. Syncline copies both unread, so that it cannot quarantine a single one. */
-function rejectFlaws(lists: Readonly<Record<string, unknown>>): void {
-  for (const [kind, items] of Object.entries(lists)) {
-    const flaw = findFlaw(items);
-    if (flaw === undefined) continue;
-    throw new SynclineError(
-      'source-not-a-registry',
-      `the source has an invalid item in ${kind}: the item ${flaw}`,
-    );
+function* readRows<Item>(
+  { isSuspect, finish }: ParsedValue,
+  { items, readItem, convert, labelOf }: RowList<Item>,
+  firstPlace: number,
+): Generator<RowReading> {
+  let place = firstPlace;
+  for (const item of items) {
+    const reading = readItem(item);
+    if ('flaw' in reading) {
+      const label = labelOf?.(item) ?? `row ${place}`;
+      yield { ok: false, label, reason: `the row ${reading.flaw}` };
+    } else {
+      const candidate = convert?.(reading.value, item) ?? { row: reading.value };
+      yield 'reason' in candidate
+        ? { ok: false, ...candidate }
+        : readCandidate(candidate.row, { place, isSuspect });
+    }
+    place += 1;
+  }
+  finish();
+}
+
+/** Reads skills and plugins. Syncline copies both without knowing their members. */
+function* readAttached(
+  { isSuspect, readItem, finish }: ParsedValue,
+  lists: { readonly [Kind in Attached['kind']]?: readonly unknown[] | null | undefined },
+): Generator<Attached> {
+  for (const kind of ['skills', 'plugins'] as const) {
+    for (const item of lists[kind] ?? []) {
+      const reading = readItem(item);
+      const flaw = 'flaw' in reading ? reading.flaw : isSuspect && findFlaw(reading.value);
+      if ('value' in reading && !flaw) {
+        yield { kind, json: JSON.stringify(reading.value) };
+        continue;
+      }
+      finish();
+      throw new SynclineError(
+        'source-not-a-registry',
+        `the source has an invalid item in ${kind}: the item ${flaw}`,
+      );
+    }
   }
 }
 

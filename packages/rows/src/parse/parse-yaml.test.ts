@@ -87,10 +87,18 @@ __proto__:
     expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'source-too-deep' }));
   });
 
-  test('rejects a file above the size limit', () => {
-    expect(() => parse('#'.repeat(8 * 1024 * 1024 + 1))).toThrow(
-      expect.objectContaining({ code: 'source-too-large' }),
-    );
+  test.each([
+    ['bytes', '#'.repeat(8 * 1024 * 1024 + 1)],
+    ['tokens', '- a\n'.repeat(250_000)],
+    ['empty lists', `[${'[],'.repeat(500_000)}]`],
+  ])('rejects a file with too many %s', (_what, text) => {
+    expect(() => parse(text)).toThrow(expect.objectContaining({ code: 'source-yaml-too-large' }));
+  });
+
+  test('rejects a file with too many aliases', () => {
+    const anchors = Array.from({ length: 20_000 }, (_, index) => `- &a${index} x\n- *a${index}\n`);
+    expect(() => parse(anchors.slice(0, 1_000).join(''))).not.toThrow();
+    expect(() => parse(anchors.join(''))).toThrow(/it has more than 1000 aliases/);
   });
 });
 

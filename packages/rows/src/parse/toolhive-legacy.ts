@@ -5,6 +5,7 @@
  * @see the ToolHive registry schema, and its upstream registry format
  */
 
+import { sha256 } from '@syncline/contract';
 import { z } from 'zod';
 import { OFFICIAL_META, PUBLISHER_META } from '../row.ts';
 
@@ -32,7 +33,10 @@ const legacyRegistry = legacySection
 export interface LegacyEntry {
   readonly key: string;
   readonly kind: 'container' | 'remote';
-  readonly entry: unknown;
+  /** The unread value. */
+  readonly item: unknown;
+  /** Identifies the server to people. */
+  readonly label: string;
   /** Whether an earlier, different entry has the same key. */
   readonly isTaken: boolean;
 }
@@ -45,24 +49,39 @@ export type RowCandidate =
 /**
  * Returns the entries of ToolHive's legacy format without repetitions. The entries of groups come last. Returns
  * `undefined` if the value has another format.
+ *
+ * @param readItem reads the value of an entry, to compare entries with the same key
  */
-export function legacyEntries(value: unknown): LegacyEntry[] | undefined {
+export function legacyEntries(
+  value: unknown,
+  readItem: (item: unknown) => object,
+): LegacyEntry[] | undefined {
   const registry = legacyRegistry.safeParse(value);
   if (!registry.success) return undefined;
   const { groups, ...top } = registry.data;
-  const first = new Map<string, LegacyEntry>();
+  const digestOf = ({ kind, item }: LegacyEntry) => sha256(JSON.stringify([kind, readItem(item)]));
+  const first = new Map<string, { readonly entry: LegacyEntry; digest?: string }>();
   const entries = (kind: LegacyEntry['kind'], servers: z.infer<typeof map> | null | undefined) =>
-    Object.entries(servers ?? {}).flatMap(([key, entry]): LegacyEntry[] => {
-      const found = { key, kind, entry, isTaken: false };
+    Object.entries(servers ?? {}).flatMap(([key, item]): LegacyEntry[] => {
+      const entry = { key, kind, item, label: `${nameOf(key)}@?`, isTaken: false };
       const known = first.get(key);
-      if (known === undefined) first.set(key, found);
-      else if (JSON.stringify(known) === JSON.stringify(found)) return [];
-      return [{ ...found, isTaken: known !== undefined }];
+      if (known === undefined) {
+        first.set(key, { entry });
+        return [entry];
+      }
+      // Reads the first entry only once, because many entries may have its key.
+      known.digest ??= digestOf(known.entry);
+      return known.digest === digestOf(entry) ? [] : [{ ...entry, isTaken: true }];
     });
   return [top, ...(groups ?? [])].flatMap(({ servers, remote_servers }) => [
     ...entries('container', servers),
     ...entries('remote', remote_servers),
   ]);
+}
+
+/** Like ToolHive: a key with a slash is a full name. */
+function nameOf(key: string): string {
+  return key.includes('/') ? key : `${NAMESPACE}/${key}`;
 }
 
 const text = z.string().optional();
@@ -101,11 +120,12 @@ const MAPPED = {
   remote: new Set([...MAPPED_COMMON, 'url', 'headers']),
 };
 
-/** Returns the row of an entry, or the reason why the entry gives no row. */
-export function convertLegacyEntry({ key, kind, entry, isTaken }: LegacyEntry): RowCandidate {
-  // Like ToolHive: a key with a slash is a full name.
-  const name = key.includes('/') ? key : `${NAMESPACE}/${key}`;
-  const label = `${name}@?`;
+/** Returns the row of an entry, or the reason why the entry gives no row. @param entry the value of the entry */
+export function convertLegacyEntry(
+  { key, kind, label, isTaken }: LegacyEntry,
+  entry: unknown,
+): RowCandidate {
+  const name = nameOf(key);
   if (isTaken)
     return {
       label,

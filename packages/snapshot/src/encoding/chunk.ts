@@ -1,18 +1,29 @@
 /** Encodes and decodes blobs, which are compressed and stored under their SHA-256. */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { fnv1a, SynclineError, sha256 } from '@syncline/contract';
-import { type JsonObject, type ReadRow, type StoredRow, toStoredRow } from '@syncline/rows';
+import { SynclineError, sha256 } from '@syncline/contract';
+import {
+  type JsonObject,
+  MAX_ROW_BYTES,
+  type ReadRow,
+  type StoredRow,
+  toStoredRow,
+} from '@syncline/rows';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
+import { MOST_ROWS } from './chunk-cutter.ts';
 
 /** Returns a compressed blob. @param options.level default: 3, the default of zstd */
 export function encodeBlob(
   content: string | Uint8Array,
   { level = constants.ZSTD_CLEVEL_DEFAULT }: { level?: number } = {},
 ): Blob {
-  const params = { [constants.ZSTD_c_compressionLevel]: level };
-  const bytes = withoutTermination(() => zstdCompressSync(content, { params }));
+  const bytes = compress(content, level);
   return { digest: sha256(bytes), bytes };
+}
+
+function compress(content: string | Uint8Array, level: number): Buffer {
+  const params = { [constants.ZSTD_c_compressionLevel]: level };
+  return withoutTermination(() => zstdCompressSync(content, { params }));
 }
 
 /**
@@ -105,8 +116,8 @@ export async function claimTermination(lock: TerminationLock): Promise<void> {
 }
 
 const CHUNK_SCHEMA_VERSION = 1;
-/** A chunk has at most 128 rows, each with at most 1 MiB. */
-const MAX_CHUNK_BYTES = 256 * 1024 * 1024;
+/** Earlier versions limited only the number of rows in a chunk. The rows' times need little. */
+const MAX_CHUNK_BYTES = MOST_ROWS * MAX_ROW_BYTES + 1024 * 1024;
 
 /** The fields of a row that Syncline compares between two snapshots. */
 export type MarkedRow = Pick<ReadRow, 'key' | 'json'> & Pick<StoredRow, 'isLatest'>;
@@ -137,12 +148,34 @@ export interface ChunkContent {
   readonly digest: string;
 }
 
+const CONTENT_START = '"rows":[';
+// The next levels take 50% longer, and save only 2%.
+const CHUNK_LEVEL = 1;
+
 export function chunkContent(rows: readonly Pick<MarkedRow, 'json' | 'isLatest'>[]): ChunkContent {
   const latest = rows.map(({ isLatest }) => (isLatest ? 1 : 0)).join(',');
   const json = rows.flatMap((row, index) => (index === 0 ? [row.json] : [',', row.json]));
-  const texts = ['"rows":[', ...json, `],"latest":[${latest}]`];
+  const texts = [CONTENT_START, ...json, `],"latest":[${latest}]`];
   const bytes = encodeTexts(texts);
   return { bytes, digest: sha256(bytes).slice(0, 32) };
+}
+
+/** Returns the JSON of each row in the content of a chunk. @param sizes the size of each row in bytes */
+export function* rowsOfContent(bytes: Buffer, sizes: readonly number[]): Generator<string> {
+  let start = CONTENT_START.length;
+  for (const size of sizes) {
+    yield bytes.toString('utf8', start, start + size);
+    start += size + 1;
+  }
+}
+
+/** Compresses the content of a chunk until the chunk is encoded. */
+export function compressContent(bytes: Buffer): Buffer {
+  return compress(bytes, CHUNK_LEVEL);
+}
+
+export function decompressContent(compressed: Buffer): Buffer {
+  return withoutTermination(() => zstdDecompressSync(compressed));
 }
 
 /**
@@ -165,8 +198,7 @@ export function encodeChunk(content: ChunkContent, times: readonly RowTimes[]): 
       content.bytes,
       Buffer.from(`,"updatedAt":[${updatedAt}],"firstSeenAt":[${firstSeenAt}]}`),
     ]),
-    // The next levels take 50% longer, and save only 2%.
-    { level: 1 },
+    { level: CHUNK_LEVEL },
   );
 }
 
@@ -212,28 +244,4 @@ export function decodeRows(
     });
     return row ?? [];
   });
-}
-
-/** The smallest number of rows in a chunk, except for the last chunk. */
-export const LEAST_ROWS = 32;
-export const MOST_ROWS = 128;
-/** One key in this many ends a chunk. After {@link LEAST_ROWS}, this makes 64 rows on average. */
-const CUT_ONE_IN = 32;
-
-/**
- * Returns the index after each chunk of the sorted keys. Keys after the last cut belong to a chunk with later keys. A
- * cut depends only on the key before the cut and on the distance to the last cut. An added or removed row therefore
- * moves only nearby cuts, and every worker cuts the same rows the same way.
- */
-export function chunkCuts(keys: readonly string[]): number[] {
-  const cuts: number[] = [];
-  let start = 0;
-  for (const [index, key] of keys.entries()) {
-    const length = index + 1 - start;
-    if (length < LEAST_ROWS) continue;
-    if (length < MOST_ROWS && fnv1a(key) % CUT_ONE_IN !== 0) continue;
-    start = index + 1;
-    cuts.push(start);
-  }
-  return cuts;
 }

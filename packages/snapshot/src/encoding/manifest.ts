@@ -1,4 +1,5 @@
 import { sha256 } from '@syncline/contract';
+import { MAX_ATTACHMENT_BYTES } from '@syncline/rows';
 import { pack, unpack } from 'msgpackr';
 import { z } from 'zod';
 import type { Blob } from '../store.ts';
@@ -9,10 +10,8 @@ const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 const DIGEST_BYTES = 32;
 const CONTENT_DIGEST_BYTES = 16;
 
-/** The limit for all skills, or all plugins, of a registry, in characters of JSON. */
-export const MAX_ATTACHMENT_CHARACTERS = 32 * 1024 * 1024;
-/** A character takes at most three bytes. */
-const MAX_ATTACHMENT_BYTES = 3 * MAX_ATTACHMENT_CHARACTERS;
+/** Earlier versions stored up to 32 Mi characters of JSON, and a character takes at most three bytes. */
+const MAX_STORED_ATTACHMENT_BYTES = 3 * MAX_ATTACHMENT_BYTES;
 
 const attachmentSchema = z.object({
   kind: z.enum(['skills', 'plugins']),
@@ -48,6 +47,8 @@ export interface ManifestChunk {
    * changes skip the chunk if this time is too old.
    */
   readonly newestMs: number;
+  /** The size of the rows in bytes, uncompressed. Unknown for a chunk of an earlier version. */
+  readonly bytes?: number | undefined;
 }
 
 const count = z.int().nonnegative();
@@ -98,11 +99,14 @@ const manifestSchema = totalsSchema
     digests: z.instanceof(Uint8Array),
     contentDigests: z.instanceof(Uint8Array),
     newest: z.array(z.number()),
+    /** 0 if unknown. Absent in manifests of earlier versions. */
+    sizes: z.array(count).optional(),
   })
   .refine(
     ({ firstKeys: { length }, ...columns }) =>
       columns.counts.length === length &&
       columns.newest.length === length &&
+      (columns.sizes ?? columns.newest).length === length &&
       columns.digests.length === length * DIGEST_BYTES &&
       columns.contentDigests.length === length * CONTENT_DIGEST_BYTES,
     { error: 'the columns differ in length' },
@@ -118,6 +122,7 @@ export function encodeManifest({ chunks, ...totals }: Manifest): Blob {
       digests: Buffer.from(chunks.map(({ digest }) => digest).join(''), 'hex'),
       contentDigests: Buffer.from(chunks.map(({ contentDigest }) => contentDigest).join(''), 'hex'),
       newest: chunks.map(({ newestMs }) => newestMs),
+      sizes: chunks.map(({ bytes = 0 }) => bytes),
     }),
   );
 }
@@ -131,6 +136,7 @@ export function decodeManifest(blob: Blob): Manifest {
     digests,
     contentDigests,
     newest,
+    sizes,
     ...totals
   } = decodeBlob(blob, {
     what: 'manifest',
@@ -146,6 +152,7 @@ export function decodeManifest(blob: Blob): Manifest {
       digest: hexSlice(digests, { index, size: DIGEST_BYTES }),
       contentDigest: hexSlice(contentDigests, { index, size: CONTENT_DIGEST_BYTES }),
       newestMs: newest[index] ?? 0,
+      ...(sizes?.[index] ? { bytes: sizes[index] } : {}),
     })),
   };
 }
@@ -180,7 +187,7 @@ export function decodeAttachment(blob: Blob): unknown[] {
   return decodeBlob(blob, {
     what: 'attachment',
     schema: z.array(z.unknown()),
-    maxBytes: MAX_ATTACHMENT_BYTES,
+    maxBytes: MAX_STORED_ATTACHMENT_BYTES,
     parse: parseJsonContent,
   });
 }

@@ -27,7 +27,7 @@ export function applyDelta({ upserts, removals, ...target }: DeltaOptions): Prom
   return patch<ReadRow>({
     ...target,
     ranges: rangesOf(previous, keys),
-    streams: (range) => [[upserts.filter(({ key }) => isIn(range, key))]],
+    streams: ({ from, to }) => [[upserts.slice(placeOf(from, upserts), placeOf(to, upserts))]],
     rowsOf: (last, [changed = []]) => {
       const replaced = new Set(changed.map(({ key }) => key)).union(removed);
       const kept = last.filter(({ key }) => !replaced.has(key)).map(toReadRow);
@@ -35,6 +35,18 @@ export function applyDelta({ upserts, removals, ...target }: DeltaOptions): Prom
     },
     totals: { skillCount, pluginCount, attachments },
   });
+}
+
+/** Returns the index of the first row at or after the key. */
+function placeOf(key: string, rows: readonly ReadRow[]): number {
+  let low = 0;
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rows[middle]?.key ?? '') < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Returns the ranges of the chunks for the keys. @param keys sorted */

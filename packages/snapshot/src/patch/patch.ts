@@ -3,17 +3,15 @@
  * Catalogs, filtered views and deltas use this module. They differ in the ranges that they read, and in the rows that
  * they return for a name.
  */
-import { batchesOf } from '@syncline/contract';
 import { byName, type ReadRow, type StoredRow } from '@syncline/rows';
 import {
   type BuiltSnapshot,
   type FinishOptions,
   NameCounter,
-  type ReadChunks,
   type SnapshotBuilder,
 } from '../build.ts';
-import { decodeRows } from '../encoding/chunk.ts';
 import { EMPTY_MANIFEST } from '../encoding/manifest.ts';
+import { decodeInOrder, type ReadChunks } from '../read-chunks.ts';
 import type { Blob } from '../store.ts';
 import {
   byStart,
@@ -119,31 +117,33 @@ async function takeOver(
   }
 }
 
-/** How many chunks one call reads: few enough for the memory, and enough to avoid a round trip per chunk. */
-const CHUNKS_AT_ONCE = 32;
-
 /** Reads the rows of a range, in order. */
 export async function* readRows(
   pieces: readonly ChunkRange[],
   { range, readChunks }: ReadContext,
 ): AsyncGenerator<readonly StoredRow[]> {
-  const wanted = pieces.filter((piece) => overlaps(piece, range));
-  for (const batch of batchesOf(wanted, CHUNKS_AT_ONCE)) {
-    const blobs = await readChunks(batch.map(({ chunk }) => chunk.digest));
-    for (const [index, { chunk }] of batch.entries()) {
-      const blob = blobs[index];
-      if (blob === undefined) continue;
-      yield decodeRows(blob, chunk).filter(({ key }) => isIn(range, key));
-    }
+  const wanted = pieces.filter((piece) => overlaps(piece, range)).map(({ chunk }) => chunk);
+  for await (const rows of decodeInOrder(wanted, readChunks)) {
+    yield rows.filter(({ key }) => isIn(range, key));
   }
 }
 
-/** Caches blobs, because the builder reads the replaced chunks again. */
+/** How many bytes of blobs a patch caches. It reads all others twice. */
+const CACHED_BYTES = 16 * 1024 * 1024;
+
+/** Caches the first blobs, because the builder reads the replaced chunks again. */
 function keepingBlobs(read: ReadChunks): ReadChunks {
   const known = new Map<string, Blob>();
+  let size = 0;
   return async (digests) => {
     const missing = digests.filter((digest) => !known.has(digest));
-    if (missing.length > 0) for (const blob of await read(missing)) known.set(blob.digest, blob);
-    return digests.flatMap((digest) => known.get(digest) ?? []);
+    const found = new Map<string, Blob>();
+    for (const blob of missing.length > 0 ? await read(missing) : []) {
+      found.set(blob.digest, blob);
+      if (size + blob.bytes.length > CACHED_BYTES) continue;
+      size += blob.bytes.length;
+      known.set(blob.digest, blob);
+    }
+    return digests.flatMap((digest) => known.get(digest) ?? found.get(digest) ?? []);
   };
 }

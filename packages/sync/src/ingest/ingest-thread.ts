@@ -3,20 +3,13 @@
  * ends when its port is closed.
  */
 import { on } from 'node:events';
+import { resourceLimits } from 'node:worker_threads';
+import { toSynclineError } from '@syncline/contract';
+import type { ReadRow } from '@syncline/rows';
 import {
-  QUARANTINE_SAMPLE_LIMIT,
-  type QuarantinedRow,
-  SynclineError,
-  toSynclineError,
-} from '@syncline/contract';
-import type { BodyOrigin, BodySummary, ParsedBody, ReadRow, RowReading } from '@syncline/rows';
-import { parseBody } from '@syncline/rows/parse';
-import {
-  type AttachmentKind,
   type Blob,
   type BuiltSnapshot,
   decodeManifest,
-  MAX_ATTACHMENT_CHARACTERS,
   type Manifest,
   useTerminationLock,
 } from '@syncline/snapshot';
@@ -25,6 +18,7 @@ import {
   DiffCollector,
   deriveView,
   mergeCatalog,
+  RetainedBytes,
   SnapshotBuilder,
 } from '@syncline/snapshot/patch';
 import {
@@ -35,7 +29,7 @@ import {
   type IngestTask,
   OutOfOrder,
 } from './messages.ts';
-import { createSecretFinder } from './secret-finder.ts';
+import { RowCollector } from './row-collector.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   const { port, lock, order, detail } = task;
@@ -49,16 +43,17 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   try {
     const previous = task.previous && decodeManifest(task.previous);
     const diff = new DiffCollector(detail);
+    const retained = new RetainedBytes(task.maxRetainedBytes ?? defaultMaxRetainedBytes());
     const isServed = task.view === undefined;
-    const builder = new SnapshotBuilder({ previous, ...(isServed ? { diff } : {}) });
+    const builder = new SnapshotBuilder({ previous, retained, ...(isServed ? { diff } : {}) });
     const onRows = builder.push.bind(builder);
-    const collector = new RowCollector({ order, onRows, ...detail });
+    const collector = new RowCollector({ order, onRows, retained, ...detail });
     const readChunks: Thread['readChunks'] = async (digests, registry) => {
       answer({ kind: 'need-chunks', digests, registry });
       const reply = await nextQuestion();
       return reply.kind === 'chunks' ? [...reply.chunks] : [];
     };
-    const thread: Thread = { task, previous, readChunks, builder, collector, diff };
+    const thread: Thread = { task, previous, readChunks, builder, collector, diff, retained };
     for (;;) {
       const question = await nextQuestion();
       if (question.kind === 'close') return { kind: 'closed' };
@@ -70,7 +65,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
         take();
       } else if (question.kind !== 'chunks') {
         const built = await build(question, thread);
-        answer({ kind: 'built', built: { ...built, changedFields: diff.changedFields } });
+        answerBuilt(port, { ...built, changedFields: diff.changedFields });
       }
     }
   } catch (error) {
@@ -82,6 +77,26 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   }
 }
 
+const MIB = 1024 * 1024;
+/** A full sync of the official registry retains about 40 MB. */
+const MAX_RETAINED_BYTES = 256 * MIB;
+
+/** Leaves half of the thread's heap to rows that the thread is working on, and to garbage. */
+function defaultMaxRetainedBytes(): number {
+  const { maxOldGenerationSizeMb: heapMb = Number.POSITIVE_INFINITY } = resourceLimits;
+  return Math.min(MAX_RETAINED_BYTES, (heapMb * MIB) / 2);
+}
+
+/** Moves the chunks to the main thread, because a copy would need the memory twice. */
+function answerBuilt(port: IngestTask['port'], built: IngestResult): void {
+  const blobs = [...built.newChunks, ...(built.mirror?.newChunks ?? [])];
+  const own = blobs.flatMap(({ bytes: { buffer, byteLength } }) =>
+    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
+  );
+  const message: IngestAnswer = { kind: 'built', built };
+  port.postMessage(message, [...new Set(own)]);
+}
+
 interface Thread {
   readonly task: IngestTask;
   /** The decoded `task.previous`. */
@@ -90,6 +105,7 @@ interface Thread {
   readonly readChunks: (digests: readonly string[], registry?: string) => Promise<Blob[]>;
   readonly builder: SnapshotBuilder;
   readonly collector: RowCollector;
+  readonly retained: RetainedBytes;
   /** The difference from the served snapshot. */
   readonly diff: DiffCollector;
 }
@@ -156,7 +172,7 @@ function derive(
   return deriveView({
     mirror: manifest,
     before: isCurrent ? thread.previous : undefined,
-    builder: new SnapshotBuilder({ previous, diff }),
+    builder: new SnapshotBuilder({ previous, diff, retained: thread.retained }),
     filter,
     // If the filter keeps everything, the view is itself a mirror.
     origin: filterHash === undefined ? {} : { mirror: manifestBlob.digest, filterHash },
@@ -184,168 +200,4 @@ function merge(
     ...work,
     readChunks,
   });
-}
-
-export interface RowCollectorOptions {
-  /** Default: 2,000,000. No current registry has so many rows: the official one has about 100,000. */
-  readonly maxRows?: number;
-  /** How many skipped rows to name with their reasons. */
-  readonly sampleLimit?: number;
-  /**
-   * - `arrival`: hands rows on as they arrive, while they are in order. Few rows are buffered.
-   * - `buffered`: buffers all rows, and hands them on at the end.
-   */
-  readonly order: 'arrival' | 'buffered';
-  /** Receives rows sorted by key. Each key occurs once, and all versions of a name come together. */
-  readonly onRows: (rows: readonly ReadRow[]) => void;
-}
-
-const HAS_CREDENTIAL = 'the row repeats a credential that Syncline has sent to the source';
-const MAX_ROWS = 2_000_000;
-/** The collector buffers at least this many rows to detect the order before it hands any on. */
-const BUFFERED_ROWS = 500;
-
-/** Takes the bodies of a source one by one: parses them, validates each row, and sorts the rows. */
-export class RowCollector {
-  readonly #options: RowCollectorOptions;
-  #buffer = new Map<string, ReadRow>();
-  #isSorted: boolean;
-  #hasHandedOn = false;
-  #lastKey = '';
-  readonly #samples: QuarantinedRow[] = [];
-  #readCount = 0;
-  readonly #attached = {
-    skills: { items: [] as string[], size: 0 },
-    plugins: { items: [] as string[], size: 0 },
-  };
-  #quarantinedCount = 0;
-  #secrets: { readonly known: string; readonly isIn: (json: string) => boolean } = {
-    known: '[]',
-    isIn: () => false,
-  };
-
-  constructor(options: RowCollectorOptions) {
-    this.#options = options;
-    this.#isSorted = options.order === 'arrival';
-  }
-
-  /** Skips rows, skills and plugins of later bodies that contain one of these credentials. */
-  withhold(secrets: readonly string[]): void {
-    const known = JSON.stringify(secrets);
-    if (known === this.#secrets.known) return;
-    this.#secrets = { known, isIn: createSecretFinder(secrets) };
-  }
-
-  /**
-   * Parses a body. The caller must then call `take` for the rows.
-   *
-   * @throws SynclineError if the body is not a registry
-   */
-  parse(body: Uint8Array, origin: BodyOrigin = {}): { summary: BodySummary; take: () => void } {
-    const parsed = parseBody(body, origin);
-    const { format, rowCount, nextCursor } = parsed;
-    return {
-      summary: { format, rowCount, nextCursor },
-      take: () => this.#takeAll(parsed, origin),
-    };
-  }
-
-  /** Hands on the buffered rows. Returns the totals of all bodies. `readCount` includes invalid rows. */
-  finish(onRows = this.#options.onRows) {
-    const rows = [...this.#buffer.values()];
-    this.#buffer = new Map();
-    if (!this.#isSorted) rows.sort((a, b) => (a.key < b.key ? -1 : 1));
-    onRows(rows);
-    return {
-      readCount: this.#readCount,
-      skills: this.#attached.skills.items,
-      plugins: this.#attached.plugins.items,
-      quarantined: { count: this.#quarantinedCount, samples: this.#samples },
-    };
-  }
-
-  /** Takes the rows of a body. @throws SynclineError for too many rows; {@link OutOfOrder} */
-  #takeAll({ readRows, skills, plugins }: ParsedBody, { name }: BodyOrigin): void {
-    this.#attach('skills', skills);
-    this.#attach('plugins', plugins);
-    // If the body has a name, a row's place within the body is more useful.
-    const firstPlace = name === undefined ? this.#readCount + 1 : 1;
-    for (const reading of readRows(firstPlace)) this.#take(reading, name);
-    if (this.#isSorted && this.#buffer.size >= BUFFERED_ROWS) this.#handOn();
-  }
-
-  #take(reading: RowReading, bodyName: string | undefined): void {
-    const { maxRows = MAX_ROWS } = this.#options;
-    this.#readCount += 1;
-    if (this.#readCount > maxRows) {
-      const message = `the source has too many rows. The limit is ${maxRows}`;
-      throw new SynclineError('source-too-large', message);
-    }
-    const quarantine = (label: string, reason: string) =>
-      this.#quarantine({ row: bodyName === undefined ? label : `${bodyName}: ${label}`, reason });
-    if (!reading.ok) {
-      quarantine(reading.label, reading.reason);
-      return;
-    }
-    const { row } = reading;
-    if (this.#secrets.isIn(row.json)) {
-      // The name may contain the credential, too.
-      quarantine(`row ${this.#readCount}`, HAS_CREDENTIAL);
-      return;
-    }
-    const known = this.#buffer.get(row.key);
-    // Overlapping pages repeat rows. Only a contradiction matters.
-    if (known?.json === row.json) return;
-    if (known !== undefined) {
-      const reason = 'the source has another row with this name and version. That row was kept';
-      quarantine(`${row.name}@${row.version}`, reason);
-      return;
-    }
-    this.#noteOrder(row);
-    this.#buffer.set(row.key, row);
-  }
-
-  #noteOrder({ key }: ReadRow): void {
-    if (!this.#isSorted) return;
-    if (key > this.#lastKey) {
-      this.#lastKey = key;
-      return;
-    }
-    if (this.#hasHandedOn) throw new OutOfOrder();
-    this.#isSorted = false;
-  }
-
-  /** Hands on all names except the last one, which may get more versions. */
-  #handOn(): void {
-    const rows = [...this.#buffer.values()];
-    const lastName = rows.at(-1)?.name;
-    const end = rows.findIndex(({ name }) => name === lastName);
-    this.#options.onRows(rows.slice(0, end));
-    this.#buffer = new Map(rows.slice(end).map((row) => [row.key, row]));
-    this.#hasHandedOn = true;
-  }
-
-  #quarantine(row: QuarantinedRow): void {
-    this.#quarantinedCount += 1;
-    const { sampleLimit = QUARANTINE_SAMPLE_LIMIT } = this.#options;
-    if (this.#samples.length < sampleLimit) this.#samples.push(row);
-  }
-
-  /** Adds skills or plugins. @throws SynclineError `source-too-large` */
-  #attach(kind: AttachmentKind, values: readonly unknown[]): void {
-    const attached = this.#attached[kind];
-    for (const value of values) {
-      const json = JSON.stringify(value);
-      if (this.#secrets.isIn(json)) {
-        this.#quarantine({ row: `one of the ${kind}`, reason: HAS_CREDENTIAL });
-        continue;
-      }
-      attached.size += json.length;
-      if (attached.size > MAX_ATTACHMENT_CHARACTERS) {
-        const limit = `The limit is ${MAX_ATTACHMENT_CHARACTERS} characters in total`;
-        throw new SynclineError('source-too-large', `the source has too many ${kind}. ${limit}`);
-      }
-      attached.items.push(json);
-    }
-  }
 }

@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode, Filter, QuarantinedRow } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import type { Blob, BuiltSnapshot, TerminationLock } from '@syncline/snapshot';
-import type { RowCollectorOptions } from './ingest-thread.ts';
+import type { RowCollectorOptions } from './row-collector.ts';
 
 /** The input of a thread. */
 export interface IngestTask {
@@ -13,6 +13,8 @@ export interface IngestTask {
   readonly previous: Blob | undefined;
   /** The served view of the mirror, if the served snapshot is not the mirror itself. */
   readonly view?: ViewTask | undefined;
+  /** How many bytes of rows and chunks the thread may retain. Default: 256 MiB, at most half of the thread's heap. */
+  readonly maxRetainedBytes?: number | undefined;
   /** How many rows of each kind to name with their changed fields, for people to read. */
   readonly detail?: { readonly sampleLimit: number } | undefined;
 }

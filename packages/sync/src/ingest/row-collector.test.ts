@@ -1,7 +1,8 @@
 import type { BodyOrigin, ReadRow } from '@syncline/rows';
+import { RetainedBytes } from '@syncline/snapshot/patch';
 import { describe, expect, test } from 'vitest';
-import { RowCollector, type RowCollectorOptions } from './ingest-thread.ts';
 import { OutOfOrder } from './messages.ts';
+import { RowCollector, type RowCollectorOptions } from './row-collector.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
   const handedOn: ReadRow[][] = [];
@@ -109,7 +110,7 @@ describe.each(['buffered', 'arrival'] as const)('RowCollector, %s', (order) => {
   test('rejects a source with more rows than the limit', () => {
     const collector = createCollector({ order, maxRows: 3 });
     expect(() => collector.add(rows(4))).toThrow(
-      expect.objectContaining({ code: 'source-too-large' }),
+      expect.objectContaining({ code: 'source-too-many-rows' }),
     );
   });
 });
@@ -157,4 +158,24 @@ describe('RowCollector, arrival', () => {
     collector.add(rows(1_000).slice(1));
     expect(() => collector.add(rows(1))).toThrow(OutOfOrder);
   });
+
+  test('hands rows on within a large body, and counts only the buffered ones', () => {
+    const retained = new RetainedBytes();
+    const collector = createCollector({ order: 'arrival', retained });
+    const large = rows(200).map((it) => ({ ...it, description: 'x'.repeat(200_000) }));
+    collector.add(large);
+    expect(collector.handedOn.flat().length).toBeGreaterThan(100);
+    expect(retained.count).toBeLessThan(20_000_000);
+    collector.finish();
+    expect(collector.names()).toEqual(rows(200).map((it) => `${(it as { name: string }).name}@1`));
+  });
+});
+
+test('a collector fails before it retains more than the limit', () => {
+  const retained = new RetainedBytes(1_000_000);
+  const collector = createCollector({ order: 'buffered', retained });
+  collector.add(rows(1_000));
+  expect(() => collector.add(rows(3_000).slice(1_000))).toThrow(
+    expect.objectContaining({ code: 'run-out-of-memory' }),
+  );
 });

@@ -1,6 +1,6 @@
 import { fnv1a } from '@syncline/contract';
 import { describe, expect, test } from 'vitest';
-import { chunkCuts, LEAST_ROWS, MOST_ROWS } from './chunk.ts';
+import { ChunkCutter, LARGE_BYTES, LEAST_ROWS, MOST_BYTES, MOST_ROWS } from './chunk-cutter.ts';
 
 function keys(count: number): string[] {
   return Array.from(
@@ -9,23 +9,26 @@ function keys(count: number): string[] {
   ).sort();
 }
 
+const KIB = 1024;
+
 /** Every chunk's end: the cuts, and the end of all keys. */
-function chunkEnds(all: readonly string[]): number[] {
-  const cuts = chunkCuts(all);
+function chunkEnds(all: readonly string[], rowBytes = KIB): number[] {
+  const cutter = new ChunkCutter();
+  const cuts = all.flatMap((key, index) => (cutter.add(key, rowBytes) ? [index + 1] : []));
   return (cuts.at(-1) ?? 0) < all.length ? [...cuts, all.length] : cuts;
 }
 
 /** The chunks that `keys` are cut into, each as one text. */
-function chunks(all: readonly string[]): string[] {
+function chunks(all: readonly string[], rowBytes = KIB): string[] {
   let start = 0;
-  return chunkEnds(all).map((end) => {
+  return chunkEnds(all, rowBytes).map((end) => {
     const chunk = all.slice(start, end).join();
     start = end;
     return chunk;
   });
 }
 
-describe('chunkCuts', () => {
+describe('ChunkCutter', () => {
   test.each([0, 1, 31, 32, 33, 128, 129, 3_000])(
     'the chunks of %i keys contain all keys, within the size limits',
     (count) => {
@@ -48,19 +51,36 @@ describe('chunkCuts', () => {
     expect(average).toBeLessThan(75);
   });
 
-  test.each([0, 7, 1_000, 1_999, 2_999])(
-    'adding or removing key %i of 3,000 changes few chunks',
-    (place) => {
+  test.each(
+    [1, 20, 60, 250].flatMap((rowKib) =>
+      [0, 7, 1_000, 1_999, 2_999].map((at) => [rowKib, at] as const),
+    ),
+  )(
+    'with rows of %i KiB, adding or removing key %i of 3,000 changes few chunks',
+    (rowKib, place) => {
       const all = keys(3_000);
-      const before = new Set(chunks(all));
-      const without = chunks(all.toSpliced(place, 1)).filter((chunk) => !before.has(chunk));
-      expect(without.length).toBeLessThanOrEqual(5);
-      const added = chunks(all.toSpliced(place, 0, `${all[place]}-new`)).filter(
-        (chunk) => !before.has(chunk),
-      );
-      expect(added.length).toBeLessThanOrEqual(5);
+      const before = new Set(chunks(all, rowKib * KIB));
+      const changed = (keysAfter: readonly string[]) =>
+        chunks(keysAfter, rowKib * KIB).filter((chunk) => !before.has(chunk));
+      // Of the largest rows, a chunk has about seven, so that its cuts align later.
+      const most = rowKib === 250 ? 32 : 8;
+      expect(changed(all.toSpliced(place, 1)).length).toBeLessThanOrEqual(most);
+      const added = changed(all.toSpliced(place, 0, `${all[place]}-new`));
+      expect(added.length).toBeLessThanOrEqual(most);
     },
   );
+
+  test.each([60, 250])('with rows of %i KiB, chunks have 1 to 2 MiB', (rowKib) => {
+    const ends = chunkEnds(keys(3_000), rowKib * KIB);
+    const sizes = ends.map((end, index) => (end - (ends[index - 1] ?? 0)) * rowKib * KIB);
+    expect(Math.max(...sizes)).toBeLessThan(MOST_BYTES + rowKib * KIB);
+    expect(Math.min(...sizes.slice(0, -1))).toBeGreaterThanOrEqual(LARGE_BYTES);
+  });
+
+  test('rows of up to 8 KiB are cut by their keys only', () => {
+    const all = keys(3_000);
+    expect(chunkEnds(all, LARGE_BYTES / MOST_ROWS - 1)).toEqual(chunkEnds(all));
+  });
 
   test('cuts at the largest size if no key has a hash that marks a cut', () => {
     const unlucky = keys(20_000)
