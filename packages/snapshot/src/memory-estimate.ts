@@ -20,6 +20,9 @@ const BYTES_PER_ROW = 768;
 /** Returns an estimate of the memory that rows take after parsing their JSON. */
 export function estimateRowMemory(json: Uint8Array, rowCount: number): number {
   let bytes = rowCount * BYTES_PER_ROW;
-  for (const byte of json) bytes += BYTES_PER_CHARACTER[byte] ?? 0;
+  // `for … of` takes ten times as long.
+  for (let index = 0; index < json.length; index += 1) {
+    bytes += BYTES_PER_CHARACTER[json[index] ?? 0] ?? 0;
+  }
   return bytes;
 }

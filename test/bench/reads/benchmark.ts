@@ -70,7 +70,12 @@ export const reads: Benchmark = {
     return [
       { what: 'a warm page of 30 rows', unit: 'ms', ...page },
       { what: 'a search through all rows without a hit', unit: 'ms', ...search },
-      { what: 'all pages of 100 rows: cold, then warm', unit: 'ms', baseline: warm.tookMs, syncline: cold.tookMs },
+      {
+        what: 'all pages of 100 rows: cold, then warm',
+        unit: 'ms',
+        baseline: warm.tookMs,
+        syncline: cold.tookMs,
+      },
     ];
 
     async function startServer(
@@ -114,7 +119,9 @@ async function walk(read: (query: string) => Promise<TimedRead>) {
   let sumMs = 0;
   let cursor: string | undefined;
   do {
-    const { body, tookMs } = await read(`?limit=100${cursor === undefined ? '' : `&cursor=${cursor}`}`);
+    const { body, tookMs } = await read(
+      `?limit=100${cursor === undefined ? '' : `&cursor=${cursor}`}`,
+    );
     const page = pageSchema.parse(JSON.parse(body));
     rows += page.servers.length;
     sumMs += tookMs;
