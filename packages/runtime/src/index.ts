@@ -19,6 +19,7 @@ export {
   type Logger,
   withoutCredentials,
 } from './logger.ts';
+export { type MemoryPlan, planMemory } from './memory/memory-plan.ts';
 export {
   type AgesSource,
   createMetrics,

@@ -2,6 +2,7 @@ import type { Registry as PrometheusRegistry } from 'prom-client';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
+import { createMemoryMetrics, type MemoryMetrics } from './memory-metrics.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 
 /** A request whose response has been sent. */
@@ -33,7 +34,7 @@ function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
 }
 
 /** The metrics of one process. The methods that record values never throw. */
-export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics {
+export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics, MemoryMetrics {
   /** Returns all metrics in the text format of Prometheus. */
   expose(): Promise<{ contentType: string; body: string }>;
 }
@@ -56,6 +57,7 @@ export function createMetrics(): Metrics {
     ...createRunMetrics(register),
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
+    ...createMemoryMetrics(register),
     expose: async () => {
       // Adds the metrics of the process itself at the first scrape, because many processes are never scraped.
       processMetrics ??= addProcessMetrics();

@@ -10,8 +10,8 @@ type Respond = (response: ServerResponse, request: IncomingMessage) => void;
 
 async function ask(respond: Respond, options: Partial<HttpRequest> = {}): Promise<string> {
   const server = await startLocalServer((request, response) => respond(response, request));
-  const body = await testHttpClient().get(testHttpRequest(server.url, options));
-  return Buffer.from(body).toString();
+  const { bytes } = await testHttpClient().get(testHttpRequest(server.url, options));
+  return Buffer.from(bytes).toString();
 }
 
 /** A server that writes any bytes, valid HTTP or not. */
@@ -145,7 +145,7 @@ describe('HTTP response bodies', () => {
     const http = testHttpClient();
     const texts: string[] = [];
     for (let count = 0; count < 2; count += 1) {
-      texts.push(Buffer.from(await http.get(testHttpRequest(url))).toString());
+      texts.push(Buffer.from((await http.get(testHttpRequest(url))).bytes).toString());
     }
     expect(texts).toEqual(['hello', 'good']);
   });

@@ -7,6 +7,7 @@ import {
   createTerminationLock,
   type TerminationLock,
 } from '@syncline/snapshot';
+import type { MemoryAccount, MemoryBudget, Reservation } from '@syncline/sources';
 import { Piscina } from 'piscina';
 import { Semaphore } from '../capacity/capacity.ts';
 import {
@@ -20,17 +21,35 @@ import {
   OutOfOrder,
 } from './messages.ts';
 
-const THREAD_IDLE_TIMEOUT_MS = 60_000;
-/** More than the runs of a worker, because a run keeps its thread while it waits for its next body. */
-const MAX_THREADS = 1_024;
+/** Idle threads have memory that waiting runs may need. */
+const THREAD_IDLE_TIMEOUT_MS = 10_000;
+/** What a thread needs beside its young generation and the rows that it keeps: modules, compression. Measured. */
+const THREAD_BASE_BYTES = 56 * 1024 * 1024;
+/** How long a thread may take for one body, or for one step of a build. The largest real ones take seconds. */
+const STEP_TIMEOUT_MS = 60_000;
+const STEP_PASSES = 20;
 /** A row lives until its compression. With a young generation of this size, garbage collections rarely move rows. */
 const YOUNG_GENERATION_MB = 64;
+/** With less memory, more threads matter more than their speed. */
+const SMALL_YOUNG_GENERATION_MB = 16;
+const AMPLE_BYTES = 1024 * 1024 * 1024;
+/**
+ * The heap of a thread, for each byte that its run may keep. V8 may end the whole process if the heap of a thread is
+ * full, so the counted limit must be far below.
+ */
+const HEAP_RATIO = 3;
+const LEAST_HEAP_MB = 384;
+const MIB = 1024 * 1024;
 
 export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
   readonly heavyRuns: number;
-  /** The heap of each thread. A run that needs more fails without affecting other runs. */
+  /** The memory of all runs. It also decides how many threads there can be. */
+  readonly memory: MemoryBudget;
+  /** Default: a multiple of what one run may keep. */
   readonly threadHeapMb?: number | undefined;
+  /** How long a thread may take for one body, or for one step of a build. Default: 60,000. */
+  readonly stepTimeoutMs?: number | undefined;
   /** Creates the lock that coordinates a session's thread with its termination. */
   readonly createLock?: () => TerminationLock;
 }
@@ -45,35 +64,57 @@ export interface BuildOptions {
 export interface OpenOptions extends Pick<IngestTask, 'order' | 'previous' | 'view' | 'detail'> {
   /** Ends the session, even during a computation. */
   readonly signal: AbortSignal;
+  /** The memory of the run. */
+  readonly memory: MemoryAccount;
 }
 
 /** Threads for heavy work, so that no large or hostile registry can block the process. */
 export class IngestPool {
   /** A session takes a slot while it decodes a body or builds a snapshot, but never while it waits for a body. */
   readonly capacity: Semaphore;
+  readonly memory: MemoryBudget;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
   readonly #createLock: () => TerminationLock;
+  readonly #stepTimeoutMs: number;
+  readonly #maxRetainedBytes: number;
+  readonly #threadBytes: number;
   /** The locks of all working threads. */
   readonly #locks = new Set<TerminationLock>();
 
   constructor({
     heavyRuns,
-    threadHeapMb = 768,
+    memory,
+    threadHeapMb = Math.max(LEAST_HEAP_MB, (HEAP_RATIO * memory.mostBytes) / MIB),
+    stepTimeoutMs = STEP_TIMEOUT_MS,
     createLock = createTerminationLock,
   }: IngestPoolOptions) {
+    const isAmple = memory.totalBytes >= AMPLE_BYTES;
+    const youngGenerationMb = isAmple ? YOUNG_GENERATION_MB : SMALL_YOUNG_GENERATION_MB;
+    const threadBytes = THREAD_BASE_BYTES + youngGenerationMb * MIB;
+    this.#threadBytes = threadBytes;
     this.#createLock = createLock;
+    this.#stepTimeoutMs = stepTimeoutMs;
+    this.#maxRetainedBytes = memory.mostBytes - threadBytes;
     this.capacity = new Semaphore(heavyRuns);
+    this.memory = memory;
     this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
       // One thread starts at once, because loading its modules takes half a second.
       minThreads: 1,
-      maxThreads: MAX_THREADS,
+      maxThreads: Math.max(heavyRuns, Math.floor(memory.totalBytes / threadBytes)),
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
       resourceLimits: {
         maxOldGenerationSizeMb: threadHeapMb,
-        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
+        maxYoungGenerationSizeMb: youngGenerationMb,
       },
     });
+    memory.addOthers(() => this.#idleThreads() * threadBytes);
+    this.#threads.on('workerDestroy', () => memory.wake());
+  }
+
+  /** The threads without a session, except the one that always exists. */
+  #idleThreads(): number {
+    return Math.max(0, this.#threads.threads.length - Math.max(1, this.#locks.size));
   }
 
   /** Opens a session. The session's thread starts with the first body. */
@@ -81,7 +122,10 @@ export class IngestPool {
     return new IngestSession(options, {
       capacity: this.capacity,
       createLock: this.#createLock,
-      run: (task) => this.#run(task, options.signal),
+      stepTimeoutMs: this.#stepTimeoutMs,
+      maxRetainedBytes: this.#maxRetainedBytes,
+      threadBytes: this.#threadBytes,
+      run: (task, signal) => this.#run(task, signal),
     });
   }
 
@@ -139,14 +183,21 @@ function threadError(error: unknown): SynclineError {
 interface SessionPool {
   readonly capacity: Semaphore;
   readonly createLock: () => TerminationLock;
-  readonly run: (task: IngestTask) => Promise<never>;
+  readonly stepTimeoutMs: number;
+  readonly maxRetainedBytes: number;
+  readonly threadBytes: number;
+  readonly run: (task: IngestTask, signal: AbortSignal) => Promise<never>;
 }
 
 /** The work of one run in its thread. */
 export class IngestSession {
   readonly #options: OpenOptions;
   readonly #pool: SessionPool;
+  readonly #expired = new AbortController();
   #thread: { readonly port: MessagePort; readonly ended: Promise<never> } | undefined;
+  #reservation: Reservation | undefined;
+  /** What the thread keeps of the bodies before. */
+  #retainedBytes = 0;
 
   constructor(options: OpenOptions, pool: SessionPool) {
     this.#options = options;
@@ -160,10 +211,13 @@ export class IngestSession {
    * @throws SynclineError for this body or an earlier one. One invalid body fails all bodies, because a half-read
    *   folder would look as if the other half had been deleted. {@link OutOfOrder}
    */
-  add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
+  async add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
+    // The thread may keep all rows of the body.
+    await this.#reserve(this.#retainedBytes + body.length);
     return this.#withCapacity(async () => {
       const answer = await this.#ask({ kind: 'body', body, origin });
       if (answer.kind !== 'summary') throw unexpected(answer);
+      this.#retainedBytes = answer.retainedBytes;
       return answer.summary;
     });
   }
@@ -196,12 +250,21 @@ export class IngestSession {
   [Symbol.dispose](): void {
     this.#thread?.port.postMessage({ kind: 'close' } satisfies IngestQuestion);
     this.#thread?.port.close();
+    this.#reservation?.[Symbol.dispose]();
   }
 
-  #untilBuilt(
+  /** Reserves the memory of the thread and of the rows in it. Waits before it takes a slot, never with a slot. */
+  async #reserve(retainedBytes: number): Promise<void> {
+    const { memory, signal } = this.#options;
+    this.#reservation ??= await memory.reserve(0, { use: 'ingest', signal });
+    await this.#reservation.resize(this.#pool.threadBytes + retainedBytes);
+  }
+
+  async #untilBuilt(
     question: IngestQuestion,
     readChunks: BuildOptions['readChunks'],
   ): Promise<IngestResult> {
+    await this.#reserve(this.#retainedBytes);
     return this.#withCapacity(async () => {
       let answer = await this.#ask(question);
       while (answer.kind === 'need-chunks') {
@@ -232,13 +295,29 @@ export class IngestSession {
       port.once('message', resolve);
     });
     port.postMessage(question, question.kind === 'body' ? ownBuffer(question.body) : []);
-    return Promise.race([answered, ended]);
+    using _limit = this.#limitStep();
+    return await Promise.race([answered, ended]);
+  }
+
+  /** Ends the thread if its step takes too long. Counts passes of a timer: the process may have been frozen. */
+  #limitStep(): Disposable {
+    const { stepTimeoutMs } = this.#pool;
+    let passes = 0;
+    const timer = setInterval(() => {
+      passes += 1;
+      if (passes < STEP_PASSES) return;
+      const what = `the registry needs more than ${stepTimeoutMs} ms to be parsed or built`;
+      this.#expired.abort(new SynclineError('run-cpu-exceeded', what));
+    }, stepTimeoutMs / STEP_PASSES);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
   #start() {
-    const { signal: _signal, ...options } = this.#options;
+    const { signal, memory: _memory, ...options } = this.#options;
     const { port1, port2 } = new MessageChannel();
-    const ended = this.#pool.run({ ...options, port: port2, lock: this.#pool.createLock() });
+    const { maxRetainedBytes, createLock } = this.#pool;
+    const task = { ...options, maxRetainedBytes, port: port2, lock: createLock() };
+    const ended = this.#pool.run(task, AbortSignal.any([signal, this.#expired.signal]));
     // The next question gets the error. Without a next question, this prevents an unhandled rejection.
     ended.catch(() => {});
     return { port: port1, ended };

@@ -2,13 +2,15 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode, Filter, QuarantinedRow } from '@syncline/contract';
 import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import type { Blob, BuiltSnapshot, TerminationLock } from '@syncline/snapshot';
-import type { RowCollectorOptions } from './ingest-thread.ts';
+import type { RowCollectorOptions } from './row-collector.ts';
 
 /** The input of a thread. */
 export interface IngestTask {
   readonly port: MessagePort;
   readonly lock: TerminationLock;
   readonly order: RowCollectorOptions['order'];
+  /** The most that the thread may keep of the bodies. It must be far below the heap of the thread. */
+  readonly maxRetainedBytes: number;
   /** The base manifest: the manifest of the mirror, or of a catalog. */
   readonly previous: Blob | undefined;
   /** The served view of the mirror, if the served snapshot is not the mirror itself. */
@@ -54,8 +56,15 @@ export type IngestQuestion =
 
 /** A message from the thread. */
 export type IngestAnswer =
-  /** The body is a registry. The thread takes the rows while the source fetches the next body. */
-  | { readonly kind: 'summary'; readonly summary: BodySummary }
+  /**
+   * The body is a registry. If the body names a next one, the thread takes the rows while the source fetches it.
+   */
+  | {
+      readonly kind: 'summary';
+      readonly summary: BodySummary;
+      /** What the thread keeps of all bodies so far. */
+      readonly retainedBytes: number;
+    }
   /** Asks for chunks of the registry itself, or of the named one. */
   | {
       readonly kind: 'need-chunks';

@@ -1,7 +1,7 @@
 import type { BodyOrigin, ReadRow } from '@syncline/rows';
 import { describe, expect, test } from 'vitest';
-import { RowCollector, type RowCollectorOptions } from './ingest-thread.ts';
 import { OutOfOrder } from './messages.ts';
+import { RowCollector, type RowCollectorOptions } from './row-collector.ts';
 
 function createCollector(options: Partial<RowCollectorOptions> = {}) {
   const handedOn: ReadRow[][] = [];
