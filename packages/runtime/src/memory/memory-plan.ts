@@ -6,7 +6,7 @@ const MIB = 1024 * 1024;
 /** The least total with which a process works. */
 export const LEAST_MEMORY_BYTES = 256 * MIB;
 /** What a process needs without any load: code, heap, buffers of sockets, and one idle thread. Measured. */
-const BASE_BYTES = 176 * MIB;
+const BASE_BYTES = 128 * MIB;
 const CACHE_SHARE = 1 / 4;
 const CONTAINER_SHARE = 0.7;
 const MACHINE_SHARE = 1 / 8;

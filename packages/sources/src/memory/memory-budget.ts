@@ -7,9 +7,14 @@ export interface MemoryBudgetOptions {
   readonly clock?: () => number;
 }
 
-/** Runs that have no more than this never wait behind larger ones for long. */
-const SMALL_BYTES = 1024 * 1024;
-/** The part of the common half that only small runs may use. */
+const MIB = 1024 * 1024;
+/** Runs with no more than this are never the eldest: they need no guarantee. */
+const TINY_BYTES = MIB;
+/** What the eldest run always leaves for the bodies of others. */
+const LEFT_BYTES = 8 * MIB;
+/** What a run can have beside the memory of a small run, at least. */
+const LEAST_BODY_BYTES = 16 * MIB;
+/** The least part of the common memory that only small runs may use. */
 const SMALL_SHARE = 1 / 8;
 
 const LOOK_EVERY_MS = 1_000;
@@ -32,9 +37,10 @@ interface Waiter {
 /**
  * Divides memory between the runs of a process. A run reserves memory before it allocates it.
  *
- * - One run may have at most half of the memory. A request for more fails at once.
- * - The eldest of the large runs may take any memory, and all others together at most half of it. So the eldest never
- *   waits for others: there is no deadlock, and every run becomes the eldest some day.
+ * - One run may have at most half of the memory, or a little more if there is little. A request for more fails at once.
+ * - The eldest run may take any memory, and all others together at most what it leaves. So the eldest never waits for
+ *   others: there is no deadlock, and every run becomes the eldest some day.
+ * - A part of the memory of the others is for small runs only, so that they do not wait behind large ones.
  * - Otherwise, requests are granted in the order of their arrival, except those that do not fit yet.
  * - While runs wait for memory, the run with the slowest upstream gives way, with `source-too-slow`.
  */
@@ -43,11 +49,12 @@ export class MemoryBudget {
   readonly clock: () => number;
   readonly #others = new Set<() => number>();
   readonly #open = new Set<MemoryAccount>();
-  /** The runs with more than {@link SMALL_BYTES}, or that have asked for more; eldest first. */
+  /** The runs with more than {@link TINY_BYTES}, or that have asked for more; eldest first. */
   readonly #large = new Set<MemoryAccount>();
   readonly #waiting = new Set<Waiter>();
   readonly #reserved: Record<MemoryUse, number> = { body: 0, ingest: 0, git: 0 };
   #usedBytes = 0;
+  #smallBytes = MIB;
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ totalBytes, clock }: MemoryBudgetOptions) {
@@ -62,7 +69,13 @@ export class MemoryBudget {
 
   /** The most that one run may have. */
   get mostBytes(): number {
-    return Math.floor(this.totalBytes / 2);
+    const least = Math.min(this.#smallBytes + LEAST_BODY_BYTES, this.totalBytes - LEFT_BYTES);
+    return Math.floor(Math.max(this.totalBytes / 2, least));
+  }
+
+  /** Sets what a small run needs. So much is kept for small runs. Default: 1 MiB. */
+  keepForSmall(bytes: number): void {
+    this.#smallBytes = bytes;
   }
 
   /** Opens the account of a run. The caller must close it. */
@@ -120,7 +133,7 @@ export class MemoryBudget {
     signal.throwIfAborted();
     account.signal.throwIfAborted();
     if (account.heldBytes + bytes > this.mostBytes) throw neverFits(account, bytes);
-    if (account.heldBytes + bytes > SMALL_BYTES) this.#large.add(account);
+    if (account.heldBytes + bytes > TINY_BYTES) this.#large.add(account);
     if (this.#fits(account, bytes)) this.#add(reservation, bytes);
     else await this.#wait(reservation, bytes);
   }
@@ -129,7 +142,7 @@ export class MemoryBudget {
   give(reservation: Reservation, bytes: number): void {
     this.#add(reservation, -bytes);
     const { account } = reservation;
-    if (account.heldBytes <= SMALL_BYTES) this.#large.delete(account);
+    if (account.heldBytes <= TINY_BYTES) this.#large.delete(account);
     if (this.#waiting.size > 0) this.wake();
   }
 
@@ -144,9 +157,10 @@ export class MemoryBudget {
     const [eldest] = this.#large;
     if (this.#usedBytes + this.othersBytes() + bytes > this.totalBytes) return false;
     if (account === eldest) return true;
-    const isSmall = account.heldBytes + bytes <= SMALL_BYTES;
-    const common = this.mostBytes * (isSmall ? 1 : 1 - SMALL_SHARE);
-    return this.#usedBytes - (eldest?.heldBytes ?? 0) + bytes <= common;
+    const common = this.totalBytes - this.mostBytes;
+    const isSmall = account.heldBytes + bytes <= this.#smallBytes;
+    const kept = isSmall ? 0 : Math.max(common * SMALL_SHARE, this.#smallBytes);
+    return this.#usedBytes - (eldest?.heldBytes ?? 0) + bytes <= common - kept;
   }
 
   /** The bytes that no run has for now. */
@@ -221,7 +235,7 @@ export class MemoryBudget {
 }
 
 function inMib(bytes: number): string {
-  return `${Math.ceil(bytes / 1024 / 1024)} MiB`;
+  return `${Math.ceil(bytes / MIB)} MiB`;
 }
 
 function neverFits({ name, heldBytes }: MemoryAccount, bytes: number): SynclineError {

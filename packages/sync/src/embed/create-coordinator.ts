@@ -56,7 +56,7 @@ export interface CreateCoordinatorOptions {
 }
 
 const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024;
-const LEAST_MEMORY_BYTES = 128 * 1024 * 1024;
+const LEAST_MEMORY_BYTES = 96 * 1024 * 1024;
 
 /** The options whose wrong values would otherwise show late, or as an error of Node that names no option. */
 const optionsSchema = z.object({

@@ -20,19 +20,22 @@ import {
   type MemberBlobs,
   OutOfOrder,
 } from './messages.ts';
+import { threadCpuMs } from './thread-cpu.ts';
 
 /** Idle threads have memory that waiting runs may need. */
 const THREAD_IDLE_TIMEOUT_MS = 10_000;
 /** What a thread needs beside its young generation and the rows that it keeps: modules, compression. Measured. */
 const THREAD_BASE_BYTES = 56 * 1024 * 1024;
-/** How long a thread may take for one body, or for one step of a build. The largest real ones take seconds. */
-const STEP_TIMEOUT_MS = 60_000;
-const STEP_PASSES = 20;
+/** The processor time of a thread for one body, or for one step of a build. The largest real ones take seconds. */
+const STEP_CPU_MS = 30_000;
+const STEP_CHECKS = 20;
 /** A row lives until its compression. With a young generation of this size, garbage collections rarely move rows. */
 const YOUNG_GENERATION_MB = 64;
 /** With less memory, more threads matter more than their speed. */
 const SMALL_YOUNG_GENERATION_MB = 16;
 const AMPLE_BYTES = 1024 * 1024 * 1024;
+/** The body of a small registry, with its rows. */
+const SMALL_ROWS_BYTES = 4 * 1024 * 1024;
 /**
  * The heap of a thread, for each byte that its run may keep. V8 may end the whole process if the heap of a thread is
  * full, so the counted limit must be far below.
@@ -48,8 +51,8 @@ export interface IngestPoolOptions {
   readonly memory: MemoryBudget;
   /** Default: a multiple of what one run may keep. */
   readonly threadHeapMb?: number | undefined;
-  /** How long a thread may take for one body, or for one step of a build. Default: 60,000. */
-  readonly stepTimeoutMs?: number | undefined;
+  /** The processor time of a thread for one body, or for one step of a build. Default: 30,000. */
+  readonly stepCpuMs?: number | undefined;
   /** Creates the lock that coordinates a session's thread with its termination. */
   readonly createLock?: () => TerminationLock;
 }
@@ -75,7 +78,7 @@ export class IngestPool {
   readonly memory: MemoryBudget;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
   readonly #createLock: () => TerminationLock;
-  readonly #stepTimeoutMs: number;
+  readonly #stepCpuMs: number;
   readonly #maxRetainedBytes: number;
   readonly #threadBytes: number;
   /** The locks of all working threads. */
@@ -84,16 +87,18 @@ export class IngestPool {
   constructor({
     heavyRuns,
     memory,
-    threadHeapMb = Math.max(LEAST_HEAP_MB, (HEAP_RATIO * memory.mostBytes) / MIB),
-    stepTimeoutMs = STEP_TIMEOUT_MS,
+    threadHeapMb,
+    stepCpuMs = STEP_CPU_MS,
     createLock = createTerminationLock,
   }: IngestPoolOptions) {
     const isAmple = memory.totalBytes >= AMPLE_BYTES;
     const youngGenerationMb = isAmple ? YOUNG_GENERATION_MB : SMALL_YOUNG_GENERATION_MB;
     const threadBytes = THREAD_BASE_BYTES + youngGenerationMb * MIB;
+    memory.keepForSmall(threadBytes + SMALL_ROWS_BYTES);
+    const heapMb = Math.max(LEAST_HEAP_MB, (HEAP_RATIO * memory.mostBytes) / MIB);
     this.#threadBytes = threadBytes;
     this.#createLock = createLock;
-    this.#stepTimeoutMs = stepTimeoutMs;
+    this.#stepCpuMs = stepCpuMs;
     this.#maxRetainedBytes = memory.mostBytes - threadBytes;
     this.capacity = new Semaphore(heavyRuns);
     this.memory = memory;
@@ -104,7 +109,7 @@ export class IngestPool {
       maxThreads: Math.max(heavyRuns, Math.floor(memory.totalBytes / threadBytes)),
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
       resourceLimits: {
-        maxOldGenerationSizeMb: threadHeapMb,
+        maxOldGenerationSizeMb: threadHeapMb ?? heapMb,
         maxYoungGenerationSizeMb: youngGenerationMb,
       },
     });
@@ -122,7 +127,7 @@ export class IngestPool {
     return new IngestSession(options, {
       capacity: this.capacity,
       createLock: this.#createLock,
-      stepTimeoutMs: this.#stepTimeoutMs,
+      stepCpuMs: this.#stepCpuMs,
       maxRetainedBytes: this.#maxRetainedBytes,
       threadBytes: this.#threadBytes,
       run: (task, signal) => this.#run(task, signal),
@@ -183,10 +188,16 @@ function threadError(error: unknown): SynclineError {
 interface SessionPool {
   readonly capacity: Semaphore;
   readonly createLock: () => TerminationLock;
-  readonly stepTimeoutMs: number;
+  readonly stepCpuMs: number;
   readonly maxRetainedBytes: number;
   readonly threadBytes: number;
   readonly run: (task: IngestTask, signal: AbortSignal) => Promise<never>;
+}
+
+interface SessionThread {
+  readonly port: MessagePort;
+  readonly ended: Promise<never>;
+  readonly threadNumber: Int32Array<SharedArrayBuffer>;
 }
 
 /** The work of one run in its thread. */
@@ -194,7 +205,7 @@ export class IngestSession {
   readonly #options: OpenOptions;
   readonly #pool: SessionPool;
   readonly #expired = new AbortController();
-  #thread: { readonly port: MessagePort; readonly ended: Promise<never> } | undefined;
+  #thread: SessionThread | undefined;
   #reservation: Reservation | undefined;
   /** What the thread keeps of the bodies before. */
   #retainedBytes = 0;
@@ -299,28 +310,32 @@ export class IngestSession {
     return await Promise.race([answered, ended]);
   }
 
-  /** Ends the thread if its step takes too long. Counts passes of a timer: the process may have been frozen. */
+  /** Ends the thread if its step takes too much processor time. A machine that is busy or frozen does not count. */
   #limitStep(): Disposable {
-    const { stepTimeoutMs } = this.#pool;
-    let passes = 0;
-    const timer = setInterval(() => {
-      passes += 1;
-      if (passes < STEP_PASSES) return;
-      const what = `the registry needs more than ${stepTimeoutMs} ms to be parsed or built`;
+    const { stepCpuMs } = this.#pool;
+    const { threadNumber } = this.#thread ?? this.#start();
+    let startMs: number | undefined;
+    const check = async () => {
+      const cpuMs = await threadCpuMs(threadNumber[0] ?? 0);
+      startMs ??= cpuMs;
+      if (cpuMs === undefined || startMs === undefined || cpuMs - startMs < stepCpuMs) return;
+      const what = `the registry needs more than ${stepCpuMs} ms of processor time to be parsed or built`;
       this.#expired.abort(new SynclineError('run-cpu-exceeded', what));
-    }, stepTimeoutMs / STEP_PASSES);
+    };
+    const timer = setInterval(() => void check(), stepCpuMs / STEP_CHECKS);
     return { [Symbol.dispose]: () => clearInterval(timer) };
   }
 
-  #start() {
+  #start(): SessionThread {
     const { signal, memory: _memory, ...options } = this.#options;
     const { port1, port2 } = new MessageChannel();
     const { maxRetainedBytes, createLock } = this.#pool;
-    const task = { ...options, maxRetainedBytes, port: port2, lock: createLock() };
+    const threadNumber = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const task = { ...options, maxRetainedBytes, threadNumber, port: port2, lock: createLock() };
     const ended = this.#pool.run(task, AbortSignal.any([signal, this.#expired.signal]));
     // The next question gets the error. Without a next question, this prevents an unhandled rejection.
     ended.catch(() => {});
-    return { port: port1, ended };
+    return { port: port1, ended, threadNumber };
   }
 }
 

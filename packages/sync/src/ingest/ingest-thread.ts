@@ -28,10 +28,12 @@ import {
   OutOfOrder,
 } from './messages.ts';
 import { RowCollector } from './row-collector.ts';
+import { ownThreadNumber } from './thread-cpu.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   const { port, lock, order, maxRetainedBytes, detail } = task;
   useTerminationLock(lock);
+  task.threadNumber[0] = ownThreadNumber();
   const questions = on(port, 'message', { close: ['close'] });
   const nextQuestion = async (): Promise<IngestQuestion> => {
     const { done, value } = await questions.next();

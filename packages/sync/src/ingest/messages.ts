@@ -8,6 +8,8 @@ import type { RowCollectorOptions } from './row-collector.ts';
 export interface IngestTask {
   readonly port: MessagePort;
   readonly lock: TerminationLock;
+  /** The thread writes its number here, so that others can read its processor time. */
+  readonly threadNumber: Int32Array<SharedArrayBuffer>;
   readonly order: RowCollectorOptions['order'];
   /** The most that the thread may keep of the bodies. It must be far below the heap of the thread. */
   readonly maxRetainedBytes: number;
