@@ -30,7 +30,8 @@ export class RequestPace implements Disposable {
   #timer: NodeJS.Timeout;
   #deadlineMs: number;
   #check: NodeJS.Timeout | undefined;
-  #bodySinceMs = 0;
+  /** The checks of the body so far. They count the time: while this process is frozen or starved, there are none. */
+  #checks = 0;
   #bytes = 0;
   #socket: { readonly socket: Socket; readonly bytesBefore: number } | undefined;
   #isPaused = false;
@@ -53,7 +54,6 @@ export class RequestPace implements Disposable {
   }
 
   startBody(): void {
-    this.#bodySinceMs = performance.now();
     this.#check = setInterval(() => this.#checkBody(), CHECK_EVERY_MS);
   }
 
@@ -75,9 +75,7 @@ export class RequestPace implements Disposable {
       await work;
     } finally {
       this.#isPaused = false;
-      const pausedMs = performance.now() - startedAtMs;
-      this.#deadlineMs += pausedMs;
-      this.#bodySinceMs += pausedMs;
+      this.#deadlineMs += performance.now() - startedAtMs;
     }
   }
 
@@ -109,9 +107,10 @@ export class RequestPace implements Disposable {
     } catch (error) {
       this.#ended.abort(error);
     }
-    const ms = performance.now() - this.#bodySinceMs;
+    this.#checks += 1;
+    const ms = this.#checks * CHECK_EVERY_MS;
     if (ms < GRACE_MS || this.#bytes >= (LEAST_BYTES_PER_SECOND * ms) / 1_000) return;
-    const what = `${place(this.#url)} sent ${this.#bytes} bytes in ${Math.round(ms / 1_000)} s. The least rate is ${LEAST_BYTES_PER_SECOND} bytes a second`;
+    const what = `${place(this.#url)} sent ${this.#bytes} bytes in ${ms / 1_000} s. The least rate is ${LEAST_BYTES_PER_SECOND} bytes a second`;
     this.#ended.abort(new SynclineError('source-too-slow', what));
   }
 }

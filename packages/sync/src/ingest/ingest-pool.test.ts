@@ -143,6 +143,31 @@ describe('IngestPool', () => {
     });
   });
 
+  test('a session that needs too much processor time fails, and other sessions continue', async () => {
+    const strict = new IngestPool({ heavyRuns: 2, memory: testBudget(), stepCpuMs: 200 });
+    onTestFinished(() => strict.close());
+    const other = open({ from: strict });
+    await other.add(body(['a']));
+    await expect(open({ from: strict }).add(body(names(200_000)))).rejects.toMatchObject({
+      code: 'run-cpu-exceeded',
+    });
+    expect(await other.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      diff: { added: 1 },
+    });
+  });
+
+  test('a session reserves memory for its thread and its rows, and releases it', async () => {
+    const memory = testBudget();
+    const counted = new IngestPool({ heavyRuns: 1, memory });
+    onTestFinished(() => counted.close());
+    const session = open({ from: counted, order: 'buffered' });
+    const page = body(names(1_000));
+    await session.add(page, {});
+    expect(memory.reserved.ingest).toBeGreaterThan(page.length);
+    session[Symbol.dispose]();
+    expect(memory.reserved.ingest).toBe(0);
+  });
+
   test('a session that needs too much memory fails, and other sessions continue', async () => {
     const small = new IngestPool({
       heavyRuns: 3,
