@@ -1,4 +1,10 @@
-import { createLogger, createMetrics, type ProcessContext, readEnv } from '@syncline/runtime';
+import {
+  createLogger,
+  createMetrics,
+  type ProcessContext,
+  planMemory,
+  readEnv,
+} from '@syncline/runtime';
 
 /**
  * Returns the context for running a process of ours within a test. It logs nothing and uses free
@@ -21,5 +27,6 @@ export function processContext(
     },
     logger: createLogger({ name, level: 'silent', pretty: false }),
     metrics: createMetrics(),
+    memory: planMemory({ totalBytes: 2 * 1024 ** 3 }),
   };
 }

@@ -29,7 +29,7 @@ async function setUp() {
     name,
     file: { path: '/registry.json' },
   }));
-  await publishConfig({ redis: client, keys }, { input: { registries }, digest: 'one' });
+  await publishConfig({ redis: client, keys }, { input: { registries } });
   const snapshots = createRedisSnapshotStore({ redis: client, keys });
   const publish = async (registry: string, count: number, description: string) => {
     await client.hset(keys.status(registry), { term: '1', owner: 'test' });

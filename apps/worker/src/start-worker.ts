@@ -22,11 +22,12 @@ import { Coordinator } from '@syncline/sync/coordinator';
 import { createCanary, WEDGED_AFTER_MS } from './canary.ts';
 import { openPerformer } from './performer.ts';
 import { createPreviewHandler } from './preview-handler.ts';
+import { openRunMemory } from './run-memory.ts';
 
 const STOP_GRACE_MS = 10_000;
 const LAST_PASS_MS = 1_000;
 /** A small number, because previews must not use the capacity that syncs need. */
-const PREVIEWS_AT_ONCE = 1;
+const PREVIEWS = { concurrency: 1 };
 
 /** The stores that the runs of a worker write to. */
 export interface WorkerStores {
@@ -59,7 +60,7 @@ export interface StartWorkerOptions {
  * of workers share the work. The worker waits until Redis is available, and continues after an outage.
  */
 export async function startWorker(
-  { env, logger, metrics }: ProcessContext,
+  { env, logger, metrics, memory: plan }: ProcessContext,
   {
     decorate = UNDECORATED,
     wedgedAfterMs = WEDGED_AFTER_MS,
@@ -84,18 +85,30 @@ export async function startWorker(
     keys,
     budgets: () => network()?.budgets ?? [],
   });
-  const performer = openPerformer({ env, logger, network, budgets, snapshots, threadHeapMb });
+  const runMemory = openRunMemory({ env, plan });
+  const { memory } = runMemory;
+  const performer = openPerformer({
+    env,
+    logger,
+    network,
+    budgets,
+    snapshots,
+    memory,
+    threadHeapMb,
+  });
+  const reporting = runMemory.report({ redis, keys, logger, metrics, owner, performer });
 
   const tickSource = createBullTickSource({
     blocking,
     redis,
     keys,
     queue,
-    concurrency: env.concurrency,
     logger,
+    ...runMemory.jobs,
   });
   const coordinator = new Coordinator({
     manager: decorate.manager(performer.manager),
+    memory,
     runStore,
     status,
     config,
@@ -107,19 +120,15 @@ export async function startWorker(
   });
   await coordinator.start();
 
-  const previews = startPreviewWorker({
-    redis,
-    keys,
+  const { preview } = performer;
+  const handle = createPreviewHandler({
+    config,
+    registries: store.reader,
+    preview,
     logger,
-    concurrency: PREVIEWS_AT_ONCE,
-    handle: createPreviewHandler({
-      config,
-      registries: store.reader,
-      preview: performer.preview,
-      logger,
-      metrics,
-    }),
+    metrics,
   });
+  const previews = startPreviewWorker({ redis, keys, logger, handle, ...PREVIEWS });
 
   const sweeper = startLoop({
     ...createSweeper({ store, logger }),
@@ -141,6 +150,7 @@ export async function startWorker(
     liveness: canary.problems,
     stop: async () => {
       await watching.stop();
+      await reporting.stop();
       await Promise.all([coordinator.stop(), previews.stop()]);
       const swept = sweeper.stop();
       await store.close();

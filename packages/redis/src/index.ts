@@ -2,6 +2,7 @@ export type { Operations } from '@syncline/sync';
 export type { Redis } from 'ioredis';
 export { connectRedis, openRedis } from './connection/connection.ts';
 export { readServerInfo, type ServerInfo } from './connection/server-info.ts';
+export type { KeyAccess } from './lua/lua-script.ts';
 export { type Pulse, stateOfNextTick } from './queue/bullmq-internals.ts';
 export {
   createPreviewRequester,
@@ -13,6 +14,7 @@ export {
 export { createSyncQueue } from './queue/queue.ts';
 export { type QueueHealth, readQueueHealth } from './queue/queue-health.ts';
 export { createBullTickSource } from './queue/tick-source.ts';
+export { type ProcessWaits, readWaits, writeWaits } from './queue/waits.ts';
 export { createReconciler } from './recovery/reconciler.ts';
 export { ScheduleReconciler } from './recovery/schedules.ts';
 export { createSweeper } from './recovery/sweeper.ts';

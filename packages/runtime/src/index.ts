@@ -20,6 +20,7 @@ export {
   type Logger,
   withoutCredentials,
 } from './logger.ts';
+export { type MemoryPlan, planMemory } from './memory/memory-plan.ts';
 export {
   type AgesSource,
   createMetrics,

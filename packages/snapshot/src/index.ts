@@ -13,8 +13,8 @@ export {
   type Manifest,
 } from './encoding/manifest.ts';
 export { LastKnown } from './last-known.ts';
-export { makeRoom, overQuota } from './quota.ts';
 export type { OpenSnapshot } from './open-snapshot.ts';
+export { makeRoom, overQuota } from './quota.ts';
 export { type CacheUsage, createSnapshotReader, type SnapshotReader } from './reader.ts';
 export * from './store.ts';
 export { collectGarbage } from './store.ts';

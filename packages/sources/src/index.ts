@@ -2,6 +2,8 @@ export { type CreateSource, createSourceFactory, openSources, withhold } from '.
 export { Git } from './git/git.ts';
 export { isGitRecent, LEAST_GIT_VERSION } from './git/process/git-version.ts';
 export { HttpClient } from './http/http.ts';
+export type { MemoryAccount, Reservation } from './memory/memory-account.ts';
+export { MemoryBudget } from './memory/memory-budget.ts';
 export { createAddressGuard } from './network/address-guard.ts';
 export { type ProxyOptions, proxyFor } from './network/outgoing.ts';
 export {

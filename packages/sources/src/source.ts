@@ -3,6 +3,7 @@ import type { BodyOrigin, BodySummary, RowKey } from '@syncline/rows';
 import type { Git } from './git/git.ts';
 import type { HttpClient } from './http/http.ts';
 import type { FileCalls } from './kinds/file-source.ts';
+import type { MemoryAccount } from './memory/memory-account.ts';
 
 /** The result of a source's cheap check. */
 export type Probe =
@@ -68,6 +69,8 @@ export interface SourceContext {
   readonly signal: AbortSignal;
   readonly status: SyncStatus;
   readonly upstream: UpstreamUsage;
+  /** The memory of the run. Sources reserve memory before they allocate it. */
+  readonly memory: MemoryAccount;
   /**
    * The credentials that the run has read. Sources add credentials to this set, and errors never contain
    * these credentials.
@@ -78,12 +81,12 @@ export interface SourceContext {
 }
 
 /** The largest body of a registry in one file. The complete official registry has about 150 MB. */
-export const MAX_BODY_BYTES = 512 * 1024 * 1024;
+export const MAX_BODY_BYTES = 256 * 1024 * 1024;
 /**
  * Many probes run at once, so they keep only bodies up to this size. For a larger body, `fetch` reads it
  * again.
  */
-export const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+export const MAX_KEPT_BYTES = 16 * 1024 * 1024;
 
 /** The shared clients with which a process reads sources. */
 export interface SourceTools {

@@ -4,7 +4,7 @@ import { formatFindings } from '../format/doctor-report.ts';
 import { checkConfigFile, checkInForce } from './config.ts';
 import { countLevels, type Finding, problem, runChecks, toFinding } from './finding.ts';
 import { checkGit, checkSsh } from './machine.ts';
-import { PROCESS_CHECKS } from './processes.ts';
+import { PROCESS_CHECKS, type ProcessFacts } from './processes.ts';
 import { REDIS_CHECKS, type RedisFacts } from './redis.ts';
 
 const NOW_MS = 1_000_000_000;
@@ -106,7 +106,11 @@ describe('processes that', () => {
     waiting: 0,
     oldestDueAtMs: undefined,
   };
-  const examine = (changes: Partial<QueueHealth>, failing: readonly string[] = []) =>
+  const examine = (
+    changes: Partial<QueueHealth>,
+    failing: readonly string[] = [],
+    waits: ProcessFacts['waits'] = new Map(),
+  ) =>
     notOk(
       runChecks(PROCESS_CHECKS, {
         ...queue,
@@ -114,6 +118,7 @@ describe('processes that', () => {
         nowMs: NOW_MS,
         registries: ['a', 'b'],
         failing,
+        waits,
       }),
     );
 
@@ -136,6 +141,15 @@ describe('processes that', () => {
 
   test('have failing registries', () => {
     expect(examine({}, ['a'])).toEqual(['registries: warning']);
+  });
+
+  test('have runs that wait for memory', () => {
+    const waits = {
+      memory: { count: 2, longestMs: 12_000 },
+      build: { count: 0, longestMs: 0 },
+      holders: [{ name: 'greedy', bytes: 100_000_000 }],
+    };
+    expect(examine({}, [], new Map([['w1', waits]]))).toEqual(['memory: warning']);
   });
 });
 

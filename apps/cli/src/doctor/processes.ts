@@ -1,4 +1,4 @@
-import { type QueueHealth, readQueueHealth } from '@syncline/redis';
+import { type ProcessWaits, type QueueHealth, readQueueHealth, readWaits } from '@syncline/redis';
 import { formatAge } from '../format/age.ts';
 import { counted, countedRegistries, listed } from '../format/text.ts';
 import type { Store } from '../open-store.ts';
@@ -10,6 +10,8 @@ export interface ProcessFacts extends QueueHealth {
   /** The names of all registries and catalogs in force. */
   readonly registries: readonly string[];
   readonly failing: readonly string[];
+  /** The workers whose runs have waited long. */
+  readonly waits: ReadonlyMap<string, ProcessWaits>;
 }
 
 /**
@@ -28,11 +30,18 @@ export async function observeProcesses(store: Store): Promise<ProcessFacts> {
   }
   const registries = views.map(({ name }) => name);
   const failing = views.filter(({ status }) => status.phase === 'Failed').map(({ name }) => name);
-  return { ...health, nowMs, registries, failing };
+  return { ...health, nowMs, registries, failing, waits: await readWaits(store) };
 }
 
 /** If a schedule or a job is this late, no worker takes jobs. */
 const LATE_MS = 60_000;
+
+const MIB = 1024 * 1024;
+const NO_WAITS: ProcessWaits = {
+  memory: { count: 0, longestMs: 0 },
+  build: { count: 0, longestMs: 0 },
+  holders: [],
+};
 
 /** Checks workers and schedulers by the data that they write to Redis. */
 export const PROCESS_CHECKS: Checks<ProcessFacts> = {
@@ -84,6 +93,21 @@ export const PROCESS_CHECKS: Checks<ProcessFacts> = {
       found: `${found}, the next for ${formatAge(waitedMs)}`,
       why: 'workers sync registries later than scheduled',
       advice: 'Start more workers, or increase SYNCLINE_CONCURRENCY or SYNCLINE_HEAVY_RUNS.',
+    });
+  },
+
+  memory: ({ waits }) => {
+    const [[worker, { memory, build, holders }] = [undefined, NO_WAITS]] = waits;
+    if (worker === undefined) return 'no run waits for memory';
+    const longest = (what: string, { count, longestMs }: typeof memory) =>
+      count === 0 ? [] : [`${counted(count, 'run')} for ${what}, ${formatAge(longestMs)}`];
+    const found = [...longest('memory', memory), ...longest('a slot to build', build)].join('; ');
+    const most = holders.map(({ name, bytes }) => `${name} (${Math.ceil(bytes / MIB)} MiB)`);
+    return warning({
+      found: `${worker} has waiting runs: ${found}`,
+      why: `these registries are synced late. Most memory is used by ${listed(most)}`,
+      advice:
+        'Read the status of these registries: their upstreams may be slow, or very large. To give runs more memory, increase SYNCLINE_MEMORY or start more workers.',
     });
   },
 

@@ -11,7 +11,7 @@ import {
   toSynclineError,
 } from '@syncline/contract';
 import { type Env, searchPath } from '@syncline/runtime';
-import { type CreateSource, openSources } from '@syncline/sources';
+import { type CreateSource, MemoryBudget, openSources } from '@syncline/sources';
 import { formatTook } from '../format/age.ts';
 import { describeError } from '../report-error.ts';
 import { type Finding, problem, type Result, toFinding } from './finding.ts';
@@ -76,10 +76,15 @@ async function checkSource(
   }
 }
 
+/** Enough for the largest body. */
+const MEMORY_BYTES = 1024 ** 3;
+
 /** Sends the smallest request that shows whether a source responds. */
 async function ask(registry: RegistryConfig, create: CreateSource, signal: AbortSignal) {
+  using memory = new MemoryBudget({ totalBytes: MEMORY_BYTES }).open(registry.name);
   const context = {
     signal,
+    memory,
     upstream: { requests: 0, bytes: 0 },
     credentials: new Set<string>(),
     // With one failure in the status, the source tries only once.

@@ -67,6 +67,9 @@ const POLICIES = {
   'source-timeout': ofPassingSource(
     'Increase the timeout, or ask the operator of the upstream. For a file, check the mount.',
   ),
+  'source-too-slow': ofSource(
+    'Ask the operator of the upstream. If the message names memory, increase SYNCLINE_MEMORY.',
+  ),
   'source-too-large': ofSource(CHECK_FILE),
   'source-too-many-rows': ofSource(CHECK_FILE),
   'source-envelope-too-large': ofSource(CHECK_FILE),
@@ -99,10 +102,13 @@ const POLICIES = {
   // run
   'run-timeout': ours('Increase syncPolicy.timeout. If the run hangs, restart the worker.'),
   'run-crashed': ours('Read the logs of the workers to find out why they crash.'),
-  'run-out-of-memory': ours(CHECK_FILE),
   'snapshot-too-large': ours(
     'Split the registry into several registries, or ask the operator of the upstream to remove old versions.',
   ),
+  'run-out-of-memory': ours(
+    'Check that the source is a registry. If it is one, increase SYNCLINE_MEMORY.',
+  ),
+  'run-cpu-exceeded': ours(CHECK_FILE),
   'lease-lost': ours(
     'If this error occurs often, check whether a machine or its disk is overloaded.',
   ),

@@ -48,6 +48,8 @@ export function redisKeys(prefix: string) {
     sweepTurn: `${prefix}:sweep`,
     /** String with expiry: the scheduler that last compared the schedules with the config. */
     scheduler: `${prefix}:scheduler`,
+    /** Hash with expiry: maps workers to their waiting runs, as JSON. Only workers whose runs wait long. */
+    waits: `${prefix}:waits`,
     /** String with expiry: a worker's answer to a preview, as JSON. */
     previewAnswer: (id: string) => `${prefix}:preview:${id}`,
     /** Sorted set: running requests to a host with a budget. The score is the latest end of each request (ms). */

@@ -15,6 +15,8 @@ import type { SyncQueue } from './queue.ts';
  * - Ids of scheduled jobs: `repeat:<id>:<due ms>`. The key of the job's hash has the same name.
  * - `getJobState` returns `unknown` for a job that has a hash but is in no list (commands/getState-8.lua).
  * - `offset` 0 counts as absent. BullMQ gives a pattern its own offset. An upsert keeps the phase of the old interval.
+ * - The loop waits for an entry of `mainLoopQueue` while all jobs run. An entry without a job makes it look at
+ *   `concurrency` again (classes/worker.ts).
  * - Every job passes through `nextJobFromJobData`. This function drops a scheduled job if it cannot make the next job
  *   of the schedule (classes/worker.ts).
  */
@@ -129,6 +131,13 @@ export class TurningWorker extends Worker<JobPayloadInput, string, string> {
 
   get turns(): number {
     return this.#turns;
+  }
+
+  /** Changes how many jobs run at once. BullMQ notices a higher number only when a job ends, so this wakes its loop. */
+  setConcurrency(count: number): void {
+    const isMore = count > this.concurrency;
+    this.concurrency = count;
+    if (isMore) this['mainLoopQueue']?.add(Promise.resolve(undefined));
   }
 
   /** BullMQ calls this for every job, and for every answer without a job. */

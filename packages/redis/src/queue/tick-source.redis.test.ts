@@ -13,7 +13,7 @@ import { ScheduleReconciler } from '../recovery/schedules.ts';
 import { createRedisRunStore } from '../stores/run-store.ts';
 import { connect, testQueue, testRedis } from '../testing/test-redis.ts';
 import { addWakeUp } from './queue.ts';
-import { createBullTickSource } from './tick-source.ts';
+import { type BullTickSourceOptions, createBullTickSource } from './tick-source.ts';
 
 type Handle = (tick: Tick, signal: AbortSignal) => Promise<TickResult>;
 
@@ -29,7 +29,10 @@ async function createTicks() {
   const events = new QueueEvents(QUEUE_NAME, { connection: connect(), prefix: keys.queuePrefix });
   onTestFinished(async () => void (await Promise.all([foreign.close(), events.close()])));
   await events.waitUntilReady();
-  const start = async (handle: Handle): Promise<TickSource> => {
+  const start = async (
+    handle: Handle,
+    jobs: Pick<BullTickSourceOptions, 'idleJobs' | 'maxJobs'> & { concurrency?: number } = {},
+  ): Promise<TickSource> => {
     const source = createBullTickSource({
       blocking: connect(),
       redis: test.redis,
@@ -37,6 +40,7 @@ async function createTicks() {
       queue,
       concurrency: 16,
       logger: createRecordingLogger(),
+      ...jobs,
     });
     onTestFinished(() => source.stop({ graceMs: 0 }));
     await source.start(handle);
@@ -177,6 +181,23 @@ test.each([
   expect(handle).not.toHaveBeenCalled();
   expect(await foreign.getFailedCount()).toBe(1);
   expect((await foreign.getJob(job.id ?? ''))?.failedReason?.length).toBeLessThan(1_200);
+});
+
+test('a job that only waits lets another job begin, up to the limit', async () => {
+  const { start, add } = await createTicks();
+  const begun: string[] = [];
+  let idleJobs = 0;
+  const handle: Handle = ({ registry }, signal) => {
+    begun.push(registry);
+    return new Promise((resolve) => {
+      signal.addEventListener('abort', () => resolve({ state: 'stopped' }), { once: true });
+    });
+  };
+  await start(handle, { concurrency: 1, maxJobs: 2, idleJobs: () => idleJobs });
+  for (const registry of ['slow', 'second', 'third']) await add({ v: 1, registry });
+  await vi.waitFor(() => expect(begun).toEqual(['slow']));
+  idleJobs = 5;
+  await vi.waitFor(() => expect(begun).toEqual(['slow', 'second']));
 });
 
 test('a worker continues with a valid job after invalid ones', async () => {

@@ -31,12 +31,21 @@ const STALLED_LOOK_EVERY_MS = 10_000;
 const INTERRUPTED_GRACE_MS = 5_000;
 /** How many completed jobs the queue keeps if their producers set no limit. */
 const COMPLETED_KEPT = 200;
+/** How often the worker looks at the jobs that only wait. */
+const LEND_EVERY_MS = 500;
 
 export interface BullTickSourceOptions extends KeyAccess {
   /** A connection for the worker only, because blocking commands use it. */
   readonly blocking: Redis;
   readonly queue: SyncQueue;
   readonly concurrency: number;
+  /**
+   * Returns how many of the running jobs only wait, for an upstream or for memory. They do not count for the
+   * concurrency. Default: none.
+   */
+  readonly idleJobs?: () => number;
+  /** The most jobs at once, including those that only wait. Default: {@link concurrency}. */
+  readonly maxJobs?: number;
   readonly logger: Logger;
 }
 
@@ -48,7 +57,9 @@ export interface BullTickSource extends TickSource {
 /** Creates a source that takes ticks from the BullMQ queue: scheduled jobs, wake-ups, and jobs of other producers. */
 export function createBullTickSource(options: BullTickSourceOptions): BullTickSource {
   const { blocking, redis, keys, queue, concurrency, logger } = options;
+  const { idleJobs = () => 0, maxJobs = concurrency } = options;
   let worker: TurningWorker | undefined;
+  let lending: NodeJS.Timeout | undefined;
   const running = new RunningJobs();
 
   return {
@@ -79,13 +90,20 @@ export function createBullTickSource(options: BullTickSourceOptions): BullTickSo
         for (const jobId of jobIds) started.cancelJob(jobId, 'the lock of the job is lost');
       });
       await started.waitUntilReady();
+      lending = setInterval(() => {
+        started.setConcurrency(Math.min(concurrency + idleJobs(), maxJobs));
+      }, LEND_EVERY_MS);
     },
 
-    pulse: () => ({ turns: worker?.turns ?? 0, isFull: running.size >= concurrency }),
+    pulse: () => ({
+      turns: worker?.turns ?? 0,
+      isFull: running.size >= (worker?.concurrency ?? concurrency),
+    }),
 
     async stop({ graceMs }) {
       const stopping = worker;
       if (stopping === undefined) return;
+      clearInterval(lending);
       const grace = setTimeout(() => stopping.cancelAllJobs('stopping'), graceMs);
       const limitMs = graceMs + INTERRUPTED_GRACE_MS;
       const whenIdle = () => running.whenNone();

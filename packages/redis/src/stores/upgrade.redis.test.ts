@@ -9,12 +9,13 @@ import {
   createRecordingLogger,
   createRecordingObserver,
   createStaticConfigSource,
+  testBudget,
 } from '@syncline/sync/testing';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { redisHarness, testRedis } from '../testing/test-redis.ts';
 
 const ROWS = ['a', 'b', 'c', 'd'].map((name) => ({ name, version: '1', description: 'x' }));
-const ingest = new IngestPool({ heavyRuns: 1 });
+const ingest = new IngestPool({ heavyRuns: 1, memory: testBudget() });
 afterAll(() => ingest.close());
 
 type Filter = NonNullable<ConfigInput['registries'][number]['filter']>;
@@ -74,6 +75,7 @@ async function upgrade(filter: Filter | undefined, served: readonly string[]) {
   const { promise, resolve } = Promise.withResolvers<TickHandler>();
   const coordinator = new Coordinator({
     manager: createManager({ createSource: () => source, ingest, snapshots: store.snapshots }),
+    memory: ingest.memory,
     status: store.status,
     runStore: store.runStore,
     config,

@@ -1,6 +1,7 @@
 import { delimiter, isAbsolute } from 'node:path';
 import { byteSizeSchema, redisUrlSchema, SynclineError } from '@syncline/contract';
 import { z } from 'zod';
+import { LEAST_MEMORY_BYTES, parseBytes } from '../memory/memory-plan.ts';
 
 const port = wholeNumber({ least: 0, most: 65_535 });
 
@@ -50,6 +51,20 @@ const variablesSchema = z.object({
     description:
       'How many of these runs may decode a body or build a snapshot at the same time. Both need much memory.',
   }),
+  SYNCLINE_MEMORY: z
+    .string()
+    .transform((text, context) => {
+      const bytes = parseBytes(text);
+      if (bytes !== undefined && bytes >= LEAST_MEMORY_BYTES) return bytes;
+      const message = 'use a number of bytes with a unit, such as 512MB or 2GiB, at least 256MiB';
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    })
+    .exactOptional()
+    .meta({
+      description:
+        'The limit of the resident memory of a process and its child processes, without the embedded Redis: a number with a unit, such as `512MB` or `2GiB`. If it is not set: 70 % of the limit of the container. Without such a limit: an eighth of the memory of the machine, at least 512 MB.',
+    }),
   SYNCLINE_DATA_DIR: z.string().prefault('.syncline').meta({
     description:
       'The folder for the files of a process: clones of Git repositories, and the Redis data of `syncline up`.',
@@ -88,6 +103,7 @@ const envSchema = variablesSchema.transform((variables) => ({
   logLevel: variables.LOG_LEVEL,
   concurrency: variables.SYNCLINE_CONCURRENCY,
   heavyRuns: variables.SYNCLINE_HEAVY_RUNS,
+  memoryBytes: variables.SYNCLINE_MEMORY,
   dataDir: variables.SYNCLINE_DATA_DIR,
   credentialDirs: variables.SYNCLINE_CREDENTIAL_DIRS,
   storedBytes: variables.SYNCLINE_STORED_BYTES,

@@ -3,6 +3,12 @@ import { isConfigFault } from '@syncline/contract';
 import { type Env, type ReadEnvOptions, readEnv, unknownVariables } from '../env/env.ts';
 import { startOpsServer } from '../http/ops-server.ts';
 import { createLogger, type Logger } from '../logger.ts';
+import {
+  defaultMemoryBytes,
+  type MemoryPlan,
+  planMemory,
+  readMachineMemory,
+} from '../memory/memory-plan.ts';
 import { createMetrics, type Metrics } from '../metrics/metrics.ts';
 import { VERSION } from '../version.ts';
 import { composeServices, readinessOf, type Service } from './service.ts';
@@ -12,6 +18,7 @@ export interface ProcessContext {
   readonly env: Env;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly memory: MemoryPlan;
 }
 
 export interface RunProcessOptions {
@@ -109,7 +116,11 @@ function createContext(name: string, envOptions: ReadEnvOptions | undefined): Pr
     const logger = createLogger({ name, level: env.logLevel });
     const variables = unknownVariables();
     if (variables.length > 0) logger.warn({ variables }, 'unknown environment variables ignored');
-    return { env, logger, metrics: createMetrics() };
+    const { memoryBytes: totalBytes = defaultMemoryBytes(readMachineMemory()) } = env;
+    const memory = planMemory({ totalBytes });
+    const metrics = createMetrics();
+    metrics.onMemory({ limitBytes: totalBytes, reserved: () => ({ base: memory.baseBytes }) });
+    return { env, logger, metrics, memory };
   } catch (error) {
     return exitWith(error);
   }

@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { within } from '../lifecycle/loop.ts';
 import { VERSION } from '../version.ts';
 import { createLoadMetrics, type LoadMetrics } from './load-metrics.ts';
+import { createMemoryMetrics, type MemoryMetrics } from './memory-metrics.ts';
 import { createRunMetrics, type RunMetrics } from './run-metrics.ts';
 
 /** A request whose response has been sent. */
@@ -34,7 +35,12 @@ function createHttpMetrics(register: PrometheusRegistry): HttpMetrics {
 }
 
 /** The metrics of one process. The methods that record values never throw. */
-export interface Metrics extends RunMetrics, HttpMetrics, ScrapeMetrics, LoadMetrics {
+export interface Metrics
+  extends RunMetrics,
+    HttpMetrics,
+    ScrapeMetrics,
+    LoadMetrics,
+    MemoryMetrics {
   /** Returns all metrics in the text format of Prometheus. */
   expose(): Promise<{ contentType: string; body: string }>;
 }
@@ -66,6 +72,7 @@ export function createMetrics(): Metrics {
     ...createHttpMetrics(register),
     ...createScrapeMetrics(register),
     ...createLoadMetrics(register),
+    ...createMemoryMetrics(register),
     expose: () => {
       exposing ??= expose().finally(() => {
         exposing = undefined;

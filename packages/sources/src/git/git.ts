@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type SourceBlocks, SynclineError } from '@syncline/contract';
 import type { CredentialDirs } from '../credentials/credential-dirs.ts';
+import type { MemoryAccount } from '../memory/memory-account.ts';
 import type { ConnectionGuard } from '../network/address-guard.ts';
 import type { RequestBudgets } from '../network/request-budgets.ts';
 import { CertificateBundle } from './access/access.ts';
@@ -59,10 +60,43 @@ const SETTINGS = [
   'fetch.unpackLimit=1',
   // Git streams blobs above this size instead of loading them into memory.
   'core.bigFileThreshold=4m',
+  // Git would use a thread for each core, and caches for large repositories.
+  'pack.threads=1',
+  'index.threads=1',
+  'pack.windowMemory=16m',
+  'pack.deltaCacheSize=8m',
+  'core.packedGitWindowSize=1m',
+  'core.packedGitLimit=16m',
+  'core.deltaBaseCacheLimit=8m',
   // Closes the connection to a server that sends nothing, even if the worker has ended.
   'http.lowSpeedLimit=1',
   'http.lowSpeedTime=120',
 ].flatMap((setting) => ['-c', setting]);
+
+/** The part of a run's memory that git may use, within limits. */
+interface GitMemory {
+  readonly share: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+const MIB = 1024 * 1024;
+/** Git, its helper for the transport, and the program that unpacks the objects. They need 35 MB for a small repository. */
+const UPSTREAM_BYTES: GitMemory = { share: 1 / 3, least: 48 * MIB, most: 256 * MIB };
+/** Git alone, which needs 6 MB. */
+const LOCAL_BYTES: GitMemory = { share: 1 / 6, least: 24 * MIB, most: 128 * MIB };
+
+/** Reserves memory for git, and limits git to it. */
+async function withMemory<Limits extends GitLimits>(
+  limits: Limits,
+  { share, least, most }: GitMemory,
+): Promise<Limits & Disposable> {
+  const { memory, signal } = limits;
+  if (memory === undefined) return { ...limits, [Symbol.dispose]: () => {} };
+  const maxMemoryBytes = Math.floor(Math.min(Math.max(memory.mostBytes * share, least), most));
+  const reservation = await memory.reserve(maxMemoryBytes, { use: 'git', signal });
+  return { ...limits, maxMemoryBytes, [Symbol.dispose]: () => reservation[Symbol.dispose]() };
+}
 
 /** Runs the git program and manages its clones. Create one instance per process. */
 export class Git {
@@ -93,7 +127,12 @@ export class Git {
 
   /** Runs git until it exits. @throws GitFailure, SynclineError, the signal's reason */
   run(command: Partial<GitCommand>, limits: GitLimits): Promise<Buffer> {
-    return runGit(this.#complete(command), limits);
+    return this.#run(command, limits, LOCAL_BYTES);
+  }
+
+  async #run(command: Partial<GitCommand>, limits: GitLimits, bytes: GitMemory): Promise<Buffer> {
+    using limited = await withMemory(limits, bytes);
+    return await runGit(this.#complete(command), limited);
   }
 
   /**
@@ -103,19 +142,32 @@ export class Git {
   async ask(
     route: Route,
     command: Partial<GitCommand>,
-    limits: GitLimits & { readonly timeoutMs: number },
+    limits: GitLimits & { readonly timeoutMs: number; readonly memory: MemoryAccount },
   ): Promise<Buffer> {
-    const { signal, timeoutMs: holdMs } = limits;
+    const { signal, timeoutMs: holdMs, memory } = limits;
     const { host, config, credential } = route;
-    using _place = host === undefined ? null : await this.#budgets?.take(host, { signal, holdMs });
     const args = [...config, ...(command.args ?? [])];
     const env = { ...route.env, ...command.env };
-    return await this.run({ ...command, args, env, credential }, limits);
+    // The memory comes first: others may need the place of the budget while this run waits for memory.
+    using limited = await withMemory(limits, UPSTREAM_BYTES);
+    using _place = host === undefined ? null : await this.#budgets?.take(host, { signal, holdMs });
+    const complete = this.#complete({ ...command, args, env, credential });
+    return await memory.receive(() => runGit(complete, limited));
   }
 
-  /** Starts git, to exchange data over its standard streams. */
-  start(command: Partial<GitCommand>, limits: GitLimits): GitProcess {
-    return new GitProcess(this.#complete(command), limits);
+  /** Starts git, to exchange data over its standard streams. The memory is reserved until git has ended. */
+  async start(command: Partial<GitCommand>, limits: GitLimits): Promise<GitProcess> {
+    const limited = await withMemory(limits, LOCAL_BYTES);
+    const release = () => limited[Symbol.dispose]();
+    try {
+      const process = new GitProcess(this.#complete(command), limited);
+      process.child.once('close', release);
+      process.child.once('error', release);
+      return process;
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   #complete({ args = [], env = {}, ...rest }: Partial<GitCommand>): GitCommand {

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { MemoryBudget } from '../memory/memory-budget.ts';
 import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
 import { startLocalServer } from '../testing/local-server.ts';
 import type { HttpRequest } from './http.ts';
@@ -10,8 +11,8 @@ type Respond = (response: ServerResponse, request: IncomingMessage) => void;
 
 async function ask(respond: Respond, options: Partial<HttpRequest> = {}): Promise<string> {
   const server = await startLocalServer((request, response) => respond(response, request));
-  const body = await testHttpClient().get(testHttpRequest(server.url, options));
-  return Buffer.from(body).toString();
+  const { bytes } = await testHttpClient().get(testHttpRequest(server.url, options));
+  return Buffer.from(bytes).toString();
 }
 
 /** A server that writes any bytes, valid HTTP or not. */
@@ -145,7 +146,7 @@ describe('HTTP response bodies', () => {
     const http = testHttpClient();
     const texts: string[] = [];
     for (let count = 0; count < 2; count += 1) {
-      texts.push(Buffer.from(await http.get(testHttpRequest(url))).toString());
+      texts.push(Buffer.from((await http.get(testHttpRequest(url))).bytes).toString());
     }
     expect(texts).toEqual(['hello', 'good']);
   });
@@ -159,6 +160,53 @@ describe('HTTP response bodies', () => {
       code: 'source-too-large',
       message: expect.stringContaining('too many headers'),
     });
+  });
+
+  test('in tiny chunks with large extensions are cut off', async () => {
+    const frame = `1;${'x'.repeat(60_000)}\r\n[\r\n`;
+    const url = await serveRaw((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+      const pour = () => {
+        while (!socket.destroyed && socket.write(frame));
+      };
+      socket.on('drain', pour);
+      pour();
+    });
+    await expect(testHttpClient().get(testHttpRequest(url))).rejects.toMatchObject({
+      code: 'source-too-large',
+      message: expect.stringContaining('its chunks have too many headers'),
+    });
+  });
+
+  test('in chunks of one byte are read', async () => {
+    const text = 'x'.repeat(100_000);
+    const chunked = '1\r\nx\r\n'.repeat(text.length);
+    const url = await serveRaw((socket) =>
+      socket.write(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunked}0\r\n\r\n`),
+    );
+    const { bytes } = await testHttpClient().get(testHttpRequest(url));
+    expect(Buffer.from(bytes).toString()).toBe(text);
+  });
+
+  test('below the least rate are cut off long before the timeout', async () => {
+    const drip: Respond = (response) => {
+      const timer = setInterval(() => response.write('['), 500);
+      response.on('close', () => clearInterval(timer));
+    };
+    await expect(ask(drip, { timeoutMs: 900_000 })).rejects.toMatchObject({
+      code: 'source-too-slow',
+      message: expect.stringContaining('The least rate is 4096 bytes a second'),
+    });
+  });
+
+  test('that do not fit into the memory of a run are rejected, and release it', async () => {
+    const budget = new MemoryBudget({ totalBytes: 8_000_000 });
+    const memory = budget.open('large');
+    const large: Respond = (response) => void response.end(Buffer.alloc(20_000_000));
+    await expect(ask(large, { maxBytes: 100_000_000, memory })).rejects.toMatchObject({
+      code: 'run-out-of-memory',
+    });
+    expect(budget.reserved.body).toBe(0);
   });
 
   test('that are not HTTP are rejected', async () => {

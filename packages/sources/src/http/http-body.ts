@@ -3,6 +3,8 @@ import { createGunzip } from 'node:zlib';
 import { SynclineError } from '@syncline/contract';
 import type { Dispatcher } from 'undici';
 import type { UpstreamUsage } from '../source.ts';
+import { place } from './place.ts';
+import type { RequestPace } from './request-pace.ts';
 
 /**
  * The maximum compression ratio of a body. JSON compresses to about a tenth of its size, so a body with a
@@ -17,8 +19,14 @@ export interface BodyOptions {
   /** The largest size of the body. It applies to the compressed and to the decompressed size. */
   readonly maxBytes: number;
   readonly upstream: UpstreamUsage;
-  readonly take: (chunk: Buffer) => void;
+  readonly pace: RequestPace;
+  /** Counts bytes of the body as they are on the wire. */
+  readonly counted: (bytes: number) => void;
+  readonly take: TakeChunk;
 }
+
+/** Takes a part of a body, and must copy it. A promise means that this process waits for memory. */
+export type TakeChunk = (chunk: Buffer) => Promise<void> | undefined;
 
 /**
  * Decompresses a body and passes it to `take`, chunk by chunk.
@@ -43,23 +51,26 @@ export async function readBody(
     }
     if (Number(response.headers['content-length']) > maxBytes)
       throw tooLarge(url, `${maxBytes} bytes`);
+    options.pace.startBody();
     const { countPacked, read } = meter(options);
     // If one stream of a pipeline fails, `pipeline` ends the other streams and throws the error here.
     if (isPacked) await pipeline(response.body, countPacked, createGunzip(), read);
-    else await pipeline(response.body, read);
+    else await pipeline(response.body, countPacked, read);
   } catch (error) {
     response.body.on('error', () => {}).destroy();
     throw isPacked ? unpackError(url, error) : error;
   }
 }
 
-function meter({ url, maxBytes, upstream, take }: BodyOptions) {
+function meter({ url, maxBytes, upstream, pace, counted, take }: BodyOptions) {
   let packedBytes = 0;
   let bytes = 0;
   return {
     async *countPacked(body: AsyncIterable<Buffer>) {
       for await (const chunk of body) {
         packedBytes += chunk.length;
+        pace.took(chunk.length);
+        counted(chunk.length);
         // The limit also ends a compressed body that decompresses to nothing.
         if (packedBytes > maxBytes) throw tooLarge(url, `${maxBytes} bytes`);
         yield chunk;
@@ -70,11 +81,12 @@ function meter({ url, maxBytes, upstream, take }: BodyOptions) {
         bytes += chunk.length;
         upstream.bytes += chunk.length;
         if (bytes > maxBytes) throw tooLarge(url, `${maxBytes} bytes`);
-        const isBomb = packedBytes > 0 && bytes > packedBytes * MAX_UNPACK_RATIO;
+        const isBomb = bytes > packedBytes * MAX_UNPACK_RATIO;
         if (isBomb && bytes > RATIO_COUNTS_FROM_BYTES) {
           throw tooLarge(url, `${MAX_UNPACK_RATIO} times its compressed size`);
         }
-        take(chunk);
+        const taking = take(chunk);
+        if (taking !== undefined) await pace.pause(taking);
       }
     },
   };
@@ -100,11 +112,6 @@ function unpackError(url: URL, error: unknown): unknown {
 
 /** The longest wait that an upstream can request. */
 const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
-
-/** Returns a URL without user, password and query, so that messages may show it. */
-export function place(url: URL): string {
-  return `${url.origin}${url.pathname}`;
-}
 
 export function statusError(
   url: URL,

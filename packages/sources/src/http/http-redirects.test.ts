@@ -19,8 +19,8 @@ async function serveRedirects(table: Record<string, string>, status = 302) {
 }
 
 async function ask(url: string, options: Parameters<typeof testHttpRequest>[1] = {}) {
-  const body = await testHttpClient().get(testHttpRequest(url, options));
-  return Buffer.from(body).toString();
+  const { bytes } = await testHttpClient().get(testHttpRequest(url, options));
+  return Buffer.from(bytes).toString();
 }
 
 async function tokenFile(): Promise<string> {

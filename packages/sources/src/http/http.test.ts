@@ -11,6 +11,7 @@ import {
 import { testHttpClient, testHttpRequest } from '../testing/http-request.ts';
 import { localGuard } from '../testing/local-guard.ts';
 import { type Answer, type LocalServer, startLocalServer } from '../testing/local-server.ts';
+import { testMemory } from '../testing/test-memory.ts';
 import { HttpClient, type HttpRequest } from './http.ts';
 import { parseRetryAfter } from './http-body.ts';
 
@@ -20,15 +21,17 @@ beforeEach(() => {
   onTestFinished(() => http.close());
 });
 
-function get(url: string, options: Partial<HttpRequest> = {}): Promise<Uint8Array> {
-  return http.get({
+async function get(url: string, options: Partial<HttpRequest> = {}): Promise<Uint8Array> {
+  const { bytes } = await http.get({
     url: new URL(url),
     timeoutMs: 60_000,
     maxBytes: 1_000,
     signal: new AbortController().signal,
     upstream: { requests: 0, bytes: 0 },
+    memory: testMemory(),
     ...options,
   });
+  return bytes;
 }
 
 async function text(url: string, options: Partial<HttpRequest> = {}): Promise<string> {
@@ -240,8 +243,10 @@ describe('a request budget', () => {
       },
     };
     const server = await serve((_request, response) => response.end('hello'));
-    const body = await testHttpClient({ budgets }).get(testHttpRequest(server.url, { timeoutMs }));
-    expect(body).toHaveLength(5);
+    const { bytes } = await testHttpClient({ budgets }).get(
+      testHttpRequest(server.url, { timeoutMs }),
+    );
+    expect(bytes).toHaveLength(5);
   });
 
   test('gets its place back however a request ends', async () => {

@@ -3,11 +3,16 @@ import { ERRORS, SynclineError } from '@syncline/contract';
 import type { Dispatcher } from 'undici';
 import type { CredentialDirs } from '../credentials/credential-dirs.ts';
 import { type Access, readAccessHeaders } from '../credentials/credentials.ts';
+import { GrowingBytes, type OwnedBytes } from '../memory/growing-bytes.ts';
+import type { MemoryAccount } from '../memory/memory-account.ts';
 import type { ConnectionGuard } from '../network/address-guard.ts';
 import { Outgoing, type ProxyOptions } from '../network/outgoing.ts';
 import type { RequestBudgets } from '../network/request-budgets.ts';
+import { withSocket } from '../network/socket-of-request.ts';
 import { orAbort, type SourceContext, type UpstreamUsage } from '../source.ts';
-import { connectionError, place, readBody, statusError } from './http-body.ts';
+import { connectionError, readBody, statusError, type TakeChunk } from './http-body.ts';
+import { place } from './place.ts';
+import { RequestPace } from './request-pace.ts';
 
 const DEFAULT_USER_AGENT = 'syncline (+https://github.com/syncline/syncline)';
 /**
@@ -18,12 +23,17 @@ const MAX_DUMPED_BYTES = 64 * 1024;
 
 export interface HttpRequest {
   readonly url: URL;
-  /** The timeout of each request, and of each redirected request. It excludes the wait for a budget. */
+  /**
+   * The timeout of each request, and of each redirected request. It excludes the waits for a request budget and for
+   * memory.
+   */
   readonly timeoutMs: number;
   /** The largest size of the body. It applies to the compressed and to the decompressed size. */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
   readonly upstream: UpstreamUsage;
+  /** The memory of the run. */
+  readonly memory: MemoryAccount;
   /** The headers and the token of the config. Only the origin of the URL gets them. */
   readonly access?: Access;
   /** Receives the credentials that the client reads for `access`. */
@@ -51,8 +61,14 @@ export interface HttpClientOptions {
   readonly credentialDirs?: CredentialDirs;
 }
 
-type TakeChunk = (chunk: Buffer) => void;
 type Response = Dispatcher.ResponseData;
+
+/** One request with its response. */
+interface Exchange extends HttpRequest {
+  readonly hop: Hop;
+  readonly pace: RequestPace;
+  readonly take: TakeChunk;
+}
 
 /**
  * Downloads complete bodies from upstreams, within limits. The client keeps connections open, so create one
@@ -72,21 +88,26 @@ export class HttpClient {
   }
 
   /**
-   * Returns the body of a response with status 200. Follows redirects, and checks each target like a
+   * Returns the body of a response with status 200. The caller must dispose of it. Follows redirects, and checks each target like a
    * configured URL.
    *
    * @throws SynclineError as {@link read} does
    */
-  async get(request: Omit<HttpRequest, 'conditions'>): Promise<Uint8Array> {
-    const chunks: Buffer[] = [];
-    await this.read(request, (chunk) => void chunks.push(chunk));
-    return Buffer.concat(chunks);
+  async get(request: Omit<HttpRequest, 'conditions'>): Promise<OwnedBytes> {
+    const body = await GrowingBytes.open(request.memory, request.signal);
+    try {
+      await this.read(request, (chunk) => body.append(chunk));
+      return body.finish();
+    } catch (error) {
+      body[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /**
    * Passes the body of a response with status 200 to `take`, chunk by chunk.
    *
-   * @throws SynclineError `source-http-status`, `source-rate-limited`, `source-timeout`,
+   * @throws SynclineError `source-http-status`, `source-rate-limited`, `source-timeout`, `source-too-slow`,
    *   `source-too-large`, `source-unreachable`, `source-not-json` (an encoding other than gzip),
    *   `source-address-refused`, `source-redirect-refused`, `source-credential-unreadable`,
    *   `source-credential-refused`; the reason of an aborted signal
@@ -111,37 +132,52 @@ export class HttpClient {
     hop: Hop,
     take: TakeChunk,
   ): Promise<HttpAnswer | { readonly location: string }> {
-    const { timeoutMs, maxBytes, signal, upstream } = request;
+    const { timeoutMs, signal, memory } = request;
     const { url } = hop;
     using _place = await this.#budgets?.take(url.hostname, { signal, holdMs: timeoutMs });
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const either = AbortSignal.any([signal, timeout]);
+    using pace = new RequestPace({ url, timeoutMs });
     try {
-      either.throwIfAborted();
-      upstream.requests += 1;
-      // undici ignores an abort until it is connected. `orAbort` does not wait for the connection.
-      const response = await orAbort(this.#send(request, hop, either), either);
-      const location = redirectTarget(response);
-      const isUnmodified = response.statusCode === 304 && request.conditions !== undefined;
-      if (response.statusCode !== 200) await dump(response, either);
-      if (location !== undefined) return { location };
-      if (isUnmodified) return { isModified: false, headers: response.headers };
-      if (response.statusCode !== 200) throw statusError(url, response);
-      await readBody(response, { url, maxBytes, upstream, take });
-      return { isModified: true, headers: response.headers };
+      return await memory.receive(() => this.#exchange({ ...request, hop, pace, take }));
     } catch (error) {
       if (signal.aborted) throw signal.reason;
+      if (memory.signal.aborted) throw memory.signal.reason;
       if (error instanceof SynclineError) throw error;
-      if (!timeout.aborted) throw connectionError(url, error);
-      const what = `${place(url)} did not answer within ${timeoutMs} ms`;
-      throw new SynclineError('source-timeout', what);
+      if (pace.signal.aborted) throw pace.signal.reason;
+      throw connectionError(url, error);
     }
   }
 
-  async #send(request: HttpRequest, hop: Hop, signal: AbortSignal): Promise<Response> {
+  async #exchange({
+    hop,
+    pace,
+    take,
+    ...request
+  }: Exchange): Promise<HttpAnswer | { readonly location: string }> {
+    const { maxBytes, signal, upstream, memory } = request;
+    const { url } = hop;
+    const any = AbortSignal.any([signal, memory.signal, pace.signal]);
+    any.throwIfAborted();
+    upstream.requests += 1;
+    // undici ignores an abort until it is connected. `orAbort` does not wait for the connection.
+    const response = await orAbort(this.#send(request, { hop, pace, signal: any }), any);
+    const location = redirectTarget(response);
+    const isUnmodified = response.statusCode === 304 && request.conditions !== undefined;
+    if (response.statusCode !== 200) await dump(response, any);
+    if (location !== undefined) return { location };
+    if (isUnmodified) return { isModified: false, headers: response.headers };
+    if (response.statusCode !== 200) throw statusError(url, response);
+    const counted = (bytes: number) => memory.received(bytes);
+    await readBody(response, { url, maxBytes, upstream, pace, counted, take });
+    return { isModified: true, headers: response.headers };
+  }
+
+  async #send(
+    request: HttpRequest,
+    { hop, pace, signal }: Pick<Exchange, 'hop' | 'pace' | 'signal'>,
+  ): Promise<Response> {
     const { url, accessHeaders } = hop;
     const dispatcher = await this.#outgoing.dispatcherFor(url);
-    return dispatcher.request({
+    const options: Dispatcher.RequestOptions = {
       origin: url.origin,
       path: url.pathname + url.search,
       method: 'GET',
@@ -153,7 +189,11 @@ export class HttpClient {
         'user-agent': this.#userAgent(),
       },
       signal,
-    });
+    };
+    return withSocket(
+      (socket) => pace.startSocket(socket),
+      () => dispatcher.request(options),
+    );
   }
 }
 

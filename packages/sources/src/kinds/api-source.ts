@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
 import { SynclineError } from '@syncline/contract';
+import type { BodySummary } from '@syncline/rows';
 import type { Access } from '../credentials/credentials.ts';
 import { type HttpClient, withRetries } from '../http/http.ts';
+import type { OwnedBytes } from '../memory/growing-bytes.ts';
 import type { Probe, Source, SourceContext, TakeBody, WholeReading } from '../source.ts';
 
 const PAGE_ROWS = 100;
-const MAX_PAGES = 50_000;
-const MAX_PAGE_BYTES = 64 * 1024 * 1024;
-const MAX_TOTAL_BYTES = 8 * 1024 * 1024 * 1024;
+/** The official registry has about 1,000 pages. */
+const MAX_PAGES = 20_000;
+/** Pages of the official registry have about 150 KB. */
+const MAX_PAGE_BYTES = 32 * 1024 * 1024;
+/** All pages of the official registry have about 150 MB. */
+const MAX_TOTAL_BYTES = 1024 * 1024 * 1024;
 /** Enough for a cursor of Syncline's own api: name and version may have 1,000 characters each, of up to three bytes. */
 const MAX_CURSOR_LENGTH = 8_192;
 
@@ -51,7 +56,7 @@ export class ApiSource implements Source {
     const bytesBefore = context.upstream.bytes;
     let rowCount = 0;
     for (let cursor: string | undefined, page = 1; ; page += 1) {
-      const { rowCount: rowsOfPage, nextCursor } = await take(await this.#getPage(cursor, context));
+      const { rowCount: rowsOfPage, nextCursor } = await this.#takePage(take, { cursor, context });
       rowCount += rowsOfPage;
       context.report(`read ${rowCount} rows in ${page} pages`);
       if (nextCursor === undefined) return { kind: 'whole' };
@@ -72,16 +77,24 @@ export class ApiSource implements Source {
     }
   }
 
-  async #getPage(cursor: string | undefined, context: SourceContext): Promise<Uint8Array> {
+  async #takePage(
+    take: TakeBody,
+    page: { readonly cursor: string | undefined; readonly context: SourceContext },
+  ): Promise<BodySummary> {
+    using body = await this.#getPage(page.cursor, page.context);
+    return await take(body.bytes);
+  }
+
+  async #getPage(cursor: string | undefined, context: SourceContext): Promise<OwnedBytes> {
     const url = new URL(`${this.#options.endpoint.replace(/\/+$/, '')}/v0.1/servers`);
     url.searchParams.set('limit', String(PAGE_ROWS));
     url.searchParams.set('include_deleted', 'true');
     if (cursor !== undefined) url.searchParams.set('cursor', cursor);
     const { timeoutMs, access = {}, http } = this.#options;
-    const { signal, upstream, credentials } = context;
+    const { signal, upstream, memory, credentials } = context;
     const limits = { timeoutMs, maxBytes: MAX_PAGE_BYTES };
     return withRetries(context, () =>
-      http.get({ url, access, ...limits, signal, upstream, credentials }),
+      http.get({ url, access, ...limits, signal, upstream, memory, credentials }),
     );
   }
 }

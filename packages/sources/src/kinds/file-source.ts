@@ -27,6 +27,7 @@ interface ReadFile {
   readonly revision: string;
   /** `undefined` if the file is too large to keep. */
   readonly bytes: Uint8Array | undefined;
+  readonly memory: Disposable;
 }
 
 /** Reads a registry from a file. The revision is `<size>-<mtime ms>-<ctime ms>:<sha256>`. */
@@ -46,10 +47,11 @@ export class FileSource implements Source {
     const stats = await this.#explained(signal, () => this.#calls.stat(this.#path, signal));
     if (stampOf(stats) === knownStamp) return { state: 'unchanged' };
     this.#read = await this.#readFile(context, { maxKeptBytes: MAX_KEPT_BYTES });
-    const { revision } = this.#read;
-    return revision.endsWith(`:${knownDigest}`)
-      ? { state: 'unchanged', revision }
-      : { state: 'changed' };
+    const { revision, memory } = this.#read;
+    if (!revision.endsWith(`:${knownDigest}`)) return { state: 'changed' };
+    memory[Symbol.dispose]();
+    this.#read = undefined;
+    return { state: 'unchanged', revision };
   }
 
   async fetch(
@@ -59,15 +61,16 @@ export class FileSource implements Source {
     const read = this.#read;
     // `take` may transfer the bytes to a thread, so the next fetch must read them again.
     this.#read = undefined;
-    const { bytes, revision } = await (read?.bytes === undefined
+    const { bytes, revision, memory } = await (read?.bytes === undefined
       ? this.#readFile(context, { maxKeptBytes: MAX_BODY_BYTES })
       : read);
+    using _memory = memory;
     await take(bytes ?? new Uint8Array());
     return { kind: 'whole', revision };
   }
 
   #readFile(
-    { signal, upstream }: SourceContext,
+    { signal, upstream, memory: account }: SourceContext,
     { maxKeptBytes }: { maxKeptBytes: number },
   ): Promise<ReadFile> {
     return this.#explained(signal, async () => {
@@ -83,11 +86,19 @@ export class FileSource implements Source {
         }
         const isKept = stats.size <= maxKeptBytes;
         const { size } = stats;
-        const { bytes, digest, read } = await this.#readAll(file, { size, isKept, signal });
+        const memoryBytes = isKept ? size : CHUNK_BYTES;
+        const memory = await account.reserve(memoryBytes, { use: 'body', signal });
+        const { bytes, digest, read } = await this.#readAll(file, { size, isKept, signal }).catch(
+          (error: unknown) => {
+            memory[Symbol.dispose]();
+            throw error;
+          },
+        );
+        if (!isKept) memory[Symbol.dispose]();
         upstream.requests += 1;
         upstream.bytes += read;
         const settled = Date.now() - stats.mtimeMs > SETTLED_AFTER_MS;
-        return { bytes, revision: `${settled ? stampOf(stats) : ''}:${digest}` };
+        return { bytes, memory, revision: `${settled ? stampOf(stats) : ''}:${digest}` };
       } finally {
         // Does not await the call, because the call never returns if the file system hangs.
         file.close().catch(() => {});

@@ -14,6 +14,9 @@ import {
 import { explainFailure } from '../git/process/git-errors.ts';
 import type { Probe, Source, SourceContext, TakeBody, WholeReading } from '../source.ts';
 
+/** A server may answer with every ref whose name begins like the wanted one. */
+const MAX_REFS_BYTES = 1024 * 1024;
+
 export interface GitSourceOptions {
   /** The name of the registry. Each registry has its own clone. */
   readonly registry: string;
@@ -78,10 +81,15 @@ export class GitSource implements Source {
 
   /** Asks the upstream for the commit of the configured ref, with one `git ls-remote`. */
   async #askForCommit(context: SourceContext): Promise<string> {
-    const { signal, upstream } = context;
+    const { signal, upstream, memory } = context;
     const { wanted, shown } = this.#target;
     const args = ['ls-remote', '--quiet', 'origin', wanted, `${wanted}^{}`];
-    const limits = { signal, timeoutMs: this.#config.timeout };
+    const limits = {
+      signal,
+      memory,
+      timeoutMs: this.#config.timeout,
+      maxOutputBytes: MAX_REFS_BYTES,
+    };
     const output = await this.#onRoute(context, (route) => {
       upstream.requests += 1;
       return this.#git.ask(route, { args }, limits);

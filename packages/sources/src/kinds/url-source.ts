@@ -10,6 +10,7 @@ import {
   type Validators,
   validatorsOf,
 } from '../http/validators.ts';
+import { GrowingBytes, type OwnedBytes } from '../memory/growing-bytes.ts';
 import {
   MAX_BODY_BYTES,
   MAX_KEPT_BYTES,
@@ -34,7 +35,7 @@ export interface UrlSourceOptions {
 interface Download {
   readonly revision: UrlRevision;
   /** `undefined` if the body is too large to keep. */
-  readonly bytes: Uint8Array | undefined;
+  readonly body: OwnedBytes | undefined;
 }
 
 /**
@@ -58,6 +59,7 @@ export class UrlSource implements Source {
       const download = await this.#downloadUnless(revision, context);
       if (download === undefined) return { state: 'unchanged' };
       if (download.revision.digest === revision.digest) {
+        download.body?.[Symbol.dispose]();
         const newer = formatRevision(download.revision);
         return { state: 'unchanged', ...(newer !== known && { revision: newer }) };
       }
@@ -78,10 +80,11 @@ export class UrlSource implements Source {
     const read = this.#read;
     // `take` may transfer the bytes to a thread, so the next fetch must download them again.
     this.#read = undefined;
-    const { revision, bytes } = await (read?.bytes === undefined
+    const { revision, ...download } = await (read?.body === undefined
       ? withRetries(context, () => this.#download(context, { maxKeptBytes: MAX_BODY_BYTES }))
       : read);
-    await take(bytes ?? new Uint8Array(), { syntax: this.#syntax() });
+    using body = download.body;
+    await take(body?.bytes ?? new Uint8Array(), { syntax: this.#syntax() });
     return { kind: 'whole', revision: formatRevision(revision) };
   }
 
@@ -97,24 +100,33 @@ export class UrlSource implements Source {
 
   /** Hashes the body while it arrives, and keeps the body if it is small enough. */
   async #download(
-    { signal, upstream, credentials }: SourceContext,
+    { signal, upstream, memory, credentials }: SourceContext,
     { maxKeptBytes, ...conditional }: { maxKeptBytes: number } & Pick<HttpRequest, 'conditions'>,
   ): Promise<Download & HttpAnswer> {
     const { url, timeoutMs, access = {}, http } = this.#options;
     const limits = { timeoutMs, maxBytes: MAX_BODY_BYTES };
     const request = { url: new URL(url), access, accept: ACCEPT, ...limits, ...conditional };
     const hash = createHash('sha256');
-    const chunks: Buffer[] = [];
+    const kept = await GrowingBytes.open(memory, signal);
     let size = 0;
-    const answer = await http.read({ ...request, signal, upstream, credentials }, (chunk) => {
-      hash.update(chunk);
-      size += chunk.length;
-      if (size <= maxKeptBytes) chunks.push(chunk);
-      else chunks.length = 0;
-    });
-    const bytes = size <= maxKeptBytes ? Buffer.concat(chunks, size) : undefined;
-    const revision = { ...validatorsOf(answer.headers), digest: hash.digest('hex') };
-    return { ...answer, revision, bytes };
+    try {
+      const answer = await http.read(
+        { ...request, signal, upstream, memory, credentials },
+        (chunk) => {
+          hash.update(chunk);
+          size += chunk.length;
+          if (size <= maxKeptBytes) return kept.append(chunk);
+          kept[Symbol.dispose]();
+          return undefined;
+        },
+      );
+      const body = size <= maxKeptBytes ? kept.finish() : undefined;
+      const revision = { ...validatorsOf(answer.headers), digest: hash.digest('hex') };
+      return { ...answer, revision, body };
+    } catch (error) {
+      kept[Symbol.dispose]();
+      throw error;
+    }
   }
 
   #syntax(): 'json' | 'yaml' {

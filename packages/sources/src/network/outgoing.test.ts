@@ -65,7 +65,7 @@ describe('a direct request', () => {
     });
     const http = testHttpClient({ guard });
     const request = testHttpRequest(`http://rebinding.example:${portOf(server.url)}/`);
-    expect(Buffer.from(await http.get(request)).toString()).toBe('hello');
+    expect(Buffer.from((await http.get(request)).bytes).toString()).toBe('hello');
     expect(lookups).toBe(1);
     expect(server.headers[0]?.host).toBe(`rebinding.example:${portOf(server.url)}`);
   });
@@ -134,7 +134,7 @@ describe('a direct request', () => {
       lookup: async () => [{ address: '127.0.0.9', family: 4 }, LOOPBACK],
     });
     const request = testHttpRequest(`http://several.example:${portOf(server.url)}/`);
-    expect(await testHttpClient({ guard }).get(request)).toHaveLength(5);
+    expect((await testHttpClient({ guard }).get(request)).bytes).toHaveLength(5);
   });
 });
 
@@ -154,7 +154,7 @@ describe('an HTTP proxy', () => {
       proxies: { http: `http://user:hunter2@127.0.0.1:${proxy.port}` },
     });
     const url = `http://a.example:${portOf(server.url)}/b?c=d`;
-    expect(await http.get(testHttpRequest(url))).toHaveLength(5);
+    expect((await http.get(testHttpRequest(url))).bytes).toHaveLength(5);
     expect(proxy.asked).toEqual([url]);
     const basic = `Basic ${Buffer.from('user:hunter2').toString('base64')}`;
     expect(proxy.authorizations).toEqual([basic]);
@@ -247,7 +247,9 @@ describe('an HTTP proxy', () => {
   test('is skipped for NO_PROXY targets, whose addresses are checked', async () => {
     const [server, proxy] = await Promise.all([serveHello(), startLocalProxy()]);
     const proxies = { http: `http://127.0.0.1:${proxy.port}`, except: '127.0.0.1' };
-    expect(await testHttpClient({ proxies }).get(testHttpRequest(server.url))).toHaveLength(5);
+    expect((await testHttpClient({ proxies }).get(testHttpRequest(server.url))).bytes).toHaveLength(
+      5,
+    );
     const strict = testHttpClient({ guard, proxies });
     await expect(strict.get(testHttpRequest(server.url))).rejects.toMatchObject(REFUSED);
     expect(proxy.asked).toEqual([]);
@@ -287,6 +289,7 @@ describe('a private certificate authority', () => {
   const ASK = `
     import { HttpClient } from './packages/sources/src/http/http.ts';
     import { createAddressGuard } from './packages/sources/src/network/address-guard.ts';
+    import { MemoryBudget } from './packages/sources/src/memory/memory-budget.ts';
     const lookup = async () => { throw new Error('only the proxy knows'); };
     const guard = createAddressGuard({ allow: () => ['127.0.0.1'], lookup });
     const [target, https] = process.argv.slice(1);
@@ -294,8 +297,9 @@ describe('a private certificate authority', () => {
     const signal = new AbortController().signal;
     const upstream = { requests: 0, bytes: 0 };
     const url = new URL(target);
-    await http.get({ url, timeoutMs: 60_000, maxBytes: 100, signal, upstream }).then(
-      (body) => console.log(Buffer.from(body).toString()),
+    const memory = new MemoryBudget({ totalBytes: 1e9 }).open('test');
+    await http.get({ url, timeoutMs: 60_000, maxBytes: 100, signal, upstream, memory }).then(
+      ({ bytes }) => console.log(Buffer.from(bytes).toString()),
       ({ code, message }) => console.log(code, message),
     );
     await http.close();`;

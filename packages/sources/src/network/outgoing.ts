@@ -21,6 +21,7 @@ export class Outgoing {
   readonly #guard: ConnectionGuard;
   readonly #proxies: ProxyOptions;
   readonly #direct: GuardedAgent;
+  readonly #directDispatcher: Dispatcher;
   readonly #proxyAgents = new Map<string, ProxyAgent>();
   readonly #targetChecks = new Map<string, TargetCheck>();
 
@@ -28,6 +29,7 @@ export class Outgoing {
     this.#guard = guard;
     this.#proxies = proxies;
     this.#direct = new GuardedAgent(guard);
+    this.#directDispatcher = this.#direct.agent.compose(copyingSmallChunks);
   }
 
   /**
@@ -38,10 +40,10 @@ export class Outgoing {
     const proxy = proxyFor(target, this.#proxies);
     if (proxy === undefined) {
       this.#direct.closeForbidden(target.hostname);
-      return this.#direct.agent;
+      return this.#directDispatcher;
     }
     await this.#checkBehindProxy(target.hostname);
-    return this.#proxyAgent(proxy);
+    return this.#proxyAgent(proxy).compose(copyingSmallChunks);
   }
 
   async close(): Promise<void> {
@@ -93,6 +95,49 @@ export class Outgoing {
 interface TargetCheck {
   readonly passed: Promise<void>;
   readonly validUntilMs: number;
+}
+
+/**
+ * Copies parts of a body that are much smaller than the buffer that their connection read. A body in small chunks could
+ * otherwise keep thousands of such buffers while it waits to be read.
+ */
+const copyingSmallChunks: Dispatcher.DispatcherComposeInterceptor =
+  (dispatch) => (options, handler) =>
+    dispatch(options, new CopyingHandler(handler));
+
+type Handler = Required<Dispatcher.DispatchHandler>;
+
+class CopyingHandler implements Dispatcher.DispatchHandler {
+  readonly #handler: Dispatcher.DispatchHandler;
+
+  constructor(handler: Dispatcher.DispatchHandler) {
+    this.#handler = handler;
+  }
+
+  onRequestStart(...args: Parameters<Handler['onRequestStart']>): void {
+    this.#handler.onRequestStart?.(...args);
+  }
+
+  onRequestUpgrade(...args: Parameters<Handler['onRequestUpgrade']>): void {
+    this.#handler.onRequestUpgrade?.(...args);
+  }
+
+  onResponseStart(...args: Parameters<Handler['onResponseStart']>): void {
+    this.#handler.onResponseStart?.(...args);
+  }
+
+  onResponseEnd(...args: Parameters<Handler['onResponseEnd']>): void {
+    this.#handler.onResponseEnd?.(...args);
+  }
+
+  onResponseError(...args: Parameters<Handler['onResponseError']>): void {
+    this.#handler.onResponseError?.(...args);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const isSmall = chunk.length < chunk.buffer.byteLength / 2;
+    this.#handler.onResponseData?.(controller, isSmall ? Buffer.from(chunk) : chunk);
+  }
 }
 
 /** The proxies for requests. They have the format of the usual environment variables. */

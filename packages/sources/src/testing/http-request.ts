@@ -1,6 +1,7 @@
 import { onTestFinished } from 'vitest';
 import { HttpClient, type HttpClientOptions, type HttpRequest } from '../http/http.ts';
 import { localGuard } from './local-guard.ts';
+import { testMemory } from './test-memory.ts';
 
 /** Creates a client that may connect to upstreams on this machine. It is closed after the test. */
 export function testHttpClient(options: Partial<HttpClientOptions> = {}): HttpClient {
@@ -17,6 +18,7 @@ export function testHttpRequest(url: string, options: Partial<HttpRequest> = {})
     maxBytes: 1_000_000,
     signal: new AbortController().signal,
     upstream: { requests: 0, bytes: 0 },
+    memory: testMemory(),
     ...options,
   };
 }

@@ -1,5 +1,6 @@
 import { changeStatus, PENDING_STATUS } from '@syncline/contract';
 import type { SourceContext } from '../source.ts';
+import { testMemory } from './test-memory.ts';
 
 /** Returns the context of a run whose registry has not failed before. */
 export function sourceContext(
@@ -10,6 +11,7 @@ export function sourceContext(
   return {
     signal,
     upstream: { requests: 0, bytes: 0 },
+    memory: testMemory(),
     credentials: new Set(),
     status: changeStatus(PENDING_STATUS, { consecutiveFailures }),
     report: (message) => void reports.push(message),

@@ -9,8 +9,9 @@ export interface SemaphoreSlot {
 /** A fixed number of slots. Callers get slots in the order of their calls, but urgent callers go first. */
 export class Semaphore {
   #free: number;
-  readonly #urgent = new Set<() => void>();
-  readonly #waiting = new Set<() => void>();
+  /** The waiting callers, each with the time since when it waits, in monotonic milliseconds. */
+  readonly #urgent = new Map<() => void, number>();
+  readonly #waiting = new Map<() => void, number>();
 
   constructor(count: number) {
     this.#free = count;
@@ -19,6 +20,12 @@ export class Semaphore {
   /** How many callers wait for a slot. */
   get waiting(): number {
     return this.#urgent.size + this.#waiting.size;
+  }
+
+  /** How long the caller has waited that has waited longest. */
+  get longestWaitMs(): number {
+    const since = [...this.#urgent.values(), ...this.#waiting.values()];
+    return since.length === 0 ? 0 : performance.now() - Math.min(...since);
   }
 
   /** Waits for a free slot. Rejects with the signal's reason if the signal is aborted first. */
@@ -38,9 +45,9 @@ export class Semaphore {
     };
   }
 
-  async #wait(signal: AbortSignal, queue: Set<() => void>): Promise<void> {
+  async #wait(signal: AbortSignal, queue: Map<() => void, number>): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    queue.add(resolve);
+    queue.set(resolve, performance.now());
     using _listening = onAbort(signal, () => {
       queue.delete(resolve);
       reject(signal.reason);
@@ -50,7 +57,7 @@ export class Semaphore {
 
   #release(): void {
     const queue = this.#urgent.size > 0 ? this.#urgent : this.#waiting;
-    const [next] = queue;
+    const [next] = queue.keys();
     if (next === undefined) {
       this.#free += 1;
       return;

@@ -60,6 +60,7 @@ function createCoordinator(
       ingest,
       snapshots: createInMemorySnapshotStore(state),
     }),
+    memory: ingest.memory,
     status: createRecordStatusPersistence(state.records),
     runStore: createInMemoryRunStore(state),
     config,

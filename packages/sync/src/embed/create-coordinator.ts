@@ -15,7 +15,7 @@ import {
 } from '@syncline/contract';
 import type { ServedRow } from '@syncline/rows';
 import { createSnapshotReader, type SnapshotReader } from '@syncline/snapshot';
-import type { ProxyOptions } from '@syncline/sources';
+import { MemoryBudget, type ProxyOptions } from '@syncline/sources';
 import { z } from 'zod';
 import type { ConfigSource } from '../ports/config-source.ts';
 import type { RunObserver } from '../ports/run-observer.ts';
@@ -49,9 +49,14 @@ export interface CreateCoordinatorOptions {
   readonly stopGraceMs?: number;
   /** How many registries the coordinator builds at once. Default: 2. */
   readonly heavyRuns?: number;
+  /** The memory in bytes that all runs together may use. Default: 512 MiB. */
+  readonly memoryBytes?: number;
   /** Default: no proxies. */
   readonly proxies?: ProxyOptions;
 }
+
+const DEFAULT_MEMORY_BYTES = 512 * 1024 * 1024;
+const LEAST_MEMORY_BYTES = 96 * 1024 * 1024;
 
 /** The options whose wrong values would otherwise show late, or as an error of Node that names no option. */
 const optionsSchema = z.object({
@@ -61,6 +66,10 @@ const optionsSchema = z.object({
   stopGraceMs: z
     .int({ error: 'use a whole number of milliseconds' })
     .min(0, { error: 'use 0 or more' })
+    .optional(),
+  memoryBytes: z
+    .int({ error: 'use a whole number of bytes' })
+    .min(LEAST_MEMORY_BYTES, { error: `use ${LEAST_MEMORY_BYTES} or more` })
     .optional(),
   heavyRuns: z.int({ error: 'use a whole number' }).min(1, { error: 'use 1 or more' }).optional(),
 });
@@ -178,6 +187,8 @@ export class EmbeddedCoordinator {
 
   async #open() {
     const { logger = SILENT, observer, stopGraceMs = DEFAULT_STOP_GRACE_MS } = this.#options;
+    const { memoryBytes: totalBytes = DEFAULT_MEMORY_BYTES } = this.#options;
+    const memory = new MemoryBudget({ totalBytes });
     const { runStore, snapshots, status, records } = this.#stores;
     this.#folder.lock();
     records.reopen();
@@ -187,9 +198,11 @@ export class EmbeddedCoordinator {
       config: this.#config,
       dataDir: this.#folder.path,
       snapshots,
+      memory,
     });
     const coordinator = new Coordinator({
       manager,
+      memory,
       runStore,
       status,
       config: this.#config,

@@ -1,5 +1,10 @@
 import type { Config } from '@syncline/contract';
-import { createInMemoryPlaceStore, createRequestBudgets, openSources } from '@syncline/sources';
+import {
+  createInMemoryPlaceStore,
+  createRequestBudgets,
+  type MemoryBudget,
+  openSources,
+} from '@syncline/sources';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import { createManager, type Manager, type ManagerDependencies } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
@@ -15,6 +20,7 @@ export interface ManagerOptions
   extends Pick<ManagerDependencies, 'snapshots'>,
     Pick<CreateCoordinatorOptions, 'dataDir' | 'manager' | 'heavyRuns' | 'proxies'> {
   readonly config: ConfigSource;
+  readonly memory: MemoryBudget;
 }
 
 /** Creates the manager and its resources in this process. `close` ends the resources. */
@@ -22,6 +28,7 @@ export function openManager({
   config,
   dataDir,
   snapshots,
+  memory,
   proxies = {},
   heavyRuns = DEFAULT_HEAVY_RUNS,
   manager: create = createManager,
@@ -40,7 +47,7 @@ export function openManager({
     budgets,
     dataDir,
   });
-  const ingest = new IngestPool({ heavyRuns });
+  const ingest = new IngestPool({ heavyRuns, memory });
   return {
     manager: create({ createSource: sources.createSource, ingest, snapshots }),
     close: () => Promise.all([ingest.close(), sources.close()]),

@@ -1,5 +1,6 @@
 import type { TerminationLock } from '@syncline/snapshot';
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest';
+import { testBudget } from '../testing/test-budget.ts';
 import { IngestPool } from './ingest-pool.ts';
 
 const BUSY = 1;
@@ -7,14 +8,19 @@ const TERMINATING = 2;
 
 /** The lock of the next session. */
 let lock: TerminationLock;
-const pool = new IngestPool({ heavyRuns: 1, createLock: () => lock });
+const pool = new IngestPool({ heavyRuns: 1, memory: testBudget(), createLock: () => lock });
 afterAll(() => pool.close());
 
 function open(state: number, signal = new AbortController().signal) {
   const buffer = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   lock = new Int32Array(buffer);
   Atomics.store(lock, 0, state);
-  const session = pool.open({ order: 'arrival', previous: undefined, signal });
+  const session = pool.open({
+    order: 'arrival',
+    previous: undefined,
+    signal,
+    memory: pool.memory.open('test'),
+  });
   onTestFinished(() => session[Symbol.dispose]());
   return session;
 }

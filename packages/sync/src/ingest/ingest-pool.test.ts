@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { testBudget } from '../testing/test-budget.ts';
 import { IngestPool, type OpenOptions } from './ingest-pool.ts';
 import { OutOfOrder } from './messages.ts';
 
 const NOW_MS = Date.parse('2026-02-01T12:00:00Z');
-const pool = new IngestPool({ heavyRuns: 2 });
+const pool = new IngestPool({ heavyRuns: 2, memory: testBudget() });
 afterAll(() => pool.close());
 
 function open(options: Partial<OpenOptions> & { from?: IngestPool } = {}) {
@@ -12,6 +13,7 @@ function open(options: Partial<OpenOptions> & { from?: IngestPool } = {}) {
     order: 'arrival',
     previous: undefined,
     signal: new AbortController().signal,
+    memory: from.memory.open('test'),
     ...rest,
   });
   onTestFinished(() => session[Symbol.dispose]());
@@ -141,8 +143,37 @@ describe('IngestPool', () => {
     });
   });
 
+  test('a session that needs too much processor time fails, and other sessions continue', async () => {
+    const strict = new IngestPool({ heavyRuns: 2, memory: testBudget(), stepCpuMs: 200 });
+    onTestFinished(() => strict.close());
+    const other = open({ from: strict });
+    await other.add(body(['a']));
+    await expect(open({ from: strict }).add(body(names(200_000)))).rejects.toMatchObject({
+      code: 'run-cpu-exceeded',
+    });
+    expect(await other.build({ nowMs: NOW_MS, readChunks: noChunks })).toMatchObject({
+      diff: { added: 1 },
+    });
+  });
+
+  test('a session reserves memory for its thread and its rows, and releases it', async () => {
+    const memory = testBudget();
+    const counted = new IngestPool({ heavyRuns: 1, memory });
+    onTestFinished(() => counted.close());
+    const session = open({ from: counted, order: 'buffered' });
+    const page = body(names(1_000));
+    await session.add(page, {});
+    expect(memory.reserved.ingest).toBeGreaterThan(page.length);
+    session[Symbol.dispose]();
+    expect(memory.reserved.ingest).toBe(0);
+  });
+
   test('a session that needs too much memory fails, and other sessions continue', async () => {
-    const small = new IngestPool({ heavyRuns: 3, threadHeapMb: 24 });
+    const small = new IngestPool({
+      heavyRuns: 3,
+      memory: testBudget(),
+      threadHeapMb: 24,
+    });
     onTestFinished(() => small.close());
     const other = open({ from: small });
     await other.add(body(['a']));

@@ -7,6 +7,7 @@ import {
   createTerminationLock,
   type TerminationLock,
 } from '@syncline/snapshot';
+import type { MemoryAccount, MemoryBudget, Reservation } from '@syncline/sources';
 import { Piscina } from 'piscina';
 import { Semaphore } from '../capacity/capacity.ts';
 import {
@@ -19,18 +20,39 @@ import {
   type MemberBlobs,
   OutOfOrder,
 } from './messages.ts';
+import { threadCpuMs } from './thread-cpu.ts';
 
-const THREAD_IDLE_TIMEOUT_MS = 60_000;
-/** More than the runs of a worker, because a run keeps its thread while it waits for its next body. */
-const MAX_THREADS = 1_024;
+/** Idle threads have memory that waiting runs may need. */
+const THREAD_IDLE_TIMEOUT_MS = 10_000;
+/** What a thread needs beside its young generation and the rows that it keeps: modules, compression. Measured. */
+const THREAD_BASE_BYTES = 56 * 1024 * 1024;
+/** The processor time of a thread for one body, or for one step of a build. The largest real ones take seconds. */
+const STEP_CPU_MS = 30_000;
+const STEP_CHECKS = 20;
 /** A row lives until its compression. With a young generation of this size, garbage collections rarely move rows. */
 const YOUNG_GENERATION_MB = 64;
+/** With less memory, more threads matter more than their speed. */
+const SMALL_YOUNG_GENERATION_MB = 16;
+const AMPLE_BYTES = 1024 * 1024 * 1024;
+/** The body of a small registry, with its rows. */
+const SMALL_ROWS_BYTES = 4 * 1024 * 1024;
+/**
+ * The heap of a thread, for each byte that its run may keep. V8 may end the whole process if the heap of a thread is
+ * full, so the counted limit must be far below.
+ */
+const HEAP_RATIO = 3;
+const LEAST_HEAP_MB = 384;
+const MIB = 1024 * 1024;
 
 export interface IngestPoolOptions {
   /** How many runs may do heavy work at once in this process. */
   readonly heavyRuns: number;
-  /** The heap of each thread. A run that needs more fails without affecting other runs. */
+  /** The memory of all runs. It also decides how many threads there can be. */
+  readonly memory: MemoryBudget;
+  /** Default: a multiple of what one run may keep. */
   readonly threadHeapMb?: number | undefined;
+  /** The processor time of a thread for one body, or for one step of a build. Default: 30,000. */
+  readonly stepCpuMs?: number | undefined;
   /** Creates the lock that coordinates a session's thread with its termination. */
   readonly createLock?: () => TerminationLock;
 }
@@ -47,35 +69,59 @@ export interface OpenOptions extends Pick<IngestTask, 'order' | 'previous' | 'vi
   readonly signal: AbortSignal;
   /** The credentials that the run has used. The run may add more before each body. */
   readonly credentials?: ReadonlySet<string>;
+  /** The memory of the run. */
+  readonly memory: MemoryAccount;
 }
 
 /** Threads for heavy work, so that no large or hostile registry can block the process. */
 export class IngestPool {
   /** A session takes a slot while it decodes a body or builds a snapshot, but never while it waits for a body. */
   readonly capacity: Semaphore;
+  readonly memory: MemoryBudget;
   readonly #threads: Piscina<IngestTask, IngestEnd>;
   readonly #createLock: () => TerminationLock;
+  readonly #stepCpuMs: number;
+  readonly #maxRetainedBytes: number;
+  readonly #threadBytes: number;
   /** The locks of all working threads. */
   readonly #locks = new Set<TerminationLock>();
 
   constructor({
     heavyRuns,
-    threadHeapMb = 768,
+    memory,
+    threadHeapMb,
+    stepCpuMs = STEP_CPU_MS,
     createLock = createTerminationLock,
   }: IngestPoolOptions) {
+    const isAmple = memory.totalBytes >= AMPLE_BYTES;
+    const youngGenerationMb = isAmple ? YOUNG_GENERATION_MB : SMALL_YOUNG_GENERATION_MB;
+    const threadBytes = THREAD_BASE_BYTES + youngGenerationMb * MIB;
+    memory.keepForSmall(threadBytes + SMALL_ROWS_BYTES);
+    const heapMb = Math.max(LEAST_HEAP_MB, (HEAP_RATIO * memory.mostBytes) / MIB);
+    this.#threadBytes = threadBytes;
     this.#createLock = createLock;
+    this.#stepCpuMs = stepCpuMs;
+    this.#maxRetainedBytes = memory.mostBytes - threadBytes;
     this.capacity = new Semaphore(heavyRuns);
+    this.memory = memory;
     this.#threads = new Piscina<IngestTask, IngestEnd>({
       filename: new URL('./ingest-thread.ts', import.meta.url).href,
       // One thread starts at once, because loading its modules takes half a second.
       minThreads: 1,
-      maxThreads: MAX_THREADS,
+      maxThreads: Math.max(heavyRuns, Math.floor(memory.totalBytes / threadBytes)),
       idleTimeout: THREAD_IDLE_TIMEOUT_MS,
       resourceLimits: {
-        maxOldGenerationSizeMb: threadHeapMb,
-        maxYoungGenerationSizeMb: YOUNG_GENERATION_MB,
+        maxOldGenerationSizeMb: threadHeapMb ?? heapMb,
+        maxYoungGenerationSizeMb: youngGenerationMb,
       },
     });
+    memory.addOthers(() => this.#idleThreads() * threadBytes);
+    this.#threads.on('workerDestroy', () => memory.wake());
+  }
+
+  /** The threads without a session, except the one that always exists. */
+  #idleThreads(): number {
+    return Math.max(0, this.#threads.threads.length - Math.max(1, this.#locks.size));
   }
 
   /** Opens a session. The session's thread starts with the first body. */
@@ -83,7 +129,10 @@ export class IngestPool {
     return new IngestSession(options, {
       capacity: this.capacity,
       createLock: this.#createLock,
-      run: (task) => this.#run(task, options.signal),
+      stepCpuMs: this.#stepCpuMs,
+      maxRetainedBytes: this.#maxRetainedBytes,
+      threadBytes: this.#threadBytes,
+      run: (task, signal) => this.#run(task, signal),
     });
   }
 
@@ -141,14 +190,27 @@ function threadError(error: unknown): SynclineError {
 interface SessionPool {
   readonly capacity: Semaphore;
   readonly createLock: () => TerminationLock;
-  readonly run: (task: IngestTask) => Promise<never>;
+  readonly stepCpuMs: number;
+  readonly maxRetainedBytes: number;
+  readonly threadBytes: number;
+  readonly run: (task: IngestTask, signal: AbortSignal) => Promise<never>;
+}
+
+interface SessionThread {
+  readonly port: MessagePort;
+  readonly ended: Promise<never>;
+  readonly threadNumber: Int32Array<SharedArrayBuffer>;
 }
 
 /** The work of one run in its thread. */
 export class IngestSession {
   readonly #options: OpenOptions;
   readonly #pool: SessionPool;
-  #thread: { readonly port: MessagePort; readonly ended: Promise<never> } | undefined;
+  readonly #expired = new AbortController();
+  #thread: SessionThread | undefined;
+  #reservation: Reservation | undefined;
+  /** What the thread keeps of the bodies before. */
+  #retainedBytes = 0;
 
   constructor(options: OpenOptions, pool: SessionPool) {
     this.#options = options;
@@ -162,11 +224,14 @@ export class IngestSession {
    * @throws SynclineError for this body or an earlier one. One invalid body fails all bodies, because a half-read
    *   folder would look as if the other half had been deleted. {@link OutOfOrder}
    */
-  add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
+  async add(body: Uint8Array, origin: BodyOrigin = {}): Promise<BodySummary> {
+    // The thread may keep all rows of the body.
+    await this.#reserve(this.#retainedBytes + body.length);
     return this.#withCapacity(async () => {
       const secrets = [...(this.#options.credentials ?? [])];
       const answer = await this.#ask({ kind: 'body', body, origin, secrets });
       if (answer.kind !== 'summary') throw unexpected(answer);
+      this.#retainedBytes = answer.retainedBytes;
       return answer.summary;
     });
   }
@@ -199,12 +264,21 @@ export class IngestSession {
   [Symbol.dispose](): void {
     this.#thread?.port.postMessage({ kind: 'close' } satisfies IngestQuestion);
     this.#thread?.port.close();
+    this.#reservation?.[Symbol.dispose]();
   }
 
-  #untilBuilt(
+  /** Reserves the memory of the thread and of the rows in it. Waits before it takes a slot, never with a slot. */
+  async #reserve(retainedBytes: number): Promise<void> {
+    const { memory, signal } = this.#options;
+    this.#reservation ??= await memory.reserve(0, { use: 'ingest', signal });
+    await this.#reservation.resize(this.#pool.threadBytes + retainedBytes);
+  }
+
+  async #untilBuilt(
     question: IngestQuestion,
     readChunks: BuildOptions['readChunks'],
   ): Promise<IngestResult> {
+    await this.#reserve(this.#retainedBytes);
     return this.#withCapacity(async () => {
       let answer = await this.#ask(question);
       while (answer.kind === 'need-chunks') {
@@ -235,16 +309,36 @@ export class IngestSession {
       port.once('message', resolve);
     });
     port.postMessage(question, question.kind === 'body' ? ownBuffer(question.body) : []);
-    return Promise.race([answered, ended]);
+    using _limit = this.#limitStep();
+    return await Promise.race([answered, ended]);
   }
 
-  #start() {
-    const { signal: _signal, credentials: _credentials, ...options } = this.#options;
+  /** Ends the thread if its step takes too much processor time. A machine that is busy or frozen does not count. */
+  #limitStep(): Disposable {
+    const { stepCpuMs } = this.#pool;
+    const { threadNumber } = this.#thread ?? this.#start();
+    let startMs: number | undefined;
+    const check = async () => {
+      const cpuMs = await threadCpuMs(threadNumber[0] ?? 0);
+      startMs ??= cpuMs;
+      if (cpuMs === undefined || startMs === undefined || cpuMs - startMs < stepCpuMs) return;
+      const what = `the registry needs more than ${stepCpuMs} ms of processor time to be parsed or built`;
+      this.#expired.abort(new SynclineError('run-cpu-exceeded', what));
+    };
+    const timer = setInterval(() => void check(), stepCpuMs / STEP_CHECKS);
+    return { [Symbol.dispose]: () => clearInterval(timer) };
+  }
+
+  #start(): SessionThread {
+    const { signal, memory: _memory, credentials: _credentials, ...options } = this.#options;
     const { port1, port2 } = new MessageChannel();
-    const ended = this.#pool.run({ ...options, port: port2, lock: this.#pool.createLock() });
+    const { maxRetainedBytes, createLock } = this.#pool;
+    const threadNumber = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const task = { ...options, maxRetainedBytes, threadNumber, port: port2, lock: createLock() };
+    const ended = this.#pool.run(task, AbortSignal.any([signal, this.#expired.signal]));
     // The next question gets the error. Without a next question, this prevents an unhandled rejection.
     ended.catch(() => {});
-    return { port: port1, ended };
+    return { port: port1, ended, threadNumber };
   }
 }
 

@@ -3,7 +3,6 @@
  * ends when its port is closed.
  */
 import { on } from 'node:events';
-import { resourceLimits } from 'node:worker_threads';
 import { toSynclineError } from '@syncline/contract';
 import type { ReadRow } from '@syncline/rows';
 import {
@@ -30,10 +29,12 @@ import {
   OutOfOrder,
 } from './messages.ts';
 import { RowCollector } from './row-collector.ts';
+import { ownThreadNumber } from './thread-cpu.ts';
 
 export default async function ingest(task: IngestTask): Promise<IngestEnd> {
-  const { port, lock, order, detail } = task;
+  const { port, lock, order, maxRetainedBytes, detail } = task;
   useTerminationLock(lock);
+  task.threadNumber[0] = ownThreadNumber();
   const questions = on(port, 'message', { close: ['close'] });
   const nextQuestion = async (): Promise<IngestQuestion> => {
     const { done, value } = await questions.next();
@@ -43,7 +44,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   try {
     const previous = task.previous && decodeManifest(task.previous);
     const diff = new DiffCollector(detail);
-    const retained = new RetainedBytes(task.maxRetainedBytes ?? defaultMaxRetainedBytes());
+    const retained = new RetainedBytes(maxRetainedBytes);
     const isServed = task.view === undefined;
     const builder = new SnapshotBuilder({ previous, retained, ...(isServed ? { diff } : {}) });
     const onRows = builder.push.bind(builder);
@@ -58,11 +59,7 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
       const question = await nextQuestion();
       if (question.kind === 'close') return { kind: 'closed' };
       if (question.kind === 'body') {
-        collector.withhold(question.secrets);
-        const { summary, take } = collector.parse(question.body, question.origin);
-        // Answers first, so that the source can fetch the next body while the thread takes these rows.
-        answer({ kind: 'summary', summary });
-        take();
+        takeBody(question, { collector, answer });
       } else if (question.kind !== 'chunks') {
         const built = await build(question, thread);
         answerBuilt(port, { ...built, changedFields: diff.changedFields });
@@ -77,16 +74,6 @@ export default async function ingest(task: IngestTask): Promise<IngestEnd> {
   }
 }
 
-const MIB = 1024 * 1024;
-/** A full sync of the official registry retains about 40 MB. */
-const MAX_RETAINED_BYTES = 256 * MIB;
-
-/** Leaves half of the thread's heap to rows that the thread is working on, and to garbage. */
-function defaultMaxRetainedBytes(): number {
-  const { maxOldGenerationSizeMb: heapMb = Number.POSITIVE_INFINITY } = resourceLimits;
-  return Math.min(MAX_RETAINED_BYTES, (heapMb * MIB) / 2);
-}
-
 /** Moves the chunks to the main thread, because a copy would need the memory twice. */
 function answerBuilt(port: IngestTask['port'], built: IngestResult): void {
   const blobs = [...built.newChunks, ...(built.mirror?.newChunks ?? [])];
@@ -95,6 +82,20 @@ function answerBuilt(port: IngestTask['port'], built: IngestResult): void {
   );
   const message: IngestAnswer = { kind: 'built', built };
   port.postMessage(message, [...new Set(own)]);
+}
+
+function takeBody(
+  { body, origin, secrets }: Question<'body'>,
+  { collector, answer }: { collector: RowCollector; answer: (message: IngestAnswer) => void },
+): void {
+  collector.withhold(secrets);
+  const { summary, take } = collector.parse(body, origin);
+  // If there is a next body, the source can fetch it while the thread takes these rows.
+  const isLast = summary.nextCursor === undefined;
+  if (isLast) take();
+  const { retainedBytes } = collector;
+  answer({ kind: 'summary', summary, retainedBytes });
+  if (!isLast) take();
 }
 
 interface Thread {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { MemoryBudget } from '@syncline/sources';
 import { expect, onTestFinished, test } from 'vitest';
 import { IngestPool } from './ingest-pool.ts';
 
@@ -25,7 +26,9 @@ async function changeEverything(
   { pages, filler }: { pages: number; filler: (bytes: number) => string },
 ) {
   const signal = new AbortController().signal;
-  using first = pool.open({ order: 'arrival', previous: undefined, signal });
+  using memory = pool.memory.open('large');
+  const options = { order: 'arrival', signal, memory } as const;
+  using first = pool.open({ ...options, previous: undefined });
   const small = Array.from({ length: 5 }, (_, index) => ({
     name: `a/s${String(index).padStart(8, '0')}`,
     version: '1.0.0',
@@ -33,15 +36,16 @@ async function changeEverything(
   }));
   await first.add(Buffer.from(JSON.stringify({ servers: small })));
   const before = await first.build({ nowMs: NOW_MS, readChunks: async () => [] });
-  using second = pool.open({ order: 'arrival', previous: before.manifestBlob, signal });
+  using second = pool.open({ ...options, previous: before.manifestBlob });
   for (let number = 0; number < pages; number += 1) await second.add(page(number, filler));
   return second.build({ nowMs: NOW_MS + 1, readChunks: async () => [...before.newChunks] });
 }
 
-test.each([undefined, 128])(
-  'a registry whose rows all become large succeeds or fails alone, with a heap of %s MB',
-  async (threadHeapMb) => {
-    const pool = new IngestPool({ heavyRuns: 2, threadHeapMb });
+test.each([256, 1024])(
+  'a registry whose rows all become large succeeds or fails alone, with a budget of %s MiB',
+  async (budgetMib) => {
+    const memory = new MemoryBudget({ totalBytes: budgetMib * 1024 * 1024 });
+    const pool = new IngestPool({ heavyRuns: 2, memory });
     onTestFinished(() => pool.close());
     const built = await changeEverything(pool, { pages: 8, filler: compressible });
     expect(built.diff).toMatchObject({ added: 795, updated: 5, removed: 0 });

@@ -8,13 +8,15 @@ import type { RowCollectorOptions } from './row-collector.ts';
 export interface IngestTask {
   readonly port: MessagePort;
   readonly lock: TerminationLock;
+  /** The thread writes its number here, so that others can read its processor time. */
+  readonly threadNumber: Int32Array<SharedArrayBuffer>;
   readonly order: RowCollectorOptions['order'];
+  /** How many bytes of rows and chunks the thread may retain. It must be far below the heap of the thread. */
+  readonly maxRetainedBytes: number;
   /** The base manifest: the manifest of the mirror, or of a catalog. */
   readonly previous: Blob | undefined;
   /** The served view of the mirror, if the served snapshot is not the mirror itself. */
   readonly view?: ViewTask | undefined;
-  /** How many bytes of rows and chunks the thread may retain. Default: 256 MiB, at most half of the thread's heap. */
-  readonly maxRetainedBytes?: number | undefined;
   /** How many rows of each kind to name with their changed fields, for people to read. */
   readonly detail?: { readonly sampleLimit: number } | undefined;
 }
@@ -62,8 +64,15 @@ export type IngestQuestion =
 
 /** A message from the thread. */
 export type IngestAnswer =
-  /** The body is a registry. The thread takes the rows while the source fetches the next body. */
-  | { readonly kind: 'summary'; readonly summary: BodySummary }
+  /**
+   * The body is a registry. If the body names a next one, the thread takes the rows while the source fetches it.
+   */
+  | {
+      readonly kind: 'summary';
+      readonly summary: BodySummary;
+      /** What the thread retains of all bodies so far. */
+      readonly retainedBytes: number;
+    }
   /** Asks for chunks of the registry itself, or of the named one. */
   | {
       readonly kind: 'need-chunks';

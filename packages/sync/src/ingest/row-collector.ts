@@ -87,6 +87,11 @@ export class RowCollector {
     };
   }
 
+  /** The bytes that the run retains so far. */
+  get retainedBytes(): number {
+    return this.#retained.count;
+  }
+
   /** Hands on the buffered rows. Returns the totals of all bodies. `readCount` includes invalid rows. */
   finish(onRows = this.#options.onRows) {
     const rows = [...this.#buffer.values()];

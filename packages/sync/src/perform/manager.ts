@@ -228,10 +228,11 @@ async function fetchOnce(
   context: ReadContext,
   { source, previous, since, order, detail }: FetchAttempt,
 ) {
-  const { registry, signal, timePhase, now } = context;
+  const { registry, signal, memory, timePhase, now } = context;
   using session = ingest.open({
     signal,
     credentials: context.credentials,
+    memory,
     detail,
     // Only the end of the fetch shows whether the source answered with a delta.
     order: since === undefined ? order : 'buffered',
@@ -285,12 +286,13 @@ async function deriveAndStore(
 /** Builds the view of a mirror with the current filter. */
 export async function deriveView(
   { ingest, snapshots }: FetchDependencies,
-  context: Pick<ReadContext, 'registry' | 'status' | 'signal' | 'timePhase' | 'now'>,
+  context: Pick<ReadContext, 'registry' | 'status' | 'signal' | 'memory' | 'timePhase' | 'now'>,
   previous: Previous & { mirror: Stored },
 ): Promise<IngestResult> {
-  const { registry, signal, timePhase, now } = context;
+  const { registry, signal, memory, timePhase, now } = context;
   using session = ingest.open({
     signal,
+    memory,
     order: 'buffered',
     previous: previous.mirror.blob,
     view: { ...viewOf(context, previous), isCurrent: false },

@@ -43,7 +43,7 @@ export async function mergeAndStore(
 /** Builds the snapshot. @param attempt.known the revision of the last build; `undefined` to read everything */
 async function merge(
   { ingest, snapshots }: FetchDependencies,
-  { registry, signal, timePhase, now }: RunContext,
+  { registry, signal, memory, timePhase, now }: RunContext,
   attempt: { members: readonly MemberState[]; previous: Previous; known: string | undefined },
 ): Promise<IngestResult> {
   const { blob } = attempt.previous;
@@ -52,7 +52,7 @@ async function merge(
   const { filter, name } = registry;
   const hash = isFiltered(registry) ? filterHash(registry) : undefined;
   const readChunks = chunkReader(snapshots, name);
-  using session = ingest.open({ signal, order: 'buffered', previous: blob });
+  using session = ingest.open({ signal, memory, order: 'buffered', previous: blob });
   return await timePhase('build', () =>
     session.merge({ nowMs: now(), members, readChunks, filter, filterHash: hash }),
   );

@@ -11,6 +11,7 @@ import {
   SynclineError,
   type SyncStatus,
 } from '@syncline/contract';
+import type { MemoryAccount } from '@syncline/sources';
 import { orLeave } from '../capacity/capacity.ts';
 import { filterHash } from '../decide/should-sync.ts';
 import type { IngestResult } from '../ingest/messages.ts';
@@ -69,7 +70,8 @@ export async function previewRegistry(
 }
 
 async function preview(deps: PreviewDependencies, request: PreviewRequest): Promise<Preview> {
-  const context = readContext(deps, request);
+  using memory = deps.ingest.memory.open(`the preview of ${request.registry.name}`);
+  const context = readContext(deps, { ...request, memory });
   const source = deps.createSource(request.registry);
   const { revision, built, previous } = await fetchAndBuild(deps, context, {
     source,
@@ -92,7 +94,7 @@ async function preview(deps: PreviewDependencies, request: PreviewRequest): Prom
 /** Returns the context of a run, without a lease. */
 function readContext(
   { clock, logger }: PreviewDependencies,
-  { registry, stored, nowMs, signal }: PreviewRequest,
+  { registry, stored, nowMs, signal, memory }: PreviewRequest & { memory: MemoryAccount },
 ): ReadContext {
   const startedAtMs = clock.monotonic();
   return {
@@ -106,6 +108,7 @@ function readContext(
     now: () => nowMs + (clock.monotonic() - startedAtMs),
     startedAtMs: nowMs,
     upstream: { requests: 0, bytes: 0 },
+    memory,
     credentials: new Set(),
     logger,
     report: () => {},

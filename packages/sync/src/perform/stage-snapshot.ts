@@ -1,5 +1,6 @@
 import { SynclineError } from '@syncline/contract';
 import type { SnapshotStore } from '@syncline/snapshot';
+import { MemoryBudget } from '@syncline/sources';
 import { filterHash, filterHashOf } from '../decide/should-sync.ts';
 import { IngestPool } from '../ingest/ingest-pool.ts';
 import type { IngestResult } from '../ingest/messages.ts';
@@ -72,6 +73,9 @@ function passesFilterOf({ manifest }: Stored, registry: StagingContext['registry
   return filterHashOf(manifest) === filterHash(registry);
 }
 
+/** What a derivation may use in a process that serves others. */
+const MEMORY_BYTES = 256 * 1024 * 1024;
+
 /** Derives a view in its own thread, because this process serves others at the same time. */
 async function derive(
   snapshots: SnapshotStore,
@@ -79,12 +83,14 @@ async function derive(
   mirror: Stored,
 ): Promise<IngestResult> {
   const { registry, status } = context;
-  const ingest = new IngestPool({ heavyRuns: 1 });
+  const budget = new MemoryBudget({ totalBytes: MEMORY_BYTES });
+  const ingest = new IngestPool({ heavyRuns: 1, memory: budget });
+  using memory = budget.open(registry.name);
   const timePhase: RunContext['timePhase'] = (_phase, work) => work();
   const deriveUpon = (served: Stored | undefined) =>
     deriveView(
       { ingest, snapshots },
-      { ...context, timePhase },
+      { ...context, memory, timePhase },
       { mirror, ...(served && { blob: served.blob }) },
     );
   try {

@@ -6,7 +6,7 @@ import type {
   SyncStatus,
   Trigger,
 } from '@syncline/contract';
-import type { UpstreamUsage } from '@syncline/sources';
+import type { MemoryAccount, UpstreamUsage } from '@syncline/sources';
 import type { RunPhase } from './run-observer.ts';
 import type { Acquired } from './run-store.ts';
 
@@ -24,6 +24,8 @@ export interface CheckContext {
   /** Epoch milliseconds by the store's clock. */
   readonly now: () => number;
   readonly upstream: UpstreamUsage;
+  /** The memory of the run. */
+  readonly memory: MemoryAccount;
   /** Credentials that the run has read. Sources add credentials, and Syncline removes them from all messages. */
   readonly credentials: Set<string>;
   readonly logger: Logger;

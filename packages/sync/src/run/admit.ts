@@ -57,6 +57,8 @@ export async function admit(
   }
   let purpose = purposeOf(tick, registry);
   let turn: SemaphoreSlot | undefined;
+  let isKept = false;
+  using _memory = { [Symbol.dispose]: () => isKept || check?.memory[Symbol.dispose]() };
   for (;;) {
     const askedAt = momentOf(clock);
     const acquisition = await runStore
@@ -73,6 +75,7 @@ export async function admit(
       });
     if (acquisition.state === 'acquired') {
       const checked = isStillValid(check, acquisition) ? check : undefined;
+      isKept = checked !== undefined;
       return admitted(deps, { tick, registry, acquisition, askedAt, stop, checked }, turn);
     }
     turn?.release();
@@ -177,7 +180,10 @@ function startRun(
     run.abort(new Interruption('stopping', 'the process was told to stop')),
   );
   const release = deps.keeper.hold(lease, { askedAt, abort: (reason) => run.abort(reason) });
-  const callbacks = [release];
+  const report = createReporter(deps, lease);
+  const memory = checked?.memory ?? deps.memory.open(registry.name);
+  memory.onWait = report;
+  const callbacks = [release, () => memory[Symbol.dispose]()];
   const context: RunContext = {
     registry,
     lease,
@@ -191,6 +197,7 @@ function startRun(
     signal: run.signal,
     now,
     upstream: checked?.upstream ?? { requests: 0, bytes: 0 },
+    memory,
     credentials: checked?.credentials ?? new Set(),
     logger: deps.logger,
     timePhase: async (phase, work) => {
@@ -201,7 +208,7 @@ function startRun(
         deps.observer.phaseFinished(phase, clock.monotonic() - startedAtMs);
       }
     },
-    report: createReporter(deps, lease),
+    report,
     onEnd: (callback) => void callbacks.push(callback),
   };
   return {

@@ -5,7 +5,7 @@
  * answer.
  */
 import { controlSchema, onAbort, type RegistryConfig, type SyncStatus } from '@syncline/contract';
-import type { UpstreamUsage } from '@syncline/sources';
+import type { MemoryAccount, UpstreamUsage } from '@syncline/sources';
 import type { SyncDecision } from '../perform/manager.ts';
 import type { Tick } from '../ports/tick-source.ts';
 import type { SyncDependencies } from './sync-dependencies.ts';
@@ -17,7 +17,7 @@ const UNTOUCHED_CONTROL = controlSchema.parse({});
 
 type NoOpTickDependencies = Pick<
   SyncDependencies,
-  'manager' | 'runStore' | 'clock' | 'logger' | 'capacity'
+  'manager' | 'runStore' | 'clock' | 'logger' | 'capacity' | 'memory'
 >;
 
 /** The result of asking the source without a lease. */
@@ -30,6 +30,8 @@ export interface NoOpCheck {
   readonly term: string;
   /** What the check has cost the upstream. */
   readonly upstream: UpstreamUsage;
+  /** The memory of what the check has kept for a run. The caller must close it, unless a run takes it over. */
+  readonly memory: MemoryAccount;
   /** The credentials that the check has read. */
   readonly credentials: Set<string>;
 }
@@ -70,7 +72,8 @@ export class NoOpTicks {
     const canBeNoOp = tick.trigger === 'schedule' && !tick.force && status?.phase === 'Complete';
     if (!canBeNoOp || status.term === undefined || nowMs === undefined) return undefined;
     const upstream = { requests: 0, bytes: 0 };
-    const asked = { term: status.term, upstream, credentials: new Set<string>() };
+    const memory = this.#deps.memory.open(registry.name);
+    const asked = { term: status.term, upstream, memory, credentials: new Set<string>() };
     const question: Question = { ...asked, registry, status, nowMs };
     const decision = await this.#ask(question, stop);
     const isUnchanged = decision?.sync === false && decision.outcome === 'unchanged';
@@ -99,7 +102,7 @@ export class NoOpTicks {
   }
 
   async #ask(
-    { registry, status, nowMs, upstream, credentials }: Question,
+    { registry, status, nowMs, upstream, memory, credentials }: Question,
     stop: AbortSignal,
   ): Promise<SyncDecision | undefined> {
     const { manager, logger, capacity } = this.#deps;
@@ -119,6 +122,7 @@ export class NoOpTicks {
         signal: check.signal,
         now: () => nowMs,
         upstream,
+        memory,
         credentials,
         logger,
         report: () => {},

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '@syncline/contract';
+import type { MemoryBudget } from '@syncline/sources';
 import type { HungWork, PoisonIsolation } from '../capacity/capacity.ts';
 import type { Manager } from '../perform/manager.ts';
 import type { ConfigSource } from '../ports/config-source.ts';
@@ -19,6 +20,8 @@ export interface SyncDependencies {
   readonly capacity: { readonly hungWork: HungWork; readonly isolation: PoisonIsolation };
   /** Handles ticks that need no run. Without it, each tick becomes a run. */
   readonly noOpTicks?: NoOpTicks;
+  /** The memory of all runs of the process. */
+  readonly memory: MemoryBudget;
   readonly times: LeaseTimes;
   readonly clock: Clock;
   readonly logger: Logger;

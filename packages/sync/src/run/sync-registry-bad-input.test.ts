@@ -13,6 +13,7 @@ import {
   servers,
   suiteIngestPool,
 } from '../testing/sync-harness.ts';
+import { testBudget } from '../testing/test-budget.ts';
 
 const ingest = suiteIngestPool();
 const NAMES = ['server-000', 'server-001', 'server-002'];
@@ -252,7 +253,7 @@ test('a body that takes too long to parse fails its run, and other runs continue
 });
 
 test('a registry that needs too much memory fails its run, and other runs continue', async () => {
-  const small = new IngestPool({ heavyRuns: 2, threadHeapMb: 24 });
+  const small = new IngestPool({ heavyRuns: 2, memory: testBudget(), threadHeapMb: 24 });
   onTestFinished(() => small.close());
   const config = configOf({ name: 'alpha' }, { name: 'beta' });
   const sync = createSyncHarness({ ingest: small, config });

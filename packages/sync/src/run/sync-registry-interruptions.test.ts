@@ -11,6 +11,7 @@ import {
   TICK,
   untilAborted,
 } from '../testing/sync-harness.ts';
+import { testBudget } from '../testing/test-budget.ts';
 
 const ingest = suiteIngestPool();
 const BOB = { registry: 'alpha', owner: 'bob', ttlMs: 60_000, purpose: { kind: 'tick' } } as const;
@@ -195,7 +196,7 @@ describe('busy', () => {
 });
 
 describe('a run that waits for capacity', () => {
-  const single = new IngestPool({ heavyRuns: 1 });
+  const single = new IngestPool({ heavyRuns: 1, memory: testBudget() });
   afterAll(() => single.close());
 
   /** A run of alpha that has read its source and waits for capacity, which `release` frees. */

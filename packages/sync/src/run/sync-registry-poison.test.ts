@@ -10,6 +10,7 @@ import {
   suiteIngestPool,
   TICK,
 } from '../testing/sync-harness.ts';
+import { testBudget } from '../testing/test-budget.ts';
 
 const ingest = suiteIngestPool();
 const HOUR_MS = 3_600_000;
@@ -180,7 +181,7 @@ describe('registries that crashed together', () => {
 });
 
 describe('a run that hangs and ignores its signal', () => {
-  const single = new IngestPool({ heavyRuns: 1 });
+  const single = new IngestPool({ heavyRuns: 1, memory: testBudget() });
   afterAll(() => single.close());
   const TIMED_OUT = { outcome: 'failed', error: { code: 'run-timeout' } };
 

@@ -7,4 +7,5 @@ export type { ProtocolStore } from './protocol/protocol-store.ts';
 export { createRecordingLogger, createRecordingObserver } from './recorders.ts';
 export { createStaticConfigSource } from './static-config-source.ts';
 export { acquire, type StoreHarness, testRun } from './store-harness.ts';
+export { testBudget } from './test-budget.ts';
 export { testPreview } from './test-preview.ts';

@@ -19,6 +19,7 @@ import { createInMemoryState } from './in-memory-state.ts';
 import { createManualClock } from './manual-clock.ts';
 import { createRecordingLogger, createRecordingObserver } from './recorders.ts';
 import { createStaticConfigSource } from './static-config-source.ts';
+import { testBudget } from './test-budget.ts';
 
 export const START_MS = Date.parse('2026-02-01T12:00:00Z');
 
@@ -72,7 +73,7 @@ export function request({ force = false } = {}): Tick {
 
 /** Creates a pool that the tests of a file share, because threads start slowly. The pool closes after the last test. */
 export function suiteIngestPool(): IngestPool {
-  const ingest = new IngestPool({ heavyRuns: 2 });
+  const ingest = new IngestPool({ heavyRuns: 2, memory: testBudget() });
   afterAll(() => ingest.close());
   return ingest;
 }
@@ -113,7 +114,19 @@ export function createSyncHarness({
   const deps: SyncDependencies = {
     manager,
     capacity,
-    ...(quiet ? { noOpTicks: new NoOpTicks({ manager, runStore, clock, logger, capacity }) } : {}),
+    memory: ingest.memory,
+    ...(quiet
+      ? {
+          noOpTicks: new NoOpTicks({
+            manager,
+            runStore,
+            clock,
+            logger,
+            capacity,
+            memory: ingest.memory,
+          }),
+        }
+      : {}),
     runStore,
     status: createRecordStatusPersistence(state.records),
     config,

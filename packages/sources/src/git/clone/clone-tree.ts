@@ -1,4 +1,5 @@
 import { SynclineError } from '@syncline/contract';
+import type { SourceContext } from '../../source.ts';
 import { GitFailure, type GitProcess } from '../process/git-process.ts';
 import type { Clone, RepositoryLimits } from './clone.ts';
 
@@ -41,6 +42,8 @@ function parseTree(tree: Uint8Array, idBytes: number): TreeEntry[] {
 
 /** The maximum size of a tree object, enough for a folder of about 300,000 entries. */
 export const MAX_TREE_BYTES = 16 * 1024 * 1024;
+/** Parsed entries need more memory than the bytes of their tree. */
+const ENTRY_RATIO = 4;
 /** The length of the longest path on Linux. */
 const MAX_LINK_BYTES = 4_096;
 
@@ -66,8 +69,9 @@ export class CloneTree {
   async readTree(id: string): Promise<readonly TreeEntry[]> {
     const known = this.#trees.get(id);
     if (known !== undefined) return known;
-    const tree = await this.#reader.read(id, MAX_TREE_BYTES);
+    using tree = await this.#reader.read(id, MAX_TREE_BYTES);
     if (tree?.type !== 'tree') throw missingObject(id);
+    await this.#reader.retain(ENTRY_RATIO * tree.bytes.length);
     const entries = parseTree(tree.bytes, id.length / 2);
     this.#trees.set(id, entries);
     return entries;
@@ -92,7 +96,7 @@ export class CloneTree {
     const missing: string[] = [];
     for (const id of new Set(ids)) {
       if (this.#links.has(id)) continue;
-      const link = await this.#reader.read(id, MAX_LINK_BYTES);
+      using link = await this.#reader.read(id, MAX_LINK_BYTES);
       if (link === undefined) missing.push(id);
       else this.#links.set(id, Buffer.from(link.bytes).toString());
     }
@@ -110,17 +114,19 @@ const MAX_HEADER_BYTES = 4_096;
 /** Reads objects of a clone one after another, with one `git cat-file --batch` process. */
 export class ObjectReader implements AsyncDisposable {
   readonly #process: GitProcess;
+  readonly #options: Pick<SourceContext, 'memory' | 'signal'>;
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
 
-  constructor(process: GitProcess) {
+  constructor(process: GitProcess, options: Pick<SourceContext, 'memory' | 'signal'>) {
     this.#process = process;
+    this.#options = options;
     if (process.child.stdout === null) throw new Error('expected the output of git');
     this.#chunks = process.child.stdout[Symbol.asyncIterator]();
   }
 
   /**
-   * Reads one object; returns `undefined` if the clone does not have it.
+   * Reads one object; returns `undefined` if the clone does not have it. The caller must dispose of the object.
    *
    * @param name an object's id, or a revision without a newline
    * @throws SynclineError `source-too-large`; GitFailure if the clone is damaged
@@ -134,9 +140,22 @@ export class ObjectReader implements AsyncDisposable {
       const what = `a ${type} has ${size} bytes. The limit is ${maxBytes}`;
       throw new SynclineError('source-too-large', what);
     }
-    const bytes = await this.#readBytes(Number(size));
-    await this.#readBytes(1);
-    return { id, type, bytes };
+    const { memory, signal } = this.#options;
+    const reservation = await memory.reserve(Number(size), { use: 'body', signal });
+    try {
+      const bytes = await this.#readBytes(Number(size));
+      await this.#readBytes(1);
+      return { id, type, bytes, [Symbol.dispose]: () => reservation[Symbol.dispose]() };
+    } catch (error) {
+      reservation[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Reserves memory until the run ends. */
+  async retain(bytes: number): Promise<void> {
+    const { memory, signal } = this.#options;
+    await memory.reserve(bytes, { use: 'body', signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -50,7 +50,7 @@ export interface CloneOptions {
   readonly git: Git;
   readonly directory: string;
   readonly route: Route;
-  readonly context: Pick<SourceContext, 'signal' | 'upstream'>;
+  readonly context: Pick<SourceContext, 'signal' | 'upstream' | 'memory'>;
   readonly timeoutMs: number;
 }
 
@@ -125,11 +125,12 @@ export class Clone {
   }
 
   /** Opens a reader of the clone. The caller must dispose of the reader. */
-  openReader(): ObjectReader {
+  async openReader(): Promise<ObjectReader> {
     const { git, context } = this.#options;
     // The reader has no timeout of its own, because its lifetime includes the waits for `take`.
-    const limits = { signal: context.signal };
-    return new ObjectReader(git.start({ args: ['cat-file', '--batch'], env: this.#env() }, limits));
+    const { signal, memory } = context;
+    const command = { args: ['cat-file', '--batch'], env: this.#env() };
+    return new ObjectReader(await git.start(command, { signal, memory }), context);
   }
 
   async #fetch(
@@ -139,6 +140,7 @@ export class Clone {
     const { git, route, context } = this.#options;
     const { maxCloneBytes } = git.limits;
     const before = sum(await this.#packSizes());
+    let known = before;
     context.upstream.requests += 1;
     try {
       await git.ask(
@@ -160,7 +162,10 @@ export class Clone {
         {
           ...this.#limits(),
           watch: async () => {
-            if (sum(await this.#packSizes()) > maxCloneBytes) throw cloneTooLarge(maxCloneBytes);
+            const bytes = sum(await this.#packSizes());
+            context.memory.received(Math.max(0, bytes - known));
+            known = bytes;
+            if (bytes > maxCloneBytes) throw cloneTooLarge(maxCloneBytes);
           },
         },
       );
@@ -178,7 +183,7 @@ export class Clone {
 
   #limits() {
     const { context, timeoutMs } = this.#options;
-    return { signal: context.signal, timeoutMs };
+    return { signal: context.signal, memory: context.memory, timeoutMs };
   }
 
   #env() {

@@ -50,7 +50,7 @@ export async function visitClone(
     context.report(`fetching ${visit.shown}`);
     await fetchHead(clone, { visit, attempt });
   }
-  await using reader = clone.openReader();
+  await using reader = await clone.openReader();
   const head = await readHead(reader);
   if (head === undefined) {
     if (!claimed.isNew) throw missingObject(HEAD_COMMIT);
@@ -67,6 +67,7 @@ export async function visitClone(
   for (const { id, origin } of files) {
     const file = await reader.read(id, limits.maxFileBytes);
     if (file === undefined) throw missingObject(id);
+    using _memory = file;
     visit.taken += 1;
     await visit.take(file.bytes, origin);
   }
@@ -79,13 +80,13 @@ export async function visitClone(
  */
 async function hasKnownCommit(clone: Clone, { knownCommit }: Visit): Promise<boolean> {
   if (knownCommit === undefined) return false;
-  await using reader = clone.openReader();
+  await using reader = await clone.openReader();
   return (await readHead(reader))?.commit === knownCommit;
 }
 
 async function readHead(reader: ObjectReader) {
-  const commit = await reader.read(HEAD_COMMIT, MAX_COMMIT_BYTES);
-  const root = await reader.read(HEAD_TREE, MAX_TREE_BYTES);
+  using commit = await reader.read(HEAD_COMMIT, MAX_COMMIT_BYTES);
+  using root = await reader.read(HEAD_TREE, MAX_TREE_BYTES);
   if (commit === undefined || root === undefined) return undefined;
   return { commit: commit.id, rootId: root.id };
 }

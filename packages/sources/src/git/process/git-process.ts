@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onAbort, SynclineError } from '@syncline/contract';
+import type { MemoryAccount } from '../../memory/memory-account.ts';
 import { LEAST_GIT_VERSION } from './git-version.ts';
 
 /** Keeps only the last bytes of git's standard error. More text would not help. */
@@ -28,8 +29,11 @@ export interface GitLimits {
   readonly maxOutputBytes?: number;
   /** Called several times a second. If it throws an error, the command ends. */
   readonly watch?: () => Promise<void>;
+  /** The memory of the run. Without it, git gets only little memory. */
+  readonly memory?: MemoryAccount;
   /**
-   * The memory limit of git and its child processes together. It applies only on systems with `/proc`.
+   * The memory limit of git and its child processes together. It applies only on systems with `/proc`. The system
+   * limits each of the processes to a little more.
    */
   readonly maxMemoryBytes?: number;
 }
@@ -45,13 +49,19 @@ export class GitFailure extends Error {
   }
 }
 
-const WATCH_EVERY_MS = 200;
-const MAX_MEMORY_BYTES = 2 * 1024 * 1024 * 1024;
+const WATCH_EVERY_MS = 100;
+const MAX_MEMORY_BYTES = 64 * 1024 * 1024;
+/** The stacks of threads count for the limit of a process, too. */
+const STACK_BYTES = 32 * 1024 * 1024;
+/** The shell limits the data of git and of its child processes, and then becomes git. */
+const LIMITED = 'ulimit -d "$0" 2>/dev/null; exec git "$@"';
+const NOT_FOUND_STATUS = 127;
 
 /** A running git and its child processes. They form one process group and end together. */
 export class GitProcess {
   readonly child: ChildProcess;
   readonly #command: string;
+  readonly #maxMemoryBytes: number;
   readonly #exited: Promise<string>;
   #stderr = '';
   #stopReason: { readonly error: unknown } | undefined;
@@ -64,7 +74,10 @@ export class GitProcess {
   constructor({ args, env, input, credential }: GitCommand, limits: GitLimits) {
     limits.signal.throwIfAborted();
     this.#command = args.find((arg) => /^[a-z][a-z-]+$/.test(arg)) ?? '';
-    this.child = spawn('git', args, {
+    const { maxMemoryBytes = MAX_MEMORY_BYTES } = limits;
+    this.#maxMemoryBytes = maxMemoryBytes;
+    const dataKib = String(Math.ceil((maxMemoryBytes + STACK_BYTES) / 1024));
+    this.child = spawn('/bin/sh', ['-c', LIMITED, dataKib, ...args], {
       // The current directory could belong to a repository, and git would read the config of that
       // repository.
       cwd: '/',
@@ -102,6 +115,7 @@ export class GitProcess {
     try {
       const exit = await this.#exited;
       if (this.#stopReason !== undefined) throw this.#stopReason.error;
+      if (/\bout of memory\b/i.test(this.#stderr)) throw this.#outOfMemory();
       if (exit !== 'status 0') throw new GitFailure(this.#command, { stderr: this.#stderr, exit });
     } finally {
       await this.end();
@@ -137,6 +151,7 @@ export class GitProcess {
       if (child.pid !== undefined) await endProcessGroup(child.pid);
       this.#isGroupGone = true;
       await closed;
+      if (code === NOT_FOUND_STATUS) throw new Error('it is not installed');
       return code === null ? `signal ${signal}` : `status ${code}`;
     } catch (cause) {
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
@@ -153,8 +168,10 @@ export class GitProcess {
     if (descriptor === 3 || text !== undefined) stream.end(text);
   }
 
-  #applyLimits({ signal, timeoutMs, watch, maxMemoryBytes = MAX_MEMORY_BYTES }: GitLimits): void {
-    this.#limits.use(onAbort(signal, () => this.stop(signal.reason)));
+  #applyLimits({ signal, memory, timeoutMs, watch }: GitLimits): void {
+    for (const ending of memory === undefined ? [signal] : [signal, memory.signal]) {
+      this.#limits.use(onAbort(ending, () => this.stop(ending.reason)));
+    }
     if (timeoutMs !== undefined) {
       const what = `git ${this.#command} took longer than ${timeoutMs} ms`;
       const timeout = () => this.stop(new SynclineError('source-timeout', what));
@@ -162,8 +179,7 @@ export class GitProcess {
     }
     const check = async () => {
       const memoryBytes = await groupMemoryBytes(this.child.pid ?? 0);
-      if (memoryBytes > maxMemoryBytes)
-        this.#exceed(`used more than ${maxMemoryBytes} bytes of memory`);
+      if (memoryBytes > this.#maxMemoryBytes) this.stop(this.#outOfMemory());
       await watch?.().catch((error: unknown) => this.stop(error));
     };
     const timer = setInterval(() => void check().catch(() => undefined), WATCH_EVERY_MS);
@@ -172,6 +188,11 @@ export class GitProcess {
 
   #exceed(what: string): void {
     this.stop(new SynclineError('source-too-large', `git ${this.#command} ${what}`));
+  }
+
+  #outOfMemory(): SynclineError {
+    const what = `git ${this.#command} needs more memory than it may use: ${this.#maxMemoryBytes} bytes`;
+    return new SynclineError('source-too-large', what);
   }
 }
 

@@ -5,6 +5,7 @@ import type { RunContext } from '../../ports/run-context.ts';
 import type { RunEnding } from '../../ports/run-store.ts';
 import { endingOf, isPoison, poisonError, type RunResult } from '../../run/outcome.ts';
 import { createRecordingLogger } from '../recorders.ts';
+import { testBudget } from '../test-budget.ts';
 import type { Acquired, EndingKind, ModelEnding } from './model.ts';
 
 const NOTHING_CHANGED = {
@@ -96,6 +97,7 @@ function contextOf({ lease, nowMs, status, control, served }: Acquired): RunCont
     signal: new AbortController().signal,
     now: () => nowMs,
     upstream: { requests: 0, bytes: 0 },
+    memory: testBudget().open(lease.registry),
     credentials: new Set(),
     logger: createRecordingLogger(),
     report: () => {},
