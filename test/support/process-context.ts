@@ -1,4 +1,10 @@
-import { createLogger, createMetrics, type ProcessContext, readEnv } from '@syncline/runtime';
+import {
+  createAccess,
+  createLogger,
+  createMetrics,
+  type ProcessContext,
+  readEnv,
+} from '@syncline/runtime';
 
 /**
  * Returns the context for running a process of ours within a test. It logs nothing and uses free
@@ -8,18 +14,17 @@ export function processContext(
   name: string,
   env: Pick<ProcessContext['env'], 'redisUrl' | 'prefix'> & Partial<ProcessContext['env']>,
 ): ProcessContext {
-  return {
-    env: {
-      ...readEnv({}),
-      configPath: '/none',
-      port: 0,
-      logLevel: 'silent',
-      concurrency: 1,
-      heavyRuns: 1,
-      dataDir: '/none',
-      ...env,
-    },
-    logger: createLogger({ name, level: 'silent', pretty: false }),
-    metrics: createMetrics(),
+  const logger = createLogger({ name, level: 'silent', pretty: false });
+  const wholeEnv = {
+    ...readEnv({}),
+    configPath: '/none',
+    port: 0,
+    logLevel: 'silent' as const,
+    concurrency: 1,
+    heavyRuns: 1,
+    dataDir: '/none',
+    ...env,
   };
+  const access = createAccess({ env: wholeEnv, logger });
+  return { env: wholeEnv, logger, metrics: createMetrics(), access };
 }

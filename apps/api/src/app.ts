@@ -7,16 +7,21 @@ import express, {
   type RequestHandler,
   type Response,
 } from 'express';
+import { createGuard, type Guard, principalOf } from './access/guard.ts';
+import { createSessions } from './access/sessions.ts';
+import { createSignIn, SIGN_IN_PATH } from './access/sign-in.ts';
+import type { QueueBoard } from './bull-board.ts';
 import { openCatalog } from './catalogs.ts';
-import { refuseControl } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { createArrivals } from './http/client-address.ts';
 import { toHttpError } from './http/errors.ts';
 import {
-  allowAnyOrigin,
+  allowOtherOrigins,
   countAs,
   observeRequests,
   readJsonBody,
   refuseNul,
+  refuseOtherHosts,
   securityHeaders,
 } from './http/middleware.ts';
 import type { Answer, Route } from './http/route.ts';
@@ -30,14 +35,21 @@ export function createApp(dependencies: ApiDependencies): Express {
   // Disables Express's query parser, because handlers parse the raw query themselves.
   app.set('query parser', false);
 
-  app.use(observeRequests(dependencies), securityHeaders);
-  app.use('/registry', allowAnyOrigin);
+  const { access } = dependencies;
+  const arrivals = createArrivals(dependencies);
+  const sessions = createSessions(access);
+  const guard = createGuard({ access, arrivals, ways: [sessions.identify] });
+
+  app.use(observeRequests(dependencies), securityHeaders, refuseOtherHosts(dependencies));
+  app.use('/registry/:catalog', allowOtherOrigins(dependencies));
   app.use(refuseNul);
-  for (const route of ROUTES) mount(app, route, dependencies);
+  app.use(SIGN_IN_PATH, countAs(SIGN_IN_PATH));
+  app.use(createSignIn({ access, arrivals, sessions }));
+  for (const route of ROUTES) mount(app, route, { dependencies, guard });
   const catalogs = { openCatalog: (name: string) => openCatalog(dependencies, name) };
   app.use('/registry', createRegistryRouter(catalogs));
   if (dependencies.queueBoard !== undefined) {
-    app.use('/queues', countAs('/queues'), serveQueueBoard(dependencies));
+    app.use('/queues', countAs('/queues'), ...serveQueueBoard(dependencies.queueBoard, guard));
   }
   app.use((request, _response, next) => {
     next(
@@ -51,7 +63,12 @@ export function createApp(dependencies: ApiDependencies): Express {
   return app;
 }
 
-function mount(app: Express, route: Route, dependencies: ApiDependencies): void {
+interface Mounting {
+  readonly dependencies: ApiDependencies;
+  readonly guard: Guard;
+}
+
+function mount(app: Express, route: Route, { dependencies, guard }: Mounting): void {
   const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
   const answer: RequestHandler = async (request, response) => {
     const gone = new AbortController();
@@ -68,8 +85,10 @@ function mount(app: Express, route: Route, dependencies: ApiDependencies): void 
       }),
     );
   };
-  if (route.method === 'GET') app.get(path, countAs(route.path), answer);
-  else app.post(path, countAs(route.path), requireControl(dependencies), ...readJsonBody, answer);
+  const { access } = route;
+  const guards = access === 'open' ? [] : [guard(() => access)];
+  if (route.method === 'GET') app.get(path, countAs(route.path), ...guards, answer);
+  else app.post(path, countAs(route.path), ...guards, ...readJsonBody, answer);
 }
 
 function send(response: Response, { status, headers = {}, body }: Answer): void {
@@ -78,23 +97,17 @@ function send(response: Response, { status, headers = {}, body }: Answer): void 
   else response.json(body);
 }
 
-function requireControl({ controlPolicy }: ApiDependencies): RequestHandler {
-  return (request, _response, next) => next(refuseControl(controlPolicy, request.headers));
-}
-
-/**
- * Serves Bull Board. Callers that may control Syncline get it with actions; other callers get it
- * read-only.
- */
-function serveQueueBoard({ controlPolicy, queueBoard }: ApiDependencies): RequestHandler {
-  return (request, response, next) => {
-    const refusal = refuseControl(controlPolicy, request.headers);
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (refusal !== undefined && !isRead) return next(refusal);
-    const board = refusal === undefined ? queueBoard?.acting : queueBoard?.readOnly;
-    if (board === undefined) next();
-    else board(request, response, next);
-  };
+/** Serves Bull Board: with actions to callers with the role `operate`, and read-only to other callers. */
+function serveQueueBoard(board: QueueBoard, guard: Guard): RequestHandler[] {
+  const isRead = (method: string) => method === 'GET' || method === 'HEAD';
+  return [
+    guard(({ method }) => (isRead(method) ? 'read' : 'operate')),
+    (request, response, next) => {
+      const { role } = principalOf(response);
+      const serve = role === 'operate' ? board.acting : board.readOnly;
+      serve(request, response, next);
+    },
+  ];
 }
 
 /** Answers every error as JSON of one shape. Logs internal errors with their stack. */

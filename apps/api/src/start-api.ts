@@ -14,7 +14,6 @@ import {
 import { createSnapshotReader } from '@syncline/snapshot';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
-import { type ControlPolicy, createControlPolicy, readAdminToken } from './control-policy.ts';
 import { rememberRegistries } from './registries.ts';
 
 /** How often the api checks for a new config. */
@@ -34,9 +33,14 @@ export interface ApiService extends Service {
  *
  * @throws SynclineError `config-invalid` for an invalid token file; the system's error if the port is taken
  */
-export async function startApi({ env, logger, metrics }: ProcessContext): Promise<ApiService> {
+export async function startApi({
+  env,
+  logger,
+  metrics,
+  access,
+}: ProcessContext): Promise<ApiService> {
   const url = requireRedisUrl(env);
-  const controlPolicy = await readControlPolicy(env);
+  await access.tokens.requireAdmin();
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
   const onError = ({ message }: Error) =>
     logger.warn({ reason: message }, 'redis connection failed');
@@ -51,6 +55,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const patientWrites = connectRedis({ url, manner: 'prompt', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const { keys, queue, config, reader, runs, snapshots } = store;
+  access.tokens.follow(() => config.current()?.access.tokens ?? []);
   const requester = createSynclineClient({ redis, prefix: env.prefix });
   const previewer = createPreviewRequester({ redis, keys, onError });
   const stopping = new AbortController();
@@ -72,7 +77,8 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     metrics,
     logger,
     readiness,
-    controlPolicy,
+    access,
+    trustedProxies: env.trustedProxies,
     version: VERSION,
     openApiDocument,
     queueBoard: createQueueBoard({
@@ -100,7 +106,10 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     await close();
     throw error;
   });
-  announce({ env, port: server.port, controlPolicy, logger });
+  logger.info({ url: urlOf(env.host, server.port) }, 'listening');
+  if (!access.tokens.isConfigured('operate')) {
+    logger.warn('control over HTTP is off. To turn it on, set SYNCLINE_ADMIN_TOKEN_FILE');
+  }
   return {
     name: 'api',
     port: server.port,
@@ -111,14 +120,6 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
       await close();
     },
   };
-}
-
-async function readControlPolicy({
-  host,
-  adminTokenFile,
-}: ProcessContext['env']): Promise<ControlPolicy> {
-  const token = adminTokenFile === undefined ? undefined : await readAdminToken(adminTokenFile);
-  return createControlPolicy({ host, token });
 }
 
 /**
@@ -134,20 +135,6 @@ async function readAges({ config, reader }: Pick<Store, 'config' | 'reader'>) {
     ages.set(name, (stored.nowMs - Date.parse(status.lastSuccessAt)) / 1_000);
   }
   return ages;
-}
-
-function announce({
-  env: { host },
-  port,
-  controlPolicy,
-  logger,
-}: Pick<ProcessContext, 'env' | 'logger'> & { port: number; controlPolicy: ControlPolicy }): void {
-  logger.info({ url: urlOf(host, port) }, 'listening');
-  if (controlPolicy.kind !== 'off') return;
-  logger.warn(
-    { host },
-    'control is off and Bull Board is read-only. Set SYNCLINE_ADMIN_TOKEN_FILE, or set HOST to a loopback address',
-  );
 }
 
 function urlOf(host: string, port: number): string {

@@ -59,7 +59,7 @@ export interface StartWorkerOptions {
  * of workers share the work. The worker waits until Redis is available, and continues after an outage.
  */
 export async function startWorker(
-  { env, logger, metrics }: ProcessContext,
+  { env, logger, metrics, access }: ProcessContext,
   {
     decorate = UNDECORATED,
     wedgedAfterMs = WEDGED_AFTER_MS,
@@ -73,6 +73,7 @@ export async function startWorker(
   const blocking = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, logger });
   const { keys, queue, config, owner } = store;
+  access.tokens.follow(() => config.current()?.access.tokens ?? []);
   const { runStore, snapshots, status } = decorate.stores({
     runStore: createRedisRunStore({ redis, keys, logger }),
     snapshots: store.snapshots,

@@ -22,9 +22,9 @@ import type { ServedRow } from '@syncline/rows';
 import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
-import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
 import { rememberRegistries } from '../registries.ts';
+import { testAccess } from './access.ts';
 
 /** The time of Redis's clock in the tests. */
 export const NOW = '2026-02-01T12:00:00.000Z';
@@ -131,6 +131,12 @@ export class MemoryWorld {
         registries: new Map(names.map((name) => [name, this.state(name)])),
       }),
     };
+    const logger = {
+      debug: log('debug'),
+      info: log('info'),
+      warn: log('warn'),
+      error: log('error'),
+    };
     return {
       config: {
         current: () => this.config,
@@ -156,9 +162,9 @@ export class MemoryWorld {
         httpRequest: (observation) => this.observed.push(observation),
         expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       },
-      logger: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+      logger,
       readiness: async () => this.readiness,
-      controlPolicy: createControlPolicy({ host: '127.0.0.1' }),
+      access: testAccess({ logger }),
       version: '1.2.3',
       openApiDocument: readFileSync(OPENAPI_PATH, 'utf8'),
       stopping: this.stop.signal,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isConfigFault } from '@syncline/contract';
+import { type Access, createAccess } from '../access/access.ts';
 import { type Env, type ReadEnvOptions, readEnv } from '../env/env.ts';
 import { startOpsServer } from '../http/ops-server.ts';
 import { createLogger, type Logger } from '../logger.ts';
@@ -12,6 +13,7 @@ export interface ProcessContext {
   readonly env: Env;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly access: Access;
 }
 
 export interface RunProcessOptions {
@@ -106,7 +108,8 @@ function hasBusyThreads(): boolean {
 function createContext(name: string, envOptions: ReadEnvOptions | undefined): ProcessContext {
   try {
     const env = readEnv(process.env, envOptions);
-    return { env, logger: createLogger({ name, level: env.logLevel }), metrics: createMetrics() };
+    const logger = createLogger({ name, level: env.logLevel });
+    return { env, logger, metrics: createMetrics(), access: createAccess({ env, logger }) };
   } catch (error) {
     return exitWith(error);
   }
@@ -118,14 +121,16 @@ async function startWithOps(
   start: (context: ProcessContext) => Promise<Service>,
   context: ProcessContext,
 ): Promise<Service> {
-  const { env, logger, metrics } = context;
+  const { env, logger, metrics, access } = context;
   let started: Service | undefined;
+  if (env.opsPort !== undefined) await access.tokens.requireAdmin();
   const ops =
     env.opsPort === undefined
       ? undefined
       : await startOpsServer({
           host: env.host,
           port: env.opsPort,
+          access,
           metrics,
           readiness: async () => started?.readiness() ?? readinessOf([`${name}: starting`]),
           liveness: () => started?.liveness?.() ?? [],
