@@ -78,7 +78,7 @@ describe.each([undefined, 'development', 'production'])(
       ['/v1/runs/%3A', 404, 'unknown-run'],
       ['/v1/registries/official/requests/1e3', 404, 'unknown-request'],
     ])('GET %s', async (path, status, code) => {
-      expectError(await rawRequest(api.port, { path }), [status, code]);
+      expectError(await rawRequest(api.port, { path, headers: OPERATOR }), [status, code]);
     });
 
     test.each([

@@ -1,10 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import {
   type Access,
+  type AccessToken,
   crossOrigin,
   type Identify,
   originOf,
-  type Principal,
 } from '@syncline/runtime';
 import { parseCookie } from 'cookie';
 
@@ -17,7 +17,7 @@ export const SESSION_LIFETIME_MS = 12 * 3_600_000;
  */
 export interface Sessions {
   /** Returns the value of a cookie for someone who has just sent a valid token. */
-  create(principal: Principal): Promise<string>;
+  create(token: AccessToken): string;
   readonly identify: Identify;
 }
 
@@ -30,15 +30,10 @@ export interface SessionsOptions {
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 export function createSessions({ tokens, now = Date.now }: SessionsOptions): Sessions {
-  const tokenOf = async (name: string) =>
-    (await tokens.current()).find((token) => token.name === name);
   return {
-    create: async ({ name }) => {
+    create: ({ name, digest }) => {
       const expiresAtS = Math.floor((now() + SESSION_LIFETIME_MS) / 1_000);
       const content = `${name}.${expiresAtS}`;
-      const digest = (await tokenOf(name))?.digest;
-      // The token was removed at this moment. Nobody knows a random key, so the session never becomes valid.
-      if (digest === undefined) return content;
       return `${content}.${sign(content, digest).toString('base64url')}`;
     },
     identify: async ({ headers, method }) => {
@@ -46,7 +41,7 @@ export function createSessions({ tokens, now = Date.now }: SessionsOptions): Ses
       const [, content = '', name = '', expiresAtS, signature = ''] =
         /^(([a-z0-9-]{1,63})\.(\d{1,12}))\.([\w-]{43})$/.exec(cookie ?? '') ?? [];
       if (Number(expiresAtS ?? 0) * 1_000 <= now()) return undefined;
-      const token = await tokenOf(name);
+      const token = (await tokens.current()).find((it) => it.name === name);
       if (token === undefined) return undefined;
       const given = Buffer.from(signature, 'base64url');
       if (!timingSafeEqual(given, sign(content, token.digest))) return undefined;

@@ -11,11 +11,11 @@ const SYNC = '/v1/registries/official/sync';
 
 let api: Awaited<ReturnType<typeof serveApi>>;
 let world: MemoryWorld;
-const serve = async (trustedProxies?: string[]) => {
+const serve = async (trustedProxies?: string[], clock?: { monotonic: () => number }) => {
   await api?.[Symbol.asyncDispose]();
   world = new MemoryWorld(CONFIG);
   // Nothing answers without a token, so each answer shows what a session permits.
-  const access = testAccess({ host: '0.0.0.0' });
+  const access = testAccess({ host: '0.0.0.0', ...(clock === undefined ? {} : { clock }) });
   api = await serveApi(world.dependencies({ access, trustedProxies }));
 };
 beforeEach(() => serve());
@@ -82,6 +82,8 @@ describe('the form', () => {
   });
 
   test('says that a token is wrong, and slows down whoever sends wrong ones', async () => {
+    // While the clock stands still, no wait ends.
+    await serve(undefined, { monotonic: () => 0 });
     const statuses: number[] = [];
     for (let time = 1; time <= 15; time += 1) {
       const { status, text, headers } = await submit('/sign-in', { token: `wrong-${time}` });
@@ -194,9 +196,9 @@ describe('a session', () => {
 
   test('ends after twelve hours', async () => {
     let nowMs = Date.parse('2026-01-01T00:00:00Z');
-    const { tokens } = testAccess();
-    const sessions = createSessions({ tokens, now: () => nowMs });
-    const value = await sessions.create({ name: 'reader', role: 'read', via: 'token' });
+    const access = testAccess();
+    const sessions = createSessions({ tokens: access.tokens, now: () => nowMs });
+    const value = sessions.create(await access.checkToken(READ_TOKEN, ''));
     const identify = () =>
       sessions.identify({
         method: 'GET',
@@ -213,7 +215,7 @@ describe('a session', () => {
     const access = testAccess({ tokens: [] });
     access.tokens.follow(() => [{ name: 'ci', role, tokenFile: OPERATE_TOKEN_FILE }]);
     const sessions = createSessions(access);
-    const value = await sessions.create({ name: 'ci', role, via: 'token' });
+    const value = sessions.create(await access.checkToken(OPERATE_TOKEN, ''));
     role = 'read';
     const headers = { cookie: `syncline_session=${value}` };
     expect(await sessions.identify({ method: 'GET', headers, client: '' })).toMatchObject({ role });

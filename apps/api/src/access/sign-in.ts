@@ -37,11 +37,8 @@ export function createSignIn({ access, arrivals, sessions }: SignInOptions): Rou
   router.post(SIGN_IN_PATH, refuseOtherPages, readForm, async (request, response) => {
     const next = localPath(field(request, 'next'));
     try {
-      const principal = await access.checkToken(
-        field(request, 'token'),
-        arrivals.clientOf(request),
-      );
-      const session = await sessions.create(principal);
+      const token = await access.checkToken(field(request, 'token'), arrivals.clientOf(request));
+      const session = sessions.create(token);
       response
         .cookie(SESSION_COOKIE, session, { ...cookieFor(request), maxAge: SESSION_LIFETIME_MS })
         .redirect(303, next);

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Logger, TokenConfig } from '@syncline/contract';
+import { type Clock, type Logger, systemClock, type TokenConfig } from '@syncline/contract';
 import { type Access, createAccess, type Env } from '@syncline/runtime';
 
 export const OPERATE_TOKEN = 'operate-token-of-tests';
@@ -26,6 +26,7 @@ writeFileSync(join(directory, 'read'), READ_TOKEN);
 export interface TestAccessOptions extends Partial<Pick<Env, 'host' | 'hosts'>> {
   readonly tokens?: readonly TokenConfig[];
   readonly logger?: Logger;
+  readonly clock?: Pick<Clock, 'monotonic'>;
 }
 
 /** Creates the access rules of an api, by default on a loopback address and with the tokens of this file. */
@@ -34,8 +35,9 @@ export function testAccess({
   hosts,
   tokens = TOKENS,
   logger = SILENT,
+  clock = systemClock,
 }: TestAccessOptions = {}): Access {
-  const access = createAccess({ env: { host, hosts, adminTokenFile: undefined }, logger });
+  const access = createAccess({ env: { host, hosts, adminTokenFile: undefined }, logger, clock });
   access.tokens.follow(() => tokens);
   return access;
 }

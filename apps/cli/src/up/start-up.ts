@@ -53,7 +53,7 @@ export async function startUp(context: ProcessContext): Promise<Service> {
     const api = await start(startApi(contextWithRedis));
     const scheduler = await start(startScheduler(contextWithRedis, { loaded }));
     const worker = await start(startWorker(withQuietRuns(contextWithRedis)));
-    const { host } = env;
+    const host = env.hosts?.[0] ?? env.host;
     print(formatAddresses({ host, port: api.port, tokenFile, config: loaded.config }));
     const all = composeServices('up', started, { stopOrder: [api, scheduler, worker] });
     const stop = () => {

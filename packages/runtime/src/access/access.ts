@@ -4,7 +4,7 @@ import type { Env } from '../env/env.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { createHostPolicy, type HostPolicy, hostName, isLoopback } from './hosts.ts';
 import { originOf } from './origin.ts';
-import { adminToken, createTokens, includesRole, type Tokens } from './tokens.ts';
+import { type AccessToken, adminToken, createTokens, includesRole, type Tokens } from './tokens.ts';
 
 /** Someone who sends requests. */
 export interface Principal {
@@ -44,11 +44,11 @@ export interface Access {
    */
   require(role: Role, request: AccessRequest, ways?: readonly Identify[]): Promise<Principal>;
   /**
-   * Returns whose token this is. Slows down a client that sends wrong tokens.
+   * Returns the token with this text. Slows down a client that sends wrong tokens.
    *
    * @throws SynclineError `unauthorized`, or `too-many-attempts`
    */
-  checkToken(text: string, client: string): Promise<Principal>;
+  checkToken(text: string, client: string): Promise<AccessToken>;
 }
 
 export interface AccessOptions {
@@ -72,12 +72,13 @@ export function createAccess({ env, logger, clock = systemClock }: AccessOptions
       throw unauthorized('the token is not valid');
     }
     attempts.succeeded(client);
-    return { name: token.name, role: token.role, via: 'token' };
+    return token;
   };
   const byToken: Identify = async ({ headers: { authorization = '' }, client }) => {
     const [, text] = /^Bearer(?: +(.*))?$/i.exec(authorization) ?? [];
     if (!/^Bearer\b/i.test(authorization)) return undefined;
-    return checkToken(text?.trim() ?? '', client);
+    const { name, role } = await checkToken(text?.trim() ?? '', client);
+    return { name, role, via: 'token' };
   };
   const isLoopbackOnly = isLoopback(host);
   const byPlace: Identify = async (request) =>

@@ -7,4 +7,4 @@ export {
   type Principal,
 } from './access.ts';
 export { originOf } from './origin.ts';
-export { adminToken } from './tokens.ts';
+export { type AccessToken, adminToken } from './tokens.ts';

@@ -133,3 +133,27 @@ test('each variable is listed with a description, and its default if it has one'
   expect(variables.find(({ name }) => name === 'PORT')?.default).toBe('8080');
   expect(variables.find(({ name }) => name === 'REDIS_URL')).not.toHaveProperty('default');
 });
+
+test('hosts and trusted proxies are lists, separated by commas', () => {
+  const { hosts, trustedProxies } = readEnv({
+    SYNCLINE_HOSTS: 'mirror.example, localhost,::1,10.0.0.1,api_1',
+    SYNCLINE_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,::1,fd00::/8',
+  });
+  expect(hosts).toEqual(['mirror.example', 'localhost', '::1', '10.0.0.1', 'api_1']);
+  expect(trustedProxies).toEqual(['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8']);
+});
+
+test.each([
+  ['SYNCLINE_HOSTS', 'mirror.example:8080'],
+  ['SYNCLINE_HOSTS', 'https://mirror.example'],
+  ['SYNCLINE_HOSTS', '*.example'],
+  ['SYNCLINE_HOSTS', 'a,,b'],
+  ['SYNCLINE_TRUSTED_PROXIES', 'proxy.example'],
+  ['SYNCLINE_TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['SYNCLINE_TRUSTED_PROXIES', '127.999.1.1'],
+  ['SYNCLINE_TRUSTED_PROXIES', '*'],
+])('%s with the value %s is an error', (name, value) => {
+  expect(messageOf({ [name]: value })).toMatch(
+    new RegExp(`^${name}: use .+, separated by commas$`),
+  );
+});
