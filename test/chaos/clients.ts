@@ -6,6 +6,8 @@ export interface ClientOptions {
   readonly recorder: HistoryRecorder;
   /** The apis to send requests to. Some of them may be unavailable. */
   readonly apis: readonly string[];
+  /** The admin token of the apis. */
+  readonly token: string;
   readonly registries: readonly string[];
   readonly random: () => number;
   /** The number of rows in each snapshot. */
@@ -140,6 +142,7 @@ export class Clients {
     try {
       const response = await fetch(this.#pick(this.#options.apis) + path, {
         ...init,
+        headers: { authorization: `Bearer ${this.#options.token}`, ...init.headers },
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
       const body: unknown = await response.json();

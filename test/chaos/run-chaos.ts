@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { redisKeys } from '@syncline/contract';
 import { connectRedis } from '@syncline/redis';
@@ -27,6 +27,7 @@ import { startReplicatedStore, startSingleStore } from './store.ts';
 import { Victims } from './victims.ts';
 
 const PREFIX = 'chaos';
+const TOKEN = 'admin-token-of-chaos';
 const INTERVAL_MS = 5_000;
 /** The interval of the registries that seldom run. */
 const LONG_INTERVAL_MS = 12 * 3_600_000;
@@ -92,7 +93,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     SYNCLINE_PREFIX: PREFIX,
     SYNCLINE_CONFIG: config.path,
     SYNCLINE_DATA_DIR: path.join(directory, 'data'),
+    SYNCLINE_ADMIN_TOKEN_FILE: path.join(directory, 'admin.token'),
   };
+  await writeFile(env.SYNCLINE_ADMIN_TOKEN_FILE, TOKEN);
   const fleet = new Fleet({
     env,
     directory,
@@ -124,7 +127,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   recorder.record({ kind: 'config-applied', registries });
 
   const apis = fleet.of('api').flatMap(({ url }) => (url === undefined ? [] : [url]));
-  const clients = new Clients({ recorder, apis, registries, random, rowCount: ROW_COUNT });
+  const clients = new Clients({
+    recorder,
+    apis,
+    token: TOKEN,
+    registries,
+    random,
+    rowCount: ROW_COUNT,
+  });
   const isSettled = async (see: See) => {
     const unsettled = await clients.findUnsettled();
     see(unsettled);
@@ -143,7 +153,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       directory,
       recorder,
       lifetime,
-      options: { does, apis, registries, rowCount: ROW_COUNT, seed },
+      options: { does, apis, token: TOKEN, registries, rowCount: ROW_COUNT, seed },
     });
   const readers = await startClient('look', plan.seed);
   const requesters =

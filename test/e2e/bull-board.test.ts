@@ -18,7 +18,7 @@ test('Bull Board shows the queue and its jobs', async (ctx) => {
       { name: 'missing', file: { path: `${path}.missing` } },
     ],
   };
-  const { client, apiUrl } = await startSystem({ config, workers: 1 });
+  const { client, apiUrl, token } = await startSystem({ config, workers: 1 });
   await untilComplete(client, 'ticking');
   await untilRegistry(client, 'missing', ({ status }) => status.phase === 'Failed');
 
@@ -46,5 +46,23 @@ test('Bull Board shows the queue and its jobs', async (ctx) => {
     .getByText(/repeat:ticking:\d+/)
     .first()
     .waitFor();
+  await page.goto(`${apiUrl}/sign-in?next=/queues/queue/registry-sync`);
+  await page.getByLabel('Token').fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL(/\/queues\/queue\/registry-sync/);
+  await page.getByText('registry-sync').first().waitFor();
+  // The page sends the cookie of the session, although scripts cannot read it.
+  expect(await page.evaluate('document.cookie')).toBe('');
+  const pause = '/queues/api/queues/registry-sync/pause';
+  const status = await page.evaluate(
+    async (path) => (await fetch(path, { method: 'PUT' })).status,
+    pause,
+  );
+  expect(status).toBe(200);
+  await page.goto(`${apiUrl}/sign-in`);
+  await page.getByText('You are signed in as admin').waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Token').waitFor();
+  expect(await page.getByText('You are signed in').count()).toBe(0);
   expect(troubles).toEqual([]);
 });

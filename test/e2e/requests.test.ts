@@ -34,9 +34,12 @@ describe('a requested sync', () => {
 
   test('over HTTP leads to a run', async () => {
     const { system } = await begin();
-    const { client, apiUrl } = system;
+    const { client, apiUrl, token } = system;
     const before = await runIds(system);
-    const response = await fetch(`${apiUrl}/v1/registries/asked/sync`, { method: 'POST' });
+    const response = await fetch(`${apiUrl}/v1/registries/asked/sync`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}` },
+    });
     expect(response.status).toBe(202);
     const { control } = await client.registry('asked');
     expect(await response.json()).toEqual({ request: control.requested, state: 'queued' });

@@ -1,4 +1,5 @@
 import {
+  createAccess,
   createLogger,
   createMetrics,
   type ProcessContext,
@@ -14,19 +15,18 @@ export function processContext(
   name: string,
   env: Pick<ProcessContext['env'], 'redisUrl' | 'prefix'> & Partial<ProcessContext['env']>,
 ): ProcessContext {
-  return {
-    env: {
-      ...readEnv({}),
-      configPath: '/none',
-      port: 0,
-      logLevel: 'silent',
-      concurrency: 1,
-      heavyRuns: 1,
-      dataDir: '/none',
-      ...env,
-    },
-    logger: createLogger({ name, level: 'silent', pretty: false }),
-    metrics: createMetrics(),
-    memory: planMemory({ totalBytes: 2 * 1024 ** 3 }),
+  const logger = createLogger({ name, level: 'silent', pretty: false });
+  const wholeEnv = {
+    ...readEnv({}),
+    configPath: '/none',
+    port: 0,
+    logLevel: 'silent' as const,
+    concurrency: 1,
+    heavyRuns: 1,
+    dataDir: '/none',
+    ...env,
   };
+  const access = createAccess({ env: wholeEnv, logger });
+  const memory = planMemory({ totalBytes: 2 * 1024 ** 3 });
+  return { env: wholeEnv, logger, metrics: createMetrics(), access, memory };
 }

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { ConfigInput } from '@syncline/contract';
 import { type ApiClient, createApiClient } from './api-client.ts';
 import { type ConfigFile, writeConfig } from './config.ts';
@@ -43,6 +46,8 @@ export interface System {
   readonly workers: readonly ProcessHandle[];
   readonly api: ProcessHandle;
   readonly apiUrl: string;
+  /** The admin token, which {@link client} sends. */
+  readonly token: string;
   readonly client: ApiClient;
   /** Starts another process of the system, and waits until it has started. */
   start(program: Program, options?: StartOptions): Promise<ProcessHandle>;
@@ -68,6 +73,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const config = await writeConfig(options.config, lifetime);
   const port = await freePort();
   const apiUrl = `http://127.0.0.1:${port}`;
+  const { tokenFile, token } = await provideToken(config.directory, options.env);
 
   const start = async (program: Program, startOptions: StartOptions = {}) => {
     const { name = program, entry = PROGRAMS[program], args = [], nodeArgs = [] } = startOptions;
@@ -81,6 +87,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
         REDIS_URL: options.redisUrlOf?.(program) ?? url,
         SYNCLINE_PREFIX: prefix,
         SYNCLINE_CONFIG: config.path,
+        SYNCLINE_ADMIN_TOKEN_FILE: tokenFile,
         LOG_LEVEL: 'debug',
         ...options.env,
         ...startOptions.env,
@@ -104,7 +111,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     startMany('worker', workers),
     start('api', { env: { PORT: String(port) } }),
   ]);
-  const client = createApiClient({ url: apiUrl });
+  const client = createApiClient({ url: apiUrl, token });
   if (awaitReady) await waitUntilReady(client);
   return {
     redisUrl: url,
@@ -114,9 +121,25 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     workers: startedWorkers,
     api,
     apiUrl,
+    token,
     client,
     start,
   };
+}
+
+/** Returns the admin token that the environment names. Without one, makes one. */
+async function provideToken(
+  directory: string,
+  env: SystemOptions['env'] = {},
+): Promise<{ tokenFile: string; token: string }> {
+  const named = env['SYNCLINE_ADMIN_TOKEN_FILE'];
+  if (named !== undefined) {
+    return { tokenFile: named, token: (await readFile(named, 'utf8')).trim() };
+  }
+  const tokenFile = path.join(directory, 'admin.token');
+  const token = randomBytes(16).toString('hex');
+  await writeFile(tokenFile, token);
+  return { tokenFile, token };
 }
 
 /** Waits until the api reports that it is ready. */

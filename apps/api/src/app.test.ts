@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OPERATOR } from './testing/access.ts';
 import { MemoryWorld, serveApi } from './testing/memory-api.ts';
 import { rawRequest } from './testing/request.ts';
 
@@ -58,7 +59,7 @@ describe('every response', () => {
   test('is counted under its route, not under its path', async () => {
     await fetch(`${api.url}/registry/official/v0.1/servers/a%2Fb/versions`);
     await fetch(`${api.url}/nowhere/at/all`);
-    await fetch(`${api.url}/v1/sync`, { method: 'POST' });
+    await fetch(`${api.url}/v1/sync`, { method: 'POST', headers: OPERATOR });
     await expect
       .poll(() => world.observed.map(({ method, route, status }) => [method, route, status]))
       .toEqual([
@@ -121,7 +122,12 @@ describe('an invalid request is rejected', () => {
       status: 413,
     },
   ])('if its body is $what', async ({ body, headers, status }) => {
-    const answer = await rawRequest(api.port, { method: 'POST', path: '/v1/sync', body, headers });
+    const answer = await rawRequest(api.port, {
+      method: 'POST',
+      path: '/v1/sync',
+      body,
+      headers: { ...OPERATOR, ...headers },
+    });
     expect(answer.status).toBe(status);
     const codes: Record<number, string> = {
       400: 'bad-request',

@@ -7,16 +7,21 @@ import express, {
   type RequestHandler,
   type Response,
 } from 'express';
+import { createGuard, type Guard, principalOf } from './access/guard.ts';
+import { createSessions } from './access/sessions.ts';
+import { createSignIn, SIGN_IN_PATH } from './access/sign-in.ts';
+import type { QueueBoard } from './bull-board.ts';
 import { openCatalog } from './catalogs.ts';
-import { refuseControl } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { createArrivals } from './http/client-address.ts';
 import { toHttpError } from './http/errors.ts';
 import {
-  allowAnyOrigin,
+  allowOtherOrigins,
   countAs,
   observeRequests,
   readJsonBody,
   refuseNul,
+  refuseOtherHosts,
   securityHeaders,
 } from './http/middleware.ts';
 import type { Answer, Route } from './http/route.ts';
@@ -31,10 +36,17 @@ export function createApp(dependencies: ApiDependencies): Express {
   // Disables Express's query parser, because handlers parse the raw query themselves.
   app.set('query parser', false);
 
-  app.use(observeRequests(dependencies), securityHeaders);
-  app.use('/registry', allowAnyOrigin);
+  const { access } = dependencies;
+  const arrivals = createArrivals(dependencies);
+  const sessions = createSessions(access);
+  const guard = createGuard({ access, arrivals, ways: [sessions.identify] });
+
+  app.use(observeRequests(dependencies), securityHeaders, refuseOtherHosts(dependencies));
+  app.use('/registry/:catalog', allowOtherOrigins(dependencies));
   app.use(refuseNul);
-  for (const route of ROUTES) mount(app, route, dependencies);
+  app.use(SIGN_IN_PATH, countAs(SIGN_IN_PATH));
+  app.use(createSignIn({ access, arrivals, sessions }));
+  for (const route of ROUTES) mount(app, route, { dependencies, guard });
   const catalogs = { openCatalog: (name: string) => openCatalog(dependencies, name) };
   const limitReads = loadLimiter.limit((request) =>
     isScanRequest(request.originalUrl) ? 'scan' : 'page',
@@ -42,7 +54,8 @@ export function createApp(dependencies: ApiDependencies): Express {
   app.use('/registry', limitReads, createRegistryRouter(catalogs));
   if (dependencies.queueBoard !== undefined) {
     const limitBoard = loadLimiter.limit(() => 'control');
-    app.use('/queues', countAs('/queues'), limitBoard, serveQueueBoard(dependencies));
+    const [checkRole, serve] = serveQueueBoard(dependencies.queueBoard, guard);
+    app.use('/queues', countAs('/queues'), checkRole, limitBoard, serve);
   }
   app.use((request, _response, next) => {
     next(
@@ -56,7 +69,12 @@ export function createApp(dependencies: ApiDependencies): Express {
   return app;
 }
 
-function mount(app: Express, route: Route, dependencies: ApiDependencies): void {
+interface Mounting {
+  readonly dependencies: ApiDependencies;
+  readonly guard: Guard;
+}
+
+function mount(app: Express, route: Route, { dependencies, guard }: Mounting): void {
   const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
   const answer: RequestHandler = async (request, response) => {
     const gone = new AbortController();
@@ -73,15 +91,14 @@ function mount(app: Express, route: Route, dependencies: ApiDependencies): void 
       }),
     );
   };
-  const { cost } = route;
+  const { access, cost } = route;
+  const guards = access === 'open' ? [] : [guard(() => access)];
   const limits = cost === 'probe' ? [] : [dependencies.loadLimiter.limit(() => cost)];
-  if (route.method === 'GET') {
-    app.get(path, countAs(route.path), ...limits, answer);
-  } else {
-    // A slot is for work. So the body must have arrived before.
-    const checks = [requireControl(dependencies), ...readJsonBody];
-    app.post(path, countAs(route.path), ...checks, ...limits, answer);
-  }
+  // A slot is for work. So the body must have arrived before.
+  const body = route.method === 'GET' ? [] : readJsonBody;
+  const handlers = [countAs(route.path), ...guards, ...body, ...limits, answer];
+  if (route.method === 'GET') app.get(path, ...handlers);
+  else app.post(path, ...handlers);
 }
 
 function send(response: Response, { status, headers = {}, body }: Answer): void {
@@ -90,23 +107,17 @@ function send(response: Response, { status, headers = {}, body }: Answer): void 
   else response.json(body);
 }
 
-function requireControl({ controlPolicy }: ApiDependencies): RequestHandler {
-  return (request, _response, next) => next(refuseControl(controlPolicy, request.headers));
-}
-
-/**
- * Serves Bull Board. Callers that may control Syncline get it with actions; other callers get it
- * read-only.
- */
-function serveQueueBoard({ controlPolicy, queueBoard }: ApiDependencies): RequestHandler {
-  return (request, response, next) => {
-    const refusal = refuseControl(controlPolicy, request.headers);
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (refusal !== undefined && !isRead) return next(refusal);
-    const board = refusal === undefined ? queueBoard?.acting : queueBoard?.readOnly;
-    if (board === undefined) next();
-    else board(request, response, next);
-  };
+/** Serves Bull Board: with actions to callers with the role `operate`, and read-only to other callers. */
+function serveQueueBoard(board: QueueBoard, guard: Guard): [RequestHandler, RequestHandler] {
+  const isRead = (method: string) => method === 'GET' || method === 'HEAD';
+  return [
+    guard(({ method }) => (isRead(method) ? 'read' : 'operate')),
+    (request, response, next) => {
+      const { role } = principalOf(response);
+      const serve = role === 'operate' ? board.acting : board.readOnly;
+      serve(request, response, next);
+    },
+  ];
 }
 
 /** Answers every error as JSON of one shape. Logs internal errors with their stack. */

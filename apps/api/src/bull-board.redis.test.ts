@@ -4,8 +4,8 @@ import { testRedis } from '@syncline/test/support';
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createQueueBoard } from './bull-board.ts';
-import { createControlPolicy } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { OPERATOR, READER, testAccess } from './testing/access.ts';
 import { MemoryWorld, serveApi } from './testing/memory-api.ts';
 import { rawRequest } from './testing/request.ts';
 
@@ -38,8 +38,6 @@ async function serveBoard(options: Partial<ApiDependencies> & { schedulerCount?:
   return { queue, ...api };
 }
 
-const READ_ONLY = { controlPolicy: createControlPolicy({ host: '0.0.0.0' }) };
-
 async function isReadOnly(url: string, headers: Record<string, string> = {}): Promise<boolean> {
   const response = await fetch(`${url}/queues/api/queues`, { headers });
   // As Bull Board's own page reads it.
@@ -61,10 +59,11 @@ test('Bull Board serves its page and assets, with a policy that permits no other
   }
 });
 
-test('Bull Board permits actions to a caller with control', async () => {
+test('Bull Board permits actions to a caller with the role operate', async () => {
   const { url, queue } = await serveBoard();
-  expect(await isReadOnly(url)).toBe(false);
-  expect((await fetch(`${url}${PAUSE}`, { method: 'PUT' })).status).toBe(200);
+  expect(await isReadOnly(url, OPERATOR)).toBe(false);
+  const paused = await fetch(`${url}${PAUSE}`, { method: 'PUT', headers: OPERATOR });
+  expect(paused.status).toBe(200);
   expect(await queue.isPaused()).toBe(true);
 });
 
@@ -80,52 +79,36 @@ test('a page of another origin cannot use Bull Board actions', async () => {
   expect(await queue.isPaused()).toBe(false);
 });
 
-test('Bull Board is read-only without control', async () => {
-  const { url, queue } = await serveBoard(READ_ONLY);
-  expect(await isReadOnly(url)).toBe(true);
+test.each([
+  ['a program on this machine', {}, 401, 'unauthorized'],
+  ['a caller with the role read', READER, 403, 'forbidden'],
+] as const)('Bull Board is read-only for %s', async (_who, headers, status, code) => {
+  const { url, queue } = await serveBoard();
+  expect(await isReadOnly(url, headers)).toBe(true);
   for (const [method, path] of [
     ['PUT', PAUSE],
     ['PUT', '/queues/api/queues/pause'],
     ['POST', `/queues/api/queues/${QUEUE_NAME}/add`],
     ['PUT', `/queues/api/queues/${QUEUE_NAME}/job-schedulers/official/remove`],
   ]) {
-    const response = await fetch(`${url}${path}`, { method: method ?? '' });
-    expect(response.status).toBe(403);
-    expect(await response.json()).toMatchObject({ code: 'control-disabled' });
+    const response = await fetch(`${url}${path}`, { method: method ?? '', headers });
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ code });
+    expect(Object.fromEntries(response.headers)).toMatchObject(SECURITY_HEADERS);
   }
   expect(await queue.isPaused()).toBe(false);
   expect(await queue.getJobSchedulersCount()).toBe(1);
 });
 
-test('with a token configured, Bull Board is read-only without the token', async () => {
-  const { url } = await serveBoard({
-    controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'sesame' }),
-  });
-  expect(await isReadOnly(url)).toBe(true);
-  expect(await isReadOnly(url, { authorization: 'Bearer sesame' })).toBe(false);
+test('Bull Board is closed to other machines without a token', async () => {
+  const { url } = await serveBoard({ access: testAccess({ host: '0.0.0.0' }) });
+  expect((await fetch(`${url}/queues/api/queues`)).status).toBe(401);
+  expect((await fetch(`${url}/queues/`)).status).toBe(401);
+  const accept = 'text/html,application/xhtml+xml,*/*;q=0.8';
+  const page = await fetch(`${url}/queues/`, { headers: { accept }, redirect: 'manual' });
+  expect(page.status).toBe(303);
+  expect(page.headers.get('location')).toBe('/sign-in?next=%2Fqueues%2F');
 });
-
-test.each([
-  '',
-  'Bearer',
-  'Bearer sesam',
-  'Bearer sesamee',
-  'Basic sesame',
-  'Bearer sesame, Bearer x',
-])(
-  'with the header %j instead of the token, Bull Board permits no action',
-  async (authorization) => {
-    const { url, queue } = await serveBoard({
-      controlPolicy: createControlPolicy({ host: '127.0.0.1', token: 'sesame' }),
-    });
-    const headers = { authorization };
-    expect(await isReadOnly(url, headers)).toBe(true);
-    const answer = await fetch(`${url}${PAUSE}`, { method: 'PUT', headers });
-    expect(answer.status).toBe(401);
-    expect(Object.fromEntries(answer.headers)).toMatchObject(SECURITY_HEADERS);
-    expect(await queue.isPaused()).toBe(false);
-  },
-);
 
 test.each([undefined, 'development', 'production'])(
   'Bull Board shows no details of an error, with NODE_ENV %s',
@@ -135,13 +118,13 @@ test.each([undefined, 'development', 'production'])(
     const { url, queue } = await serveBoard();
     const unreadable = await fetch(`${url}/queues/api/queues/${QUEUE_NAME}/add`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { ...OPERATOR, 'content-type': 'application/json' },
       body: '{"x":',
     });
     const trouble = new Error('secret detail');
     vi.spyOn(queue, 'getJobCounts').mockRejectedValue(trouble);
     vi.spyOn(queue, 'pause').mockRejectedValue(trouble);
-    const failed = await fetch(`${url}${PAUSE}`, { method: 'PUT' });
+    const failed = await fetch(`${url}${PAUSE}`, { method: 'PUT', headers: OPERATOR });
     for (const [answer, status, code] of [
       [unreadable, 400, 'bad-request'],
       [failed, 500, 'internal'],

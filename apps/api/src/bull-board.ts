@@ -61,7 +61,12 @@ async function board(
   createBullBoard({
     queues: [new BullMQAdapter(queue, { readOnlyMode: readOnly })],
     serverAdapter: adapter,
-    options: { uiConfig: { boardTitle: 'Syncline' } },
+    options: {
+      uiConfig: {
+        boardTitle: 'Syncline',
+        miscLinks: [{ text: 'Sign in or out', url: `/sign-in?next=${basePath}` }],
+      },
+    },
   });
   // Bull Board itself would answer errors, in development with the stack. With this handler, the api
   // answers them.

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createControlPolicy } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { OPERATOR, READER, testAccess } from './testing/access.ts';
 import { MemoryWorld, NOW, serveApi, testRun } from './testing/memory-api.ts';
 import { rawRequest } from './testing/request.ts';
 
@@ -26,7 +26,12 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
-async function call(method: 'GET' | 'POST', path: string, body?: unknown, headers = {}) {
+async function call(
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = OPERATOR,
+) {
   const response = await fetch(`${api.url}${path}`, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
@@ -336,47 +341,41 @@ describe('control is permitted', () => {
     ),
   ];
 
-  test('with a token configured, only with that token', async () => {
-    await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'sesame' }) });
+  test('only with a token with the role operate', async () => {
     for (const path of ALL_POSTS) {
-      const { status, headers, body } = await call('POST', path);
+      const { status, headers, body } = await call('POST', path, undefined, {});
       expect(status).toBe(401);
       expect(body).toMatchObject({ code: 'unauthorized' });
       expect(headers.get('www-authenticate')).toBe('Bearer');
-    }
-    const authorization = 'Bearer sesame';
-    expect((await call('POST', '/v1/sync', {}, { authorization })).status).toBe(202);
-    expect((await call('GET', '/v1/registries')).status).toBe(200);
-  });
-
-  test('without a token, to no caller if the api is reachable from other machines', async () => {
-    await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0' }) });
-    for (const path of ALL_POSTS) {
-      expect(await call('POST', path)).toMatchObject({
+      expect(await call('POST', path, undefined, READER)).toMatchObject({
         status: 403,
-        body: { code: 'control-disabled' },
+        body: { code: 'forbidden' },
       });
     }
-    expect((await call('GET', '/v1/registries')).status).toBe(200);
+    expect(world.state('official').control.requested).toBe(0);
+    expect((await call('POST', '/v1/sync', {})).status).toBe(202);
   });
 
-  test('without a token on loopback, to local programs but not to web pages', async () => {
-    for (const headers of [
-      { host: `127.0.0.1:${api.port}`, origin: 'https://evil.example' },
-      { host: 'evil.example' },
-    ]) {
+  test.each(['127.0.0.1', '0.0.0.0'])(
+    'to no caller of %s without such a token in the config',
+    async (host) => {
+      await serve({ access: testAccess({ host, tokens: [] }) });
       for (const path of ALL_POSTS) {
-        const { status, text } = await rawRequest(api.port, { method: 'POST', path, headers });
-        expect(status).toBe(403);
-        expect(JSON.parse(text).code).toBe('cross-origin-refused');
+        expect(await call('POST', path, undefined, {})).toMatchObject({
+          status: 403,
+          body: { code: 'control-disabled' },
+        });
       }
+    },
+  );
+
+  test('to no web page of another origin', async () => {
+    for (const path of ALL_POSTS) {
+      const headers = { host: `127.0.0.1:${api.port}`, origin: 'https://evil.example' };
+      const { status, text } = await rawRequest(api.port, { method: 'POST', path, headers });
+      expect(status).toBe(403);
+      expect(JSON.parse(text).code).toBe('cross-origin-refused');
     }
     expect(world.state('official').control.requested).toBe(0);
-    const { status } = await rawRequest(api.port, {
-      method: 'POST',
-      path: '/v1/sync',
-      headers: { host: `localhost:${api.port}`, origin: `http://localhost:${api.port}` },
-    });
-    expect(status).toBe(202);
   });
 });

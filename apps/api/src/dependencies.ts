@@ -1,10 +1,10 @@
 import type { SynclineClient } from '@syncline/client';
 import type { Logger } from '@syncline/contract';
 import type { PreviewRequester, RegistryReader, RunLog } from '@syncline/redis';
+import type { Access } from '@syncline/runtime';
 import type { SnapshotReader } from '@syncline/snapshot';
 import type { ConfigSource, Operations } from '@syncline/sync';
 import type { QueueBoard } from './bull-board.ts';
-import type { ControlPolicy } from './control-policy.ts';
 import type { LoadLimiter } from './load/limit-load.ts';
 import type { RememberedRegistries } from './remembered-registries.ts';
 
@@ -25,7 +25,9 @@ export interface ApiDependencies {
   readonly logger: Logger;
   /** Returns whether the process is ready, and its problems if it is not. */
   readonly readiness: () => Promise<{ ready: boolean; problems: string[] }>;
-  readonly controlPolicy: ControlPolicy;
+  readonly access: Access;
+  /** The addresses and ranges of the proxies in front of the api. */
+  readonly trustedProxies?: readonly string[] | undefined;
   readonly version: string;
   /** The text of `openapi.yaml`. */
   readonly openApiDocument: string;

@@ -1,11 +1,10 @@
 /** Hostile requests: each gets an answer of the usual shape that reveals no internals. */
 import { SECURITY_HEADERS } from '@syncline/runtime';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { createControlPolicy } from './control-policy.ts';
+import { OPERATE_TOKEN, OPERATOR, testAccess } from './testing/access.ts';
 import { MemoryWorld, serveApi } from './testing/memory-api.ts';
 import { type RawAnswer, rawRequest } from './testing/request.ts';
 
-const TOKEN = { authorization: 'Bearer sesame' };
 const JSON_TYPE = { 'content-type': 'application/json' };
 const SERVERS = '/registry/official/v0.1/servers';
 
@@ -14,8 +13,7 @@ let api: Awaited<ReturnType<typeof serveApi>>;
 beforeEach(async () => {
   world = new MemoryWorld({ registries: [{ name: 'official', file: { path: '/registry.json' } }] });
   world.state('official').rows = [];
-  const controlPolicy = createControlPolicy({ host: '0.0.0.0', token: 'sesame' });
-  api = await serveApi(world.dependencies({ controlPolicy }));
+  api = await serveApi(world.dependencies({ access: testAccess({ host: '0.0.0.0' }) }));
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
@@ -80,7 +78,7 @@ describe.each([undefined, 'development', 'production'])(
       ['/v1/runs/%3A', 404, 'unknown-run'],
       ['/v1/registries/official/requests/1e3', 404, 'unknown-request'],
     ])('GET %s', async (path, status, code) => {
-      expectError(await rawRequest(api.port, { path }), [status, code]);
+      expectError(await rawRequest(api.port, { path, headers: OPERATOR }), [status, code]);
     });
 
     test.each([
@@ -95,7 +93,7 @@ describe.each([undefined, 'development', 'production'])(
       ['an object with a wrong type', '{"force":"yes"}', 400],
       ['too large', `{"x":"${'x'.repeat(20_000)}"}`, 413],
     ])('POST with a body that is %s', async (_what, body, status) => {
-      const headers = { ...TOKEN, ...JSON_TYPE };
+      const headers = { ...OPERATOR, ...JSON_TYPE };
       const answer = await rawRequest(api.port, {
         method: 'POST',
         path: '/v1/sync',
@@ -112,7 +110,7 @@ test.each(['HEAD', 'OPTIONS', 'PUT', 'DELETE', 'PATCH', 'TRACE', 'PROPFIND'])(
   '%s changes nothing, and gets a response',
   async (method) => {
     for (const path of ['/v1/registries', '/v1/sync', '/v1/registries/official/suspend', SERVERS]) {
-      const { status, headers } = await rawRequest(api.port, { method, path, headers: TOKEN });
+      const { status, headers } = await rawRequest(api.port, { method, path, headers: OPERATOR });
       const isRead = method === 'HEAD' && (path === '/v1/registries' || path === SERVERS);
       const isPreflight = method === 'OPTIONS' && path === SERVERS;
       expect(status).toBe(isRead ? 200 : isPreflight ? 204 : 404);
@@ -126,23 +124,23 @@ test.each([
   [undefined, 401],
   ['', 401],
   ['Bearer', 401],
-  ['Bearer sesam', 401],
-  ['Bearer sesames', 401],
-  ['Bearer SESAME', 401],
-  ['Bearer ses ame', 401],
-  ['Bearer sesame, Bearer other', 401],
-  ['Basic sesame', 401],
-  ['Bearer   sesame  ', 202],
+  [`Bearer ${OPERATE_TOKEN.slice(0, -1)}`, 401],
+  [`Bearer ${OPERATE_TOKEN}s`, 401],
+  [`Bearer ${OPERATE_TOKEN.toUpperCase()}`, 401],
+  [`Bearer ${OPERATE_TOKEN.replace('-', ' ')}`, 401],
+  [`Bearer ${OPERATE_TOKEN}, Bearer other`, 401],
+  [`Basic ${OPERATE_TOKEN}`, 401],
+  [`Bearer   ${OPERATE_TOKEN}  `, 202],
 ])('the Authorization header %j gets status %i', async (authorization, status) => {
   const headers = authorization === undefined ? {} : { authorization };
-  const path = '/v1/sync?access_token=sesame&token=sesame';
+  const path = `/v1/sync?access_token=${OPERATE_TOKEN}&token=${OPERATE_TOKEN}`;
   const answer = await rawRequest(api.port, { method: 'POST', path, headers });
   expect(answer.status).toBe(status);
   if (status === 401) expectError(answer, [401, 'unauthorized']);
 });
 
 test('a body with a declared length over the limit is rejected at once', async () => {
-  const headers = { ...TOKEN, ...JSON_TYPE, 'content-length': '99999999999' };
+  const headers = { ...OPERATOR, ...JSON_TYPE, 'content-length': '99999999999' };
   const answer = await rawRequest(api.port, {
     method: 'POST',
     path: '/v1/sync',

@@ -32,6 +32,23 @@ test('the OpenAPI document describes exactly the routes that exist', () => {
   expect(described.toSorted()).toEqual(served.toSorted());
 });
 
+test('the OpenAPI document says which role each route needs', () => {
+  const SECURITY = {
+    open: undefined,
+    read: [{}, { token: ['read'] }, { session: ['read'] }],
+    operate: [{ token: ['operate'] }, { session: ['operate'] }],
+  };
+  for (const { method, path, access } of ROUTES) {
+    const operation = document.paths[path]?.[method.toLowerCase()] as {
+      security?: object[];
+      responses: object;
+    };
+    expect(operation.security, path).toEqual(SECURITY[access]);
+    const statuses = Object.keys(operation.responses);
+    if (access !== 'open') expect(statuses).toEqual(expect.arrayContaining(['401', '403', '429']));
+  }
+});
+
 test('the OpenAPI document has the version and the description that registry clients read', () => {
   expect(document.info.version).toBe('1.0.0');
   expect(document.info.description).toContain('https://github.com/modelcontextprotocol/registry');

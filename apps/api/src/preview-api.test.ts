@@ -1,8 +1,8 @@
 import { SynclineError } from '@syncline/contract';
 import { testPreview } from '@syncline/sync/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createControlPolicy } from './control-policy.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { OPERATOR, testAccess } from './testing/access.ts';
 import { MemoryWorld, serveApi } from './testing/memory-api.ts';
 
 const ENDPOINT = 'https://registry.example.com/base';
@@ -35,10 +35,10 @@ beforeEach(async () => {
 });
 afterEach(() => api[Symbol.asyncDispose]());
 
-async function preview(name: string, body: object = {}) {
+async function preview(name: string, body: object = {}, caller: Record<string, string> = OPERATOR) {
   const response = await fetch(`${api.url}/v1/registries/${name}/preview`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...caller },
     body: JSON.stringify(body),
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
@@ -196,9 +196,8 @@ test('a waiting caller gets a response when the api stops', async () => {
 });
 
 test('a preview needs control', async () => {
-  await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0' }) });
-  expect(await preview('official')).toMatchObject({ status: 403 });
-  await serve({ controlPolicy: createControlPolicy({ host: '0.0.0.0', token: 'x'.repeat(32) }) });
-  expect(await preview('official')).toMatchObject({ status: 401 });
+  expect(await preview('official', {}, {})).toMatchObject({ status: 401 });
+  await serve({ access: testAccess({ tokens: [] }) });
+  expect(await preview('official', {}, {})).toMatchObject({ status: 403 });
   expect(world.previewsAsked).toEqual([]);
 });

@@ -11,6 +11,7 @@ import { acquire } from '@syncline/sync/testing';
 import { processContext, startRedisServer, until } from '@syncline/test/support';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from './start-api.ts';
+import { OPERATE_TOKEN_FILE, OPERATOR } from './testing/access.ts';
 
 const keys = redisKeys('syncline');
 
@@ -46,7 +47,13 @@ async function setUp() {
   await publishConfig({ redis, keys }, { input: { registries } });
   await publish(redis, 'local', ROWS);
   await publish(redis, 'unread', ROWS);
-  const api = await startApi(processContext('api', { redisUrl: server.url, prefix: 'syncline' }));
+  const api = await startApi(
+    processContext('api', {
+      redisUrl: server.url,
+      prefix: 'syncline',
+      adminTokenFile: OPERATE_TOKEN_FILE,
+    }),
+  );
   onTestFinished(() => api.stop());
   const ask = async (route: string, init: RequestInit = {}): Promise<Answer> => {
     const response = await fetch(`http://127.0.0.1:${api.port}${route}`, init);
@@ -185,7 +192,7 @@ async function askAll(ask: Ask) {
   const post = (route: string, body: object) =>
     ask(route, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { ...OPERATOR, 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
   const bodyOf = (name: string) => (/rollback|approve/.test(name) ? { snapshot: 'abc' } : {});
@@ -230,6 +237,8 @@ test.each(['killed', 'hung'] as const)(
     else server.resume();
     await untilFresh(ask);
     expect((await ask('/v1/registries')).status).toBe(200);
-    expect((await ask('/v1/registries/local/sync', { method: 'POST' })).status).toBe(202);
+    expect(
+      (await ask('/v1/registries/local/sync', { method: 'POST', headers: OPERATOR })).status,
+    ).toBe(202);
   },
 );

@@ -16,7 +16,7 @@ import {
   getVersionOfSyncline,
 } from './handlers/process.ts';
 import { getRegistries, getRegistry, getRequest, getRun, getRuns } from './handlers/registries.ts';
-import { get, post, type Route } from './http/route.ts';
+import { get, open, post, type Route } from './http/route.ts';
 
 /**
  * The routes of the api, except Bull Board and the MCP Registry API. `openapi.yaml` describes each
@@ -24,7 +24,7 @@ import { get, post, type Route } from './http/route.ts';
  */
 export const ROUTES: readonly Route[] = [
   // Some clients read this document to detect the kind of registry.
-  get('/registry/{catalog}/openapi.yaml', getOpenApi),
+  open('/registry/{catalog}/openapi.yaml', getOpenApi, { cost: 'state' }),
 
   get('/v1/registries', getRegistries),
   get('/v1/registries/{name}', getRegistry),
@@ -42,9 +42,9 @@ export const ROUTES: readonly Route[] = [
   get('/v1/catalogs/{name}', getCatalog),
   get('/v1/catalogs/{name}/conflicts', getConflicts, { cost: 'scan' }),
 
-  get('/health', getHealth, { cost: 'probe' }),
-  get('/readiness', getReadiness, { cost: 'probe' }),
-  get('/version', getVersionOfSyncline, { cost: 'probe' }),
+  open('/health', getHealth),
+  open('/readiness', getReadiness),
+  open('/version', getVersionOfSyncline),
   get('/metrics', getMetrics),
-  get('/openapi.yaml', getOpenApi),
+  open('/openapi.yaml', getOpenApi, { cost: 'state' }),
 ];

@@ -13,16 +13,22 @@ import {
 import { Queue } from 'bullmq';
 import { expect, onTestFinished, test } from 'vitest';
 import { startApi } from './start-api.ts';
+import { OPERATE_TOKEN_FILE, OPERATOR } from './testing/access.ts';
 
 const INPUT = { registries: [{ name: 'local', file: { path: '/registry.json' } }] };
 
 async function start(env: { redisUrl: string } & Partial<ProcessContext['env']>) {
-  const context = processContext('api', { prefix: 'syncline', ...env });
+  const context = processContext('api', {
+    prefix: 'syncline',
+    adminTokenFile: OPERATE_TOKEN_FILE,
+    ...env,
+  });
   const api = await startApi(context);
   onTestFinished(() => api.stop());
   const url = `http://127.0.0.1:${api.port}`;
   const get = async (route: string, init: RequestInit = {}) => {
-    const response = await fetch(`${url}${route}`, init);
+    const headers = { ...OPERATOR, ...init.headers };
+    const response = await fetch(`${url}${route}`, { ...init, headers });
     return { status: response.status, body: (await response.json()) as Record<string, unknown> };
   };
   return { api, url, get, metrics: context.metrics };

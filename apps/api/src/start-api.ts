@@ -22,8 +22,7 @@ import { takeTurn } from '@syncline/serving';
 import { createSnapshotReader } from '@syncline/snapshot';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
-import { type ControlPolicy, createControlPolicy, readAdminToken } from './control-policy.ts';
-import { createClientAddress } from './http/client-address.ts';
+import { createArrivals } from './http/client-address.ts';
 import { createLoadLimiter } from './load/limit-load.ts';
 import { type RememberedRegistries, rememberRegistries } from './remembered-registries.ts';
 
@@ -46,9 +45,14 @@ export interface ApiService extends Service {
  *
  * @throws SynclineError `config-invalid` for an invalid token file; the system's error if the port is taken
  */
-export async function startApi({ env, logger, metrics }: ProcessContext): Promise<ApiService> {
+export async function startApi({
+  env,
+  logger,
+  metrics,
+  access,
+}: ProcessContext): Promise<ApiService> {
   const url = requireRedisUrl(env);
-  const controlPolicy = await readControlPolicy(env);
+  await access.tokens.requireAdmin();
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
   const onError = ({ message }: Error) =>
     logger.warn({ reason: message }, 'redis connection failed');
@@ -63,6 +67,7 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
   const patientWrites = connectRedis({ url, manner: 'prompt', onError });
   const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   const { keys, queue, config, reader, runs, snapshots } = store;
+  access.tokens.follow(() => config.current()?.access.tokens ?? []);
   const requester = createSynclineClient({ redis, prefix: env.prefix });
   const previewer = createPreviewRequester({ redis, keys, onError });
   const stopping = new AbortController();
@@ -81,7 +86,8 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     takeTurn,
     isAway: isStoreUnavailable,
   });
-  const loadLimiter = createLoadLimiter({ clientAddress: createClientAddress(), logger });
+  const arrivals = createArrivals(env);
+  const loadLimiter = createLoadLimiter({ clientOf: arrivals.clientOf, logger });
   const app = createApp({
     config,
     registries: reader,
@@ -95,7 +101,8 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     metrics,
     logger,
     readiness,
-    controlPolicy,
+    access,
+    trustedProxies: env.trustedProxies,
     version: VERSION,
     openApiDocument,
     queueBoard: createQueueBoard({
@@ -126,11 +133,18 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
     patientWrites.disconnect();
     await refreshed;
   };
-  const server = await listen(app, env).catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
-  announce({ env, port: server.port, controlPolicy, logger });
+  const isProxy = (remoteAddress: string) =>
+    arrivals.isProxied({ socket: { remoteAddress }, headers: {} });
+  const server = await listen(app, { ...env, limits: { isProxy } }).catch(
+    async (error: unknown) => {
+      await close();
+      throw error;
+    },
+  );
+  logger.info({ url: urlOf(env.host, server.port) }, 'listening');
+  if (!access.tokens.isConfigured('operate')) {
+    logger.warn('control over HTTP is off. To turn it on, set SYNCLINE_ADMIN_TOKEN_FILE');
+  }
   return {
     name: 'api',
     port: server.port,
@@ -141,14 +155,6 @@ export async function startApi({ env, logger, metrics }: ProcessContext): Promis
       await close();
     },
   };
-}
-
-async function readControlPolicy({
-  host,
-  adminTokenFile,
-}: ProcessContext['env']): Promise<ControlPolicy> {
-  const token = adminTokenFile === undefined ? undefined : await readAdminToken(adminTokenFile);
-  return createControlPolicy({ host, token });
 }
 
 /**
@@ -167,20 +173,6 @@ async function readAges(
     ages.set(name, (nowMs - Date.parse(status.lastSuccessAt)) / 1_000);
   }
   return ages;
-}
-
-function announce({
-  env: { host },
-  port,
-  controlPolicy,
-  logger,
-}: Pick<ProcessContext, 'env' | 'logger'> & { port: number; controlPolicy: ControlPolicy }): void {
-  logger.info({ url: urlOf(host, port) }, 'listening');
-  if (controlPolicy.kind !== 'off') return;
-  logger.warn(
-    { host },
-    'control is off and Bull Board is read-only. Set SYNCLINE_ADMIN_TOKEN_FILE, or set HOST to a loopback address',
-  );
 }
 
 function urlOf(host: string, port: number): string {

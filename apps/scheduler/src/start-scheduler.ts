@@ -25,7 +25,7 @@ const LAST_PASS_MS = 1_000;
  * @throws ConfigError for an invalid config file, before anything is changed
  */
 export async function startScheduler(
-  { env, logger, metrics }: ProcessContext,
+  { env, logger, metrics, access }: ProcessContext,
   options: { readonly loaded?: LoadedConfig } = {},
 ): Promise<Service> {
   const url = requireRedisUrl(env);
@@ -36,6 +36,8 @@ export async function startScheduler(
   const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   const reconciler = createReconciler({ store, logger, metrics });
   reconciler.adopt(loaded);
+  let { tokens } = loaded.config.access;
+  access.tokens.follow(() => tokens);
   const loop = startLoop({
     ...reconciler,
     onError: (error) => logger.warn({ err: error }, 'schedule reconciliation failed'),
@@ -51,6 +53,7 @@ export async function startScheduler(
       logger.info({ digest: changed.digest }, 'the config file has changed');
       logWarnings(logger, changed);
       reconciler.adopt(changed);
+      ({ tokens } = changed.config.access);
       loop.wake();
     },
     onError: ({ code, message }) =>

@@ -60,7 +60,7 @@ export interface StartWorkerOptions {
  * of workers share the work. The worker waits until Redis is available, and continues after an outage.
  */
 export async function startWorker(
-  { env, logger, metrics, memory: plan }: ProcessContext,
+  { env, logger, metrics, access, memory: plan }: ProcessContext,
   {
     decorate = UNDECORATED,
     wedgedAfterMs = WEDGED_AFTER_MS,
@@ -74,6 +74,7 @@ export async function startWorker(
   const blocking = connectRedis({ url, manner: 'patient', onError });
   const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   const { keys, queue, config, owner } = store;
+  access.tokens.follow(() => config.current()?.access.tokens ?? []);
   const { runStore, snapshots, status } = decorate.stores({
     runStore: createRedisRunStore({ redis, keys, logger }),
     snapshots: store.snapshots,

@@ -1,9 +1,11 @@
 export * from './batches.ts';
 export * from './byte-size.ts';
 export * from './canonical-json.ts';
+export * from './config/access.ts';
 export * from './config/byte-size.ts';
 export * from './config/catalog.ts';
 export * from './config/config.ts';
+export * from './config/cors.ts';
 export * from './config/duration.ts';
 export * from './config/names.ts';
 export type { NetworkConfig } from './config/network.ts';

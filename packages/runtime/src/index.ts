@@ -1,3 +1,4 @@
+export * from './access/index.ts';
 export {
   type Env,
   type EnvVariable,

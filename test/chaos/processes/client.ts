@@ -15,6 +15,7 @@ const optionsSchema = z.object({
    */
   does: z.enum(['request-any', 'request-each', 'look']),
   apis: z.array(z.string()),
+  token: z.string(),
   registries: z.array(z.string()),
   rowCount: z.int(),
   seed: z.int(),

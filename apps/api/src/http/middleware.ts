@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/contract';
+import { type Config, corsSettings, SynclineError } from '@syncline/contract';
 import { SECURITY_HEADERS } from '@syncline/runtime';
 import express, { type RequestHandler } from 'express';
 import type { ApiDependencies } from '../dependencies.ts';
@@ -43,8 +43,34 @@ export const securityHeaders: RequestHandler = (_request, response, next) => {
   next();
 };
 
-/** Lets web pages of any origin read the registry and its errors, and answers their preflight requests. */
-export const allowAnyOrigin: RequestHandler = (request, response, next) => {
+/** Rejects requests for another host than this api. */
+export function refuseOtherHosts({ access }: ApiDependencies): RequestHandler {
+  return (request, _response, next) =>
+    next(access.hosts.refuse(request.headers.host, request.path));
+}
+
+/**
+ * Lets web pages of any origin read a catalog and its errors, and answers their preflight requests, unless the config
+ * forbids that.
+ */
+export function allowOtherOrigins({ config }: ApiDependencies): RequestHandler {
+  let known: { readonly config: Config; readonly cors: ReadonlyMap<string, boolean> } | undefined;
+  const settingOf = (name: string) => {
+    const current = config.current();
+    if (current === undefined) return undefined;
+    if (known?.config !== current) known = { config: current, cors: corsSettings(current) };
+    return known.cors.get(name);
+  };
+  return async (request, response, next) => {
+    const name = String(request.params['catalog']);
+    // A newer config may have the name, and forbid other origins.
+    if (settingOf(name) === undefined) await config.refresh().catch(() => undefined);
+    if (settingOf(name) === false) next();
+    else allowAnyOrigin(request, response, next);
+  };
+}
+
+const allowAnyOrigin: RequestHandler = (request, response, next) => {
   response.set({
     'access-control-allow-origin': '*',
     'access-control-allow-methods': 'GET, OPTIONS',

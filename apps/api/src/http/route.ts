@@ -1,4 +1,4 @@
-import { SynclineError } from '@syncline/contract';
+import { type Role, SynclineError } from '@syncline/contract';
 import type { z } from 'zod';
 import type { ApiDependencies } from '../dependencies.ts';
 import type { LoadClass } from '../load/limit-load.ts';
@@ -37,6 +37,8 @@ export interface Route {
    * path.
    */
   readonly path: string;
+  /** What the caller must be allowed to do. */
+  readonly access: Role | 'open';
   readonly handle: Handler<string>;
   /** What a request costs. A `probe` costs nothing, and is answered under any load. */
   readonly cost: LoadClass | 'probe';
@@ -46,24 +48,30 @@ type ParamsOf<Path extends string> = Path extends `${string}{${infer Param}}${in
   ? Param | ParamsOf<Rest>
   : never;
 
-/** Creates a route that only reads. */
+/** Creates a route that everyone may read. */
+export function open<const Path extends string>(
+  path: Path,
+  handle: Handler<ParamsOf<Path>>,
+  { cost = 'probe' }: Partial<Pick<Route, 'cost'>> = {},
+): Route {
+  return { method: 'GET', path, access: 'open', handle: withParams(handle), cost };
+}
+
+/** Creates a route that only reads. The caller needs the role `read`. */
 export function get<const Path extends string>(
   path: Path,
   handle: Handler<ParamsOf<Path>>,
   { cost = 'state' }: Partial<Pick<Route, 'cost'>> = {},
 ): Route {
-  return { method: 'GET', path, handle: withParams(handle), cost };
+  return { method: 'GET', path, access: 'read', handle: withParams(handle), cost };
 }
 
-/**
- * Creates a route that changes something. The caller must be allowed to control Syncline: see
- * `control-policy.ts`.
- */
+/** Creates a route that changes something. The caller needs the role `operate`. */
 export function post<const Path extends string>(
   path: Path,
   handle: Handler<ParamsOf<Path>>,
 ): Route {
-  return { method: 'POST', path, handle: withParams(handle), cost: 'control' };
+  return { method: 'POST', path, access: 'operate', handle: withParams(handle), cost: 'control' };
 }
 
 function withParams<Param extends string>(handle: Handler<Param>): Handler<string> {

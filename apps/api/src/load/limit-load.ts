@@ -1,8 +1,7 @@
 import type { Logger } from '@syncline/contract';
 import { SynclineError } from '@syncline/contract';
-import { addressGroup } from '@syncline/runtime';
 import type { Request, RequestHandler } from 'express';
-import type { ClientAddress } from '../http/client-address.ts';
+import type { Arrivals } from '../http/client-address.ts';
 import { FairGate, type GateLimits } from './fair-gate.ts';
 import { UnsentAnswers, type UnsentLimits } from './unsent-answers.ts';
 
@@ -45,8 +44,7 @@ export interface LoadLimiter {
   usage(): LoadUsage;
 }
 
-export interface LoadLimiterOptions {
-  readonly clientAddress: ClientAddress;
+export interface LoadLimiterOptions extends Pick<Arrivals, 'clientOf'> {
   readonly logger: Pick<Logger, 'warn'>;
   /** Replaces the built-in limits of a class. */
   readonly limits?: Partial<Record<LoadClass, GateLimits>>;
@@ -61,7 +59,7 @@ const LOG_EVERY_MS = 60_000;
  * it: {@link UnsentAnswers} bounds that part.
  */
 export function createLoadLimiter({
-  clientAddress,
+  clientOf,
   logger,
   limits,
   unsentLimits = DEFAULT_UNSENT_LIMITS,
@@ -79,7 +77,7 @@ export function createLoadLimiter({
   return {
     limit: (classOf) => async (request, response, next) => {
       const loadClass = classOf(request);
-      const client = addressGroup(clientAddress(request));
+      const client = clientOf(request);
       const gone = new AbortController();
       response.once('close', () => gone.abort());
       const leave = await gates[loadClass].enter(client, gone.signal);

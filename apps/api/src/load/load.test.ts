@@ -14,7 +14,7 @@ async function setUp(options: Partial<LoadLimiterOptions>) {
   const world = new MemoryWorld(CONFIG);
   const { logger } = world.dependencies();
   const loadLimiter = createLoadLimiter({
-    clientAddress: createClientAddress(),
+    clientOf: createClientAddress({}),
     logger,
     ...options,
   });

@@ -21,11 +21,11 @@ import { testSnapshot } from '@syncline/snapshot/testing';
 import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
-import { createControlPolicy } from '../control-policy.ts';
 import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
-import { createClientAddress } from '../http/client-address.ts';
+import { createArrivals } from '../http/client-address.ts';
 import { createLoadLimiter } from '../load/limit-load.ts';
 import { rememberRegistries } from '../remembered-registries.ts';
+import { testAccess } from './access.ts';
 
 /** The time of Redis's clock in the tests. */
 export const NOW = '2026-02-01T12:00:00.000Z';
@@ -167,9 +167,9 @@ export class MemoryWorld {
         expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       },
       logger,
-      loadLimiter: createLoadLimiter({ clientAddress: createClientAddress(), logger }),
+      loadLimiter: createLoadLimiter({ ...createArrivals({}), logger }),
       readiness: async () => this.readiness,
-      controlPolicy: createControlPolicy({ host: '127.0.0.1' }),
+      access: testAccess({ logger }),
       version: '1.2.3',
       openApiDocument: readFileSync(OPENAPI_PATH, 'utf8'),
       stopping: this.stop.signal,

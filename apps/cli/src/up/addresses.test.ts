@@ -7,7 +7,7 @@ function addresses(host: string, names: readonly string[]): string[] {
     registries: names.map((name) => ({ name, file: { path: '/data.json' } })),
     catalogs: [{ name: 'default', registries: [names[0]] }],
   });
-  const text = formatAddresses({ host, port: 8080, config });
+  const text = formatAddresses({ host, port: 8080, tokenFile: '.syncline/admin.token', config });
   return text.split('\n').map((line) => line.trim());
 }
 
@@ -20,6 +20,8 @@ test('addresses of catalogs come first', () => {
     'Status      http://127.0.0.1:8080/v1/registries',
     'Bull Board  http://127.0.0.1:8080/queues',
     'Metrics     http://127.0.0.1:8080/metrics',
+    'Sign in     http://127.0.0.1:8080/sign-in',
+    'Token       .syncline/admin.token (permits control over HTTP)',
     '',
   ]);
 });

@@ -3,13 +3,15 @@ import type { Config } from '@syncline/contract';
 export interface AddressesOptions {
   readonly host: string;
   readonly port: number;
+  /** The file with the admin token. */
+  readonly tokenFile: string;
   readonly config: Config;
 }
 
 const CATALOGS_SHOWN = 5;
 
 /** Formats the addresses that a browser or a client can open. */
-export function formatAddresses({ host, port, config }: AddressesOptions): string {
+export function formatAddresses({ host, port, tokenFile, config }: AddressesOptions): string {
   const base = `http://${reachable(host)}:${port}`;
   const registries = config.registries.map(({ name }) => name);
   const names = new Set([...config.catalogs.map(({ name }) => name), ...registries]);
@@ -25,6 +27,8 @@ export function formatAddresses({ host, port, config }: AddressesOptions): strin
     ['Status', `${base}/v1/registries`],
     ['Bull Board', `${base}/queues`],
     ['Metrics', `${base}/metrics`],
+    ['Sign in', `${base}/sign-in`],
+    ['Token', `${tokenFile} (permits control over HTTP)`],
   ];
   const text = lines.map(([what = '', where = '']) => `  ${what.padEnd(12)}${where}`);
   return ['', 'Listening; Ctrl-C stops', ...text, ''].join('\n');

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import {
@@ -72,6 +72,16 @@ test('up serves rows, leaves no process behind, and keeps the rows for its next 
   expect(await createApiClient({ url }).allServers('local')).toHaveLength(12);
   expect(up.output.logs).toEqual([]);
 
+  // Control over HTTP needs the token that only this system account can read.
+  const [, tokenFile = ''] = await untilPrinted(up, /^ {2}Token +(\S+)/m);
+  expect(tokenFile).toBe(path.join(dataDir, 'admin.token'));
+  expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
+  const token = (await readFile(tokenFile, 'utf8')).trim();
+  expect(token).toMatch(/^[0-9a-f]{64}$/);
+  const sync = '/v1/registries/local/sync';
+  expect((await createApiClient({ url }).post(sync)).status).toBe(401);
+  expect((await createApiClient({ url, token }).post(sync)).status).toBe(202);
+
   // Another command finds the Redis that this `up` has started. A second `up` fails.
   const status = await syncline(['status'], { env });
   expect(status).toMatchObject({ code: 0, text: expect.stringMatching(/^local +Complete /m) });
@@ -89,6 +99,7 @@ test('up serves rows, leaves no process behind, and keeps the rows for its next 
   await untilPrinted(again, /^ {2}local {2}Complete {2}\d+ servers, 12 versions$/m);
   const urlAgain = await untilListening(again);
   expect(await createApiClient({ url: urlAgain }).allServers('local')).toHaveLength(12);
+  expect((await createApiClient({ url: urlAgain, token }).post(sync)).status).toBe(202);
   // npm passes the signal on, so it arrives twice.
   const ending = again.kill('SIGINT');
   await again.kill('SIGINT').catch(() => {});

@@ -3,6 +3,7 @@ import { startApi } from '@syncline/api';
 import { redisPlace } from '@syncline/contract';
 import { openStore } from '@syncline/redis';
 import {
+  adminToken,
   composeServices,
   type ProcessContext,
   readinessOf,
@@ -20,6 +21,7 @@ import { connectToRedis } from '../open-store.ts';
 import { print } from '../output.ts';
 import { reportError } from '../report-error.ts';
 import { formatAddresses } from './addresses.ts';
+import { provideAdminToken } from './admin-token.ts';
 import { startEmbeddedRedis } from './embedded-redis/start-embedded-redis.ts';
 import { startProgress } from './progress.ts';
 
@@ -45,12 +47,14 @@ export async function startUp(context: ProcessContext): Promise<Service> {
   try {
     const env = await provideRedis(context, start);
     const contextWithRedis = { ...context, env };
+    const tokenFile = await provideToken(context);
     await start(showProgress(contextWithRedis, loaded));
     // The api starts before the worker, because a registry may mirror a catalog of this same process.
     const api = await start(startApi(contextWithRedis));
     const scheduler = await start(startScheduler(contextWithRedis, { loaded }));
     const worker = await start(startWorker(withQuietRuns(contextWithRedis)));
-    print(formatAddresses({ host: env.host, port: api.port, config: loaded.config }));
+    const host = env.hosts?.[0] ?? env.host;
+    print(formatAddresses({ host, port: api.port, tokenFile, config: loaded.config }));
     const all = composeServices('up', started, { stopOrder: [api, scheduler, worker] });
     const stop = () => {
       print('Stopping');
@@ -76,6 +80,14 @@ async function provideRedis(
   const redis = await startEmbeddedRedis({ dataDir, logger, storedBytes: env.storedBytes });
   await start(Promise.resolve(partOf('redis', redis.stop)));
   return { ...env, redisUrl: redis.url };
+}
+
+/** Returns the path of the file with the admin token. If the environment names no file, makes a token. */
+async function provideToken({ env, access }: ProcessContext): Promise<string> {
+  if (env.adminTokenFile !== undefined) return env.adminTokenFile;
+  const tokenFile = await provideAdminToken(env.dataDir);
+  access.tokens.follow(() => [adminToken(tokenFile)]);
+  return tokenFile;
 }
 
 async function showProgress(

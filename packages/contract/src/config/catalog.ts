@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { catalogTargetId, registryNameSchema, uniqueBy } from './names.ts';
+import { catalogTargetId, corsSchema, registryNameSchema, uniqueBy } from './names.ts';
 import { filterSchema, limitsSchema } from './policy.ts';
 import { type RegistryConfig, registryConfigSchema } from './registry.ts';
 
@@ -16,6 +16,10 @@ export const catalogConfigSchema = z
       }),
     filter: filterSchema.prefault({}),
     limits: limitsSchema.prefault({}),
+    cors: corsSchema.meta({
+      description:
+        'Whether web pages of any origin may read the catalog. The default is `true` if they may read each of its registries.',
+    }),
   })
   .meta({ description: 'One or more registries, served together under one name.' });
 export type CatalogConfig = z.output<typeof catalogConfigSchema>;

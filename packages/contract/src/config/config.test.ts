@@ -31,6 +31,7 @@ describe('a config', () => {
           api: { endpoint: 'https://registry.example.com', timeout: 30_000 },
         }),
       ],
+      access: { tokens: [] },
       catalogs: [],
       network: { allow: [], budgets: [] },
     });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessSchema } from './access.ts';
 import { catalogConfigSchema, derivedRegistry } from './catalog.ts';
 import { catalogTargetId, uniqueBy } from './names.ts';
 import { networkSchema } from './network.ts';
@@ -24,6 +25,7 @@ export const configSchema = z
         'Catalogs combine registries and serve them under one name. Each registry is also served under its own name.',
     }),
     network: networkSchema.prefault({}),
+    access: accessSchema.prefault({}),
   })
   .superRefine((config, context) => {
     const known = new Set(config.registries.map(({ name }) => name));

@@ -20,6 +20,9 @@ export function catalogTargetId(catalog: string): string {
   return `catalog.${catalog}`;
 }
 
+/** Whether web pages of other origins may read the rows under this name. */
+export const corsSchema = z.boolean().optional();
+
 /** Returns a check that reports each item with the `key` of an earlier item. `keyPath` is the key's path in an item. */
 export function uniqueBy<Item>(
   key: (item: Item) => string,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { durationSchema } from './duration.ts';
-import { registryNameSchema } from './names.ts';
+import { corsSchema, registryNameSchema } from './names.ts';
 import {
   filterSchema,
   guardSchema,
@@ -48,6 +48,10 @@ export const registryConfigSchema = z
     limits: limitsSchema.prefault({}),
     suspended: z.boolean().default(false).meta({
       description: 'Do not sync the registry. Syncline continues to serve the stored copy.',
+    }),
+    cors: corsSchema.meta({
+      description:
+        'Whether web pages of any origin may read the registry. The default is `false` if the source uses credentials, and `true` otherwise.',
     }),
   })
   .superRefine((registry, context) => {

@@ -131,11 +131,21 @@ const POLICIES = {
     409,
     'Remove suspended from the entry of the registry in the config.',
   ),
-  unauthorized: ofCaller(401, 'Send the admin token as a bearer token.'),
+  unauthorized: ofCaller(401, 'Send a valid token as a bearer token, or sign in at /sign-in.'),
+  'too-many-attempts': withRetry(
+    ofCaller(429, 'Wait, and then send a valid token. Find out who sends wrong tokens.'),
+    60_000,
+  ),
+  forbidden: ofCaller(403, 'Use a token with the role operate.'),
   'control-disabled': ofCaller(
     403,
-    'Set SYNCLINE_ADMIN_TOKEN_FILE, or set HOST to a loopback address.',
+    'Set SYNCLINE_ADMIN_TOKEN_FILE, or add a token with the role operate to access.tokens.',
   ),
+  'read-disabled': ofCaller(
+    403,
+    'Set SYNCLINE_ADMIN_TOKEN_FILE, or add a token to access.tokens. Then send the token.',
+  ),
+  'host-refused': ofCaller(403, 'Add the name to SYNCLINE_HOSTS, or use another name.'),
   'cross-origin-refused': ofCaller(403, 'Call the api from its own origin, or send a token.'),
   // errors of the environment
   // A first sync takes seconds, unless it fails. The status then says why.

@@ -78,6 +78,33 @@ describe('a valid config', () => {
     ]);
   });
 
+  test('has tokens with absolute paths and unique names', () => {
+    const tokens = (...lines: string[]) =>
+      parseConfig(
+        join(directory, 'syncline.yaml'),
+        `${VALID}access:\n  tokens:\n${lines.map((line) => `    - ${line}\n`).join('')}`,
+      ).config.access.tokens;
+    expect(
+      tokens(
+        '{ name: ci, role: operate, tokenFile: ./ci.token }',
+        '{ name: ops, role: read, tokenFile: /run/secrets/ops }',
+      ),
+    ).toEqual([
+      { name: 'ci', role: 'operate', tokenFile: join(directory, 'ci.token') },
+      { name: 'ops', role: 'read', tokenFile: '/run/secrets/ops' },
+    ]);
+    for (const [line, message] of [
+      ['{ name: admin, role: read, tokenFile: a }', 'belongs to the token in SYNCLINE_ADMIN'],
+      ['{ name: ci, role: write, tokenFile: a }', 'Use read or operate'],
+      ['{ name: ci, role: read }', 'tokenFile'],
+      ['{ name: ci, role: read, token: secret }', 'token: unknown key'],
+    ] as const) {
+      expect(() => tokens(line), line).toThrow(message);
+    }
+    const twice = '{ name: ci, role: read, tokenFile: a }';
+    expect(() => tokens(twice, twice)).toThrow('tokens[0] has the name ci too');
+  });
+
   test('can use anchors, aliases and merge keys', () => {
     const { config } = parseConfig(
       'syncline.yaml',
@@ -124,7 +151,7 @@ catalogs:
       '8:17 registries[0].syncPolicy.interval: found "1 hour". Use a duration such as 30s, 1h30m or 7d',
       '9:11 registries[0].guard: found an empty value. Use a map',
       '10:16 registries[0].snapshots: found the number 500. Use a number of at most 100',
-      '11:5 registries[0].surprise: unknown key. Use one of name, file, git, api, syncPolicy, schedule, staleAfter, filter, guard, snapshots, limits, suspended',
+      '11:5 registries[0].surprise: unknown key. Use one of name, file, git, api, syncPolicy, schedule, staleAfter, filter, guard, snapshots, limits, suspended, cors',
       '12:5 registries[1].name: found nothing. Use text',
       '13:5 registries[2]: found "just text". Use a map',
       '15:34 catalogs[0].registries: found a list of 0 items. List the registries of the catalog',

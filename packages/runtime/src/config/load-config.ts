@@ -73,11 +73,17 @@ function inOrderOfFile<Told extends ConfigWarning>(told: readonly Told[]): Told[
 
 /**
  * Returns the config with absolute paths. Makes the relative paths of registry files, local repositories and credential
- * files absolute, starting from `directory`.
+ * files, including those of the tokens under `access`, absolute, starting from `directory`.
  */
 export function withAbsolutePaths(input: ConfigInput, directory: string): ConfigInput {
+  const { access } = input;
+  const tokens = access?.tokens?.map((token) => ({
+    ...token,
+    tokenFile: resolve(directory, token.tokenFile),
+  }));
   return {
     ...input,
+    ...(tokens === undefined ? {} : { access: { ...access, tokens } }),
     registries: input.registries.map((registry) => {
       const absolute = structuredClone(registry);
       for (const { keys, path } of sourcePaths(registry)) {

@@ -159,3 +159,27 @@ test('credential directories are a list of absolute paths', () => {
     'SYNCLINE_CREDENTIAL_DIRS: use absolute paths',
   );
 });
+
+test('hosts and trusted proxies are lists, separated by commas', () => {
+  const { hosts, trustedProxies } = readEnv({
+    SYNCLINE_HOSTS: 'mirror.example, localhost,::1,10.0.0.1,api_1',
+    SYNCLINE_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8,::1,fd00::/8',
+  });
+  expect(hosts).toEqual(['mirror.example', 'localhost', '::1', '10.0.0.1', 'api_1']);
+  expect(trustedProxies).toEqual(['127.0.0.1', '10.0.0.0/8', '::1', 'fd00::/8']);
+});
+
+test.each([
+  ['SYNCLINE_HOSTS', 'mirror.example:8080'],
+  ['SYNCLINE_HOSTS', 'https://mirror.example'],
+  ['SYNCLINE_HOSTS', '*.example'],
+  ['SYNCLINE_HOSTS', 'a,,b'],
+  ['SYNCLINE_TRUSTED_PROXIES', 'proxy.example'],
+  ['SYNCLINE_TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['SYNCLINE_TRUSTED_PROXIES', '127.999.1.1'],
+  ['SYNCLINE_TRUSTED_PROXIES', '*'],
+])('%s with the value %s is an error', (name, value) => {
+  expect(messageOf({ [name]: value })).toMatch(
+    new RegExp(`^${name}: use .+, separated by commas$`),
+  );
+});

@@ -5,6 +5,9 @@ import { LEAST_MEMORY_BYTES, parseBytes } from '../memory/memory-plan.ts';
 
 const port = wholeNumber({ least: 0, most: 65_535 });
 
+const addressOrRange = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+const hostName = z.union([z.ipv6(), z.string().regex(/^[\w]([\w.-]{0,251}[\w])?$/)]);
+
 const proxyUrl = z.url({ protocol: /^https?$/, error: 'use an http:// or https:// URL' });
 
 /**
@@ -26,7 +29,7 @@ const variablesSchema = z.object({
     .meta({ description: 'The config file. The option `--config` takes precedence.' }),
   HOST: z.string().prefault('127.0.0.1').meta({
     description:
-      'The address to listen on. If it is not a loopback address, control needs an admin token.',
+      'The address to listen on. If it is not a loopback address, only `/health`, `/readiness`, `/version`, `/openapi.yaml` and catalogs answer without a token.',
   }),
   PORT: port
     .prefault('8080')
@@ -36,8 +39,27 @@ const variablesSchema = z.object({
       'The port on which every process serves `/health`, `/readiness` and `/metrics`. If it is not set, only the api serves them, on its own port.',
   }),
   SYNCLINE_ADMIN_TOKEN_FILE: z.string().exactOptional().meta({
-    description: 'A file that contains the bearer token for control.',
+    description:
+      'A file that contains a token with the role `operate`. You can replace the file at any time. If it is not set, `syncline up` makes a token in its data directory.',
   }),
+  SYNCLINE_HOSTS: listOf({
+    of: hostName,
+    error: 'use host names or addresses without a port, separated by commas',
+  })
+    .exactOptional()
+    .meta({
+      description:
+        'The names under which clients may call this process, separated by commas. If it is not set, a process on a loopback address accepts only loopback names, and other processes accept any name.',
+    }),
+  SYNCLINE_TRUSTED_PROXIES: listOf({
+    of: addressOrRange,
+    error: 'use addresses, or ranges such as 10.0.0.0/8, separated by commas',
+  })
+    .exactOptional()
+    .meta({
+      description:
+        'The addresses or ranges of the proxies in front of the api, separated by commas. The api believes only these proxies when they say who the client is, and whether it used https.',
+    }),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       error: 'use one of trace, debug, info, warn, error, fatal, silent',
@@ -100,6 +122,8 @@ const envSchema = variablesSchema.transform((variables) => ({
   port: variables.PORT,
   opsPort: variables.SYNCLINE_OPS_PORT,
   adminTokenFile: variables.SYNCLINE_ADMIN_TOKEN_FILE,
+  hosts: variables.SYNCLINE_HOSTS,
+  trustedProxies: variables.SYNCLINE_TRUSTED_PROXIES,
   logLevel: variables.LOG_LEVEL,
   concurrency: variables.SYNCLINE_CONCURRENCY,
   heavyRuns: variables.SYNCLINE_HEAVY_RUNS,
@@ -130,6 +154,16 @@ function directoryList() {
     .string()
     .transform((text) => text.split(delimiter).filter((directory) => directory !== ''))
     .refine((directories) => directories.every(isAbsolute), { error: 'use absolute paths' });
+}
+
+/** A list of texts in one variable, separated by commas. */
+function listOf({ of, error }: { of: z.ZodType<string>; error: string }) {
+  return z
+    .string()
+    .transform((text) => text.split(',').map((item) => item.trim()))
+    .refine((items) => items.every((item) => of.safeParse(item, { jitless: true }).success), {
+      error,
+    });
 }
 
 export type Variables = Readonly<Record<string, string | undefined>>;

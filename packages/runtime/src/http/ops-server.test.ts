@@ -1,8 +1,14 @@
+import { get as httpGet } from 'node:http';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createAccess } from '../access/access.ts';
 import { type Readiness, readinessOf } from '../lifecycle/service.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { type HttpServer, SECURITY_HEADERS } from './listen.ts';
 import { startOpsServer } from './ops-server.ts';
+
+const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const accessOn = (host: string) =>
+  createAccess({ env: { host, hosts: undefined, adminTokenFile: undefined }, logger: SILENT });
 
 let ops: HttpServer;
 let readiness: () => Promise<Readiness>;
@@ -17,6 +23,7 @@ beforeEach(async () => {
   ops = await startOpsServer({
     host: '127.0.0.1',
     port: 0,
+    access: accessOn('127.0.0.1'),
     metrics: { expose: () => metrics() },
     readiness: () => readiness(),
     liveness: () => liveness,
@@ -103,10 +110,50 @@ test.each([
   expect(await response.json()).toMatchObject({ status: 404, code: 'unknown-route' });
 });
 
+test('a request for another host is rejected, except a probe by address', async () => {
+  const ask = (path: string, host: string) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const options = { port: ops.port, host: '127.0.0.1', path, headers: { host } };
+      httpGet(options, (response) => resolve(response.resume().statusCode)).on('error', reject);
+    });
+  for (const path of ['/health', '/readiness', '/metrics']) {
+    expect(await ask(path, 'evil.example'), path).toBe(403);
+  }
+  expect(await ask('/health', '10.1.2.3:9090')).toBe(200);
+  expect(await ask('/readiness', '10.1.2.3:9090')).toBe(200);
+  expect(await ask('/metrics', '10.1.2.3:9090')).toBe(403);
+});
+
+test('on an address that other machines can reach, only metrics need a token', async () => {
+  await using open = await serveOps('0.0.0.0');
+  expect((await fetch(`${open.url}/health`)).status).toBe(200);
+  expect((await fetch(`${open.url}/readiness`)).status).toBe(200);
+  const refused = await fetch(`${open.url}/metrics`);
+  expect(refused.status).toBe(403);
+  expect(await refused.json()).toMatchObject({ code: 'read-disabled' });
+});
+
+async function serveOps(host: string) {
+  const server = await startOpsServer({
+    host: '127.0.0.1',
+    port: 0,
+    access: accessOn(host),
+    metrics: createMetrics(),
+    readiness,
+    liveness: () => [],
+    onError: () => {},
+  });
+  return {
+    url: `http://127.0.0.1:${server.port}`,
+    [Symbol.asyncDispose]: () => server.close({ graceMs: 0 }),
+  };
+}
+
 test('a port in use is an error', async () => {
   const second = startOpsServer({
     host: '127.0.0.1',
     port: ops.port,
+    access: accessOn('127.0.0.1'),
     metrics: createMetrics(),
     readiness,
     liveness: () => [],

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isConfigFault } from '@syncline/contract';
+import { type Access, createAccess } from '../access/access.ts';
 import { type Env, type ReadEnvOptions, readEnv, unknownVariables } from '../env/env.ts';
 import { startOpsServer } from '../http/ops-server.ts';
 import { createLogger, type Logger } from '../logger.ts';
@@ -19,6 +20,7 @@ export interface ProcessContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly memory: MemoryPlan;
+  readonly access: Access;
 }
 
 export interface RunProcessOptions {
@@ -120,7 +122,7 @@ function createContext(name: string, envOptions: ReadEnvOptions | undefined): Pr
     const memory = planMemory({ totalBytes });
     const metrics = createMetrics();
     metrics.onMemory({ limitBytes: totalBytes, reserved: () => ({ base: memory.baseBytes }) });
-    return { env, logger, metrics, memory };
+    return { env, logger, metrics, memory, access: createAccess({ env, logger }) };
   } catch (error) {
     return exitWith(error);
   }
@@ -132,14 +134,16 @@ async function startWithOps(
   start: (context: ProcessContext) => Promise<Service>,
   context: ProcessContext,
 ): Promise<Service> {
-  const { env, logger, metrics } = context;
+  const { env, logger, metrics, access } = context;
   let started: Service | undefined;
+  if (env.opsPort !== undefined) await access.tokens.requireAdmin();
   const ops =
     env.opsPort === undefined
       ? undefined
       : await startOpsServer({
           host: env.host,
           port: env.opsPort,
+          access,
           metrics,
           readiness: async () => started?.readiness() ?? readinessOf([`${name}: starting`]),
           liveness: () => started?.liveness?.() ?? [],

@@ -5,6 +5,7 @@ import {
   headersSchema,
   httpUrl,
   requestTimeout,
+  sendsCredentials,
   tokenAuthSchema,
 } from './http-access.ts';
 
@@ -30,5 +31,6 @@ export const apiSource = defineSource({
   identity: ({ endpoint, headers }) => ({ api: endpoint, headers }),
   location: ({ endpoint }) => endpoint,
   audience: ({ endpoint }) => new URL(endpoint).origin,
+  usesCredentials: sendsCredentials,
   paths: accessPaths,
 });

@@ -25,6 +25,8 @@ export interface SourceDefinition<Schema extends z.ZodType = z.ZodType> {
   location(block: z.output<Schema>): string;
   /** Returns the origin or the repository that receives the credentials. */
   audience(block: z.output<Schema>): string;
+  /** Returns whether Syncline sends a credential to read the registry. Its rows may then be private. */
+  usesCredentials(block: z.output<Schema>): boolean;
   /** Returns the paths in a parsed or unparsed block. */
   paths(block: z.input<Schema> | z.output<Schema>): SourcePath[];
 }

@@ -5,6 +5,7 @@ import {
   headersSchema,
   httpUrl,
   requestTimeout,
+  sendsCredentials,
   tokenAuthSchema,
 } from './http-access.ts';
 
@@ -49,5 +50,6 @@ export const fileSource = defineSource({
   // A query may carry a credential.
   location: ({ path, url = '' }) => path ?? url.replace(/\?.*/s, ''),
   audience: ({ url }) => (url === undefined ? '' : new URL(url).origin),
+  usesCredentials: (block) => sendsCredentials(block) || (block.url ?? '').includes('?'),
   paths: (block) => [...pathAt(['path'], block.path, 'registry'), ...accessPaths(block)],
 });

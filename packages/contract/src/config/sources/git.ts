@@ -89,6 +89,9 @@ export const gitSource = defineSource({
     return `${repository}${ref === undefined ? '' : `@${ref}`}:${path}`;
   },
   audience: ({ repository }) => repository,
+  // Over ssh, git always sends a key: this one, or the key of the system account.
+  usesCredentials: ({ repository, auth }) =>
+    auth !== undefined || /^ssh:/i.test(repository) || isScpLike(repository),
   paths: ({ repository, auth }) => [
     ...(isLocalRepository(repository) ? pathAt(['repository'], repository, 'registry') : []),
     ...pathAt(['auth', 'passwordFile'], auth?.passwordFile, 'secret'),
@@ -103,7 +106,11 @@ const HAS_SCHEME = /^[a-z][a-z0-9+.-]*:\/\//i;
 
 /** Returns whether a repository is a local path without a scheme. */
 function isLocalRepository(repository: string): boolean {
-  return !HAS_SCHEME.test(repository) && !SCP_LIKE.test(repository);
+  return !HAS_SCHEME.test(repository) && !isScpLike(repository);
+}
+
+function isScpLike(repository: string): boolean {
+  return !HAS_SCHEME.test(repository) && SCP_LIKE.test(repository);
 }
 
 function isRepository(text: string): boolean {

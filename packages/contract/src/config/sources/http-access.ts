@@ -70,6 +70,11 @@ interface Access {
   readonly headers?: z.input<typeof headersSchema> | undefined;
 }
 
+/** Returns whether `auth` or `headers` contain a credential. */
+export function sendsCredentials(access: Access): boolean {
+  return accessPaths(access).some(({ use }) => use === 'secret');
+}
+
 /** Returns the credential files that `auth` and `headers` name. */
 export function accessPaths({ auth, headers = {} }: Access): SourcePath[] {
   return [

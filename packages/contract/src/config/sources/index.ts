@@ -50,7 +50,14 @@ export function configuredSource(sources: Sources) {
     if (block === undefined) return undefined;
     const { hasProbe, ...of } = DEFINITIONS[kind];
     const identity = of.identity(block);
-    return { kind, hasProbe, identity, location: of.location(block), audience: of.audience(block) };
+    return {
+      kind,
+      hasProbe,
+      identity,
+      location: of.location(block),
+      audience: of.audience(block),
+      usesCredentials: of.usesCredentials(block),
+    };
   };
   return CONFIGURED_SOURCE_KINDS.map(describe).find((found) => found !== undefined);
 }
