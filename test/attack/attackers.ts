@@ -2,60 +2,70 @@ import { z } from 'zod';
 import type { Lifetime } from '../support/lifetime.ts';
 import { type ProcessHandle, startProcess } from '../support/processes.ts';
 import { ADMIN_TOKEN } from './contract.ts';
-import { tallySchema } from './hostile/tally.ts';
 import type { Scenario } from './scenario.ts';
 
-const listeningSchema = z.looseObject({ urls: z.record(z.string(), z.string()) });
+/** Readers use addresses of 127.0.0.0/24. */
+const CLIENT_ADDRESS = '127.1.0.1';
 
-/** The hostile servers of a scenario. */
+const listeningSchema = z.looseObject({
+  urls: z.record(z.string(), z.record(z.string(), z.string())),
+});
+const talliesSchema = z.looseObject({
+  answers: z.record(z.string(), z.record(z.string(), z.int())),
+});
+
+/** The hostile servers of some scenarios. */
 export interface HostileUpstreams {
-  readonly urls: Readonly<Record<string, string>>;
+  /** Returns the URLs of a scenario's servers, by name. */
+  urlsOf(scenario: Scenario): Readonly<Record<string, string>>;
   /** Returns the lines that the servers have printed. */
   reports(): readonly string[];
   stop(): Promise<void>;
 }
 
 export async function startUpstreams(
-  { id }: Scenario,
+  scenarios: readonly Scenario[],
   lifetime: Lifetime,
 ): Promise<HostileUpstreams> {
   const handle = await startProcess({
-    name: `upstreams of ${id}`,
+    name: 'hostile upstreams',
     entry: 'test/attack/processes/upstreams.ts',
-    args: [id],
+    args: scenarios.map(({ id }) => id),
     lifetime,
   });
-  const line = await handle.waitForLog(({ msg }) => msg === 'listening');
+  const { urls } = listeningSchema.parse(await handle.waitForLog(({ msg }) => msg === 'listening'));
   return {
-    urls: listeningSchema.parse(line).urls,
+    urlsOf: ({ id }) => urls[id] ?? {},
     reports: () => handle.output.lines,
     stop: () => end(handle),
   };
 }
 
-/** The hostile clients of a scenario. */
+/** The hostile clients of some scenarios. */
 export interface HostileClients {
-  /** Returns what the clients have got so far: the number of each answer. */
-  answers(): Readonly<Record<string, number>>;
+  /** Returns the kinds of answers that a scenario's clients have got so far. */
+  answersTo(scenario: Scenario): readonly string[];
   stop(): Promise<void>;
 }
 
 export async function startClients(
-  { id }: Scenario,
-  options: { readonly apiUrl: string; readonly localAddress: string },
+  scenarios: readonly Scenario[],
+  apiUrl: string,
   lifetime: Lifetime,
 ): Promise<HostileClients> {
+  const options = { token: ADMIN_TOKEN, apiUrl, localAddress: CLIENT_ADDRESS };
   const handle = await startProcess({
-    name: `clients of ${id}`,
+    name: 'hostile clients',
     entry: 'test/attack/processes/clients.ts',
-    args: [id, JSON.stringify({ token: ADMIN_TOKEN, ...options })],
+    args: [JSON.stringify(options), ...scenarios.map(({ id }) => id)],
     lifetime,
   });
   await handle.waitForLog(({ msg }) => msg === 'begun');
   return {
-    answers: () => {
-      const last = handle.output.logs.findLast(({ msg }) => msg === 'tally');
-      return last === undefined ? {} : tallySchema.parse(last).answers;
+    answersTo: ({ id }) => {
+      const last = handle.output.logs.findLast(({ msg }) => msg === 'tallies');
+      const { answers } = talliesSchema.parse(last ?? { answers: {} });
+      return Object.keys(answers[id] ?? {});
     },
     stop: () => end(handle),
   };

@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type RedisKeys, redisKeys } from '@syncline/contract';
 import type { Redis } from '@syncline/redis';
+import type { RedisSettings } from '@syncline/runtime/redis-server';
 import { z } from 'zod';
 import { createApiClient } from '../support/api-client.ts';
 import { type ConfigFile, writeConfig } from '../support/config.ts';
@@ -16,7 +17,7 @@ import { temporaryDirectory } from '../support/temporary.ts';
 import { until } from '../support/until.ts';
 import { ADMIN_TOKEN, VARIABLES } from './contract.ts';
 import type { Cores } from './cores.ts';
-import type { FleetSettings, RegistriesContext, RegistryInput } from './scenario.ts';
+import type { RegistryInput } from './scenario.ts';
 
 const PREFIX = 'attacked';
 
@@ -44,18 +45,22 @@ export interface AttackedFleet {
 
 export interface StartFleetOptions {
   readonly registries: readonly RegistryInput[];
-  readonly settings: FleetSettings;
+  /** How the fleet gets its admin token. */
+  readonly token: 'file' | 'none';
+  /** Variables that the attack needs. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Settings of the separate Redis. */
+  readonly redisSettings: RedisSettings;
   /** Whether one `syncline up` takes the place of the separate processes. */
   readonly isUp: boolean;
   readonly cores: Cores;
-  readonly context: RegistriesContext;
+  readonly directory: string;
   readonly lifetime: Lifetime;
 }
 
 /** Starts a scheduler, a worker and an api with default settings, or one `syncline up`. */
 export async function startFleet(options: StartFleetOptions): Promise<AttackedFleet> {
-  const { settings, context, cores } = options;
-  const { directory } = context;
+  const { directory, cores } = options;
   const dataDir = path.join(directory, 'data');
   const tokenFile = path.join(directory, 'admin-token');
   await writeFile(tokenFile, ADMIN_TOKEN, { mode: 0o600 });
@@ -64,8 +69,8 @@ export async function startFleet(options: StartFleetOptions): Promise<AttackedFl
     LOG_LEVEL: 'info',
     SYNCLINE_PREFIX: PREFIX,
     SYNCLINE_DATA_DIR: dataDir,
-    ...(settings.token === 'none' ? {} : { [VARIABLES.adminTokenFile]: tokenFile }),
-    ...settings.env?.(context),
+    ...(options.token === 'none' ? {} : { [VARIABLES.adminTokenFile]: tokenFile }),
+    ...options.env,
   };
   const start = options.isUp ? startUp : startSeparate;
   const fleet = await start({ ...options, env, dataDir });
@@ -75,13 +80,12 @@ export async function startFleet(options: StartFleetOptions): Promise<AttackedFl
 }
 
 interface StartOptions extends StartFleetOptions {
-  readonly env: Readonly<Record<string, string>>;
   readonly dataDir: string;
 }
 
 async function startSeparate(options: StartOptions): Promise<AttackedFleet> {
-  const { registries, settings, env, dataDir, lifetime } = options;
-  const redis = await startRedisServer({ lifetime, settings: () => settings.redis ?? {} });
+  const { registries, redisSettings, env, dataDir, lifetime } = options;
+  const redis = await startRedisServer({ lifetime, settings: () => redisSettings });
   const system = await startSystem({
     config: { registries: [...registries] },
     redisUrl: redis.url,

@@ -11,8 +11,8 @@ import type { RegistryInput } from './scenario.ts';
 
 /** The interval of each honest registry. */
 export const HONEST_INTERVAL_MS = 5_000;
-/** The name of the large honest registry. */
-export const LIBRARY = 'library';
+/** The name of the large honest registry. Clients of scenarios read it. */
+const LIBRARY = 'library';
 /** One page of an upstream. */
 const ROW_COUNT = 95;
 /** Faster than the interval, so that each tick must read its source again. */

@@ -4,13 +4,13 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { saveResult } from '../bench/results.ts';
-import { separateCores } from './cores.ts';
+import { type Cores, separateCores } from './cores.ts';
 import { runMixed } from './mixed.ts';
-import { QUIET, runScenario } from './run-scenario.ts';
+import { QUIET, runAttack } from './run-attack.ts';
 import type { Scenario } from './scenario.ts';
 import { SCENARIOS, scenarioOf } from './scenarios/index.ts';
 import { formatTable, type Played } from './table.ts';
-import { judge } from './verdict.ts';
+import { type Fault, judge, type Observations } from './verdict.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_INTERRUPTED = 130;
@@ -50,55 +50,46 @@ if (values.list) {
   if (!isWithinPromises) process.exitCode = EXIT_FAILED;
 }
 
-async function playAll(
-  scenarios: readonly Scenario[],
-  cores: ReturnType<typeof separateCores>,
-): Promise<boolean> {
+async function playAll(scenarios: readonly Scenario[], cores: Cores): Promise<boolean> {
   const played: Played[] = [];
   for (const scenario of scenarios) {
-    log(`${scenario.id} ${scenario.title}`);
-    const one = await play(scenario, cores);
+    const name = `${scenario.id} ${scenario.title}`;
+    log(name);
+    const one = { name, ...(await play(scenario, cores)) };
     played.push(one);
     log(formatTable([one]));
   }
   console.log(formatTable(played));
   const failed = played.filter(({ faults }) => faults.length > 0);
-  console.log(`\n${played.length - failed.length} of ${played.length} attacks were harmless`);
-  const kept = saveResult('attack', {
-    isUp: values.up,
-    cores: cores.description,
-    played: played.map(({ scenario: { id, title }, observed, faults }) => ({
-      id,
-      title,
-      faults,
-      memory: observed?.memory,
-      latestMs: observed?.latestMs,
-      named: observed?.named,
-    })),
-  });
-  log(`kept in ${kept}`);
+  console.log(`\n${played.length - failed.length} of ${played.length} attacks broke no promise`);
+  const { description } = cores;
+  log(`kept in ${saveResult('attack', { isUp: values.up, cores: description, played })}`);
   return failed.length === 0;
 }
 
-async function play(scenario: Scenario, cores: ReturnType<typeof separateCores>): Promise<Played> {
+async function play(scenario: Scenario, cores: Cores): Promise<Omit<Played, 'name'>> {
+  let observed: Observations | undefined;
   try {
-    return await withLifetime(async (lifetime) => {
-      const observed = await runScenario(scenario, {
+    await withLifetime(async (lifetime) => {
+      observed = await runAttack([scenario], {
         ...QUIET,
         cores,
         isUp: values.up,
         durationMs: options.duration * 1_000,
         lifetime,
       });
-      return { scenario, observed, faults: judge(observed) };
     });
+    if (observed === undefined) throw new Error('nothing was observed');
+    return { observed, faults: judge(observed) };
   } catch (error) {
     const found = error instanceof Error ? error.message : String(error);
-    return { scenario, faults: [{ promise: 'lives', found: `the harness failed: ${found}` }] };
+    const fault: Fault = { promise: 'lives', found: `the harness failed: ${found}` };
+    if (observed === undefined) return { faults: [fault] };
+    return { observed, faults: [...judge(observed), fault] };
   }
 }
 
-function playMixed(cores: ReturnType<typeof separateCores>): Promise<boolean> {
+function playMixed(cores: Cores): Promise<boolean> {
   return withLifetime((lifetime) =>
     runMixed({ cores, isUp: values.up, durationMs: options.minutes * 60_000, lifetime, log }),
   );

@@ -4,8 +4,8 @@ import { judge as judgeSeries, RULE, type Series } from '../bench/soak/series.ts
 import type { Lifetime } from '../support/lifetime.ts';
 import { PROMISES } from './contract.ts';
 import type { Cores } from './cores.ts';
-import { QUIET, runScenario } from './run-scenario.ts';
-import { mixed } from './scenarios/mixed.ts';
+import { QUIET, runAttack } from './run-attack.ts';
+import { MIXED } from './scenarios/index.ts';
 import { formatTable } from './table.ts';
 import { judge, megabytes } from './verdict.ts';
 
@@ -29,7 +29,7 @@ export async function runMixed(options: MixedOptions): Promise<boolean> {
   const samples = new Map<string, number[]>();
   const begunAt = performance.now();
   let printedAt = -Infinity;
-  const observed = await runScenario(mixed, {
+  const observed = await runAttack(MIXED, {
     ...QUIET,
     ...options,
     onLook: (memory, fleet) => {
@@ -49,7 +49,7 @@ export async function runMixed(options: MixedOptions): Promise<boolean> {
   });
   const series = [...samples].map(([what, values]) => toSeries(what, values));
   const faults = judge(observed);
-  console.log(formatTable([{ scenario: mixed, observed, faults }]));
+  console.log(formatTable([{ name: 'mixed', observed, faults }]));
   console.log(
     `\nmemory, MB, as the median of each tenth of the time\n${formatSeries(series)}\n${RULE}`,
   );

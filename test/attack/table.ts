@@ -1,16 +1,15 @@
-import type { Scenario } from './scenario.ts';
 import { type Fault, megabytes, milliseconds, type Observations, p99 } from './verdict.ts';
 
-/** A finished scenario. */
+/** A finished attack. */
 export interface Played {
-  readonly scenario: Scenario;
+  readonly name: string;
   /** Absent if the harness itself failed. */
   readonly observed?: Observations;
   readonly faults: readonly Fault[];
 }
 
 const HEAD = [
-  'scenario',
+  'attack',
   'verdict',
   'memory, MB (limit)',
   'late',
@@ -18,7 +17,7 @@ const HEAD = [
   'health p99',
 ];
 
-/** Formats one line for each scenario, and below it each broken promise. */
+/** Formats one line for each attack, and below it each broken promise. */
 export function formatTable(played: readonly Played[]): string {
   const rows = [HEAD, ...played.map(rowOf)];
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -34,9 +33,8 @@ export function formatTable(played: readonly Played[]): string {
   return [head, ...lines.flatMap((line, index) => [line, ...(faulty[index] ?? [])])].join('\n');
 }
 
-function rowOf({ scenario, observed, faults }: Played): string[] {
+function rowOf({ name, observed, faults }: Played): string[] {
   const verdict = faults.length === 0 ? 'holds' : 'FAILS';
-  const name = `${scenario.id} ${scenario.title}`;
   if (observed === undefined) return [name, verdict];
   const { memory, latestMs, undisturbed, reads, liveness } = observed;
   const used = memory

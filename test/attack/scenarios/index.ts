@@ -22,6 +22,7 @@ import { longCursors } from './bodies/x02-long-cursors.ts';
 import { parseTrees } from './bodies/x07b-parse-trees.ts';
 import { yamlKeys } from './bodies/x09-yaml-keys.ts';
 import { glob } from './bodies/x10-glob.ts';
+import { hundredClients } from './clients/hundred-clients.ts';
 import { pipelining } from './clients/r13-pipelining.ts';
 import { idleConnections } from './clients/r14-idle-connections.ts';
 import { slowRequests } from './clients/r15-slow-requests.ts';
@@ -33,7 +34,6 @@ import { queueFlood } from './clients/r20-queue-flood.ts';
 import { slowReaders } from './clients/r21-slow-readers.ts';
 import { largeAnswers } from './clients/x03-large-answers.ts';
 import { registryLists } from './clients/x12-registry-lists.ts';
-import { mixed } from './mixed.ts';
 import { quota } from './store/x08-quota.ts';
 import { gitPack } from './transport/r09-git-pack.ts';
 import { slowHeaders } from './transport/r10-slow-headers.ts';
@@ -91,9 +91,26 @@ export const SCENARIOS: readonly Scenario[] = [
   hostFlood,
 ];
 
+/** The attacks that run at once in the mixed attack: thirty servers and a hundred clients. */
+export const MIXED: readonly Scenario[] = [
+  largeRows,
+  longCursors,
+  drip,
+  idleBodies,
+  parseTrees,
+  chunkExtensions,
+  quota,
+  yamlKeys,
+  glob,
+  nesting,
+  gzipBombs,
+  gitPack,
+  hundredClients,
+];
+
 /** Returns the scenario with an id. @throws if there is none */
 export function scenarioOf(id: string): Scenario {
-  const found = [...SCENARIOS, mixed].find((scenario) => scenario.id === id);
+  const found = [...SCENARIOS, ...MIXED].find((scenario) => scenario.id === id);
   if (found !== undefined) return found;
   throw new Error(`there is no attack ${id}. Run with --list to see all attacks`);
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { SCENARIOS, scenarioOf } from './index.ts';
+import { registriesOf } from '../run-attack.ts';
+import { MIXED, SCENARIOS, scenarioOf } from './index.ts';
 
 test('each attack has an id and a title of its own', () => {
   expect(new Set(SCENARIOS.map(({ id }) => id)).size).toBe(SCENARIOS.length);
@@ -12,11 +13,15 @@ test('there is an attack for each case of the list, and more', () => {
   expect(SCENARIOS.filter(({ id }) => id.startsWith('R')).length).toBeGreaterThanOrEqual(20);
 });
 
-test('the mixed attack has thirty upstreams', () => {
-  const { upstreams = {}, registries } = scenarioOf('mixed');
-  const urls = Object.fromEntries(Object.keys(upstreams).map((name) => [name, 'http://x']));
-  expect(Object.keys(upstreams)).toHaveLength(30);
-  expect(registries?.({ urls, directory: '/none' })).toHaveLength(30);
+test('the mixed attack has thirty servers and registries, each with a name of its own', () => {
+  const names = MIXED.flatMap((scenario) => {
+    const urls = Object.fromEntries(
+      Object.keys(scenario.upstreams ?? {}).map((name) => [name, 'http://x']),
+    );
+    return registriesOf(scenario, { urls, directory: '/none' }).map(({ name }) => name);
+  });
+  expect(names).toHaveLength(30);
+  expect(new Set(names).size).toBe(30);
 });
 
 test('an unknown attack is an error', () => {

@@ -5,6 +5,8 @@ import { PROGRAMS } from '../../support/system.ts';
 import type { AttackedFleet } from '../fleet.ts';
 
 const RUNS_READ = 20;
+/** It only ends a doctor that hangs, which then has found nothing. */
+const DOCTOR_TIMEOUT_MS = 60_000;
 
 const runSchema = z.looseObject({
   outcome: z.string(),
@@ -52,7 +54,9 @@ export async function doctorFindings(
     env: { ...env, SYNCLINE_OPS_PORT: '' },
     lifetime,
   });
+  const hanging = setTimeout(() => doctor.signal('SIGKILL'), DOCTOR_TIMEOUT_MS);
   await doctor.exited;
+  clearTimeout(hanging);
   const text = doctor.output.stdout.join('\n');
   if (!text.startsWith('{')) return [];
   const { findings } = findingsSchema.parse(JSON.parse(text));
