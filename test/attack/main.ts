@@ -23,6 +23,8 @@ const { values } = parseArgs({
     list: { type: 'boolean', default: false },
     /** How long each attack lasts at least, in seconds. */
     duration: { type: 'string', default: String(QUIET.durationMs / 1_000) },
+    /** Runs the attacks at once on one fleet. */
+    together: { type: 'boolean', default: false },
     /** Attacks one `syncline up` instead of separate processes. */
     up: { type: 'boolean', default: false },
     /** Attacks with thirty upstreams and a hundred clients at once. */
@@ -46,16 +48,16 @@ if (values.list) {
 } else {
   const cores = separateCores();
   log(cores.description);
-  const isWithinPromises = values.mixed ? await playMixed(cores) : await playAll(chosen, cores);
+  const isWithinPromises = values.mixed ? await playMixed(cores) : await playAll(cores);
   if (!isWithinPromises) process.exitCode = EXIT_FAILED;
 }
 
-async function playAll(scenarios: readonly Scenario[], cores: Cores): Promise<boolean> {
+async function playAll(cores: Cores): Promise<boolean> {
   const played: Played[] = [];
-  for (const scenario of scenarios) {
-    const name = `${scenario.id} ${scenario.title}`;
+  for (const scenarios of values.together ? [chosen] : chosen.map((one) => [one])) {
+    const name = nameOf(scenarios);
     log(name);
-    const one = { name, ...(await play(scenario, cores)) };
+    const one = { name, ...(await play(scenarios, cores)) };
     played.push(one);
     log(formatTable([one]));
   }
@@ -67,11 +69,18 @@ async function playAll(scenarios: readonly Scenario[], cores: Cores): Promise<bo
   return failed.length === 0;
 }
 
-async function play(scenario: Scenario, cores: Cores): Promise<Omit<Played, 'name'>> {
+function nameOf(scenarios: readonly Scenario[]): string {
+  const [first] = scenarios;
+  return first !== undefined && scenarios.length === 1
+    ? `${first.id} ${first.title}`
+    : scenarios.map(({ id }) => id).join(' ');
+}
+
+async function play(scenarios: readonly Scenario[], cores: Cores): Promise<Omit<Played, 'name'>> {
   let observed: Observations | undefined;
   try {
     await withLifetime(async (lifetime) => {
-      observed = await runAttack([scenario], {
+      observed = await runAttack(scenarios, {
         ...QUIET,
         cores,
         isUp: values.up,

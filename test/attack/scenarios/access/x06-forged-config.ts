@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { JOB_NAME, QUEUE_NAME } from '@syncline/contract';
+import { Queue } from 'bullmq';
 import { allowingLocalTargets } from '../../../support/config.ts';
 import { connect } from '../../../support/redis.ts';
 import { VARIABLES } from '../../contract.ts';
@@ -52,6 +54,13 @@ export const forgedConfig: Scenario = {
     await redis.set(fleet.keys.configDocument(digest), JSON.stringify(forged));
     await redis.set(fleet.keys.configDocument('forged'), JSON.stringify(forged));
     await redis.set(fleet.keys.config, 'forged');
+    const queue = new Queue(QUEUE_NAME, {
+      connection: redis,
+      prefix: fleet.keys.queuePrefix,
+      skipVersionCheck: true,
+    });
+    await queue.add(JOB_NAME, { v: 1, registry: 'forged' });
+    await queue.close();
     await sleep(FORGED_FOR_MS);
     if (reports().some((line) => line.includes('"asked"'))) {
       gained.push('a worker ran a registry of the forged config');

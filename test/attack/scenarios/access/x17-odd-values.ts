@@ -1,11 +1,14 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { startProcess } from '../../../support/processes.ts';
 import { PROGRAMS } from '../../../support/system.ts';
 import { until } from '../../../support/until.ts';
+import { pageJson, rowJson } from '../../hostile/rows.ts';
 import type { Scenario } from '../../scenario.ts';
 import { attempt, unrefused } from './attempts.ts';
 
-/** Its source never changes, so no publication replaces the pointer by chance. */
-const UNCHANGED = 'honest-6';
+/** Its source never changes, so no publication replaces the pointer by chance. No reader reads it. */
+const UNCHANGED = 'unchanged';
 const HEALS_WITHIN_MS = 90_000;
 const FOREIGN_HOSTS = [
   '127.999.1.1',
@@ -22,6 +25,11 @@ const FOREIGN_HOSTS = [
 export const oddValues: Scenario = {
   id: 'X17',
   title: 'a bad port, hosts that look like loopback, a deleted pointer',
+  registries: ({ directory }) => {
+    const file = path.join(directory, 'unchanged.json');
+    writeFileSync(file, pageJson([rowJson('unchanged')]));
+    return [{ name: UNCHANGED, file: { path: file }, syncPolicy: { interval: '5s' } }];
+  },
   cause: {},
   inspect: async ({ fleet: { apiUrl, redis, keys } }) => {
     const gained: string[] = [];
@@ -44,13 +52,15 @@ export const oddValues: Scenario = {
       )),
     );
 
-    await redis.del(keys.snapshot(UNCHANGED));
     const isServed = async () => {
+      if ((await redis.exists(keys.snapshot(UNCHANGED))) === 0) return false;
       const { status: answered } = await attempt(apiUrl, {
         path: `/registry/${UNCHANGED}/v0.1/servers`,
       });
       return answered === 200;
     };
+    await until(isServed, { what: 'the first sync' });
+    await redis.del(keys.snapshot(UNCHANGED));
     await until(isServed, { what: 'the pointer', timeoutMs: HEALS_WITHIN_MS }).catch(() =>
       gained.push('a deleted pointer does not heal'),
     );

@@ -26,6 +26,6 @@ export const yamlAliases: Scenario = {
       syncPolicy: { interval: '5s' },
     })),
   cause: {
-    run: [CODES.tooLarge, CODES.notJson, CODES.tooDeep, CODES.notARegistry, CODES.outOfCpu],
+    run: [CODES.tooLarge, CODES.notJson, CODES.tooDeep, CODES.notARegistry, CODES.outOfCpu, 'held'],
   },
 };
