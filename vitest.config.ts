@@ -42,7 +42,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{packages,apps}/*/src/**/*.test.ts',
-            'test/{support,bench}/**/*.test.ts',
+            'test/{support,bench,attack}/**/*.test.ts',
             'test/chaos/history/**/*.test.ts',
           ],
           exclude: ['**/*.redis.test.ts', ...ENDS_THREADS],
