@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createSynclineClient } from '@syncline/client';
-import { isStoreUnavailable } from '@syncline/contract';
+import { isStoreUnavailable, type Logger } from '@syncline/contract';
 import {
   connectRedis,
   createPreviewRequester,
@@ -29,8 +29,8 @@ import { type RememberedRegistries, rememberRegistries } from './remembered-regi
 /** How often the api checks for a new config. */
 const REFRESH_EVERY_MS = 1_000;
 const STOP_GRACE_MS = 5_000;
-/** The memory for cached rows and manifests. */
-const CACHED_BYTES = 128 * 1024 * 1024;
+/** The share of the api's memory for cached rows and manifests. Rows in work, and answers, need the rest. */
+const CACHE_SHARE = 1 / 2;
 /** Callers get an answer after about this time, even if Redis hangs. */
 const COMMAND_TIMEOUT_MS = 1_000;
 
@@ -50,21 +50,12 @@ export async function startApi({
   logger,
   metrics,
   access,
+  memory,
 }: ProcessContext): Promise<ApiService> {
   const url = requireRedisUrl(env);
   await access.tokens.requireAdmin();
   const openApiDocument = await readFile(new URL('../openapi.yaml', import.meta.url), 'utf8');
-  const onError = ({ message }: Error) =>
-    logger.warn({ reason: message }, 'redis connection failed');
-  const redis = connectRedis({
-    url,
-    manner: 'prompt',
-    commandTimeoutMs: COMMAND_TIMEOUT_MS,
-    onError,
-  });
-  // A rollback or an approval is one large write, which must not time out in the middle. The reads before this write
-  // use the other connection. So the write does not begin if Redis hangs.
-  const patientWrites = connectRedis({ url, manner: 'prompt', onError });
+  const { redis, patientWrites, onError } = connect({ url, logger });
   const store = openStore({ redis, prefix: env.prefix, storedBytes: env.storedBytes, logger });
   const { keys, queue, config, reader, runs, snapshots } = store;
   access.tokens.follow(() => config.current()?.access.tokens ?? []);
@@ -82,7 +73,7 @@ export async function startApi({
   });
   const cachedSnapshots = createSnapshotReader({
     store: snapshots,
-    cachedBytes: CACHED_BYTES,
+    cachedBytes: memory.cacheBytes * CACHE_SHARE,
     takeTurn,
     isAway: isStoreUnavailable,
   });
@@ -125,6 +116,7 @@ export async function startApi({
       limit: () => readStoredBytesLimit({ redis, storedBytes: env.storedBytes }),
     }),
     metrics.onLoadScrape(() => ({ ...loadLimiter.usage(), cache: cachedSnapshots.usage() })),
+    metrics.onMemory({ reserved: () => ({ cache: cachedSnapshots.usage().bytes }) }),
   ];
   const close = async () => {
     for (const forget of forgetSources) forget();
@@ -154,6 +146,19 @@ export async function startApi({
       await server.close({ graceMs: STOP_GRACE_MS });
       await close();
     },
+  };
+}
+
+function connect({ url, logger }: { url: string; logger: Logger }) {
+  const onError = ({ message }: Error) =>
+    logger.warn({ reason: message }, 'redis connection failed');
+  const options = { url, manner: 'prompt', onError } as const;
+  return {
+    redis: connectRedis({ ...options, commandTimeoutMs: COMMAND_TIMEOUT_MS }),
+    // A rollback or an approval is one large write, which must not time out in the middle. The reads before this write
+    // use the other connection. So the write does not begin if Redis hangs.
+    patientWrites: connectRedis(options),
+    onError,
   };
 }
 
