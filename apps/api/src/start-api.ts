@@ -125,9 +125,7 @@ export async function startApi({
     patientWrites.disconnect();
     await refreshed;
   };
-  const isProxy = (remoteAddress: string) =>
-    arrivals.isProxied({ socket: { remoteAddress }, headers: {} });
-  const server = await listen(app, { ...env, limits: { isProxy } }).catch(
+  const server = await listen(app, { ...env, limits: { isProxy: arrivals.isProxy } }).catch(
     async (error: unknown) => {
       await close();
       throw error;

@@ -41,16 +41,19 @@ export interface Arrivals {
   clientOf(request: Arriving): string;
   /** Returns whether a trusted proxy sent the request. */
   isProxied(request: Arriving): boolean;
+  /** Returns whether an address is a trusted proxy. */
+  isProxy(address: string): boolean;
   /** Returns whether the client used https, as far as a trusted proxy says so. */
   isHttps(request: Arriving): boolean;
 }
 
 export function createArrivals(options: ProxyOptions): Arrivals {
   const isTrusted = createTrust(options);
-  const isProxied = ({ socket }: Arriving): boolean => {
-    const sender = parseAddress(socket.remoteAddress);
+  const isProxy = (address: string | undefined): boolean => {
+    const sender = parseAddress(address);
     return sender !== undefined && isTrusted(sender);
   };
+  const isProxied = ({ socket }: Arriving): boolean => isProxy(socket.remoteAddress);
   const isHttps = (request: Arriving): boolean => {
     if (!isProxied(request)) return false;
     const { 'x-forwarded-proto': proto, forwarded } = request.headers;
@@ -58,7 +61,7 @@ export function createArrivals(options: ProxyOptions): Arrivals {
       chainOf(proto)?.at(-1) ?? /(?:^|[;, ])proto="?(\w+)"?[^,]*$/i.exec(forwarded ?? '')?.[1];
     return named?.toLowerCase() === 'https';
   };
-  return { clientOf: createClientAddress(options), isProxied, isHttps };
+  return { clientOf: createClientAddress(options), isProxied, isProxy, isHttps };
 }
 
 /** Follows a chain of addresses, in which each proxy has appended its client, from its end to the first stranger. */
