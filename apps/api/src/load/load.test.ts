@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { testRow } from '@syncline/snapshot/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createClientAddress } from '../http/client-address.ts';
+import { OPERATOR } from '../testing/access.ts';
 import { MemoryWorld, serveApi } from '../testing/memory-api.ts';
 import { createLoadLimiter, type LoadLimiterOptions } from './limit-load.ts';
 
@@ -26,7 +27,7 @@ async function setUp(options: Partial<LoadLimiterOptions>) {
 describe('while too many requests wait', () => {
   test('a request is refused with the time of the next try, and probes are answered', async () => {
     const { world, api, loadLimiter } = await setUp({ limits: { control: ONE } });
-    const headers = { 'content-type': 'application/json' };
+    const headers = { ...OPERATOR, 'content-type': 'application/json' };
     const wait = { method: 'POST', headers, body: '{"wait":600}' };
     const sync = `${api.url}/v1/registries/official/sync`;
     const waiting = fetch(sync, wait);
@@ -82,7 +83,7 @@ describe('a slow reader', () => {
     socket.pause();
     // Far more than the buffers of the system hold.
     for (let request = 0; request < 12; request += 1) {
-      socket.write(`GET ${LIST}?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n`);
+      socket.write(`GET ${LIST}?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     }
     return socket;
   }

@@ -222,7 +222,8 @@ describe('a git source reports', () => {
     const source = gitSource(git, { repository: repository.directory });
     const missing = {
       code: 'source-git-failed',
-      message: 'cannot run git: ENOENT. Install git 2.39.4 or newer on every machine with a worker',
+      message:
+        'cannot run git: not found. Install git 2.39.4 or newer on every machine with a worker',
     };
     await expect(source.probe('x', sourceContext())).rejects.toMatchObject(missing);
     await expect(fetchAll(source)).rejects.toMatchObject(missing);

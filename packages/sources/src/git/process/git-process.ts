@@ -151,11 +151,11 @@ export class GitProcess {
       if (child.pid !== undefined) await endProcessGroup(child.pid);
       this.#isGroupGone = true;
       await closed;
-      if (code === NOT_FOUND_STATUS) throw new Error('it is not installed');
+      if (code === NOT_FOUND_STATUS) throw new Error('not found');
       return code === null ? `signal ${signal}` : `status ${code}`;
     } catch (cause) {
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-      const what = `cannot run git: ${code}. Install git ${LEAST_GIT_VERSION} or newer on every machine with a worker`;
+      const problem = cause instanceof Error ? cause.message : String(cause);
+      const what = `cannot run git: ${problem}. Install git ${LEAST_GIT_VERSION} or newer on every machine with a worker`;
       throw new SynclineError('source-git-failed', what, { cause });
     }
   }
