@@ -55,7 +55,7 @@ function comparable(text: string, directory: string): string {
     .replaceAll(/\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b/g, 'DIGEST')
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
     .replaceAll(/(redis:\/\/|ECONNREFUSED )127\.0\.0\.1:\d+/g, '$1HOST')
-    .replaceAll(/\b\d+m\d\ds\b|\b\d+(\.\d+)? ?(ms|s|MB)\b/g, 'AMOUNT')
+    .replaceAll(/\b\d+m\d\ds\b|\b\d+(\.\d+)? ?(ms|s|kB|KB|MB)\b/g, 'AMOUNT')
     .replaceAll(/\bin\s+AMOUNT\b|\bin \d+h\b|\bnow\b/g, 'SOON')
     .replaceAll(/(failures) +\d+/g, '$1 COUNT')
     .replaceAll(/\b(ahead of|behind)\b/g, 'BESIDE')

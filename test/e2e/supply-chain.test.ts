@@ -1,4 +1,4 @@
-import { glob, readFile } from 'node:fs/promises';
+import { glob, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -136,8 +136,8 @@ describe('what is installed', () => {
   test('is installed by one version of pnpm', async () => {
     const { name, version } = manifest.devEngines.packageManager;
     const files = ['package.json', 'CONTRIBUTING.md'];
-    for await (const file of glob(['infra/*', 'test/e2e/*.ts'], { cwd: projectRoot })) {
-      files.push(file);
+    for await (const file of glob(['infra/**', 'test/e2e/*.ts'], { cwd: projectRoot })) {
+      if ((await stat(path.join(projectRoot, file))).isFile()) files.push(file);
     }
     const texts = await Promise.all(files.map(read));
     const named = texts.flatMap((text) => text.match(/\bpnpm@\d[\w.-]*/g) ?? []);
