@@ -33,6 +33,8 @@ export async function observeProcesses(store: Store): Promise<ProcessFacts> {
   return { ...health, nowMs, registries, failing, waits: await readWaits(store) };
 }
 
+/** How many registries a finding names. Ten still fit into a few lines. */
+const NAMES_SHOWN = 10;
 /** If a schedule or a job is this late, no worker takes jobs. */
 const LATE_MS = 60_000;
 
@@ -70,7 +72,7 @@ export const PROCESS_CHECKS: Checks<ProcessFacts> = {
     const missing = registries.filter((name) => !schedules.has(name));
     if (missing.length > 0) {
       return problem({
-        found: `no schedule for ${listed(missing)}`,
+        found: `no schedule for ${listed(missing, NAMES_SHOWN)}`,
         why: 'if a registry has no schedule, Syncline syncs the registry only on request',
         advice:
           'Run `syncline scheduler` or `syncline up`. A scheduler repairs schedules every 30 s.',
@@ -79,7 +81,7 @@ export const PROCESS_CHECKS: Checks<ProcessFacts> = {
     const late = registries.filter((name) => nowMs - (schedules.get(name) ?? nowMs) > LATE_MS);
     if (late.length === 0) return `all ${registries.length}`;
     return problem({
-      found: `registries overdue by more than a minute: ${listed(late)}`,
+      found: `registries overdue by more than a minute: ${listed(late, NAMES_SHOWN)}`,
       why: 'no worker has taken these ticks, so the registries are not synced',
       advice: 'Check that enough workers run, and that a scheduler runs.',
     });
@@ -115,7 +117,7 @@ export const PROCESS_CHECKS: Checks<ProcessFacts> = {
     const total = countedRegistries(registries.length);
     if (failing.length === 0) return `${total}, none failing`;
     return warning({
-      found: `${failing.length} of ${total} failing: ${listed(failing)}`,
+      found: `${failing.length} of ${total} failing: ${listed(failing, NAMES_SHOWN)}`,
       why: 'Syncline serves the copies of the last successful syncs',
       advice: 'Run `syncline status` to see why each registry fails and when the next try is due.',
     });

@@ -17,7 +17,6 @@ import {
 } from '../stores/config-store.ts';
 import type { Store } from '../stores/open-store.ts';
 import { redisNowMs } from '../stores/registry-reader.ts';
-import { countStoredBytes } from '../stores/stored-bytes.ts';
 import { addDueWakeUps } from './due-wake-ups.ts';
 import { claimEpoch, trackRegistries } from './registry-index.ts';
 import { ScheduleReconciler, wantedSchedule } from './schedules.ts';
@@ -91,10 +90,6 @@ export function createReconciler({ store, logger, metrics }: ReconcilerOptions):
     if (config === undefined || digest === undefined) return;
     await repairSchedules(config);
     await forgetDropped(config);
-    await countStoredBytes(
-      store,
-      syncTargets(config).map(({ name }) => name),
-    );
     if (isEmptyRedis || wokenDigest !== digest) {
       await addDueWakeUps({ queue, reader, config, digest });
       wokenDigest = digest;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type KeyAccess, luaScript } from '../lua/lua-script.ts';
 import { addWakeUp, type SyncQueue } from '../queue/queue.ts';
 import type { Store } from '../stores/open-store.ts';
+import { countStoredBytes } from '../stores/stored-bytes.ts';
 import { wakeOverdue } from './overdue.ts';
 
 /** Returns when each current name became known. A new config does not reset the time of a known name. */
@@ -84,11 +85,15 @@ export interface SweeperOptions {
   readonly logger: Logger;
 }
 
-/** Adds wake-ups for interrupted runs, open requests and overdue registries, if this process has the turn. */
+/**
+ * If this process has the turn, adds wake-ups for interrupted runs, open requests and overdue registries. Also counts the
+ * stored bytes of registries without a count.
+ */
 export function createSweeper({ store, logger }: SweeperOptions): RecurringTask {
   const { config } = store;
   const everyMs = SWEEP_EVERY_MS;
   let current: Config | undefined;
+  let countedConfig: Config | undefined;
   let knownSinceMs: ReadonlyMap<string, number> = new Map();
   return {
     everyMs,
@@ -103,6 +108,9 @@ export function createSweeper({ store, logger }: SweeperOptions): RecurringTask 
       }
       const wakeUps = await sweep({ ...store, registries: names, everyMs });
       if (wakeUps === undefined) return;
+      // Counts are missing after an upgrade, so one look at each config is enough.
+      if (countedConfig !== current) await countStoredBytes(store, names);
+      countedConfig = current;
       const knownForMs = (name: string) => nowMs - (knownSinceMs.get(name) ?? nowMs);
       const overdue = await wakeOverdue({ ...store, registries, knownForMs, everyMs });
       if (wakeUps + overdue > 0) logger.info({ wakeUps, overdue }, 'wake-ups added by the sweep');
