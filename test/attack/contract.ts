@@ -33,8 +33,9 @@ export const CODES = {
   gitFailed: 'source-git-failed',
   outOfMemory: 'run-out-of-memory',
   runTimeout: 'run-timeout',
-  outOfCpu: 'run-out-of-cpu',
+  outOfCpu: 'run-cpu-exceeded',
   overQuota: 'registry-over-quota',
+  storeOverQuota: 'store-over-quota',
   storeFull: 'store-full',
   overloaded: 'overloaded',
 } as const;

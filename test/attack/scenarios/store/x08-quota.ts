@@ -33,5 +33,13 @@ export const quota: Scenario = {
       });
     },
   },
-  cause: { run: [CODES.overQuota, CODES.storeFull, CODES.outOfMemory, CODES.tooLarge] },
+  cause: {
+    run: [
+      CODES.overQuota,
+      CODES.storeOverQuota,
+      CODES.storeFull,
+      CODES.outOfMemory,
+      CODES.tooLarge,
+    ],
+  },
 };
