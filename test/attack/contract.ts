@@ -20,6 +20,7 @@ export const MEMORY_LIMIT_METRIC = 'syncline_memory_limit_bytes';
 export const CODES = {
   tooLarge: 'source-too-large',
   rowsTooLarge: 'source-row-too-large',
+  serverTooLarge: 'source-server-too-large',
   tooDeep: 'source-too-deep',
   tooSlow: 'source-too-slow',
   timeout: 'source-timeout',
@@ -58,5 +59,5 @@ export const PROMISES = {
   /** The p99 of `/health`. */
   livenessMs: 100,
   /** How soon a run and `doctor` name the cause of a continuing attack. */
-  namedWithinMs: 90_000,
+  namedWithinMs: 120_000,
 } as const;

@@ -1,19 +1,19 @@
-import { ERRORS, SynclineError } from '@syncline/contract';
+import { ERRORS, type ErrorCode, SynclineError } from '@syncline/contract';
 import { errorBody, errorHeaders, isScanRequest } from '@syncline/serving';
 import { createRegistryRouter } from '@syncline/serving/express';
 import express, {
   type ErrorRequestHandler,
   type Express,
+  type Request,
   type RequestHandler,
   type Response,
 } from 'express';
 import { createGuard, type Guard, principalOf } from './access/guard.ts';
 import { createSessions } from './access/sessions.ts';
-import { createSignIn, SIGN_IN_PATH } from './access/sign-in.ts';
+import { createSignIn, SIGN_IN_PATH, SIGN_OUT_PATH } from './access/sign-in.ts';
 import type { QueueBoard } from './bull-board.ts';
 import { openCatalog } from './catalogs.ts';
 import type { ApiDependencies } from './dependencies.ts';
-import { createArrivals } from './http/client-address.ts';
 import { toHttpError } from './http/errors.ts';
 import {
   allowOtherOrigins,
@@ -27,6 +27,8 @@ import {
 import type { Answer, Route } from './http/route.ts';
 import { ROUTES } from './routes.ts';
 
+const LOG_EVERY_MS = 60_000;
+
 /** Creates the api as an Express app. The app does not listen yet. */
 export function createApp(dependencies: ApiDependencies): Express {
   const { loadLimiter } = dependencies;
@@ -37,15 +39,18 @@ export function createApp(dependencies: ApiDependencies): Express {
   app.set('query parser', false);
 
   const { access } = dependencies;
-  const arrivals = createArrivals(dependencies);
   const sessions = createSessions(access);
-  const guard = createGuard({ access, arrivals, ways: [sessions.identify] });
+  const guard = createGuard({ access, ways: [sessions.identify] });
 
   app.use(observeRequests(dependencies), securityHeaders, refuseOtherHosts(dependencies));
   app.use('/registry/:catalog', allowOtherOrigins(dependencies));
   app.use(refuseNul);
   app.use(SIGN_IN_PATH, countAs(SIGN_IN_PATH));
-  app.use(createSignIn({ access, arrivals, sessions }));
+  app.use(
+    [SIGN_IN_PATH, SIGN_OUT_PATH],
+    loadLimiter.limit(() => 'control'),
+  );
+  app.use(createSignIn({ access, sessions }));
   for (const route of ROUTES) mount(app, route, { dependencies, guard });
   const catalogs = { openCatalog: (name: string) => openCatalog(dependencies, name) };
   const limitReads = loadLimiter.limit((request) =>
@@ -53,7 +58,7 @@ export function createApp(dependencies: ApiDependencies): Express {
   );
   app.use('/registry', limitReads, createRegistryRouter(catalogs));
   if (dependencies.queueBoard !== undefined) {
-    const limitBoard = loadLimiter.limit(() => 'control');
+    const limitBoard = loadLimiter.limit(({ method }) => (isRead(method) ? 'board' : 'control'));
     const [checkRole, serve] = serveQueueBoard(dependencies.queueBoard, guard);
     app.use('/queues', countAs('/queues'), checkRole, limitBoard, serve);
   }
@@ -107,28 +112,44 @@ function send(response: Response, { status, headers = {}, body }: Answer): void 
   else response.json(body);
 }
 
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
 /** Serves Bull Board: with actions to callers with the role `operate`, and read-only to other callers. */
 function serveQueueBoard(board: QueueBoard, guard: Guard): [RequestHandler, RequestHandler] {
-  const isRead = (method: string) => method === 'GET' || method === 'HEAD';
   return [
     guard(({ method }) => (isRead(method) ? 'read' : 'operate')),
     (request, response, next) => {
       const { role } = principalOf(response);
       const serve = role === 'operate' ? board.acting : board.readOnly;
-      serve(request, response, next);
+      return serve(request, response, next);
     },
   ];
 }
 
 /** Answers every error as JSON of one shape. Logs internal errors with their stack. */
 function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
+  const logged = new Map<ErrorCode, { atMs: number; unlogged: number }>();
+  /** Writes at most one line a minute for each code: anyone can cause some errors, and a flood of lines costs time. */
+  const log = (error: SynclineError, { method, path }: Request) => {
+    const nowMs = performance.now();
+    const last = logged.get(error.code);
+    if (last !== undefined && nowMs - last.atMs < LOG_EVERY_MS) {
+      last.unlogged += 1;
+      return;
+    }
+    logged.set(error.code, { atMs: nowMs, unlogged: 0 });
+    const unlogged = last === undefined || last.unlogged === 0 ? {} : { unlogged: last.unlogged };
+    logger.error({ err: error, method, path, ...unlogged }, 'request failed');
+  };
   return (thrown: unknown, request, response, next) => {
     // The response has already started, so Express closes the connection.
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);
     if (body.status >= 500 && ERRORS[error.code].fault !== 'none') {
-      logger.error({ err: error, method: request.method, path: request.path }, 'request failed');
+      log(error, request);
     }
     if (error.code === 'unauthorized') response.set('www-authenticate', 'Bearer');
     response.status(body.status).set(errorHeaders(error)).json(body);

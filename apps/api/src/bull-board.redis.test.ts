@@ -148,3 +148,13 @@ test('Bull Board does not load thousands of schedulers at once', async () => {
   expect(refused.status).toBe(413);
   expect(await refused.json()).toMatchObject({ schedulers: [], message: expect.any(String) });
 });
+
+test('Bull Board does not load more jobs at once than its page shows', async () => {
+  const { url } = await serveBoard();
+  const statusFor = async (query: string) =>
+    (await fetch(`${url}/queues/api/queues?${query}`)).status;
+  expect(await statusFor('jobsPerPage=50')).toBe(200);
+  for (const count of ['1000000', '1e9', 'NaN', '10&jobsPerPage=1000000']) {
+    expect(await statusFor(`jobsPerPage=${count}`), count).toBe(400);
+  }
+});

@@ -1,3 +1,4 @@
+import { SynclineError } from '@syncline/contract';
 import type { Queue } from 'bullmq';
 import express, { type Express, type RequestHandler } from 'express';
 
@@ -19,6 +20,9 @@ export interface QueueBoardOptions {
  * Bull Board loads all Job Schedulers at once. Loading 10,000 of them blocks this process for a second.
  */
 const MAX_SCHEDULERS = 500;
+const MAX_JOBS = 50;
+/** A file of the page is sent while the request has its slot, so its reader must go on reading. */
+const STALLED_AFTER_MS = 10_000;
 
 // The page has an inline style. It also tries to load fonts from another site, but works without them.
 const CONTENT_SECURITY_POLICY = [
@@ -43,8 +47,11 @@ export function createQueueBoard(options: QueueBoardOptions): QueueBoard {
 function onFirstRequest(build: () => Promise<RequestHandler>): RequestHandler {
   let built: Promise<RequestHandler> | undefined;
   return async (request, response, next) => {
-    built ??= build();
-    (await built)(request, response, next);
+    built ??= build().catch((error: unknown) => {
+      built = undefined;
+      throw error;
+    });
+    return (await built)(request, response, next);
   };
 }
 
@@ -78,12 +85,23 @@ async function board(
   const router = express.Router();
   router.use((_request, response, next) => {
     response.set('content-security-policy', CONTENT_SECURITY_POLICY);
+    response.setTimeout(STALLED_AFTER_MS, () => response.destroy());
     next();
   });
+  router.get('/api/queues', limitJobs);
   router.get('/api/job-schedulers', limitSchedulers(countSchedulers));
   router.use(dashboard);
   return router;
 }
+
+/** Bull Board loads as many jobs as the request asks for. Its own page asks for at most {@link MAX_JOBS}. */
+const limitJobs: RequestHandler = (request, _response, next) => {
+  const query = new URLSearchParams(request.originalUrl.split('?').slice(1).join('?'));
+  const counts = query.getAll('jobsPerPage');
+  const isTooLarge = counts.some((count) => !(Number(count) <= MAX_JOBS));
+  const advice = `jobsPerPage: use a number up to ${MAX_JOBS}`;
+  next(isTooLarge ? new SynclineError('bad-request', advice) : undefined);
+};
 
 function limitSchedulers(countSchedulers: () => Promise<number>): RequestHandler {
   return async (_request, response, next) => {

@@ -27,7 +27,6 @@ export interface ApiDependencies {
   readonly readiness: () => Promise<{ ready: boolean; problems: string[] }>;
   readonly access: Access;
   /** The addresses and ranges of the proxies in front of the api. */
-  readonly trustedProxies?: readonly string[] | undefined;
   readonly version: string;
   /** The text of `openapi.yaml`. */
   readonly openApiDocument: string;

@@ -50,6 +50,10 @@ describe.each([undefined, 'development', 'production'])(
       ['/v1/registries/%2e%2e/official', 404, 'unknown-route'],
       ['/v1/registries/../../etc/passwd', 404, 'unknown-route'],
       ['//v1/registries', 404, 'unknown-route'],
+      ['http://localhost/v1/nothing', 404, 'unknown-route'],
+      ['http://%@x/', 400, 'bad-request'],
+      ['http://x:99999/sign-in', 400, 'bad-request'],
+      ['nothing', 400, 'bad-request'],
       ['*', 404, 'unknown-route'],
       [`/${'a'.repeat(10_000)}`, 404, 'unknown-route'],
       ['/v1/catalogs/__proto__', 404, 'unknown-catalog'],
@@ -149,4 +153,32 @@ test('a body with a declared length over the limit is rejected at once', async (
     isUnfinished: true,
   });
   expectError(answer, [413, 'body-too-large']);
+});
+
+test('the target of a request in absolute form replaces its Host header', async () => {
+  await api[Symbol.asyncDispose]();
+  api = await serveApi(world.dependencies({ access: testAccess() }));
+  const ask = (host: string, path: string) =>
+    rawRequest(api.port, { method: 'GET', path, headers: { host } });
+  expect((await ask('evil.example', 'http://localhost/version')).status).toBe(200);
+  expectError(await ask('localhost', 'http://evil.example/version'), [403, 'host-refused']);
+});
+
+test('a flood of failures is logged once a minute, and a form with many fields is no failure', async () => {
+  world.config = undefined;
+  for (let count = 0; count < 5; count += 1) {
+    const { status } = await rawRequest(api.port, { method: 'GET', path: SERVERS, headers: {} });
+    expect(status).toBe(503);
+  }
+  expect(world.logged.filter(({ level }) => level === 'error')).toHaveLength(1);
+  const form = await rawRequest(api.port, {
+    method: 'POST',
+    path: '/sign-in',
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'sec-fetch-site': 'same-origin',
+    },
+    body: '&a='.repeat(20),
+  });
+  expectError(form, [400, 'bad-request']);
 });

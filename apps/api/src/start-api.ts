@@ -22,7 +22,6 @@ import { takeTurn } from '@syncline/serving';
 import { createSnapshotReader } from '@syncline/snapshot';
 import { createApp } from './app.ts';
 import { createQueueBoard } from './bull-board.ts';
-import { createArrivals } from './http/client-address.ts';
 import { createLoadLimiter } from './load/limit-load.ts';
 import { type RememberedRegistries, rememberRegistries } from './remembered-registries.ts';
 
@@ -77,8 +76,8 @@ export async function startApi({
     takeTurn,
     isAway: isStoreUnavailable,
   });
-  const arrivals = createArrivals(env);
-  const loadLimiter = createLoadLimiter({ clientOf: arrivals.clientOf, logger });
+  const { arrivals } = access;
+  const loadLimiter = createLoadLimiter({ ...arrivals, logger });
   const app = createApp({
     config,
     registries: reader,
@@ -93,7 +92,6 @@ export async function startApi({
     logger,
     readiness,
     access,
-    trustedProxies: env.trustedProxies,
     version: VERSION,
     openApiDocument,
     queueBoard: createQueueBoard({

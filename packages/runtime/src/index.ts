@@ -9,7 +9,7 @@ export {
   requireRedisUrl,
   searchPath,
 } from './env/env.ts';
-export { addressGroup } from './http/address-group.ts';
+export type { Arrivals } from './http/client-address.ts';
 export { listen, SECURITY_HEADERS } from './http/listen.ts';
 export { type Loop, type LoopOptions, startLoop, within } from './lifecycle/loop.ts';
 export { type ProcessContext, type RunProcessOptions, runProcess } from './lifecycle/process.ts';

@@ -312,7 +312,8 @@ describe('a single server', () => {
   const snapshot = testSnapshot(rows);
   const visible = { includeDeleted: false };
   const version = async (name: string, wanted: string, options = visible) =>
-    (await getVersion(snapshot, { name, version: wanted, ...options }, FRESH)).server.version;
+    (await getVersion(snapshot, { name, version: wanted, ...options }, { freshnessOf: FRESH }))
+      .server.version;
 
   test('lists versions newest first by publishedAt', async () => {
     const page = await listVersions(snapshot, { name: 'a/a', ...visible }, FRESH);

@@ -97,17 +97,22 @@ function positionOf(
 export async function getVersion(
   snapshot: VersionsReader,
   request: ServerRequest & { readonly version: string },
-  freshnessOf: FreshnessOf,
+  { freshnessOf, signal }: ReadOptions,
 ): Promise<PresentedRow> {
   const { name } = request;
-  const version = request.version === LATEST ? await latestOf(snapshot, request) : request.version;
+  const version =
+    request.version === LATEST ? await latestOf(snapshot, request, signal) : request.version;
   const row = await snapshot.row({ name, version });
   if (row === undefined || !isVisible(row, request)) throw notFound();
   return toPresentedRow(row, freshnessOf);
 }
 
-async function latestOf(snapshot: VersionsReader, request: ServerRequest): Promise<string> {
-  const versions = await findVersions(snapshot, request);
+async function latestOf(
+  snapshot: VersionsReader,
+  request: ServerRequest,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const versions = await findVersions(snapshot, request, signal);
   const latest = versions.find(({ isLatest }) => isLatest) ?? versions[pickLatest(versions)];
   if (latest === undefined) throw notFound();
   return latest.version;

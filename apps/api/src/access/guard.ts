@@ -1,12 +1,10 @@
 import { type Role, SynclineError } from '@syncline/contract';
 import type { Access, Identify, Principal } from '@syncline/runtime';
 import type { Request, RequestHandler, Response } from 'express';
-import type { Arrivals } from '../http/client-address.ts';
 import { SIGN_IN_PATH } from './sign-in.ts';
 
 export interface GuardOptions {
   readonly access: Access;
-  readonly arrivals: Arrivals;
   /** Further ways to find out who sends a request, beside tokens. */
   readonly ways: readonly Identify[];
 }
@@ -14,7 +12,8 @@ export interface GuardOptions {
 /** Returns a handler that lets a request pass only if its sender has the role. */
 export type Guard = (roleOf: (request: Request) => Role) => RequestHandler;
 
-export function createGuard({ access, arrivals, ways }: GuardOptions): Guard {
+export function createGuard({ access, ways }: GuardOptions): Guard {
+  const { arrivals } = access;
   return (roleOf) => async (request, response, next) => {
     // No cache may show the answer for one caller to another caller.
     response.set('cache-control', 'private, no-cache').vary('Authorization, Cookie');

@@ -15,8 +15,9 @@ const serve = async (trustedProxies?: string[], clock?: { monotonic: () => numbe
   await api?.[Symbol.asyncDispose]();
   world = new MemoryWorld(CONFIG);
   // Nothing answers without a token, so each answer shows what a session permits.
-  const access = testAccess({ host: '0.0.0.0', ...(clock === undefined ? {} : { clock }) });
-  api = await serveApi(world.dependencies({ access, trustedProxies }));
+  const options = clock === undefined ? {} : { clock };
+  const access = testAccess({ host: '0.0.0.0', trustedProxies, ...options });
+  api = await serveApi(world.dependencies({ access }));
 };
 beforeEach(() => serve());
 afterEach(() => api[Symbol.asyncDispose]());

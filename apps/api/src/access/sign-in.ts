@@ -3,16 +3,14 @@ import { ERRORS, SynclineError } from '@syncline/contract';
 import { type Access, crossOrigin, originOf, type Principal } from '@syncline/runtime';
 import { errorHeaders } from '@syncline/serving';
 import express, { type Request, type Response, Router } from 'express';
-import type { Arrivals } from '../http/client-address.ts';
 import { SESSION_COOKIE, SESSION_LIFETIME_MS, type Sessions } from './sessions.ts';
 
 export const SIGN_IN_PATH = '/sign-in';
-const SIGN_OUT_PATH = '/sign-out';
+export const SIGN_OUT_PATH = '/sign-out';
 const DEFAULT_NEXT = '/queues';
 
 export interface SignInOptions {
   readonly access: Access;
-  readonly arrivals: Arrivals;
   readonly sessions: Sessions;
 }
 
@@ -20,7 +18,8 @@ export interface SignInOptions {
 const SHOWN: ReadonlySet<string> = new Set(['unauthorized', 'too-many-attempts']);
 
 /** Creates the routes at which a browser signs in with a token, and signs out. The pages need no script. */
-export function createSignIn({ access, arrivals, sessions }: SignInOptions): Router {
+export function createSignIn({ access, sessions }: SignInOptions): Router {
+  const { arrivals } = access;
   const router = Router({ caseSensitive: true });
   const cookieFor = (request: Request) =>
     ({ httpOnly: true, sameSite: 'strict', secure: arrivals.isHttps(request), path: '/' }) as const;
@@ -28,9 +27,8 @@ export function createSignIn({ access, arrivals, sessions }: SignInOptions): Rou
     sessions.identify({ method, headers, client: '' });
 
   router.get(SIGN_IN_PATH, async (request, response) => {
-    const next = localPath(
-      new URL(request.originalUrl, 'http://localhost').searchParams.get('next'),
-    );
+    const query = new URLSearchParams(request.originalUrl.split('?').slice(1).join('?'));
+    const next = localPath(query.get('next'));
     sendPage(response, { next, principal: await sessionOf(request) });
   });
 

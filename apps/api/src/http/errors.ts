@@ -36,7 +36,8 @@ function fromParser(error: unknown): SynclineError | undefined {
       options,
     );
   }
-  if (status === 400)
+  // Parsers and the router have more errors with the status of a caller's fault.
+  if (typeof status === 'number' && status >= 400 && status < 500)
     return new SynclineError('bad-request', 'the request is not valid HTTP. Correct it', options);
   return undefined;
 }

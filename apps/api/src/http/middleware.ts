@@ -64,9 +64,14 @@ export function allowOtherOrigins({ config }: ApiDependencies): RequestHandler {
   return async (request, response, next) => {
     const name = String(request.params['catalog']);
     // A newer config may have the name, and forbid other origins.
-    if (settingOf(name) === undefined) await config.refresh().catch(() => undefined);
-    if (settingOf(name) === false) next();
-    else allowAnyOrigin(request, response, next);
+    const isCurrent =
+      settingOf(name) !== undefined ||
+      (await config.refresh().then(
+        () => true,
+        () => false,
+      ));
+    if (isCurrent && settingOf(name) !== false) allowAnyOrigin(request, response, next);
+    else next();
   };
 }
 

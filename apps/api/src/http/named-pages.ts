@@ -29,14 +29,14 @@ export async function namedPage<Item extends { name: string }, View extends { na
   { limit, cursor, signal, viewsOf }: NamedPagesOptions<Item, View>,
 ): Promise<{ json: string; nextCursor: string | undefined }> {
   const page = new Page<View>({ limit });
-  const indexOf = new Map(items.map(({ name }, index) => [name, index]));
-  const start = cursor === undefined ? 0 : startOf(cursor, indexOf);
+  const start = cursor === undefined ? 0 : startOf(cursor, items);
   const slices = await beginSlices(signal);
   for (let index = start; index < items.length; index += limit) {
     for (const view of await viewsOf(items.slice(index, index + limit))) {
       const last = page.items.at(-1);
       if (!page.add(view) && last !== undefined) {
-        const position = { name: last.name, index: indexOf.get(last.name) ?? 0 };
+        const { name } = last;
+        const position = { name, index: items.findIndex((item) => item.name === name) };
         return { json: page.json(), nextCursor: encode(position) };
       }
       if (slices.isOver()) await slices.pause();
@@ -46,11 +46,13 @@ export async function namedPage<Item extends { name: string }, View extends { na
   return { json: page.json(), nextCursor: undefined };
 }
 
-function startOf(cursor: string, indexOf: ReadonlyMap<string, number>): number {
+function startOf(cursor: string, items: readonly { name: string }[]): number {
   const parsed = cursorSchema.safeParse(decode(cursor));
   if (parsed.success) {
-    const last = indexOf.get(parsed.data.name);
-    return last === undefined ? parsed.data.index : last + 1;
+    const { name, index } = parsed.data;
+    if (items[index]?.name === name) return index + 1;
+    const moved = items.findIndex((item) => item.name === name);
+    return moved < 0 ? index : moved + 1;
   }
   const advice = 'use the nextCursor of an earlier page, unchanged';
   throw new SynclineError('bad-request', `invalid query: cursor: ${advice}`);

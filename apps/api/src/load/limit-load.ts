@@ -1,7 +1,7 @@
 import type { Logger } from '@syncline/contract';
 import { SynclineError } from '@syncline/contract';
+import type { Arrivals } from '@syncline/runtime';
 import type { Request, RequestHandler } from 'express';
-import type { Arrivals } from '../http/client-address.ts';
 import { FairGate, type GateLimits } from './fair-gate.ts';
 import { UnsentAnswers, type UnsentLimits } from './unsent-answers.ts';
 
@@ -10,9 +10,10 @@ import { UnsentAnswers, type UnsentLimits } from './unsent-answers.ts';
  * - `page`: few rows, mostly from the cache
  * - `scan`: a search through many rows
  * - `state`: the state of registries and runs, and metrics
+ * - `board`: the pages of Bull Board
  * - `control`: actions of an operator, which may wait for a run for minutes
  */
-export type LoadClass = 'page' | 'scan' | 'state' | 'control';
+export type LoadClass = 'page' | 'scan' | 'state' | 'board' | 'control';
 
 const LONGEST_WAIT_MS = 10_000;
 
@@ -24,6 +25,7 @@ const DEFAULT_LIMITS: Readonly<Record<LoadClass, GateLimits>> = {
   page: { slots: 6, slotsPerClient: 3, waiting: 256, longestWaitMs: LONGEST_WAIT_MS },
   scan: { slots: 4, slotsPerClient: 1, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
   state: { slots: 4, slotsPerClient: 2, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
+  board: { slots: 8, slotsPerClient: 4, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
   control: { slots: 256, slotsPerClient: 128, waiting: 64, longestWaitMs: LONGEST_WAIT_MS },
 };
 
@@ -69,6 +71,7 @@ export function createLoadLimiter({
     page: new FairGate(all.page),
     scan: new FairGate(all.scan),
     state: new FairGate(all.state),
+    board: new FairGate(all.board),
     control: new FairGate(all.control),
   };
   const unsent = new UnsentAnswers(unsentLimits);
@@ -83,6 +86,7 @@ export function createLoadLimiter({
       const leave = await gates[loadClass].enter(client, gone.signal);
       if (leave === 'gone') return;
       if (leave === 'overloaded') return next(overloaded(loadClass, client));
+      if (gone.signal.aborted) return leave();
       // Node emits `prefinish` when the answer is complete, and `close` when it is sent or its reader is gone.
       response.once('close', leave);
       response.once('prefinish', () => {
@@ -96,6 +100,7 @@ export function createLoadLimiter({
         page: gates.page.usage(),
         scan: gates.scan.usage(),
         state: gates.state.usage(),
+        board: gates.board.usage(),
         control: gates.control.usage(),
       },
       unsent: unsent.usage(),

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { testRow } from '@syncline/snapshot/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createClientAddress } from '../http/client-address.ts';
 import { OPERATOR } from '../testing/access.ts';
 import { MemoryWorld, serveApi } from '../testing/memory-api.ts';
 import { createLoadLimiter, type LoadLimiterOptions } from './limit-load.ts';
@@ -13,12 +12,8 @@ const LIST = '/registry/official/v0.1/servers';
 
 async function setUp(options: Partial<LoadLimiterOptions>) {
   const world = new MemoryWorld(CONFIG);
-  const { logger } = world.dependencies();
-  const loadLimiter = createLoadLimiter({
-    clientOf: createClientAddress({}),
-    logger,
-    ...options,
-  });
+  const { logger, access } = world.dependencies();
+  const loadLimiter = createLoadLimiter({ ...access.arrivals, logger, ...options });
   const api = await serveApi(world.dependencies({ loadLimiter }));
   onTestFinished(() => api[Symbol.asyncDispose]());
   return { world, api, loadLimiter };

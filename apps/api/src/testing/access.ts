@@ -24,6 +24,7 @@ writeFileSync(join(directory, 'operate'), OPERATE_TOKEN);
 writeFileSync(join(directory, 'read'), READ_TOKEN);
 
 export interface TestAccessOptions extends Partial<Pick<Env, 'host' | 'hosts'>> {
+  readonly trustedProxies?: readonly string[] | undefined;
   readonly tokens?: readonly TokenConfig[];
   readonly logger?: Logger;
   readonly clock?: Pick<Clock, 'monotonic'>;
@@ -33,11 +34,21 @@ export interface TestAccessOptions extends Partial<Pick<Env, 'host' | 'hosts'>> 
 export function testAccess({
   host = '127.0.0.1',
   hosts,
+  trustedProxies,
   tokens = TOKENS,
   logger = SILENT,
   clock = systemClock,
 }: TestAccessOptions = {}): Access {
-  const access = createAccess({ env: { host, hosts, adminTokenFile: undefined }, logger, clock });
+  const access = createAccess({
+    env: {
+      host,
+      hosts,
+      trustedProxies: trustedProxies && [...trustedProxies],
+      adminTokenFile: undefined,
+    },
+    logger,
+    clock,
+  });
   access.tokens.follow(() => tokens);
   return access;
 }

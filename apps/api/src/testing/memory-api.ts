@@ -22,7 +22,6 @@ import type { Operations } from '@syncline/sync';
 import { testPreview } from '@syncline/sync/testing';
 import { createApp } from '../app.ts';
 import type { ApiDependencies, HttpObservation } from '../dependencies.ts';
-import { createArrivals } from '../http/client-address.ts';
 import { createLoadLimiter } from '../load/limit-load.ts';
 import { rememberRegistries } from '../remembered-registries.ts';
 import { testAccess } from './access.ts';
@@ -167,7 +166,7 @@ export class MemoryWorld {
         expose: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
       },
       logger,
-      loadLimiter: createLoadLimiter({ ...createArrivals({}), logger }),
+      loadLimiter: createLoadLimiter({ ...testAccess().arrivals, logger }),
       readiness: async () => this.readiness,
       access: testAccess({ logger }),
       version: '1.2.3',

@@ -10,6 +10,9 @@ const TOKEN_BYTES = 32;
  */
 export async function provideAdminToken(dataDir: string): Promise<string> {
   const path = join(dataDir, 'admin.token');
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  // Whoever can write here could replace the token. Fails if the directory belongs to another user.
+  await chmod(dataDir, 0o700);
   const exists = await access(path).then(
     () => true,
     () => false,
@@ -18,7 +21,6 @@ export async function provideAdminToken(dataDir: string): Promise<string> {
     await chmod(path, 0o600);
     return path;
   }
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
   // A process that ends in the middle leaves no part of a token behind.
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, `${randomBytes(TOKEN_BYTES).toString('hex')}\n`, { mode: 0o600 });

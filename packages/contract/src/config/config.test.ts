@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type ConfigInput, catalogTarget, configSchema, syncTargets } from './config.ts';
+import {
+  type ConfigInput,
+  catalogTarget,
+  configSchema,
+  parseConfigInSteps,
+  syncTargets,
+} from './config.ts';
 import { describeSource, sourceKind } from './registry.ts';
 
 const FILE = { name: 'local', file: { path: './registry.json' } };
@@ -317,4 +323,34 @@ describe('a remote source', () => {
       'https://g.example/r.git@v1:registry.json',
     ]);
   });
+});
+
+test('a config that is parsed in steps is the same, and so are its problems', async () => {
+  const registries = Array.from({ length: 250 }, (_, index) => ({
+    name: `r-${index}`,
+    file: { path: '/a.json' },
+  }));
+  const catalogs = [{ name: 'all', registries: ['r-1', 'r-249'] }];
+  let pauses = 0;
+  const pause = async () => {
+    pauses += 1;
+  };
+  for (const input of [
+    { registries, catalogs },
+    { registries: [...registries, { name: 'R', file: {} }], surprise: 1 },
+    { registries: [...registries, registries[0]] },
+    { registries, catalogs: [{ name: 'all', registries: ['nobody'] }] },
+    { registries: 'none' },
+    { registries: [] },
+    null,
+  ]) {
+    const { success, data, error } = await parseConfigInSteps(input, pause);
+    const whole = configSchema.safeParse(input);
+    expect({ success, data, issues: error?.issues }).toEqual({
+      success: whole.success,
+      data: whole.data,
+      issues: whole.error?.issues,
+    });
+  }
+  expect(pauses).toBeGreaterThan(2);
 });

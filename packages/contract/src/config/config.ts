@@ -12,34 +12,65 @@ const uniqueName = (list: 'registries' | 'catalogs') =>
     ['name'],
   );
 
-/** The whole config. Parsing reports all problems at once, each as an issue with its own path. */
-export const configSchema = z
-  .strictObject({
-    registries: z
-      .array(registryConfigSchema)
-      .min(1, { error: 'list at least one registry' })
-      .check(uniqueName('registries'))
-      .meta({ description: 'The registries that Syncline mirrors.' }),
-    catalogs: z.array(catalogConfigSchema).check(uniqueName('catalogs')).prefault([]).meta({
-      description:
-        'Catalogs combine registries and serve them under one name. Each registry is also served under its own name.',
-    }),
-    network: networkSchema.prefault({}),
-    access: accessSchema.prefault({}),
-  })
-  .superRefine((config, context) => {
-    const known = new Set(config.registries.map(({ name }) => name));
-    for (const [index, catalog] of config.catalogs.entries()) {
-      for (const [place, name] of catalog.registries.entries()) {
-        if (known.has(name)) continue;
-        context.addIssue({
-          code: 'custom',
-          path: ['catalogs', index, 'registries', place],
-          message: `there is no registry ${name}. Use one of ${[...known].join(', ')}`,
-        });
+function configOf<Registry extends z.ZodType<RegistryConfig>>(registry: Registry) {
+  return z
+    .strictObject({
+      registries: z
+        .array(registry)
+        .min(1, { error: 'list at least one registry' })
+        .check(uniqueName('registries'))
+        .meta({ description: 'The registries that Syncline mirrors.' }),
+      catalogs: z.array(catalogConfigSchema).check(uniqueName('catalogs')).prefault([]).meta({
+        description:
+          'Catalogs combine registries and serve them under one name. Each registry is also served under its own name.',
+      }),
+      network: networkSchema.prefault({}),
+      access: accessSchema.prefault({}),
+    })
+    .superRefine((config, context) => {
+      const known = new Set(config.registries.map(({ name }) => name));
+      for (const [index, catalog] of config.catalogs.entries()) {
+        for (const [place, name] of catalog.registries.entries()) {
+          if (known.has(name)) continue;
+          context.addIssue({
+            code: 'custom',
+            path: ['catalogs', index, 'registries', place],
+            message: `there is no registry ${name}. Use one of ${[...known].join(', ')}`,
+          });
+        }
       }
-    }
-  });
+    });
+}
+
+/** The whole config. Parsing reports all problems at once, each as an issue with its own path. */
+export const configSchema = configOf(registryConfigSchema);
+const configOfParsedRegistries = configOf(z.custom<RegistryConfig>());
+
+/** Parsing so many registries blocks the event loop for a few milliseconds. */
+const REGISTRIES_PER_STEP = 100;
+
+/**
+ * Parses a config as {@link configSchema} does, in steps: ten thousand registries would block the event loop for almost
+ * a second.
+ *
+ * @param pause called between two steps
+ */
+export async function parseConfigInSteps(
+  input: unknown,
+  pause: () => Promise<unknown>,
+): Promise<z.ZodSafeParseResult<Config>> {
+  const whole = z.looseObject({ registries: z.array(z.unknown()) }).safeParse(input);
+  const registries: RegistryConfig[] = [];
+  for (const [index, one] of (whole.data?.registries ?? []).entries()) {
+    if (index % REGISTRIES_PER_STEP === REGISTRIES_PER_STEP - 1) await pause();
+    const parsed = registryConfigSchema.safeParse(one);
+    // The whole schema reports all problems, with their paths.
+    if (!parsed.success) return configSchema.safeParse(input);
+    registries.push(parsed.data);
+  }
+  if (!whole.success) return configSchema.safeParse(input);
+  return configOfParsedRegistries.safeParse({ ...whole.data, registries });
+}
 
 export type Config = z.output<typeof configSchema>;
 /** The config as people write it, but with absolute paths. Redis stores this form. */

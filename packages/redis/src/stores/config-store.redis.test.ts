@@ -1,6 +1,6 @@
 import { digestOf } from '@syncline/contract';
 import { createRecordingLogger } from '@syncline/sync/testing';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { testConfig, testRedis } from '../testing/test-redis.ts';
 import { createConfigFollower, publishConfig } from './config-store.ts';
 
@@ -115,4 +115,16 @@ test('a document may have its members in another order', async () => {
   await redis.mset(keys.configDocument(ALPHA), text, keys.config, ALPHA);
   await follower.refresh();
   expect(follower.digest()).toBe(ALPHA);
+});
+
+test('many refreshes at once share their reads, and each sees what was published before it', async () => {
+  const { follower, publish, redis } = createFollower();
+  await publish('alpha');
+  const get = vi.spyOn(redis, 'get');
+  const first = follower.refresh();
+  await publish('beta');
+  await Promise.all(Array.from({ length: 100 }, () => follower.refresh()));
+  expect(follower.digest()).toBe(BETA);
+  await first;
+  expect(get.mock.calls.length).toBeLessThan(10);
 });

@@ -1,12 +1,14 @@
+import { setImmediate } from 'node:timers/promises';
 import {
   type Config,
   type ConfigInput,
-  configSchema,
+  canonicalJson,
   digestOf,
-  jsonTextSchema,
   type Logger,
+  parseConfigInSteps,
   type RegistryConfig,
   SynclineError,
+  sha256,
   syncTargets,
 } from '@syncline/contract';
 import type { ConfigSource } from '@syncline/sync';
@@ -72,21 +74,21 @@ export async function publishOver(
     names.push(keys.configDocument(before.pointer));
   }
   const { pointer, edition: editionBefore } = before;
-  const text = JSON.stringify(input);
+  const text = canonicalJson(input);
   const args = [pointer, editionBefore, edition, digest, text, REPLACED_CONFIG_TTL_S];
   return (await publishConfigScript(redis, names, args)) === 1 ? edition : undefined;
 }
 
 /** Returns whether a stored document is the config with this digest. */
 export function isConfigDocument(text: string, digest: string): boolean {
+  // A scheduler writes the canonical form. Older ones kept the order of the keys.
+  if (sha256(text) === digest) return true;
   try {
     return digestOf(JSON.parse(text)) === digest;
   } catch {
     return false;
   }
 }
-
-const documentSchema = jsonTextSchema.pipe(configSchema);
 
 const MISMATCH = 'config in Redis was changed by another program and is refused';
 
@@ -119,6 +121,8 @@ export function createConfigFollower({
   let mismatched: string | undefined;
   let unreadable: string | undefined;
   let refreshedAtMs = Number.NEGATIVE_INFINITY;
+  // Many requests for unknown names may ask for a refresh at once.
+  const refreshOnce = oneAtATime(refresh);
 
   return {
     current: () => followed?.config,
@@ -129,30 +133,38 @@ export function createConfigFollower({
       const nowMs = performance.now();
       if (nowMs - refreshedAtMs < maxAgeMs) return;
       refreshedAtMs = nowMs;
-      const digest = await read(keys.config);
-      if (digest === null || digest === followed?.digest || digest === refused) return;
-      const document = await read(keys.configDocument(digest));
-      if (document === null) return;
-      if (!isConfigDocument(document, digest)) {
-        if (mismatched !== digest) logger.error(mismatch(keys.configDocument(digest)), MISMATCH);
-        mismatched = digest;
-        return;
-      }
-      mismatched = undefined;
-      const parsed = documentSchema.safeParse(document);
-      if (parsed.success) {
-        const targets = new Map(syncTargets(parsed.data).map((target) => [target.name, target]));
-        followed = { digest, config: parsed.data, targets };
-        logger.info({ digest, registries: targets.size }, 'following a new config');
-        return;
-      }
-      refused = digest;
-      logger.error(
-        { digest, problems: z.prettifyError(parsed.error) },
-        'config in Redis is invalid for this version',
-      );
+      await refreshOnce();
     },
   };
+
+  async function refresh(): Promise<void> {
+    const digest = await read(keys.config);
+    if (digest === null || digest === followed?.digest || digest === refused) return;
+    await follow(digest);
+  }
+
+  async function follow(digest: string): Promise<void> {
+    const document = await read(keys.configDocument(digest));
+    if (document === null) return;
+    if (!isConfigDocument(document, digest)) {
+      if (mismatched !== digest) logger.error(mismatch(keys.configDocument(digest)), MISMATCH);
+      mismatched = digest;
+      return;
+    }
+    mismatched = undefined;
+    const parsed = await parseConfigInSteps(JSON.parse(document), () => setImmediate());
+    if (parsed.success) {
+      const targets = new Map(syncTargets(parsed.data).map((target) => [target.name, target]));
+      followed = { digest, config: parsed.data, targets };
+      logger.info({ digest, registries: targets.size }, 'following a new config');
+      return;
+    }
+    refused = digest;
+    logger.error(
+      { digest, problems: z.prettifyError(parsed.error) },
+      'config in Redis is invalid for this version',
+    );
+  }
 
   /** Returns `null` also for a value of another type, and logs the reason once. The last valid config stays. */
   async function read(key: string): Promise<string | null> {
@@ -169,4 +181,29 @@ export function createConfigFollower({
       return null;
     }
   }
+}
+
+/**
+ * Returns a function that runs one call at a time. Callers during a call share the next one, so that each of them sees
+ * what was true when it called.
+ */
+function oneAtATime(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const start = () => {
+    running = work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (running === undefined) return start();
+    next ??= running
+      .catch(() => {})
+      .then(() => {
+        next = undefined;
+        return start();
+      });
+    return next;
+  };
 }

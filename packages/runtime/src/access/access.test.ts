@@ -21,7 +21,7 @@ beforeEach(async () => {
 function createFor(host: string, roles: readonly Role[], clock?: { monotonic: () => number }) {
   const logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
   const access = createAccess({
-    env: { host, hosts: undefined, adminTokenFile: undefined },
+    env: { host, hosts: undefined, adminTokenFile: undefined, trustedProxies: undefined },
     logger,
     ...(clock === undefined ? {} : { clock }),
   });

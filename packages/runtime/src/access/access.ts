@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, type Logger, type Role, SynclineError, systemClock } from '@syncline/contract';
 import type { Env } from '../env/env.ts';
+import { type Arrivals, createArrivals } from '../http/client-address.ts';
 import { type Attempts, createAttempts } from './attempts.ts';
 import { createHostPolicy, type HostPolicy, hostName, isLoopback } from './hosts.ts';
 import { originOf } from './origin.ts';
@@ -33,6 +34,7 @@ export type Identify = (request: AccessRequest) => Promise<Principal | undefined
 
 /** Decides who may do what over HTTP. Each process has one, which its api and its ops server share. */
 export interface Access {
+  readonly arrivals: Arrivals;
   readonly tokens: Tokens;
   readonly attempts: Attempts;
   readonly hosts: HostPolicy;
@@ -52,7 +54,7 @@ export interface Access {
 }
 
 export interface AccessOptions {
-  readonly env: Pick<Env, 'host' | 'hosts' | 'adminTokenFile'>;
+  readonly env: Pick<Env, 'host' | 'hosts' | 'adminTokenFile' | 'trustedProxies'>;
   readonly logger: Logger;
   readonly clock?: Pick<Clock, 'monotonic'>;
 }
@@ -85,6 +87,7 @@ export function createAccess({ env, logger, clock = systemClock }: AccessOptions
     isLoopbackOnly && isLocal(request) ? { name: 'local', role: 'read', via: 'local' } : undefined;
 
   return {
+    arrivals: createArrivals(env),
     tokens,
     attempts,
     hosts: createHostPolicy(env),

@@ -49,11 +49,21 @@ test('attempts while a client waits do not make the wait longer', () => {
   expect(() => attempts.admit('one')).not.toThrow();
 });
 
-test('a right token starts the count anew, and so does a quiet quarter of an hour', () => {
-  for (let time = 1; time <= 10; time += 1) tryWrongToken('one');
-  attempts.succeeded('one');
-  for (let time = 1; time <= 11; time += 1) expect(tryWrongToken('one')).toBe(0);
-  expect(tryWrongToken('one')).toBe(1);
+test('a right token shortens the wait, but does not let a client guess others without one', () => {
+  for (let time = 1; time <= 30; time += 1) {
+    tryWrongToken('one');
+    vi.advanceTimersByTime(60_000);
+  }
+  for (let round = 1; round <= 3; round += 1) {
+    attempts.succeeded('one');
+    expect(tryWrongToken('one')).toBe(0);
+    expect(tryWrongToken('one')).toBe(1);
+    vi.advanceTimersByTime(1_000);
+  }
+});
+
+test('a quiet quarter of an hour starts the count anew', () => {
+  for (let time = 1; time <= 12; time += 1) tryWrongToken('one');
   vi.advanceTimersByTime(15 * 60_000);
   for (let time = 1; time <= 11; time += 1) expect(tryWrongToken('one')).toBe(0);
 });
@@ -75,4 +85,15 @@ test('the memory of clients is bounded', () => {
   for (let time = 1; time <= 20; time += 1) tryWrongToken('first');
   for (let client = 1; client <= 10_000; client += 1) tryWrongToken(`client-${client}`);
   expect(() => attempts.admit('first')).not.toThrow();
+});
+
+test('an attacker with many addresses cannot flood the log', () => {
+  for (let number = 0; number < 1_000; number += 1) {
+    tryWrongToken(`client ${number}`);
+    tryWrongToken(`client ${number}`);
+  }
+  expect(lines).toHaveLength(20);
+  vi.advanceTimersByTime(60_000);
+  expect(lines).toHaveLength(41);
+  expect(lines.at(-1)).toEqual({ clients: 980, count: 1_960 });
 });

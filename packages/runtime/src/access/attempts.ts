@@ -19,6 +19,7 @@ const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
 const FORGOTTEN_AFTER_MS = 15 * 60_000;
 const LOG_EVERY_MS = 60_000;
+const MOST_LINES = 20;
 /** Bounds the memory. The clients that were quiet longest are forgotten first. */
 const MOST_CLIENTS = 10_000;
 
@@ -34,29 +35,50 @@ interface ClientRecord {
 export function createAttempts({ logger, clock }: AttemptsOptions): Attempts {
   const records = new Map<string, ClientRecord>();
   let logTimer: NodeJS.Timeout | undefined;
+  /** The lines of this minute. */
+  let lines = 0;
 
   const log = (client: string, record: ClientRecord, nowMs: number) => {
+    lines += 1;
     logger.warn({ client, count: record.unlogged }, 'attempts with a wrong token');
     record.unlogged = 0;
     record.loggedAtMs = nowMs;
+  };
+
+  const logUnlogged = (nowMs: number) => {
+    const others = { clients: 0, count: 0 };
+    for (const [client, record] of records) {
+      if (record.unlogged === 0) continue;
+      if (lines < MOST_LINES) {
+        log(client, record, nowMs);
+      } else {
+        others.clients += 1;
+        others.count += record.unlogged;
+        record.unlogged = 0;
+      }
+    }
+    if (others.clients > 0) logger.warn(others, 'attempts with a wrong token by further clients');
   };
 
   const logLater = () => {
     if (logTimer !== undefined) return;
     logTimer = setTimeout(() => {
       logTimer = undefined;
-      const nowMs = clock.monotonic();
-      for (const [client, record] of records) if (record.unlogged > 0) log(client, record, nowMs);
+      lines = 0;
+      logUnlogged(clock.monotonic());
     }, LOG_EVERY_MS);
     logTimer.unref();
   };
 
-  /** Writes at most one line in a minute for each client: one at once, and then one with the count. */
+  /**
+   * Writes at most one line in a minute for each client: one at once, and then one with the count. An attacker with many
+   * addresses gets {@link MOST_LINES} lines.
+   */
   const count = (client: string, record: ClientRecord, nowMs: number) => {
     record.lastAtMs = nowMs;
     record.unlogged += 1;
-    if (nowMs - record.loggedAtMs >= LOG_EVERY_MS) log(client, record, nowMs);
-    else logLater();
+    if (nowMs - record.loggedAtMs >= LOG_EVERY_MS && lines < MOST_LINES) log(client, record, nowMs);
+    logLater();
     // The map keeps the order of insertion, so the first client is the one that was quiet longest.
     records.delete(client);
     records.set(client, record);
@@ -88,7 +110,8 @@ export function createAttempts({ logger, clock }: AttemptsOptions): Attempts {
     },
     succeeded: (client) => {
       const record = records.get(client);
-      if (record !== undefined) record.failures = 0;
+      // A valid token of a lower role must not let a client guess others without a delay.
+      if (record !== undefined) record.failures = Math.min(record.failures, FREE_FAILURES);
     },
   };
 }

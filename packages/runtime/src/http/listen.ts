@@ -61,7 +61,7 @@ export async function listen(
       keepAliveTimeout: idleMs,
       connectionsCheckingInterval: Math.min(CHECK_EVERY_MS, headersMs),
     },
-    oneAtATime(handle, (socket) => guard.refuse(socket)),
+    oneAtATime(withPathOnly(handle), (socket) => guard.refuse(socket)),
   );
   const guard = limitConnections(server, connections);
   answerMalformedRequests(server);
@@ -88,10 +88,32 @@ export async function listen(
   };
 }
 
+/**
+ * Turns the absolute form of a request target into a path, because routers would otherwise fail to parse some of them.
+ * @see RFC 9112, section 3.2.2: the target then replaces the `Host` header
+ */
+function withPathOnly(handle: RequestListener): RequestListener {
+  return (request, response) => {
+    const { url = '' } = request;
+    if (!url.startsWith('/') && url !== '*') {
+      const target = URL.parse(url);
+      if (target === null) {
+        const { status, headers, body } = problemAnswer();
+        response.writeHead(status, headers).end(body);
+        return;
+      }
+      request.url = target.pathname + target.search;
+      request.headers.host = target.host;
+    }
+    handle(request, response);
+  };
+}
+
 const PROBLEMS: Readonly<Record<string, { readonly status: number; readonly detail: string }>> = {
   HPE_HEADER_OVERFLOW: { status: 431, detail: 'the URL and the headers are too long' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, detail: 'the request did not arrive in time' },
 };
+const ANSWER_FOR_MS = 1_000;
 const NO_HTTP = { status: 400, detail: 'the request is not valid HTTP' };
 
 /**
@@ -100,17 +122,25 @@ const NO_HTTP = { status: 400, detail: 'the request is not valid HTTP' };
  */
 function answerMalformedRequests(server: Server): void {
   const responses = new WeakMap<Duplex, ServerResponse>();
-  server.on('request', ({ socket }, response) => void responses.set(socket, response));
+  server.on('request', ({ socket }, response) => {
+    const isOpen = responses.get(socket)?.writableFinished === false;
+    if (!isOpen) responses.set(socket, response);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const response = responses.get(socket);
     // A second response cannot start in the middle of another response.
     const isAnswering = response?.headersSent === true && !response.writableFinished;
-    if (isAnswering || !socket.writable) socket.destroy();
-    else socket.end(rawAnswer(error.code), () => socket.destroy());
+    if (isAnswering || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    socket.end(rawAnswer(error.code), () => socket.destroy());
+    // The client may not read the answer.
+    setTimeout(() => socket.destroy(), ANSWER_FOR_MS).unref();
   });
 }
 
-function rawAnswer(errorCode = ''): string {
+function problemAnswer(errorCode = '') {
   const { status, detail } = PROBLEMS[errorCode] ?? NO_HTTP;
   const title = STATUS_CODES[status] ?? 'Error';
   const body = JSON.stringify({ error: detail, title, status, detail, code: 'bad-request' });
@@ -120,6 +150,11 @@ function rawAnswer(errorCode = ''): string {
     'content-length': String(Buffer.byteLength(body)),
     connection: 'close',
   };
+  return { status, title, headers, body };
+}
+
+function rawAnswer(errorCode?: string): string {
+  const { status, title, headers, body } = problemAnswer(errorCode);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return [`HTTP/1.1 ${status} ${title}`, ...lines, '', body].join('\r\n');
 }

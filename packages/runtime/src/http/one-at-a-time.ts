@@ -21,7 +21,7 @@ export function oneAtATime(
   return (request, response) => {
     const { socket } = request;
     // The rest of what has already been read of a closed connection.
-    if (socket.destroyed) return;
+    if (!isOpen(socket)) return;
     const waiting = pipelined.get(socket);
     if (waiting === undefined) {
       pipelined.set(socket, []);
@@ -36,10 +36,15 @@ export function oneAtATime(
   function run([request, response]: Exchange): void {
     const { socket } = request;
     response.once('close', () => {
-      const next = socket.destroyed ? undefined : pipelined.get(socket)?.shift();
+      const next = isOpen(socket) ? pipelined.get(socket)?.shift() : undefined;
       if (next === undefined) pipelined.delete(socket);
       else run(next);
     });
     handle(request, response);
   }
+}
+
+/** Returns whether a response can still be sent. After the last response of a connection, Node closes it a moment later. */
+function isOpen(socket: Socket): boolean {
+  return !socket.destroyed && socket.writable;
 }

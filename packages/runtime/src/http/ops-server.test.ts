@@ -7,8 +7,11 @@ import { type HttpServer, SECURITY_HEADERS } from './listen.ts';
 import { startOpsServer } from './ops-server.ts';
 
 const SILENT = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const accessOn = (host: string) =>
-  createAccess({ env: { host, hosts: undefined, adminTokenFile: undefined }, logger: SILENT });
+const accessOn = (host: string, trustedProxies?: string[]) =>
+  createAccess({
+    env: { host, hosts: undefined, adminTokenFile: undefined, trustedProxies },
+    logger: SILENT,
+  });
 
 let ops: HttpServer;
 let readiness: () => Promise<Readiness>;
@@ -133,11 +136,17 @@ test('on an address that other machines can reach, only metrics need a token', a
   expect(await refused.json()).toMatchObject({ code: 'read-disabled' });
 });
 
-async function serveOps(host: string) {
+test('a request through a trusted proxy is not local', async () => {
+  await using open = await serveOps('127.0.0.1', ['127.0.0.1']);
+  expect((await fetch(`${open.url}/health`)).status).toBe(200);
+  expect((await fetch(`${open.url}/metrics`)).status).toBe(403);
+});
+
+async function serveOps(host: string, trustedProxies?: string[]) {
   const server = await startOpsServer({
     host: '127.0.0.1',
     port: 0,
-    access: accessOn(host),
+    access: accessOn(host, trustedProxies),
     metrics: createMetrics(),
     readiness,
     liveness: () => [],

@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { type HttpServer, type ListenOptions, listen, SECURITY_HEADERS } from './listen.ts';
 
 export interface OpsServerOptions extends ListenOptions {
-  readonly access: Pick<Access, 'hosts' | 'require'>;
+  readonly access: Pick<Access, 'arrivals' | 'hosts' | 'require'>;
   readonly metrics: Pick<Metrics, 'expose'>;
   readonly readiness: () => Promise<Readiness>;
   /** Returns the problems that only a restart fixes. The list is empty while the process is healthy. */
@@ -28,15 +28,18 @@ const READINESS_TIMEOUT_MS = 2_000;
  * @throws the system's error if the port is taken
  */
 export function startOpsServer(options: OpsServerOptions): Promise<HttpServer> {
-  return listen((request, response) => {
-    void answer(options, request)
-      .catch((error: unknown) => {
-        if (error instanceof SynclineError) return refused(error);
-        options.onError(error);
-        return notOk(500, 'internal', 'something went wrong on our side');
-      })
-      .then((reply) => send(response, reply));
-  }, options);
+  return listen(
+    (request, response) => {
+      void answer(options, request)
+        .catch((error: unknown) => {
+          if (error instanceof SynclineError) return refused(error);
+          options.onError(error);
+          return notOk(500, 'internal', 'something went wrong on our side');
+        })
+        .then((reply) => send(response, reply));
+    },
+    { limits: { isProxy: options.access.arrivals.isProxy }, ...options },
+  );
 }
 
 interface Reply {
@@ -55,8 +58,10 @@ async function answer(options: OpsServerOptions, request: IncomingMessage): Prom
     if (path === '/health') return healthReply(options.liveness());
     if (path === '/readiness') return readinessReply(options);
     if (path === '/metrics') {
-      const client = request.socket.remoteAddress ?? '';
-      await options.access.require('read', { method, headers, client });
+      const { arrivals } = options.access;
+      const client = arrivals.clientOf(request);
+      const isProxied = arrivals.isProxied(request);
+      await options.access.require('read', { method, headers, client, isProxied });
       const { contentType, body } = await options.metrics.expose();
       return { status: 200, contentType, body };
     }

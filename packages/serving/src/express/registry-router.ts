@@ -38,8 +38,7 @@ const ENDPOINTS: Record<string, (request: Request) => Answer> = {
   },
   '/servers/{serverName}/versions/{version}': (request) => {
     const row = { ...serverOf(request), version: String(request.params['version']) };
-    return async (snapshot, { freshnessOf }) =>
-      JSON.stringify(await getVersion(snapshot, row, freshnessOf));
+    return async (snapshot, options) => JSON.stringify(await getVersion(snapshot, row, options));
   },
 };
 

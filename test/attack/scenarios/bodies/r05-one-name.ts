@@ -26,7 +26,9 @@ export const oneName: Scenario = {
         response.end(pageJson(rows, page + 1 < PAGES ? String(page + 1) : undefined));
       }),
   },
-  cause: { run: ['published', CODES.tooLarge, CODES.overQuota, CODES.outOfCpu] },
+  cause: {
+    run: ['published', CODES.tooLarge, CODES.serverTooLarge, CODES.overQuota, CODES.outOfCpu],
+  },
   clients: async ({ apiUrl, signal, tally }) => {
     while (!signal.aborted) {
       tally.requests += 1;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createArrivals, createClientAddress } from './client-address.ts';
+import { addressGroup, createArrivals, createClientAddress } from './client-address.ts';
 
 const PROXIES = { trustedProxies: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8'] };
 
@@ -71,4 +71,17 @@ test('only a trusted proxy can say that the client used https', () => {
     true,
     false,
   ]);
+});
+
+test.each([
+  ['127.0.0.2', '127.0.0.2'],
+  ['::ffff:127.0.0.2', '127.0.0.2'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:0db8:0001:0002::1', '2001:db8:1:2::/64'],
+  ['fe80::1%eth0', 'fe80::/64'],
+  ['::1', '::/64'],
+  ['', ''],
+  ['unknown', 'unknown'],
+])('%s is in the group %s', (address, group) => {
+  expect(addressGroup(address)).toBe(group);
 });

@@ -99,6 +99,15 @@ function parseAddress(text = ''): Address | undefined {
   return ipaddr.isValid(address) ? ipaddr.process(address) : undefined;
 }
 
+/**
+ * Returns the group of an address, for limits a client. An IPv4 address is a group of its own. The IPv6 addresses of a
+ * /64 network are one group, because one machine can use all of them.
+ */
+export function addressGroup(address: string): string {
+  const parsed = parseAddress(address);
+  return parsed === undefined ? address : nameOf(parsed);
+}
+
 function nameOf(address: Address): string {
   if (address.kind() === 'ipv4') return address.toString();
   return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`)}/64`;
