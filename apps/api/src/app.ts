@@ -42,7 +42,8 @@ export function createApp(dependencies: ApiDependencies): Express {
   const sessions = createSessions(access);
   const guard = createGuard({ access, ways: [sessions.identify] });
 
-  app.use(observeRequests(dependencies), securityHeaders, refuseOtherHosts(dependencies));
+  app.use(observeRequests(dependencies), securityHeaders, loadLimiter.begin);
+  app.use(refuseOtherHosts(dependencies));
   app.use('/registry/:catalog', allowOtherOrigins(dependencies));
   app.use(refuseNul);
   app.use(SIGN_IN_PATH, countAs(SIGN_IN_PATH));
@@ -93,6 +94,7 @@ function mount(app: Express, route: Route, { dependencies, guard }: Mounting): v
         query: new URLSearchParams(request.originalUrl.split('?').slice(1).join('?')),
         body: request.body ?? {},
         signal: AbortSignal.any([gone.signal, dependencies.stopping]),
+        whileWaiting: (work) => dependencies.loadLimiter.whileWaiting(request, response, work),
       }),
     );
   };

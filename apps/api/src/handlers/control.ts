@@ -24,7 +24,7 @@ const snapshotSchema = z.strictObject({ snapshot: z.string().min(1).max(128) });
 type Act<Body> = (
   dependencies: ApiDependencies,
   registry: RegistryConfig,
-  request: Pick<ApiRequest<'name'>, 'signal'> & { readonly body: Body },
+  request: Pick<ApiRequest<'name'>, 'signal' | 'whileWaiting'> & { readonly body: Body },
 ) => Promise<Answer>;
 
 /** Creates a handler that controls one registry. It parses the body before it looks up the registry. */
@@ -32,7 +32,7 @@ function control<Body>(schema: z.ZodType<Body>, act: Act<Body>) {
   return async (dependencies: ApiDependencies, request: ApiRequest<'name'>): Promise<Answer> => {
     const body = parseBody(schema, request.body);
     const registry = await findRegistry(dependencies.config, request.params.name);
-    return act(dependencies, registry, { body, signal: request.signal });
+    return act(dependencies, registry, { ...request, body });
   };
 }
 
@@ -42,16 +42,18 @@ function control<Body>(schema: z.ZodType<Body>, act: Act<Body>) {
  */
 export const postSync = control(
   forceSchema.extend({ wait: waitSchema.optional() }),
-  async ({ requester }, { name }, { body: { force, wait }, signal }) => {
+  async ({ requester }, { name }, { body: { force, wait }, signal, whileWaiting }) => {
     const requested = await requester.requestSync(name, { force });
     const { request } = requested;
     if (wait !== undefined) {
       try {
-        const run = await requester.waitForRun(name, request, { timeoutMs: wait * 1_000, signal });
+        const options = { timeoutMs: wait * 1_000, signal };
+        const run = await whileWaiting(() => requester.waitForRun(name, request, options));
         if (run !== undefined) return ok(run);
       } catch (error) {
-        // The api stops, or the client has disconnected. The request is counted, and a run will handle it.
-        if (!signal.aborted) throw error;
+        // The api stops, the client has disconnected, or too many requests wait. A run will handle the request anyway.
+        const isOverloaded = error instanceof SynclineError && error.code === 'overloaded';
+        if (!signal.aborted && !isOverloaded) throw error;
       }
     }
     const location = `/v1/registries/${name}/requests/${request}`;
@@ -116,13 +118,14 @@ const previewSchema = z.strictObject({
  */
 export async function postPreview(
   dependencies: ApiDependencies,
-  { params, body, signal }: ApiRequest<'name'>,
+  { params, body, signal, whileWaiting }: ApiRequest<'name'>,
 ): Promise<Answer> {
   const { config, wait, samples } = parseBody(previewSchema, body);
   const target = await targetOf(dependencies, params.name, config);
   try {
     const options = { timeoutMs: wait * 1_000, signal };
-    return ok(await dependencies.previewer.request({ ...target, samples }, options));
+    const ask = () => dependencies.previewer.request({ ...target, samples }, options);
+    return ok(await whileWaiting(ask));
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new SynclineError('preview-failed', 'the api is stopping. Try again');

@@ -12,6 +12,12 @@ export interface ApiRequest<Param extends string = never> {
   readonly body: unknown;
   /** Aborted when the client disconnects or the process stops. */
   readonly signal: AbortSignal;
+  /**
+   * Lets other requests compute while `work` waits for another process.
+   *
+   * @throws SynclineError `overloaded` if too many requests wait
+   */
+  readonly whileWaiting: <Result>(work: () => Promise<Result>) => Promise<Result>;
 }
 
 /**

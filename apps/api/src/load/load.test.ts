@@ -21,30 +21,33 @@ async function setUp(options: Partial<LoadLimiterOptions>) {
 
 describe('while too many requests wait', () => {
   test('a request is refused with the time of the next try, and probes are answered', async () => {
-    const { world, api, loadLimiter } = await setUp({ limits: { control: ONE } });
+    const { world, api, loadLimiter } = await setUp({ limits: { wait: ONE } });
     const headers = { ...OPERATOR, 'content-type': 'application/json' };
     const wait = { method: 'POST', headers, body: '{"wait":600}' };
     const sync = `${api.url}/v1/registries/official/sync`;
     const waiting = fetch(sync, wait);
     await expect.poll(() => world.waitingCount).toBe(1);
-    const refused = await fetch(sync, wait);
+    const other = await fetch(sync, wait);
+    expect(other.status).toBe(202);
+    const preview = `${api.url}/v1/registries/official/preview`;
+    const refused = await fetch(preview, { ...wait, body: '{}' });
     expect(refused.status).toBe(503);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await refused.json()).toMatchObject({
       code: 'overloaded',
       title: 'Service Unavailable',
     });
-    expect(world.state('official').control.requested).toBe(1);
+    expect(world.state('official').control.requested).toBe(2);
     for (const probe of ['/health', '/readiness', '/version', '/v1/registries']) {
       expect((await fetch(`${api.url}${probe}`)).status).toBe(200);
     }
-    expect(loadLimiter.usage().classes.control).toEqual({ active: 1, waiting: 0, refused: 1 });
+    expect(loadLimiter.usage().classes.wait).toEqual({ active: 1, waiting: 0, refused: 2 });
     expect(world.logged.filter(({ level }) => level === 'warn')).toMatchObject([
-      { message: 'overloaded, refusing requests', fields: { class: 'control' } },
+      { message: 'overloaded, refusing requests', fields: { class: 'wait' } },
     ]);
     world.finishRun('official');
     expect((await waiting).status).toBe(200);
-    await expect.poll(() => loadLimiter.usage().classes.control.active).toBe(0);
+    await expect.poll(() => loadLimiter.usage().classes.wait.active).toBe(0);
   });
 
   test.each([

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { RequestListener, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ConnectionLimits, limitConnections } from './limit-connections.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -66,7 +67,10 @@ export async function listen(
   const guard = limitConnections(server, connections);
   answerMalformedRequests(server);
   let closing = false;
-  server.on('request', (_request, response) => {
+  server.on('request', (request, response) => {
+    response.once('finish', () => {
+      if (!request.complete) endUnread(request.socket);
+    });
     // `server.close` closes only the connections that are idle at that moment. This handler closes the
     // connections that become idle later.
     response.once('close', () => {
@@ -107,6 +111,13 @@ function withPathOnly(handle: RequestListener): RequestListener {
     }
     handle(request, response);
   };
+}
+
+/** Ends a connection whose request was answered before it had arrived. Node would read the rest to its end. */
+function endUnread(socket: Socket): void {
+  socket.pause();
+  socket.end();
+  setTimeout(() => socket.destroy(), ANSWER_FOR_MS).unref();
 }
 
 const PROBLEMS: Readonly<Record<string, { readonly status: number; readonly detail: string }>> = {
