@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ERRORS, type ErrorCode, SynclineError } from '@syncline/contract';
 import { errorBody, errorHeaders, isScanRequest } from '@syncline/serving';
 import { createRegistryRouter } from '@syncline/serving/express';
@@ -25,6 +26,7 @@ import {
   securityHeaders,
 } from './http/middleware.ts';
 import type { Answer, Route } from './http/route.ts';
+import { Refusals } from './load/refusals.ts';
 import { ROUTES } from './routes.ts';
 
 const LOG_EVERY_MS = 60_000;
@@ -131,7 +133,8 @@ function serveQueueBoard(board: QueueBoard, guard: Guard): [RequestHandler, Requ
 }
 
 /** Answers every error as JSON of one shape. Logs internal errors with their stack. */
-function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
+function answerError({ logger, access, loadLimiter }: ApiDependencies): ErrorRequestHandler {
+  const refusals = new Refusals();
   const logged = new Map<ErrorCode, { atMs: number; unlogged: number }>();
   /** Writes at most one line a minute for each code: anyone can cause some errors, and a flood of lines costs time. */
   const log = (error: SynclineError, { method, path }: Request) => {
@@ -145,13 +148,18 @@ function answerError({ logger }: ApiDependencies): ErrorRequestHandler {
     const unlogged = last === undefined || last.unlogged === 0 ? {} : { unlogged: last.unlogged };
     logger.error({ err: error, method, path, ...unlogged }, 'request failed');
   };
-  return (thrown: unknown, request, response, next) => {
+  return async (thrown: unknown, request, response, next) => {
     // The response has already started, so Express closes the connection.
     if (response.headersSent) return next(thrown);
     const error = toHttpError(thrown);
     const body = errorBody(error);
     if (body.status >= 500 && ERRORS[error.code].fault !== 'none') {
       log(error, request);
+    }
+    const delayMs = refusals.delayMs(access.arrivals.clientOf(request), error.code);
+    if (delayMs > 0) {
+      loadLimiter.leave(response);
+      await sleep(delayMs);
     }
     if (error.code === 'unauthorized') response.set('www-authenticate', 'Bearer');
     response.status(body.status).set(errorHeaders(error)).json(body);

@@ -51,7 +51,8 @@ describe.each([undefined, 'development', 'production'])(
       ['/v1/registries/../../etc/passwd', 404, 'unknown-route'],
       ['//v1/registries', 404, 'unknown-route'],
       ['http://localhost/v1/nothing', 404, 'unknown-route'],
-      ['http://%@x/', 400, 'bad-request'],
+      ['http://%@x/', 404, 'unknown-route'],
+      ['http://[/', 400, 'bad-request'],
       ['http://x:99999/sign-in', 400, 'bad-request'],
       ['nothing', 400, 'bad-request'],
       ['*', 404, 'unknown-route'],
@@ -181,4 +182,15 @@ test('a flood of failures is logged once a minute, and a form with many fields i
     body: '&a='.repeat(20),
   });
   expectError(form, [400, 'bad-request']);
+});
+
+test('a client whose requests are refused again and again waits for each further answer', async () => {
+  const ask = (path: string) =>
+    rawRequest(api.port, { method: 'GET', path, headers: { host: 'localhost' } });
+  for (let count = 0; count < 20; count += 1) await ask('/v1/registries?limit=x');
+  const order: string[] = [];
+  const refused = ask('/v1/registries?limit=x').then(() => order.push('refused'));
+  const found = ask('/version').then(() => order.push('found'));
+  await Promise.all([refused, found]);
+  expect(order).toEqual(['found', 'refused']);
 });

@@ -38,7 +38,7 @@ export function rememberRegistries(
 ): RememberedRegistries {
   const states = new Map<string, { value: Stored; readAtMs: number }>();
   const reading = new Map<string, Promise<void>>();
-  let redisClock = { nowMs: 0, readAtMs: 0 };
+  let redisClock = { nowMs: 0, readAtMs: Number.NEGATIVE_INFINITY };
   let pruneAt = FIRST_PRUNE_AT;
 
   const isFresh = (name: string) =>
@@ -48,8 +48,9 @@ export function rememberRegistries(
     current: {
       async readMany(names) {
         const wanted = names.filter((name) => !isFresh(name));
-        // Asks Redis for its time at least, so that the answer does not hide that Redis is away.
-        await (wanted.length > 0 ? read(wanted) : readOwn([]));
+        // Asks Redis for its time now and then, so that the answer does not hide for long that Redis is away.
+        if (wanted.length > 0) await read(wanted);
+        else if (clock.monotonic() - redisClock.readAtMs >= freshMs) await readOwn([]);
         return answer(names, false);
       },
     },

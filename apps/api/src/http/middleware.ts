@@ -1,4 +1,4 @@
-import { type Config, corsSettings, SynclineError } from '@syncline/contract';
+import { type Config, corsSetting, SynclineError } from '@syncline/contract';
 import { SECURITY_HEADERS } from '@syncline/runtime';
 import express, { type RequestHandler } from 'express';
 import type { ApiDependencies } from '../dependencies.ts';
@@ -54,12 +54,15 @@ export function refuseOtherHosts({ access }: ApiDependencies): RequestHandler {
  * forbids that.
  */
 export function allowOtherOrigins({ config }: ApiDependencies): RequestHandler {
-  let known: { readonly config: Config; readonly cors: ReadonlyMap<string, boolean> } | undefined;
+  let known: { readonly config: Config; readonly cors: Map<string, boolean> } | undefined;
   const settingOf = (name: string) => {
     const current = config.current();
     if (current === undefined) return undefined;
-    if (known?.config !== current) known = { config: current, cors: corsSettings(current) };
-    return known.cors.get(name);
+    if (known?.config !== current) known = { config: current, cors: new Map() };
+    const setting = known.cors.get(name) ?? corsSetting(current, name);
+    // Only known names, because anyone can ask for others.
+    if (setting !== undefined) known.cors.set(name, setting);
+    return setting;
   };
   return async (request, response, next) => {
     const name = String(request.params['catalog']);

@@ -8,6 +8,9 @@ export const namedPageQuery = z.object({
   cursor: z.string().max(1_000).optional(),
 });
 
+/** To create so many views takes a few milliseconds. */
+const VIEWS_PER_STEP = 50;
+
 /** The last item of a page. If the config no longer has its name, the next page starts at its position. */
 const cursorSchema = z.strictObject({ name: z.string(), index: z.int().nonnegative() });
 
@@ -31,8 +34,8 @@ export async function namedPage<Item extends { name: string }, View extends { na
   const page = new Page<View>({ limit });
   const start = cursor === undefined ? 0 : startOf(cursor, items);
   const slices = await beginSlices(signal);
-  for (let index = start; index < items.length; index += limit) {
-    for (const view of await viewsOf(items.slice(index, index + limit))) {
+  for (let index = start; index < items.length; index += VIEWS_PER_STEP) {
+    for (const view of await viewsOf(items.slice(index, index + VIEWS_PER_STEP))) {
       const last = page.items.at(-1);
       if (!page.add(view) && last !== undefined) {
         const { name } = last;

@@ -60,6 +60,8 @@ export interface LoadLimiter {
   readonly begin: RequestHandler;
   /** Returns middleware that lets a request wait for a slot of its class, or refuses it with `overloaded`. */
   limit(classOf: (request: Request) => LoadClass): RequestHandler;
+  /** Gives the slot of a request back. */
+  leave(response: Response): void;
   /**
    * Gives the slot of a request back while `work` waits for other processes.
    *
@@ -138,6 +140,7 @@ export function createLoadLimiter({
       });
       next();
     },
+    leave: (response) => slots.get(response)?.(),
     whileWaiting: async (request, response, work) => {
       const client = clientOf(request);
       slots.get(response)?.();

@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest';
 import { type ConfigInput, configSchema } from './config.ts';
-import { corsSettings } from './cors.ts';
+import { corsSetting } from './cors.ts';
 
 type Registry = ConfigInput['registries'][number];
 
-const settings = (input: ConfigInput) =>
-  Object.fromEntries(corsSettings(configSchema.parse(input)));
+const settings = (input: ConfigInput) => {
+  const config = configSchema.parse(input);
+  const names = [...config.registries, ...config.catalogs].map(({ name }) => name);
+  return Object.fromEntries(names.map((name) => [name, corsSetting(config, name)]));
+};
 const settingOf = (registry: Omit<Registry, 'name'>) =>
   settings({ registries: [{ name: 'it', ...registry }] })['it'];
 
@@ -61,4 +64,9 @@ test('a catalog is as open as the least open of its registries', () => {
     'mixed-open': true,
     'public-closed': false,
   });
+});
+
+test('a name that the config does not have has no setting', () => {
+  const registries = [{ name: 'it', file: { path: '/registry.json' } }];
+  expect(corsSetting(configSchema.parse({ registries }), 'other')).toBeUndefined();
 });

@@ -2,21 +2,18 @@ import type { Config } from './config.ts';
 import { configuredSource } from './sources/index.ts';
 
 /**
- * Returns for each catalog, and for each registry as a catalog of its own name, whether web pages of any origin may read
- * its rows. By default, they may not read rows that Syncline reads with credentials, because such rows may be private.
+ * Returns whether web pages of any origin may read the rows of a catalog, or of a registry as a catalog of its own name;
+ * `undefined` without such a name. By default, they may not read rows that Syncline reads with credentials, because such
+ * rows may be private.
  */
-export function corsSettings({ registries, catalogs }: Config): ReadonlyMap<string, boolean> {
-  const settings = new Map(
-    registries.map(({ name, cors, ...sources }) => [
-      name,
-      cors ?? configuredSource(sources)?.usesCredentials !== true,
-    ]),
-  );
-  const ofCatalogs = catalogs.map(
-    ({ name, cors, registries: members }) =>
-      [name, cors ?? members.every((member) => settings.get(member))] as const,
-  );
+export function corsSetting({ registries, catalogs }: Config, name: string): boolean | undefined {
+  const ofRegistry = (wanted: string): boolean | undefined => {
+    const registry = registries.find((one) => one.name === wanted);
+    if (registry === undefined) return undefined;
+    return registry.cors ?? configuredSource(registry)?.usesCredentials !== true;
+  };
   // A catalog may have the name of a registry, and then hides the registry.
-  for (const [name, cors] of ofCatalogs) settings.set(name, cors);
-  return settings;
+  const catalog = catalogs.find((one) => one.name === name);
+  if (catalog === undefined) return ofRegistry(name);
+  return catalog.cors ?? catalog.registries.every((member) => ofRegistry(member) === true);
 }

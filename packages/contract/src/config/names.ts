@@ -30,10 +30,13 @@ export function uniqueBy<Item>(
   keyPath: readonly string[] = [],
 ) {
   return ({ value: items, issues }: z.core.ParsePayload<Item[]>): void => {
-    const keys = items.map(key);
+    const firstOf = new Map<string, number>();
     for (const [index, item] of items.entries()) {
-      const first = keys.indexOf(key(item));
-      if (first === index) continue;
+      const first = firstOf.get(key(item));
+      if (first === undefined) {
+        firstOf.set(key(item), index);
+        continue;
+      }
       const path = [index, ...keyPath];
       issues.push({
         code: 'custom',

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import type { RequestListener, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ConnectionLimits, limitConnections } from './limit-connections.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -68,9 +67,7 @@ export async function listen(
   answerMalformedRequests(server);
   let closing = false;
   server.on('request', (request, response) => {
-    response.once('finish', () => {
-      if (!request.complete) endUnread(request.socket);
-    });
+    closeIfUnread(request, response);
     // `server.close` closes only the connections that are idle at that moment. This handler closes the
     // connections that become idle later.
     response.once('close', () => {
@@ -113,11 +110,15 @@ function withPathOnly(handle: RequestListener): RequestListener {
   };
 }
 
-/** Ends a connection whose request was answered before it had arrived. Node would read the rest to its end. */
-function endUnread(socket: Socket): void {
-  socket.pause();
-  socket.end();
-  setTimeout(() => socket.destroy(), ANSWER_FOR_MS).unref();
+/** Closes the connection if the answer comes before the body. Node would otherwise read the body to its end. */
+function closeIfUnread(request: IncomingMessage, response: ServerResponse): void {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers;
+  if (length === '0' && encoding === undefined) return;
+  const writeHead = response.writeHead.bind(response);
+  response.writeHead = (status: number, ...rest: never[]) => {
+    if (!request.complete) response.setHeader('connection', 'close');
+    return writeHead(status, ...rest);
+  };
 }
 
 const PROBLEMS: Readonly<Record<string, { readonly status: number; readonly detail: string }>> = {
