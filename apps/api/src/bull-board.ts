@@ -34,7 +34,7 @@ const CONTENT_SECURITY_POLICY = [
 ].join('; ');
 
 /** Loading blocks the process for a quarter of a second. Under an attack, that would be the worst moment. */
-const LOAD_AFTER_MS = 5_000;
+const LOAD_AFTER_MS = 1_000;
 
 function loadBullBoard() {
   return Promise.all([
@@ -45,7 +45,7 @@ function loadBullBoard() {
 }
 
 /**
- * Creates the dashboard of the queue. The dashboard loads some seconds later or at the first request, so that the
+ * Creates the dashboard of the queue. The dashboard loads a second later or at the first request, so that the
  * process starts faster.
  */
 export function createQueueBoard(options: QueueBoardOptions): QueueBoard {

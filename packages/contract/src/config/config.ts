@@ -46,8 +46,8 @@ function configOf<Registry extends z.ZodType<RegistryConfig>>(registry: Registry
 export const configSchema = configOf(registryConfigSchema);
 const configOfParsedRegistries = configOf(z.custom<RegistryConfig>());
 
-/** Parsing so many registries blocks the event loop for a few milliseconds. */
-const REGISTRIES_PER_STEP = 100;
+/** Parsing so many registries blocks the event loop for a millisecond or two. */
+const REGISTRIES_PER_STEP = 20;
 
 /**
  * Parses a config as {@link configSchema} does, in steps: ten thousand registries would block the event loop for almost

@@ -16,7 +16,7 @@ export const gitPack: Scenario = {
       return serveHttp((response, { url = '' }) => {
         if (url.includes('/info/refs')) {
           response.setHeader('content-type', 'application/x-git-upload-pack-advertisement');
-          const ref = `${COMMIT} HEAD\0symref=HEAD:refs/heads/main allow-reachable-sha1-in-want\n`;
+          const ref = `${COMMIT} HEAD\0symref=HEAD:refs/heads/main shallow filter allow-reachable-sha1-in-want\n`;
           const refs = packet(ref) + packet(`${COMMIT} refs/heads/main\n`);
           response.end(`${packet('# service=git-upload-pack\n')}0000${refs}0000`);
           return;
@@ -24,7 +24,12 @@ export const gitPack: Scenario = {
         response.setHeader('content-type', 'application/x-git-upload-pack-result');
         // A pack of a billion objects, of which the first is a blob of any length.
         const head = Buffer.from('PACK\0\0\0\x02\x3b\x9a\xca\0', 'latin1');
-        response.write(Buffer.concat([Buffer.from(packet('NAK\n')), head]));
+        response.write(
+          Buffer.concat([
+            Buffer.from(`${packet(`shallow ${COMMIT}`)}0000${packet('NAK\n')}`),
+            head,
+          ]),
+        );
         void pump(response, repeated(noise));
       });
     },
