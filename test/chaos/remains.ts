@@ -67,6 +67,7 @@ async function findStrayKeys(
     keys.configEdition,
     keys.epoch,
     keys.registries,
+    keys.storedBytes,
     keys.sweepTurn,
     keys.scheduler,
   ]);
