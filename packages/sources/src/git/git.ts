@@ -75,6 +75,7 @@ const SETTINGS = [
 
 /** The part of a run's memory that git may use, within limits. */
 interface GitMemory {
+  readonly of: 'mostBytes' | 'bytesBesideThread';
   readonly share: number;
   readonly least: number;
   readonly most: number;
@@ -82,18 +83,28 @@ interface GitMemory {
 
 const MIB = 1024 * 1024;
 /** Git, its helper for the transport, and the program that unpacks the objects. They need 35 MB for a small repository. */
-const UPSTREAM_BYTES: GitMemory = { share: 1 / 3, least: 48 * MIB, most: 256 * MIB };
-/** Git alone, which needs 6 MB. */
-const LOCAL_BYTES: GitMemory = { share: 1 / 6, least: 24 * MIB, most: 128 * MIB };
+const UPSTREAM_BYTES: GitMemory = {
+  of: 'mostBytes',
+  share: 1 / 3,
+  least: 48 * MIB,
+  most: 256 * MIB,
+};
+/** Git alone, which needs 6 MB. It must fit beside the thread of the run, with a body and its rows. */
+const LOCAL_BYTES: GitMemory = {
+  of: 'bytesBesideThread',
+  share: 1 / 4,
+  least: 8 * MIB,
+  most: 128 * MIB,
+};
 
 /** Reserves memory for git, and limits git to it. */
 async function withMemory<Limits extends GitLimits>(
   limits: Limits,
-  { share, least, most }: GitMemory,
+  { of, share, least, most }: GitMemory,
 ): Promise<Limits & Disposable> {
   const { memory, signal } = limits;
   if (memory === undefined) return { ...limits, [Symbol.dispose]: () => {} };
-  const maxMemoryBytes = Math.floor(Math.min(Math.max(memory.mostBytes * share, least), most));
+  const maxMemoryBytes = Math.floor(Math.min(Math.max(memory[of] * share, least), most));
   const reservation = await memory.reserve(maxMemoryBytes, { use: 'git', signal });
   return { ...limits, maxMemoryBytes, [Symbol.dispose]: () => reservation[Symbol.dispose]() };
 }

@@ -67,6 +67,11 @@ export class MemoryAccount implements Disposable {
     return this.#budget.mostBytes;
   }
 
+  /** The most that the run may reserve beside its thread. */
+  get bytesBesideThread(): number {
+    return this.#budget.mostBytes - this.#budget.smallBytes;
+  }
+
   /** Counts bytes from the upstream. */
   received(bytes: number): void {
     this.#receivedBytes += bytes;

@@ -78,6 +78,10 @@ export class MemoryBudget {
     this.#smallBytes = bytes;
   }
 
+  get smallBytes(): number {
+    return this.#smallBytes;
+  }
+
   /** Opens the account of a run. The caller must close it. */
   open(name: string): MemoryAccount {
     const account = new MemoryAccount(this, { name });
