@@ -18,7 +18,9 @@ export function watchLateness(fleet: AttackedFleet, names: readonly string[]): L
   let latestMs = 0;
   const look = async (name: string) => {
     const stored = await fleet.redis.hget(fleet.keys.status(name), 'lastSuccessAt');
-    if (stored !== null) lastSuccess.set(name, Date.parse(stored));
+    // Two ticks that check at once may confirm in the other order, so the time may go back a little.
+    const known = lastSuccess.get(name) ?? Number.NEGATIVE_INFINITY;
+    if (stored !== null) lastSuccess.set(name, Math.max(known, Date.parse(stored)));
     const ageMs = Date.now() - (lastSuccess.get(name) ?? Date.now());
     latestMs = Math.max(latestMs, ageMs - HONEST_INTERVAL_MS);
   };
